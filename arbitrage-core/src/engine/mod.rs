@@ -1,0 +1,270 @@
+//! The loop: draft, route, rewrite where it pays, commit.
+
+mod live;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::segmenter::BlankLine;
+use crate::trace::{ModelRecord, Record, RunRecord, SolutionRecord, StepRecord, TraceSink};
+use crate::{
+    Accepted, AdvantageRouter, Candidate, Drafter, EngineError, Evidence, Limits, Problem, Rewrite, Role, SequenceId,
+    StepRule, StepSegmenter, Stop, Usage, Verifier,
+};
+use live::{Live, Part, Turn};
+
+/// A finished solution.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Solution {
+    /// The committed steps, each with its author.
+    pub steps: Vec<Accepted>,
+    /// One record a step: drafts that were rejected, decisions, costs.
+    pub records: Vec<StepRecord>,
+    /// Why it ended.
+    pub stop: Stop,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+impl Solution {
+    /// The whole text: the steps, joined.
+    pub fn text(&self) -> String {
+        self.steps.iter().map(|accepted| accepted.step.text.as_str()).collect()
+    }
+}
+
+/// Joins a drafter, a verifier and a router into a reasoner.
+///
+/// The verifier is called for escalated steps only, unless the router asks for [`Evidence::Both`]: laziness is where the
+/// speed comes from. Models are called with every open sequence at once, up to [`Limits::in_flight`]; when one
+/// finishes, the next problem takes its place.
+///
+/// ```
+/// use arbitrage_core::{Engine, Limits, Problem, router::AlwaysDraft, segmenter::Newline, testing::Scripted};
+///
+/// let (draft, target) = (Scripted::new("draft", ["one\n", "two"]), Scripted::new("target", []));
+/// let mut engine = Engine::new(draft, target, AlwaysDraft)
+///     .with_segmenter(Newline::new())
+///     .with_limits(Limits::default().with_steps(10));
+/// let solution = engine.solve(&Problem::new("Count to two."))?;
+/// assert_eq!(solution.usage.acceptance_by_steps(), Some(1.0));
+/// # Ok::<(), arbitrage_core::EngineError>(())
+/// ```
+pub struct Engine<D, V, R> {
+    drafter: D,
+    verifier: V,
+    router: R,
+    segmenter: Box<dyn StepSegmenter>,
+    limits: Limits,
+    sink: Box<dyn TraceSink>,
+    notes: serde_json::Value,
+    escalate_on_error: bool,
+    introduced: bool,
+}
+
+impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
+    /// An engine that cuts steps at blank lines, as the paper does, within the default [`Limits`].
+    pub fn new(drafter: D, verifier: V, router: R) -> Self {
+        Self {
+            drafter,
+            verifier,
+            router,
+            segmenter: Box::new(BlankLine::new()),
+            limits: Limits::default(),
+            sink: Box::new(()),
+            notes: serde_json::Value::Null,
+            escalate_on_error: false,
+            introduced: false,
+        }
+    }
+
+    /// Cuts steps by another rule.
+    pub fn with_segmenter(mut self, segmenter: impl StepSegmenter + 'static) -> Self {
+        self.segmenter = Box::new(segmenter);
+        self
+    }
+
+    /// Sets the caps.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sends every record to `sink` as it comes.
+    pub fn with_sink(mut self, sink: impl TraceSink + 'static) -> Self {
+        self.sink = Box::new(sink);
+        self
+    }
+
+    /// Adds notes to the run's record: prompt, sampling, device.
+    pub fn with_notes(mut self, notes: serde_json::Value) -> Self {
+        self.notes = notes;
+        self
+    }
+
+    /// Escalates a step when its router fails or answers nonsense, instead of ending the problem with an error. Each
+    /// such step is counted in [`Usage::fallback_steps`] and keeps the error in its record.
+    pub fn with_fallback_to_target(mut self) -> Self {
+        self.escalate_on_error = true;
+        self
+    }
+
+    /// Solves one problem.
+    ///
+    /// # Errors
+    /// [`EngineError`], naming the part that failed and the step.
+    pub fn solve(&mut self, problem: &Problem) -> Result<Solution, EngineError> {
+        let mut answers = self.solve_all(std::slice::from_ref(problem));
+        answers.pop().unwrap_or_else(|| {
+            let name = self.drafter.name().to_owned();
+            Err(EngineError::Count { role: Role::Drafter, name, expected: 1, found: 0 })
+        })
+    }
+
+    /// Solves many problems, up to [`Limits::in_flight`] at a time, and returns the solutions in the problems' order. A
+    /// problem that fails does not touch the others.
+    pub fn solve_all(&mut self, problems: &[Problem]) -> Vec<Result<Solution, EngineError>> {
+        let mut answers: Vec<_> = problems.iter().map(|_| None).collect();
+        self.solve_each(problems, |index, answer| answers[index] = Some(answer));
+        answers.into_iter().flatten().collect()
+    }
+
+    /// Solves many problems and hands each solution over as soon as it is finished, with its problem's index.
+    pub fn solve_each(&mut self, problems: &[Problem], mut done: impl FnMut(usize, Result<Solution, EngineError>)) {
+        if let Err(error) = self.limits.validate() {
+            (0..problems.len()).for_each(|index| done(index, Err(error.clone().into())));
+            return;
+        }
+        self.introduce();
+        let mut waiting = problems.iter().enumerate();
+        let mut live: Vec<Live<'_>> = Vec::new();
+        loop {
+            let room = self.limits.in_flight - live.len();
+            live.extend(waiting.by_ref().take(room).map(|(index, problem)| Live::new(index, next_id(), problem)));
+            if live.is_empty() {
+                return;
+            }
+            self.advance(&mut live);
+            for finished in live.extract_if(.., |sequence| sequence.is_finished()) {
+                done(finished.index, self.conclude(finished));
+            }
+        }
+    }
+
+    /// One step of every open sequence. This is the algorithm.
+    fn advance(&mut self, live: &mut [Live<'_>]) {
+        self.decide_early(live);
+        self.draft(live);
+        if self.router.evidence() == Evidence::Both {
+            self.rewrite(live, |turn| turn.decision.is_none());
+        }
+        self.route(live);
+        self.rewrite(live, |turn| turn.is_escalated() && turn.target.is_none());
+        self.commit(live);
+    }
+
+    fn decide_early(&mut self, live: &mut [Live<'_>]) {
+        for sequence in live.iter_mut().filter(|sequence| sequence.error.is_none()) {
+            let decision = self.router.before_draft(&sequence.prefix());
+            sequence.turn = Turn { decision, ..Turn::default() };
+        }
+    }
+
+    fn draft(&mut self, live: &mut [Live<'_>]) {
+        let chosen = live::choose(live, |turn| !turn.is_escalated());
+        if chosen.is_empty() {
+            return;
+        }
+        let start = Instant::now();
+        let rule = StepRule::new(&self.segmenter, self.limits.step_tokens);
+        let prefixes: Vec<_> = chosen.iter().map(|&at| live[at].prefix()).collect();
+        let steps = self.drafter.draft(&prefixes, &rule);
+        let seconds = start.elapsed().as_secs_f64();
+        let part = Part { role: Role::Drafter, name: self.drafter.name() };
+        live::store_steps(live, &chosen, steps, seconds, part, |turn| &mut turn.draft);
+    }
+
+    fn rewrite(&mut self, live: &mut [Live<'_>], wanted: impl Fn(&Turn) -> bool) {
+        let chosen = live::choose(live, wanted);
+        if chosen.is_empty() {
+            return;
+        }
+        let start = Instant::now();
+        let rule = StepRule::new(&self.segmenter, self.limits.step_tokens);
+        let request = |at: &usize| Rewrite { prefix: live[*at].prefix(), rejected: live[*at].turn.draft.as_ref() };
+        let requests: Vec<_> = chosen.iter().map(request).collect();
+        let steps = self.verifier.rewrite(&requests, &rule);
+        let seconds = start.elapsed().as_secs_f64();
+        let part = Part { role: Role::Verifier, name: self.verifier.name() };
+        live::store_steps(live, &chosen, steps, seconds, part, |turn| &mut turn.target);
+    }
+
+    fn route(&mut self, live: &mut [Live<'_>]) {
+        let chosen = live::choose(live, |turn| turn.decision.is_none());
+        let start = Instant::now();
+        let candidates: Vec<_> = chosen
+            .iter()
+            .filter_map(|&at| {
+                let turn = &live[at].turn;
+                Some(Candidate { prefix: live[at].prefix(), draft: turn.draft.as_ref()?, target: turn.target.as_ref() })
+            })
+            .collect();
+        if candidates.is_empty() {
+            return;
+        }
+        let decisions = self.router.route_batch(&candidates);
+        let seconds = start.elapsed().as_secs_f64();
+        let part = Part { role: Role::Router, name: &self.router.name() };
+        live::store_decisions(live, &chosen, decisions, seconds, part, self.escalate_on_error);
+    }
+
+    fn commit(&mut self, live: &mut [Live<'_>]) {
+        for sequence in live.iter_mut().filter(|sequence| sequence.error.is_none()) {
+            let Some(record) = sequence.commit(&self.limits) else { continue };
+            let index = record.index;
+            if let Err(source) = self.sink.write(&Record::Step(record)) {
+                sequence.fail_to_record(index, source);
+            }
+        }
+    }
+
+    /// Lets the models forget a finished sequence and records its end.
+    fn conclude(&mut self, finished: Live<'_>) -> Result<Solution, EngineError> {
+        self.drafter.release(finished.id);
+        self.verifier.release(finished.id);
+        let record = Record::Solution(SolutionRecord {
+            problem: finished.problem.id.clone(),
+            question: finished.problem.question.clone(),
+            stop: finished.stop,
+            error: finished.error.as_ref().map(ToString::to_string),
+            text: finished.prefix().text(),
+            usage: finished.usage,
+        });
+        let written = self.sink.write(&record);
+        finished.into_answer(written)
+    }
+
+    /// Writes the run's record before the first problem's.
+    fn introduce(&mut self) {
+        if std::mem::replace(&mut self.introduced, true) {
+            return;
+        }
+        let record = RunRecord {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            drafter: ModelRecord { name: self.drafter.name().to_owned(), digest: self.drafter.digest() },
+            verifier: ModelRecord { name: self.verifier.name().to_owned(), digest: self.verifier.digest() },
+            router: self.router.name(),
+            limits: self.limits,
+            notes: self.notes.clone(),
+        };
+        // A sink that fails here fails again at the first step, where there is a problem to report it to.
+        self.sink.write(&Record::Run(record)).ok();
+    }
+}
+
+/// Ids are unique in the process, so that engines may share a model.
+fn next_id() -> SequenceId {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    SequenceId(NEXT.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,85 @@
+//! What is to be solved, and how far a solution has come.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Accepted, Author, Draw, seed};
+
+/// Names one sequence to the models for as long as it is being solved.
+///
+/// It is a hint for caches and nothing else: every call carries the whole prefix, and a model that ignores the identity
+/// gives the same text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SequenceId(pub u64);
+
+/// A question, with a name for the records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Problem {
+    /// Name in traces and reports; a data set's own identifier, or empty.
+    pub id: String,
+    /// The question as the user asks it. How it becomes a prompt (chat template, instructions) is the model's business.
+    pub question: String,
+    /// Seed of every random draw made for this problem. Two problems with one seed draw alike.
+    pub seed: u64,
+}
+
+impl Problem {
+    /// A nameless problem with seed 0.
+    pub fn new(question: impl Into<String>) -> Self {
+        Self { id: String::new(), question: question.into(), seed: 0 }
+    }
+
+    /// Sets the name.
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.id = id.into();
+        self
+    }
+
+    /// Sets the seed.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+}
+
+/// The context `x` of the paper (§3): the question and every accepted step.
+#[derive(Clone, Copy, Debug)]
+pub struct Prefix<'a> {
+    /// Cache hint.
+    pub id: SequenceId,
+    /// The question.
+    pub problem: &'a Problem,
+    /// The accepted steps, oldest first, each with its author.
+    pub steps: &'a [Accepted],
+}
+
+impl<'a> Prefix<'a> {
+    /// A prefix, for tests and for calling a model without the engine.
+    pub fn new(id: SequenceId, problem: &'a Problem, steps: &'a [Accepted]) -> Self {
+        Self { id, problem, steps }
+    }
+
+    /// Steps that `author` has written so far. Budgets are counted here, so that routers keep no state a sequence.
+    pub fn written_by(&self, author: Author) -> usize {
+        self.steps.iter().filter(|accepted| accepted.author == author).count()
+    }
+
+    /// The text of all accepted steps, joined. The question is not part of it.
+    pub fn text(&self) -> String {
+        self.steps.iter().map(|accepted| accepted.step.text.as_str()).collect()
+    }
+
+    /// The random numbers that belong to the next step as written by `author`.
+    ///
+    /// They depend on the problem's seed, the step's index and the author alone, so neither order nor batch changes a
+    /// sample.
+    pub fn draw(&self, author: Author) -> Draw {
+        seed::draw(self.problem.seed, self.steps.len() as u64, author as u64)
+    }
+
+    /// The random numbers that belong to the routing of the next step, distinct from both authors'.
+    pub fn routing_draw(&self) -> Draw {
+        const ROUTER: u64 = 2;
+        seed::draw(self.problem.seed, self.steps.len() as u64, ROUTER)
+    }
+}

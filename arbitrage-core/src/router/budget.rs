@@ -1,0 +1,65 @@
+//! A cap on what a problem may spend.
+
+use super::AdvantageRouter;
+use crate::{Author, BoxError, Candidate, Decision, Evidence, Prefix, Route};
+
+/// Lets another router escalate at most `most` steps a problem: the `B` of Theorem B.1, spent online, first come first
+/// served.
+///
+/// Spent budgets are counted in the prefix, so the router keeps nothing a sequence. Once the budget is spent, drafts are
+/// kept unseen: neither the inner router nor its scorer is called.
+///
+/// ```
+/// use arbitrage_core::{Engine, Problem, router::{AlwaysTarget, Budget}, testing::Scripted};
+/// let (draft, target) = (Scripted::new("draft", ["a\n\n", "b\n\n", "c"]), Scripted::new("target", ["A\n\n", "B\n\n", "C"]));
+/// let mut engine = Engine::new(draft, target, Budget::new(AlwaysTarget, 1));
+/// assert_eq!(engine.solve(&Problem::new("?"))?.text(), "A\n\nb\n\nc");
+/// # Ok::<(), arbitrage_core::EngineError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget<R> {
+    router: R,
+    most: usize,
+}
+
+impl<R: AdvantageRouter> Budget<R> {
+    /// Caps `router` at `most` steps by the target a problem. 0 never escalates.
+    pub fn new(router: R, most: usize) -> Self {
+        Self { router, most }
+    }
+
+    /// The router's decision on a prefix whose budget is spent.
+    fn spent(&self, prefix: &Prefix<'_>) -> Option<Decision> {
+        (prefix.written_by(Author::Target) >= self.most).then(|| Route::Accept.into())
+    }
+}
+
+impl<R: AdvantageRouter> AdvantageRouter for Budget<R> {
+    fn name(&self) -> String {
+        format!("budget({}, most={})", self.router.name(), self.most)
+    }
+
+    fn evidence(&self) -> Evidence {
+        self.router.evidence()
+    }
+
+    fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision> {
+        self.spent(prefix).or_else(|| self.router.before_draft(prefix))
+    }
+
+    fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
+        match self.spent(&candidate.prefix) {
+            Some(decision) => Ok(decision),
+            None => self.router.route(candidate),
+        }
+    }
+
+    fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
+        // The engine asks `before_draft` first, so a spent budget is seen here only by callers of their own.
+        if candidates.iter().any(|candidate| self.spent(&candidate.prefix).is_some()) {
+            candidates.iter().map(|candidate| self.route(candidate)).collect()
+        } else {
+            self.router.route_batch(candidates)
+        }
+    }
+}

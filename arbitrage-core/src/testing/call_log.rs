@@ -1,0 +1,183 @@
+//! What was asked of whom.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{
+    AdvantageRouter, BoxError, Candidate, Decision, Drafter, Evidence, Prefix, Rewrite, Role, SequenceId, Step,
+    StepResult, StepRule, StepScorer, Verifier,
+};
+
+/// One request to one part about one step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Call {
+    /// The part's role.
+    pub role: Role,
+    /// The sequence.
+    pub sequence: SequenceId,
+    /// The problem's id.
+    pub problem: String,
+    /// Index of the step in question, from 0.
+    pub step: usize,
+    /// The text that the part was given to judge or to replace.
+    pub text: Option<String>,
+    /// Requests in the same call.
+    pub batch: usize,
+}
+
+/// A log that any number of parts write to. Clones are handles on one log.
+///
+/// ```
+/// use arbitrage_core::testing::{CallLog, Scripted};
+/// use arbitrage_core::{Engine, Problem, Role, Route, router_fn};
+///
+/// let log = CallLog::new();
+/// let target = log.record(Scripted::new("target", ["one\n\n", "2\n\n", "three"]));
+/// let router = router_fn(|c| Route::escalate_if(c.draft.text.contains('Z')));
+/// let mut engine = Engine::new(Scripted::new("draft", ["one\n\n", "Z\n\n", "three"]), target, router);
+/// engine.solve(&Problem::new("Count."))?;
+/// // The target was asked for the second step alone, and shown what it replaces.
+/// let [call] = &log.of(Role::Verifier)[..] else { panic!("one call") };
+/// assert_eq!((call.step, call.text.as_deref()), (1, Some("Z\n\n")));
+/// # Ok::<(), arbitrage_core::EngineError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct CallLog {
+    entries: Arc<Mutex<Entries>>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    calls: Vec<Call>,
+    released: Vec<(Role, SequenceId)>,
+}
+
+impl CallLog {
+    /// An empty log.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Wraps a drafter, verifier, router or scorer, so that this log sees what it is asked.
+    pub fn record<T>(&self, part: T) -> Recording<T> {
+        Recording { part, log: self.clone() }
+    }
+
+    /// All calls so far, oldest first.
+    pub fn calls(&self) -> Vec<Call> {
+        self.with(|entries| entries.calls.clone())
+    }
+
+    /// The calls so far to the parts with this role.
+    pub fn of(&self, role: Role) -> Vec<Call> {
+        self.calls().into_iter().filter(|call| call.role == role).collect()
+    }
+
+    /// The sequences that the models were told to forget, and by which role.
+    pub fn released(&self) -> Vec<(Role, SequenceId)> {
+        self.with(|entries| entries.released.clone())
+    }
+
+    fn with<A>(&self, act: impl FnOnce(&mut Entries) -> A) -> A {
+        act(&mut self.entries.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add<'a>(&self, role: Role, requests: impl ExactSizeIterator<Item = (Prefix<'a>, Option<&'a Step>)>) {
+        let batch = requests.len();
+        let call = |(prefix, step): (Prefix<'a>, Option<&'a Step>)| Call {
+            role,
+            sequence: prefix.id,
+            problem: prefix.problem.id.clone(),
+            step: prefix.steps.len(),
+            text: step.map(|step| step.text.clone()),
+            batch,
+        };
+        self.with(|entries| entries.calls.extend(requests.map(call)));
+    }
+}
+
+/// A part with a [`CallLog`] at its side. It behaves as the part does.
+#[derive(Clone, Debug)]
+pub struct Recording<T> {
+    part: T,
+    log: CallLog,
+}
+
+impl<T: Drafter> Drafter for Recording<T> {
+    fn name(&self) -> &str {
+        self.part.name()
+    }
+
+    fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
+        self.log.add(Role::Drafter, prefixes.iter().map(|prefix| (*prefix, None)));
+        self.part.draft(prefixes, rule)
+    }
+
+    fn release(&mut self, id: SequenceId) {
+        self.log.with(|entries| entries.released.push((Role::Drafter, id)));
+        self.part.release(id);
+    }
+
+    fn digest(&self) -> Option<String> {
+        self.part.digest()
+    }
+}
+
+impl<T: Verifier> Verifier for Recording<T> {
+    fn name(&self) -> &str {
+        self.part.name()
+    }
+
+    fn rewrite(&mut self, requests: &[Rewrite<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
+        self.log.add(Role::Verifier, requests.iter().map(|request| (request.prefix, request.rejected)));
+        self.part.rewrite(requests, rule)
+    }
+
+    fn release(&mut self, id: SequenceId) {
+        self.log.with(|entries| entries.released.push((Role::Verifier, id)));
+        self.part.release(id);
+    }
+
+    fn digest(&self) -> Option<String> {
+        self.part.digest()
+    }
+}
+
+impl<T: AdvantageRouter> AdvantageRouter for Recording<T> {
+    fn name(&self) -> String {
+        self.part.name()
+    }
+
+    fn evidence(&self) -> Evidence {
+        self.part.evidence()
+    }
+
+    fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision> {
+        self.part.before_draft(prefix)
+    }
+
+    fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
+        self.log.add(Role::Router, std::iter::once((candidate.prefix, Some(candidate.draft))));
+        self.part.route(candidate)
+    }
+
+    fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
+        self.log.add(Role::Router, candidates.iter().map(|c| (c.prefix, Some(c.draft))));
+        self.part.route_batch(candidates)
+    }
+}
+
+impl<T: StepScorer> StepScorer for Recording<T> {
+    fn name(&self) -> String {
+        self.part.name()
+    }
+
+    fn range(&self) -> (f32, f32) {
+        self.part.range()
+    }
+
+    fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
+        self.log.add(Role::Scorer, steps.iter().map(|(prefix, step)| (*prefix, Some(*step))));
+        self.part.score(steps)
+    }
+}

@@ -1,0 +1,170 @@
+//! What a solution cost, per role.
+
+use std::ops::{Add, AddAssign};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Author;
+
+/// What writing one step cost its model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StepCost {
+    /// Prompt tokens that had to be computed (a foreign step's catch-up is among them).
+    pub prefilled: usize,
+    /// Prompt tokens that were in the cache already.
+    pub cached: usize,
+    /// Tokens written.
+    pub decoded: usize,
+    /// Wall time in seconds; in a batch, this sequence's share.
+    pub seconds: f64,
+    /// Seconds, of those, until the first token was known: the prompt's catch-up.
+    #[serde(default)]
+    pub prefill_seconds: f64,
+}
+
+impl StepCost {
+    /// A cost from its parts, with no prefill time of its own.
+    pub fn new(prefilled: usize, cached: usize, decoded: usize, seconds: f64) -> Self {
+        Self { prefilled, cached, decoded, seconds, prefill_seconds: 0.0 }
+    }
+
+    /// Sets the seconds until the first token was known.
+    pub fn with_prefill_seconds(mut self, seconds: f64) -> Self {
+        self.prefill_seconds = seconds;
+        self
+    }
+}
+
+/// What one role spent over many steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RoleUsage {
+    /// Times that the role was asked for a step.
+    pub calls: usize,
+    /// Prompt tokens computed.
+    pub prefilled: usize,
+    /// Prompt tokens found in the cache.
+    pub cached: usize,
+    /// Tokens written, those of rejected steps included.
+    pub decoded: usize,
+    /// Tokens of the steps that were kept.
+    pub kept_tokens: usize,
+    /// Seconds of wall time.
+    pub seconds: f64,
+    /// Seconds, of those, spent on catching up with prompts and foreign steps.
+    #[serde(default)]
+    pub prefill_seconds: f64,
+}
+
+impl RoleUsage {
+    pub(crate) fn record(&mut self, cost: &StepCost) {
+        self.calls += 1;
+        self.prefilled += cost.prefilled;
+        self.cached += cost.cached;
+        self.decoded += cost.decoded;
+        self.seconds += cost.seconds;
+        self.prefill_seconds += cost.prefill_seconds;
+    }
+
+    /// Mean seconds a decoded token, prefill excluded; `None` before the first.
+    pub fn seconds_per_token(&self) -> Option<f64> {
+        (self.decoded > 0).then(|| (self.seconds - self.prefill_seconds) / self.decoded as f64)
+    }
+}
+
+impl Add for RoleUsage {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            prefilled: self.prefilled + other.prefilled,
+            cached: self.cached + other.cached,
+            decoded: self.decoded + other.decoded,
+            kept_tokens: self.kept_tokens + other.kept_tokens,
+            seconds: self.seconds + other.seconds,
+            prefill_seconds: self.prefill_seconds + other.prefill_seconds,
+        }
+    }
+}
+
+/// What one or many solutions cost. Usages of different problems add up with `+` or [`Iterator::sum`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Usage {
+    /// The drafter's share.
+    pub draft: RoleUsage,
+    /// The target's share.
+    pub target: RoleUsage,
+    /// Seconds in the router, a scorer's included.
+    pub router_seconds: f64,
+    /// Committed steps that the draft wrote.
+    pub accepted_steps: usize,
+    /// Committed steps that the target wrote.
+    pub escalated_steps: usize,
+    /// Escalated steps of which it is known that the target did no better (`s_t ≤ s_d`; paper, Fig. 3).
+    pub wasted_steps: usize,
+    /// Escalated steps of which it is known whether they were wasted.
+    pub judged_steps: usize,
+    /// Steps that were escalated because the router failed.
+    pub fallback_steps: usize,
+}
+
+impl Usage {
+    /// Share of committed steps that the draft wrote, the paper's `α`; `None` before the first step.
+    pub fn acceptance_by_steps(&self) -> Option<f64> {
+        share(self.accepted_steps, self.accepted_steps + self.escalated_steps)
+    }
+
+    /// Share of committed tokens that the draft wrote, the released script's figure; `None` before the first token.
+    pub fn acceptance_by_tokens(&self) -> Option<f64> {
+        share(self.draft.kept_tokens, self.draft.kept_tokens + self.target.kept_tokens)
+    }
+
+    /// The share of `author`.
+    pub fn role(&self, author: Author) -> &RoleUsage {
+        match author {
+            Author::Draft => &self.draft,
+            Author::Target => &self.target,
+        }
+    }
+
+    pub(crate) fn role_mut(&mut self, author: Author) -> &mut RoleUsage {
+        match author {
+            Author::Draft => &mut self.draft,
+            Author::Target => &mut self.target,
+        }
+    }
+}
+
+fn share(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+impl Add for Usage {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            draft: self.draft + other.draft,
+            target: self.target + other.target,
+            router_seconds: self.router_seconds + other.router_seconds,
+            accepted_steps: self.accepted_steps + other.accepted_steps,
+            escalated_steps: self.escalated_steps + other.escalated_steps,
+            wasted_steps: self.wasted_steps + other.wasted_steps,
+            judged_steps: self.judged_steps + other.judged_steps,
+            fallback_steps: self.fallback_steps + other.fallback_steps,
+        }
+    }
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl std::iter::Sum for Usage {
+    fn sum<I: Iterator<Item = Self>>(usages: I) -> Self {
+        usages.fold(Self::default(), Add::add)
+    }
+}

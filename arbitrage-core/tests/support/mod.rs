@@ -1,0 +1,116 @@
+//! Random runs, shared by the tests.
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
+
+use arbitrage_core::router::{AlwaysDraft, AlwaysTarget, Budget, FirstTokenEntropy, MeanLogprob, Oracle, Random, Rsd};
+use arbitrage_core::scorer::scorer_fn;
+use arbitrage_core::segmenter::{BlankLine, Newline, Separators, StepMarkers, TokenBudget};
+use arbitrage_core::testing::{Babbler, CallLog, Recording};
+use arbitrage_core::{
+    AdvantageRouter, Author, Engine, Limits, Problem, Route, Solution, StepCost, StepScorer, StepSegmenter, Usage,
+    router_fn,
+};
+
+pub type Parts = Engine<Recording<Babbler>, Recording<Babbler>, Box<dyn AdvantageRouter>>;
+
+/// Everything that a run is made of.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub seed: u64,
+    pub router: usize,
+    pub segmenter: usize,
+    pub limits: Limits,
+    pub end_probability: f64,
+    pub cached: bool,
+}
+
+impl Setup {
+    pub fn new(seed: u64, router: usize) -> Self {
+        let limits = Limits::default().with_steps(12).with_step_tokens(12);
+        Self { seed, router, segmenter: 0, limits, end_probability: 0.05, cached: true }
+    }
+
+    /// An engine on two babblers, with its log.
+    pub fn engine(&self) -> (Parts, CallLog) {
+        let log = CallLog::new();
+        let model = |name, author| {
+            let seed = self.seed.wrapping_add(author as u64);
+            let model = Babbler::new(name, author, seed).with_end_probability(self.end_probability);
+            log.record(if self.cached { model.with_cache() } else { model })
+        };
+        let (draft, target) = (model("draft", Author::Draft), model("target", Author::Target));
+        let engine = Engine::new(draft, target, router(self.router, &log))
+            .with_segmenter(segmenter(self.segmenter))
+            .with_limits(self.limits);
+        (engine, log)
+    }
+
+    /// Problems with seeds of their own.
+    pub fn problems(&self, count: usize) -> Vec<Problem> {
+        let problem = |n: usize| Problem::new(format!("Question {n}?")).with_id(format!("p{n}"));
+        (0..count).map(|n| problem(n).with_seed(self.seed.wrapping_mul(31).wrapping_add(n as u64))).collect()
+    }
+}
+
+/// A scorer without a model: the share of a step's characters that are ASCII.
+pub fn ascii_share() -> impl StepScorer + Clone {
+    scorer_fn(|_, step| {
+        let characters = step.text.chars().count().max(1);
+        step.text.chars().filter(char::is_ascii_alphanumeric).count() as f32 / characters as f32
+    })
+}
+
+pub const ROUTERS: usize = 12;
+
+/// All policies. `log` sees their scorers' calls.
+pub fn router(kind: usize, log: &CallLog) -> Box<dyn AdvantageRouter> {
+    let scorer = || log.record(ascii_share());
+    match kind {
+        0 => Box::new(AlwaysDraft),
+        1 => Box::new(AlwaysTarget),
+        2 => Box::new(Random::new(0.4).unwrap()),
+        3 => Box::new(Rsd::new(scorer(), 0.4).unwrap()),
+        4 => Box::new(Oracle::new(scorer(), 0.0).unwrap()),
+        5 => Box::new(MeanLogprob::new(-1.2).unwrap()),
+        6 => Box::new(router_fn(|c| Route::escalate_if(c.draft.first_entropy > Some(1.4)))),
+        7 => Box::new(router_fn(|c| Route::escalate_if(c.draft.text.len() % 2 == 0))),
+        8 => Box::new(Budget::new(AlwaysTarget, 2)),
+        9 => Box::new(Budget::new(Rsd::new(scorer(), 0.6).unwrap(), 1)),
+        10 => Box::new(Budget::new(Oracle::new(scorer(), -0.5).unwrap(), 2)),
+        _ => Box::new(Budget::new(FirstTokenEntropy::new(0.0).unwrap(), 0)),
+    }
+}
+
+pub const SEGMENTERS: usize = 5;
+pub const MARKERS: usize = 3;
+
+pub fn segmenter(kind: usize) -> Box<dyn StepSegmenter> {
+    match kind {
+        0 => Box::new(BlankLine::new()),
+        1 => Box::new(Newline::new()),
+        2 => Box::new(Separators::new(["; ", "\n"]).unwrap()),
+        MARKERS => Box::new(StepMarkers::new()),
+        _ => Box::new(TokenBudget::new(5).unwrap()),
+    }
+}
+
+/// The solution without what depends on time and on caches.
+pub fn timeless(mut solution: Solution) -> Solution {
+    let steps = solution.steps.iter_mut().map(|accepted| &mut accepted.step);
+    let recorded = solution.records.iter_mut().flat_map(|record| {
+        record.router_seconds = 0.0;
+        record.draft.iter_mut().chain(record.target.iter_mut())
+    });
+    for step in steps.chain(recorded) {
+        step.cost = StepCost::new(0, 0, step.cost.decoded, 0.0);
+    }
+    solution.usage = timeless_usage(solution.usage);
+    solution
+}
+
+pub fn timeless_usage(mut usage: Usage) -> Usage {
+    usage.router_seconds = 0.0;
+    for role in [&mut usage.draft, &mut usage.target] {
+        (role.seconds, role.prefill_seconds, role.prefilled, role.cached) = (0.0, 0.0, 0, 0);
+    }
+    usage
+}

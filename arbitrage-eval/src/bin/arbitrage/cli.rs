@@ -1,0 +1,130 @@
+//! What can be asked for.
+
+use std::path::PathBuf;
+
+use anstyle::{AnsiColor, Style};
+use arbitrage_router::Policy;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// How errors are marked.
+pub const ERROR: Style = AnsiColor::Red.on_default().bold();
+
+/// A small model drafts each reasoning step; a large one writes those that a router escalates.
+#[derive(Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Solves a problem and shows who wrote which step.
+    Solve(SolveOptions),
+    /// Models: what there is, getting it, looking inside.
+    #[command(subcommand)]
+    Models(ModelsCommand),
+}
+
+/// The subcommands of `models`.
+#[derive(Subcommand)]
+pub enum ModelsCommand {
+    /// Gets a model into the local cache, digest-checked; goes on where an earlier pull stopped.
+    Pull {
+        /// A name from `models list`, or hf:OWNER/REPO:FILE.
+        names: Vec<String>,
+    },
+    /// Lists the known models and which are in the cache.
+    List,
+    /// Shows a model's shape, tokenizer and tensors.
+    Inspect {
+        /// A name, a GGUF file or a Hugging Face folder.
+        model: String,
+        /// Lists every tensor.
+        #[arg(long)]
+        tensors: bool,
+        /// Looks at every weight for NaN and infinity.
+        #[arg(long)]
+        scan: bool,
+    },
+}
+
+/// How a step ends.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Segmenter {
+    /// At a blank line, as in the paper.
+    BlankLine,
+    /// At every line's end.
+    Newline,
+    /// Before the next `Step N:`.
+    Markers,
+    /// After a fixed number of tokens (`--step-tokens`).
+    Tokens,
+}
+
+/// Options of `solve`.
+#[derive(Args)]
+pub struct SolveOptions {
+    /// The problem. Without it, it is read from standard input.
+    pub question: Option<String>,
+    /// A pair of models.
+    #[arg(long, default_value = crate::pair::DEFAULT)]
+    pub pair: String,
+    /// Another drafter: a name from `models list`, a GGUF file, a Hugging Face folder, or hf:OWNER/REPO:FILE.
+    #[arg(long)]
+    pub draft: Option<String>,
+    /// Another target, likewise.
+    #[arg(long)]
+    pub target: Option<String>,
+    /// Who decides, and from which threshold on: draft, target, random[:RATE], logprob[:TAU], entropy[:TAU], rsd[:TAU]
+    /// or oracle[:TAU]. The last two score steps with the target as judge (0 to 9).
+    #[arg(long, default_value = "logprob")]
+    pub policy: Policy,
+    /// The policy's threshold, in place of the one after its colon.
+    #[arg(long, allow_negative_numbers = true)]
+    pub tau: Option<f32>,
+    /// At most this many steps by the target.
+    #[arg(long)]
+    pub budget: Option<usize>,
+    /// How a step ends.
+    #[arg(long, value_enum, default_value_t = Segmenter::BlankLine)]
+    pub segmenter: Segmenter,
+    /// Most steps.
+    #[arg(long, default_value_t = 60)]
+    pub steps: usize,
+    /// Most tokens a step.
+    #[arg(long, default_value_t = 256)]
+    pub step_tokens: usize,
+    /// Most tokens in all.
+    #[arg(long, default_value_t = 2048)]
+    pub tokens: usize,
+    /// Sampling temperature; 0 is greedy.
+    #[arg(long, default_value_t = 0.0)]
+    pub temperature: f32,
+    /// Keeps the most probable tokens that hold this share of the probability.
+    #[arg(long)]
+    pub top_p: Option<f32>,
+    /// Keeps this many of the most probable tokens.
+    #[arg(long)]
+    pub top_k: Option<usize>,
+    /// Keeps tokens at least this probable, relative to the best.
+    #[arg(long)]
+    pub min_p: Option<f32>,
+    /// Seed of every random draw.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The system message, in place of the default one.
+    #[arg(long)]
+    pub system: Option<String>,
+    /// Where the models run: flex (the processor), wgpu[:N] or cuda[:N], as compiled in.
+    #[arg(long, default_value = "flex")]
+    pub device: String,
+    /// Appends the run's records to this JSONL file.
+    #[arg(long)]
+    pub trace: Option<PathBuf>,
+    /// Prints one JSON object in place of the live view.
+    #[arg(long)]
+    pub json: bool,
+}

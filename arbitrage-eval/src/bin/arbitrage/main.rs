@@ -1,0 +1,30 @@
+//! `arbitrage`: step-level speculative reasoning on the command line.
+
+mod cli;
+mod live;
+mod models;
+mod pair;
+mod progress;
+mod solve;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Any error of the command, ready to be shown.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let outcome = match cli::Cli::parse().command {
+        cli::Command::Solve(options) => solve::run(&options),
+        cli::Command::Models(command) => models::run(&command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("{}error:{:#} {error}", cli::ERROR, cli::ERROR);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! A draft and a target, loaded.
+
+use std::path::{Path, PathBuf};
+
+use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, StepRule, segmenter::TokenBudget};
+use arbitrage_models::sampler::Sampling;
+use arbitrage_models::source::ModelSource;
+use arbitrage_models::{LoadOptions, LocalModel, Prompt, device};
+
+use crate::Failure;
+use crate::cli::SolveOptions;
+use crate::progress::Bars;
+
+/// The pair that `--pair` means when it is not given.
+pub const DEFAULT: &str = "qwen2.5-coder";
+
+/// Known pairs: name, draft, target.
+const PAIRS: [(&str, &str, &str); 1] = [(DEFAULT, "qwen2.5-coder-0.5b-instruct", "qwen2.5-coder-1.5b-instruct")];
+
+/// Two loaded models.
+pub struct Pair {
+    /// The drafter.
+    pub draft: LocalModel,
+    /// The target.
+    pub target: LocalModel,
+    /// Seconds a decoded token of the target, measured at warm-up.
+    pub target_seconds_per_token: f64,
+}
+
+impl Pair {
+    /// Gets and loads both models and warms them up.
+    pub fn load(options: &SolveOptions) -> Result<Self, Failure> {
+        let (draft, target) = names(options)?;
+        let load = LoadOptions::new(device(&options.device)?);
+        let mut draft = open(&draft, &load, options)?;
+        let mut target = open(&target, &load, options)?;
+        warm_up(&mut draft)?;
+        let target_seconds_per_token = warm_up(&mut target)?;
+        Ok(Self { draft, target, target_seconds_per_token })
+    }
+}
+
+fn names(options: &SolveOptions) -> Result<(String, String), Failure> {
+    let found = PAIRS.iter().find(|(name, ..)| *name == options.pair);
+    let (_, draft, target) = match (found, &options.draft, &options.target) {
+        (Some(pair), ..) => *pair,
+        (None, Some(_), Some(_)) => PAIRS[0],
+        (None, ..) => {
+            let known: Vec<_> = PAIRS.iter().map(|(name, ..)| *name).collect();
+            return Err(format!("pair `{}` is unknown; known are {}", options.pair, known.join(", ")).into());
+        }
+    };
+    let chosen = |given: &Option<String>, other: &str| given.clone().unwrap_or_else(|| other.to_owned());
+    Ok((chosen(&options.draft, draft), chosen(&options.target, target)))
+}
+
+/// The path of a model, which is got first where it is not there.
+pub fn resolve(name: &str) -> Result<PathBuf, Failure> {
+    Ok(ModelSource::parse(name)?.resolve(&mut Bars::default())?)
+}
+
+fn open(name: &str, load: &LoadOptions, options: &SolveOptions) -> Result<LocalModel, Failure> {
+    let model = LocalModel::open(resolve(name)?, load)?.with_sampling(sampling(options)?);
+    let model = match &options.system {
+        Some(text) => model.with_prompt(Prompt::system(text.clone())),
+        None => model,
+    };
+    Ok(match arbitrage_models::source::known_digest(Path::new(name)) {
+        Some(digest) => model.with_digest(digest),
+        None => model,
+    })
+}
+
+fn sampling(options: &SolveOptions) -> Result<Sampling, Failure> {
+    let mut sampling = Sampling::temperature(options.temperature)?;
+    if let Some(top_k) = options.top_k {
+        sampling = sampling.with_top_k(top_k);
+    }
+    if let Some(top_p) = options.top_p {
+        sampling = sampling.with_top_p(top_p)?;
+    }
+    if let Some(min_p) = options.min_p {
+        sampling = sampling.with_min_p(min_p)?;
+    }
+    Ok(sampling)
+}
+
+/// Writes a few tokens, so that weights are paged in and threads are awake, and returns the seconds a token.
+fn warm_up(model: &mut LocalModel) -> Result<f64, Failure> {
+    const TOKENS: usize = 8;
+    let problem = Problem::new("Count from one to ten.");
+    let id = SequenceId(u64::MAX);
+    let segmenter = TokenBudget::new(TOKENS)?;
+    let mut seconds = 0.0;
+    for _ in 0..2 {
+        let steps = model.draft(&[Prefix::new(id, &problem, &[])], &StepRule::new(&segmenter, TOKENS));
+        let step = steps.into_iter().next().ok_or("the model wrote nothing")??;
+        seconds = (step.cost.seconds - step.cost.prefill_seconds) / step.cost.decoded.max(2) as f64;
+    }
+    model.release(id);
+    Ok(seconds)
+}

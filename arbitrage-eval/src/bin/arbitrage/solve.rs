@@ -1,0 +1,91 @@
+//! `arbitrage solve`.
+
+use std::io::{IsTerminal, Read};
+use std::time::Instant;
+
+use arbitrage_core::router::Budget;
+use arbitrage_core::scorer::Judge;
+use arbitrage_core::trace::{JsonlSink, TraceSink};
+use arbitrage_core::{AdvantageRouter, Author, Engine, Limits, Problem, Shared, StepScorer, StepSegmenter, segmenter};
+use arbitrage_models::LocalTarget;
+
+use crate::Failure;
+use crate::cli::{Segmenter, SolveOptions};
+use crate::live::{Screen, Sinks};
+use crate::pair::Pair;
+use crate::summary::Summary;
+
+/// Solves one problem and shows it.
+pub fn run(options: &SolveOptions) -> Result<(), Failure> {
+    let problem = Problem::new(question(options)?).with_seed(options.seed);
+    let policy = options.tau.map_or(Ok(options.policy), |tau| options.policy.with_threshold(tau))?;
+    let limits = limits(options);
+    limits.validate()?;
+    let segmenter = segmenter(options)?;
+    if !policy.needs_scorer() {
+        policy.router(None)?; // refuses a wrong threshold before a model is loaded
+    }
+
+    let Pair { mut draft, mut target, target_seconds_per_token } = Pair::load(options)?;
+    let screen = (!options.json).then(Screen::new);
+    if let Some(screen) = &screen {
+        draft = draft.with_listener(screen.listener(Author::Draft));
+        target = target.with_listener(screen.listener(Author::Target));
+    }
+    let target = Shared::new(LocalTarget::new(target), "target");
+    let scorer = policy.needs_scorer().then(|| Box::new(Judge::new(target.clone())) as Box<dyn StepScorer>);
+    let router: Box<dyn AdvantageRouter> = match (policy.router(scorer)?, options.budget) {
+        (router, Some(most)) => Box::new(Budget::new(router, most)),
+        (router, None) => router,
+    };
+
+    let mut engine = Engine::new(draft, target, router)
+        .with_segmenter(segmenter)
+        .with_limits(limits)
+        .with_sink(sinks(options, screen)?);
+    let start = Instant::now();
+    let solution = engine.solve(&problem)?;
+    let summary = Summary::new(&problem, &solution, policy, start.elapsed().as_secs_f64(), target_seconds_per_token);
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        anstream::println!("{summary}");
+    }
+    Ok(())
+}
+
+fn question(options: &SolveOptions) -> Result<String, Failure> {
+    if let Some(question) = &options.question {
+        return Ok(question.clone());
+    }
+    if std::io::stdin().is_terminal() {
+        return Err("no question: give it as an argument, or on standard input".into());
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn limits(options: &SolveOptions) -> Limits {
+    Limits::default().with_steps(options.steps).with_step_tokens(options.step_tokens).with_tokens(options.tokens)
+}
+
+fn segmenter(options: &SolveOptions) -> Result<Box<dyn StepSegmenter>, Failure> {
+    Ok(match options.segmenter {
+        Segmenter::BlankLine => Box::new(segmenter::BlankLine::new()),
+        Segmenter::Newline => Box::new(segmenter::Newline::new()),
+        Segmenter::Markers => Box::new(segmenter::StepMarkers::new()),
+        Segmenter::Tokens => Box::new(segmenter::TokenBudget::new(options.step_tokens)?),
+    })
+}
+
+fn sinks(options: &SolveOptions, screen: Option<Screen>) -> Result<Sinks, Failure> {
+    let mut sinks: Vec<Box<dyn TraceSink>> = Vec::new();
+    if let Some(path) = &options.trace {
+        sinks.push(Box::new(JsonlSink::append(path)?));
+    }
+    if let Some(screen) = screen {
+        sinks.push(Box::new(screen));
+    }
+    Ok(Sinks(sinks))
+}

@@ -1,0 +1,6 @@
+//! What a solution's answer is, and the `arbitrage` command.
+//!
+//! The library part needs no tensors; the command is behind the feature `local`, which every backend feature (`flex`,
+//! `wgpu`, `cuda`) switches on.
+
+pub mod answer;

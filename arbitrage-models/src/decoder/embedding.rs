@@ -1,0 +1,87 @@
+//! Token embeddings, which may double as the head.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+#[cfg(feature = "flex")]
+use super::fused::{self, PackedLinear};
+use crate::error::Result;
+#[cfg(feature = "flex")]
+use crate::weights::{DType, WeightSource, dequantize_row};
+
+/// A table of `[vocabulary, hidden]`.
+pub(super) enum Embedding {
+    /// A burn tensor.
+    Plain(Tensor<2>),
+    /// Rows decoded from the mapped file as they are needed: the table itself is never loaded.
+    #[cfg(feature = "flex")]
+    Mapped(Mapped),
+    /// The head's packed weights, for tied models.
+    #[cfg(feature = "flex")]
+    Tied(Arc<PackedLinear>),
+}
+
+/// One tensor of a mapped file.
+#[cfg(feature = "flex")]
+pub(super) struct Mapped {
+    pub source: Arc<dyn WeightSource>,
+    pub name: String,
+    pub hidden: usize,
+    pub dtype: DType,
+}
+
+impl Embedding {
+    /// `[ids, hidden]`. The ids lie in the vocabulary; the caller has checked.
+    pub fn look_up(&self, ids: &[u32], device: &Device) -> Result<Tensor<2>> {
+        match self {
+            Self::Plain(table) => {
+                let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
+                let ids = Tensor::<1, Int>::from_data(TensorData::from(ids.as_slice()), device);
+                Ok(table.clone().select(0, ids))
+            }
+            #[cfg(feature = "flex")]
+            Self::Mapped(mapped) => mapped.look_up(ids, device),
+            #[cfg(feature = "flex")]
+            Self::Tied(head) => rows(ids, head.weight.cols(), device, |id, row| {
+                head.weight.row(id, row);
+                Ok(())
+            }),
+        }
+    }
+
+    /// Scores every token: `hidden · Eᵀ`, `[rows, hidden]` → `[rows, vocabulary]`.
+    pub fn predict(&self, hidden: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Plain(table) => hidden.matmul(table.clone().transpose()),
+            #[cfg(feature = "flex")]
+            Self::Tied(head) => fused::linear(hidden, head.clone()),
+            // The loader gives a tied model `Tied` and any other its own head.
+            #[cfg(feature = "flex")]
+            Self::Mapped(_) => hidden,
+        }
+    }
+}
+
+#[cfg(feature = "flex")]
+impl Mapped {
+    fn look_up(&self, ids: &[u32], device: &Device) -> Result<Tensor<2>> {
+        let Some(view) = self.source.get(&self.name)? else {
+            return Err(crate::error::Error::format(self.source.path(), &self.name, "a tensor", "nothing"));
+        };
+        let bytes_per_row = self.hidden / self.dtype.block_len() * self.dtype.block_bytes();
+        rows(ids, self.hidden, device, |id, row| {
+            let start = id * bytes_per_row;
+            dequantize_row(self.dtype, &view.bytes[start..start + bytes_per_row], row)
+        })
+    }
+}
+
+#[cfg(feature = "flex")]
+fn rows(ids: &[u32], hidden: usize, device: &Device, fill: impl Fn(usize, &mut [f32]) -> Result<()>) -> Result<Tensor<2>> {
+    let mut values = vec![0.0; ids.len() * hidden];
+    for (&id, row) in ids.iter().zip(values.chunks_exact_mut(hidden)) {
+        fill(id as usize, row)?;
+    }
+    Ok(Tensor::from_data(TensorData::new(values, [ids.len(), hidden]), device))
+}

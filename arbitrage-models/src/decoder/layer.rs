@@ -1,0 +1,27 @@
+//! One transformer layer.
+
+use burn::tensor::Tensor;
+
+use super::attention::{Attention, Batch};
+use super::linear::{Linear, gated};
+use super::norm::RmsNorm;
+
+/// Attention and feed-forward, each behind a norm and added to the residual stream.
+pub(super) struct Layer {
+    pub attention_norm: RmsNorm,
+    pub attention: Attention,
+    pub feed_forward_norm: RmsNorm,
+    pub gate: Linear,
+    pub up: Linear,
+    pub down: Linear,
+}
+
+impl Layer {
+    /// `[rows, hidden]` → `[rows, hidden]`; appends the rows' keys and values to the batch's caches.
+    pub fn forward(&self, x: Tensor<2>, index: usize, batch: &mut Batch<'_, '_>) -> Tensor<2> {
+        let attended = self.attention.forward(self.attention_norm.forward(x.clone()), index, batch);
+        let x = x + attended;
+        let fed = self.down.forward(gated(self.feed_forward_norm.forward(x.clone()), &self.gate, &self.up));
+        x + fed
+    }
+}

@@ -1,0 +1,57 @@
+//! Linear layers, with plain or with packed weights.
+
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, activation};
+
+#[cfg(feature = "flex")]
+use super::fused::{self, PackedLinear};
+
+/// `y = x · Wᵀ + b`.
+pub(super) enum Linear {
+    /// Weight `[in, out]` and bias `[out]` as burn tensors.
+    Plain {
+        /// `[in, out]`.
+        weight: Tensor<2>,
+        /// `[out]`.
+        bias: Option<Tensor<1>>,
+    },
+    /// Weight in its file's own precision, re-laid for the processor.
+    #[cfg(feature = "flex")]
+    Packed(Arc<PackedLinear>),
+}
+
+impl Linear {
+    /// `[rows, in]` → `[rows, out]`.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Plain { weight, bias } => {
+                let y = x.matmul(weight.clone());
+                match bias {
+                    Some(bias) => y + bias.clone().unsqueeze(),
+                    None => y,
+                }
+            }
+            #[cfg(feature = "flex")]
+            Self::Packed(weight) => fused::linear(x, weight.clone()),
+        }
+    }
+}
+
+/// Query, key and value of one input; packed weights share one pass over it.
+pub(super) fn project(x: Tensor<2>, [q, k, v]: [&Linear; 3]) -> [Tensor<2>; 3] {
+    #[cfg(feature = "flex")]
+    if let (Linear::Packed(q), Linear::Packed(k), Linear::Packed(v)) = (q, k, v) {
+        return fused::project(x, [q, k, v].map(Arc::clone));
+    }
+    [q.forward(x.clone()), k.forward(x.clone()), v.forward(x)]
+}
+
+/// SwiGLU's inner half, `silu(x · Gᵀ) ⊙ (x · Uᵀ)` (Shazeer, arXiv 2002.05202).
+pub(super) fn gated(x: Tensor<2>, gate: &Linear, up: &Linear) -> Tensor<2> {
+    #[cfg(feature = "flex")]
+    if let (Linear::Packed(gate), Linear::Packed(up)) = (gate, up) {
+        return fused::gated(x, gate.clone(), up.clone());
+    }
+    activation::silu(gate.forward(x.clone())) * up.forward(x)
+}

@@ -1,0 +1,156 @@
+//! What can go wrong with files, models and text, and what each error tells.
+//!
+//! Model files, tokenizers and templates are untrusted input: an error names the file, the field inside it, what was
+//! expected and what was found, so that the reader knows what to do next.
+
+use std::path::{Path, PathBuf};
+
+/// The error of everything in this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to open, read or write a file.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's own error.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file holds fewer bytes than it declares.
+    #[error("{}: {expected} bytes expected, {found} found: incomplete download?", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that the header (or the format itself) calls for.
+        expected: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+    /// A field of a file does not hold what its format demands.
+    #[error("{}: {field}: expected {expected}, found {found}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// A JSON pointer, a metadata key, or a tensor's name.
+        field: String,
+        /// What the format or the model demands.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// Tensors are missing or misshapen; all problems at once.
+    #[error("{}: {report}", path.display())]
+    Weights {
+        /// The file or folder.
+        path: PathBuf,
+        /// The problems, one a line, with the nearest names.
+        report: String,
+    },
+    /// A NaN or an infinity where a number was expected.
+    #[error("{model}: {place}: a value is not finite (index {index}); the weights are corrupt or the arithmetic overflowed")]
+    NotFinite {
+        /// The model's name.
+        model: String,
+        /// The layer or stage, such as `layer 3` or `logits at token 17`.
+        place: String,
+        /// Flat index of the first offender.
+        index: usize,
+    },
+    /// A sequence does not fit into the model's context.
+    #[error("{model}: {tokens} tokens do not fit a context of {context}")]
+    ContextFull {
+        /// The model's name.
+        model: String,
+        /// Tokens of the sequence, with at least one to be generated.
+        tokens: usize,
+        /// The model's context in tokens.
+        context: usize,
+    },
+    /// A prompt without any text or token.
+    #[error("{model}: the prompt is empty")]
+    EmptyPrompt {
+        /// The model's name.
+        model: String,
+    },
+    /// A parameter lies outside its range.
+    #[error("{name}: expected {expected}, found {found}")]
+    Parameter {
+        /// The parameter.
+        name: &'static str,
+        /// Its range.
+        expected: String,
+        /// The value given.
+        found: String,
+    },
+    /// The tokenizer refused a text or an id.
+    #[error("tokenizer {}: {reason}", path.display())]
+    Tokenizer {
+        /// The file that the tokenizer came from.
+        path: PathBuf,
+        /// What it said.
+        reason: String,
+    },
+    /// The chat template failed, ran out of fuel, or wrote too much.
+    #[error("chat template of {}: {reason}", path.display())]
+    Template {
+        /// The file that the template came from.
+        path: PathBuf,
+        /// What went wrong, with the template's line when known.
+        reason: String,
+    },
+    /// A device was asked for that was not compiled in or not found.
+    #[error("device `{asked}`: {reason}; compiled in: {compiled}")]
+    Device {
+        /// The device as the user wrote it.
+        asked: String,
+        /// Why it cannot be had.
+        reason: String,
+        /// Devices that this build knows.
+        compiled: String,
+    },
+    /// A model could not be had from any source.
+    #[error("model `{name}` could not be had:\n{tried}")]
+    Source {
+        /// The model's name in the registry.
+        name: String,
+        /// One line a source that was tried, with its failure and what to do.
+        tried: String,
+    },
+    /// A file's digest differs from the registry's.
+    #[error("{}: SHA-256 expected {expected}, found {found}: corrupt or tampered download; it was not kept", path.display())]
+    Digest {
+        /// The file.
+        path: PathBuf,
+        /// The registry's digest, hexadecimal.
+        expected: String,
+        /// The file's digest, hexadecimal.
+        found: String,
+    },
+}
+
+impl Error {
+    /// Wraps a system error with the file that it concerns.
+    pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Self::Io { path: path.as_ref().to_owned(), source }
+    }
+
+    /// A field of `path` that is not what it should be.
+    pub fn format(
+        path: impl AsRef<Path>,
+        field: impl Into<String>,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> Self {
+        Self::Format {
+            path: path.as_ref().to_owned(),
+            field: field.into(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+}
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;

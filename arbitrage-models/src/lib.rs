@@ -1,0 +1,54 @@
+//! Local language models for step-level speculative reasoning, on burn.
+//!
+//! [`LocalModel`] opens a GGUF file or a Hugging Face folder and drafts steps; [`LocalTarget`] verifies them. Both plug into
+//! `arbitrage_core`'s engine:
+//!
+//! ```no_run
+//! use arbitrage_core::{Engine, Problem, router::MeanLogprob};
+//! use arbitrage_models::{LoadOptions, LocalModel, LocalTarget, device};
+//!
+//! let options = LoadOptions::new(device("flex")?);
+//! let draft = LocalModel::open("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", &options)?;
+//! let target = LocalTarget::new(LocalModel::open("qwen2.5-coder-1.5b-instruct-q4_k_m.gguf", &options)?);
+//! let mut engine = Engine::new(draft, target, MeanLogprob::new(-0.2)?);
+//! println!("{}", engine.solve(&Problem::new("What is 17 · 23?"))?.text());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`weights`] | maps GGUF and safetensors files, checked as untrusted input |
+//! | [`config`] | the decoder's shape from `config.json` or GGUF metadata |
+//! | [`tokenizer`], [`stream`], [`chat`] | text to ids and back, token by token, and templates |
+//! | [`sampler`] | ids from logits |
+//! | [`kernels`] | packed and fused arithmetic for the processor |
+//! | `decoder` | the transformer, on any burn device |
+//! | `local` | drafter and verifier roles, caches with rollback |
+//! | [`source`] | models by name: cache, hub, package index |
+//!
+//! Features `flex` (the processor, default), `wgpu` and `cuda` choose burn's backends and are additive. Without any of them
+//! the crate reads files and text and needs no burn.
+
+pub mod chat;
+pub mod config;
+#[cfg(feature = "burn")]
+mod decoder;
+#[cfg(feature = "burn")]
+mod device;
+mod error;
+pub mod kernels;
+#[cfg(feature = "burn")]
+mod local;
+pub mod sampler;
+pub mod source;
+pub mod stream;
+pub mod tokenizer;
+pub mod weights;
+
+#[cfg(feature = "burn")]
+pub use decoder::{Cache, Decoder, LoadOptions, Output, Outputs, Precision, Span};
+#[cfg(feature = "burn")]
+pub use device::{compiled_devices, device};
+pub use error::{Error, Result};
+#[cfg(feature = "burn")]
+pub use local::{Listener, LocalModel, LocalTarget, Prompt};

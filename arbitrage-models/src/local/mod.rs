@@ -1,0 +1,131 @@
+//! Models that run in this process: [`LocalModel`] drafts, [`LocalTarget`] verifies.
+
+mod judge;
+mod open;
+mod prompt;
+mod sequence;
+mod target;
+mod writer;
+
+pub use prompt::Prompt;
+pub use target::LocalTarget;
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use arbitrage_core::{Author, Drafter, Prefix, SequenceId, StepResult, StepRule, VocabularyId};
+
+use crate::chat::ChatTemplate;
+use crate::decoder::Decoder;
+use crate::sampler::Sampling;
+use crate::tokenizer::Tokenizer;
+use sequence::Sequence;
+
+/// Hears a step's text as it is written: the sequence, and the newly complete characters. What follows a boundary inside a
+/// token run may be heard and then not be part of the step.
+pub type Listener = Box<dyn FnMut(SequenceId, &str) + Send>;
+
+/// A decoder with its tokenizer, template and caches. As a [`Drafter`] it writes the next step of many sequences in one
+/// batch.
+///
+/// Caches are kept a sequence until it is released, rolled back to the longest common token prefix at each call, and caught
+/// up in one prefill when another model wrote the latest steps.
+pub struct LocalModel {
+    name: String,
+    digest: Option<String>,
+    decoder: Decoder,
+    tokenizer: Tokenizer,
+    template: ChatTemplate,
+    prompt: Prompt,
+    sampling: Sampling,
+    author: Author,
+    sequences: HashMap<SequenceId, Sequence>,
+    listener: Option<Listener>,
+}
+
+impl LocalModel {
+    /// A model from its parts; [`open`](Self::open) reads them all from a file or folder.
+    pub fn new(name: impl Into<String>, decoder: Decoder, tokenizer: Tokenizer, template: ChatTemplate) -> Self {
+        Self {
+            name: name.into(),
+            digest: None,
+            decoder,
+            tokenizer,
+            template,
+            prompt: Prompt::default(),
+            sampling: Sampling::greedy(),
+            author: Author::Draft,
+            sequences: HashMap::new(),
+            listener: None,
+        }
+    }
+
+    /// Sets how a question becomes a prompt.
+    pub fn with_prompt(mut self, prompt: Prompt) -> Self {
+        self.prompt = prompt;
+        self
+    }
+
+    /// Sets how tokens are chosen. Greedy unless said otherwise.
+    pub fn with_sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
+        self
+    }
+
+    /// Sets the role whose random numbers the model draws: the two roles of one problem must not share a stream.
+    pub fn with_author(mut self, author: Author) -> Self {
+        self.author = author;
+        self
+    }
+
+    /// Sets the digest of the weights, for traces.
+    pub fn with_digest(mut self, digest: impl Into<String>) -> Self {
+        self.digest = Some(digest.into());
+        self
+    }
+
+    /// Streams the text of every step as it is written.
+    pub fn with_listener(mut self, listener: impl FnMut(SequenceId, &str) + Send + 'static) -> Self {
+        self.listener = Some(Box::new(listener));
+        self
+    }
+
+    /// The decoder.
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Names the token → id map. Two models with equal ids exchange tokens, others exchange text.
+    pub fn vocabulary(&self) -> VocabularyId {
+        VocabularyId(self.tokenizer.fingerprint())
+    }
+
+    /// Sequences whose caches are held.
+    pub fn sequences(&self) -> usize {
+        self.sequences.len()
+    }
+}
+
+impl Drafter for LocalModel {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
+        let start = Instant::now();
+        writer::write(self, prefixes, rule, start)
+    }
+
+    fn release(&mut self, id: SequenceId) {
+        self.sequences.remove(&id);
+    }
+
+    fn digest(&self) -> Option<String> {
+        self.digest.clone()
+    }
+}

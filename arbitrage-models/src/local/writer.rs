@@ -1,0 +1,240 @@
+//! Writes one step of each of several sequences, together.
+//!
+//! Every pass takes what each open sequence has pending: the rest of its prompt, or the token that it sampled last. So
+//! prompts are caught up while others decode, and the weights are read once a pass for all of them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arbitrage_core::{BoxError, Finish, Prefix, SequenceId, Step, StepCost, StepResult, StepRule};
+
+use super::LocalModel;
+use super::sequence::Sequence;
+use crate::decoder::{Outputs, Span};
+use crate::error::{Error, Result};
+use crate::sampler::{Choice, Sampler};
+use crate::stream::TextStream;
+
+/// Most rows a pass: bounds the memory that activations take.
+const ROWS: usize = 512;
+
+/// A step in the making.
+struct Writing {
+    id: SequenceId,
+    sequence: Sequence,
+    /// Tokens that are not in the cache yet: the rest of the prompt, then the token sampled last.
+    pending: Vec<u32>,
+    sampler: Sampler,
+    stream: TextStream,
+    tokens: Vec<u32>,
+    logprobs: Vec<f32>,
+    first_entropy: Option<f32>,
+    /// Length of the complete text after each token, and whether the token ended inside a character.
+    edges: Vec<(usize, bool)>,
+    cost: StepCost,
+    finish: Option<Finish>,
+}
+
+/// One step for each of `prefixes`. A sequence that cannot be written gets its own error; a failing pass fails all that
+/// were in it.
+pub(super) fn write(
+    model: &mut LocalModel,
+    prefixes: &[Prefix<'_>],
+    rule: &StepRule<'_>,
+    start: Instant,
+) -> Vec<StepResult> {
+    let sequences: Vec<_> = prefixes.iter().map(|prefix| model.sequences.remove(&prefix.id)).collect();
+    let mut listener = model.listener.take();
+    let mut writings: Vec<_> = prefixes
+        .iter()
+        .zip(sequences)
+        .map(|(prefix, sequence)| Writing::begin(model, prefix, sequence).map_err(BoxError::from))
+        .collect();
+    let setup = start.elapsed().as_secs_f64() / prefixes.len().max(1) as f64;
+    while let Err(error) = run(model, &mut writings, rule, &mut listener) {
+        let error = Arc::new(error);
+        for writing in writings.iter_mut().filter(|writing| writing.as_ref().is_ok_and(|w| w.finish.is_none())) {
+            *writing = Err(error.clone().into());
+        }
+    }
+    model.listener = listener;
+    let vocabulary = model.vocabulary();
+    writings
+        .into_iter()
+        .map(|writing| {
+            let (sequence, id, mut step) = writing?.end(vocabulary);
+            step.cost.seconds += setup;
+            model.sequences.insert(id, sequence);
+            Ok(step)
+        })
+        .collect()
+}
+
+/// Passes until every step is finished.
+fn run(
+    model: &LocalModel,
+    writings: &mut [Result<Writing, BoxError>],
+    rule: &StepRule<'_>,
+    listener: &mut Option<super::Listener>,
+) -> Result<()> {
+    let most = rule.segmenter.token_budget().unwrap_or(usize::MAX).min(rule.max_tokens);
+    loop {
+        let mut open: Vec<_> = writings.iter_mut().flatten().filter(|writing| writing.finish.is_none()).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let choices = pass(model, &mut open)?;
+        for (writing, choice) in open.iter_mut().zip(choices) {
+            let Some(choice) = choice else { continue };
+            let heard = writing.stream.text().len();
+            writing.push(model, choice, rule, most)?;
+            if let (Some(listener), new) = (listener.as_mut(), &writing.stream.text()[heard..])
+                && !new.is_empty()
+            {
+                listener(writing.id, new);
+            }
+        }
+    }
+}
+
+/// One forward pass over the pending tokens of `open`, and the token chosen for each sequence that has caught up.
+fn pass(model: &LocalModel, open: &mut [&mut Writing]) -> Result<Vec<Option<Choice>>> {
+    let start = Instant::now();
+    let mut room = ROWS;
+    let takes: Vec<usize> = open
+        .iter()
+        .map(|writing| {
+            let take = writing.pending.len().min(room);
+            room -= take;
+            take
+        })
+        .collect();
+    let mut spans = Vec::with_capacity(open.len());
+    for (writing, &take) in open.iter_mut().zip(&takes).filter(|(_, take)| **take > 0) {
+        let outputs = if take == writing.pending.len() { Outputs::Last } else { Outputs::None };
+        spans.push(Span { cache: &mut writing.sequence.cache, tokens: &writing.pending[..take], outputs });
+    }
+    let output = model.decoder.forward(&mut spans)?;
+    let logits = output.map(|output| output.logits.into_data_as::<f32>());
+    let mut rows = logits.as_ref().and_then(|data| data.as_slice::<f32>().ok()).unwrap_or_default();
+    let width = model.decoder.config().vocabulary;
+    let mut choices = Vec::with_capacity(open.len());
+    for (writing, &take) in open.iter_mut().zip(&takes) {
+        writing.sequence.held.extend(writing.pending.drain(..take));
+        let caught_up = take > 0 && writing.pending.is_empty();
+        choices.push(if caught_up {
+            let (row, rest) = rows.split_at(width);
+            rows = rest;
+            Some(writing.choose(model, row)?)
+        } else {
+            None
+        });
+    }
+    let seconds = start.elapsed().as_secs_f64() / takes.iter().sum::<usize>().max(1) as f64;
+    for (writing, &take) in open.iter_mut().zip(&takes) {
+        let share = seconds * take as f64;
+        writing.cost.seconds += share;
+        if writing.tokens.is_empty() {
+            writing.cost.prefill_seconds += share;
+        }
+    }
+    Ok(choices)
+}
+
+impl Writing {
+    fn begin(model: &LocalModel, prefix: &Prefix<'_>, sequence: Option<Sequence>) -> Result<Self> {
+        let tokens = model.encode(prefix)?;
+        let context = model.decoder.config().context;
+        if tokens.len() >= context {
+            return Err(Error::ContextFull { model: model.name.clone(), tokens: tokens.len() + 1, context });
+        }
+        let mut sequence = sequence.unwrap_or_else(|| Sequence::new(&model.decoder));
+        let cached = sequence.roll_back(&tokens);
+        let pending = tokens[cached..].to_vec();
+        Ok(Self {
+            id: prefix.id,
+            sequence,
+            cost: StepCost::new(pending.len(), cached, 0, 0.0),
+            pending,
+            sampler: Sampler::new(&model.sampling, prefix.draw(model.author).next_u64())?.with_entropy(true),
+            stream: TextStream::new(),
+            tokens: Vec::new(),
+            logprobs: Vec::new(),
+            first_entropy: None,
+            edges: Vec::new(),
+            finish: None,
+        })
+    }
+
+    fn choose(&mut self, model: &LocalModel, logits: &[f32]) -> Result<Choice> {
+        // The embedding may have more rows than there are tokens; nobody trained those.
+        let real = model.tokenizer.vocab_size().min(logits.len());
+        self.sampler.sample(&logits[..real]).map_err(|error| match error {
+            Error::NotFinite { index, .. } => {
+                let place = format!("logits at position {}", self.sequence.held.len());
+                Error::NotFinite { model: model.name.clone(), place, index }
+            }
+            other => other,
+        })
+    }
+
+    /// Takes the chosen token in and sees whether the step ends with it.
+    fn push(&mut self, model: &LocalModel, choice: Choice, rule: &StepRule<'_>, most: usize) -> Result<()> {
+        self.cost.decoded += 1;
+        if self.tokens.is_empty() {
+            self.first_entropy = choice.entropy;
+        }
+        if model.tokenizer.eos_ids().contains(&choice.id) {
+            self.finish = Some(Finish::EndOfText);
+            return Ok(());
+        }
+        self.stream.push(&model.tokenizer, choice.id)?;
+        self.tokens.push(choice.id);
+        self.logprobs.push(choice.logprob);
+        self.pending.push(choice.id);
+        self.edges.push((self.stream.text().len(), self.stream.is_holding()));
+        if let Some(end) = rule.segmenter.boundary(self.stream.text()) {
+            self.cut(|&(edge, _)| edge >= end);
+            self.finish = Some(Finish::Boundary);
+        } else if self.tokens.len() >= most {
+            let counted = rule.segmenter.token_budget() == Some(most);
+            self.finish = Some(if counted { Finish::Boundary } else { Finish::Length });
+        } else if self.sequence.held.len() + 1 >= model.decoder.config().context {
+            self.finish = Some(Finish::Context);
+        }
+        Ok(())
+    }
+
+    /// Drops what was written after the first token edge that satisfies `enough`: it belongs to the next step.
+    fn cut(&mut self, enough: impl Fn(&(usize, bool)) -> bool) {
+        if let Some(at) = self.edges.iter().position(enough) {
+            self.keep(at + 1);
+        }
+    }
+
+    fn keep(&mut self, count: usize) {
+        self.tokens.truncate(count);
+        self.logprobs.truncate(count);
+        self.edges.truncate(count);
+    }
+
+    /// The step, and the sequence to be kept for the next.
+    fn end(mut self, vocabulary: arbitrage_core::VocabularyId) -> (Sequence, SequenceId, Step) {
+        // A step that a limit cut inside a character gives its last tokens back, unless nothing would be left.
+        let whole = self.edges.iter().rposition(|&(_, open)| !open).map_or(0, |at| at + 1);
+        if whole > 0 {
+            self.keep(whole);
+        }
+        self.stream.finish();
+        let mut text = self.stream.text().to_owned();
+        if let Some(&(end, false)) = self.edges.last() {
+            text.truncate(end);
+        }
+        let mut step = Step::new(text, self.finish.unwrap_or(Finish::Length))
+            .with_tokens(self.tokens, vocabulary)
+            .with_logprobs(self.logprobs)
+            .with_cost(self.cost);
+        step.first_entropy = self.first_entropy;
+        (self.sequence, self.id, step)
+    }
+}

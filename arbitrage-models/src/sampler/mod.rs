@@ -1,0 +1,238 @@
+//! Which token comes next.
+//!
+//! [`Sampling`] says how, [`Sampler`] does it. The filters follow the order of the reference implementation: temperature,
+//! then the `top_k` likeliest, then the smallest set that holds `top_p` of what is left, then those at least `min_p` times
+//! as likely as the likeliest; the rest is renormalised. Ties go to the lowest id everywhere.
+//!
+//! Log-probabilities and entropies are those of the model itself: the softmax of all logits at temperature 1, whatever
+//! the filters are, so that a gate reads the same numbers at any temperature.
+
+mod filter;
+mod random;
+mod softmax;
+
+pub use random::Random;
+
+use crate::error::{Error, Result};
+use softmax::Summary;
+
+/// The lowest temperature other than 0. Below it nothing but the likeliest token is left, and a logit divided by it
+/// leaves the range of `f32`.
+const COLDEST: f32 = 1e-3;
+
+/// How tokens are drawn.
+///
+/// ```
+/// use arbitrage_models::sampler::Sampling;
+///
+/// let sampling = Sampling::at_temperature(0.7)?.with_top_p(0.95)?.with_seed(1);
+/// assert!(!sampling.is_greedy());
+/// assert!(Sampling::at_temperature(f32::NAN).is_err());
+/// # Ok::<(), arbitrage_models::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampling {
+    /// 0 for greedy, else 0.001 to 100.
+    pub temperature: f32,
+    /// How many of the likeliest tokens are kept; 0 keeps all.
+    pub top_k: usize,
+    /// The share of probability that is kept, above 0 and up to 1; 1 keeps all.
+    pub top_p: f32,
+    /// The least probability relative to the likeliest token's, from 0 to below 1; 0 keeps all.
+    pub min_p: f32,
+    /// Seed of all draws; mixed with each [`Sampler`]'s own stream.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self::greedy()
+    }
+}
+
+impl Sampling {
+    /// Always the likeliest token.
+    pub fn greedy() -> Self {
+        Self { temperature: 0.0, top_k: 0, top_p: 1.0, min_p: 0.0, seed: 0 }
+    }
+
+    /// Draws from the whole distribution at `temperature`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] unless it is 0 or within 0.001..=100.
+    pub fn at_temperature(temperature: f32) -> Result<Self> {
+        Self { temperature, ..Self::greedy() }.checked()
+    }
+
+    /// Keeps the `top_k` likeliest tokens; 0 keeps all.
+    pub fn with_top_k(self, top_k: usize) -> Self {
+        Self { top_k, ..self }
+    }
+
+    /// Keeps the smallest set of likeliest tokens that holds `top_p` of the probability.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] unless it is above 0 and at most 1.
+    pub fn with_top_p(self, top_p: f32) -> Result<Self> {
+        Self { top_p, ..self }.checked()
+    }
+
+    /// Keeps the tokens at least `min_p` times as likely as the likeliest.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] unless it is at least 0 and below 1.
+    pub fn with_min_p(self, min_p: f32) -> Result<Self> {
+        Self { min_p, ..self }.checked()
+    }
+
+    /// Sets the seed of all draws.
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Whether no draw is random.
+    pub fn is_greedy(&self) -> bool {
+        self.temperature == 0.0 || self.top_k == 1
+    }
+
+    /// Checks every range; for values that were set as fields.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] naming the first that lies outside its range.
+    pub fn validate(&self) -> Result<()> {
+        let warm = (COLDEST..=100.0).contains(&self.temperature);
+        let refuse = |name, expected: &str, found: f32| {
+            Err(Error::Parameter { name, expected: expected.to_owned(), found: found.to_string() })
+        };
+        if self.temperature != 0.0 && !warm {
+            return refuse("temperature", "0 (greedy) or 0.001 to 100", self.temperature);
+        }
+        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
+            return refuse("top_p", "above 0 and at most 1", self.top_p);
+        }
+        if !(0.0..1.0).contains(&self.min_p) {
+            return refuse("min_p", "at least 0 and below 1", self.min_p);
+        }
+        Ok(())
+    }
+
+    fn checked(self) -> Result<Self> {
+        self.validate().map(|()| self)
+    }
+}
+
+/// A token that was chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Choice {
+    /// The token.
+    pub id: u32,
+    /// Its log-probability in nats, of all logits at temperature 1; at most 0.
+    pub logprob: f32,
+    /// The distribution's entropy in nats, at temperature 1 and before any filter; where [`Sampler::with_entropy`] asked
+    /// for it.
+    pub entropy: Option<f32>,
+}
+
+/// Draws one sequence's tokens.
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    sampling: Sampling,
+    random: Random,
+    entropy: bool,
+    model: String,
+    draws: usize,
+}
+
+impl Sampler {
+    /// A sampler whose draws depend on the sampling's seed and on `stream` alone: give each sequence, step and author its
+    /// own.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] as [`Sampling::validate`].
+    pub fn new(sampling: &Sampling, stream: u64) -> Result<Self> {
+        sampling.validate()?;
+        let random = Random::new(sampling.seed, stream);
+        Ok(Self { sampling: *sampling, random, entropy: false, model: "model".to_owned(), draws: 0 })
+    }
+
+    /// Names the model in errors.
+    pub fn with_model(self, model: impl Into<String>) -> Self {
+        Self { model: model.into(), ..self }
+    }
+
+    /// Asks for the entropy of every distribution, which costs a little more than its likeliest token.
+    pub fn with_entropy(self, entropy: bool) -> Self {
+        Self { entropy, ..self }
+    }
+
+    /// Chooses a token.
+    ///
+    /// # Shapes
+    /// - `logits`: `[vocabulary]`, any finite numbers.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] with the index of the first NaN or infinity; [`Error::Parameter`] when there are no logits.
+    pub fn sample(&mut self, logits: &[f32]) -> Result<Choice> {
+        let summary = self.summary(logits)?;
+        self.draws += 1;
+        let id = if self.sampling.is_greedy() {
+            summary.best
+        } else {
+            let kept = filter::weights(logits, summary.max, &self.sampling);
+            self.pick(&kept).unwrap_or(summary.best)
+        };
+        let logprob = summary.logprob(logits[id as usize]);
+        Ok(Choice { id, logprob, entropy: self.entropy.then(|| softmax::entropy(logits, &summary)) })
+    }
+
+    /// The distribution that [`Sampler::sample`] draws from: the tokens that are kept, by ascending id, with
+    /// probabilities that sum to 1. Greedy keeps one.
+    ///
+    /// # Errors
+    /// As [`Sampler::sample`].
+    pub fn distribution(&self, logits: &[f32]) -> Result<Vec<(u32, f32)>> {
+        let summary = self.summary(logits)?;
+        if self.sampling.is_greedy() {
+            return Ok(vec![(summary.best, 1.0)]);
+        }
+        let mut kept = filter::weights(logits, summary.max, &self.sampling);
+        let total: f64 = kept.iter().map(|(_, weight)| f64::from(*weight)).sum();
+        kept.iter_mut().for_each(|(_, weight)| *weight = (f64::from(*weight) / total) as f32);
+        Ok(kept)
+    }
+
+    /// Draws an id in proportion to its weight; `None` when no weight is positive. Weights need not sum to 1.
+    pub fn pick(&mut self, weights: &[(u32, f32)]) -> Option<u32> {
+        let total: f64 = weights.iter().map(|(_, weight)| f64::from(weight.max(0.0))).sum();
+        let mut left = self.uniform() * total;
+        let mut last = None;
+        for &(id, weight) in weights.iter().filter(|(_, weight)| *weight > 0.0) {
+            left -= f64::from(weight);
+            if left < 0.0 {
+                return Some(id);
+            }
+            last = Some(id);
+        }
+        last
+    }
+
+    /// The next random number, uniform in `[0, 1)`.
+    pub fn uniform(&mut self) -> f64 {
+        self.random.uniform()
+    }
+
+    fn summary(&self, logits: &[f32]) -> Result<Summary> {
+        let found = "none".to_owned();
+        if logits.is_empty() {
+            return Err(Error::Parameter { name: "logits", expected: "one a token".to_owned(), found });
+        }
+        Summary::of(logits).map_err(|index| Error::NotFinite {
+            model: self.model.clone(),
+            place: format!("logits of draw {}", self.draws),
+            index,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

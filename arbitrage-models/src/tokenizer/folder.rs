@@ -1,0 +1,263 @@
+//! The tokenizer of a Hugging Face folder.
+
+use super::alphabet::{Alphabet, byte_piece};
+use super::gguf::looks_like_control;
+use super::parts::{MOST_TOKENS, Parts};
+use super::pipeline::Added;
+use super::table::{Entry, Kind};
+use crate::error::{Error, Result};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::Path;
+use tokenizers::AddedToken;
+
+/// The largest of these files that is read, in bytes; real ones stay below 40 MB.
+const LARGEST: u64 = 1 << 28;
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    added_tokens: Vec<AddedEntry>,
+    #[serde(default)]
+    normalizer: Value,
+    #[serde(default)]
+    pre_tokenizer: Value,
+    #[serde(default)]
+    post_processor: Value,
+    #[serde(default)]
+    decoder: Value,
+    model: Model,
+}
+
+#[derive(Deserialize)]
+struct AddedEntry {
+    id: u32,
+    #[serde(flatten)]
+    token: AddedToken,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    unk_token: Option<String>,
+    continuing_subword_prefix: Option<String>,
+    end_of_word_suffix: Option<String>,
+    #[serde(default)]
+    byte_fallback: bool,
+    #[serde(default)]
+    ignore_merges: bool,
+    #[serde(default)]
+    vocab: HashMap<String, u32>,
+    #[serde(default)]
+    merges: Merges,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Merges {
+    Pairs(Vec<(String, String)>),
+    Lines(Vec<String>),
+}
+
+impl Default for Merges {
+    fn default() -> Self {
+        Self::Pairs(Vec::new())
+    }
+}
+
+/// Reads the folder; nothing is trusted yet.
+pub(super) fn read(folder: &Path) -> Result<Parts> {
+    let path = folder.join("tokenizer.json");
+    let fail = |reason: String| Error::Tokenizer { path: path.clone(), reason };
+    let text = read_text(&path)?.ok_or_else(|| Error::io(&path, std::io::ErrorKind::NotFound.into()))?;
+    let file: File = serde_json::from_str(&text).map_err(|error| fail(format!("{error}; corrupt or incomplete?")))?;
+    check_model(&file.model).map_err(fail)?;
+    let config = Config::read(folder)?;
+    let entries = entries(&file, config.vocab_size).map_err(fail)?;
+    let added = file.added_tokens.iter().map(|added| {
+        let special = added.token.special || looks_like_control(&added.token.content);
+        Added { id: added.id, token: added.token.clone().special(special) }
+    });
+    Ok(Parts {
+        added: added.filter(|added| !added.token.content.is_empty()).collect(),
+        alphabet: alphabet(&file).map_err(fail)?,
+        ends: config.ends(&entries),
+        bos: config.bos(&entries, &file.post_processor),
+        add_bos: config.add_bos.unwrap_or_else(|| leading_token(&file.post_processor).is_some()),
+        chat_template: config.chat_template,
+        merges: merges(file.model.merges).map_err(fail)?,
+        whole_words: file.model.ignore_merges,
+        normalizer: file.normalizer,
+        pre_tokenizer: file.pre_tokenizer,
+        entries,
+        path,
+    })
+}
+
+/// The text of a file, `None` when there is no such file.
+fn read_text(path: &Path) -> Result<Option<String>> {
+    let size = match std::fs::metadata(path) {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io(path, error)),
+    };
+    if size > LARGEST {
+        return Err(Error::format(path, "size", format!("at most {LARGEST} bytes"), size));
+    }
+    std::fs::read_to_string(path).map(Some).map_err(|error| Error::io(path, error))
+}
+
+fn check_model(model: &Model) -> Result<(), String> {
+    match model.kind.as_deref() {
+        Some("BPE") => {}
+        None if !matches!(&model.merges, Merges::Pairs(pairs) if pairs.is_empty()) => {}
+        kind => return Err(format!("/model/type: expected BPE, found {}", kind.unwrap_or("nothing"))),
+    }
+    for (name, value) in [
+        ("continuing_subword_prefix", &model.continuing_subword_prefix),
+        ("end_of_word_suffix", &model.end_of_word_suffix),
+    ] {
+        if value.as_ref().is_some_and(|value| !value.is_empty()) {
+            return Err(format!("/model/{name}: expected none, found {value:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// The vocabulary by id. Ids that nothing names, and those up to the model's own size, are padding.
+fn entries(file: &File, vocab_size: Option<usize>) -> Result<Vec<Entry>, String> {
+    let ids = file.model.vocab.values().copied().chain(file.added_tokens.iter().map(|added| added.id));
+    let rows = ids.max().map_or(0, |id| id as usize + 1);
+    let rows = rows.max(vocab_size.unwrap_or(0));
+    if rows == 0 || rows > MOST_TOKENS {
+        return Err(format!("expected 1 to {MOST_TOKENS} tokens, found {rows}"));
+    }
+    let mut entries = vec![Entry::padding(); rows];
+    for (text, &id) in &file.model.vocab {
+        let kind = if file.model.unk_token.as_ref() == Some(text) { Kind::Unknown } else { Kind::Normal };
+        let before = std::mem::replace(&mut entries[id as usize], Entry { text: text.clone(), kind });
+        if before.kind != Kind::Padding {
+            return Err(format!("/model/vocab: id {id} is both `{}` and `{text}`", before.text));
+        }
+    }
+    for AddedEntry { id, token } in &file.added_tokens {
+        let entry = &mut entries[*id as usize];
+        if entry.kind != Kind::Padding && entry.text != token.content {
+            return Err(format!("/added_tokens: id {id} is both `{}` and `{}`", entry.text, token.content));
+        }
+        let control = token.special || looks_like_control(&token.content);
+        let kind = if control { Kind::Control } else { Kind::Added };
+        if entry.kind != Kind::Unknown {
+            *entry = Entry { text: token.content.clone(), kind };
+        }
+    }
+    Ok(entries)
+}
+
+fn merges(merges: Merges) -> Result<Vec<(String, String)>, String> {
+    let lines = match merges {
+        Merges::Pairs(pairs) => return Ok(pairs),
+        Merges::Lines(lines) => lines,
+    };
+    let pair = |(rank, line): (usize, &String)| match line.split_once(' ') {
+        Some((left, right)) if !right.contains(' ') => Ok((left.to_owned(), right.to_owned())),
+        _ => Err(format!("/model/merges/{rank}: expected two pieces, found `{line}`")),
+    };
+    lines.iter().filter(|line| !line.starts_with("#version")).enumerate().map(pair).collect()
+}
+
+fn alphabet(file: &File) -> Result<Alphabet, String> {
+    let mentions = |kind: &str| file.decoder.to_string().contains(&format!("\"{kind}\""));
+    if mentions("ByteLevel") {
+        Ok(Alphabet::ByteLevel)
+    } else if file.model.byte_fallback && file.model.vocab.keys().any(|text| byte_piece(text).is_some()) {
+        Ok(Alphabet::Pieces)
+    } else {
+        Err("/decoder: expected a byte-level or a byte fall-back vocabulary, found neither".to_owned())
+    }
+}
+
+/// The token that the post-processor puts before a text.
+fn leading_token(post_processor: &Value) -> Option<&str> {
+    if let Some(steps) = post_processor.get("processors").and_then(Value::as_array) {
+        return steps.iter().find_map(leading_token);
+    }
+    post_processor.get("single")?.get(0)?.get("SpecialToken")?.get("id")?.as_str()
+}
+
+/// What the files beside `tokenizer.json` say.
+#[derive(Default)]
+struct Config {
+    end_ids: Vec<u32>,
+    bos_id: Option<u32>,
+    vocab_size: Option<usize>,
+    eos_text: Option<String>,
+    bos_text: Option<String>,
+    add_bos: Option<bool>,
+    chat_template: Option<String>,
+}
+
+impl Config {
+    fn read(folder: &Path) -> Result<Self> {
+        let generation = read_json(&folder.join("generation_config.json"))?;
+        let model = read_json(&folder.join("config.json"))?;
+        let tokenizer = read_json(&folder.join("tokenizer_config.json"))?;
+        let mut end_ids = ids(&generation["eos_token_id"]);
+        end_ids.extend(ids(&model["eos_token_id"]));
+        let size = model["vocab_size"].as_u64().and_then(|size| usize::try_from(size).ok());
+        Ok(Self {
+            end_ids,
+            bos_id: ids(&model["bos_token_id"]).first().copied(),
+            vocab_size: size,
+            eos_text: token_text(&tokenizer["eos_token"]),
+            bos_text: token_text(&tokenizer["bos_token"]),
+            add_bos: tokenizer["add_bos_token"].as_bool(),
+            chat_template: match read_text(&folder.join("chat_template.jinja"))? {
+                Some(text) => Some(text),
+                None => template(&tokenizer["chat_template"]),
+            },
+        })
+    }
+
+    fn ends(&self, entries: &[Entry]) -> Vec<u32> {
+        let named = self.eos_text.as_ref().and_then(|text| find(entries, text));
+        self.end_ids.iter().copied().chain(named).collect()
+    }
+
+    fn bos(&self, entries: &[Entry], post_processor: &Value) -> Option<u32> {
+        let text = leading_token(post_processor).or(self.bos_text.as_deref());
+        text.and_then(|text| find(entries, text)).or(self.bos_id)
+    }
+}
+
+fn find(entries: &[Entry], text: &str) -> Option<u32> {
+    entries.iter().position(|entry| entry.kind != Kind::Padding && entry.text == text).map(|id| id as u32)
+}
+
+/// A JSON file, `null` when there is none.
+fn read_json(path: &Path) -> Result<Value> {
+    let Some(text) = read_text(path)? else { return Ok(Value::Null) };
+    serde_json::from_str(&text).map_err(|error| Error::format(path, "/", "JSON", error))
+}
+
+/// One id, a list of them, or `null`.
+fn ids(value: &Value) -> Vec<u32> {
+    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    match value.as_array() {
+        Some(values) => values.iter().filter_map(id).collect(),
+        None => id(value).into_iter().collect(),
+    }
+}
+
+/// A token is written as text or as an object with its `content`.
+fn token_text(value: &Value) -> Option<String> {
+    value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned)
+}
+
+/// One template, or several by name, of which `default` is the one for plain chat.
+fn template(value: &Value) -> Option<String> {
+    let named = |wanted: &str| value.as_array()?.iter().find(|entry| entry["name"] == wanted)?["template"].as_str();
+    value.as_str().or_else(|| named("default")).map(str::to_owned)
+}

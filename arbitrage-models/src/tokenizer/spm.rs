@@ -1,0 +1,41 @@
+//! The merges of a SentencePiece vocabulary.
+//!
+//! A SentencePiece file holds scores instead of merges: of all pairs of neighbours whose union is a piece, the one with
+//! the best score is merged first. Every split of a piece into two pieces, ordered by the piece's score, says the same
+//! (this is how the reference converter makes a `tokenizer.json`).
+
+use std::collections::HashMap;
+
+/// The longest piece that is split, in bytes; the longest of real vocabularies is 48 spaces.
+const LONGEST: usize = 1024;
+
+/// The merges of `pieces` (id, text, score; by ascending id), the first to be merged first.
+///
+/// Pieces of equal score keep their order, and so do the splits of one piece, by the ids of their halves.
+pub(super) fn merges<'a>(pieces: impl Iterator<Item = (u32, &'a str, f32)> + Clone) -> Vec<(String, String)> {
+    let ids: HashMap<&str, u32> = pieces.clone().map(|(id, text, _)| (text, id)).collect();
+    let mut found = Vec::new();
+    for (id, text, score) in pieces.filter(|(_, text, _)| text.len() <= LONGEST) {
+        for (at, _) in text.char_indices().skip(1) {
+            let (left, right) = text.split_at(at);
+            if let (Some(&a), Some(&b)) = (ids.get(left), ids.get(right)) {
+                found.push((score, (id, a, b), (left, right)));
+            }
+        }
+    }
+    found.sort_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(&y.1)));
+    found.into_iter().map(|(_, _, (left, right))| (left.to_owned(), right.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_split_ordered_by_score() {
+        let pieces = [(0, "a", -9.0), (1, "b", -9.0), (2, "ab", -2.0), (3, "abb", -1.0), (4, "bb", -3.0)];
+        let merges = merges(pieces.into_iter());
+        let shown: Vec<String> = merges.iter().map(|(left, right)| format!("{left} {right}")).collect();
+        assert_eq!(shown, ["a bb", "ab b", "a b", "b b"]);
+    }
+}

@@ -1,0 +1,134 @@
+//! The bytes of every token, by id.
+
+use super::alphabet::Alphabet;
+
+/// What an entry of a vocabulary is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Text that the merges produce.
+    Normal,
+    /// A mark such as `<|im_end|>`: never text, never found in text that a model wrote.
+    Control,
+    /// Text that is matched whole before the merges, such as `<tool_call>`.
+    Added,
+    /// What stands for text that the vocabulary cannot spell.
+    Unknown,
+    /// A row that only fills the embedding up to a round size.
+    Padding,
+}
+
+/// One row of a vocabulary, as a file describes it.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    /// The text, in the vocabulary's alphabet for `Normal`, else as it is.
+    pub text: String,
+    /// What it is for.
+    pub kind: Kind,
+}
+
+impl Entry {
+    /// A row without a token.
+    pub(super) fn padding() -> Self {
+        Self { text: String::new(), kind: Kind::Padding }
+    }
+}
+
+/// All tokens' bytes in one allocation.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    bytes: Vec<u8>,
+    /// Token `i` is `bytes[ends[i - 1]..ends[i]]`.
+    ends: Vec<u32>,
+    kinds: Vec<Kind>,
+}
+
+impl Table {
+    /// Decodes every entry; `None` when the texts together pass 4 GiB.
+    pub(super) fn new(entries: &[Entry], alphabet: Alphabet) -> Option<Self> {
+        let mut bytes = Vec::with_capacity(entries.len() * 6);
+        let mut ends = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match entry.kind {
+                Kind::Normal => alphabet.decode(&entry.text, &mut bytes),
+                Kind::Padding => {}
+                Kind::Control | Kind::Added | Kind::Unknown => bytes.extend_from_slice(entry.text.as_bytes()),
+            }
+            ends.push(u32::try_from(bytes.len()).ok()?);
+        }
+        Some(Self { bytes, ends, kinds: entries.iter().map(|entry| entry.kind).collect() })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    pub(super) fn kind(&self, id: u32) -> Option<Kind> {
+        self.kinds.get(id as usize).copied()
+    }
+
+    /// The bytes of a real token; `None` for padding and past the end.
+    pub(super) fn bytes(&self, id: u32) -> Option<&[u8]> {
+        if self.kind(id)? == Kind::Padding {
+            return None;
+        }
+        let at = id as usize;
+        let start = if at == 0 { 0 } else { self.ends[at - 1] as usize };
+        Some(&self.bytes[start..self.ends[at] as usize])
+    }
+
+    /// FNV-1a (64 bits) over `(id, length, bytes)` of the real tokens, all numbers little-endian.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut eat = |part: &[u8]| {
+            for &byte in part {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+            }
+        };
+        for id in 0..self.len() as u32 {
+            if let Some(bytes) = self.bytes(id) {
+                eat(&id.to_le_bytes());
+                eat(&(bytes.len() as u32).to_le_bytes());
+                eat(bytes);
+            }
+        }
+        hash
+    }
+
+    /// The first id whose token differs.
+    pub(super) fn first_difference(&self, other: &Self) -> Option<u32> {
+        (0..self.len().max(other.len()) as u32).find(|&id| self.bytes(id) != other.bytes(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(texts: &[&str], padding: usize) -> Table {
+        let mut entries: Vec<Entry> =
+            texts.iter().map(|text| Entry { text: (*text).to_owned(), kind: Kind::Normal }).collect();
+        entries.extend(std::iter::repeat_with(Entry::padding).take(padding));
+        Table::new(&entries, Alphabet::ByteLevel).unwrap()
+    }
+
+    #[test]
+    fn padding_does_not_count() {
+        let (short, long) = (table(&["a", "Ġb"], 0), table(&["a", "Ġb"], 128));
+        assert_eq!(short.fingerprint(), long.fingerprint());
+        assert_eq!(short.first_difference(&long), None);
+        assert_eq!((long.len(), long.bytes(1), long.bytes(2), long.bytes(500)), (130, Some(&b" b"[..]), None, None));
+    }
+
+    #[test]
+    fn a_moved_boundary_changes_the_fingerprint() {
+        let (one, two) = (table(&["ab", "c"], 0), table(&["a", "bc"], 0));
+        assert_ne!(one.fingerprint(), two.fingerprint());
+        assert_eq!(one.first_difference(&two), Some(0));
+        assert_eq!(one.first_difference(&table(&["ab"], 0)), Some(1));
+    }
+
+    #[test]
+    fn the_fingerprint_is_stable() {
+        assert_eq!(table(&["a", "Ġb"], 3).fingerprint(), 0xcb3e_497c_133b_d012);
+    }
+}

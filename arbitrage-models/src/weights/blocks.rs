@@ -1,0 +1,147 @@
+//! GGML's block formats: unpacking to single precision with ggml's own arithmetic, and plain quantisers.
+//!
+//! All numbers are little-endian; `d`, `m` and `dmin` are IEEE half-precision. Where two values share a byte, the low
+//! nibble belongs to the earlier one. Byte ranges are within one block.
+//!
+//! | type | values | bytes | layout | value `i` |
+//! |---|---|---|---|---|
+//! | Q8_0 | 32 | 34 | `d` 0–1, `q` i8 2–33 | `q·d` |
+//! | Q4_0 | 32 | 18 | `d` 0–1, nibbles 2–17 | `(q − 8)·d` |
+//! | Q4_1 | 32 | 20 | `d` 0–1, `m` 2–3, nibbles 4–19 | `q·d + m` |
+//! | Q5_0 | 32 | 22 | `d` 0–1, fifth bits 2–5, nibbles 6–21 | `(q − 16)·d` |
+//! | Q5_1 | 32 | 24 | `d` 0–1, `m` 2–3, fifth bits 4–7, nibbles 8–23 | `q·d + m` |
+//! | Q4_K | 256 | 144 | `d` 0–1, `dmin` 2–3, scales 4–15, nibbles 16–143 | `(d·sc)·q − dmin·mn` |
+//! | Q5_K | 256 | 176 | `d` 0–1, `dmin` 2–3, scales 4–15, fifth bits 16–47, nibbles 48–175 | `(d·sc)·q − dmin·mn` |
+//! | Q6_K | 256 | 210 | nibbles 0–127, upper two bits 128–191, `sc` i8 192–207, `d` 208–209 | `(d·sc)·(q − 32)` |
+//!
+//! - In the formats of 32, byte `j` of the nibbles holds values `j` and `j + 16`; bit `i` of the fifth bits is value `i`'s.
+//! - Q4_K and Q5_K: 32 bytes of nibbles hold 64 values, first all low nibbles, then all high ones. Each 32 values (a
+//!   sub-block) have a scale `sc` and a minimum `mn` of 6 bits: of sub-blocks 0–3 in the low six bits of scale bytes 0–3
+//!   and 4–7; of sub-blocks 4–7 the low four bits are the nibbles of bytes 8–11 and the upper two the top bits of 0–3
+//!   and 4–7. Bit `s` of fifth-bit byte `l` belongs to value `l` of sub-block `s`.
+//! - Q6_K: a scale serves 16 values. Of each half of 128, low nibbles of 64 bytes are values 0–63, high ones 64–127; the
+//!   upper bits of values `l`, `l + 32`, `l + 64`, `l + 96` are the four bit pairs of byte `l`, lowest first.
+//!
+//! Layouts and order of operations follow ggml's `ggml-quants.c`; products are not fused with sums, so that every
+//! machine unpacks the same numbers.
+
+mod k;
+mod small;
+
+use half::{bf16, f16};
+
+use super::DType;
+use crate::error::{Error, Result};
+
+/// Unpacks whole blocks: `bytes` of `dtype` into `out`, one number a value.
+///
+/// Any number of rows that lie one after another may be given at once.
+///
+/// # Errors
+/// [`Error::Parameter`] unless `bytes` is just what `out.len()` values take.
+pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
+    check_lengths(dtype, out.len(), bytes.len())?;
+    match dtype {
+        DType::F32 => decode(bytes, out, |b: &[u8; 4], v: &mut [f32; 1]| v[0] = f32::from_le_bytes(*b)),
+        DType::F16 => decode(bytes, out, |b: &[u8; 2], v: &mut [f32; 1]| v[0] = f16::from_le_bytes(*b).to_f32()),
+        DType::BF16 => decode(bytes, out, |b: &[u8; 2], v: &mut [f32; 1]| v[0] = bf16::from_le_bytes(*b).to_f32()),
+        DType::Q8_0 => decode(bytes, out, small::decode_q8_0),
+        DType::Q4_0 => decode(bytes, out, small::decode_q4_0),
+        DType::Q4_1 => decode(bytes, out, small::decode_q4_1),
+        DType::Q5_0 => decode(bytes, out, small::decode_q5_0),
+        DType::Q5_1 => decode(bytes, out, small::decode_q5_1),
+        DType::Q4K => decode(bytes, out, k::decode_q4k),
+        DType::Q5K => decode(bytes, out, k::decode_q5k),
+        DType::Q6K => decode(bytes, out, k::decode_q6k),
+    }
+    Ok(())
+}
+
+/// Packs `values` into whole blocks of `dtype` by rounding to the nearest; no search for better scales.
+///
+/// The five formats of 32 give the same bytes as ggml's reference; the K formats take each sub-block's full range, where
+/// ggml searches for scales with a smaller error.
+///
+/// # Errors
+/// [`Error::Parameter`] unless `out` is just what `values.len()` values take, and unless every value is finite and, but
+/// for F32 and BF16, at most 65,504 in size (scales are half-precision).
+pub fn quantize_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> {
+    check_lengths(dtype, values.len(), out.len())?;
+    check_range(dtype, values)?;
+    match dtype {
+        DType::F32 => encode(values, out, |v: &[f32; 1], b: &mut [u8; 4]| *b = v[0].to_le_bytes()),
+        DType::F16 => encode(values, out, |v: &[f32; 1], b: &mut [u8; 2]| *b = f16::from_f32(v[0]).to_le_bytes()),
+        DType::BF16 => encode(values, out, |v: &[f32; 1], b: &mut [u8; 2]| *b = bf16::from_f32(v[0]).to_le_bytes()),
+        DType::Q8_0 => encode(values, out, small::encode_q8_0),
+        DType::Q4_0 => encode(values, out, small::encode_q4_0),
+        DType::Q4_1 => encode(values, out, small::encode_q4_1),
+        DType::Q5_0 => encode(values, out, small::encode_q5_0),
+        DType::Q5_1 => encode(values, out, small::encode_q5_1),
+        DType::Q4K => encode(values, out, k::encode_q4k),
+        DType::Q5K => encode(values, out, k::encode_q5k),
+        DType::Q6K => encode(values, out, k::encode_q6k),
+    }
+    Ok(())
+}
+
+/// Applies `block` to every block of `B` bytes and its `N` values.
+fn decode<const B: usize, const N: usize>(bytes: &[u8], out: &mut [f32], block: impl Fn(&[u8; B], &mut [f32; N])) {
+    for (bytes, values) in bytes.as_chunks::<B>().0.iter().zip(out.as_chunks_mut::<N>().0) {
+        block(bytes, values);
+    }
+}
+
+/// Applies `block` to every `N` values and their block of `B` bytes.
+fn encode<const B: usize, const N: usize>(values: &[f32], out: &mut [u8], block: impl Fn(&[f32; N], &mut [u8; B])) {
+    for (values, bytes) in values.as_chunks::<N>().0.iter().zip(out.as_chunks_mut::<B>().0) {
+        block(values, bytes);
+    }
+}
+
+/// The half-precision number at byte `at`.
+fn half_at(bytes: &[u8], at: usize) -> f32 {
+    f16::from_le_bytes([bytes[at], bytes[at + 1]]).to_f32()
+}
+
+/// Stores `value` at byte `at` in half precision and returns what was stored.
+fn put_half(bytes: &mut [u8], at: usize, value: f32) -> f32 {
+    let half = f16::from_f32(value);
+    bytes[at..at + 2].copy_from_slice(&half.to_le_bytes());
+    half.to_f32()
+}
+
+/// `1 / d`, or 0 where `d` is 0: a block of zeros keeps zeros.
+fn inverse(d: f32) -> f32 {
+    if d == 0.0 { 0.0 } else { 1.0 / d }
+}
+
+/// The first value of the largest size, with its sign.
+fn extreme(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |most: f32, value| if value.abs() > most.abs() { *value } else { most })
+}
+
+fn check_lengths(dtype: DType, values: usize, bytes: usize) -> Result<()> {
+    if dtype.row_bytes(values) == Some(bytes) {
+        return Ok(());
+    }
+    let expected = match dtype.row_bytes(values) {
+        Some(expected) => format!("{expected} bytes for {values} values of {dtype}"),
+        None => format!("a multiple of {} values of {dtype}", dtype.block_len()),
+    };
+    Err(Error::Parameter { name: "row", expected, found: format!("{values} values in {bytes} bytes") })
+}
+
+fn check_range(dtype: DType, values: &[f32]) -> Result<()> {
+    let most = match dtype {
+        DType::F32 | DType::BF16 => f32::MAX,
+        _ => f16::MAX.to_f32(),
+    };
+    match values.iter().position(|value| value.is_nan() || value.abs() > most) {
+        None => Ok(()),
+        Some(at) => Err(Error::Parameter {
+            name: "values",
+            expected: format!("finite numbers of at most {most:e} for {dtype}"),
+            found: format!("{} at index {at}", values[at]),
+        }),
+    }
+}

@@ -1,0 +1,134 @@
+//! Element types that a weight file may hold here.
+
+/// How a tensor's values are stored.
+///
+/// Everything but the three float types is a GGML block format: a row is a sequence of blocks of
+/// [`block_len`](Self::block_len) values in [`block_bytes`](Self::block_bytes) bytes, see [`blocks`](super::blocks).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DType {
+    /// IEEE single precision.
+    F32,
+    /// IEEE half precision.
+    F16,
+    /// The upper half of a single-precision number.
+    BF16,
+    /// 8 bits a value and one scale a block of 32.
+    Q8_0,
+    /// 4 bits a value and one scale a block of 32.
+    Q4_0,
+    /// 4 bits a value, one scale and one minimum a block of 32.
+    Q4_1,
+    /// 5 bits a value and one scale a block of 32.
+    Q5_0,
+    /// 5 bits a value, one scale and one minimum a block of 32.
+    Q5_1,
+    /// 4 bits a value; 8 scales and minima of 6 bits a block of 256.
+    Q4K,
+    /// 5 bits a value; 8 scales and minima of 6 bits a block of 256.
+    Q5K,
+    /// 6 bits a value; 16 scales of 8 bits a block of 256.
+    Q6K,
+}
+
+impl DType {
+    /// Every type, in the order of declaration.
+    pub const ALL: [Self; 11] = [
+        Self::F32,
+        Self::F16,
+        Self::BF16,
+        Self::Q8_0,
+        Self::Q4_0,
+        Self::Q4_1,
+        Self::Q5_0,
+        Self::Q5_1,
+        Self::Q4K,
+        Self::Q5K,
+        Self::Q6K,
+    ];
+
+    /// Name, values a block, bytes a block, and number in GGUF files (`ggml_type` in ggml's `ggml.h`).
+    const fn facts(self) -> (&'static str, usize, usize, u32) {
+        match self {
+            Self::F32 => ("F32", 1, 4, 0),
+            Self::F16 => ("F16", 1, 2, 1),
+            Self::BF16 => ("BF16", 1, 2, 30),
+            Self::Q8_0 => ("Q8_0", 32, 34, 8),
+            Self::Q4_0 => ("Q4_0", 32, 18, 2),
+            Self::Q4_1 => ("Q4_1", 32, 20, 3),
+            Self::Q5_0 => ("Q5_0", 32, 22, 6),
+            Self::Q5_1 => ("Q5_1", 32, 24, 7),
+            Self::Q4K => ("Q4_K", 256, 144, 12),
+            Self::Q5K => ("Q5_K", 256, 176, 13),
+            Self::Q6K => ("Q6_K", 256, 210, 14),
+        }
+    }
+
+    /// The name that GGUF and safetensors tools print, such as `Q4_K`.
+    pub const fn name(self) -> &'static str {
+        self.facts().0
+    }
+
+    /// Values in one block; 1 for the float types.
+    pub const fn block_len(self) -> usize {
+        self.facts().1
+    }
+
+    /// Bytes of one block.
+    pub const fn block_bytes(self) -> usize {
+        self.facts().2
+    }
+
+    /// The type's number in a GGUF file.
+    pub const fn ggml_id(self) -> u32 {
+        self.facts().3
+    }
+
+    /// The type with this number in a GGUF file, if it is one that we read.
+    pub fn from_ggml_id(id: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|dtype| dtype.ggml_id() == id)
+    }
+
+    /// Bytes of a row of `values`; `None` unless they fill whole blocks, or if the size overflows.
+    pub const fn row_bytes(self, values: usize) -> Option<usize> {
+        if values.is_multiple_of(self.block_len()) {
+            (values / self.block_len()).checked_mul(self.block_bytes())
+        } else {
+            None
+        }
+    }
+
+    /// Bytes of a tensor of `shape` (outermost first); `None` unless its rows fill whole blocks and nothing overflows.
+    pub fn tensor_bytes(self, shape: &[usize]) -> Option<usize> {
+        let (row, outer) = shape.split_last().unwrap_or((&1, &[]));
+        outer.iter().try_fold(self.row_bytes(*row)?, |bytes, dim| bytes.checked_mul(*dim))
+    }
+}
+
+impl std::fmt::Display for DType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DType;
+
+    #[test]
+    fn numbers_and_sizes_round_trip() {
+        for dtype in DType::ALL {
+            assert_eq!(DType::from_ggml_id(dtype.ggml_id()), Some(dtype));
+            assert_eq!(dtype.row_bytes(dtype.block_len() * 3), Some(dtype.block_bytes() * 3));
+            assert_eq!(dtype.tensor_bytes(&[5, dtype.block_len()]), Some(dtype.block_bytes() * 5));
+        }
+        assert_eq!(DType::from_ggml_id(10), None);
+    }
+
+    #[test]
+    fn broken_blocks_and_overflows_have_no_size() {
+        assert_eq!(DType::Q4K.row_bytes(255), None);
+        assert_eq!(DType::Q4_0.tensor_bytes(&[4, 16]), None);
+        assert_eq!(DType::F32.tensor_bytes(&[usize::MAX, 2]), None);
+        assert_eq!(DType::F32.tensor_bytes(&[]), Some(4));
+    }
+}

@@ -1,0 +1,167 @@
+//! GGUF files, versions 2 and 3: metadata, tokenizer and tensors in one memory-mapped file.
+//!
+//! Follows the specification in ggml's `docs/gguf.md` and is as strict as llama.cpp's own reader or stricter: tensors
+//! must lie end to end, names must be unique, text must be UTF-8, and every count is held against the bytes that are
+//! left before anything is allocated for it.
+
+mod cursor;
+mod header;
+mod metadata;
+pub mod names;
+mod parse_value;
+pub mod value;
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+
+use super::layout::{Span, check_contiguous, check_length};
+use super::mapped::MappedFile;
+use super::{DType, TensorView, WeightSource, shown};
+use crate::error::{Error, Result};
+pub use metadata::Metadata;
+pub use value::{Array, Kind, Strings, Value};
+
+/// A mapped GGUF file.
+#[derive(Debug)]
+pub struct Gguf {
+    file: MappedFile,
+    version: u32,
+    metadata: Metadata,
+    tensors: Vec<Stored>,
+    by_name: HashMap<String, usize>,
+}
+
+/// One tensor: its Hugging Face name and its bytes, counted from the start of the file.
+#[derive(Debug)]
+struct Stored {
+    name: String,
+    dtype: DType,
+    shape: Vec<usize>,
+    range: Range<usize>,
+}
+
+impl Gguf {
+    /// Maps the file at `path` and checks its whole header; no tensor is read.
+    ///
+    /// # Errors
+    /// - [`Error::Io`]: not to be opened
+    /// - [`Error::Truncated`]: shorter than its header says
+    /// - [`Error::Format`]: anything in the header that cannot be, named by key or tensor; a tensor type that
+    ///   [`DType`] does not have; one part of a split file
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let file = MappedFile::open(path)?;
+        let header = header::parse(path, file.bytes())?;
+        let metadata = Metadata::new(path, header.entries)?;
+        if let Some(parts) = metadata.optional("split.count", Metadata::u32_of)?
+            && parts > 1
+        {
+            let expected = "a whole file (join the parts with `llama-gguf-split --merge`)";
+            return Err(Error::format(path, "split.count", expected, format!("one of {parts} parts")));
+        }
+        let start = header.end.next_multiple_of(metadata.alignment()?);
+        let tensors = place(path, header.tensors, start, metadata.alignment()?, file.bytes().len() as u64)?;
+        let by_name = index(path, &tensors)?;
+        Ok(Self { file, version: header.version, metadata, tensors, by_name })
+    }
+
+    /// The format's version, 2 or 3.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The value under `key`, if there is one.
+    pub fn metadata(&self, key: &str) -> Option<&Value> {
+        self.metadata.get(key)
+    }
+
+    /// All keys and values, with getters that check types and name the key in their errors.
+    pub fn all_metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// `general.architecture`, such as `qwen2`.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if it is missing or not a string.
+    pub fn architecture(&self) -> Result<&str> {
+        self.str_of("general.architecture")
+    }
+
+    /// Whether rotary embedding turns neighbouring values (0, 1), (2, 3), … of a head rather than its two halves.
+    ///
+    /// Converters permute the rows of query and key projections of the architecture `llama` (SmolLM2 and Mistral are
+    /// stored as such) so that pairs are neighbours; those of `qwen2` stay as in the Hugging Face checkpoint, which pairs
+    /// value `i` with `i + half`.
+    pub fn rope_is_interleaved(&self) -> bool {
+        matches!(self.architecture(), Ok("llama"))
+    }
+
+    fn stored(&self, name: &str) -> Option<&Stored> {
+        self.by_name.get(name).map(|at| &self.tensors[*at])
+    }
+}
+
+impl WeightSource for Gguf {
+    fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.tensors.iter().map(|tensor| tensor.name.clone()).collect()
+    }
+
+    fn get(&self, name: &str) -> Result<Option<TensorView<'_>>> {
+        Ok(self.stored(name).map(|tensor| TensorView {
+            name: &tensor.name,
+            dtype: tensor.dtype,
+            shape: &tensor.shape,
+            bytes: &self.file.bytes()[tensor.range.clone()],
+        }))
+    }
+
+    fn rope_is_interleaved(&self) -> bool {
+        Gguf::rope_is_interleaved(self)
+    }
+
+    fn forget(&self, name: &str) {
+        if let Some(tensor) = self.stored(name) {
+            self.file.forget(&tensor.range);
+        }
+    }
+}
+
+/// Turns claims into places in the file, all of them inside it and none sharing bytes.
+fn place(path: &Path, claims: Vec<header::Claim>, start: u64, alignment: u64, length: u64) -> Result<Vec<Stored>> {
+    let mut spans: Vec<Span<'_>> = claims
+        .iter()
+        .map(|claim| Span {
+            name: &claim.name,
+            begin: claim.offset,
+            end: claim.offset.saturating_add(claim.bytes as u64),
+        })
+        .collect();
+    let end = check_contiguous(path, &mut spans, alignment)?;
+    if !spans.is_empty() {
+        check_length(path, start + end, length)?;
+    }
+    let stored = |claim: header::Claim| {
+        let begin = (start + claim.offset) as usize;
+        let name = names::to_hugging_face(&claim.name).into_owned();
+        Stored { name, dtype: claim.dtype, shape: claim.shape, range: begin..begin + claim.bytes }
+    };
+    Ok(claims.into_iter().map(stored).collect())
+}
+
+/// Positions by name; a name that comes twice, in either of its spellings, is refused.
+fn index(path: &Path, tensors: &[Stored]) -> Result<HashMap<String, usize>> {
+    let mut by_name = HashMap::with_capacity(tensors.len());
+    for (at, tensor) in tensors.iter().enumerate() {
+        if by_name.insert(tensor.name.clone(), at).is_some() {
+            let field = format!("tensor `{}`", shown(&names::to_gguf(&tensor.name)));
+            return Err(Error::format(path, field, "one tensor of a name", "the name again"));
+        }
+    }
+    Ok(by_name)
+}

@@ -1,0 +1,109 @@
+//! The header of a GGUF file: magic, version, counts, metadata, and the tensors' descriptions.
+
+use std::path::Path;
+
+use super::cursor::Cursor;
+use super::parse_value::value;
+use super::value::Value;
+use crate::error::{Error, Result};
+use crate::weights::{DType, shown};
+
+/// Most dimensions of a tensor, as in ggml.
+const MOST_DIMS: u32 = 4;
+/// Longest key, in bytes, as the specification has it.
+const LONGEST_KEY: usize = 65_535;
+/// Fewest bytes of an entry (length, one character, type, value) and of a tensor's description (length, one character,
+/// one dimension with its count, type, offset): what bounds the counts.
+const LEAST_ENTRY: u64 = 8 + 1 + 4 + 1;
+const LEAST_TENSOR: u64 = 8 + 1 + 4 + 8 + 4 + 8;
+
+/// All that the header says, unchecked against what follows it.
+pub(super) struct Header {
+    pub(super) version: u32,
+    pub(super) entries: Vec<(String, Value)>,
+    pub(super) tensors: Vec<Claim>,
+    /// Bytes of the header.
+    pub(super) end: u64,
+}
+
+/// A tensor as described: under GGUF's name, shape outermost first, `offset` from the start of the data.
+pub(super) struct Claim {
+    pub(super) name: String,
+    pub(super) dtype: DType,
+    pub(super) shape: Vec<usize>,
+    pub(super) offset: u64,
+    pub(super) bytes: usize,
+}
+
+/// Parses the header of the file whose content is `bytes`.
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Header> {
+    let mut cursor = Cursor::new(path, bytes);
+    let magic = cursor.array::<4>("magic")?;
+    if &magic != b"GGUF" {
+        let found = format!("\"{}\"", magic.escape_ascii());
+        return Err(Error::format(path, "magic", "\"GGUF\"", found));
+    }
+    let version = version(&mut cursor)?;
+    // As in the specification the count of tensors comes first, their descriptions last.
+    let tensor_count = cursor.count(LEAST_TENSOR, "tensor count")?;
+    let entry_count = cursor.count(LEAST_ENTRY, "metadata count")?;
+    let entries = (0..entry_count).map(|at| entry(&mut cursor, at)).collect::<Result<_>>()?;
+    let tensors = (0..tensor_count).map(|at| tensor(&mut cursor, at)).collect::<Result<_>>()?;
+    Ok(Header { version, entries, tensors, end: cursor.position() })
+}
+
+fn version(cursor: &mut Cursor<'_>) -> Result<u32> {
+    let version = cursor.u32("version")?;
+    match version {
+        2 | 3 => Ok(version),
+        _ if matches!(version.swap_bytes(), 1..=3) => {
+            Err(Error::format(cursor.path(), "version", "a little-endian file", "a big-endian one"))
+        }
+        _ => Err(Error::format(cursor.path(), "version", "2 or 3", version)),
+    }
+}
+
+fn entry(cursor: &mut Cursor<'_>, at: usize) -> Result<(String, Value)> {
+    let key = cursor.string(format_args!("key {at}"))?;
+    if key.is_empty() || key.len() > LONGEST_KEY {
+        let expected = format!("1 to {LONGEST_KEY} bytes");
+        return Err(Error::format(cursor.path(), format!("key {at}"), expected, format!("{} bytes", key.len())));
+    }
+    Ok((key.to_owned(), value(cursor, key)?))
+}
+
+fn tensor(cursor: &mut Cursor<'_>, at: usize) -> Result<Claim> {
+    let name = cursor.string(format_args!("name of tensor {at}"))?;
+    if name.is_empty() {
+        return Err(Error::format(cursor.path(), format!("name of tensor {at}"), "a name", "nothing"));
+    }
+    let path = cursor.path();
+    let wrong =
+        |expected: String, found: String| Error::format(path, format!("tensor `{}`", shown(name)), expected, found);
+    let dims = cursor.u32(format_args!("dimensions of tensor {at}"))?;
+    if !(1..=MOST_DIMS).contains(&dims) {
+        return Err(wrong(format!("1 to {MOST_DIMS} dimensions"), dims.to_string()));
+    }
+    let mut shape = Vec::new();
+    for _ in 0..dims {
+        let dim = cursor.u64(format_args!("shape of tensor {at}"))?;
+        let dim = usize::try_from(dim).ok().filter(|dim| *dim > 0);
+        shape.push(dim.ok_or_else(|| wrong("positive dimensions".into(), "0 or one beyond memory".into()))?);
+    }
+    // The file has the innermost dimension first.
+    shape.reverse();
+    let id = cursor.u32(format_args!("type of tensor {at}"))?;
+    let dtype = DType::from_ggml_id(id).ok_or_else(|| wrong(supported_types(), format!("type {id}")))?;
+    let offset = cursor.u64(format_args!("offset of tensor {at}"))?;
+    let bytes = dtype.tensor_bytes(&shape).filter(|bytes| *bytes <= isize::MAX as usize).ok_or_else(|| {
+        let expected = format!("rows of whole blocks of {} values, and a size below 2^63 bytes", dtype.block_len());
+        wrong(expected, format!("{dtype} {shape:?}"))
+    })?;
+    Ok(Claim { name: name.to_owned(), dtype, shape, offset, bytes })
+}
+
+/// The types that we read, with their numbers.
+fn supported_types() -> String {
+    let list: Vec<_> = DType::ALL.iter().map(|dtype| format!("{} ({dtype})", dtype.ggml_id())).collect();
+    format!("one of the types {}", list.join(", "))
+}

@@ -1,0 +1,78 @@
+//! Read-only file mappings.
+
+use std::fs::{self, File};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+
+use crate::error::{Error, Result};
+
+/// A whole file, mapped into memory for reading.
+#[derive(Debug)]
+pub(crate) struct MappedFile {
+    path: PathBuf,
+    map: Mmap,
+}
+
+impl MappedFile {
+    /// Maps `path`; only regular files, since opening a pipe may block for ever.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let metadata = fs::metadata(path).map_err(|source| Error::io(path, source))?;
+        if !metadata.is_file() {
+            let found = if metadata.is_dir() { "a folder" } else { "a device, pipe or socket" };
+            return Err(Error::format(path, "file type", "a regular file", found));
+        }
+        let file = File::open(path).map_err(|source| Error::io(path, source))?;
+        // SAFETY: the mapping is read-only and private to this struct. Its bytes are plain data, so any content is
+        // valid; that nobody else changes the file meanwhile is the documented condition of this module's parent.
+        let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::io(path, source))?;
+        Ok(Self { path: path.to_owned(), map })
+    }
+
+    /// The file's path as it was given.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file's content.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    /// Drops the pages that lie wholly inside `range` from this process's memory. Best effort: a refusal costs memory,
+    /// nothing else.
+    pub(crate) fn forget(&self, range: &Range<usize>) {
+        // The smallest page of the supported systems. On larger ones the system rounds outwards; neighbours that lose
+        // a clean page this way read it again.
+        const PAGE: usize = 4096;
+        let start = range.start.next_multiple_of(PAGE);
+        let end = range.end.min(self.map.len()) / PAGE * PAGE;
+        if start >= end {
+            return;
+        }
+        #[cfg(unix)]
+        // SAFETY: the mapping is file-backed, shared and never written, so dropped pages come back from the file with
+        // the same bytes when they are next read, also through slices that are borrowed right now.
+        let _ = unsafe { self.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MappedFile;
+
+    #[test]
+    fn forgotten_pages_read_the_same_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let content: Vec<u8> = (0..100_000u32).map(|i| i as u8).collect();
+        std::fs::write(&path, &content).unwrap();
+        let mapped = MappedFile::open(&path).unwrap();
+        assert_eq!(mapped.bytes(), content);
+        for range in [0..100_000, 5..10, 4096..8192, 99_000..usize::MAX] {
+            mapped.forget(&range);
+            assert_eq!(mapped.bytes(), content);
+        }
+    }
+}

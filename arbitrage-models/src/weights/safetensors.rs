@@ -1,0 +1,160 @@
+//! Hugging Face checkpoints: one safetensors file, or shards with an index.
+//!
+//! The header is parsed here rather than by the `safetensors` crate because that one keeps the last of two tensors of
+//! one name without a word, and does not name the tensor whose size is wrong.
+
+mod header;
+mod index;
+
+use std::collections::HashMap;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::mapped::MappedFile;
+use super::{DType, LoadReport, TensorView, WeightSource, shown};
+use crate::error::{Error, Result};
+
+/// File names inside a checkpoint's folder.
+const SINGLE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// The mapped safetensors files of one checkpoint.
+#[derive(Debug)]
+pub struct SafetensorsFolder {
+    path: PathBuf,
+    shards: Vec<MappedFile>,
+    tensors: Vec<Stored>,
+    by_name: HashMap<String, usize>,
+}
+
+/// One tensor: where it is, and as what.
+#[derive(Debug)]
+struct Stored {
+    name: String,
+    kind: header::Kind,
+    shape: Vec<usize>,
+    shard: usize,
+    range: Range<usize>,
+}
+
+impl SafetensorsFolder {
+    /// Maps the checkpoint at `path`: a safetensors file, or a folder with `model.safetensors` or, failing that,
+    /// `model.safetensors.index.json` and its shards. Reads headers only.
+    ///
+    /// # Errors
+    /// - [`Error::Io`]: not to be opened
+    /// - [`Error::Truncated`]: a file is shorter than its header says
+    /// - [`Error::Format`]: a header or index that lies (names the tensor or the JSON pointer), or none in the folder
+    /// - [`Error::Weights`]: shards or tensors that the index names are absent, all of them listed
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        if !path.is_dir() {
+            return Self::open_single(path, path);
+        }
+        let (single, index) = (path.join(SINGLE), path.join(INDEX));
+        match (single.exists(), index.exists()) {
+            (true, _) => Self::open_single(path, &single),
+            (false, true) => Self::open_shards(path, &index),
+            (false, false) => Err(Error::format(path, "folder", format!("{SINGLE} or {INDEX}"), "neither")),
+        }
+    }
+
+    fn open_single(path: &Path, file: &Path) -> Result<Self> {
+        let mut folder = Self::empty(path);
+        folder.add_shard(file)?;
+        Ok(folder)
+    }
+
+    fn open_shards(path: &Path, index_path: &Path) -> Result<Self> {
+        let index = index::read(index_path)?;
+        let mut folder = Self::empty(path);
+        let mut report = LoadReport::new(Vec::new());
+        let mut shard_of = HashMap::new();
+        for file in index.files() {
+            let shard = path.join(file);
+            if shard.exists() {
+                shard_of.insert(file, folder.shards.len());
+                folder.add_shard(&shard)?;
+            } else {
+                report.unreadable(file, "the index names this shard, but there is no such file");
+            }
+        }
+        for (name, file) in index.tensors() {
+            let Some(shard) = shard_of.get(file) else { continue };
+            let found = folder.by_name.get(name).map(|at| folder.tensors[*at].shard);
+            if found != Some(*shard) {
+                report.unreadable(name, format!("not in `{}`, where the index places it", shown(file)));
+            }
+        }
+        report.finish(index_path)?;
+        Ok(folder)
+    }
+
+    fn empty(path: &Path) -> Self {
+        Self { path: path.to_owned(), shards: Vec::new(), tensors: Vec::new(), by_name: HashMap::new() }
+    }
+
+    /// Maps one more file and takes its tensors in.
+    fn add_shard(&mut self, path: &Path) -> Result<()> {
+        let file = MappedFile::open(path)?;
+        for entry in header::parse(path, file.bytes())? {
+            let header::Entry { name, kind, shape, range } = entry;
+            if let Some(earlier) = self.by_name.insert(name.clone(), self.tensors.len()) {
+                let other = self.shards.get(self.tensors[earlier].shard).map_or(path, MappedFile::path);
+                let found = format!("the name again, first in {}", other.display());
+                return Err(Error::format(path, format!("tensor `{}`", shown(&name)), "one tensor of a name", found));
+            }
+            self.tensors.push(Stored { name, kind, shape, shard: self.shards.len(), range });
+        }
+        self.shards.push(file);
+        Ok(())
+    }
+
+    fn stored(&self, name: &str) -> Option<&Stored> {
+        self.by_name.get(name).map(|at| &self.tensors[*at])
+    }
+}
+
+impl WeightSource for SafetensorsFolder {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.tensors.iter().map(|tensor| tensor.name.clone()).collect()
+    }
+
+    fn get(&self, name: &str) -> Result<Option<TensorView<'_>>> {
+        let Some(tensor) = self.stored(name) else { return Ok(None) };
+        let shard = &self.shards[tensor.shard];
+        let dtype = match tensor.kind {
+            header::Kind::Read(dtype) => dtype,
+            header::Kind::Other(found) => {
+                let [f32, f16, bf16] = [DType::F32, DType::F16, DType::BF16];
+                let field = format!("tensor `{}`", shown(name));
+                return Err(Error::format(shard.path(), field, format!("type {f32}, {f16} or {bf16}"), found));
+            }
+        };
+        let bytes = &shard.bytes()[tensor.range.clone()];
+        Ok(Some(TensorView { name: &tensor.name, dtype, shape: &tensor.shape, bytes }))
+    }
+
+    fn forget(&self, name: &str) {
+        if let Some(tensor) = self.stored(name) {
+            self.shards[tensor.shard].forget(&tensor.range);
+        }
+    }
+}
+
+/// The whole of a small text file; refuses more than `most` bytes before reading any.
+fn read_capped(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let metadata = fs::metadata(path).map_err(|source| Error::io(path, source))?;
+    if !metadata.is_file() {
+        return Err(Error::format(path, "file type", "a regular file", "something else"));
+    }
+    if metadata.len() > most {
+        return Err(Error::format(path, "size", format!("at most {most} bytes"), format!("{} bytes", metadata.len())));
+    }
+    fs::read(path).map_err(|source| Error::io(path, source))
+}

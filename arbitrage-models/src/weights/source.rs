@@ -1,0 +1,51 @@
+//! What every weight file offers, whatever its format.
+
+use std::path::Path;
+
+use super::TensorView;
+use crate::error::{Error, Result};
+
+/// A file or folder of named tensors.
+pub trait WeightSource: Send + Sync {
+    /// The file or folder, as error messages should name it.
+    fn path(&self) -> &Path;
+
+    /// Every tensor's Hugging Face name, in the order of the file. No name comes twice.
+    fn names(&self) -> Vec<String>;
+
+    /// The tensor called `name`, or `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if the tensor is there but of a type that [`DType`](super::DType) does not have.
+    fn get(&self, name: &str) -> Result<Option<TensorView<'_>>>;
+
+    /// Whether the rows of query and key projections are laid out for rotary pairs of neighbours (see
+    /// [`Gguf::rope_is_interleaved`](super::Gguf::rope_is_interleaved)) rather than for pairs of halves.
+    fn rope_is_interleaved(&self) -> bool {
+        false
+    }
+
+    /// Gives the memory of the tensor's file pages back, for use once it was repacked: they count as this process's
+    /// memory as long as they stay mapped in. Reading the tensor again is sound; it comes from the file anew.
+    fn forget(&self, name: &str) {
+        let _ = name;
+    }
+}
+
+/// Reads every value of every tensor and refuses the first NaN or infinity.
+///
+/// Takes about as long as reading the files once; loading does not do it unasked.
+///
+/// # Errors
+/// [`Error::NotFinite`] naming the tensor and the flat index; whatever [`WeightSource::get`] gives.
+pub fn scan_finite(source: &dyn WeightSource) -> Result<()> {
+    for name in source.names() {
+        let Some(tensor) = source.get(&name)? else { continue };
+        if let Some(index) = tensor.first_not_finite()? {
+            let model = source.path().display().to_string();
+            return Err(Error::NotFinite { model, place: format!("tensor `{}`", super::shown(&name)), index });
+        }
+        source.forget(&name);
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! Routing policies by name: what a command line, a configuration file or a report calls `logprob:-0.2`.
+//!
+//! The routers themselves live in [`arbitrage_core::router`]; a [`Policy`] names one with its threshold, survives a
+//! round trip through text, and makes the router when it is given the scorer that some policies need.
+//!
+//! ```
+//! use arbitrage_core::AdvantageRouter;
+//! use arbitrage_router::Policy;
+//!
+//! let policy: Policy = "random:0.3".parse()?;
+//! assert_eq!(policy.to_string(), "random:0.3");
+//! let router = policy.router(None)?;
+//! assert!(router.name().contains("0.3"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod policy;
+
+pub use policy::{Policy, PolicyError};

@@ -1,0 +1,124 @@
+//! Policies side by side on a GSM8K-style file (JSON lines with `question` and `answer`, the answer ending in `#### n`).
+//!
+//! ```text
+//! cargo run --release -p arbitrage-examples --example policies -- DATA.jsonl 50 OUT draft target logprob:-0.15 entropy:1.0
+//! ```
+//!
+//! Each policy's records go to `OUT/POLICY.jsonl`; a run that was cut off goes on where it stopped. The table is a function of
+//! those files. `IN_FLIGHT=8` solves eight problems together (the default is one, for honest latencies); `DRAFT` and
+//! `TARGET` name other models.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use arbitrage_core::scorer::Judge;
+use arbitrage_core::trace::{JsonlSink, Record, SolutionRecord, read_jsonl};
+use arbitrage_core::{Engine, Limits, Problem, Shared, StepScorer, Usage};
+use arbitrage_eval::answer::{final_answer, same_answer};
+use arbitrage_models::source::{ModelSource, NoProgress};
+use arbitrage_models::{LoadOptions, LocalModel, LocalTarget, device};
+use arbitrage_router::Policy;
+use indicatif::{ProgressBar, ProgressStyle};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> Result<(), Failure> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [data, count, out, policies @ ..] = args.as_slice() else {
+        return Err("usage: policies DATA.jsonl COUNT OUT POLICY…".into());
+    };
+    let problems = load(Path::new(data), count.parse()?)?;
+    std::fs::create_dir_all(out)?;
+    let draft = Shared::new(open("DRAFT", "qwen2.5-coder-0.5b-instruct")?, "draft");
+    let target = Shared::new(LocalTarget::new(open("TARGET", "qwen2.5-coder-1.5b-instruct")?), "target");
+    for text in policies {
+        let policy: Policy = text.parse()?;
+        let path = PathBuf::from(out).join(format!("{}.jsonl", text.replace(':', "_")));
+        run(policy, &problems, &path, draft.clone(), target.clone())?;
+    }
+    println!("| policy | right | seconds a problem | draft s | target s | accepted steps | accepted tokens | tokens |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for text in policies {
+        let path = PathBuf::from(out).join(format!("{}.jsonl", text.replace(':', "_")));
+        report(text, &problems, &path)?;
+    }
+    Ok(())
+}
+
+fn open(variable: &str, name: &str) -> Result<LocalModel, Failure> {
+    let name = std::env::var(variable).unwrap_or_else(|_| name.to_owned());
+    let path = ModelSource::parse(&name)?.resolve(&mut NoProgress)?;
+    Ok(LocalModel::open(path, &LoadOptions::new(device("flex")?))?)
+}
+
+/// A problem and its right answer.
+type Row = (Problem, String);
+
+fn load(path: &Path, count: usize) -> Result<Vec<Row>, Failure> {
+    let text = std::fs::read_to_string(path)?;
+    let row = |(at, line): (usize, &str)| -> Result<Row, Failure> {
+        let json: serde_json::Value =
+            serde_json::from_str(line).map_err(|e| format!("{}: line {}: {e}", path.display(), at + 1))?;
+        let field = |name: &str| json[name].as_str().ok_or(format!("{}: line {}: no `{name}`", path.display(), at + 1));
+        let gold = field("answer")?.rsplit("####").next().unwrap_or_default().trim().to_owned();
+        Ok((Problem::new(field("question")?).with_id(at.to_string()).with_seed(at as u64), gold))
+    };
+    text.lines().enumerate().take(count).map(row).collect()
+}
+
+fn run(
+    policy: Policy,
+    problems: &[Row],
+    path: &Path,
+    draft: Shared<LocalModel>,
+    target: Shared<LocalTarget>,
+) -> Result<(), Failure> {
+    let done: HashSet<String> = solutions(path)?.into_iter().map(|solution| solution.problem).collect();
+    let open: Vec<Problem> = problems.iter().map(|(p, _)| p.clone()).filter(|p| !done.contains(&p.id)).collect();
+    let scorer = policy.needs_scorer().then(|| Box::new(Judge::new(target.clone())) as Box<dyn StepScorer>);
+    let in_flight = std::env::var("IN_FLIGHT").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let limits = Limits::default().with_steps(40).with_step_tokens(256).with_tokens(1024).with_in_flight(in_flight);
+    let mut engine =
+        Engine::new(draft, target, policy.router(scorer)?).with_limits(limits).with_sink(JsonlSink::append(path)?);
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {elapsed} {eta}")?;
+    let bar = ProgressBar::new(open.len() as u64).with_style(style).with_message(policy.to_string());
+    engine.solve_each(&open, |index, answer| {
+        if let Err(error) = answer {
+            bar.println(format!("problem {}: {error}", open[index].id));
+        }
+        bar.inc(1);
+    });
+    bar.finish();
+    Ok(())
+}
+
+fn solutions(path: &Path) -> Result<Vec<SolutionRecord>, Failure> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let records = read_jsonl(path)?;
+    Ok(records.into_iter().filter_map(|r| if let Record::Solution(s) = r { Some(s) } else { None }).collect())
+}
+
+fn report(policy: &str, problems: &[Row], path: &Path) -> Result<(), Failure> {
+    let solutions = solutions(path)?;
+    let right = |solution: &&SolutionRecord| {
+        let gold = problems.iter().find(|(problem, _)| problem.id == solution.problem);
+        gold.zip(final_answer(&solution.text)).is_some_and(|((_, gold), answer)| same_answer(gold, answer))
+    };
+    let count = solutions.len() as f64;
+    let usage: Usage = solutions.iter().map(|solution| solution.usage).sum();
+    let seconds = usage.draft.seconds + usage.target.seconds + usage.router_seconds;
+    println!(
+        "| {policy} | {}/{} | {:.2} | {:.2} | {:.2} | {:.1}% | {:.1}% | {:.0} |",
+        solutions.iter().filter(right).count(),
+        solutions.len(),
+        seconds / count,
+        usage.draft.seconds / count,
+        usage.target.seconds / count,
+        100.0 * usage.acceptance_by_steps().unwrap_or(f64::NAN),
+        100.0 * usage.acceptance_by_tokens().unwrap_or(f64::NAN),
+        (usage.draft.kept_tokens + usage.target.kept_tokens) as f64 / count,
+    );
+    Ok(())
+}
