@@ -1,12 +1,15 @@
 //! Grouped-query attention (Ainslie et al., arXiv 2305.13245) over the caches of several sequences.
 
+#[cfg(feature = "flex")]
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::Span;
 use super::cache::{Cache, PlainCache, Store};
 #[cfg(feature = "flex")]
 use super::fused;
-use super::linear::{Linear, project};
+use super::linear::Linear;
 use super::rope::Tables;
 use crate::config::ModelConfig;
 
@@ -30,7 +33,7 @@ pub(super) struct Batch<'s, 'c> {
 enum Rotation {
     Plain(Tables),
     #[cfg(feature = "flex")]
-    Fused(std::sync::Arc<fused::Batch>),
+    Fused(Arc<fused::Batch>),
 }
 
 impl<'s, 'c> Batch<'s, 'c> {
@@ -69,7 +72,7 @@ impl Rotation {
                 .map(|cache| if let Store::Fused(cache) = &cache.0 { Some(cache.clone()) } else { None })
                 .collect();
             if let Some(caches) = fused {
-                return Self::Fused(std::sync::Arc::new(fused::Batch::new(caches, rows, config, frequencies)));
+                return Self::Fused(Arc::new(fused::Batch::new(caches, rows, config, frequencies)));
             }
         }
         let positions: Vec<usize> =
@@ -81,17 +84,26 @@ impl Rotation {
 impl Attention {
     /// `[rows, hidden]` → `[rows, hidden]`, each row attending to its own sequence up to itself.
     pub fn forward(&self, x: Tensor<2>, layer: usize, batch: &mut Batch<'_, '_>) -> Tensor<2> {
-        let [q, k, v] = project(x, [&self.query, &self.key, &self.value]);
         let attended = match &batch.rotation {
             #[cfg(feature = "flex")]
-            Rotation::Fused(fused) => fused::attend([q, k, v], layer, fused.clone()),
+            Rotation::Fused(fused) => fused::attend(self.project(x), layer, fused.clone()),
             Rotation::Plain(tables) => {
-                let [q, k, v] = split_heads([q, k, v], batch.config);
+                let qkv = [&self.query, &self.key, &self.value].map(|linear| linear.forward(x.clone()));
+                let [q, k, v] = split_heads(qkv, batch.config);
                 let (q, k) = (tables.turn(q), tables.turn(k));
                 attend_plain([q, k, v], layer, &mut batch.caches, &batch.rows, batch.device)
             }
         };
         self.output.forward(attended)
+    }
+
+    /// Queries, keys and values side by side, `[rows, (heads + 2 · kv_heads) · head_dim]`.
+    #[cfg(feature = "flex")]
+    fn project(&self, x: Tensor<2>) -> Tensor<2> {
+        match [&self.query, &self.key, &self.value] {
+            [Linear::Packed(q), Linear::Packed(k), Linear::Packed(v)] => fused::project(x, [q, k, v].map(Arc::clone).into()),
+            plain => Tensor::cat(plain.map(|linear| linear.forward(x.clone())).into(), 1),
+        }
     }
 }
 

@@ -87,7 +87,7 @@ impl PlainCache {
 }
 
 fn grow(held: Option<[Tensor<3>; 2]>, shape: [usize; 3], len: usize, like: &Tensor<3>) -> [Tensor<3>; 2] {
-    let empty = || Tensor::zeros(shape, &like.device()).cast(like.dtype());
+    let empty = || -> Tensor<3> { Tensor::<3>::zeros(shape, &like.device()).cast(like.dtype()) };
     match held {
         None => [empty(), empty()],
         Some(pair) => pair.map(|old| {

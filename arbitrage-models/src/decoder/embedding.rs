@@ -1,11 +1,10 @@
 //! Token embeddings, which may double as the head.
 
+#[cfg(feature = "flex")]
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-#[cfg(feature = "flex")]
-use super::fused::{self, PackedLinear};
 use crate::error::Result;
 #[cfg(feature = "flex")]
 use crate::weights::{DType, WeightSource, dequantize_row};
@@ -17,9 +16,6 @@ pub(super) enum Embedding {
     /// Rows decoded from the mapped file as they are needed: the table itself is never loaded.
     #[cfg(feature = "flex")]
     Mapped(Mapped),
-    /// The head's packed weights, for tied models.
-    #[cfg(feature = "flex")]
-    Tied(Arc<PackedLinear>),
 }
 
 /// One tensor of a mapped file.
@@ -42,11 +38,6 @@ impl Embedding {
             }
             #[cfg(feature = "flex")]
             Self::Mapped(mapped) => mapped.look_up(ids, device),
-            #[cfg(feature = "flex")]
-            Self::Tied(head) => rows(ids, head.weight.cols(), device, |id, row| {
-                head.weight.row(id, row);
-                Ok(())
-            }),
         }
     }
 
@@ -54,9 +45,7 @@ impl Embedding {
     pub fn predict(&self, hidden: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Plain(table) => hidden.matmul(table.clone().transpose()),
-            #[cfg(feature = "flex")]
-            Self::Tied(head) => fused::linear(hidden, head.clone()),
-            // The loader gives a tied model `Tied` and any other its own head.
+            // The loader gives every packed model a head of its own.
             #[cfg(feature = "flex")]
             Self::Mapped(_) => hidden,
         }

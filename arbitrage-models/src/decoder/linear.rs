@@ -38,15 +38,6 @@ impl Linear {
     }
 }
 
-/// Query, key and value of one input; packed weights share one pass over it.
-pub(super) fn project(x: Tensor<2>, [q, k, v]: [&Linear; 3]) -> [Tensor<2>; 3] {
-    #[cfg(feature = "flex")]
-    if let (Linear::Packed(q), Linear::Packed(k), Linear::Packed(v)) = (q, k, v) {
-        return fused::project(x, [q, k, v].map(Arc::clone));
-    }
-    [q.forward(x.clone()), k.forward(x.clone()), v.forward(x)]
-}
-
 /// SwiGLU's inner half, `silu(x · Gᵀ) ⊙ (x · Uᵀ)` (Shazeer, arXiv 2002.05202).
 pub(super) fn gated(x: Tensor<2>, gate: &Linear, up: &Linear) -> Tensor<2> {
     #[cfg(feature = "flex")]

@@ -202,19 +202,14 @@ impl Loader<'_> {
                 let head = if self.config.tied { None } else { Some(self.linear("lm_head", None)?) };
                 Ok((embedding, head))
             }
-            #[cfg(feature = "flex")]
-            Precision::Packed if self.config.tied => {
-                let view = self.view(EMBEDDING)?;
-                let head = Arc::new(PackedLinear::new(self.source.path(), &view, None)?);
-                self.source.forget(EMBEDDING);
-                Ok((Embedding::Tied(head), None))
-            }
+            // The table stays in the file, whose rows are decoded as they are needed; as a head it is packed like any layer.
             #[cfg(feature = "flex")]
             Precision::Packed => {
                 let dtype = self.view(EMBEDDING)?.dtype;
                 let (source, name) = (self.source.clone(), EMBEDDING.to_owned());
                 let mapped = Mapped { source, name, hidden: self.config.hidden, dtype };
-                Ok((Embedding::Mapped(mapped), Some(self.linear("lm_head", None)?)))
+                let head = self.linear(if self.config.tied { "model.embed_tokens" } else { "lm_head" }, None)?;
+                Ok((Embedding::Mapped(mapped), Some(head)))
             }
         }
     }

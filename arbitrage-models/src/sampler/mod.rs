@@ -15,6 +15,7 @@ pub use random::Random;
 
 use crate::error::{Error, Result};
 use softmax::Summary;
+pub(crate) use softmax::exp;
 
 /// The lowest temperature other than 0. Below it nothing but the likeliest token is left, and a logit divided by it
 /// leaves the range of `f32`.
@@ -232,6 +233,24 @@ impl Sampler {
             index,
         })
     }
+}
+
+/// Natural logarithms of the probabilities of `ids` under the softmax of all `logits`.
+///
+/// # Errors
+/// [`Error::Parameter`] for an id outside the logits, or when there are none; [`Error::NotFinite`] as for
+/// [`Sampler::sample`].
+pub fn log_softmax_at(logits: &[f32], ids: &[u32]) -> Result<Vec<f32>> {
+    let summary = Sampler::new(&Sampling::greedy(), 0)?.summary(logits)?;
+    let logprob = |&id: &u32| match logits.get(id as usize) {
+        Some(&logit) => Ok(summary.logprob(logit)),
+        None => Err(Error::Parameter {
+            name: "token",
+            expected: format!("an id below {}", logits.len()),
+            found: id.to_string(),
+        }),
+    };
+    ids.iter().map(logprob).collect()
 }
 
 #[cfg(test)]

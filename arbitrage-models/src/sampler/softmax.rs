@@ -81,7 +81,7 @@ const COLDEST: f32 = -87.0;
 /// `eˣ` for `x ≤ 0`, within 2 units in the last place; 0 below −87. Cody and Waite's reduction and Cephes' polynomial,
 /// without branches so that it runs in vector lanes.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     // 1.5 · 2²³: a small number added to it is rounded to an integer, which is then the sum's lowest bits.
     const ROUND: f32 = 12_582_912.0;
     let clamped = if x > COLDEST { x } else { COLDEST };

@@ -28,6 +28,8 @@
 mod k;
 mod small;
 
+pub(crate) use k::scale_and_min;
+
 use half::{bf16, f16};
 
 use super::DType;

@@ -29,7 +29,7 @@ fn decode_affine(block: &[u8], nibbles: &[u8], fifth: impl Fn(usize, usize) -> u
 }
 
 /// The 6-bit scale and minimum of sub-block `sub`, out of the twelve bytes that hold all eight pairs.
-fn scale_and_min(packed: &[u8], sub: usize) -> (u8, u8) {
+pub(crate) fn scale_and_min(packed: &[u8], sub: usize) -> (u8, u8) {
     if sub < 4 {
         return (packed[sub] & 63, packed[sub + 4] & 63);
     }

@@ -1,0 +1,244 @@
+//! Rotary encoding, append to the cache, and grouped attention, in one operation.
+//!
+//! The queries of a group meet each key and value once, which is read where it lies, in half precision. A row attends to its
+//! own sequence up to itself; its sums run over positions in their order, so that its bits depend on nothing else.
+
+use half::f16;
+
+use super::activations::Pointer;
+use super::isa::{Isa, Kernel, LANES, Set, dispatch};
+use super::kv_cache::{KvCache, PAGE};
+use super::pool::Pool;
+use crate::sampler::exp;
+
+/// Heads of an attention layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heads {
+    /// Query heads.
+    pub query: usize,
+    /// Key and value heads; divides `query`.
+    pub kv: usize,
+    /// Width of a head, even.
+    pub dim: usize,
+}
+
+impl Heads {
+    /// Width of a row of queries, keys and values, in this order.
+    fn row(self) -> usize {
+        (self.query + 2 * self.kv) * self.dim
+    }
+}
+
+/// Sines and cosines of the rows of a pass, `[rows][cos: dim / 2, sin: dim / 2]`.
+#[derive(Debug)]
+pub(crate) struct Rotation {
+    table: Vec<f32>,
+    dim: usize,
+}
+
+impl Rotation {
+    /// Tables for rows at `positions`. Angles are computed in double precision: at position 10⁵ a single-precision angle has
+    /// lost its last digits.
+    pub fn new(positions: impl Iterator<Item = usize>, frequencies: &[f64]) -> Self {
+        let mut table = Vec::new();
+        for position in positions {
+            let angles = || frequencies.iter().map(|frequency| position as f64 * frequency);
+            table.extend(angles().map(|angle| angle.cos() as f32));
+            table.extend(angles().map(|angle| angle.sin() as f32));
+        }
+        Self { table, dim: 2 * frequencies.len() }
+    }
+
+    /// Turns a head of row `row` in the rotate-half layout and multiplies it by `scale`.
+    fn turn(&self, row: usize, head: &[f32], scale: f32, out: &mut [f32]) {
+        let half = self.dim / 2;
+        let (cos, sin) = self.table[row * self.dim..][..self.dim].split_at(half);
+        let (first, second) = head.split_at(half);
+        let (out_first, out_second) = out[..self.dim].split_at_mut(half);
+        for i in 0..half {
+            out_first[i] = (first[i] * cos[i] - second[i] * sin[i]) * scale;
+            out_second[i] = (second[i] * cos[i] + first[i] * sin[i]) * scale;
+        }
+    }
+}
+
+/// Appends the new rows' keys and values to `layer` of their caches and attends.
+///
+/// # Shapes
+/// - `qkv`: `[rows, (query + 2 · kv) · dim]`, the rows of the sequences one after the other
+/// - `caches`: each sequence's cache and its number of rows, which follow what the cache holds
+/// - result: `[rows, query · dim]`
+pub(crate) fn attend(
+    set: Set,
+    pool: &Pool,
+    qkv: &[f32],
+    heads: Heads,
+    rotation: &Rotation,
+    caches: &mut [(&mut KvCache, usize)],
+    layer: usize,
+) -> Vec<f32> {
+    append(qkv, heads, rotation, caches, layer);
+    let rows: Vec<(&KvCache, usize)> = caches
+        .iter()
+        .flat_map(|(cache, rows)| (0..*rows).map(|row| (&**cache, cache.len() + row + 1)))
+        .collect();
+    let mut out = vec![0.0; rows.len() * heads.query * heads.dim];
+    let to = Pointer(out.as_mut_ptr());
+    let group = heads.query / heads.kv;
+    pool.run(rows.len() * heads.kv, |task| {
+        let (row, head) = (task / heads.kv, task % heads.kv);
+        let (cache, len) = rows[row];
+        let mut queries = vec![0.0; group * cache.width()];
+        for (i, query) in queries.chunks_exact_mut(cache.width()).enumerate() {
+            let from = &qkv[row * heads.row() + (head * group + i) * heads.dim..][..heads.dim];
+            rotation.turn(row, from, (heads.dim as f32).powf(-0.5), query);
+        }
+        let at = (row * heads.query + head * group) * heads.dim;
+        // SAFETY: each task has its own `group · dim` numbers of the output.
+        let out = unsafe { std::slice::from_raw_parts_mut(to.get().add(at), group * heads.dim) };
+        // SAFETY: the set was detected; the cache holds `len` positions of this layer, the newest just appended.
+        unsafe { dispatch(set, Row { cache, layer, head, len, queries: &queries, group, out }) };
+    });
+    out
+}
+
+fn append(qkv: &[f32], heads: Heads, rotation: &Rotation, caches: &mut [(&mut KvCache, usize)], layer: usize) {
+    let kv = heads.kv * heads.dim;
+    let mut keys = vec![0.0; kv];
+    let mut row = 0;
+    for (cache, rows) in caches {
+        let start = cache.len();
+        for position in start..start + *rows {
+            let new = &qkv[row * heads.row() + heads.query * heads.dim..][..2 * kv];
+            for (head, out) in new[..kv].chunks_exact(heads.dim).zip(keys.chunks_exact_mut(heads.dim)) {
+                rotation.turn(row, head, 1.0, out);
+            }
+            cache.write(layer, position, &keys, &new[kv..]);
+            row += 1;
+        }
+    }
+}
+
+/// The queries of one row that share a key head.
+struct Row<'a> {
+    cache: &'a KvCache,
+    layer: usize,
+    head: usize,
+    /// Positions to attend to.
+    len: usize,
+    /// `[group, width]`, turned and scaled.
+    queries: &'a [f32],
+    group: usize,
+    /// `[group, dim]`.
+    out: &'a mut [f32],
+}
+
+/// Queries that meet a key together.
+const TILE: usize = 4;
+
+impl Kernel for Row<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Isa>(mut self) {
+        let mut first = 0;
+        while first < self.group {
+            // SAFETY: the caller's promise, and the queries exist.
+            unsafe {
+                match self.group - first {
+                    1 => self.tile::<S, 1>(first),
+                    2 => self.tile::<S, 2>(first),
+                    3 => self.tile::<S, 3>(first),
+                    _ => self.tile::<S, TILE>(first),
+                }
+            }
+            first += TILE;
+        }
+    }
+}
+
+impl Row<'_> {
+    #[inline(always)]
+    unsafe fn tile<S: Isa, const G: usize>(&mut self, first: usize) {
+        let padded = self.len.next_multiple_of(LANES);
+        let mut scores = vec![0.0; G * padded];
+        // SAFETY: the caller's promise.
+        unsafe {
+            for block in 0..padded / LANES {
+                self.scores::<S, G>(first, block, padded, &mut scores);
+            }
+            let sums: [f32; G] = std::array::from_fn(|g| softmax(&mut scores[g * padded..][..self.len]));
+            self.mix::<S, G>(first, padded, &scores, sums.map(|sum| 1.0 / sum));
+        }
+    }
+
+    /// Scores of eight positions; those past `len` are left to be ignored.
+    #[inline(always)]
+    unsafe fn scores<S: Isa, const G: usize>(&self, first: usize, block: usize, padded: usize, scores: &mut [f32]) {
+        let width = self.cache.width();
+        let keys: *const f16 = self.cache.keys(self.layer, self.head, block).as_ptr();
+        // SAFETY: a block has `width` times eight keys, a query `width` numbers, and `scores` `G · padded`.
+        unsafe {
+            let queries = self.queries.as_ptr().add(first * width);
+            let mut sums = [S::zero(); G];
+            for i in 0..width {
+                let key = S::from_f16(keys.add(i * LANES).cast());
+                for (g, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::mul_add(key, S::splat(*queries.add(g * width + i)), *sum);
+                }
+            }
+            for (g, sum) in sums.into_iter().enumerate() {
+                S::store(scores.as_mut_ptr().add(g * padded + block * LANES), sum);
+            }
+        }
+    }
+
+    /// Sums of values, weighted: eight columns of every query of the tile at a time.
+    #[inline(always)]
+    unsafe fn mix<S: Isa, const G: usize>(&mut self, first: usize, padded: usize, weights: &[f32], inverse: [f32; G]) {
+        let (width, dim) = (self.cache.width(), self.out.len() / self.group);
+        for column in (0..width).step_by(LANES) {
+            // SAFETY: positions below `len` and columns below `width` exist; `weights` is `G · padded`.
+            unsafe {
+                let mut sums = [S::zero(); G];
+                for page in 0..self.len.div_ceil(PAGE) {
+                    let values = self.cache.values(self.layer, self.head, page).as_ptr();
+                    for slot in 0..PAGE.min(self.len - page * PAGE) {
+                        let value = S::from_f16(values.add(slot * width + column).cast());
+                        for (g, sum) in sums.iter_mut().enumerate() {
+                            let weight = S::splat(*weights.as_ptr().add(g * padded + page * PAGE + slot));
+                            *sum = S::mul_add(value, weight, *sum);
+                        }
+                    }
+                }
+                for (g, sum) in sums.into_iter().enumerate() {
+                    let mut eight = [0.0; LANES];
+                    S::store(eight.as_mut_ptr(), S::mul(sum, S::splat(inverse[g])));
+                    let valid = LANES.min(dim.saturating_sub(column));
+                    self.out[(first + g) * dim + column..][..valid].copy_from_slice(&eight[..valid]);
+                }
+            }
+        }
+    }
+}
+
+/// Turns scores into weights relative to the greatest, and returns their sum. NaN stays NaN.
+#[inline(always)]
+fn softmax(scores: &mut [f32]) -> f32 {
+    let mut most = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = scores.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            most[lane] = if chunk[lane] > most[lane] { chunk[lane] } else { most[lane] };
+        }
+    }
+    let most = most.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sums = [0.0f32; LANES];
+    for (i, score) in scores.iter_mut().enumerate() {
+        let probe = *score * 0.0; // NaN where the score is not finite: `exp` would make it 0
+        *score = exp(*score - most) + probe;
+        sums[i % LANES] += *score;
+    }
+    sums.iter().sum()
+}
+
+#[cfg(test)]
+mod tests;

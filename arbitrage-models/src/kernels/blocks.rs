@@ -1,0 +1,144 @@
+//! GGML's block formats, re-laid so that one vector holds four neighbouring columns of eight rows.
+//!
+//! A format says how its bytes are laid out for eight rows and how a sub-block of 32 columns is unpacked into eight vectors
+//! of bytes, with a scale and an offset a row. The product itself is the same for all: bytes times the activations' bytes,
+//! summed in integers, scaled in floats. Nothing is rounded in the re-laying: `weight = scale · q − offset` holds as it does
+//! in the file.
+
+mod k;
+mod q6_k;
+mod q8_0;
+mod small;
+
+pub(super) use k::K;
+pub(super) use q6_k::Q6K;
+pub(super) use q8_0::Q8;
+pub(super) use small::Small;
+
+use super::activations::{BLOCK, Info};
+use super::isa::{Isa, LANES};
+
+/// Bytes of a vector.
+const VECTOR: usize = 4 * LANES;
+/// Vectors of a sub-block.
+const VECTORS: usize = BLOCK / 4;
+/// Bytes of a sub-block's nibbles.
+const NIBBLES: usize = BLOCK * LANES / 2;
+/// Bytes of eight half-precision numbers.
+const HALVES: usize = 2 * LANES;
+
+/// A format, for eight rows at a time.
+pub(super) trait Blocks {
+    /// Columns of a block; a multiple of 32.
+    const COLUMNS: usize;
+    /// Bytes of a block in the file.
+    const FILE_BYTES: usize;
+    /// Bytes of a block of eight rows as it is laid out here.
+    const BYTES: usize;
+    /// What a block's sub-blocks have in common.
+    type Head<S: Isa>: Copy;
+    /// 32 columns, unpacked.
+    type Sub<S: Isa>: Copy;
+
+    /// Lays one block of each of eight rows out. `out` is zeroed.
+    fn pack(rows: [&[u8]; LANES], out: &mut [u8]);
+
+    /// Reads a block's head.
+    ///
+    /// # Safety
+    /// `at` points to a block; the processor has `S`. So for the others.
+    unsafe fn head<S: Isa>(at: *const u8) -> Self::Head<S>;
+
+    /// Unpacks sub-block `index`.
+    ///
+    /// # Safety
+    /// See [`head`](Self::head).
+    unsafe fn unpack<S: Isa>(at: *const u8, head: Self::Head<S>, index: usize) -> Self::Sub<S>;
+
+    /// Adds the products with 32 activations to `sums`.
+    ///
+    /// # Safety
+    /// See [`head`](Self::head); 32 activations lie at `a`.
+    unsafe fn accumulate<S: Isa>(sub: &Self::Sub<S>, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats;
+}
+
+/// 32 columns of a format with one scale and one offset a row.
+#[derive(Clone, Copy)]
+pub(super) struct Affine<S: Isa> {
+    w: [S::Bytes; VECTORS],
+    scale: S::Floats,
+    /// Negative: it is added.
+    offset: S::Floats,
+}
+
+impl<S: Isa> Affine<S> {
+    /// `Σ (scale · q + offset) · a`.
+    #[inline(always)]
+    unsafe fn accumulate<const BITS: u32>(&self, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let products = S::to_floats(S::dot::<BITS, VECTORS>(&self.w, a));
+            let sums = S::mul_add(products, S::mul(self.scale, S::splat(info.scale)), sums);
+            S::mul_add(self.offset, S::splat(info.sum), sums)
+        }
+    }
+}
+
+/// Copies byte `at..at + 2` of each row's block, a half-precision number, to `out`.
+fn pack_halves(rows: [&[u8]; LANES], at: usize, out: &mut [u8]) {
+    for (row, out) in rows.iter().zip(out.chunks_exact_mut(2)) {
+        out.copy_from_slice(&row[at..at + 2]);
+    }
+}
+
+/// Where column `column` of row `row` lies among a sub-block's eight vectors: vector and byte.
+fn place(row: usize, column: usize) -> (usize, usize) {
+    (column / 4, row * 4 + column % 4)
+}
+
+/// Lays the low four bits of `q` out, sub-block's column after column: vectors 0–3 in the low nibbles, 4–7 in the high ones.
+fn pack_nibble(out: &mut [u8], row: usize, column: usize, q: u8) {
+    let (vector, byte) = place(row, column);
+    out[vector % 4 * VECTOR + byte] |= (q & 15) << (vector / 4 * 4);
+}
+
+/// Lays the fifth bit of `q` out: vector 0–3's at bits 4–7 of one vector, 4–7's at bits 3–0.
+fn pack_fifth(out: &mut [u8], row: usize, column: usize, q: u8) {
+    let (vector, byte) = place(row, column);
+    let bit = if vector < 4 { 4 + vector } else { 7 - vector };
+    out[byte] |= (q >> 4 & 1) << bit;
+}
+
+/// The eight vectors of nibbles.
+#[inline(always)]
+unsafe fn nibbles<S: Isa>(at: *const u8) -> [S::Bytes; VECTORS] {
+    // SAFETY: the caller has `NIBBLES` bytes at `at`.
+    unsafe {
+        let mask = S::splat_byte(15);
+        let load = |i: usize| S::bytes(at.add(i * VECTOR));
+        let [a, b, c, d] = [load(0), load(1), load(2), load(3)];
+        let low = |x| S::and(x, mask);
+        let high = |x| S::and(S::shr::<4>(x), mask);
+        [low(a), low(b), low(c), low(d), high(a), high(b), high(c), high(d)]
+    }
+}
+
+/// Joins nibbles with their fifth bits.
+#[inline(always)]
+unsafe fn with_fifth<S: Isa>(w: [S::Bytes; VECTORS], at: *const u8) -> [S::Bytes; VECTORS] {
+    // SAFETY: the caller has a vector at `at`.
+    unsafe {
+        let (bits, mask) = (S::bytes(at), S::splat_byte(16));
+        let join = |w, bits| S::or(w, S::and(bits, mask));
+        [
+            join(w[0], bits),
+            join(w[1], S::shr::<1>(bits)),
+            join(w[2], S::shr::<2>(bits)),
+            join(w[3], S::shr::<3>(bits)),
+            join(w[4], S::shl::<1>(bits)),
+            join(w[5], S::shl::<2>(bits)),
+            join(w[6], S::shl::<3>(bits)),
+            join(w[7], S::shl::<4>(bits)),
+        ]
+    }
+}

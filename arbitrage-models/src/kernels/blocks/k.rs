@@ -1,0 +1,85 @@
+//! Q4_K and Q5_K: blocks of 256 with a scale and a minimum of 6 bits every 32.
+
+use super::*;
+
+/// 4 bits, or 5 where `FIVE`.
+///
+/// # Shapes
+/// `[d: 8 halves][dmin: 8 halves][scales: 8 sub-blocks × 8 bytes][minima: the same]`, then for each sub-block
+/// `[fifth bits: a vector, if FIVE][nibbles: 4 vectors]`. Scales are widened to bytes: 3% more to read than in the file,
+/// against an unpacking that takes as long as the products.
+pub(in super::super) struct K<const FIVE: bool>;
+
+const SUBS: usize = 8;
+const SCALES: usize = 2 * HALVES;
+const MINIMA: usize = SCALES + SUBS * LANES;
+const FIRST: usize = MINIMA + SUBS * LANES;
+
+impl<const FIVE: bool> K<FIVE> {
+    const FILE_NIBBLES: usize = if FIVE { 48 } else { 16 };
+    const SUB_NIBBLES: usize = if FIVE { VECTOR } else { 0 };
+    const SUB: usize = Self::SUB_NIBBLES + NIBBLES;
+
+    /// The quantised number in column `column` of sub-block `sub` of a block of the file.
+    fn quant(block: &[u8], sub: usize, column: usize) -> u8 {
+        let nibble = block[Self::FILE_NIBBLES + sub / 2 * 32 + column] >> (sub % 2 * 4) & 15;
+        let fifth = if FIVE { block[16 + column] >> sub & 1 } else { 0 };
+        nibble | fifth << 4
+    }
+}
+
+impl<const FIVE: bool> Blocks for K<FIVE> {
+    const COLUMNS: usize = SUBS * BLOCK;
+    const FILE_BYTES: usize = Self::FILE_NIBBLES + 128;
+    const BYTES: usize = FIRST + SUBS * Self::SUB;
+    /// `d` and `−dmin`.
+    type Head<S: Isa> = [S::Floats; 2];
+    type Sub<S: Isa> = Affine<S>;
+
+    fn pack(rows: [&[u8]; LANES], out: &mut [u8]) {
+        pack_halves(rows, 0, out);
+        pack_halves(rows, 2, &mut out[HALVES..2 * HALVES]);
+        for (row, block) in rows.iter().enumerate() {
+            for sub in 0..SUBS {
+                let (scale, min) = crate::weights::blocks::scale_and_min(&block[4..16], sub);
+                out[SCALES + sub * LANES + row] = scale;
+                out[MINIMA + sub * LANES + row] = min;
+                let at = FIRST + sub * Self::SUB;
+                for column in 0..BLOCK {
+                    let q = Self::quant(block, sub, column);
+                    pack_nibble(&mut out[at + Self::SUB_NIBBLES..], row, column, q);
+                    if FIVE {
+                        pack_fifth(&mut out[at..], row, column, q);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn head<S: Isa>(at: *const u8) -> [S::Floats; 2] {
+        // SAFETY: the caller's promise.
+        unsafe { [S::from_f16(at), S::mul(S::from_f16(at.add(HALVES)), S::splat(-1.0))] }
+    }
+
+    #[inline(always)]
+    unsafe fn unpack<S: Isa>(at: *const u8, [d, dmin]: [S::Floats; 2], index: usize) -> Affine<S> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let sub = at.add(FIRST + index * Self::SUB);
+            let w = nibbles::<S>(sub.add(Self::SUB_NIBBLES));
+            let w = if FIVE { with_fifth::<S>(w, sub) } else { w };
+            let scale = S::mul(d, S::from_u8(at.add(SCALES + index * LANES)));
+            let offset = S::mul(dmin, S::from_u8(at.add(MINIMA + index * LANES)));
+            Affine { w, scale, offset }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn accumulate<S: Isa>(sub: &Affine<S>, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if FIVE { sub.accumulate::<5>(a, info, sums) } else { sub.accumulate::<4>(a, info, sums) }
+        }
+    }
+}

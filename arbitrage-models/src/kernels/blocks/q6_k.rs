@@ -1,0 +1,96 @@
+//! Q6_K: blocks of 256 with a signed scale of 8 bits every 16.
+
+use super::*;
+
+/// 6 bits, from −32 to 31.
+///
+/// # Shapes
+/// `[d: 8 halves][scales: 16 × 8 bytes]`, then for each of eight sub-blocks `[upper bits: 2 vectors][nibbles: 4 vectors]`.
+/// Vector `j` has its upper two bits at bits `2 · (j % 4)` of upper vector `j / 4`.
+pub(in super::super) struct Q6K;
+
+const SUBS: usize = 8;
+const SCALES: usize = HALVES;
+const FIRST: usize = SCALES + 2 * SUBS * LANES;
+const UPPER: usize = 2 * VECTOR;
+const SUB: usize = UPPER + NIBBLES;
+
+/// The two halves of 32 columns, each with its scale.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Halves<S: Isa> {
+    w: [[S::Bytes; VECTORS / 2]; 2],
+    scales: [S::Floats; 2],
+    /// `−32 · scale`.
+    offsets: [S::Floats; 2],
+}
+
+/// The number in column `column` of a block of the file, from 0 to 63.
+fn quant(block: &[u8], column: usize) -> u8 {
+    let (half, i) = (column / 128, column % 128);
+    let nibble = block[half * 64 + i % 64] >> (i / 64 * 4) & 15;
+    let upper = block[128 + half * 32 + i % 32] >> (i / 32 * 2) & 3;
+    nibble | upper << 4
+}
+
+impl Blocks for Q6K {
+    const COLUMNS: usize = SUBS * BLOCK;
+    const FILE_BYTES: usize = 210;
+    const BYTES: usize = FIRST + SUBS * SUB;
+    /// `d`.
+    type Head<S: Isa> = S::Floats;
+    type Sub<S: Isa> = Halves<S>;
+
+    fn pack(rows: [&[u8]; LANES], out: &mut [u8]) {
+        pack_halves(rows, 208, out);
+        for (row, block) in rows.iter().enumerate() {
+            for (group, scale) in block[192..208].iter().enumerate() {
+                out[SCALES + group * LANES + row] = *scale;
+            }
+            for column in 0..Self::COLUMNS {
+                let q = quant(block, column);
+                let (at, column) = (FIRST + column / BLOCK * SUB, column % BLOCK);
+                pack_nibble(&mut out[at + UPPER..], row, column, q);
+                let (vector, byte) = place(row, column);
+                out[at + vector / 4 * VECTOR + byte] |= (q >> 4) << (vector % 4 * 2);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn head<S: Isa>(at: *const u8) -> S::Floats {
+        // SAFETY: the caller's promise.
+        unsafe { S::from_f16(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn unpack<S: Isa>(at: *const u8, d: S::Floats, index: usize) -> Halves<S> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let sub = at.add(FIRST + index * SUB);
+            let [a, b, c, d0, e, f, g, h] = nibbles::<S>(sub.add(UPPER));
+            let mask = S::splat_byte(0x30);
+            let join = |w: [S::Bytes; 4], upper| {
+                let bits = [S::shl::<4>(upper), S::shl::<2>(upper), upper, S::shr::<2>(upper)];
+                std::array::from_fn(|i| S::or(w[i], S::and(bits[i], mask)))
+            };
+            let w = [join([a, b, c, d0], S::bytes(sub)), join([e, f, g, h], S::bytes(sub.add(VECTOR)))];
+            let scale = |half: usize| S::mul(d, S::from_i8(at.add(SCALES + (2 * index + half) * LANES)));
+            let scales = [scale(0), scale(1)];
+            let middle = S::splat(-32.0);
+            Halves { w, scales, offsets: [S::mul(scales[0], middle), S::mul(scales[1], middle)] }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn accumulate<S: Isa>(sub: &Halves<S>, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let first = S::to_floats(S::dot::<6, 4>(&sub.w[0], a));
+            let second = S::to_floats(S::dot::<6, 4>(&sub.w[1], a.add(BLOCK / 2)));
+            let products = S::mul_add(first, sub.scales[0], S::mul(second, sub.scales[1]));
+            let sums = S::mul_add(products, S::splat(info.scale), sums);
+            let sums = S::mul_add(sub.offsets[0], S::splat(info.halves[0]), sums);
+            S::mul_add(sub.offsets[1], S::splat(info.halves[1]), sums)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Q4_0, Q4_1, Q5_0 and Q5_1: blocks of 32 with one scale, and a minimum in the `_1` formats.
+
+use super::*;
+
+/// 4 bits, or 5 where `FIVE`; a minimum of its own where `MIN`, else zero lies in the middle of the range.
+///
+/// # Shapes
+/// `[d: 8 halves][m: 8 halves, if MIN][fifth bits: a vector, if FIVE][nibbles: 4 vectors]`.
+pub(in super::super) struct Small<const FIVE: bool, const MIN: bool>;
+
+impl<const FIVE: bool, const MIN: bool> Small<FIVE, MIN> {
+    const FILE_FIFTH: usize = if MIN { 4 } else { 2 };
+    const FILE_NIBBLES: usize = Self::FILE_FIFTH + if FIVE { 4 } else { 0 };
+    const FIFTH: usize = if MIN { 2 * HALVES } else { HALVES };
+    const NIBBLES: usize = Self::FIFTH + if FIVE { VECTOR } else { 0 };
+
+    /// The quantised number in column `column` of a block of the file.
+    fn quant(block: &[u8], column: usize) -> u8 {
+        let nibble = block[Self::FILE_NIBBLES + column % 16] >> (column / 16 * 4) & 15;
+        let fifth = if FIVE { block[Self::FILE_FIFTH + column / 8] >> (column % 8) & 1 } else { 0 };
+        nibble | fifth << 4
+    }
+}
+
+impl<const FIVE: bool, const MIN: bool> Blocks for Small<FIVE, MIN> {
+    const COLUMNS: usize = BLOCK;
+    const FILE_BYTES: usize = Self::FILE_NIBBLES + 16;
+    const BYTES: usize = Self::NIBBLES + NIBBLES;
+    type Head<S: Isa> = ();
+    type Sub<S: Isa> = Affine<S>;
+
+    fn pack(rows: [&[u8]; LANES], out: &mut [u8]) {
+        pack_halves(rows, 0, out);
+        if MIN {
+            pack_halves(rows, 2, &mut out[HALVES..2 * HALVES]);
+        }
+        for (row, block) in rows.iter().enumerate() {
+            for column in 0..BLOCK {
+                let q = Self::quant(block, column);
+                pack_nibble(&mut out[Self::NIBBLES..], row, column, q);
+                if FIVE {
+                    pack_fifth(&mut out[Self::FIFTH..], row, column, q);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn head<S: Isa>(_: *const u8) {}
+
+    #[inline(always)]
+    unsafe fn unpack<S: Isa>(at: *const u8, (): (), _: usize) -> Affine<S> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let w = nibbles::<S>(at.add(Self::NIBBLES));
+            let w = if FIVE { with_fifth::<S>(w, at.add(Self::FIFTH)) } else { w };
+            let scale = S::from_f16(at);
+            let middle = if FIVE { -16.0 } else { -8.0 };
+            let offset = if MIN { S::from_f16(at.add(HALVES)) } else { S::mul(scale, S::splat(middle)) };
+            Affine { w, scale, offset }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn accumulate<S: Isa>(sub: &Affine<S>, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if FIVE { sub.accumulate::<5>(a, info, sums) } else { sub.accumulate::<4>(a, info, sums) }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! RMSNorm and SwiGLU, row by row.
+//!
+//! Plain loops over lanes: compiled for each instruction set, they become its vector instructions.
+
+use super::activations::Pointer;
+use super::isa::{Isa, Kernel, LANES, Set, dispatch};
+use super::pool::Pool;
+use crate::sampler::exp;
+
+/// Numbers a task of a parallel section.
+const TASK: usize = 16 * 1024;
+
+/// `x / sqrt(mean(x²) + ε) · weight` (Zhang & Sennrich, arXiv 1910.07467), `[rows, weight.len()]`.
+pub(crate) fn rms_norm(set: Set, pool: &Pool, x: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
+    let mut out = vec![0.0; x.len()];
+    each_piece(pool, &mut out, weight.len(), |at, out| {
+        let x = &x[at..at + out.len()];
+        // SAFETY: the set was detected.
+        unsafe { dispatch(set, Norm { x, weight, epsilon, out }) };
+    });
+    out
+}
+
+/// `silu(gate) ⊙ up` (Shazeer, arXiv 2002.05202), left in `gate`.
+pub(crate) fn swiglu(set: Set, pool: &Pool, gate: &mut [f32], up: &[f32]) {
+    each_piece(pool, gate, LANES, |at, gate| {
+        let up = &up[at..at + gate.len()];
+        // SAFETY: the set was detected.
+        unsafe { dispatch(set, SwiGlu { gate, up }) };
+    });
+}
+
+/// Runs `work(start, piece)` on pieces of `out` that hold whole rows.
+fn each_piece(pool: &Pool, out: &mut [f32], row: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    let (len, size) = (out.len(), (TASK / row).max(1) * row);
+    let out = Pointer(out.as_mut_ptr());
+    pool.run(len.div_ceil(size), |task| {
+        let at = task * size;
+        // SAFETY: pieces lie inside `out` and do not overlap.
+        let piece = unsafe { std::slice::from_raw_parts_mut(out.get().add(at), size.min(len - at)) };
+        work(at, piece);
+    });
+}
+
+struct Norm<'a> {
+    x: &'a [f32],
+    weight: &'a [f32],
+    epsilon: f32,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Norm<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Isa>(self) {
+        let width = self.weight.len();
+        for (x, out) in self.x.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
+            let (chunks, rest) = x.as_chunks::<LANES>();
+            let mut lanes = [0.0f32; LANES];
+            for chunk in chunks {
+                for lane in 0..LANES {
+                    lanes[lane] += chunk[lane] * chunk[lane];
+                }
+            }
+            let total = lanes.iter().chain(rest.iter().map(|x| x * x).collect::<Vec<_>>().iter()).sum::<f32>();
+            let inverse = 1.0 / (total / width as f32 + self.epsilon).sqrt();
+            for ((out, x), weight) in out.iter_mut().zip(x).zip(self.weight) {
+                *out = x * inverse * weight;
+            }
+        }
+    }
+}
+
+struct SwiGlu<'a> {
+    gate: &'a mut [f32],
+    up: &'a [f32],
+}
+
+impl Kernel for SwiGlu<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Isa>(self) {
+        for (gate, up) in self.gate.iter_mut().zip(self.up) {
+            // `exp` takes numbers up to 0: the sigmoid is written with the negative of the size on either side.
+            let e = exp(-gate.abs());
+            let sigmoid = if *gate < 0.0 { e } else { 1.0 } / (1.0 + e);
+            *gate = *gate * sigmoid * up;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn fused_is_plain(rows in 1usize..5, width in 1usize..70, seed in any::<u64>()) {
+            let mut draw = arbitrage_core::Draw::new(seed);
+            let mut values = |count| (0..count).map(|_| draw.uniform() as f32 * 20.0 - 10.0).collect::<Vec<_>>();
+            let (x, weight, up) = (values(rows * width), values(width), values(rows * width));
+            let pool = Pool::new(2);
+            for set in Set::available() {
+                let normed = rms_norm(set, &pool, &x, &weight, 1e-5);
+                for (row, normed) in x.chunks(width).zip(normed.chunks(width)) {
+                    let mean = row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / width as f64;
+                    for ((x, weight), normed) in row.iter().zip(&weight).zip(normed) {
+                        let exact = f64::from(*x) / (mean + 1e-5).sqrt() * f64::from(*weight);
+                        prop_assert!((f64::from(*normed) - exact).abs() <= 1e-5 * (1.0 + exact.abs()));
+                    }
+                }
+                let mut gate = x.clone();
+                swiglu(set, &pool, &mut gate, &up);
+                for ((x, up), gated) in x.iter().zip(&up).zip(&gate) {
+                    let exact = f64::from(*x) / (1.0 + (-f64::from(*x)).exp()) * f64::from(*up);
+                    prop_assert!((f64::from(*gated) - exact).abs() <= 1e-5 * (1.0 + exact.abs()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_stays_so() {
+        let (pool, set) = (Pool::new(1), Set::best());
+        for bad in [f32::NAN, f32::INFINITY] {
+            assert!(rms_norm(set, &pool, &[1.0, bad], &[1.0, 1.0], 1e-5).iter().any(|x| !x.is_finite()));
+            let mut gate = [bad, 1.0];
+            swiglu(set, &pool, &mut gate, &[1.0, bad]);
+            assert!(gate.iter().all(|x| !x.is_finite()));
+        }
+    }
+}

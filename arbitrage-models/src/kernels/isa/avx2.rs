@@ -1,0 +1,206 @@
+//! AVX2 with FMA and F16C, and the same with VNNI.
+
+use std::arch::x86_64::*;
+
+use super::Isa;
+
+/// AVX2, FMA, F16C.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2;
+
+/// The same with `vpdpbusd`.
+#[derive(Clone, Copy)]
+pub(crate) struct Vnni;
+
+/// How many products of two (`BITS` bits by −127…127) a 16-bit lane holds without overflow.
+const fn pairs_in_16_bits(bits: u32) -> usize {
+    match bits {
+        4 => 8, // 2 · 15 · 127 · 8 = 30,480
+        5 => 4, // 2 · 31 · 127 · 4 = 31,496
+        6 => 2, // 2 · 63 · 127 · 2 = 32,004
+        _ => 1, // signed bytes: 2 · 128 · 127 = 32,512
+    }
+}
+
+/// Four activations, eight times.
+#[inline(always)]
+unsafe fn four(a: *const i8, j: usize) -> __m256i {
+    // SAFETY: `Isa::dot` promises `4 · N` activations, and `j < N`.
+    unsafe { _mm256_set1_epi32(a.add(4 * j).cast::<i32>().read_unaligned()) }
+}
+
+#[inline(always)]
+unsafe fn dot_avx2<const BITS: u32, const N: usize>(w: &[__m256i; N], a: *const i8) -> __m256i {
+    // SAFETY: `Isa`'s conditions.
+    unsafe {
+        let ones = _mm256_set1_epi16(1);
+        let mut wide = _mm256_setzero_si256();
+        let mut narrow = _mm256_setzero_si256();
+        for (j, &w) in w.iter().enumerate() {
+            let a = four(a, j);
+            let pairs = if BITS == 8 {
+                _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w))
+            } else {
+                _mm256_maddubs_epi16(w, a)
+            };
+            if j % pairs_in_16_bits(BITS) == 0 {
+                if j > 0 {
+                    wide = _mm256_add_epi32(wide, _mm256_madd_epi16(narrow, ones));
+                }
+                narrow = pairs;
+            } else {
+                narrow = _mm256_add_epi16(narrow, pairs);
+            }
+        }
+        _mm256_add_epi32(wide, _mm256_madd_epi16(narrow, ones))
+    }
+}
+
+#[inline(always)]
+unsafe fn dot_vnni<const BITS: u32, const N: usize>(w: &[__m256i; N], a: *const i8) -> __m256i {
+    // SAFETY: `Isa`'s conditions.
+    unsafe {
+        let mut sum = _mm256_setzero_si256();
+        for (j, &w) in w.iter().enumerate() {
+            let a = four(a, j);
+            sum = if BITS == 8 {
+                _mm256_dpbusd_epi32(sum, _mm256_abs_epi8(w), _mm256_sign_epi8(a, w))
+            } else {
+                _mm256_dpbusd_epi32(sum, w, a)
+            };
+        }
+        sum
+    }
+}
+
+macro_rules! implement {
+    ($set:ty, $dot:ident) => {
+        // SAFETY comments: each intrinsic's feature is part of the set, and every pointer is good for what `Isa` names;
+        // both are the caller's promise.
+        impl Isa for $set {
+            type Bytes = __m256i;
+            type Ints = __m256i;
+            type Floats = __m256;
+
+            #[inline(always)]
+            unsafe fn bytes(at: *const u8) -> __m256i {
+                // SAFETY: see above.
+                unsafe { _mm256_loadu_si256(at.cast()) }
+            }
+
+            #[inline(always)]
+            unsafe fn splat_byte(byte: u8) -> __m256i {
+                // SAFETY: see above.
+                unsafe { _mm256_set1_epi8(byte.cast_signed()) }
+            }
+
+            #[inline(always)]
+            unsafe fn and(a: __m256i, b: __m256i) -> __m256i {
+                // SAFETY: see above.
+                unsafe { _mm256_and_si256(a, b) }
+            }
+
+            #[inline(always)]
+            unsafe fn or(a: __m256i, b: __m256i) -> __m256i {
+                // SAFETY: see above.
+                unsafe { _mm256_or_si256(a, b) }
+            }
+
+            #[inline(always)]
+            unsafe fn shr<const N: i32>(a: __m256i) -> __m256i {
+                // SAFETY: see above.
+                unsafe { _mm256_srli_epi16::<N>(a) }
+            }
+
+            #[inline(always)]
+            unsafe fn shl<const N: i32>(a: __m256i) -> __m256i {
+                // SAFETY: see above.
+                unsafe { _mm256_slli_epi16::<N>(a) }
+            }
+
+            #[inline(always)]
+            unsafe fn dot<const BITS: u32, const N: usize>(w: &[__m256i; N], a: *const i8) -> __m256i {
+                // SAFETY: see above.
+                unsafe { $dot::<BITS, N>(w, a) }
+            }
+
+            #[inline(always)]
+            unsafe fn to_floats(a: __m256i) -> __m256 {
+                // SAFETY: see above.
+                unsafe { _mm256_cvtepi32_ps(a) }
+            }
+
+            #[inline(always)]
+            unsafe fn zero() -> __m256 {
+                // SAFETY: see above.
+                unsafe { _mm256_setzero_ps() }
+            }
+
+            #[inline(always)]
+            unsafe fn splat(value: f32) -> __m256 {
+                // SAFETY: see above.
+                unsafe { _mm256_set1_ps(value) }
+            }
+
+            #[inline(always)]
+            unsafe fn floats(at: *const f32) -> __m256 {
+                // SAFETY: see above.
+                unsafe { _mm256_loadu_ps(at) }
+            }
+
+            #[inline(always)]
+            unsafe fn from_u8(at: *const u8) -> __m256 {
+                // SAFETY: see above.
+                unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(at.cast()))) }
+            }
+
+            #[inline(always)]
+            unsafe fn from_i8(at: *const u8) -> __m256 {
+                // SAFETY: see above.
+                unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(at.cast()))) }
+            }
+
+            #[inline(always)]
+            unsafe fn from_f16(at: *const u8) -> __m256 {
+                // SAFETY: see above.
+                unsafe { _mm256_cvtph_ps(_mm_loadu_si128(at.cast())) }
+            }
+
+            #[inline(always)]
+            unsafe fn from_bf16(at: *const u8) -> __m256 {
+                // SAFETY: see above.
+                unsafe {
+                    let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.cast()));
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
+                }
+            }
+
+            #[inline(always)]
+            unsafe fn store(at: *mut f32, a: __m256) {
+                // SAFETY: see above.
+                unsafe { _mm256_storeu_ps(at, a) }
+            }
+
+            #[inline(always)]
+            unsafe fn add(a: __m256, b: __m256) -> __m256 {
+                // SAFETY: see above.
+                unsafe { _mm256_add_ps(a, b) }
+            }
+
+            #[inline(always)]
+            unsafe fn mul(a: __m256, b: __m256) -> __m256 {
+                // SAFETY: see above.
+                unsafe { _mm256_mul_ps(a, b) }
+            }
+
+            #[inline(always)]
+            unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
+                // SAFETY: see above.
+                unsafe { _mm256_fmadd_ps(a, b, c) }
+            }
+        }
+    };
+}
+
+implement!(Avx2, dot_avx2);
+implement!(Vnni, dot_vnni);

@@ -1,0 +1,139 @@
+//! Weights as the kernels read them.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::blocks::{Blocks, K, Q6K, Q8, Small};
+use super::isa::LANES;
+use crate::error::{Error, Result};
+use crate::weights::{DType, TensorView};
+
+/// A matrix of weights in its file's own precision, re-laid in groups of eight rows.
+///
+/// # Shapes
+/// `[rows, cols]` stands for a linear layer from `cols` to `rows` features. Floats are laid out `[groups][cols][8]`, block
+/// formats `[groups][blocks]` of what [`Blocks`] says. The last group is filled up with zeros.
+#[derive(Debug)]
+pub struct PackedMatrix {
+    dtype: DType,
+    rows: usize,
+    cols: usize,
+    group_bytes: usize,
+    data: Vec<Line>,
+}
+
+/// A cache line, so that the data start on one.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Line(#[allow(dead_code, reason = "read as bytes, through pointers")] [u8; 64]);
+
+impl PackedMatrix {
+    /// Re-lays a matrix of any type, on all processors.
+    ///
+    /// # Errors
+    /// [`Error::Format`] naming `path` and the tensor unless it has two dimensions, neither empty; [`Error::Parameter`] if
+    /// shape and bytes disagree.
+    pub fn pack(path: &Path, view: &TensorView<'_>) -> Result<Self> {
+        view.count()?;
+        let &[rows, cols] = view.shape else {
+            return Err(Error::format(path, view.name, "two dimensions", format!("{:?}", view.shape)));
+        };
+        if rows == 0 || cols == 0 {
+            return Err(Error::format(path, view.name, "rows and columns", format!("{:?}", view.shape)));
+        }
+        let (group_bytes, pack) = layout(view.dtype, cols);
+        let groups = rows.div_ceil(LANES);
+        let mut data = vec![Line([0; 64]); (groups * group_bytes).div_ceil(64)];
+        let row_bytes = view.bytes.len() / rows;
+        let empty = vec![0; row_bytes];
+        bytes_mut(&mut data)[..groups * group_bytes].par_chunks_exact_mut(group_bytes).enumerate().for_each(
+            |(group, out)| {
+                let row = |lane| view.bytes.chunks_exact(row_bytes).nth(group * LANES + lane).unwrap_or(&empty);
+                pack(std::array::from_fn(row), out);
+            },
+        );
+        Ok(Self { dtype: view.dtype, rows, cols, group_bytes, data })
+    }
+
+    /// How the weights are stored.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Output features.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Input features.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Bytes in memory: what one pass over the matrix reads.
+    pub fn bytes(&self) -> usize {
+        self.rows.div_ceil(LANES) * self.group_bytes
+    }
+
+    /// Whether products are taken in integers, with quantised activations.
+    pub(super) fn is_integer(&self) -> bool {
+        self.dtype.block_len() > 1
+    }
+
+    /// Groups of eight rows, the last of them perhaps filled up.
+    pub(super) fn groups(&self) -> usize {
+        self.rows.div_ceil(LANES)
+    }
+
+    pub(super) fn group_bytes(&self) -> usize {
+        self.group_bytes
+    }
+
+    /// The first byte of group `group`, which exists.
+    pub(super) fn group(&self, group: usize) -> *const u8 {
+        debug_assert!(group < self.groups());
+        self.data.as_ptr().cast::<u8>().wrapping_add(group * self.group_bytes)
+    }
+}
+
+fn bytes_mut(lines: &mut [Line]) -> &mut [u8] {
+    // SAFETY: a line is 64 plain bytes without padding, and any bytes are a line.
+    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), std::mem::size_of_val(lines)) }
+}
+
+/// Lays eight rows of the file out.
+type Pack = fn([&[u8]; LANES], &mut [u8]);
+
+/// Bytes of a group, and how it is packed.
+fn layout(dtype: DType, cols: usize) -> (usize, Pack) {
+    fn of<B: Blocks>(cols: usize) -> (usize, Pack) {
+        (cols / B::COLUMNS * B::BYTES, pack_blocks::<B>)
+    }
+    match dtype {
+        DType::F32 => (cols * LANES * 4, pack_floats::<4>),
+        DType::F16 | DType::BF16 => (cols * LANES * 2, pack_floats::<2>),
+        DType::Q8_0 => of::<Q8>(cols),
+        DType::Q4_0 => of::<Small<false, false>>(cols),
+        DType::Q4_1 => of::<Small<false, true>>(cols),
+        DType::Q5_0 => of::<Small<true, false>>(cols),
+        DType::Q5_1 => of::<Small<true, true>>(cols),
+        DType::Q4K => of::<K<false>>(cols),
+        DType::Q5K => of::<K<true>>(cols),
+        DType::Q6K => of::<Q6K>(cols),
+    }
+}
+
+fn pack_blocks<B: Blocks>(rows: [&[u8]; LANES], out: &mut [u8]) {
+    for (block, out) in out.chunks_exact_mut(B::BYTES).enumerate() {
+        B::pack(rows.map(|row| &row[block * B::FILE_BYTES..][..B::FILE_BYTES]), out);
+    }
+}
+
+fn pack_floats<const BYTES: usize>(rows: [&[u8]; LANES], out: &mut [u8]) {
+    for (row, values) in rows.iter().enumerate() {
+        for (column, value) in values.as_chunks::<BYTES>().0.iter().enumerate() {
+            out[(column * LANES + row) * BYTES..][..BYTES].copy_from_slice(value);
+        }
+    }
+}
