@@ -6,6 +6,8 @@ use super::pipeline::Added;
 use super::table::{Entry, Kind};
 use super::{pre, spm};
 use crate::error::{Error, Result};
+use crate::weights::gguf::{Metadata, Strings};
+use crate::weights::{Gguf, WeightSource as _, shown};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -44,6 +46,37 @@ pub struct GgufVocabulary {
 }
 
 impl GgufVocabulary {
+    /// Reads the vocabulary of a file; only model and tokens must be there.
+    ///
+    /// # Errors
+    /// [`Error::Format`] naming a key that is missing or of another type.
+    pub fn read(gguf: &Gguf) -> Result<Self> {
+        const PREFIX: &str = "tokenizer.ggml.";
+        let all = gguf.all_metadata();
+        let key = |name: &str| format!("{PREFIX}{name}");
+        let id = |name: &str| all.optional(&key(name), Metadata::u32_of);
+        let flag = |name: &str, other: bool| Ok(all.optional(&key(name), Metadata::bool_of)?.unwrap_or(other));
+        let texts = |strings: &Strings| strings.iter().map(str::to_owned).collect();
+        let text = |name: &str| Ok(all.optional(name, Metadata::str_of)?.map(str::to_owned));
+        let model = all.str_of(&key("model"))?.to_owned();
+        Ok(Self {
+            path: gguf.path().to_owned(),
+            pre: text(&key("pre"))?.unwrap_or_default(),
+            tokens: texts(all.strings_of(&key("tokens"))?),
+            merges: all.optional(&key("merges"), Metadata::strings_of)?.map(texts).unwrap_or_default(),
+            scores: all.optional(&key("scores"), Metadata::f32s_of)?.unwrap_or_default(),
+            token_types: all.optional(&key("token_type"), Metadata::i32s_of)?.unwrap_or_default(),
+            bos: id("bos_token_id")?,
+            eos: id("eos_token_id")?,
+            unk: id("unknown_token_id")?,
+            pad: id("padding_token_id")?,
+            add_bos: flag("add_bos_token", model == "llama")?,
+            add_space_prefix: flag("add_space_prefix", true)?,
+            chat_template: text("tokenizer.chat_template")?,
+            model,
+        })
+    }
+
     /// What a tokenizer is built from.
     pub(super) fn parts(mut self) -> Result<Parts> {
         self.check_lengths()?;
@@ -51,7 +84,8 @@ impl GgufVocabulary {
             "gpt2" => Alphabet::ByteLevel,
             "llama" => Alphabet::Pieces,
             other => {
-                let reason = format!("tokenizer.ggml.model is `{other}`; gpt2 (byte-level BPE) and llama (SentencePiece) are known");
+                let known = "gpt2 (byte-level BPE) and llama (SentencePiece) are known";
+                let reason = format!("tokenizer.ggml.model is `{}`; {known}", shown(other));
                 return Err(self.error(reason));
             }
         };
@@ -115,6 +149,7 @@ impl GgufVocabulary {
     fn rules(&self) -> Result<pre::Rules> {
         let name = if self.pre.is_empty() { "default" } else { &self.pre };
         pre::rules(name).ok_or_else(|| {
+            let name = shown(name);
             self.error(format!("tokenizer.ggml.pre is `{name}`, whose rules are not known; known: {}", pre::KNOWN))
         })
     }
@@ -126,7 +161,10 @@ impl GgufVocabulary {
             let at = merge.char_indices().skip(1).find(|(_, c)| *c == ' ').map(|(at, _)| at);
             match at {
                 Some(at) => Ok((merge[..at].to_owned(), merge[at + 1..].to_owned())),
-                None => Err(self.error(format!("tokenizer.ggml.merges[{rank}] is `{merge}`, expected two pieces"))),
+                None => {
+                    let merge = shown(&merge);
+                    Err(self.error(format!("tokenizer.ggml.merges[{rank}] is `{merge}`, expected two pieces")))
+                }
             }
         };
         merges.into_iter().enumerate().map(pair).collect()

@@ -72,7 +72,7 @@ fn open(name: &str, load: &LoadOptions, options: &SolveOptions) -> Result<LocalM
 }
 
 fn sampling(options: &SolveOptions) -> Result<Sampling, Failure> {
-    let mut sampling = Sampling::temperature(options.temperature)?;
+    let mut sampling = Sampling::at_temperature(options.temperature)?;
     if let Some(top_k) = options.top_k {
         sampling = sampling.with_top_k(top_k);
     }
