@@ -49,7 +49,9 @@ pub enum Error {
         report: String,
     },
     /// A NaN or an infinity where a number was expected.
-    #[error("{model}: {place}: a value is not finite (index {index}); the weights are corrupt or the arithmetic overflowed")]
+    #[error(
+        "{model}: {place}: a value is not finite (index {index}); the weights are corrupt or the arithmetic overflowed"
+    )]
     NotFinite {
         /// The model's name.
         model: String,

@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn text_comes_out_when_it_is_whole() {
-        let cases: &[(&[&[u8]], &[&str], &str)] = &[
+        type Case<'a> = (&'a [&'a [u8]], &'a [&'a str], &'a str);
+        let cases: &[Case<'_>] = &[
             (&[b"a", b"b"], &["a", "b"], ""),
             (&[b"\xF0\x9F", b"\x98", b"\x80."], &["", "", "😀."], ""),
             (&[b"\xF0\x9F\x98"], &[""], "\u{FFFD}"),

@@ -4,7 +4,17 @@ use minijinja::{Error, ErrorKind};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
@@ -40,7 +50,10 @@ pub(super) fn format(format: &str, now: SystemTime) -> Result<String, Error> {
             Some('%') => "%".to_owned(),
             other => {
                 let found = other.map_or_else(String::new, String::from);
-                return Err(Error::new(ErrorKind::InvalidOperation, format!("strftime_now: unknown directive %{found}")));
+                return Err(Error::new(
+                    ErrorKind::InvalidOperation,
+                    format!("strftime_now: unknown directive %{found}"),
+                ));
             }
         });
     }

@@ -6,6 +6,7 @@
 
 mod clock;
 mod json;
+mod stack;
 
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
@@ -20,7 +21,10 @@ const FUEL: u64 = 2_000_000;
 /// The longest prompt that a template may write, in bytes.
 const LONGEST: usize = 1 << 24;
 /// The longest template, in bytes; real ones stay below 40 kB.
-const LONGEST_TEMPLATE: usize = 1 << 20;
+const LONGEST_TEMPLATE: usize = 1 << 16;
+/// Most sums, products and joins. The library folds constants anew for every link of a chain, in time that grows with the
+/// square of its length; real templates have some hundreds at most.
+const MOST_JOINS: usize = 2000;
 
 const NAME: &str = "chat_template";
 
@@ -74,7 +78,7 @@ impl ChatTemplate {
     /// The template that came with a tokenizer, or [`ChatTemplate::plain`] where none did, as with base models.
     ///
     /// # Errors
-    /// [`Error::Template`] when it does not parse.
+    /// As [`ChatTemplate::new`].
     pub fn for_tokenizer(tokenizer: &Tokenizer) -> Result<Self> {
         match tokenizer.chat_template() {
             Some(source) => Self::new(tokenizer.path(), source, tokenizer.bos_text(), tokenizer.eos_text()),
@@ -86,15 +90,21 @@ impl ChatTemplate {
     /// knows as `bos_token` and `eos_token`.
     ///
     /// # Errors
-    /// [`Error::Template`] when it does not parse or passes 1 MiB.
+    /// [`Error::Template`] when it does not parse or is beyond all proportion.
     pub fn new(path: impl AsRef<Path>, source: &str, bos: Option<&str>, eos: Option<&str>) -> Result<Self> {
         let path = path.as_ref().to_owned();
-        if source.len() > LONGEST_TEMPLATE {
-            let reason = format!("expected at most {LONGEST_TEMPLATE} bytes, found {}", source.len());
-            return Err(Error::Template { path, reason });
+        let joins = source.bytes().filter(|byte| b"+*~".contains(byte)).count();
+        for (what, found, most) in
+            [("bytes", source.len(), LONGEST_TEMPLATE), ("of `+`, `*` and `~`", joins, MOST_JOINS)]
+        {
+            if found > most {
+                return Err(Error::Template { path, reason: format!("expected at most {most} {what}, found {found}") });
+            }
         }
         let mut environment = environment();
-        if let Err(error) = environment.add_template_owned(NAME, source.to_owned()) {
+        let parsed =
+            stack::with(stack::of_parser(source.len()), || environment.add_template_owned(NAME, source.to_owned()));
+        if let Err(error) = parsed.map_err(|error| Error::io(&path, error))? {
             return Err(Error::Template { path, reason: reason(&error) });
         }
         let text = |token: Option<&str>| token.unwrap_or_default().to_owned();
@@ -129,14 +139,18 @@ impl ChatTemplate {
         let Some(environment) = &self.environment else {
             return Ok(messages.iter().map(|message| format!("{}\n", message.content)).collect());
         };
-        let turn = |turn: &Message| {
-            Value::from_pairs([("role", turn.role.as_str()), ("content", turn.content.as_str())])
+        let turn =
+            |turn: &Message| Value::from_pairs([("role", turn.role.as_str()), ("content", turn.content.as_str())]);
+        let render = || {
+            let messages: Vec<Value> = messages.iter().map(turn).collect();
+            let (bos_token, eos_token) = (self.bos.as_str(), self.eos.as_str());
+            let context = context! { messages, add_generation_prompt, bos_token, eos_token };
+            let rendered = environment.get_template(NAME).and_then(|template| template.render(context));
+            // An error holds the template's values, which only this stack can drop.
+            rendered.map_err(|error| reason(&error))
         };
-        let messages: Vec<Value> = messages.iter().map(turn).collect();
-        let (bos_token, eos_token) = (self.bos.as_str(), self.eos.as_str());
-        let context = context! { messages, add_generation_prompt, bos_token, eos_token };
-        let fail = |error| Error::Template { path: self.path.clone(), reason: reason(&error) };
-        let prompt = environment.get_template(NAME).and_then(|template| template.render(context)).map_err(fail)?;
+        let rendered = stack::with(stack::OF_VALUES, render).map_err(|error| Error::io(&self.path, error))?;
+        let prompt = rendered.map_err(|reason| Error::Template { path: self.path.clone(), reason })?;
         if prompt.len() > LONGEST {
             let reason = format!("expected a prompt of at most {LONGEST} bytes, found {}", prompt.len());
             return Err(Error::Template { path: self.path.clone(), reason });

@@ -32,8 +32,9 @@ fn renders_as_jinja2_does() {
         let text = |value: &Json| value.as_str().unwrap().to_owned();
         let source = fixture(case["template"].as_str().unwrap());
         let messages = case["messages"].as_array().unwrap().iter();
-        let messages: Vec<Message> =
-            messages.map(|message| Message { role: text(&message["role"]), content: text(&message["content"]) }).collect();
+        let messages: Vec<Message> = messages
+            .map(|message| Message { role: text(&message["role"]), content: text(&message["content"]) })
+            .collect();
         let july = SystemTime::UNIX_EPOCH + Duration::from_secs(1_721_952_000);
         let rendered = template(&source).unwrap().with_now(july).render(&messages, case["generate"].as_bool().unwrap());
         match case["text"].as_str() {
@@ -71,17 +72,17 @@ fn endless_and_huge_templates_are_stopped() {
         "{% set ns = namespace(t='xxxxxxxx') %}{% for i in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}{{ ns.t }}",
         "{{ 'x' * 99999999 }}",
         "{{ 'x' * 99999999999 }}",
-        "{% set ns = namespace(t=[1]) %}{% for i in range(60) %}{% set ns.t = ns.t + ns.t %}{% endfor %}{{ ns.t }}",
         "{{ (range(99999) | list) * 9999 }}",
         "{% for i in range(99) %}{{ 'x' * 999999 }}{% endfor %}",
     ];
     for source in cases {
         let start = std::time::Instant::now();
         let reason = failure(source);
-        assert!(reason.contains("too much work") || reason.contains("too large"), "{reason}");
+        let stopped = ["too much work", "too large", "recursion limit"];
+        assert!(stopped.iter().any(|why| reason.contains(why)), "{reason}");
         assert!(start.elapsed().as_secs() < 10, "{source}: {:?}", start.elapsed());
     }
-    assert!(failure(&"{{ 1 }}".repeat(1 << 18)).contains("at most 1048576 bytes"));
+    assert!(failure(&"{{ 1 }}".repeat(1 << 16)).contains("at most 65536 bytes"));
     assert!(!failure(&format!("{}{}", "{% if 1 %}".repeat(5000), "{% endif %}".repeat(5000))).is_empty());
     assert!(!failure(&format!("{{{{ {}1{} }}}}", "(".repeat(9000), ")".repeat(9000))).is_empty());
 }

@@ -223,11 +223,7 @@ impl Sampler {
     }
 
     fn summary(&self, logits: &[f32]) -> Result<Summary> {
-        let found = "none".to_owned();
-        if logits.is_empty() {
-            return Err(Error::Parameter { name: "logits", expected: "one a token".to_owned(), found });
-        }
-        Summary::of(logits).map_err(|index| Error::NotFinite {
+        summary(logits, |index| Error::NotFinite {
             model: self.model.clone(),
             place: format!("logits of draw {}", self.draws),
             index,
@@ -235,22 +231,40 @@ impl Sampler {
     }
 }
 
-/// Natural logarithms of the probabilities of `ids` under the softmax of all `logits`.
+/// The log-probabilities of `ids` in nats, under the softmax of all `logits` at temperature 1; each at most 0.
+///
+/// ```
+/// let half = arbitrage_models::sampler::log_softmax_at(&[0.0, 0.0], &[1])?[0];
+/// assert!((half - 0.5_f32.ln()).abs() < 1e-6);
+/// # Ok::<(), arbitrage_models::Error>(())
+/// ```
+///
+/// # Shapes
+/// - `logits`: `[vocabulary]`, any finite numbers.
 ///
 /// # Errors
-/// [`Error::Parameter`] for an id outside the logits, or when there are none; [`Error::NotFinite`] as for
-/// [`Sampler::sample`].
+/// [`Error::NotFinite`] with the index of the first NaN or infinity; [`Error::Parameter`] when there are no logits, or for
+/// an id that has none.
 pub fn log_softmax_at(logits: &[f32], ids: &[u32]) -> Result<Vec<f32>> {
-    let summary = Sampler::new(&Sampling::greedy(), 0)?.summary(logits)?;
+    let not_finite =
+        |index| Error::NotFinite { model: "model".to_owned(), place: "logits of a question".to_owned(), index };
+    let summary = summary(logits, not_finite)?;
     let logprob = |&id: &u32| match logits.get(id as usize) {
         Some(&logit) => Ok(summary.logprob(logit)),
-        None => Err(Error::Parameter {
-            name: "token",
-            expected: format!("an id below {}", logits.len()),
-            found: id.to_string(),
-        }),
+        None => {
+            let expected = format!("below the {} logits", logits.len());
+            Err(Error::Parameter { name: "token id", expected, found: id.to_string() })
+        }
     };
     ids.iter().map(logprob).collect()
+}
+
+fn summary(logits: &[f32], not_finite: impl FnOnce(usize) -> Error) -> Result<Summary> {
+    if logits.is_empty() {
+        let (expected, found) = ("one a token".to_owned(), "none".to_owned());
+        return Err(Error::Parameter { name: "logits", expected, found });
+    }
+    Summary::of(logits).map_err(not_finite)
 }
 
 #[cfg(test)]

@@ -44,12 +44,37 @@ fn what_is_not_finite_is_named() {
                 logits[index] = bad;
                 let mut sampler = greedy().with_model("draft");
                 let error = sampler.sample(&logits).unwrap_err();
-                assert!(matches!(&error, Error::NotFinite { model, index: at, .. } if model == "draft" && *at == index));
+                assert!(
+                    matches!(&error, Error::NotFinite { model, index: at, .. } if model == "draft" && *at == index)
+                );
                 assert!(sampler.distribution(&logits).is_err());
             }
         }
     }
     assert!(matches!(greedy().sample(&[]), Err(Error::Parameter { name: "logits", .. })));
+}
+
+#[test]
+fn log_probabilities_are_those_of_the_softmax() {
+    let logits: Vec<f32> = (0..1000).map(|i| ((i * 37) % 101) as f32 / 7.0 - 5.0).collect();
+    let total: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
+    let ids: Vec<u32> = (0..1000).rev().collect();
+    for (id, ours) in ids.iter().zip(log_softmax_at(&logits, &ids).unwrap()) {
+        let exact = f64::from(logits[*id as usize]) - total.ln();
+        assert!((f64::from(ours) - exact).abs() < 1e-5, "{id}: {ours} and {exact}");
+    }
+    assert!(log_softmax_at(&logits, &[]).unwrap().is_empty());
+    assert_eq!(log_softmax_at(&[f32::MAX, f32::MIN], &[0, 0]).unwrap(), [0.0, 0.0]);
+}
+
+#[test]
+fn log_probabilities_of_nonsense_are_refused() {
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        assert!(matches!(log_softmax_at(&[0.0, bad], &[0]), Err(Error::NotFinite { index: 1, .. })));
+    }
+    assert!(matches!(log_softmax_at(&[], &[]), Err(Error::Parameter { name: "logits", .. })));
+    let error = log_softmax_at(&[0.0, 1.0], &[1, 2]).unwrap_err();
+    assert_eq!(error.to_string(), "token id: expected below the 2 logits, found 2");
 }
 
 #[test]
@@ -147,10 +172,13 @@ proptest! {
         let logits: Vec<f32> = order[..length].iter().map(|&rank| rank as f32 * spread).collect();
         let sampling = Sampling { temperature, top_k, top_p, min_p, seed: 0 };
         let ours = Sampler::new(&sampling, 0).unwrap().distribution(&logits).unwrap();
+        let total: f32 = ours.iter().map(|x| x.1).sum();
+        prop_assert!((total - 1.0).abs() < 1e-4);
+        // A weight below the smallest normal number is 0 with us.
+        let ours: Vec<(u32, f32)> = ours.into_iter().filter(|x| x.1 > 1e-34).collect();
         let theirs: Vec<(u32, f64)> = if sampling.is_greedy() {
             vec![(greedy().sample(&logits).unwrap().id, 1.0)]
         } else {
-            // A weight below the smallest normal number is 0 with us.
             reference(&logits, &sampling).into_iter().filter(|x| x.1 > 1e-34).collect()
         };
         // One token may fall on the other side of a threshold by rounding; its weight must then be at the threshold.
@@ -161,8 +189,6 @@ proptest! {
                 prop_assert!((f64::from(a.1) - b.1).abs() < 1e-5);
             }
         }
-        let total: f32 = ours.iter().map(|x| x.1).sum();
-        prop_assert!((total - 1.0).abs() < 1e-4);
     }
 
     #[test]

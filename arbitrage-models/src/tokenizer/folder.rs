@@ -6,6 +6,7 @@ use super::parts::{MOST_TOKENS, Parts};
 use super::pipeline::Added;
 use super::table::{Entry, Kind};
 use crate::error::{Error, Result};
+use crate::weights::shown;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -72,7 +73,8 @@ pub(super) fn read(folder: &Path) -> Result<Parts> {
     let path = folder.join("tokenizer.json");
     let fail = |reason: String| Error::Tokenizer { path: path.clone(), reason };
     let text = read_text(&path)?.ok_or_else(|| Error::io(&path, std::io::ErrorKind::NotFound.into()))?;
-    let file: File = serde_json::from_str(&text).map_err(|error| fail(format!("{error}; corrupt or incomplete?")))?;
+    let file: File = serde_json::from_str(&text)
+        .map_err(|error| fail(format!("{}; corrupt or incomplete?", shown(&error.to_string()))))?;
     check_model(&file.model).map_err(fail)?;
     let config = Config::read(folder)?;
     let entries = entries(&file, config.vocab_size).map_err(fail)?;
@@ -98,13 +100,17 @@ pub(super) fn read(folder: &Path) -> Result<Parts> {
 
 /// The text of a file, `None` when there is no such file.
 fn read_text(path: &Path) -> Result<Option<String>> {
-    let size = match std::fs::metadata(path) {
-        Ok(metadata) => metadata.len(),
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io(path, error)),
     };
-    if size > LARGEST {
-        return Err(Error::format(path, "size", format!("at most {LARGEST} bytes"), size));
+    // Devices and pipes have no size, and may never end.
+    if !metadata.is_file() {
+        return Err(Error::format(path, "file type", "a regular file", "something else"));
+    }
+    if metadata.len() > LARGEST {
+        return Err(Error::format(path, "size", format!("at most {LARGEST} bytes"), metadata.len()));
     }
     std::fs::read_to_string(path).map(Some).map_err(|error| Error::io(path, error))
 }
@@ -113,14 +119,19 @@ fn check_model(model: &Model) -> Result<(), String> {
     match model.kind.as_deref() {
         Some("BPE") => {}
         None if !matches!(&model.merges, Merges::Pairs(pairs) if pairs.is_empty()) => {}
-        kind => return Err(format!("/model/type: expected BPE, found {}", kind.unwrap_or("nothing"))),
+        kind => {
+            return Err(format!(
+                "/model/type: expected BPE, found {}",
+                kind.map_or_else(|| "nothing".to_owned(), shown)
+            ));
+        }
     }
     for (name, value) in [
         ("continuing_subword_prefix", &model.continuing_subword_prefix),
         ("end_of_word_suffix", &model.end_of_word_suffix),
     ] {
-        if value.as_ref().is_some_and(|value| !value.is_empty()) {
-            return Err(format!("/model/{name}: expected none, found {value:?}"));
+        if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
+            return Err(format!("/model/{name}: expected none, found `{}`", shown(value)));
         }
     }
     Ok(())
@@ -139,13 +150,17 @@ fn entries(file: &File, vocab_size: Option<usize>) -> Result<Vec<Entry>, String>
         let kind = if file.model.unk_token.as_ref() == Some(text) { Kind::Unknown } else { Kind::Normal };
         let before = std::mem::replace(&mut entries[id as usize], Entry { text: text.clone(), kind });
         if before.kind != Kind::Padding {
-            return Err(format!("/model/vocab: id {id} is both `{}` and `{text}`", before.text));
+            return Err(format!("/model/vocab: id {id} is both `{}` and `{}`", shown(&before.text), shown(text)));
         }
     }
     for AddedEntry { id, token } in &file.added_tokens {
         let entry = &mut entries[*id as usize];
         if entry.kind != Kind::Padding && entry.text != token.content {
-            return Err(format!("/added_tokens: id {id} is both `{}` and `{}`", entry.text, token.content));
+            return Err(format!(
+                "/added_tokens: id {id} is both `{}` and `{}`",
+                shown(&entry.text),
+                shown(&token.content)
+            ));
         }
         let control = token.special || looks_like_control(&token.content);
         let kind = if control { Kind::Control } else { Kind::Added };
@@ -163,7 +178,7 @@ fn merges(merges: Merges) -> Result<Vec<(String, String)>, String> {
     };
     let pair = |(rank, line): (usize, &String)| match line.split_once(' ') {
         Some((left, right)) if !right.contains(' ') => Ok((left.to_owned(), right.to_owned())),
-        _ => Err(format!("/model/merges/{rank}: expected two pieces, found `{line}`")),
+        _ => Err(format!("/model/merges/{rank}: expected two pieces, found `{}`", shown(line))),
     };
     lines.iter().filter(|line| !line.starts_with("#version")).enumerate().map(pair).collect()
 }
@@ -201,16 +216,15 @@ struct Config {
 
 impl Config {
     fn read(folder: &Path) -> Result<Self> {
-        let generation = read_json(&folder.join("generation_config.json"))?;
-        let model = read_json(&folder.join("config.json"))?;
+        let (generation_path, model_path) = (folder.join("generation_config.json"), folder.join("config.json"));
+        let (generation, model) = (read_json(&generation_path)?, read_json(&model_path)?);
         let tokenizer = read_json(&folder.join("tokenizer_config.json"))?;
-        let mut end_ids = ids(&generation["eos_token_id"]);
-        end_ids.extend(ids(&model["eos_token_id"]));
-        let size = model["vocab_size"].as_u64().and_then(|size| usize::try_from(size).ok());
+        let mut end_ids = ids(&generation_path, &generation, "eos_token_id")?;
+        end_ids.extend(ids(&model_path, &model, "eos_token_id")?);
         Ok(Self {
             end_ids,
-            bos_id: ids(&model["bos_token_id"]).first().copied(),
-            vocab_size: size,
+            bos_id: ids(&model_path, &model, "bos_token_id")?.first().copied(),
+            vocab_size: vocab_size(&model_path, &model)?,
             eos_text: token_text(&tokenizer["eos_token"]),
             bos_text: token_text(&tokenizer["bos_token"]),
             add_bos: tokenizer["add_bos_token"].as_bool(),
@@ -243,11 +257,28 @@ fn read_json(path: &Path) -> Result<Value> {
 }
 
 /// One id, a list of them, or `null`.
-fn ids(value: &Value) -> Vec<u32> {
-    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
-    match value.as_array() {
-        Some(values) => values.iter().filter_map(id).collect(),
-        None => id(value).into_iter().collect(),
+fn ids(path: &Path, file: &Value, key: &str) -> Result<Vec<u32>> {
+    let id = |value: &Value| {
+        let id = value.as_u64().and_then(|id| u32::try_from(id).ok());
+        id.ok_or_else(|| Error::format(path, format!("/{key}"), "a token id or a list", shown(&value.to_string())))
+    };
+    match &file[key] {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(values) => values.iter().map(id).collect(),
+        value => id(value).map(|id| vec![id]),
+    }
+}
+
+/// The rows of the embedding, padding included.
+fn vocab_size(path: &Path, file: &Value) -> Result<Option<usize>> {
+    let value = &file["vocab_size"];
+    let size = value.as_u64().and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MOST_TOKENS);
+    match size {
+        None if !value.is_null() => {
+            let expected = format!("a whole number up to {MOST_TOKENS}");
+            Err(Error::format(path, "/vocab_size", expected, shown(&value.to_string())))
+        }
+        size => Ok(size),
     }
 }
 

@@ -5,6 +5,7 @@ use super::pipeline::{Added, Pipeline, without_leading_space};
 use super::table::{Entry, Kind, Table};
 use super::{Tokenizer, ends};
 use crate::error::{Error, Result};
+use crate::weights::shown;
 use serde_json::Value;
 use std::path::PathBuf;
 use tokenizers::models::bpe::{BPE, Vocab};
@@ -106,6 +107,7 @@ impl Parts {
         }
         for (rank, (left, right)) in self.merges.iter().enumerate() {
             if let Some(absent) = absent_piece(&vocabulary, left, right) {
+                let [left, right, absent] = [left, right, &absent].map(|piece| shown(piece));
                 let reason = format!("merge {rank} (`{left}` + `{right}`): `{absent}` is not in the vocabulary");
                 return Err(self.error(reason));
             }

@@ -1,6 +1,8 @@
 //! From text to pieces: added tokens, normaliser, pre-tokenizer.
 
 use super::table::{Entry, Kind};
+use crate::weights::shown;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::{
@@ -38,10 +40,14 @@ pub(super) struct Pipeline {
 impl Pipeline {
     /// A pipeline that matches the `added` tokens; the two descriptions are those of a `tokenizer.json`.
     pub(super) fn new(added: &[Added], normalizer: &Value, pre_tokenizer: &Value) -> Result<Self> {
-        let normalizer: Option<NormalizerWrapper> = serde_json::from_value(normalizer.clone())?;
-        let pre_tokenizer = serde_json::from_value(pre_tokenizer.clone())?;
+        let normalizer: Option<NormalizerWrapper> = described("/normalizer", normalizer)?;
+        let pre_tokenizer = described("/pre_tokenizer", pre_tokenizer)?;
         let mut vocabulary = AddedVocabulary::new();
-        vocabulary.add_tokens(added.iter().map(|added| added.token.clone()), &Ids::of(added)?.0, normalizer.as_ref())?;
+        vocabulary.add_tokens(
+            added.iter().map(|added| added.token.clone()),
+            &Ids::of(added)?.0,
+            normalizer.as_ref(),
+        )?;
         Ok(Self { added: vocabulary, normalizer, pre_tokenizer })
     }
 
@@ -52,6 +58,47 @@ impl Pipeline {
             pre_tokenizer.pre_tokenize(&mut pieces)?;
         }
         Ok(pieces)
+    }
+}
+
+/// How much longer rules may make a text. SentencePiece's spaces grow threefold, bytes that are spelt out twofold.
+const MOST_GROWTH: usize = 64;
+
+/// What the description `value` at `pointer` describes.
+fn described<T: DeserializeOwned>(pointer: &str, value: &Value) -> Result<T> {
+    if mentions(value, "Precompiled") {
+        return Err(format!("{pointer}: expected no precompiled map, found one").into());
+    }
+    if growth(value) > MOST_GROWTH {
+        return Err(
+            format!("{pointer}: expected rules that lengthen text by {MOST_GROWTH} at most, found longer").into()
+        );
+    }
+    serde_json::from_value(value.clone()).map_err(|error| format!("{pointer}: {}", shown(&error.to_string())).into())
+}
+
+fn mentions(description: &Value, kind: &str) -> bool {
+    match description {
+        Value::Array(items) => items.iter().any(|item| mentions(item, kind)),
+        Value::Object(fields) => is(description, kind) || fields.values().any(|field| mentions(field, kind)),
+        _ => false,
+    }
+}
+
+/// At most how many times longer the rules make a text, one after another: a few replacements of a letter by two fill any
+/// memory otherwise.
+fn growth(description: &Value) -> usize {
+    let all = |items: &mut dyn Iterator<Item = &Value>| items.map(growth).fold(1, usize::saturating_mul);
+    let own = match description.get("type").and_then(Value::as_str) {
+        // The pattern may be empty, and match between any two bytes.
+        Some("Replace") => 1 + description["content"].as_str().map_or(0, str::len),
+        Some("ByteLevel") => 2,
+        _ => 1,
+    };
+    match description {
+        Value::Array(items) => all(&mut items.iter()),
+        Value::Object(fields) => all(&mut fields.values()).saturating_mul(own),
+        _ => 1,
     }
 }
 

@@ -13,11 +13,11 @@ pub(super) struct Rules {
 }
 
 /// The names that [`rules`] knows.
-pub(super) const KNOWN: &str =
-    "qwen2, deepseek-r1-qwen, llama-bpe (llama3, llama-v3), smollm (starcoder, refact, command-r), gpt-2, tekken, default";
+pub(super) const KNOWN: &str = "qwen2, deepseek-r1-qwen, llama-bpe (llama3, llama-v3), smollm (starcoder, refact, command-r), gpt-2, tekken, default";
 
 /// Qwen2: digits one by one.
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// Llama 3: digits by threes.
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// Mistral's Tekken: words also at a change of case.

@@ -1,0 +1,49 @@
+//! Model files are untrusted: over 200 that lie, and what each must get.
+
+mod hostile;
+
+use hostile::{config, gguf_header, gguf_tensors, index, run, safetensors, template, tokenizer, vocabulary};
+
+#[global_allocator]
+static COUNTING: hostile::alloc::Counting = hostile::alloc::Counting;
+
+#[test]
+fn safetensors_files() {
+    run([safetensors::lengths(), safetensors::json(), safetensors::tensors()].into_iter().flatten().collect(), 55);
+}
+
+#[test]
+fn indices_and_shards() {
+    run([index::indices(), index::shards()].into_iter().flatten().collect(), 29);
+}
+
+#[test]
+fn gguf_files() {
+    run([gguf_header::starts(), gguf_header::metadata(), gguf_tensors::tensors()].into_iter().flatten().collect(), 70);
+}
+
+#[test]
+fn configs() {
+    run([config::keys(), config::sizes(), config::rope()].into_iter().flatten().collect(), 58);
+}
+
+#[test]
+fn gguf_configs() {
+    run(gguf_tensors::configs(), 24);
+}
+
+#[test]
+fn tokenizers() {
+    let tables = [tokenizer::files(), tokenizer::model(), tokenizer::rules(), tokenizer::beside()];
+    run(tables.into_iter().flatten().collect(), 59);
+}
+
+#[test]
+fn gguf_vocabularies() {
+    run([vocabulary::keys(), vocabulary::lists()].into_iter().flatten().collect(), 30);
+}
+
+#[test]
+fn templates() {
+    run([template::failing(), template::endless()].into_iter().flatten().collect(), 37);
+}
