@@ -1,0 +1,25 @@
+//! How long things take.
+
+/// Hears of work that takes long. One piece of work at a time.
+pub trait Progress {
+    /// Work begins: `what` it is, and its size in bytes where that is known.
+    fn start(&mut self, what: &str, total: Option<u64>);
+
+    /// So many more bytes are done.
+    fn advance(&mut self, bytes: u64);
+
+    /// The work has ended, well or not.
+    fn finish(&mut self);
+}
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn start(&mut self, _what: &str, _total: Option<u64>) {}
+
+    fn advance(&mut self, _bytes: u64) {}
+
+    fn finish(&mut self) {}
+}

@@ -1,0 +1,62 @@
+//! Where models are kept and asked for.
+
+use std::env::{var, var_os};
+use std::path::PathBuf;
+
+use super::KnownModel;
+use super::wanted::Wanted;
+use crate::error::{Error, Result};
+
+/// Where models are kept and asked for. [`Settings::from_env`] reads the environment; a program with its own ideas sets the
+/// fields.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder that models are kept in.
+    pub cache: PathBuf,
+    /// Only caches are asked.
+    pub offline: bool,
+    /// The Python whose pip is asked; `None` for the first of `python3` and `python` that has pip.
+    pub python: Option<PathBuf>,
+    /// The hub's address, without a slash at its end.
+    pub hub: String,
+    /// The cache of Hugging Face's own tools, which is read and never written.
+    pub hub_cache: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Models are kept in `cache`; all else is as when no variable is set, with no cache of Hugging Face's own tools.
+    pub fn new(cache: impl Into<PathBuf>) -> Self {
+        let hub = "https://huggingface.co".to_owned();
+        Self { cache: cache.into(), offline: false, python: None, hub, hub_cache: None }
+    }
+
+    /// As the variables say that are listed [here](super).
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] when `ARBITRAGE_CACHE` is not set and the system does not know the user's cache folder.
+    pub fn from_env() -> Result<Self> {
+        let set = |name: &str| var_os(name).filter(|value| !value.is_empty());
+        let usual = || dirs::cache_dir().map(|folder| folder.join("arbitrage").join("models"));
+        let cache = set("ARBITRAGE_CACHE").map(PathBuf::from).or_else(usual).ok_or_else(|| Error::Parameter {
+            name: "ARBITRAGE_CACHE",
+            expected: "a folder, since this system has no cache folder for the user".into(),
+            found: "nothing".into(),
+        })?;
+        let mut settings = Self::new(cache);
+        settings.offline = set("ARBITRAGE_OFFLINE").is_some_and(|value| value != "0");
+        settings.python = set("ARBITRAGE_PYTHON").map(PathBuf::from);
+        if let Some(hub) = var("HF_ENDPOINT").ok().filter(|hub| !hub.is_empty()) {
+            settings.hub = hub.trim_end_matches('/').to_owned();
+        }
+        let home = || set("HF_HOME").map(PathBuf::from).or_else(|| Some(dirs::home_dir()?.join(".cache/huggingface")));
+        settings.hub_cache = set("HF_HUB_CACHE").map(PathBuf::from).or_else(|| Some(home()?.join("hub")));
+        Ok(settings)
+    }
+
+    /// Where `model` lies, in this cache or that of Hugging Face's own tools: a file of the right size, whose contents are
+    /// not looked at.
+    pub fn cached(&self, model: &KnownModel) -> Option<PathBuf> {
+        let wanted = Wanted::known(model);
+        wanted.places(self).into_iter().map(|place| place.file).find(|file| wanted.has_right_size(file))
+    }
+}

