@@ -3,7 +3,8 @@
 //! [`LocalModel`] opens a GGUF file or a Hugging Face folder and drafts steps; [`LocalTarget`] verifies them. Both plug into
 //! `arbitrage_core`'s engine:
 //!
-//! ```no_run
+#![cfg_attr(feature = "flex", doc = "```no_run")]
+#![cfg_attr(not(feature = "flex"), doc = "```ignore")]
 //! use arbitrage_core::{Engine, Problem, router::MeanLogprob};
 //! use arbitrage_models::{LoadOptions, LocalModel, LocalTarget, device};
 //!

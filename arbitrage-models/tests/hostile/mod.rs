@@ -16,6 +16,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use arbitrage_models::Error;
+use tempfile::TempDir;
 
 /// Most time for one input.
 const MOST_TIME: Duration = Duration::from_secs(1);
@@ -92,12 +93,26 @@ impl Case {
         Self { most_bytes, ..self }
     }
 
-    /// What is wrong with what the case got.
-    fn problems(&self) -> Vec<String> {
+    fn folder(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (name, content) in &self.files {
             std::fs::write(folder.path().join(name), content).unwrap();
         }
+        folder
+    }
+
+    /// How long the case takes when it is tried again.
+    fn elapsed(&self) -> Duration {
+        let folder = self.folder();
+        let start = Instant::now();
+        // What it gives has been seen already.
+        let _ = (self.act)(folder.path());
+        start.elapsed()
+    }
+
+    /// What is wrong with what the case got.
+    fn problems(&self) -> Vec<String> {
+        let folder = self.folder();
         let act = AssertUnwindSafe(|| (self.act)(folder.path()));
         let ((result, elapsed), peak) = alloc::peak(|| {
             let start = Instant::now();
@@ -108,7 +123,8 @@ impl Case {
             Ok(Ok(())) => vec!["no error".to_owned()],
             Ok(Err(error)) => self.unlike(&error),
         };
-        if elapsed > MOST_TIME {
+        // On a busy machine a first try may be slow for no fault of its own.
+        if elapsed > MOST_TIME && self.elapsed() > MOST_TIME {
             problems.push(format!("took {elapsed:?}"));
         }
         let size: usize = self.files.iter().map(|(_, content)| content.len()).sum();
