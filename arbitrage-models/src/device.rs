@@ -36,7 +36,9 @@ pub fn device(name: &str) -> Result<Device> {
         #[cfg(feature = "cuda")]
         ("cuda", index) => Ok(Device::cuda(index.unwrap_or(0))),
         ("flex", Some(_)) => Err(refused(name, "flex has no index")),
-        ("flex" | "wgpu" | "cuda", _) => Err(refused(name, "not compiled in: build with the feature of that name")),
+        (kind, _) if ["flex", "wgpu", "cuda"].contains(&kind) => {
+            Err(refused(name, "not compiled in: build with the feature of that name"))
+        }
         _ => Err(refused(name, "unknown")),
     }
 }

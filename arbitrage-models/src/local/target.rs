@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use arbitrage_core::{Author, Rewrite, SequenceId, StepResult, StepRule, Verifier};
+use arbitrage_core::scorer::{NextToken, Question};
+use arbitrage_core::{Author, BoxError, Rewrite, SequenceId, StepResult, StepRule, Verifier};
 
 use super::{LocalModel, writer};
 
@@ -38,5 +39,12 @@ impl Verifier for LocalTarget {
 
     fn digest(&self) -> Option<String> {
         self.0.digest.clone()
+    }
+}
+
+/// The target judges too: what its cache holds of a prefix serves the question about the next step.
+impl NextToken for LocalTarget {
+    fn next_token(&mut self, requests: &[Question<'_>]) -> Vec<Result<Vec<f32>, BoxError>> {
+        self.0.next_token(requests)
     }
 }
