@@ -19,7 +19,9 @@ use crate::weights::shown;
 
 /// Until there is a connection; a machine that is offline must come to the next source soon.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Until an answer begins, or goes on.
+/// For the whole of the first question, which also finds out whether there is a hub.
+const LOOK: Duration = Duration::from_secs(10);
+/// Until a later answer begins, or goes on.
 const IDLE: Duration = Duration::from_secs(30);
 /// For one request's body. Then the next request goes on where it stopped.
 const BODY: Duration = Duration::from_secs(120);
@@ -88,7 +90,8 @@ impl Hub {
             .truncate(!resumable) // without a digest nothing would tell two versions that were mixed
             .open(path)
             .map_err(|error| Error::io(path, error))?;
-        progress.start("from the hub", Some(remote.bytes));
+        let name = self.url.rsplit('/').next().unwrap_or_default();
+        progress.start(&format!("{name} from the hub"), Some(remote.bytes));
         let outcome = self.transfer((&mut file, path), remote.bytes, progress);
         progress.finish();
         outcome.map(|()| remote.sha256)
@@ -96,7 +99,8 @@ impl Hub {
 
     /// Asks for size and digest. The answer redirects to where the bytes lie, and only it carries these headers.
     fn look(&self) -> Result<Remote, Failure> {
-        let request = self.authorized(self.agent.head(&self.url)).config().max_redirects(0).build();
+        let request = self.authorized(self.agent.head(&self.url)).config();
+        let request = request.max_redirects(0).timeout_global(Some(LOOK)).build();
         let answer = request.call().map_err(|error| Failure::Refused(error.to_string()))?;
         check_status(&answer)?;
         let bytes = header(&answer, "x-linked-size").or_else(|| header(&answer, "content-length"));

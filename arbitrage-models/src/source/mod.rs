@@ -64,8 +64,11 @@ impl ModelSource {
     /// Understands a registry name, `hf:OWNER/REPO:FILE.gguf`, or a path.
     ///
     /// # Errors
-    /// [`Error::Parameter`](crate::Error::Parameter) for a name that is none of these, with the known ones and the nearest, and for a hub name that
-    /// leads out of its repository; [`Error::Io`](crate::Error::Io) for what can only be a path but is not there.
+    /// [`Error::Parameter`] for a name that is none of these, with the known ones and the nearest, and for a hub name that
+    /// leads out of its repository; [`Error::Io`] for what can only be a path but is not there.
+    ///
+    /// [`Error::Parameter`]: crate::Error::Parameter
+    /// [`Error::Io`]: crate::Error::Io
     pub fn parse(name: &str) -> Result<Self> {
         name::parse(name)
     }
@@ -84,8 +87,12 @@ impl ModelSource {
     /// The model's path; gets the model first where it is not there.
     ///
     /// # Errors
-    /// [`Error::Source`](crate::Error::Source) naming every source that was tried; [`Error::Digest`] when a source had a file of the right name
-    /// with other contents; [`Error::Io`](crate::Error::Io) when the cache cannot be written, with the bytes needed where the disk is full.
+    /// [`Error::Source`] naming every source that was tried; [`Error::Digest`] when a source had a file of the right name
+    /// with other contents; [`Error::Io`] when the cache cannot be written, with the bytes needed where the disk is full.
+    ///
+    /// [`Error::Source`]: crate::Error::Source
+    /// [`Error::Digest`]: crate::Error::Digest
+    /// [`Error::Io`]: crate::Error::Io
     pub fn resolve_with(&self, settings: &Settings, progress: &mut dyn Progress) -> Result<PathBuf> {
         match self {
             Self::Path(path) => Ok(path.clone()),

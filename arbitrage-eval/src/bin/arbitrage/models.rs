@@ -1,0 +1,161 @@
+//! `arbitrage models`.
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use arbitrage_models::config::{ModelConfig, RopeScaling};
+use arbitrage_models::source::{ModelSource, Settings, known_digest, known_models};
+use arbitrage_models::tokenizer::{GgufVocabulary, Tokenizer};
+use arbitrage_models::weights::{Gguf, SafetensorsFolder, WeightSource, scan_finite};
+
+use crate::Failure;
+use crate::cli::ModelsCommand;
+use crate::pair::resolve;
+
+/// Gets, lists or inspects models.
+pub fn run(command: &ModelsCommand) -> Result<(), Failure> {
+    let out = &mut std::io::stdout().lock();
+    let outcome = match command {
+        ModelsCommand::Pull { names } => pull(names, out),
+        ModelsCommand::List => list(out),
+        ModelsCommand::Inspect { model, tensors, scan } => inspect(model, *tensors, *scan, out),
+    };
+    match outcome {
+        // Whoever reads has seen enough, as `head` does.
+        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+fn pull(names: &[String], out: &mut dyn Write) -> Result<(), Failure> {
+    if names.is_empty() {
+        let known: Vec<_> = known_models().iter().map(|model| model.name).collect();
+        return Err(format!("no model was named; known are {}, or hf:OWNER/REPO:FILE.gguf", known.join(", ")).into());
+    }
+    for name in names {
+        ModelSource::parse(name)?; // a slip in the last name shows before the first is got
+    }
+    for name in names {
+        writeln!(out, "{}", resolve(name)?.display())?;
+    }
+    Ok(())
+}
+
+fn list(out: &mut dyn Write) -> Result<(), Failure> {
+    let settings = Settings::from_env()?;
+    let width = known_models().iter().map(|model| model.name.len()).max().unwrap_or(0);
+    for model in known_models() {
+        let place = settings.cached(model).map_or_else(|| "not here".to_owned(), |path| path.display().to_string());
+        writeln!(out, "{:width$}  {:>8}  {:10}  {place}", model.name, size(model.bytes), model.licence)?;
+    }
+    writeln!(out, "cache: {}", settings.cache.display())?;
+    Ok(())
+}
+
+fn inspect(name: &str, tensors: bool, scan: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    let path = resolve(name)?;
+    let (source, config, tokenizer) = open(&path)?;
+    writeln!(out, "file        {}", path.display())?;
+    if let Some(digest) = known_digest(Path::new(name)).or_else(|| known_digest(&path)) {
+        writeln!(out, "sha256      {digest}")?;
+    }
+    show_shape(&config, out)?;
+    show_tokenizer(&tokenizer, out)?;
+    show_types(&*source, out)?;
+    if tensors {
+        show_tensors(&*source, out)?;
+    }
+    if scan {
+        scan_finite(&*source)?;
+        writeln!(out, "scan        every weight is finite")?;
+    }
+    Ok(())
+}
+
+fn open(path: &Path) -> Result<(Box<dyn WeightSource>, ModelConfig, Tokenizer), Failure> {
+    if path.is_dir() {
+        let file = path.join("config.json");
+        let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let config = ModelConfig::from_json(&file, &text)?;
+        return Ok((Box::new(SafetensorsFolder::open(path)?), config, Tokenizer::from_folder(path)?));
+    }
+    let gguf = Gguf::open(path)?;
+    let config = ModelConfig::from_gguf(&gguf)?;
+    let tokenizer = Tokenizer::from_gguf(GgufVocabulary::read(&gguf)?)?;
+    Ok((Box::new(gguf), config, tokenizer))
+}
+
+fn show_shape(config: &ModelConfig, out: &mut dyn Write) -> io::Result<()> {
+    let ModelConfig { family, layers, hidden, feed_forward, heads, kv_heads, head_dim, .. } = config;
+    writeln!(out, "family      {}", family.escape_debug())?;
+    writeln!(out, "layers      {layers} of width {hidden}, feed-forward {feed_forward}")?;
+    writeln!(out, "attention   {heads} query heads, {kv_heads} key-value heads, {head_dim} wide")?;
+    writeln!(
+        out,
+        "context     {} positions, {} of f16 cache each",
+        config.context,
+        size(config.cache_bytes_per_token(2) as u64)
+    )?;
+    let scaling = match &config.rope.scaling {
+        RopeScaling::None => String::new(),
+        // A list as long as half a head says nothing to a reader.
+        RopeScaling::Factors(factors) => format!(", {} factors", factors.len()),
+        other => format!(", {other:?}"),
+    };
+    writeln!(out, "rope        base {}{scaling}", config.rope.theta)?;
+    writeln!(
+        out,
+        "vocabulary  {} rows, head {}",
+        config.vocabulary,
+        if config.tied { "tied to the embedding" } else { "of its own" }
+    )
+}
+
+fn show_tokenizer(tokenizer: &Tokenizer, out: &mut dyn Write) -> io::Result<()> {
+    let mark = |text: Option<&str>| text.map_or_else(|| "none".to_owned(), |text| format!("{text:?}"));
+    writeln!(
+        out,
+        "tokenizer   {} tokens, begins with {}, ends with {} {:?}, chat template: {}",
+        tokenizer.vocab_size(),
+        mark(tokenizer.bos_text()),
+        mark(tokenizer.eos_text()),
+        tokenizer.eos_ids(),
+        if tokenizer.chat_template().is_some() { "yes" } else { "no" },
+    )
+}
+
+fn show_types(source: &dyn WeightSource, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut types = BTreeMap::<&str, (usize, u64)>::new();
+    for name in source.names() {
+        let Some(tensor) = source.get(&name)? else { continue };
+        let (count, bytes) = types.entry(tensor.dtype.name()).or_default();
+        *count += 1;
+        *bytes += tensor.bytes.len() as u64;
+    }
+    let (count, bytes) = types.values().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+    writeln!(out, "weights     {count} tensors, {}", size(bytes))?;
+    for (name, (count, bytes)) in types {
+        writeln!(out, "  {name:8}  {count:>5} tensors  {:>8}", size(bytes))?;
+    }
+    Ok(())
+}
+
+fn show_tensors(source: &dyn WeightSource, out: &mut dyn Write) -> Result<(), Failure> {
+    for name in source.names() {
+        let Some(tensor) = source.get(&name)? else { continue };
+        // A file may call its tensors anything, terminal commands included.
+        writeln!(out, "  {:8}  {:16}  {}", tensor.dtype.name(), format!("{:?}", tensor.shape), name.escape_debug())?;
+    }
+    Ok(())
+}
+
+/// `bytes` in decimal units.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
