@@ -15,8 +15,8 @@ fn engine(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("engine");
     group.throughput(Throughput::Elements(STEPS as u64 + 1));
     group.bench_function("solve, a step", |bencher| {
-        let draft = Scripted::new("draft", steps("draft"));
-        let target = Scripted::new("target", steps("target"));
+        let draft = Scripted::new("draft", steps("draft").iter().map(String::as_str));
+        let target = Scripted::new("target", steps("target").iter().map(String::as_str));
         let Ok(router) = Random::new(0.3) else { return };
         let mut engine = Engine::new(draft, target, router).with_limits(Limits::default().with_steps(STEPS + 1));
         let problem = Problem::new("What is six times seven?");
