@@ -9,7 +9,9 @@ const STEPS: usize = 50;
 
 fn engine(criterion: &mut Criterion) {
     let steps = |name: &str| -> Vec<String> {
-        let step = |i| format!("{name} step {i}: some forty tokens of reasoning, as a real model would write them, go here.\n\n");
+        let step = |i| {
+            format!("{name} step {i}: some forty tokens of reasoning, as a real model would write them, go here.\n\n")
+        };
         (0..STEPS).map(step).chain(["The answer is 42.".to_owned()]).collect()
     };
     let mut group = criterion.benchmark_group("engine");

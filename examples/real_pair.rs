@@ -14,7 +14,8 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let target = LocalTarget::new(open("qwen2.5-coder-1.5b-instruct")?);
 
     let mut engine = Engine::new(draft, target, MeanLogprob::new(-0.15)?);
-    let problem = Problem::new("A baker sells 24 rolls at 3 for $2 and 10 loaves at $4 each. How much does she take in?");
+    let problem =
+        Problem::new("A baker sells 24 rolls at 3 for $2 and 10 loaves at $4 each. How much does she take in?");
     let solution = engine.solve(&problem)?;
     for accepted in &solution.steps {
         println!("[{:?}] {}", accepted.author, accepted.step.text.trim());

@@ -35,7 +35,9 @@ fn last_boxed(text: &str) -> Option<&str> {
 fn last_number(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let end = bytes.iter().rposition(u8::is_ascii_digit)? + 1;
-    let inner = |at: usize| bytes[at].is_ascii_digit() || (matches!(bytes[at], b'.' | b',') && at > 0 && bytes[at - 1].is_ascii_digit());
+    let inner = |at: usize| {
+        bytes[at].is_ascii_digit() || (matches!(bytes[at], b'.' | b',') && at > 0 && bytes[at - 1].is_ascii_digit())
+    };
     let start = (0..end).rev().take_while(|&at| inner(at)).last()?;
     let signed = start > 0 && bytes[start - 1] == b'-' && (start < 2 || !bytes[start - 2].is_ascii_alphanumeric());
     Some(&text[start - usize::from(signed)..end])
@@ -60,7 +62,8 @@ pub fn same_answer(one: &str, other: &str) -> bool {
 
 fn normalise(answer: &str) -> String {
     let text = answer.replace(r"\%", "").replace(r"\$", "").replace(r"\text", "").replace(r"\,", "");
-    let kept: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '$' | ',' | '%' | '{' | '}')).collect();
+    let kept: String =
+        text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '$' | ',' | '%' | '{' | '}')).collect();
     let kept = kept.trim_end_matches('.');
     let number = kept.trim_end_matches(|c: char| c.is_alphabetic());
     if number.parse::<f64>().is_ok() { number.to_owned() } else { kept.to_lowercase() }

@@ -6,14 +6,10 @@ use crate::error::{Error, Result};
 
 /// Devices that this build knows, for messages.
 pub fn compiled_devices() -> Vec<&'static str> {
-    [
-        (cfg!(feature = "flex"), "flex"),
-        (cfg!(feature = "wgpu"), "wgpu"),
-        (cfg!(feature = "cuda"), "cuda"),
-    ]
-    .into_iter()
-    .filter_map(|(compiled, name)| compiled.then_some(name))
-    .collect()
+    [(cfg!(feature = "flex"), "flex"), (cfg!(feature = "wgpu"), "wgpu"), (cfg!(feature = "cuda"), "cuda")]
+        .into_iter()
+        .filter_map(|(compiled, name)| compiled.then_some(name))
+        .collect()
 }
 
 /// The burn device that `name` stands for: `flex` (the processor), `wgpu[:n]` or `cuda[:n]`, where `n` counts discrete
@@ -23,7 +19,9 @@ pub fn compiled_devices() -> Vec<&'static str> {
 /// [`Error::Device`] when the name is unknown or its backend was not compiled in; it lists those that were.
 pub fn device(name: &str) -> Result<Device> {
     let (kind, index) = match name.split_once(':') {
-        Some((kind, index)) => (kind, Some(index.parse::<usize>().map_err(|_| refused(name, "the index is no number"))?)),
+        Some((kind, index)) => {
+            (kind, Some(index.parse::<usize>().map_err(|_| refused(name, "the index is no number"))?))
+        }
         None => (name, None),
     };
     match (kind, index) {

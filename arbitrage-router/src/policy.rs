@@ -173,7 +173,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_its_name() {
-        for (text, part) in [("rds:1", "rds"), ("rsd:", "rsd"), ("draft:1", "draft"), ("logprob:x", "x"), ("", "known")] {
+        for (text, part) in [("rds:1", "rds"), ("rsd:", "rsd"), ("draft:1", "draft"), ("logprob:x", "x"), ("", "known")]
+        {
             let error = text.parse::<Policy>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }

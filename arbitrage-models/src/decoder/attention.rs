@@ -101,7 +101,9 @@ impl Attention {
     #[cfg(feature = "flex")]
     fn project(&self, x: Tensor<2>) -> Tensor<2> {
         match [&self.query, &self.key, &self.value] {
-            [Linear::Packed(q), Linear::Packed(k), Linear::Packed(v)] => fused::project(x, [q, k, v].map(Arc::clone).into()),
+            [Linear::Packed(q), Linear::Packed(k), Linear::Packed(v)] => {
+                fused::project(x, [q, k, v].map(Arc::clone).into())
+            }
             plain => Tensor::cat(plain.map(|linear| linear.forward(x.clone())).into(), 1),
         }
     }

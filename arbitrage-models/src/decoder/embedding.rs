@@ -67,7 +67,12 @@ impl Mapped {
 }
 
 #[cfg(feature = "flex")]
-fn rows(ids: &[u32], hidden: usize, device: &Device, fill: impl Fn(usize, &mut [f32]) -> Result<()>) -> Result<Tensor<2>> {
+fn rows(
+    ids: &[u32],
+    hidden: usize,
+    device: &Device,
+    fill: impl Fn(usize, &mut [f32]) -> Result<()>,
+) -> Result<Tensor<2>> {
     let mut values = vec![0.0; ids.len() * hidden];
     for (&id, row) in ids.iter().zip(values.chunks_exact_mut(hidden)) {
         fill(id as usize, row)?;

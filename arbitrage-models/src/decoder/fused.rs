@@ -26,11 +26,6 @@ impl PackedLinear {
     pub fn new(path: &std::path::Path, view: &TensorView<'_>, bias: Option<Vec<f32>>) -> Result<Self> {
         Ok(Self { weight: PackedMatrix::pack(path, view)?, bias })
     }
-
-    /// Bytes of the weights in memory.
-    pub fn bytes(&self) -> usize {
-        self.weight.bytes()
-    }
 }
 
 /// The sequences of a pass: their caches, rows, and rotary tables.
@@ -43,12 +38,7 @@ pub struct Batch {
 
 impl Batch {
     /// A pass of `rows` new positions each after what `caches` hold.
-    pub fn new(
-        caches: Vec<Arc<Mutex<KvCache>>>,
-        rows: &[usize],
-        config: &ModelConfig,
-        frequencies: &[f64],
-    ) -> Self {
+    pub fn new(caches: Vec<Arc<Mutex<KvCache>>>, rows: &[usize], config: &ModelConfig, frequencies: &[f64]) -> Self {
         let starts: Vec<usize> = caches.iter().map(|cache| lock(cache).len()).collect();
         let positions = starts.iter().zip(rows).flat_map(|(&start, &rows)| start..start + rows);
         let rotation = Rotation::new(positions, frequencies);

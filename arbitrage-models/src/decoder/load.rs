@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::Decoder;
 use super::attention::Attention;
 use super::embedding::Embedding;
 #[cfg(feature = "flex")]
@@ -14,7 +15,6 @@ use super::fused::PackedLinear;
 use super::layer::Layer;
 use super::linear::Linear;
 use super::norm::RmsNorm;
-use super::Decoder;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::weights::{LoadReport, TensorView, WeightSource};
@@ -88,7 +88,9 @@ fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>, bool)> {
             add(&format!("self_attn.{name}.bias"), &shape[..1], config.family != "qwen2");
         }
         add("self_attn.o_proj.weight", &[hidden, q], false);
-        for (name, shape) in [("gate_proj", [inner, hidden]), ("up_proj", [inner, hidden]), ("down_proj", [hidden, inner])] {
+        for (name, shape) in
+            [("gate_proj", [inner, hidden]), ("up_proj", [inner, hidden]), ("down_proj", [hidden, inner])]
+        {
             add(&format!("mlp.{name}.weight"), &shape, false);
         }
     }
@@ -184,10 +186,9 @@ impl Loader<'_> {
         let reordered = heads.map(|_| reorder(view.bytes, row_bytes, self.config.head_dim));
         let view = TensorView { bytes: reordered.as_deref().unwrap_or(view.bytes), ..view };
         let linear = match self.options.precision {
-            Precision::Plain => Linear::Plain {
-                weight: self.matrix(&view)?.transpose(),
-                bias: bias.map(|bias| self.vector(bias)),
-            },
+            Precision::Plain => {
+                Linear::Plain { weight: self.matrix(&view)?.transpose(), bias: bias.map(|bias| self.vector(bias)) }
+            }
             #[cfg(feature = "flex")]
             Precision::Packed => Linear::Packed(Arc::new(PackedLinear::new(self.source.path(), &view, bias)?)),
         };

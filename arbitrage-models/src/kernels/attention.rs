@@ -78,10 +78,8 @@ pub(crate) fn attend(
     layer: usize,
 ) -> Vec<f32> {
     append(qkv, heads, rotation, caches, layer);
-    let rows: Vec<(&KvCache, usize)> = caches
-        .iter()
-        .flat_map(|(cache, rows)| (0..*rows).map(|row| (&**cache, cache.len() + row + 1)))
-        .collect();
+    let rows: Vec<(&KvCache, usize)> =
+        caches.iter().flat_map(|(cache, rows)| (0..*rows).map(|row| (&**cache, cache.len() + row + 1))).collect();
     let mut out = vec![0.0; rows.len() * heads.query * heads.dim];
     let to = Pointer(out.as_mut_ptr());
     let group = heads.query / heads.kv;

@@ -19,8 +19,7 @@ impl LocalModel {
     pub fn open(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
         let path = path.as_ref();
         let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let (decoder, tokenizer) =
-            if path.is_dir() { open_folder(path, options)? } else { open_gguf(path, options)? };
+        let (decoder, tokenizer) = if path.is_dir() { open_folder(path, options)? } else { open_gguf(path, options)? };
         if tokenizer.vocab_size() > decoder.config().vocabulary {
             let expected = format!("at most the {} rows of the embedding", decoder.config().vocabulary);
             return Err(Error::format(path, "tokenizer", expected, format!("{} tokens", tokenizer.vocab_size())));

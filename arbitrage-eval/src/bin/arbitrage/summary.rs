@@ -85,7 +85,8 @@ fn steps(solution: &Solution) -> Vec<StepSummary> {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.0}%", 100.0 * share));
+        let percent =
+            |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.0}%", 100.0 * share));
         writeln!(f)?;
         writeln!(f, "answer         {}", self.answer.as_deref().unwrap_or("none found"))?;
         for author in [Author::Draft, Author::Target] {

@@ -64,8 +64,6 @@ impl<const FIVE: bool, const MIN: bool> Blocks for Small<FIVE, MIN> {
     #[inline(always)]
     unsafe fn accumulate<S: Isa>(sub: &Affine<S>, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats {
         // SAFETY: the caller's promise.
-        unsafe {
-            if FIVE { sub.accumulate::<5>(a, info, sums) } else { sub.accumulate::<4>(a, info, sums) }
-        }
+        unsafe { if FIVE { sub.accumulate::<5>(a, info, sums) } else { sub.accumulate::<4>(a, info, sums) } }
     }
 }

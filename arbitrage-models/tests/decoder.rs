@@ -1,0 +1,199 @@
+//! The decoder on tiny models of every shape and format: against transformers, and against itself.
+#![cfg(feature = "flex")]
+
+mod support;
+
+use arbitrage_models::{Decoder, Error, Outputs, Precision, Span};
+use support::{best, fixture, fixtures, options, rows, run};
+
+const BOTH: [Precision; 2] = [Precision::Plain, Precision::Packed];
+
+/// Greatest difference of a logit from transformers'. Quantised weights meet activations of 8 bits on the packed path; a
+/// norm's epsilon of 1e-6 for 1e-5 moves logits by 5e-4, a missing rope scaling by more than 3.
+fn tolerance(name: &str, precision: Precision) -> f32 {
+    match precision {
+        Precision::Plain => 1e-4,
+        // Keys and values are kept in halves.
+        Precision::Packed if name.starts_with("hf") || ["f32", "f16", "bf16"].iter().any(|t| name.contains(t)) => 2e-2,
+        Precision::Packed => 0.25,
+    }
+}
+
+#[test]
+fn logits_are_those_of_transformers() {
+    for fixture in fixtures() {
+        for precision in BOTH {
+            let decoder = fixture.decoder(precision);
+            let logits = run(&decoder, &mut decoder.cache(), &fixture.ids());
+            let tolerance = tolerance(&fixture.name, precision);
+            for (position, expected) in fixture.recorded() {
+                let differences = logits[position].iter().zip(expected).map(|(ours, theirs)| (ours - theirs).abs());
+                let worst = differences.fold(0.0, f32::max);
+                assert!(worst <= tolerance, "{} {precision:?} at {position}: off by {worst}", fixture.name);
+                let (token, lead) = best(expected);
+                if lead > 2.0 * tolerance {
+                    assert_eq!(best(&logits[position]).0, token, "{} {precision:?} at {position}", fixture.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn greedy_tokens_are_those_of_transformers() {
+    for fixture in fixtures() {
+        let decoder = fixture.decoder(Precision::Plain);
+        let mut cache = decoder.cache();
+        let mut logits = run(&decoder, &mut cache, &fixture.ids()).pop().unwrap();
+        let mut written = Vec::new();
+        for _ in fixture.greedy() {
+            let (token, _) = best(&logits);
+            written.push(token);
+            logits = run(&decoder, &mut cache, &[token]).pop().unwrap();
+        }
+        assert_eq!(written, fixture.greedy(), "{}", fixture.name);
+    }
+}
+
+/// Equal bits on the packed path, equal numbers within rounding on the plain one.
+fn assert_same(precision: Precision, ours: &[Vec<f32>], whole: &[Vec<f32>], what: &str) {
+    assert_eq!(ours.len(), whole.len(), "{what}");
+    for (row, (ours, whole)) in ours.iter().zip(whole).enumerate() {
+        let same = match precision {
+            Precision::Packed => ours.iter().zip(whole).all(|(a, b)| a.to_bits() == b.to_bits()),
+            _ => ours.iter().zip(whole).all(|(a, b)| (a - b).abs() <= 1e-4),
+        };
+        assert!(same, "{what}, {precision:?}, row {row}");
+    }
+}
+
+#[test]
+fn pieces_give_what_the_whole_gives() {
+    for fixture in fixtures() {
+        let ids = fixture.ids();
+        for precision in BOTH {
+            let decoder = fixture.decoder(precision);
+            let whole = run(&decoder, &mut decoder.cache(), &ids);
+            for size in [1, 2, 5, ids.len() - 1] {
+                let mut cache = decoder.cache();
+                let pieces: Vec<_> = ids.chunks(size).flat_map(|piece| run(&decoder, &mut cache, piece)).collect();
+                assert_same(precision, &pieces, &whole, &format!("{} in pieces of {size}", fixture.name));
+                assert_eq!(cache.len(), ids.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn batches_give_what_sequences_give() {
+    for fixture in fixtures() {
+        let ids = fixture.ids();
+        let other: Vec<u32> = ids.iter().rev().take(7).copied().collect();
+        for precision in BOTH {
+            let decoder = fixture.decoder(precision);
+            let alone = [&ids, &other].map(|ids| run(&decoder, &mut decoder.cache(), ids)).concat();
+            let (mut first, mut second, mut third) = (decoder.cache(), decoder.cache(), decoder.cache());
+            let output = decoder.forward(&mut [
+                Span { cache: &mut first, tokens: &ids, outputs: Outputs::All },
+                Span { cache: &mut third, tokens: &other[..2], outputs: Outputs::None },
+                Span { cache: &mut second, tokens: &other, outputs: Outputs::All },
+            ]);
+            let logits = output.unwrap().unwrap().logits.into_data_as::<f32>();
+            let together = rows(&decoder, logits.as_slice().unwrap());
+            assert_same(precision, &together, &alone, &fixture.name);
+            let rest = run(&decoder, &mut third, &other[2..]);
+            assert_same(precision, &rest, &alone[ids.len() + 2..], &format!("{}, after no outputs", fixture.name));
+        }
+    }
+}
+
+#[test]
+fn rolling_back_is_not_seen() {
+    for fixture in fixtures() {
+        let ids = fixture.ids();
+        for precision in BOTH {
+            let decoder = fixture.decoder(precision);
+            let whole = run(&decoder, &mut decoder.cache(), &ids);
+            for kept in [0, 1, ids.len() / 2, ids.len() - 1] {
+                let mut cache = decoder.cache();
+                run(&decoder, &mut cache, &ids[..kept.max(1)]);
+                run(&decoder, &mut cache, &ids.iter().rev().copied().collect::<Vec<_>>());
+                cache.truncate(kept);
+                assert_eq!(cache.len(), kept);
+                let again = run(&decoder, &mut cache, &ids[kept..]);
+                assert_same(precision, &again, &whole[kept..], &format!("{} back to {kept}", fixture.name));
+            }
+        }
+    }
+}
+
+/// The error of running `tokens` after `held` others.
+fn refusal(decoder: &Decoder, held: usize, tokens: &[u32]) -> Error {
+    let mut cache = decoder.cache();
+    for _ in 0..held {
+        run(decoder, &mut cache, &[1]);
+    }
+    let error = decoder.forward(&mut [Span { cache: &mut cache, tokens, outputs: Outputs::Last }]).err().unwrap();
+    assert_eq!(cache.len(), held, "a refused pass must not touch the cache");
+    error
+}
+
+#[test]
+fn what_cannot_be_run_is_refused_before_a_cache_is_touched() {
+    for precision in BOTH {
+        let decoder = fixture("hf/qwen2-f32-tied").decoder(precision);
+        let context = decoder.config().context;
+        let full = refusal(&decoder, 3, &vec![1; context - 2]);
+        assert!(matches!(full, Error::ContextFull { tokens, context: c, .. } if tokens == context + 1 && c == context));
+        assert!(matches!(refusal(&decoder, 1, &[]), Error::EmptyPrompt { .. }));
+        let unknown = refusal(&decoder, 1, &[5, decoder.config().vocabulary as u32]).to_string();
+        assert!(unknown.contains("320"), "{unknown}");
+    }
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_found() {
+    let fixture = fixture("hf/smollm2-mixed-tied");
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(&fixture.path).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let file = folder.path().join("model.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let header: serde_json::Value = {
+        let length = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+        serde_json::from_slice(&bytes[8..8 + length]).unwrap()
+    };
+    let tensor = "model.layers.1.mlp.down_proj.weight";
+    let start = header[tensor]["data_offsets"][0].as_u64().unwrap() as usize;
+    let at = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize + start;
+    let width = if header[tensor]["dtype"] == "F32" { 4 } else { 2 };
+    bytes[at..at + width].fill(0xFF); // all ones: a NaN in every float format
+    std::fs::write(&file, &bytes).unwrap();
+
+    let broken = support::Fixture { path: folder.path().to_owned(), ..fixture };
+    for precision in BOTH {
+        let decoder = broken.decoder(precision);
+        let tokens = [1, 2, 3];
+        let mut cache = decoder.cache();
+        let error = decoder.forward(&mut [Span { cache: &mut cache, tokens: &tokens, outputs: Outputs::Last }]);
+        let error = error.err().unwrap();
+        assert!(matches!(&error, Error::NotFinite { place, .. } if place == "layer 1"), "{error}");
+        let error = broken.load(&options(precision).with_scan()).err().unwrap();
+        assert!(matches!(&error, Error::NotFinite { place, .. } if place.contains(tensor)), "{error}");
+    }
+}
+
+#[test]
+fn a_shape_that_the_weights_do_not_have_is_reported_whole() {
+    let (source, mut config) = fixture("gguf/qwen2-bf16").source();
+    config.feed_forward += 32;
+    config.layers += 1;
+    let error = Decoder::load(source, config, &options(Precision::Packed)).err().unwrap();
+    let text = error.to_string();
+    assert!(matches!(error, Error::Weights { .. }));
+    for part in ["misshapen `model.layers.0.mlp.gate_proj.weight`", "missing `model.layers.2", "[64, 32]", "[96, 32]"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}

@@ -1,0 +1,285 @@
+//! `LocalModel` and `LocalTarget` on tiny models: caches, batches, vocabularies and limits. Their weights are random, and so is
+//! their text; what matters is that it is always the same.
+#![cfg(feature = "flex")]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+
+use arbitrage_core::router::{AlwaysTarget, Random};
+use arbitrage_core::scorer::Judge;
+use arbitrage_core::segmenter::{Separators, TokenBudget};
+use arbitrage_core::{
+    Accepted, Author, Drafter, Engine, Finish, Limits, Prefix, Problem, Rewrite, SequenceId, Shared, Step, StepRule,
+    StepScorer, StepSegmenter, Target, Verifier,
+};
+use arbitrage_models::sampler::Sampling;
+use arbitrage_models::{LocalModel, LocalTarget, Precision, Prompt};
+use support::{fixture, options};
+
+const BOTH: [Precision; 2] = [Precision::Plain, Precision::Packed];
+const LLAMA: &str = "hf/llama3-bf16-sharded";
+const QWEN: &str = "gguf/qwen2-q5_0-q8_0";
+
+fn model(name: &str, precision: Precision) -> LocalModel {
+    LocalModel::open(fixture(name).path, &options(precision)).unwrap().with_prompt(Prompt::none())
+}
+
+fn warm(name: &str, seed: u64) -> LocalModel {
+    model(name, Precision::Packed).with_sampling(Sampling::at_temperature(1.0).unwrap().with_seed(seed))
+}
+
+fn draft(model: &mut LocalModel, id: u64, problem: &Problem, steps: &[Accepted], tokens: usize) -> Step {
+    let segmenter = TokenBudget::new(tokens).unwrap();
+    let prefix = Prefix::new(SequenceId(id), problem, steps);
+    model.draft(&[prefix], &StepRule::new(&segmenter, tokens)).pop().unwrap().unwrap()
+}
+
+fn accepted(step: Step, author: Author) -> Accepted {
+    Accepted { step, author }
+}
+
+/// What the step says, without what it cost.
+fn content(step: &Step) -> (&str, &[u32], Finish, Vec<u32>) {
+    (&step.text, &step.tokens, step.finish, step.logprobs.iter().map(|p| p.to_bits()).collect())
+}
+
+#[test]
+fn caches_are_not_seen() {
+    for precision in BOTH {
+        for sampling in [Sampling::greedy(), Sampling::at_temperature(0.8).unwrap()] {
+            let fresh = || model(LLAMA, precision).with_sampling(sampling);
+            let problem = Problem::new("How many eggs?").with_seed(7);
+            let mut warm = fresh();
+            let mut steps = Vec::new();
+            for index in 0..4 {
+                let kept = draft(&mut warm, 1, &problem, &steps, 6);
+                let anew = draft(&mut fresh(), 2, &problem, &steps, 6);
+                assert_eq!(kept.text, anew.text, "{precision:?} step {index}");
+                assert_eq!(kept.tokens, anew.tokens);
+                if index > 0 {
+                    assert!(kept.cost.cached > 0 && kept.cost.prefilled < anew.cost.prefilled);
+                }
+                // A foreign step comes in, and the model's own is rolled back.
+                let foreign = Step::new(" a step of another's\n\n", Finish::Boundary);
+                let step = if index % 2 == 0 { foreign } else { kept };
+                steps.push(accepted(step, Author::Target));
+            }
+            // The same sequence begins anew.
+            let again = draft(&mut warm, 1, &problem, &[], 6);
+            assert_eq!(content(&again), content(&draft(&mut fresh(), 3, &problem, &[], 6)));
+            warm.release(SequenceId(1));
+            assert_eq!(warm.sequences(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_batch_gives_what_its_sequences_give() {
+    let problems: Vec<_> =
+        ["Hens?", "How many eggs are there in all?", "3"].map(|q| Problem::new(q).with_seed(q.len() as u64)).into();
+    let segmenter = TokenBudget::new(9).unwrap();
+    let rule = StepRule::new(&segmenter, 9);
+    let mut together = warm(QWEN, 1);
+    let prefixes: Vec<_> =
+        problems.iter().enumerate().map(|(id, problem)| Prefix::new(SequenceId(id as u64), problem, &[])).collect();
+    let steps = together.draft(&prefixes, &rule);
+    for (problem, step) in problems.iter().zip(steps) {
+        assert_eq!(content(&step.unwrap()), content(&draft(&mut warm(QWEN, 1), 9, problem, &[], 9)));
+    }
+}
+
+#[test]
+fn draws_depend_on_seed_step_and_author_alone() {
+    let problem = Problem::new("How many eggs?").with_seed(1);
+    let text = |model: LocalModel, problem: &Problem| draft(&mut { model }, 0, problem, &[], 12).tokens;
+    let one = text(warm(LLAMA, 0), &problem);
+    assert_eq!(one, text(warm(LLAMA, 0), &problem));
+    assert_ne!(one, text(warm(LLAMA, 0), &problem.clone().with_seed(2)));
+    assert_ne!(one, text(warm(LLAMA, 0).with_author(Author::Target), &problem));
+    assert_ne!(one, text(warm(LLAMA, 1), &problem));
+}
+
+#[test]
+fn sequences_that_cannot_be_written_leave_the_others_alone() {
+    for precision in BOTH {
+        let mut model = model(LLAMA, precision);
+        let context = model.decoder().config().context;
+        let long = Problem::new("word ".repeat(context));
+        let (good, blank) = (Problem::new("How many eggs?"), Problem::new(" \n"));
+        let segmenter = TokenBudget::new(5).unwrap();
+        let prefixes: Vec<_> = [&good, &long, &blank, &good]
+            .into_iter()
+            .enumerate()
+            .map(|(id, problem)| Prefix::new(SequenceId(id as u64), problem, &[]))
+            .collect();
+        let mut steps = model.draft(&prefixes, &StepRule::new(&segmenter, 5)).into_iter();
+        let first = steps.next().unwrap().unwrap();
+        let error = steps.next().unwrap().unwrap_err().to_string();
+        assert!(error.contains(&format!("a context of {context}")), "{error}");
+        assert!(steps.next().unwrap().unwrap_err().to_string().contains("empty"));
+        assert_eq!(content(&steps.next().unwrap().unwrap()), content(&first));
+    }
+}
+
+#[test]
+fn a_full_context_ends_the_step() {
+    let mut model = model(LLAMA, Precision::Packed);
+    let context = model.decoder().config().context;
+    let step = draft(&mut model, 0, &Problem::new("How many eggs?"), &[], 10 * context);
+    assert!(matches!(step.finish, Finish::Context | Finish::EndOfText));
+    assert!(step.cost.prefilled + step.tokens.len() <= context + 1);
+}
+
+/// Ends a step after the first `e`, which random text soon has, often in the middle of a token.
+fn after_e() -> Separators {
+    Separators::new(["e"]).unwrap()
+}
+
+#[test]
+fn steps_end_at_the_first_token_edge_past_the_boundary() {
+    let mut model = warm(LLAMA, 3);
+    let segmenter = after_e();
+    let problem = Problem::new("How many eggs?");
+    let mut steps: Vec<Accepted> = Vec::new();
+    for _ in 0..6 {
+        let prefix = Prefix::new(SequenceId(0), &problem, &steps);
+        let step = model.draft(&[prefix], &StepRule::new(&segmenter, 40)).pop().unwrap().unwrap();
+        assert_eq!(model.tokenizer().decode(&step.tokens).unwrap(), step.text);
+        assert_eq!(step.logprobs.len(), step.tokens.len());
+        if step.finish == Finish::Boundary {
+            let end = segmenter.boundary(&step.text).unwrap();
+            let last = model.tokenizer().token_bytes(*step.tokens.last().unwrap()).unwrap().len();
+            assert!(step.text.len() - end < last, "{:?} goes on past its boundary", step.text);
+        }
+        steps.push(accepted(step, Author::Draft));
+    }
+    let ids: Vec<u32> = steps.iter().flat_map(|step| step.step.tokens.clone()).collect();
+    let texts: String = steps.iter().map(|step| step.step.text.as_str()).collect();
+    assert_eq!(model.tokenizer().decode(&ids).unwrap(), texts);
+}
+
+#[test]
+fn limits_and_budgets_are_told_apart() {
+    let mut model = model(QWEN, Precision::Packed);
+    let problem = Problem::new("How many eggs?");
+    let prefix = Prefix::new(SequenceId(0), &problem, &[]);
+    let budget = TokenBudget::new(4).unwrap();
+    let step = model.draft(&[prefix], &StepRule::new(&budget, 100)).pop().unwrap().unwrap();
+    assert_eq!((step.finish, step.tokens.len()), (Finish::Boundary, 4));
+    let never = Separators::new(["\u{1F600} never written"]).unwrap();
+    let step = model.draft(&[prefix], &StepRule::new(&never, 5)).pop().unwrap().unwrap();
+    assert_eq!(step.finish, Finish::Length);
+    assert!(step.tokens.len() <= 5);
+}
+
+#[test]
+fn a_listener_hears_the_step() {
+    let heard = Arc::new(Mutex::new(String::new()));
+    let text = heard.clone();
+    let mut model = warm(LLAMA, 5).with_listener(move |_, new| text.lock().unwrap().push_str(new));
+    let step = draft(&mut model, 0, &Problem::new("How many eggs?"), &[], 20);
+    assert!(step.text.starts_with(heard.lock().unwrap().as_str()) && !step.text.is_empty());
+}
+
+#[test]
+fn equal_vocabularies_share_ids_and_others_go_through_text() {
+    let problem = Problem::new("How many eggs?");
+    let (mut qwen, mut same) = (model(QWEN, Precision::Packed), model("gguf/qwen2-bf16", Precision::Packed));
+    let mut other = model("hf/llama2-f16", Precision::Packed);
+    assert_eq!(qwen.vocabulary(), same.vocabulary());
+    assert_ne!(qwen.vocabulary(), other.vocabulary());
+    let step = draft(&mut qwen, 0, &problem, &[], 6);
+    let steps = [accepted(step.clone(), Author::Draft)];
+    let text_only = [accepted(Step::new(step.text.clone(), step.finish), Author::Draft)];
+
+    // The other model reads the text: dropping the ids changes nothing for it.
+    let written = draft(&mut other, 0, &problem, &steps, 4);
+    assert_eq!(content(&written), content(&draft(&mut other, 1, &problem, &text_only, 4)));
+    // The same vocabulary takes the ids as they are, however the text would be cut.
+    let prompt = draft(&mut same, 0, &problem, &[], 1).cost.prefilled;
+    let continued = draft(&mut same, 2, &problem, &steps, 4);
+    assert_eq!(continued.cost.prefilled, prompt + step.tokens.len());
+}
+
+#[test]
+fn padded_rows_of_the_vocabulary_are_never_written() {
+    let mut model = warm(QWEN, 2);
+    let tokens = model.tokenizer().vocab_size() as u32;
+    assert!((tokens as usize) < model.decoder().config().vocabulary, "the fixture has padded rows");
+    for id in 0..8 {
+        let step = draft(&mut model, id, &Problem::new("Eggs?").with_seed(id), &[], 30);
+        assert!(step.tokens.iter().all(|&token| token < tokens));
+    }
+}
+
+#[test]
+fn seeded_text_is_pinned() {
+    let mut model = warm("hf/qwen2-f32-tied", 11);
+    let step = draft(&mut model, 0, &Problem::new("How many eggs?").with_seed(3), &[], 8);
+    assert_eq!(step.tokens, PINNED);
+}
+
+const PINNED: [u32; 8] = [0; 8];
+
+#[test]
+fn the_target_may_read_or_ignore_the_rejected_step() {
+    let problem = Problem::new("How many eggs?");
+    let rejected = Step::new(" wrong", Finish::Boundary);
+    let segmenter = TokenBudget::new(6).unwrap();
+    let rule = StepRule::new(&segmenter, 6);
+    let prefix = Prefix::new(SequenceId(0), &problem, &[]);
+    let rewrite = |target: &mut dyn Verifier, rejected| {
+        target.rewrite(&[Rewrite { prefix, rejected }], &rule).pop().unwrap().unwrap()
+    };
+    let local = rewrite(&mut LocalTarget::new(model(LLAMA, Precision::Packed)), Some(&rejected));
+    let plain = rewrite(&mut Target(model(LLAMA, Precision::Packed).with_author(Author::Target)), None);
+    assert_eq!(content(&local), content(&plain));
+}
+
+#[test]
+fn a_pair_reasons_lazily_and_one_by_one_or_together_alike() {
+    let problems: Vec<_> = (0..5)
+        .map(|i| Problem::new(format!("How many eggs do {i} hens lay?")).with_seed(i).with_id(i.to_string()))
+        .collect();
+    let engine = |in_flight| {
+        let draft = warm(LLAMA, 0);
+        let target = LocalTarget::new(warm(QWEN, 0));
+        let limits = Limits::default().with_steps(4).with_step_tokens(7).with_in_flight(in_flight);
+        Engine::new(draft, target, Random::new(0.5).unwrap())
+            .with_segmenter(TokenBudget::new(7).unwrap())
+            .with_limits(limits)
+    };
+    let together = engine(3).solve_all(&problems);
+    let mut alone = engine(1);
+    let mut escalated = 0;
+    for (problem, together) in problems.iter().zip(together) {
+        let (together, alone) = (together.unwrap(), alone.solve(problem).unwrap());
+        assert_eq!(together.text(), alone.text());
+        let authors = |solution: &arbitrage_core::Solution| solution.steps.iter().map(|s| s.author).collect::<Vec<_>>();
+        assert_eq!(authors(&together), authors(&alone));
+        let usage = together.usage;
+        assert_eq!(usage.target.calls, usage.escalated_steps);
+        assert_eq!(usage.draft.calls, usage.escalated_steps + usage.accepted_steps);
+        escalated += usage.escalated_steps;
+    }
+    assert!(escalated > 0);
+}
+
+#[test]
+fn one_model_serves_two_roles() {
+    let model = Shared::new(LocalTarget::new(model(LLAMA, Precision::Packed)), "both");
+    let mut judge = Judge::new(model.clone());
+    let problem = Problem::new("How many eggs?");
+    let step = Step::new(" 12 eggs\n\n", Finish::Boundary);
+    let prefix = Prefix::new(SequenceId(5), &problem, &[]);
+    let limits = Limits::default().with_steps(2).with_step_tokens(5);
+    let drafter = support::fixture("hf/llama2-f16");
+    let drafter = LocalModel::open(drafter.path, &options(Precision::Packed)).unwrap();
+    let mut engine = Engine::new(drafter, model.clone(), AlwaysTarget).with_limits(limits);
+    let before = engine.solve(&problem).unwrap().text();
+    let score = judge.score(&[(prefix, &step)]).unwrap()[0];
+    assert!((0.0..=9.0).contains(&score));
+    assert_eq!(judge.score(&[(prefix, &step)]).unwrap()[0], score);
+    assert_eq!(engine.solve(&problem).unwrap().text(), before);
+}

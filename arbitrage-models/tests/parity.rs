@@ -1,0 +1,113 @@
+//! Real weights: the plain path against transformers, the packed path against the plain one.
+//!
+//! Ignored, since they need `arbitrage models pull qwen2.5-coder-0.5b-instruct qwen2.5-coder-1.5b-instruct
+//! smollm2-135m-instruct`, and 9 GB of memory for the largest. References: `parity/reference.py`.
+#![cfg(feature = "flex")]
+
+mod support;
+
+use std::path::Path;
+
+use arbitrage_models::source::{ModelSource, NoProgress, Settings};
+use arbitrage_models::{Decoder, LocalModel, Precision};
+use serde::Deserialize;
+use support::{best, options, run};
+
+#[derive(Deserialize)]
+struct Reference {
+    model: String,
+    prompts: Vec<Prompt>,
+}
+
+/// A prompt and transformers' greedy answer, with the logits of the two best tokens at each position.
+#[derive(Deserialize)]
+struct Prompt {
+    name: String,
+    ids: Vec<u32>,
+    generated: Vec<u32>,
+    best: Vec<f32>,
+    second: Vec<f32>,
+    llama_cpp: Option<Vec<u32>>,
+}
+
+/// Two best logits this close are a tie, which rounding decides.
+const TIE: f32 = 1e-3;
+
+#[test]
+#[ignore = "needs `arbitrage models pull smollm2-135m-instruct`"]
+fn smollm2_135m() {
+    check("smollm2-135m-instruct");
+}
+
+#[test]
+#[ignore = "needs `arbitrage models pull qwen2.5-coder-0.5b-instruct`"]
+fn qwen_0_5b() {
+    check("qwen2.5-coder-0.5b-instruct");
+}
+
+#[test]
+#[ignore = "needs `arbitrage models pull qwen2.5-coder-1.5b-instruct`"]
+fn qwen_1_5b() {
+    check("qwen2.5-coder-1.5b-instruct");
+}
+
+fn check(name: &str) {
+    let settings = Settings { offline: true, ..Settings::from_env().unwrap() };
+    let path = ModelSource::parse(name).unwrap().resolve_with(&settings, &mut NoProgress).unwrap();
+    let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/parity/{stem}.json"));
+    let reference: Reference = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+
+    let plain = LocalModel::open(&path, &options(Precision::Plain)).unwrap();
+    let packed = LocalModel::open(&path, &options(Precision::Packed)).unwrap();
+    let (mut whole, mut ties, mut tokens, mut same, mut divergence, mut llama) = (0, 0, 0usize, 0usize, 0.0, 0);
+    for prompt in &reference.prompts {
+        let ours = forced(plain.decoder(), prompt);
+        match parting(&ours, prompt) {
+            None => whole += 1,
+            Some(at) => {
+                let lead = prompt.best[at] - prompt.second[at];
+                assert!(lead <= TIE, "{}: {} parts at token {at}, lead {lead}", reference.model, prompt.name);
+                ties += 1;
+            }
+        }
+        for (plain, packed) in ours.iter().zip(forced(packed.decoder(), prompt)) {
+            tokens += 1;
+            same += usize::from(best(plain).0 == best(&packed).0);
+            divergence += kl(plain, &packed);
+        }
+        llama += usize::from(prompt.llama_cpp.is_none());
+    }
+    let (prompts, share) = (reference.prompts.len(), same as f64 / tokens as f64);
+    let divergence = divergence / tokens as f64;
+    println!(
+        "| {} | {whole}/{prompts} | {ties} | {:.2}% | {divergence:.5} | {llama}/{prompts} |",
+        reference.model,
+        100.0 * share
+    );
+    assert!(whole + 1 >= prompts, "{whole} of {prompts} prompts agree");
+    assert!(share >= 0.98, "{share} of the best tokens are equal");
+    assert!(divergence <= 0.01, "mean divergence {divergence}");
+}
+
+/// Logits at each generated token, in one pass over prompt and answer: if at every position the best token is the recorded
+/// one, decoding greedily gives the recorded text, by induction over its tokens.
+fn forced(decoder: &Decoder, prompt: &Prompt) -> Vec<Vec<f32>> {
+    let tokens = [&prompt.ids[..], &prompt.generated[..prompt.generated.len() - 1]].concat();
+    run(decoder, &mut decoder.cache(), &tokens).split_off(prompt.ids.len() - 1)
+}
+
+/// The first generated token that is not the best one.
+fn parting(logits: &[Vec<f32>], prompt: &Prompt) -> Option<usize> {
+    logits.iter().zip(&prompt.generated).position(|(logits, token)| best(logits).0 != *token)
+}
+
+/// Divergence of the second distribution from the first, in nats.
+fn kl(first: &[f32], second: &[f32]) -> f64 {
+    let log_total = |logits: &[f32]| {
+        let most = logits.iter().copied().fold(f32::MIN, f32::max);
+        f64::from(most) + logits.iter().map(|x| f64::from(x - most).exp()).sum::<f64>().ln()
+    };
+    let (a, b) = (log_total(first), log_total(second));
+    first.iter().zip(second).map(|(p, q)| (f64::from(*p) - a).exp() * (f64::from(*p) - a - f64::from(*q) + b)).sum()
+}

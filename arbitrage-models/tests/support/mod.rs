@@ -1,0 +1,124 @@
+//! Tiny models, and what is recorded of them.
+#![allow(dead_code, reason = "every test file uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arbitrage_models::config::ModelConfig;
+use arbitrage_models::weights::{Gguf, SafetensorsFolder, WeightSource};
+use arbitrage_models::{Cache, Decoder, LoadOptions, Outputs, Precision, Result, Span, device};
+use serde_json::Value;
+
+/// A tiny model of `tests/fixtures/tiny` with what transformers gets from it.
+pub struct Fixture {
+    /// `hf/NAME` or `gguf/NAME`.
+    pub name: String,
+    /// Folder or file.
+    pub path: PathBuf,
+    expected: Value,
+    logits: Vec<f32>,
+}
+
+/// All of them, in order of name.
+pub fn fixtures() -> Vec<Fixture> {
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny");
+    let listed = |kind: &str| {
+        let mut paths: Vec<_> =
+            std::fs::read_dir(tiny.join(kind)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    };
+    let folders = listed("hf").into_iter().map(|path| {
+        let (expected, logits) = (path.join("expected.json"), path.join("logits.f32"));
+        Fixture::new("hf", path, &expected, &logits)
+    });
+    let files = listed("gguf").into_iter().filter(|path| path.extension().is_some_and(|e| e == "gguf")).map(|path| {
+        let (expected, logits) = (path.with_extension("json"), path.with_extension("f32"));
+        Fixture::new("gguf", path, &expected, &logits)
+    });
+    folders.chain(files).collect()
+}
+
+/// One of them.
+pub fn fixture(name: &str) -> Fixture {
+    fixtures().into_iter().find(|fixture| fixture.name == name).unwrap()
+}
+
+impl Fixture {
+    fn new(kind: &str, path: PathBuf, expected: &Path, logits: &Path) -> Self {
+        let name = format!("{kind}/{}", path.file_stem().unwrap().to_string_lossy());
+        let expected = serde_json::from_str(&std::fs::read_to_string(expected).unwrap()).unwrap();
+        let bytes = std::fs::read(logits).unwrap();
+        let logits = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        Self { name, path, expected, logits }
+    }
+
+    fn numbers(&self, key: &str) -> Vec<u32> {
+        self.expected[key].as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect()
+    }
+
+    /// The recorded text's tokens.
+    pub fn ids(&self) -> Vec<u32> {
+        self.numbers("ids")
+    }
+
+    /// What greedy decoding adds to them.
+    pub fn greedy(&self) -> Vec<u32> {
+        self.numbers("greedy")
+    }
+
+    /// Tokens after which logits are recorded, with the logits.
+    pub fn recorded(&self) -> Vec<(usize, &[f32])> {
+        let positions = self.numbers("positions");
+        let width = self.logits.len() / positions.len();
+        positions.iter().map(|&at| at as usize).zip(self.logits.chunks(width)).collect()
+    }
+
+    /// The decoder, by one of the two sets of operations.
+    pub fn decoder(&self, precision: Precision) -> Decoder {
+        self.load(&options(precision)).unwrap()
+    }
+
+    /// The decoder, or why there is none.
+    pub fn load(&self, options: &LoadOptions) -> Result<Decoder> {
+        let (source, config) = self.source();
+        Decoder::load(source, config, options)
+    }
+
+    /// The weights and the shape.
+    pub fn source(&self) -> (Arc<dyn WeightSource>, ModelConfig) {
+        if self.path.is_dir() {
+            let file = self.path.join("config.json");
+            let config = ModelConfig::from_json(&file, &std::fs::read_to_string(&file).unwrap()).unwrap();
+            (Arc::new(SafetensorsFolder::open(&self.path).unwrap()), config)
+        } else {
+            let gguf = Gguf::open(&self.path).unwrap();
+            let config = ModelConfig::from_gguf(&gguf).unwrap();
+            (Arc::new(gguf), config)
+        }
+    }
+}
+
+/// Options for a decoder on the processor.
+pub fn options(precision: Precision) -> LoadOptions {
+    LoadOptions::new(device("flex").unwrap()).with_precision(precision)
+}
+
+/// Logits after each of `tokens`, run after what `cache` holds.
+pub fn run(decoder: &Decoder, cache: &mut Cache, tokens: &[u32]) -> Vec<Vec<f32>> {
+    let mut spans = [Span { cache, tokens, outputs: Outputs::All }];
+    let output = decoder.forward(&mut spans).unwrap().unwrap();
+    rows(decoder, output.logits.into_data_as::<f32>().as_slice().unwrap())
+}
+
+/// Logits, a row each.
+pub fn rows(decoder: &Decoder, logits: &[f32]) -> Vec<Vec<f32>> {
+    logits.chunks(decoder.config().vocabulary).map(<[f32]>::to_vec).collect()
+}
+
+/// The best token, and its lead over the second.
+pub fn best(logits: &[f32]) -> (u32, f32) {
+    let mut order: Vec<_> = (0..logits.len()).collect();
+    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    (order[0] as u32, logits[order[0]] - logits[order[1]])
+}
