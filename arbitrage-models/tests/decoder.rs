@@ -15,7 +15,8 @@ fn tolerance(name: &str, precision: Precision) -> f32 {
         Precision::Plain => 1e-4,
         // Keys and values are kept in halves.
         Precision::Packed if name.starts_with("hf") || ["f32", "f16", "bf16"].iter().any(|t| name.contains(t)) => 2e-2,
-        Precision::Packed => 0.25,
+        // Random weights on a single block of activations: no noise averages out.
+        Precision::Packed => 0.5,
     }
 }
 

@@ -66,8 +66,11 @@ fn caches_are_not_seen() {
                 steps.push(accepted(step, Author::Target));
             }
             // The same sequence begins anew.
-            let again = draft(&mut warm, 1, &problem, &[], 6);
-            assert_eq!(content(&again), content(&draft(&mut fresh(), 3, &problem, &[], 6)));
+            let (again, anew) = (draft(&mut warm, 1, &problem, &[], 6), draft(&mut fresh(), 3, &problem, &[], 6));
+            assert_eq!((&again.text, &again.tokens), (&anew.text, &anew.tokens));
+            if precision == Precision::Packed {
+                assert_eq!(content(&again), content(&anew), "the packed path gives the same bits");
+            }
             warm.release(SequenceId(1));
             assert_eq!(warm.sequences(), 0);
         }
@@ -179,7 +182,9 @@ fn a_listener_hears_the_step() {
     let text = heard.clone();
     let mut model = warm(LLAMA, 5).with_listener(move |_, new| text.lock().unwrap().push_str(new));
     let step = draft(&mut model, 0, &Problem::new("How many eggs?"), &[], 20);
-    assert!(step.text.starts_with(heard.lock().unwrap().as_str()) && !step.text.is_empty());
+    // What a limit cuts off inside a character was heard already, or is not yet.
+    let heard = heard.lock().unwrap();
+    assert!(heard.len() > 10 && (step.text.starts_with(heard.as_str()) || heard.starts_with(&step.text)));
 }
 
 #[test]
@@ -204,12 +209,16 @@ fn equal_vocabularies_share_ids_and_others_go_through_text() {
 
 #[test]
 fn padded_rows_of_the_vocabulary_are_never_written() {
-    let mut model = warm(QWEN, 2);
-    let tokens = model.tokenizer().vocab_size() as u32;
-    assert!((tokens as usize) < model.decoder().config().vocabulary, "the fixture has padded rows");
-    for id in 0..8 {
-        let step = draft(&mut model, id, &Problem::new("Eggs?").with_seed(id), &[], 30);
-        assert!(step.tokens.iter().all(|&token| token < tokens));
+    for name in [QWEN, LLAMA] {
+        let mut model = warm(name, 2);
+        let tokenizer = model.tokenizer();
+        let tokens =
+            (0..tokenizer.vocab_size() as u32).filter(|&id| tokenizer.token_bytes(id).is_some()).max().unwrap();
+        assert!((tokens as usize) + 1 < model.decoder().config().vocabulary, "the fixture has padded rows");
+        for id in 0..8 {
+            let step = draft(&mut model, id, &Problem::new("Eggs?").with_seed(id), &[], 30);
+            assert!(step.tokens.iter().all(|&token| token <= tokens));
+        }
     }
 }
 
@@ -220,7 +229,7 @@ fn seeded_text_is_pinned() {
     assert_eq!(step.tokens, PINNED);
 }
 
-const PINNED: [u32; 8] = [0; 8];
+const PINNED: [u32; 8] = [159, 236, 236, 236, 236, 151, 184, 184];
 
 #[test]
 fn the_target_may_read_or_ignore_the_rejected_step() {
@@ -269,7 +278,7 @@ fn a_pair_reasons_lazily_and_one_by_one_or_together_alike() {
 #[test]
 fn one_model_serves_two_roles() {
     let model = Shared::new(LocalTarget::new(model(LLAMA, Precision::Packed)), "both");
-    let mut judge = Judge::new(model.clone());
+    let mut judge = Judge::new(model.clone()).with_instruction("0 to 9?");
     let problem = Problem::new("How many eggs?");
     let step = Step::new(" 12 eggs\n\n", Finish::Boundary);
     let prefix = Prefix::new(SequenceId(5), &problem, &[]);

@@ -39,6 +39,8 @@ pub struct LocalModel {
     prompt: Prompt,
     sampling: Sampling,
     author: Author,
+    /// Rows of the head that stand for a token; the others are padding, which nobody trained.
+    tokens: usize,
     sequences: HashMap<SequenceId, Sequence>,
     listener: Option<Listener>,
 }
@@ -46,9 +48,12 @@ pub struct LocalModel {
 impl LocalModel {
     /// A model from its parts; [`open`](Self::open) reads them all from a file or folder.
     pub fn new(name: impl Into<String>, decoder: Decoder, tokenizer: Tokenizer, template: ChatTemplate) -> Self {
+        let rows = tokenizer.vocab_size().min(decoder.config().vocabulary) as u32;
+        let tokens = (0..rows).rposition(|id| tokenizer.token_bytes(id).is_some()).map_or(0, |last| last + 1);
         Self {
             name: name.into(),
             digest: None,
+            tokens,
             decoder,
             tokenizer,
             template,

@@ -167,9 +167,7 @@ impl Writing {
     }
 
     fn choose(&mut self, model: &LocalModel, logits: &[f32]) -> Result<Choice> {
-        // The embedding may have more rows than there are tokens; nobody trained those.
-        let real = model.tokenizer.vocab_size().min(logits.len());
-        self.sampler.sample(&logits[..real]).map_err(|error| match error {
+        self.sampler.sample(&logits[..model.tokens]).map_err(|error| match error {
             Error::NotFinite { index, .. } => {
                 let place = format!("logits at position {}", self.sequence.held.len());
                 Error::NotFinite { model: model.name.clone(), place, index }

@@ -15,8 +15,10 @@ pub struct Fixture {
     pub name: String,
     /// Folder or file.
     pub path: PathBuf,
-    expected: Value,
-    logits: Vec<f32>,
+    /// What is recorded beside the weights.
+    pub expected: Value,
+    /// Recorded logits, `[positions, vocabulary]`.
+    pub logits: Vec<f32>,
 }
 
 /// All of them, in order of name.
