@@ -53,3 +53,8 @@ pub use device::{compiled_devices, device};
 pub use error::{Error, Result};
 #[cfg(feature = "burn")]
 pub use local::{Listener, LocalModel, LocalTarget, Prompt};
+
+/// The README's code is compiled and run with the doc examples.
+#[cfg(all(doctest, feature = "flex"))]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

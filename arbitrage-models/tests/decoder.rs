@@ -187,6 +187,17 @@ fn weights_that_are_no_numbers_are_found() {
 }
 
 #[test]
+fn tensors_without_a_use_are_told() {
+    for fixture in fixtures() {
+        assert!(fixture.decoder(Precision::Packed).unused().is_empty(), "{}", fixture.name);
+    }
+    let (source, mut config) = fixture("gguf/qwen2-bf16").source();
+    config.layers -= 1;
+    let decoder = Decoder::load(source, config, &options(Precision::Packed)).unwrap();
+    assert!(decoder.unused().iter().all(|name| name.contains("layers.1.")) && decoder.unused().len() == 12);
+}
+
+#[test]
 fn a_shape_that_the_weights_do_not_have_is_reported_whole() {
     let (source, mut config) = fixture("gguf/qwen2-bf16").source();
     config.feed_forward += 32;

@@ -17,3 +17,8 @@
 mod policy;
 
 pub use policy::{Policy, PolicyError};
+
+/// The README's code is compiled and run with the doc examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

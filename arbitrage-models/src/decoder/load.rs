@@ -104,7 +104,7 @@ impl Decoder {
     /// [`Error::Weights`] with every missing and misshapen tensor at once; [`Error::NotFinite`] from a
     /// [scan](LoadOptions::scan); errors of the source.
     pub fn load(source: Arc<dyn WeightSource>, config: ModelConfig, options: &LoadOptions) -> Result<Self> {
-        check(source.as_ref(), &config)?;
+        let unused = check(source.as_ref(), &config)?;
         let loader = Loader { source, config: &config, options };
         let layers = (0..config.layers).map(|layer| loader.layer(layer)).collect::<Result<_>>()?;
         let (embedding, head) = loader.embedding_and_head()?;
@@ -118,13 +118,14 @@ impl Decoder {
             device: options.device.clone(),
             precision: options.precision,
             checked: AtomicBool::new(false),
+            unused,
             config,
         })
     }
 }
 
-/// Reports everything that does not fit before the first weight is read.
-fn check(source: &dyn WeightSource, config: &ModelConfig) -> Result<()> {
+/// Reports everything that does not fit before the first weight is read, and returns the tensors that nothing asked for.
+fn check(source: &dyn WeightSource, config: &ModelConfig) -> Result<Vec<String>> {
     let mut report = LoadReport::new(source.names());
     for (name, shape, optional) in expected(config) {
         if optional {
@@ -133,7 +134,9 @@ fn check(source: &dyn WeightSource, config: &ModelConfig) -> Result<()> {
             report.take(source, &name, &shape);
         }
     }
-    report.finish(source.path())
+    report.mark_used("rope_freqs.weight"); // the shape is read from it
+    report.finish(source.path())?;
+    Ok(report.unused().into_iter().map(str::to_owned).collect())
 }
 
 struct Loader<'a> {

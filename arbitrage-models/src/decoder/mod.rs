@@ -73,6 +73,7 @@ pub struct Decoder {
     frequencies: Vec<f64>,
     precision: Precision,
     checked: AtomicBool,
+    unused: Vec<String>,
 }
 
 impl Decoder {
@@ -84,6 +85,12 @@ impl Decoder {
     /// Where the weights are.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Tensors of the file that the model has no use for: none in a file of the right family, but for buffers that some
+    /// exporters keep. Missing and misshapen ones are errors of loading.
+    pub fn unused(&self) -> &[String] {
+        &self.unused
     }
 
     /// An empty cache for one sequence.

@@ -62,6 +62,14 @@ pub fn resolve(name: &str) -> Result<PathBuf, Failure> {
 fn open(name: &str, load: &LoadOptions, options: &SolveOptions) -> Result<LocalModel, Failure> {
     let path = resolve(name)?;
     let model = LocalModel::open(&path, load)?.with_sampling(sampling(options)?);
+    if let unused @ [first, ..] = model.decoder().unused() {
+        let count = unused.len();
+        anstream::eprintln!(
+            "{}: {count} tensors have no use here, the first `{}`",
+            path.display(),
+            first.escape_debug()
+        );
+    }
     let model = match &options.system {
         Some(text) => model.with_prompt(Prompt::system(text.clone())),
         None => model,
