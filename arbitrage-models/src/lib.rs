@@ -22,7 +22,7 @@
 //! | [`config`] | the decoder's shape from `config.json` or GGUF metadata |
 //! | [`tokenizer`], [`stream`], [`chat`] | text to ids and back, token by token, and templates |
 //! | [`sampler`] | ids from logits |
-//! | [`kernels`] | packed and fused arithmetic for the processor |
+//! | `kernels` | packed and fused arithmetic for the processor |
 //! | `decoder` | the transformer, on any burn device |
 //! | `local` | drafter and verifier roles, caches with rollback |
 //! | [`source`] | models by name: cache, hub, package index |
@@ -37,6 +37,7 @@ mod decoder;
 #[cfg(feature = "burn")]
 mod device;
 mod error;
+#[cfg(feature = "flex")]
 pub mod kernels;
 #[cfg(feature = "burn")]
 mod local;

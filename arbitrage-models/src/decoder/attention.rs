@@ -30,6 +30,7 @@ pub(super) struct Batch<'s, 'c> {
     rotation: Rotation,
 }
 
+#[allow(clippy::large_enum_variant, reason = "there are few of them, each beside megabytes of weights")]
 enum Rotation {
     Plain(Tables),
     #[cfg(feature = "flex")]
@@ -41,7 +42,11 @@ impl<'s, 'c> Batch<'s, 'c> {
     pub fn new(spans: &'s mut [Span<'c>], config: &'s ModelConfig, frequencies: &[f64], device: &'s Device) -> Self {
         let rows: Vec<usize> = spans.iter().map(|span| span.tokens.len()).collect();
         let caches: Vec<_> = spans.iter_mut().map(|span| &mut span.cache).collect();
-        let rotation = Rotation::new(&caches, &rows, config, frequencies, device);
+        #[cfg(feature = "flex")]
+        let fused = Rotation::fused(&caches, &rows, config, frequencies);
+        #[cfg(not(feature = "flex"))]
+        let fused = None;
+        let rotation = fused.unwrap_or_else(|| Rotation::plain(&caches, &rows, frequencies, device));
         Self { caches, rows, config, device, rotation }
     }
 
@@ -58,23 +63,17 @@ impl<'s, 'c> Batch<'s, 'c> {
 }
 
 impl Rotation {
-    fn new(
-        caches: &[&mut &mut Cache],
-        rows: &[usize],
-        config: &ModelConfig,
-        frequencies: &[f64],
-        device: &Device,
-    ) -> Self {
-        #[cfg(feature = "flex")]
-        {
-            let fused: Option<Vec<_>> = caches
-                .iter()
-                .map(|cache| if let Store::Fused(cache) = &cache.0 { Some(cache.clone()) } else { None })
-                .collect();
-            if let Some(caches) = fused {
-                return Self::Fused(Arc::new(fused::Batch::new(caches, rows, config, frequencies)));
-            }
-        }
+    /// For the fused operation, if the caches are its own.
+    #[cfg(feature = "flex")]
+    fn fused(caches: &[&mut &mut Cache], rows: &[usize], config: &ModelConfig, frequencies: &[f64]) -> Option<Self> {
+        let caches = caches
+            .iter()
+            .map(|cache| if let Store::Fused(cache) = &cache.0 { Some(cache.clone()) } else { None })
+            .collect::<Option<Vec<_>>>()?;
+        Some(Self::Fused(Arc::new(fused::Batch::new(caches, rows, config, frequencies))))
+    }
+
+    fn plain(caches: &[&mut &mut Cache], rows: &[usize], frequencies: &[f64], device: &Device) -> Self {
         let positions: Vec<usize> =
             caches.iter().zip(rows).flat_map(|(cache, &rows)| cache.len()..cache.len() + rows).collect();
         Self::Plain(Tables::new(&positions, frequencies, device))

@@ -1,5 +1,6 @@
 //! Linear layers, with plain or with packed weights.
 
+#[cfg(feature = "flex")]
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, activation};
@@ -8,6 +9,7 @@ use burn::tensor::{Tensor, activation};
 use super::fused::{self, PackedLinear};
 
 /// `y = x · Wᵀ + b`.
+#[allow(clippy::large_enum_variant, reason = "there are few of them, each beside megabytes of weights")]
 pub(super) enum Linear {
     /// Weight `[in, out]` and bias `[out]` as burn tensors.
     Plain {

@@ -2,7 +2,7 @@
 //!
 //! Rows of several sequences run together: weights, the larger part of what is read from memory, are read once for all of
 //! them. A row's result does not depend on its neighbours. Two sets of operations stand behind the same code: plain burn
-//! operations on any device, and on the processor the packed and fused ones of [`kernels`](crate::kernels). Which one a
+//! operations on any device, and on the processor the packed and fused ones of `kernels`. Which one a
 //! model uses is settled at load ([`Precision`]).
 
 mod attention;

@@ -1,5 +1,6 @@
 //! RMSNorm (Zhang & Sennrich, arXiv 1910.07467).
 
+#[cfg(feature = "flex")]
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
@@ -10,6 +11,7 @@ pub(super) struct RmsNorm {
     epsilon: f32,
 }
 
+#[allow(clippy::large_enum_variant, reason = "there are few of them, each beside megabytes of weights")]
 enum Weight {
     Plain(Tensor<1>),
     #[cfg(feature = "flex")]

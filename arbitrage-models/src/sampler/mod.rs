@@ -15,6 +15,7 @@ pub use random::Random;
 
 use crate::error::{Error, Result};
 use softmax::Summary;
+#[cfg(feature = "flex")]
 pub(crate) use softmax::exp;
 
 /// The lowest temperature other than 0. Below it nothing but the likeliest token is left, and a logit divided by it

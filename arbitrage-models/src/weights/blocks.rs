@@ -28,6 +28,7 @@
 mod k;
 mod small;
 
+#[cfg(feature = "flex")]
 pub(crate) use k::scale_and_min;
 
 use half::{bf16, f16};

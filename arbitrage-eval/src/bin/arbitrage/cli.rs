@@ -22,7 +22,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// Solves a problem and shows who wrote which step.
-    Solve(SolveOptions),
+    Solve(Box<SolveOptions>),
     /// Models: what there is, getting it, looking inside.
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -78,8 +78,8 @@ pub struct SolveOptions {
     /// Another target, likewise.
     #[arg(long)]
     pub target: Option<String>,
-    /// Who decides, and from which threshold on: draft, target, random[:RATE], logprob[:TAU], entropy[:TAU], rsd[:TAU]
-    /// or oracle[:TAU]. The last two score steps with the target as judge (0 to 9).
+    /// Who decides, and from which threshold on: draft, target, random:RATE, logprob:TAU, entropy:TAU, rsd:TAU or
+    /// oracle:TAU; the part after the colon may be left out. The last two score steps with the target as judge (0 to 9).
     #[arg(long, default_value = "logprob")]
     pub policy: Policy,
     /// The policy's threshold, in place of the one after its colon.
@@ -118,7 +118,7 @@ pub struct SolveOptions {
     /// The system message, in place of the default one.
     #[arg(long)]
     pub system: Option<String>,
-    /// Where the models run: flex (the processor), wgpu[:N] or cuda[:N], as compiled in.
+    /// Where the models run: flex (the processor), wgpu or cuda (or wgpu:N, cuda:N), as compiled in.
     #[arg(long, default_value = "flex")]
     pub device: String,
     /// Appends the run's records to this JSONL file.

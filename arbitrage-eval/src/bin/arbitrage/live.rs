@@ -1,5 +1,6 @@
 //! The live view: what is being written, and each step as it is committed.
 
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Style};
@@ -68,7 +69,7 @@ impl TraceSink for Screen {
     fn write(&mut self, record: &Record) -> Result<(), BoxError> {
         if let Record::Step(step) = record {
             self.clear();
-            anstream::println!("{}", describe(step));
+            writeln!(anstream::stdout().lock(), "{}", describe(step))?;
         }
         Ok(())
     }

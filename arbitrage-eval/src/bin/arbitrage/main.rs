@@ -8,6 +8,7 @@ mod progress;
 mod solve;
 mod summary;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -22,9 +23,16 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             anstream::eprintln!("{}error:{:#} {error}", cli::ERROR, cli::ERROR);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether whoever read the output has seen enough, as `head` has.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let of_io = error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe);
+    of_io || error.source().is_some_and(is_closed_pipe)
 }

@@ -1,7 +1,7 @@
 //! `arbitrage models`.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use arbitrage_models::config::{ModelConfig, RopeScaling};
@@ -16,15 +16,10 @@ use crate::pair::resolve;
 /// Gets, lists or inspects models.
 pub fn run(command: &ModelsCommand) -> Result<(), Failure> {
     let out = &mut std::io::stdout().lock();
-    let outcome = match command {
+    match command {
         ModelsCommand::Pull { names } => pull(names, out),
         ModelsCommand::List => list(out),
         ModelsCommand::Inspect { model, tensors, scan } => inspect(model, *tensors, *scan, out),
-    };
-    match outcome {
-        // Whoever reads has seen enough, as `head` does.
-        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe) => Ok(()),
-        outcome => outcome,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `arbitrage solve`.
 
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Write};
 use std::time::Instant;
 
 use arbitrage_core::router::Budget;
@@ -46,10 +46,11 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
     let start = Instant::now();
     let solution = engine.solve(&problem)?;
     let summary = Summary::new(&problem, &solution, policy, start.elapsed().as_secs_f64(), target_seconds_per_token);
+    let mut out = anstream::stdout().lock();
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&summary)?);
+        writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
     } else {
-        anstream::println!("{summary}");
+        writeln!(out, "{summary}")?;
     }
     Ok(())
 }
