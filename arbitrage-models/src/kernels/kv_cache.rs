@@ -51,7 +51,7 @@ impl KvCache {
         self.len = self.len.min(len);
     }
 
-    /// Declares `rows` more positions held, after they were [written](Self::write) in every layer.
+    /// Declares `rows` more positions held, after they were written in every layer.
     pub fn advance(&mut self, rows: usize) {
         self.len += rows;
     }

@@ -13,7 +13,7 @@ use crate::weights::{DType, TensorView};
 ///
 /// # Shapes
 /// `[rows, cols]` stands for a linear layer from `cols` to `rows` features. Floats are laid out `[groups][cols][8]`, block
-/// formats `[groups][blocks]` of what [`Blocks`] says. The last group is filled up with zeros.
+/// formats `[groups][blocks]` as `blocks` says. The last group is filled up with zeros.
 #[derive(Debug)]
 pub struct PackedMatrix {
     dtype: DType,
