@@ -160,56 +160,97 @@ impl Row<'_> {
         let mut scores = vec![0.0; G * padded];
         // SAFETY: the caller's promise.
         unsafe {
-            for block in 0..padded / LANES {
-                self.scores::<S, G>(first, block, padded, &mut scores);
+            let blocks = padded / LANES;
+            for block in (0..blocks - blocks % 2).step_by(2) {
+                self.scores::<S, G, 2>(first, block, padded, &mut scores);
+            }
+            if blocks % 2 == 1 {
+                self.scores::<S, G, 1>(first, blocks - 1, padded, &mut scores);
             }
             let sums: [f32; G] = std::array::from_fn(|g| softmax(&mut scores[g * padded..][..self.len]));
-            self.mix::<S, G>(first, padded, &scores, sums.map(|sum| 1.0 / sum));
+            let (inverse, columns) = (sums.map(|sum| 1.0 / sum), self.cache.width() / LANES);
+            for column in (0..columns - columns % 2).step_by(2) {
+                self.mix::<S, G, 2>(first, column * LANES, padded, &scores, inverse);
+            }
+            if columns % 2 == 1 {
+                self.mix::<S, G, 1>(first, (columns - 1) * LANES, padded, &scores, inverse);
+            }
         }
     }
 
-    /// Scores of eight positions; those past `len` are left to be ignored.
+    /// Scores of `B` blocks of eight positions; those past `len` are left to be ignored. Two blocks at a time hide the latency
+    /// of sums that wait for each other; which sums run side by side changes none of them.
     #[inline(always)]
-    unsafe fn scores<S: Isa, const G: usize>(&self, first: usize, block: usize, padded: usize, scores: &mut [f32]) {
+    unsafe fn scores<S: Isa, const G: usize, const B: usize>(
+        &self,
+        first: usize,
+        block: usize,
+        padded: usize,
+        scores: &mut [f32],
+    ) {
         let width = self.cache.width();
-        let keys: *const f16 = self.cache.keys(self.layer, self.head, block).as_ptr();
+        let mut keys: [*const f16; B] = [std::ptr::null(); B];
+        for (b, keys) in keys.iter_mut().enumerate() {
+            *keys = self.cache.keys(self.layer, self.head, block + b).as_ptr();
+        }
         // SAFETY: a block has `width` times eight keys, a query `width` numbers, and `scores` `G · padded`.
         unsafe {
             let queries = self.queries.as_ptr().add(first * width);
-            let mut sums = [S::zero(); G];
+            let mut sums = [[S::zero(); B]; G];
             for i in 0..width {
-                let key = S::from_f16(keys.add(i * LANES).cast());
-                for (g, sum) in sums.iter_mut().enumerate() {
-                    *sum = S::mul_add(key, S::splat(*queries.add(g * width + i)), *sum);
+                let mut key = [S::zero(); B];
+                for (key, keys) in key.iter_mut().zip(keys) {
+                    *key = S::from_f16(keys.add(i * LANES).cast());
+                }
+                for (g, sums) in sums.iter_mut().enumerate() {
+                    let query = S::splat(*queries.add(g * width + i));
+                    for (sum, key) in sums.iter_mut().zip(key) {
+                        *sum = S::mul_add(key, query, *sum);
+                    }
                 }
             }
-            for (g, sum) in sums.into_iter().enumerate() {
-                S::store(scores.as_mut_ptr().add(g * padded + block * LANES), sum);
+            for (g, sums) in sums.into_iter().enumerate() {
+                for (b, sum) in sums.into_iter().enumerate() {
+                    S::store(scores.as_mut_ptr().add(g * padded + (block + b) * LANES), sum);
+                }
             }
         }
     }
 
-    /// Sums of values, weighted: eight columns of every query of the tile at a time.
+    /// Sums of values, weighted: `C` times eight columns of every query of the tile at a time.
     #[inline(always)]
-    unsafe fn mix<S: Isa, const G: usize>(&mut self, first: usize, padded: usize, weights: &[f32], inverse: [f32; G]) {
+    unsafe fn mix<S: Isa, const G: usize, const C: usize>(
+        &mut self,
+        first: usize,
+        column: usize,
+        padded: usize,
+        weights: &[f32],
+        inverse: [f32; G],
+    ) {
         let (width, dim) = (self.cache.width(), self.out.len() / self.group);
-        for column in (0..width).step_by(LANES) {
-            // SAFETY: positions below `len` and columns below `width` exist; `weights` is `G · padded`.
-            unsafe {
-                let mut sums = [S::zero(); G];
-                for page in 0..self.len.div_ceil(PAGE) {
-                    let values = self.cache.values(self.layer, self.head, page).as_ptr();
-                    for slot in 0..PAGE.min(self.len - page * PAGE) {
-                        let value = S::from_f16(values.add(slot * width + column).cast());
-                        for (g, sum) in sums.iter_mut().enumerate() {
-                            let weight = S::splat(*weights.as_ptr().add(g * padded + page * PAGE + slot));
+        // SAFETY: positions below `len` and columns below `width` exist; `weights` is `G · padded`.
+        unsafe {
+            let mut sums = [[S::zero(); C]; G];
+            for page in 0..self.len.div_ceil(PAGE) {
+                let values = self.cache.values(self.layer, self.head, page).as_ptr().add(column);
+                for slot in 0..PAGE.min(self.len - page * PAGE) {
+                    let mut value = [S::zero(); C];
+                    for (c, value) in value.iter_mut().enumerate() {
+                        *value = S::from_f16(values.add(slot * width + c * LANES).cast());
+                    }
+                    for (g, sums) in sums.iter_mut().enumerate() {
+                        let weight = S::splat(*weights.as_ptr().add(g * padded + page * PAGE + slot));
+                        for (sum, value) in sums.iter_mut().zip(value) {
                             *sum = S::mul_add(value, weight, *sum);
                         }
                     }
                 }
-                for (g, sum) in sums.into_iter().enumerate() {
+            }
+            for (g, sums) in sums.into_iter().enumerate() {
+                for (c, sum) in sums.into_iter().enumerate() {
                     let mut eight = [0.0; LANES];
                     S::store(eight.as_mut_ptr(), S::mul(sum, S::splat(inverse[g])));
+                    let column = column + c * LANES;
                     let valid = LANES.min(dim.saturating_sub(column));
                     self.out[(first + g) * dim + column..][..valid].copy_from_slice(&eight[..valid]);
                 }

@@ -8,10 +8,9 @@
 //! the filters are, so that a gate reads the same numbers at any temperature.
 
 mod filter;
-mod random;
 mod softmax;
 
-pub use random::Random;
+use arbitrage_core::Draw;
 
 use crate::error::{Error, Result};
 use softmax::Summary;
@@ -139,7 +138,7 @@ pub struct Choice {
 #[derive(Debug, Clone)]
 pub struct Sampler {
     sampling: Sampling,
-    random: Random,
+    draw: Draw,
     entropy: bool,
     model: String,
     draws: usize,
@@ -153,8 +152,9 @@ impl Sampler {
     /// [`Error::Parameter`] as [`Sampling::validate`].
     pub fn new(sampling: &Sampling, stream: u64) -> Result<Self> {
         sampling.validate()?;
-        let random = Random::new(sampling.seed, stream);
-        Ok(Self { sampling: *sampling, random, entropy: false, model: "model".to_owned(), draws: 0 })
+        // Mixed before the stream joins, so that neighbouring seeds and streams share nothing.
+        let draw = Draw::new(Draw::new(sampling.seed).next_u64() ^ stream);
+        Ok(Self { sampling: *sampling, draw, entropy: false, model: "model".to_owned(), draws: 0 })
     }
 
     /// Names the model in errors.
@@ -220,7 +220,7 @@ impl Sampler {
 
     /// The next random number, uniform in `[0, 1)`.
     pub fn uniform(&mut self) -> f64 {
-        self.random.uniform()
+        self.draw.uniform()
     }
 
     fn summary(&self, logits: &[f32]) -> Result<Summary> {

@@ -104,7 +104,7 @@ fn seeded_draws_are_pinned() {
     let sampling = Sampling::at_temperature(0.8).unwrap().with_top_k(20).with_top_p(0.9).unwrap().with_seed(7);
     let mut sampler = Sampler::new(&sampling, 11).unwrap();
     let drawn: Vec<u32> = (0..12).map(|_| sampler.sample(&logits).unwrap().id).collect();
-    assert_eq!(drawn, [2, 16, 49, 38, 30, 41, 2, 41, 41, 16, 24, 8]);
+    assert_eq!(drawn, [41, 8, 30, 5, 30, 27, 35, 13, 24, 19, 5, 27]);
 }
 
 #[test]

@@ -1,0 +1,124 @@
+//! The `arbitrage` command on tiny models of random weights: what it prints, what it refuses, how it ends.
+#![cfg(feature = "flex")]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn tiny(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../arbitrage-models/tests/fixtures/tiny").join(name)
+}
+
+fn arbitrage() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arbitrage"));
+    command.env("ARBITRAGE_OFFLINE", "1").env("ARBITRAGE_THREADS", "1").stdin(Stdio::null());
+    command
+}
+
+/// `solve` on a pair whose vocabularies differ, in steps of five tokens.
+fn solve(arguments: &[&str]) -> Command {
+    let mut command = arbitrage();
+    command.arg("solve").arg("--draft").arg(tiny("gguf/qwen2-q5_0-q8_0.gguf"));
+    command.arg("--target").arg(tiny("hf/llama3-bf16-sharded"));
+    command.args(["--system", "", "--segmenter", "tokens", "--step-tokens", "5", "--steps", "4"]).args(arguments);
+    command
+}
+
+fn run(mut command: Command) -> Output {
+    command.output().unwrap()
+}
+
+fn told(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn one_object_tells_who_wrote_what() {
+    let output = run(solve(&["How many eggs?", "--json", "--policy", "random:0.5"]));
+    let (out, err) = told(&output);
+    assert!(output.status.success(), "{err}");
+    let json: Value = serde_json::from_str(&out).unwrap();
+    let steps = json["steps"].as_array().unwrap();
+    let joined: String = steps.iter().map(|step| step["text"].as_str().unwrap()).collect();
+    assert_eq!(json["text"], joined);
+    let count = |author| steps.iter().filter(|step| step["author"] == author).count();
+    assert_eq!(json["usage"]["accepted_steps"], count("draft"));
+    assert_eq!(json["usage"]["escalated_steps"], count("target"));
+    for step in steps {
+        assert!(step["tokens"].as_u64().unwrap() >= 1 && step["seconds"].as_f64().unwrap() > 0.0, "{step}");
+        assert_eq!(step["rejected_draft"].is_string(), step["author"] == "target", "{step}");
+    }
+    assert!(json["answer"].is_string() || json["answer"].is_null());
+    assert_eq!(json["policy"], "random:0.5");
+}
+
+#[test]
+fn the_live_view_ends_in_a_summary_and_the_trace_holds_every_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("a trace.jsonl");
+    let output = run(solve(&["How many eggs?", "--policy", "target", "--trace", trace.to_str().unwrap()]));
+    let (out, err) = told(&output);
+    assert!(output.status.success(), "{err}");
+    for part in ["target", "answer ", "accepted ", "target only about"] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    assert!(!out.contains('\u{1b}'), "no colours where nobody sees them");
+    let records: Vec<_> = BufReader::new(std::fs::File::open(&trace).unwrap()).lines().collect();
+    let steps = out.lines().filter(|line| line.contains(" s   ") && line.contains("target")).count();
+    assert!(records.len() >= steps + 2, "a run, {steps} steps and a solution in {} records", records.len());
+}
+
+#[test]
+fn the_question_may_come_from_standard_input() {
+    let mut child =
+        solve(&["--json", "--policy", "draft"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"How many eggs?\n").unwrap();
+    let json: Value = serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(json["question"], "How many eggs?\n");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_a_line() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["Eggs?", "--policy", "logprob:0.5"], "mean-logprob"),
+        (&["Eggs?", "--policy", "rsd:10"], "0..=9"),
+        (&["Eggs?", "--temperature", "NaN"], "temperature"),
+        (&["Eggs?", "--tokens", "0"], "tokens"),
+        (&["Eggs?", "--device", "tpu"], "flex"),
+        (&["  "], "empty"),
+    ];
+    for (arguments, part) in cases {
+        let output = run(solve(arguments));
+        let (_, err) = told(&output);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {err}");
+        assert!(err.starts_with("error:") && err.contains(part), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let mut child =
+        solve(&["Eggs?", "--policy", "draft", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{:?}", told(&output));
+}
+
+#[test]
+fn models_are_listed_and_looked_into() {
+    let mut list = arbitrage();
+    list.args(["models", "list"]);
+    let (out, _) = told(&run(list));
+    assert!(out.contains("qwen2.5-coder-0.5b-instruct"), "{out}");
+    for model in ["gguf/smollm2-k-quants-tied.gguf", "hf/mistral-bf16"] {
+        let mut inspect = arbitrage();
+        inspect.args(["models", "inspect", "--tensors", "--scan"]).arg(tiny(model));
+        let output = run(inspect);
+        let (out, err) = told(&output);
+        assert!(output.status.success(), "{err}");
+        assert!(out.contains("model.layers.0.mlp.down_proj.weight"), "{out}");
+    }
+}
