@@ -33,11 +33,14 @@ impl LocalModel {
         let kept = sequence.roll_back(&tokens);
         let spans = &mut [Span { cache: &mut sequence.cache, tokens: &tokens[kept..], outputs: Outputs::Last }];
         let output = self.decoder.forward(spans)?;
+        let position = tokens.len();
         sequence.held = tokens;
         self.sequences.insert(id, sequence);
         let data = output.map(|output| output.logits.into_data_as::<f32>());
         let logits = data.as_ref().and_then(|data| data.as_slice::<f32>().ok()).unwrap_or_default();
-        log_softmax_at(logits, &choices)
+        // Padding is no answer, as it is no token that a step may hold.
+        let logits = logits.get(..self.tokens).unwrap_or_default();
+        log_softmax_at(logits, &choices).map_err(|error| self.at_position(error, position))
     }
 
     /// The assistant's turn ends, the user asks, the assistant's next turn begins.

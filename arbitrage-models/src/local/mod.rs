@@ -17,6 +17,7 @@ use arbitrage_core::{Author, Drafter, Prefix, SequenceId, StepResult, StepRule, 
 
 use crate::chat::ChatTemplate;
 use crate::decoder::Decoder;
+use crate::error::Error;
 use crate::sampler::Sampling;
 use crate::tokenizer::Tokenizer;
 use sequence::Sequence;
@@ -108,6 +109,16 @@ impl LocalModel {
     /// Names the token → id map. Two models with equal ids exchange tokens, others exchange text.
     pub fn vocabulary(&self) -> VocabularyId {
         VocabularyId(self.tokenizer.fingerprint())
+    }
+
+    /// Says where the logits were that were no numbers.
+    fn at_position(&self, error: Error, position: usize) -> Error {
+        match error {
+            Error::NotFinite { index, .. } => {
+                Error::NotFinite { model: self.name.clone(), place: format!("logits at position {position}"), index }
+            }
+            other => other,
+        }
     }
 
     /// Sequences whose caches are held.

@@ -69,8 +69,19 @@ impl LocalModel {
 
     pub(super) fn encode_step(&self, step: &Step) -> Result<Vec<u32>> {
         match step.vocabulary {
-            Some(vocabulary) if vocabulary == self.vocabulary() => Ok(step.tokens.clone()),
+            Some(vocabulary) if vocabulary == self.vocabulary() => self.known(&step.tokens),
             _ => self.tokenizer.encode(&step.text, false),
+        }
+    }
+
+    /// Ids that were not sampled here may be anything. In a pass, a wrong one would fail every sequence of it.
+    fn known(&self, tokens: &[u32]) -> Result<Vec<u32>> {
+        match tokens.iter().find(|&&id| id as usize >= self.tokens) {
+            Some(id) => {
+                let expected = format!("an id below {}", self.tokens);
+                Err(Error::Parameter { name: "token", expected, found: id.to_string() })
+            }
+            None => Ok(tokens.to_vec()),
         }
     }
 }

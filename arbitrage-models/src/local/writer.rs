@@ -32,7 +32,8 @@ struct Writing {
     /// Length of the complete text after each token, and whether the token ended inside a character.
     edges: Vec<(usize, bool)>,
     cost: StepCost,
-    finish: Option<Finish>,
+    /// How the step ended, once it has: with an error that is this sequence's own, for instance.
+    finish: Option<Result<Finish>>,
 }
 
 /// One step for each of `prefixes`. A sequence that cannot be written gets its own error; a failing pass fails all that
@@ -62,7 +63,7 @@ pub(super) fn write(
     writings
         .into_iter()
         .map(|writing| {
-            let (sequence, id, mut step) = writing?.end(vocabulary);
+            let (sequence, id, mut step) = writing?.end(vocabulary)?;
             step.cost.seconds += setup;
             model.sequences.insert(id, sequence);
             Ok(step)
@@ -87,7 +88,10 @@ fn run(
         for (writing, choice) in open.iter_mut().zip(choices) {
             let Some(choice) = choice else { continue };
             let heard = writing.stream.text().len();
-            writing.push(model, choice, rule, most)?;
+            if let Err(error) = choice.and_then(|choice| writing.push(model, choice, rule, most)) {
+                writing.finish = Some(Err(error));
+                continue;
+            }
             if let (Some(listener), new) = (listener.as_mut(), &writing.stream.text()[heard..])
                 && !new.is_empty()
             {
@@ -98,7 +102,7 @@ fn run(
 }
 
 /// One forward pass over the pending tokens of `open`, and the token chosen for each sequence that has caught up.
-fn pass(model: &LocalModel, open: &mut [&mut Writing]) -> Result<Vec<Option<Choice>>> {
+fn pass(model: &LocalModel, open: &mut [&mut Writing]) -> Result<Vec<Option<Result<Choice>>>> {
     let start = Instant::now();
     let mut room = ROWS;
     let takes: Vec<usize> = open
@@ -125,7 +129,7 @@ fn pass(model: &LocalModel, open: &mut [&mut Writing]) -> Result<Vec<Option<Choi
         choices.push(if caught_up {
             let (row, rest) = rows.split_at(width);
             rows = rest;
-            Some(writing.choose(model, row)?)
+            Some(writing.choose(model, row))
         } else {
             None
         });
@@ -167,13 +171,8 @@ impl Writing {
     }
 
     fn choose(&mut self, model: &LocalModel, logits: &[f32]) -> Result<Choice> {
-        self.sampler.sample(&logits[..model.tokens]).map_err(|error| match error {
-            Error::NotFinite { index, .. } => {
-                let place = format!("logits at position {}", self.sequence.held.len());
-                Error::NotFinite { model: model.name.clone(), place, index }
-            }
-            other => other,
-        })
+        let position = self.sequence.held.len();
+        self.sampler.sample(&logits[..model.tokens]).map_err(|error| model.at_position(error, position))
     }
 
     /// Takes the chosen token in and sees whether the step ends with it.
@@ -183,7 +182,7 @@ impl Writing {
             self.first_entropy = choice.entropy;
         }
         if model.tokenizer.eos_ids().contains(&choice.id) {
-            self.finish = Some(Finish::EndOfText);
+            self.finish = Some(Ok(Finish::EndOfText));
             return Ok(());
         }
         self.stream.push(&model.tokenizer, choice.id)?;
@@ -191,21 +190,27 @@ impl Writing {
         self.logprobs.push(choice.logprob);
         self.pending.push(choice.id);
         self.edges.push((self.stream.text().len(), self.stream.is_holding()));
-        if let Some(end) = rule.segmenter.boundary(self.stream.text()) {
-            self.cut(|&(edge, _)| edge >= end);
-            self.finish = Some(Finish::Boundary);
-        } else if self.tokens.len() >= most {
-            let counted = rule.segmenter.token_budget() == Some(most);
-            self.finish = Some(if counted { Finish::Boundary } else { Finish::Length });
-        } else if self.sequence.held.len() + 1 >= model.decoder.config().context {
-            self.finish = Some(Finish::Context);
+        // A token may end the step and begin a character: the step is then whole with the character.
+        let boundary = if self.stream.is_holding() { None } else { rule.segmenter.boundary(self.stream.text()) };
+        if let Some(end) = boundary {
+            self.cut(end);
         }
+        let counted = rule.segmenter.token_budget() == Some(most);
+        // A full context comes first: whatever else ends the step, no other can follow it.
+        self.finish = if self.cost.cached + self.cost.prefilled + self.tokens.len() >= model.decoder.config().context {
+            Some(Ok(Finish::Context))
+        } else if boundary.is_some() {
+            Some(Ok(Finish::Boundary))
+        } else {
+            (self.tokens.len() >= most).then_some(Ok(if counted { Finish::Boundary } else { Finish::Length }))
+        };
         Ok(())
     }
 
-    /// Drops what was written after the first token edge that satisfies `enough`: it belongs to the next step.
-    fn cut(&mut self, enough: impl Fn(&(usize, bool)) -> bool) {
-        if let Some(at) = self.edges.iter().position(enough) {
+    /// Drops what was written after the first token edge at or past `end` that splits no character: it belongs to the next
+    /// step.
+    fn cut(&mut self, end: usize) {
+        if let Some(at) = self.edges.iter().position(|&(edge, open)| edge >= end && !open) {
             self.keep(at + 1);
         }
     }
@@ -217,22 +222,23 @@ impl Writing {
     }
 
     /// The step, and the sequence to be kept for the next.
-    fn end(mut self, vocabulary: arbitrage_core::VocabularyId) -> (Sequence, SequenceId, Step) {
+    fn end(mut self, vocabulary: arbitrage_core::VocabularyId) -> Result<(Sequence, SequenceId, Step)> {
+        let finish = self.finish.take().unwrap_or(Ok(Finish::Length))?;
         // A step that a limit cut inside a character gives its last tokens back, unless nothing would be left.
         let whole = self.edges.iter().rposition(|&(_, open)| !open).map_or(0, |at| at + 1);
         if whole > 0 {
             self.keep(whole);
         }
-        self.stream.finish();
-        let mut text = self.stream.text().to_owned();
-        if let Some(&(end, false)) = self.edges.last() {
-            text.truncate(end);
+        let (end, open) = self.edges.last().copied().unwrap_or_default();
+        let mut text = self.stream.text()[..end].to_owned();
+        if open {
+            text.push(char::REPLACEMENT_CHARACTER);
         }
-        let mut step = Step::new(text, self.finish.unwrap_or(Finish::Length))
+        let mut step = Step::new(text, finish)
             .with_tokens(self.tokens, vocabulary)
             .with_logprobs(self.logprobs)
             .with_cost(self.cost);
         step.first_entropy = self.first_entropy;
-        (self.sequence, self.id, step)
+        Ok((self.sequence, self.id, step))
     }
 }
