@@ -4,19 +4,20 @@
 mod support;
 
 use arbitrage_models::{Decoder, Error, Outputs, Precision, Span};
-use support::{best, fixture, fixtures, options, rows, run};
+use support::local::BOTH;
+use support::{best, fixture, fixtures, options, rows, run, spoil};
 
-const BOTH: [Precision; 2] = [Precision::Plain, Precision::Packed];
-
-/// Greatest difference of a logit from transformers'. Quantised weights meet activations of 8 bits on the packed path; a
-/// norm's epsilon of 1e-6 for 1e-5 moves logits by 5e-4, a missing rope scaling by more than 3.
+/// Greatest difference of a logit from transformers', where the greatest logits are near 10. A norm's epsilon of 1e-6 for
+/// 1e-5 moves logits by 5e-4, a missing rope scaling by more than 3. Seen: 2.5e-5, 7e-3 and 0.3.
 fn tolerance(name: &str, precision: Precision) -> f32 {
     match precision {
-        Precision::Plain => 1e-4,
+        Precision::Plain => 5e-5,
         // Keys and values are kept in halves.
-        Precision::Packed if name.starts_with("hf") || ["f32", "f16", "bf16"].iter().any(|t| name.contains(t)) => 2e-2,
-        // Random weights on a single block of activations: no noise averages out.
-        Precision::Packed => 0.5,
+        Precision::Packed if name.starts_with("hf") || ["f32", "f16", "bf16"].iter().any(|t| name.contains(t)) => {
+            1.5e-2
+        }
+        // Activations of 8 bits, in rows of one block, where no noise averages out.
+        Precision::Packed => 0.4,
     }
 }
 
@@ -62,7 +63,7 @@ fn assert_same(precision: Precision, ours: &[Vec<f32>], whole: &[Vec<f32>], what
     for (row, (ours, whole)) in ours.iter().zip(whole).enumerate() {
         let same = match precision {
             Precision::Packed => ours.iter().zip(whole).all(|(a, b)| a.to_bits() == b.to_bits()),
-            _ => ours.iter().zip(whole).all(|(a, b)| (a - b).abs() <= 1e-4),
+            Precision::Plain => ours.iter().zip(whole).all(|(a, b)| (a - b).abs() <= 5e-5),
         };
         assert!(same, "{what}, {precision:?}, row {row}");
     }
@@ -154,33 +155,22 @@ fn what_cannot_be_run_is_refused_before_a_cache_is_touched() {
 
 #[test]
 fn weights_that_are_no_numbers_are_found() {
-    let fixture = fixture("hf/smollm2-mixed-tied");
-    let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(&fixture.path).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
-    }
-    let file = folder.path().join("model.safetensors");
-    let mut bytes = std::fs::read(&file).unwrap();
-    let header: serde_json::Value = {
-        let length = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
-        serde_json::from_slice(&bytes[8..8 + length]).unwrap()
-    };
     let tensor = "model.layers.1.mlp.down_proj.weight";
-    let start = header[tensor]["data_offsets"][0].as_u64().unwrap() as usize;
-    let at = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize + start;
-    let width = if header[tensor]["dtype"] == "F32" { 4 } else { 2 };
-    bytes[at..at + width].fill(0xFF); // all ones: a NaN in every float format
-    std::fs::write(&file, &bytes).unwrap();
-
-    let broken = support::Fixture { path: folder.path().to_owned(), ..fixture };
+    let (_folder, broken) = fixture("hf/smollm2-mixed-tied").rewritten(|view, bytes| {
+        if view.name == tensor {
+            spoil(view, bytes, 3);
+        }
+    });
     for precision in BOTH {
         let decoder = broken.decoder(precision);
-        let tokens = [1, 2, 3];
         let mut cache = decoder.cache();
-        let error = decoder.forward(&mut [Span { cache: &mut cache, tokens: &tokens, outputs: Outputs::Last }]);
-        let error = error.err().unwrap();
-        assert!(matches!(&error, Error::NotFinite { place, .. } if place == "layer 1"), "{error}");
+        // The check must not be taken for done because it failed once.
+        for _ in 0..2 {
+            let spans = &mut [Span { cache: &mut cache, tokens: &[1, 2, 3], outputs: Outputs::Last }];
+            let error = decoder.forward(spans).err().unwrap();
+            assert!(matches!(&error, Error::NotFinite { place, .. } if place == "layer 1"), "{error}");
+            assert!(cache.is_empty(), "a failed pass must not be held");
+        }
         let error = broken.load(&options(precision).with_scan()).err().unwrap();
         assert!(matches!(&error, Error::NotFinite { place, .. } if place.contains(tensor)), "{error}");
     }
@@ -207,5 +197,20 @@ fn a_shape_that_the_weights_do_not_have_is_reported_whole() {
     assert!(matches!(error, Error::Weights { .. }));
     for part in ["misshapen `model.layers.0.mlp.gate_proj.weight`", "missing `model.layers.2", "[64, 32]", "[96, 32]"] {
         assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_tensor_that_the_file_lacks_is_named() {
+    let dropped = "model.layers.1.mlp.up_proj.weight";
+    let (_folder, fixture) = fixture("hf/smollm2-mixed-tied").rewritten(|view, bytes| {
+        if view.name == dropped {
+            bytes.clear();
+        }
+    });
+    for precision in BOTH {
+        let error = fixture.load(&options(precision)).err().unwrap();
+        let text = error.to_string();
+        assert!(matches!(error, Error::Weights { .. }) && text.contains(&format!("missing `{dropped}`")), "{text}");
     }
 }

@@ -14,35 +14,9 @@ use arbitrage_core::{
     StepScorer, StepSegmenter, Target, Verifier,
 };
 use arbitrage_models::sampler::Sampling;
-use arbitrage_models::{LocalModel, LocalTarget, Precision, Prompt};
-use support::{fixture, options};
-
-const BOTH: [Precision; 2] = [Precision::Plain, Precision::Packed];
-const LLAMA: &str = "hf/llama3-bf16-sharded";
-const QWEN: &str = "gguf/qwen2-q5_0-q8_0";
-
-fn model(name: &str, precision: Precision) -> LocalModel {
-    LocalModel::open(fixture(name).path, &options(precision)).unwrap().with_prompt(Prompt::none())
-}
-
-fn warm(name: &str, seed: u64) -> LocalModel {
-    model(name, Precision::Packed).with_sampling(Sampling::at_temperature(1.0).unwrap().with_seed(seed))
-}
-
-fn draft(model: &mut LocalModel, id: u64, problem: &Problem, steps: &[Accepted], tokens: usize) -> Step {
-    let segmenter = TokenBudget::new(tokens).unwrap();
-    let prefix = Prefix::new(SequenceId(id), problem, steps);
-    model.draft(&[prefix], &StepRule::new(&segmenter, tokens)).pop().unwrap().unwrap()
-}
-
-fn accepted(step: Step, author: Author) -> Accepted {
-    Accepted { step, author }
-}
-
-/// What the step says, without what it cost.
-fn content(step: &Step) -> (&str, &[u32], Finish, Vec<u32>) {
-    (&step.text, &step.tokens, step.finish, step.logprobs.iter().map(|p| p.to_bits()).collect())
-}
+use arbitrage_models::{LocalModel, LocalTarget, Precision};
+use support::local::{BOTH, LLAMA, QWEN, accepted, content, draft, model, warm};
+use support::options;
 
 #[test]
 fn caches_are_not_seen() {

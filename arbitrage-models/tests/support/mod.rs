@@ -1,12 +1,15 @@
 //! Tiny models, and what is recorded of them.
 #![allow(dead_code, reason = "every test file uses its part")]
 
+pub mod local;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arbitrage_models::config::ModelConfig;
-use arbitrage_models::weights::{Gguf, SafetensorsFolder, WeightSource};
-use arbitrage_models::{Cache, Decoder, LoadOptions, Outputs, Precision, Result, Span, device};
+use arbitrage_models::weights::writer::write_safetensors;
+use arbitrage_models::weights::{Gguf, SafetensorsFolder, TensorView, WeightSource};
+use arbitrage_models::{Cache, Decoder, LoadOptions, Outputs, Precision, Span, device};
 use serde_json::Value;
 
 /// A tiny model of `tests/fixtures/tiny` with what transformers gets from it.
@@ -82,9 +85,30 @@ impl Fixture {
     }
 
     /// The decoder, or why there is none.
-    pub fn load(&self, options: &LoadOptions) -> Result<Decoder> {
+    pub fn load(&self, options: &LoadOptions) -> arbitrage_models::Result<Decoder> {
         let (source, config) = self.source();
         Decoder::load(source, config, options)
+    }
+
+    /// A copy of this folder with its weights in one file, after `edit` changed their bytes; a tensor left without any is
+    /// dropped.
+    pub fn rewritten(self, edit: impl Fn(&TensorView<'_>, &mut Vec<u8>)) -> (tempfile::TempDir, Self) {
+        let folder = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(&self.path).unwrap().map(Result::unwrap) {
+            if !entry.file_name().to_string_lossy().contains(".safetensors") {
+                std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+            }
+        }
+        let source = SafetensorsFolder::open(&self.path).unwrap();
+        let names = source.names();
+        let views: Vec<_> = names.iter().map(|name| source.get(name).unwrap().unwrap()).collect();
+        let mut edited: Vec<_> = views.iter().map(|view| view.bytes.to_vec()).collect();
+        views.iter().zip(&mut edited).for_each(|(view, bytes)| edit(view, bytes));
+        let kept = views.iter().zip(&edited).filter(|(_, bytes)| !bytes.is_empty());
+        let tensors: Vec<_> = kept.map(|(view, bytes)| TensorView { bytes, ..*view }).collect();
+        write_safetensors(folder.path().join("model.safetensors"), &tensors).unwrap();
+        let path = folder.path().to_owned();
+        (folder, Self { path, ..self })
     }
 
     /// The weights and the shape.
@@ -99,6 +123,12 @@ impl Fixture {
             (Arc::new(gguf), config)
         }
     }
+}
+
+/// Makes row `row` of a weight NaN: all ones are one in every float format.
+pub fn spoil(view: &TensorView<'_>, bytes: &mut [u8], row: usize) {
+    let width = bytes.len() / view.shape[0];
+    bytes[row * width..][..width].fill(0xFF);
 }
 
 /// Options for a decoder on the processor.
