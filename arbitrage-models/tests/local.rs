@@ -215,8 +215,8 @@ fn the_target_may_read_or_ignore_the_rejected_step() {
     let rewrite = |target: &mut dyn Verifier, rejected| {
         target.rewrite(&[Rewrite { prefix, rejected }], &rule).pop().unwrap().unwrap()
     };
-    let local = rewrite(&mut LocalTarget::new(model(LLAMA, Precision::Packed)), Some(&rejected));
-    let plain = rewrite(&mut Target(model(LLAMA, Precision::Packed).with_author(Author::Target)), None);
+    let local = rewrite(&mut LocalTarget::new(warm(LLAMA, 0)), Some(&rejected));
+    let plain = rewrite(&mut Target(warm(LLAMA, 0).with_author(Author::Target)), None);
     assert_eq!(content(&local), content(&plain));
 }
 
