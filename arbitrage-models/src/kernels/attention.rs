@@ -82,14 +82,14 @@ pub(crate) fn attend(
         caches.iter().flat_map(|(cache, rows)| (0..*rows).map(|row| (&**cache, cache.len() + row + 1))).collect();
     let mut out = vec![0.0; rows.len() * heads.query * heads.dim];
     let to = Pointer(out.as_mut_ptr());
-    let group = heads.query / heads.kv;
+    let (group, scale) = (heads.query / heads.kv, (heads.dim as f32).powf(-0.5));
     pool.run(rows.len() * heads.kv, |task| {
         let (row, head) = (task / heads.kv, task % heads.kv);
         let (cache, len) = rows[row];
         let mut queries = vec![0.0; group * cache.width()];
         for (i, query) in queries.chunks_exact_mut(cache.width()).enumerate() {
             let from = &qkv[row * heads.row() + (head * group + i) * heads.dim..][..heads.dim];
-            rotation.turn(row, from, (heads.dim as f32).powf(-0.5), query);
+            rotation.turn(row, from, scale, query);
         }
         let at = (row * heads.query + head * group) * heads.dim;
         // SAFETY: each task has its own `group · dim` numbers of the output.

@@ -61,7 +61,7 @@ impl Kernel for Norm<'_> {
                     lanes[lane] += chunk[lane] * chunk[lane];
                 }
             }
-            let total = lanes.iter().chain(rest.iter().map(|x| x * x).collect::<Vec<_>>().iter()).sum::<f32>();
+            let total: f32 = lanes.into_iter().chain(rest.iter().map(|x| x * x)).sum();
             let inverse = 1.0 / (total / width as f32 + self.epsilon).sqrt();
             for ((out, x), weight) in out.iter_mut().zip(x).zip(self.weight) {
                 *out = x * inverse * weight;

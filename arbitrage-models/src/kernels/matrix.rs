@@ -73,7 +73,7 @@ impl PackedMatrix {
 
     /// Bytes in memory: what one pass over the matrix reads.
     pub fn bytes(&self) -> usize {
-        self.rows.div_ceil(LANES) * self.group_bytes
+        self.groups() * self.group_bytes
     }
 
     /// Whether products are taken in integers, with quantised activations.

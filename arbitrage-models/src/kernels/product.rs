@@ -64,6 +64,9 @@ const INPUT_BYTES: usize = 192 * 1024;
 /// Most rows of activations that meet a sub-block of weights once it is unpacked.
 const MOST_ROWS: usize = 32;
 
+/// Rows, or groups of a single row, that a tile of floats holds.
+const WIDE: usize = 4;
+
 /// Takes all `products` of one input, in one parallel section.
 pub(crate) fn multiply(set: Set, pool: &Pool, input: &Input<'_>, products: &[Product<'_>]) {
     let mut tasks = Vec::new();
@@ -143,38 +146,47 @@ impl Piece<'_> {
         }
     }
 
+    /// One row of activations meets four groups of weights at a time, several rows meet two: either way eight sums or so run
+    /// side by side.
     #[inline(always)]
     unsafe fn floats<S: Isa, F: Float>(self) {
-        const WIDE: usize = 4;
-        let rows = self.input.rows;
-        // SAFETY: groups and rows exist. Every tile sums a result in the same order.
+        // SAFETY: the caller's promise.
         unsafe {
-            if rows == 1 {
-                let mut group = self.from;
-                while group + WIDE <= self.to {
-                    self.tile::<S, F, WIDE, 1>(group, 0);
-                    group += WIDE;
-                }
-                (group..self.to).for_each(|group| self.tile::<S, F, 1, 1>(group, 0));
-                return;
+            if self.input.rows == 1 {
+                self.strips::<S, F, WIDE>();
+            } else {
+                self.strips::<S, F, 2>();
             }
-            let mut group = self.from;
-            while group < self.to {
-                let mut row = 0;
-                if group + 2 <= self.to {
-                    while row + WIDE <= rows {
-                        self.tile::<S, F, 2, WIDE>(group, row);
-                        row += WIDE;
-                    }
-                    (row..rows).for_each(|row| self.tile::<S, F, 2, 1>(group, row));
-                } else {
-                    while row + WIDE <= rows {
-                        self.tile::<S, F, 1, WIDE>(group, row);
-                        row += WIDE;
-                    }
-                    (row..rows).for_each(|row| self.tile::<S, F, 1, 1>(group, row));
-                }
-                group += 2;
+        }
+    }
+
+    /// Strips of `G` groups, then what is left of them one by one.
+    #[inline(always)]
+    unsafe fn strips<S: Isa, F: Float, const G: usize>(self) {
+        let whole = self.to - (self.to - self.from) % G;
+        // SAFETY: the groups exist.
+        unsafe {
+            for group in (self.from..whole).step_by(G) {
+                self.strip::<S, F, G>(group);
+            }
+            for group in whole..self.to {
+                self.strip::<S, F, 1>(group);
+            }
+        }
+    }
+
+    /// `G` groups of weights by all rows of activations. Every tile sums a result in the same order.
+    #[inline(always)]
+    unsafe fn strip<S: Isa, F: Float, const G: usize>(self, group: usize) {
+        let rows = self.input.rows;
+        let whole = rows - rows % WIDE;
+        // SAFETY: groups and rows exist.
+        unsafe {
+            for row in (0..whole).step_by(WIDE) {
+                self.tile::<S, F, G, WIDE>(group, row);
+            }
+            for row in whole..rows {
+                self.tile::<S, F, G, 1>(group, row);
             }
         }
     }
