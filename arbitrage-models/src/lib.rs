@@ -37,6 +37,7 @@ mod decoder;
 #[cfg(feature = "burn")]
 mod device;
 mod error;
+mod files;
 #[cfg(feature = "flex")]
 pub mod kernels;
 #[cfg(feature = "burn")]
@@ -52,6 +53,7 @@ pub use decoder::{Cache, Decoder, LoadOptions, Output, Outputs, Precision, Span}
 #[cfg(feature = "burn")]
 pub use device::{compiled_devices, device};
 pub use error::{Error, Result};
+pub use files::ModelFiles;
 #[cfg(feature = "burn")]
 pub use local::{Listener, LocalModel, LocalTarget, Prompt};
 

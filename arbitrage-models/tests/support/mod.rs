@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use arbitrage_models::config::ModelConfig;
 use arbitrage_models::weights::writer::write_safetensors;
-use arbitrage_models::weights::{Gguf, SafetensorsFolder, TensorView, WeightSource};
-use arbitrage_models::{Cache, Decoder, LoadOptions, Outputs, Precision, Span, device};
+use arbitrage_models::weights::{SafetensorsFolder, TensorView, WeightSource};
+use arbitrage_models::{Cache, Decoder, LoadOptions, ModelFiles, Outputs, Precision, Span, device};
 use serde_json::Value;
 
 /// A tiny model of `tests/fixtures/tiny` with what transformers gets from it.
@@ -113,15 +113,8 @@ impl Fixture {
 
     /// The weights and the shape.
     pub fn source(&self) -> (Arc<dyn WeightSource>, ModelConfig) {
-        if self.path.is_dir() {
-            let file = self.path.join("config.json");
-            let config = ModelConfig::from_json(&file, &std::fs::read_to_string(&file).unwrap()).unwrap();
-            (Arc::new(SafetensorsFolder::open(&self.path).unwrap()), config)
-        } else {
-            let gguf = Gguf::open(&self.path).unwrap();
-            let config = ModelConfig::from_gguf(&gguf).unwrap();
-            (Arc::new(gguf), config)
-        }
+        let ModelFiles { weights, config, .. } = ModelFiles::open(&self.path).unwrap();
+        (weights, config)
     }
 }
 

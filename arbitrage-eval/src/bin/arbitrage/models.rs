@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
+use arbitrage_models::ModelFiles;
 use arbitrage_models::config::{ModelConfig, RopeScaling};
 use arbitrage_models::source::{ModelSource, Settings, known_digest, known_models};
-use arbitrage_models::tokenizer::{GgufVocabulary, Tokenizer};
-use arbitrage_models::weights::{Gguf, SafetensorsFolder, WeightSource, scan_finite};
+use arbitrage_models::tokenizer::Tokenizer;
+use arbitrage_models::weights::{WeightSource, scan_finite};
 
 use crate::Failure;
 use crate::cli::ModelsCommand;
@@ -50,35 +51,22 @@ fn list(out: &mut dyn Write) -> Result<(), Failure> {
 
 fn inspect(name: &str, tensors: bool, scan: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let path = resolve(name)?;
-    let (source, config, tokenizer) = open(&path)?;
+    let ModelFiles { weights, config, tokenizer } = ModelFiles::open(&path)?;
     writeln!(out, "file        {}", path.display())?;
     if let Some(digest) = known_digest(Path::new(name)).or_else(|| known_digest(&path)) {
         writeln!(out, "sha256      {digest}")?;
     }
     show_shape(&config, out)?;
     show_tokenizer(&tokenizer, out)?;
-    show_types(&*source, out)?;
+    show_types(&*weights, out)?;
     if tensors {
-        show_tensors(&*source, out)?;
+        show_tensors(&*weights, out)?;
     }
     if scan {
-        scan_finite(&*source)?;
+        scan_finite(&*weights)?;
         writeln!(out, "scan        every weight is finite")?;
     }
     Ok(())
-}
-
-fn open(path: &Path) -> Result<(Box<dyn WeightSource>, ModelConfig, Tokenizer), Failure> {
-    if path.is_dir() {
-        let file = path.join("config.json");
-        let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let config = ModelConfig::from_json(&file, &text)?;
-        return Ok((Box::new(SafetensorsFolder::open(path)?), config, Tokenizer::from_folder(path)?));
-    }
-    let gguf = Gguf::open(path)?;
-    let config = ModelConfig::from_gguf(&gguf)?;
-    let tokenizer = Tokenizer::from_gguf(GgufVocabulary::read(&gguf)?)?;
-    Ok((Box::new(gguf), config, tokenizer))
 }
 
 fn show_shape(config: &ModelConfig, out: &mut dyn Write) -> io::Result<()> {

@@ -1,0 +1,45 @@
+//! What a model's files hold, before anything is loaded.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::ModelConfig;
+use crate::error::{Error, Result};
+use crate::tokenizer::{GgufVocabulary, Tokenizer};
+use crate::weights::{Gguf, SafetensorsFolder, WeightSource};
+
+/// The parts of a GGUF file or a Hugging Face folder: weights are mapped, not read.
+pub struct ModelFiles {
+    /// The tensors.
+    pub weights: Arc<dyn WeightSource>,
+    /// The decoder's shape.
+    pub config: ModelConfig,
+    /// The vocabulary and its rules.
+    pub tokenizer: Tokenizer,
+}
+
+impl ModelFiles {
+    /// Opens a GGUF file, or a folder with `config.json`, `tokenizer.json` and safetensors.
+    ///
+    /// # Errors
+    /// Any [`Error`]: each names the file, the field, what was expected and what was found.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        if path.is_dir() { Self::open_folder(path) } else { Self::open_gguf(path) }
+    }
+
+    fn open_gguf(path: &Path) -> Result<Self> {
+        let gguf = Gguf::open(path)?;
+        let config = ModelConfig::from_gguf(&gguf)?;
+        let tokenizer = Tokenizer::from_gguf(GgufVocabulary::read(&gguf)?)?;
+        Ok(Self { weights: Arc::new(gguf), config, tokenizer })
+    }
+
+    fn open_folder(path: &Path) -> Result<Self> {
+        let file = path.join("config.json");
+        let text = std::fs::read_to_string(&file).map_err(|error| Error::io(&file, error))?;
+        let config = ModelConfig::from_json(&file, &text)?;
+        let tokenizer = Tokenizer::from_folder(path)?;
+        Ok(Self { weights: Arc::new(SafetensorsFolder::open(path)?), config, tokenizer })
+    }
+}
