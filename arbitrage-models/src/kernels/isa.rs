@@ -29,6 +29,8 @@ pub(super) trait Isa: Copy + 'static {
     /// Eight single-precision numbers.
     type Floats: Copy;
 
+    /// Asks for a cache line, which may lie anywhere.
+    unsafe fn prefetch(at: *const u8);
     /// 32 bytes.
     unsafe fn bytes(at: *const u8) -> Self::Bytes;
     /// One byte, 32 times.

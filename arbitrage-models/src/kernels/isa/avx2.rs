@@ -83,6 +83,12 @@ macro_rules! implement {
             type Floats = __m256;
 
             #[inline(always)]
+            unsafe fn prefetch(at: *const u8) {
+                // SAFETY: see above; any address will do.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+            }
+
+            #[inline(always)]
             unsafe fn bytes(at: *const u8) -> __m256i {
                 // SAFETY: see above.
                 unsafe { _mm256_loadu_si256(at.cast()) }

@@ -19,6 +19,9 @@ impl Isa for Portable {
     type Floats = [f32; LANES];
 
     #[inline(always)]
+    unsafe fn prefetch(_: *const u8) {}
+
+    #[inline(always)]
     unsafe fn bytes(at: *const u8) -> Self::Bytes {
         // SAFETY: 32 bytes are readable.
         unsafe { at.cast::<Self::Bytes>().read_unaligned() }
