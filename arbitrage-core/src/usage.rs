@@ -21,12 +21,22 @@ pub struct StepCost {
     /// Seconds, of those, until the first token was known: the prompt's catch-up.
     #[serde(default)]
     pub prefill_seconds: f64,
+    /// Tokens that were guessed and verified while the step was written.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub guessed: usize,
+    /// Tokens, of those, that came true.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub confirmed: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl StepCost {
     /// A cost from its parts, with no prefill time of its own.
     pub fn new(prefilled: usize, cached: usize, decoded: usize, seconds: f64) -> Self {
-        Self { prefilled, cached, decoded, seconds, prefill_seconds: 0.0 }
+        Self { prefilled, cached, decoded, seconds, ..Self::default() }
     }
 
     /// Sets the seconds until the first token was known.
@@ -55,6 +65,12 @@ pub struct RoleUsage {
     /// Seconds, of those, spent on catching up with prompts and foreign steps.
     #[serde(default)]
     pub prefill_seconds: f64,
+    /// Tokens guessed and verified.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub guessed: usize,
+    /// Tokens, of those, that came true.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub confirmed: usize,
 }
 
 impl RoleUsage {
@@ -65,6 +81,8 @@ impl RoleUsage {
         self.decoded += cost.decoded;
         self.seconds += cost.seconds;
         self.prefill_seconds += cost.prefill_seconds;
+        self.guessed += cost.guessed;
+        self.confirmed += cost.confirmed;
     }
 
     /// Mean seconds a decoded token, prefill excluded; `None` before the first.
@@ -84,6 +102,8 @@ impl Add for RoleUsage {
             kept_tokens: self.kept_tokens + other.kept_tokens,
             seconds: self.seconds + other.seconds,
             prefill_seconds: self.prefill_seconds + other.prefill_seconds,
+            guessed: self.guessed + other.guessed,
+            confirmed: self.confirmed + other.confirmed,
         }
     }
 }

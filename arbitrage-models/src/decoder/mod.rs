@@ -48,7 +48,9 @@ pub enum Outputs {
     None,
     /// The last token.
     Last,
-    /// Every token, to verify a draft.
+    /// The last so many tokens, at least one: the sampled one and the guesses behind it.
+    Tail(usize),
+    /// Every token.
     All,
 }
 
@@ -169,6 +171,7 @@ fn wanted_rows(spans: &[Span<'_>]) -> Vec<usize> {
         match span.outputs {
             Outputs::None => {}
             Outputs::Last => rows.push(end - 1),
+            Outputs::Tail(count) => rows.extend(end - count.min(span.tokens.len())..end),
             Outputs::All => rows.extend(start..end),
         }
         start = end;

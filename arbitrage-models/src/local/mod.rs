@@ -4,8 +4,10 @@ mod judge;
 mod open;
 mod prompt;
 mod sequence;
+pub mod speculation;
 mod target;
 mod writer;
+mod writing;
 
 pub use prompt::Prompt;
 pub use target::LocalTarget;
@@ -13,14 +15,15 @@ pub use target::LocalTarget;
 use std::collections::HashMap;
 use std::time::Instant;
 
-use arbitrage_core::{Author, Drafter, Prefix, SequenceId, StepResult, StepRule, VocabularyId};
+use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, StepResult, StepRule, VocabularyId};
 
 use crate::chat::ChatTemplate;
 use crate::decoder::Decoder;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::sampler::Sampling;
 use crate::tokenizer::Tokenizer;
 use sequence::Sequence;
+use speculation::{Proposer, Speculation};
 
 /// Hears a step's text as it is written: the sequence, and the newly complete characters. What follows a boundary inside a
 /// token run may be heard and then not be part of the step.
@@ -44,6 +47,7 @@ pub struct LocalModel {
     tokens: usize,
     sequences: HashMap<SequenceId, Sequence>,
     listener: Option<Listener>,
+    speculation: Speculation,
 }
 
 impl LocalModel {
@@ -63,6 +67,7 @@ impl LocalModel {
             author: Author::Draft,
             sequences: HashMap::new(),
             listener: None,
+            speculation: Speculation::default(),
         }
     }
 
@@ -93,6 +98,24 @@ impl LocalModel {
     /// Streams the text of every step as it is written.
     pub fn with_listener(mut self, listener: impl FnMut(SequenceId, &str) + Send + 'static) -> Self {
         self.listener = Some(Box::new(listener));
+        self
+    }
+
+    /// Lets `proposer` guess the model's next tokens, which are then verified several at a time. The text stays the same; see
+    /// [`speculation`].
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] when the guesses would come in another vocabulary.
+    pub fn with_proposer(mut self, proposer: impl Proposer + 'static) -> Result<Self> {
+        let own = self.vocabulary();
+        self.speculation.set(Box::new(proposer), own)?;
+        Ok(self)
+    }
+
+    /// Verifies up to `depth` guesses a pass, whether they pay or not (Leviathan's γ, at most 32): for comparisons. Without it,
+    /// how many are verified follows what they save.
+    pub fn with_guess_depth(mut self, depth: usize) -> Self {
+        self.speculation.depth = Some(depth);
         self
     }
 
@@ -134,11 +157,13 @@ impl Drafter for LocalModel {
 
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let start = Instant::now();
-        writer::write(self, prefixes, rule, start)
+        let requests: Vec<_> = prefixes.iter().map(|&prefix| Rewrite { prefix, rejected: None }).collect();
+        writer::write(self, &requests, rule, start)
     }
 
     fn release(&mut self, id: SequenceId) {
         self.sequences.remove(&id);
+        self.speculation.release(id);
     }
 
     fn digest(&self) -> Option<String> {

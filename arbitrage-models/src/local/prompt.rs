@@ -3,6 +3,7 @@
 use arbitrage_core::{Prefix, Step};
 
 use super::LocalModel;
+use super::speculation::Rejected;
 use crate::chat::Message;
 use crate::error::{Error, Result};
 
@@ -72,6 +73,12 @@ impl LocalModel {
             Some(vocabulary) if vocabulary == self.vocabulary() => self.known(&step.tokens),
             _ => self.tokenizer.encode(&step.text, false),
         }
+    }
+
+    /// A step of another model as a guess at one of this model's, if it can be put into tokens.
+    pub(super) fn as_guess(&self, step: &Step) -> Option<Rejected> {
+        let tokens = self.encode_step(step).ok()?;
+        Some(Rejected::new(tokens, &step.logprobs))
     }
 
     /// Ids that were not sampled here may be anything. In a pass, a wrong one would fail every sequence of it.

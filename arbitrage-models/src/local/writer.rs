@@ -1,64 +1,46 @@
 //! Writes one step of each of several sequences, together.
 //!
-//! Every pass takes what each open sequence has pending: the rest of its prompt, or the token that it sampled last. So
-//! prompts are caught up while others decode, and the weights are read once a pass for all of them.
+//! Every pass takes what each open sequence has pending: the rest of its prompt, or the token that it sampled last, and the
+//! guesses behind it that are worth verifying. So prompts are caught up while others decode, and the weights are read once a
+//! pass for all of them.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use arbitrage_core::{BoxError, Finish, Prefix, SequenceId, Step, StepCost, StepResult, StepRule};
+use arbitrage_core::{BoxError, Rewrite, StepResult, StepRule};
 
-use super::LocalModel;
-use super::sequence::Sequence;
+use super::speculation::{Ask, MOST, Plan, Speculation};
+use super::writing::Writing;
+use super::{Listener, LocalModel};
 use crate::decoder::{Outputs, Span};
-use crate::error::{Error, Result};
-use crate::sampler::{Choice, Sampler};
-use crate::stream::TextStream;
+use crate::error::Result;
 
 /// Most rows a pass: bounds the memory that activations take.
 const ROWS: usize = 512;
 
-/// A step in the making.
-struct Writing {
-    id: SequenceId,
-    sequence: Sequence,
-    /// Tokens that are not in the cache yet: the rest of the prompt, then the token sampled last.
-    pending: Vec<u32>,
-    sampler: Sampler,
-    stream: TextStream,
-    tokens: Vec<u32>,
-    logprobs: Vec<f32>,
-    first_entropy: Option<f32>,
-    /// Length of the complete text after each token, and whether the token ended inside a character.
-    edges: Vec<(usize, bool)>,
-    cost: StepCost,
-    /// How the step ended, once it has: with an error that is this sequence's own, for instance.
-    finish: Option<Result<Finish>>,
-}
-
-/// One step for each of `prefixes`. A sequence that cannot be written gets its own error; a failing pass fails all that
+/// One step for each of `requests`. A sequence that cannot be written gets its own error; a failing pass fails all that
 /// were in it.
 pub(super) fn write(
     model: &mut LocalModel,
-    prefixes: &[Prefix<'_>],
+    requests: &[Rewrite<'_>],
     rule: &StepRule<'_>,
     start: Instant,
 ) -> Vec<StepResult> {
-    let sequences: Vec<_> = prefixes.iter().map(|prefix| model.sequences.remove(&prefix.id)).collect();
+    let rule = &StepRule::new(rule.segmenter, rule.max_tokens); // within the segmenter's own budget, whoever made the rule
+    let sequences: Vec<_> = requests.iter().map(|request| model.sequences.remove(&request.prefix.id)).collect();
     let mut listener = model.listener.take();
-    let mut writings: Vec<_> = prefixes
-        .iter()
-        .zip(sequences)
-        .map(|(prefix, sequence)| Writing::begin(model, prefix, sequence).map_err(BoxError::from))
-        .collect();
-    let setup = start.elapsed().as_secs_f64() / prefixes.len().max(1) as f64;
-    while let Err(error) = run(model, &mut writings, rule, &mut listener) {
+    let mut speculation = std::mem::take(&mut model.speculation);
+    let begin = |(request, sequence)| Writing::begin(model, request, sequence).map_err(BoxError::from);
+    let mut writings: Vec<_> = requests.iter().zip(sequences).map(begin).collect();
+    let setup = start.elapsed().as_secs_f64() / requests.len().max(1) as f64;
+    while let Err(error) = run(model, &mut speculation, &mut writings, rule, &mut listener) {
         let error = Arc::new(error);
         for writing in writings.iter_mut().filter(|writing| writing.as_ref().is_ok_and(|w| w.finish.is_none())) {
             *writing = Err(error.clone().into());
         }
     }
     model.listener = listener;
+    model.speculation = speculation;
     let vocabulary = model.vocabulary();
     writings
         .into_iter()
@@ -74,171 +56,126 @@ pub(super) fn write(
 /// Passes until every step is finished.
 fn run(
     model: &LocalModel,
+    speculation: &mut Speculation,
     writings: &mut [Result<Writing, BoxError>],
     rule: &StepRule<'_>,
-    listener: &mut Option<super::Listener>,
+    listener: &mut Option<Listener>,
 ) -> Result<()> {
-    let most = rule.segmenter.token_budget().unwrap_or(usize::MAX).min(rule.max_tokens);
     loop {
         let mut open: Vec<_> = writings.iter_mut().flatten().filter(|writing| writing.finish.is_none()).collect();
         if open.is_empty() {
             return Ok(());
         }
-        let choices = pass(model, &mut open)?;
-        for (writing, choice) in open.iter_mut().zip(choices) {
-            let Some(choice) = choice else { continue };
-            let heard = writing.stream.text().len();
-            if let Err(error) = choice.and_then(|choice| writing.push(model, choice, rule, most)) {
-                writing.finish = Some(Err(error));
-                continue;
-            }
-            if let (Some(listener), new) = (listener.as_mut(), &writing.stream.text()[heard..])
-                && !new.is_empty()
-            {
-                listener(writing.id, new);
-            }
+        let heard: Vec<usize> = open.iter().map(|writing| writing.stream.text().len()).collect();
+        pass(model, speculation, &mut open, rule)?;
+        let Some(listener) = listener else { continue };
+        for (writing, heard) in open.iter().zip(heard).filter(|(writing, heard)| writing.stream.text().len() > *heard) {
+            listener(writing.id, &writing.stream.text()[heard..]);
         }
     }
 }
 
-/// One forward pass over the pending tokens of `open`, and the token chosen for each sequence that has caught up.
-fn pass(model: &LocalModel, open: &mut [&mut Writing]) -> Result<Vec<Option<Result<Choice>>>> {
+/// What one sequence has in a pass.
+struct Part {
+    /// Pending tokens.
+    take: usize,
+    /// Guesses behind them, if they are all that is pending.
+    plan: Option<Plan>,
+}
+
+impl Part {
+    fn rows(&self) -> usize {
+        self.take + self.guesses().len()
+    }
+
+    fn guesses(&self) -> &[u32] {
+        self.plan.as_ref().map_or(&[], |plan| &plan.guess.tokens)
+    }
+}
+
+/// One forward pass over what is pending and guessed. Each sequence that has caught up takes in the tokens that the model
+/// chose.
+fn pass(
+    model: &LocalModel,
+    speculation: &mut Speculation,
+    open: &mut [&mut Writing],
+    rule: &StepRule<'_>,
+) -> Result<()> {
     let start = Instant::now();
+    let parts = plan(model, speculation, open, rule);
+    let rows = parts.iter().map(Part::rows).sum::<usize>().max(1);
+    let forward = Instant::now();
+    let logits = run_forward(model, open, &parts)?;
+    speculation.costs.observe(rows, forward.elapsed().as_secs_f64());
+    let width = model.decoder.config().vocabulary;
+    let mut logits = logits.as_slice();
+    let mut fresh = Vec::with_capacity(open.len());
+    for (writing, part) in open.iter_mut().zip(&parts) {
+        fresh.push(writing.tokens.is_empty());
+        writing.sequence.held.extend(writing.pending.drain(..part.take));
+        if part.take > 0 && writing.pending.is_empty() {
+            let (own, rest) = logits.split_at(width * (1 + part.guesses().len()));
+            logits = rest;
+            let (confirmed, refuted) = writing.take_in(model, own.chunks_exact(width), part.guesses(), rule);
+            if let Some(plan) = &part.plan {
+                speculation.learn(plan, confirmed, refuted);
+            }
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64() / rows as f64;
+    for ((writing, part), fresh) in open.iter_mut().zip(&parts).zip(fresh) {
+        writing.cost.seconds += seconds * part.rows() as f64;
+        if fresh {
+            writing.cost.prefill_seconds += seconds * part.take as f64;
+        }
+    }
+    Ok(())
+}
+
+/// Shares the pass's rows out: first to what is pending, then to guesses.
+fn plan(model: &LocalModel, speculation: &mut Speculation, open: &[&mut Writing], rule: &StepRule<'_>) -> Vec<Part> {
     let mut room = ROWS;
-    let takes: Vec<usize> = open
+    let mut parts = Vec::with_capacity(open.len());
+    for writing in open {
+        let take = writing.pending.len().min(room);
+        room -= take;
+        parts.push(Part { take, plan: None });
+    }
+    let depth = speculation.depth.unwrap_or(MOST).min(MOST);
+    let asks: Vec<Option<Ask<'_>>> = open
         .iter()
-        .map(|writing| {
-            let take = writing.pending.len().min(room);
-            room -= take;
-            take
+        .zip(&parts)
+        .map(|(writing, part)| {
+            let possible = part.take == writing.pending.len() && speculation.is_possible(writing.rejected.as_ref());
+            let ask = possible.then(|| writing.ask(model, rule, room.min(depth))).flatten()?;
+            room -= ask.most;
+            Some(ask)
         })
         .collect();
-    let mut spans = Vec::with_capacity(open.len());
-    for (writing, &take) in open.iter_mut().zip(&takes).filter(|(_, take)| **take > 0) {
-        let outputs = if take == writing.pending.len() { Outputs::Last } else { Outputs::None };
-        spans.push(Span { cache: &mut writing.sequence.cache, tokens: &writing.pending[..take], outputs });
-    }
-    let output = model.decoder.forward(&mut spans)?;
-    let logits = output.map(|output| output.logits.into_data_as::<f32>());
-    let mut rows = logits.as_ref().and_then(|data| data.as_slice::<f32>().ok()).unwrap_or_default();
-    let width = model.decoder.config().vocabulary;
-    let mut choices = Vec::with_capacity(open.len());
-    for (writing, &take) in open.iter_mut().zip(&takes) {
-        writing.sequence.held.extend(writing.pending.drain(..take));
-        let caught_up = take > 0 && writing.pending.is_empty();
-        choices.push(if caught_up {
-            let (row, rest) = rows.split_at(width);
-            rows = rest;
-            Some(writing.choose(model, row))
-        } else {
-            None
-        });
-    }
-    let seconds = start.elapsed().as_secs_f64() / takes.iter().sum::<usize>().max(1) as f64;
-    for (writing, &take) in open.iter_mut().zip(&takes) {
-        let share = seconds * take as f64;
-        writing.cost.seconds += share;
-        if writing.tokens.is_empty() {
-            writing.cost.prefill_seconds += share;
+    let askers: Vec<usize> = (0..open.len()).filter(|&at| asks[at].is_some()).collect();
+    let asks: Vec<_> = asks.into_iter().flatten().collect();
+    if !asks.is_empty() {
+        for (at, plan) in askers.into_iter().zip(speculation.plan(&asks, open.len(), model.tokens)) {
+            parts[at].plan = Some(plan);
         }
     }
-    Ok(choices)
+    parts
 }
 
-impl Writing {
-    fn begin(model: &LocalModel, prefix: &Prefix<'_>, sequence: Option<Sequence>) -> Result<Self> {
-        let tokens = model.encode(prefix)?;
-        let context = model.decoder.config().context;
-        if tokens.len() >= context {
-            return Err(Error::ContextFull { model: model.name.clone(), tokens: tokens.len() + 1, context });
-        }
-        let mut sequence = sequence.unwrap_or_else(|| Sequence::new(&model.decoder));
-        let cached = sequence.roll_back(&tokens);
-        let pending = tokens[cached..].to_vec();
-        Ok(Self {
-            id: prefix.id,
-            sequence,
-            cost: StepCost::new(pending.len(), cached, 0, 0.0),
-            pending,
-            sampler: Sampler::new(&model.sampling, prefix.draw(model.author).next_u64())?.with_entropy(true),
-            stream: TextStream::new(),
-            tokens: Vec::new(),
-            logprobs: Vec::new(),
-            first_entropy: None,
-            edges: Vec::new(),
-            finish: None,
-        })
+/// Logits of each caught-up sequence's last pending token and of its guesses, one row after the other.
+fn run_forward(model: &LocalModel, open: &mut [&mut Writing], parts: &[Part]) -> Result<Vec<f32>> {
+    let guessed = |(writing, part): (&&mut Writing, &Part)| {
+        let tokens = writing.pending[..part.take].iter().chain(part.guesses());
+        tokens.copied().collect::<Vec<u32>>()
+    };
+    let tokens: Vec<_> = open.iter().zip(parts).map(guessed).collect();
+    let mut spans = Vec::with_capacity(open.len());
+    for ((writing, part), tokens) in open.iter_mut().zip(parts).zip(&tokens).filter(|((_, part), _)| part.take > 0) {
+        let whole = part.take == writing.pending.len();
+        let outputs = if whole { Outputs::Tail(1 + part.guesses().len()) } else { Outputs::None };
+        spans.push(Span { cache: &mut writing.sequence.cache, tokens, outputs });
     }
-
-    fn choose(&mut self, model: &LocalModel, logits: &[f32]) -> Result<Choice> {
-        let position = self.sequence.held.len();
-        self.sampler.sample(&logits[..model.tokens]).map_err(|error| model.at_position(error, position))
-    }
-
-    /// Takes the chosen token in and sees whether the step ends with it.
-    fn push(&mut self, model: &LocalModel, choice: Choice, rule: &StepRule<'_>, most: usize) -> Result<()> {
-        self.cost.decoded += 1;
-        if self.tokens.is_empty() {
-            self.first_entropy = choice.entropy;
-        }
-        if model.tokenizer.eos_ids().contains(&choice.id) {
-            self.finish = Some(Ok(Finish::EndOfText));
-            return Ok(());
-        }
-        self.stream.push(&model.tokenizer, choice.id)?;
-        self.tokens.push(choice.id);
-        self.logprobs.push(choice.logprob);
-        self.pending.push(choice.id);
-        self.edges.push((self.stream.text().len(), self.stream.is_holding()));
-        // A token may end the step and begin a character: the step is then whole with the character.
-        let boundary = if self.stream.is_holding() { None } else { rule.segmenter.boundary(self.stream.text()) };
-        if let Some(end) = boundary {
-            self.cut(end);
-        }
-        let counted = rule.segmenter.token_budget() == Some(most);
-        // A full context comes first: whatever else ends the step, no other can follow it.
-        self.finish = if self.cost.cached + self.cost.prefilled + self.tokens.len() >= model.decoder.config().context {
-            Some(Ok(Finish::Context))
-        } else if boundary.is_some() {
-            Some(Ok(Finish::Boundary))
-        } else {
-            (self.tokens.len() >= most).then_some(Ok(if counted { Finish::Boundary } else { Finish::Length }))
-        };
-        Ok(())
-    }
-
-    /// Drops what was written after the first token edge at or past `end` that splits no character: it belongs to the next
-    /// step.
-    fn cut(&mut self, end: usize) {
-        if let Some(at) = self.edges.iter().position(|&(edge, open)| edge >= end && !open) {
-            self.keep(at + 1);
-        }
-    }
-
-    fn keep(&mut self, count: usize) {
-        self.tokens.truncate(count);
-        self.logprobs.truncate(count);
-        self.edges.truncate(count);
-    }
-
-    /// The step, and the sequence to be kept for the next.
-    fn end(mut self, vocabulary: arbitrage_core::VocabularyId) -> Result<(Sequence, SequenceId, Step)> {
-        let finish = self.finish.take().unwrap_or(Ok(Finish::Length))?;
-        // A step that a limit cut inside a character gives its last tokens back, unless nothing would be left.
-        let whole = self.edges.iter().rposition(|&(_, open)| !open).map_or(0, |at| at + 1);
-        if whole > 0 {
-            self.keep(whole);
-        }
-        let (end, open) = self.edges.last().copied().unwrap_or_default();
-        let mut text = self.stream.text()[..end].to_owned();
-        if open {
-            text.push(char::REPLACEMENT_CHARACTER);
-        }
-        let mut step = Step::new(text, finish)
-            .with_tokens(self.tokens, vocabulary)
-            .with_logprobs(self.logprobs)
-            .with_cost(self.cost);
-        step.first_entropy = self.first_entropy;
-        Ok((self.sequence, self.id, step))
-    }
+    let output = model.decoder.forward(&mut spans)?;
+    let data = output.map(|output| output.logits.into_data_as::<f32>());
+    Ok(data.and_then(|data| data.try_into_vec::<f32>().ok()).unwrap_or_default())
 }

@@ -204,23 +204,25 @@ impl Sampler {
     }
 
     /// Draws an id in proportion to its weight; `None` when no weight is positive. Weights need not sum to 1.
+    ///
+    /// The draw is a race: every id waits for an exponential time of its own, divided by its weight, and the first wins. So
+    /// two samplers in one state that draw from similar distributions mostly draw the same id: with probability
+    /// `(1 − d) / (1 + d)` at least, `d` being the distributions' total variation (Daliri, Musco & Suresh, arXiv
+    /// 2408.07978). That is what lets a small model guess what a large one will draw.
     pub fn pick(&mut self, weights: &[(u32, f32)]) -> Option<u32> {
-        let total: f64 = weights.iter().map(|(_, weight)| f64::from(weight.max(0.0))).sum();
-        let mut left = self.uniform() * total;
-        let mut last = None;
+        let race = self.draw.next_u64();
+        let (mut winner, mut least) = (None, f64::INFINITY);
         for &(id, weight) in weights.iter().filter(|(_, weight)| *weight > 0.0) {
-            left -= f64::from(weight);
-            if left < 0.0 {
-                return Some(id);
+            let (u, weight) = (racer(race, id), f64::from(weight));
+            // −ln(1 − u) is no less than u: most logarithms need not be taken.
+            if u < least * weight {
+                let time = -(-u).ln_1p() / weight;
+                if time < least {
+                    (winner, least) = (Some(id), time);
+                }
             }
-            last = Some(id);
         }
-        last
-    }
-
-    /// The next random number, uniform in `[0, 1)`.
-    pub fn uniform(&mut self) -> f64 {
-        self.draw.uniform()
+        winner
     }
 
     fn summary(&self, logits: &[f32]) -> Result<Summary> {
@@ -230,6 +232,12 @@ impl Sampler {
             index,
         })
     }
+}
+
+/// The random number of `id` in a race, in `[0, 1)`.
+fn racer(race: u64, id: u32) -> f64 {
+    const ODD: u64 = 0xD6E8_FEB8_6659_FD93;
+    Draw::new(race.wrapping_add(u64::from(id).wrapping_mul(ODD))).uniform()
 }
 
 /// The log-probabilities of `ids` in nats, under the softmax of all `logits` at temperature 1; each at most 0.

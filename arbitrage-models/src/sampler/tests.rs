@@ -104,7 +104,7 @@ fn seeded_draws_are_pinned() {
     let sampling = Sampling::at_temperature(0.8).unwrap().with_top_k(20).with_top_p(0.9).unwrap().with_seed(7);
     let mut sampler = Sampler::new(&sampling, 11).unwrap();
     let drawn: Vec<u32> = (0..12).map(|_| sampler.sample(&logits).unwrap().id).collect();
-    assert_eq!(drawn, [41, 8, 30, 5, 30, 27, 35, 13, 24, 19, 5, 27]);
+    assert_eq!(drawn, [2, 27, 2, 8, 49, 24, 5, 2, 5, 35, 19, 8]);
 }
 
 #[test]
@@ -131,6 +131,48 @@ fn picking_skips_what_has_no_weight() {
         assert_eq!(sampler.pick(&[(1, 0.0), (2, 3.0), (3, -1.0)]), Some(2));
     }
     assert_eq!((sampler.pick(&[]), sampler.pick(&[(1, 0.0)])), (None, None));
+}
+
+/// How often each of `probabilities` comes in `draws`, as a chi-square statistic with one degree of freedom less than there
+/// are probabilities.
+fn chi_square(probabilities: &[f64], draws: &[u32]) -> f64 {
+    let expected = |id: usize| probabilities[id] * draws.len() as f64;
+    let seen = |id: usize| draws.iter().filter(|&&draw| draw as usize == id).count() as f64;
+    (0..probabilities.len()).map(|id| (seen(id) - expected(id)).powi(2) / expected(id)).sum()
+}
+
+#[test]
+fn draws_pass_a_chi_square_test() {
+    let probabilities = [0.5, 0.25, 0.125, 0.0625, 0.03125, 0.03125];
+    let weights: Vec<(u32, f32)> = (0..6).zip(probabilities.map(|p| 3.0 * p as f32)).collect();
+    // Over draws of one stream, and over the first draws of many: 5 degrees of freedom exceed 20.5 once in a thousand.
+    let mut sampler = greedy();
+    let one: Vec<u32> = (0..20_000).map(|_| sampler.pick(&weights).unwrap()).collect();
+    let first = |stream| Sampler::new(&Sampling::greedy(), stream).unwrap().pick(&weights).unwrap();
+    let many: Vec<u32> = (0..20_000).map(first).collect();
+    for draws in [one, many] {
+        let statistic = chi_square(&probabilities, &draws);
+        assert!(statistic < 20.5, "{statistic}");
+    }
+}
+
+#[test]
+fn similar_distributions_draw_alike() {
+    // Half the variation between the two is d = 0.2; the same id comes with probability (1 − d) / (1 + d) = 2/3 at least.
+    let (p, q) = ([(0, 0.6), (1, 0.3), (2, 0.1)], [(0, 0.4), (1, 0.4), (2, 0.2)]);
+    let alike = (0..10_000).filter(|&stream| {
+        let sampler = Sampler::new(&Sampling::greedy(), stream).unwrap();
+        sampler.clone().pick(&p) == sampler.clone().pick(&q)
+    });
+    let share = alike.count() as f64 / 1e4;
+    assert!((0.66..0.85).contains(&share), "{share}");
+    // What others weigh does not matter to who is ahead among the rest.
+    for stream in 0..1000 {
+        let sampler = Sampler::new(&Sampling::greedy(), stream).unwrap();
+        let all = sampler.clone().pick(&p);
+        let without: Vec<_> = p.iter().copied().filter(|(id, _)| Some(*id) == all || *id == 2).collect();
+        assert_eq!(sampler.clone().pick(&without), all);
+    }
 }
 
 /// The same filters, slowly.
