@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::blocks::{Blocks, K, Q6K, Q8, Small};
 use super::isa::LANES;
+use super::memory::Memory;
 use crate::error::{Error, Result};
 use crate::weights::{DType, TensorView};
 
@@ -20,13 +21,8 @@ pub struct PackedMatrix {
     rows: usize,
     cols: usize,
     group_bytes: usize,
-    data: Vec<Line>,
+    data: Memory,
 }
-
-/// A cache line, so that the data start on one.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Line(#[allow(dead_code, reason = "read as bytes, through pointers")] [u8; 64]);
 
 impl PackedMatrix {
     /// Re-lays a matrix of any type, on all processors.
@@ -44,15 +40,13 @@ impl PackedMatrix {
         }
         let (group_bytes, pack) = layout(view.dtype, cols);
         let groups = rows.div_ceil(LANES);
-        let mut data = vec![Line([0; 64]); (groups * group_bytes).div_ceil(64)];
+        let mut data = Memory::zeroed(groups * group_bytes, path)?;
         let row_bytes = view.bytes.len() / rows;
         let empty = vec![0; row_bytes];
-        bytes_mut(&mut data)[..groups * group_bytes].par_chunks_exact_mut(group_bytes).enumerate().for_each(
-            |(group, out)| {
-                let row = |lane| view.bytes.chunks_exact(row_bytes).nth(group * LANES + lane).unwrap_or(&empty);
-                pack(std::array::from_fn(row), out);
-            },
-        );
+        data.as_mut()[..groups * group_bytes].par_chunks_exact_mut(group_bytes).enumerate().for_each(|(group, out)| {
+            let row = |lane| view.bytes.chunks_exact(row_bytes).nth(group * LANES + lane).unwrap_or(&empty);
+            pack(std::array::from_fn(row), out);
+        });
         Ok(Self { dtype: view.dtype, rows, cols, group_bytes, data })
     }
 
@@ -93,13 +87,8 @@ impl PackedMatrix {
     /// The first byte of group `group`, which exists.
     pub(super) fn group(&self, group: usize) -> *const u8 {
         debug_assert!(group < self.groups());
-        self.data.as_ptr().cast::<u8>().wrapping_add(group * self.group_bytes)
+        self.data.as_ptr().wrapping_add(group * self.group_bytes)
     }
-}
-
-fn bytes_mut(lines: &mut [Line]) -> &mut [u8] {
-    // SAFETY: a line is 64 plain bytes without padding, and any bytes are a line.
-    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), std::mem::size_of_val(lines)) }
 }
 
 /// Lays eight rows of the file out.

@@ -22,6 +22,7 @@ mod elementwise;
 mod isa;
 mod kv_cache;
 mod matrix;
+mod memory;
 mod pool;
 mod product;
 

@@ -1,6 +1,6 @@
 //! The rejected step as a guess: it is often right for a good while, and costs nothing.
 
-use super::prompt_lookup::follow;
+use super::prompt_lookup::{agreement, follow};
 use super::{Guess, Source};
 
 /// Confidence in a token of which the writer gave no probability.
@@ -25,14 +25,20 @@ impl Rejected {
 
     /// What the step has after `written`; where the text has left the step, what follows the place where the two meet again.
     pub fn guess(&self, written: &[u32]) -> (Guess, Source) {
-        let (from, source) = match self.tokens.starts_with(written) {
-            true => (written.len(), Source::Rejected),
-            false => {
-                (follow(&self.tokens, written, written.len()).map_or(self.tokens.len(), |(at, _)| at), Source::Rejoined)
-            }
+        if self.tokens.starts_with(written) {
+            return (self.from(written.len(), |_| 1.0), Source::Rejected);
+        }
+        let guess = match follow(&self.tokens, written, written.len()) {
+            Some((from, agreeing)) => self.from(from, |after| agreement(agreeing, after)),
+            None => Guess::default(),
         };
-        let guesses = self.tokens[from..].iter().copied().zip(self.confidences[from..].iter().copied());
-        (guesses.collect(), source)
+        (guess, Source::Rejoined)
+    }
+
+    /// The step from token `start` on; the writer's confidence is multiplied by `trust`.
+    fn from(&self, start: usize, trust: impl Fn(usize) -> f32) -> Guess {
+        let guesses = self.tokens[start..].iter().zip(&self.confidences[start..]).enumerate();
+        guesses.map(|(after, (&id, confidence))| (id, confidence * trust(after))).collect()
     }
 }
 

@@ -1,0 +1,142 @@
+//! Escalated steps of recorded traces, written by the target with and without the rejected step as a guess.
+//!
+//! ```text
+//! cargo run --release -p arbitrage-benches --bin reuse -- TARGET.gguf TRACE.jsonl
+//! ```
+//!
+//! Both ways write the same step from the same prefix, one after the other and in changing order, each with a cache of its own
+//! that catches up as it would in a run. Every text is compared. The table groups the steps by how much of the rejected step came
+//! true.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use arbitrage_core::segmenter::BlankLine;
+use arbitrage_core::trace::{Record, StepRecord, read_jsonl};
+use arbitrage_core::{Accepted, Author, Prefix, Problem, Rewrite, SequenceId, Step, StepRule, Verifier};
+use arbitrage_models::{LoadOptions, LocalModel, LocalTarget, device};
+use clap::Parser;
+
+/// Measures the reuse of rejected steps.
+#[derive(Parser)]
+struct Options {
+    /// The target: a GGUF file or a Hugging Face folder.
+    target: PathBuf,
+    /// Traces, as `arbitrage solve --trace` or the example `policies` write them.
+    #[arg(required = true)]
+    traces: Vec<PathBuf>,
+    /// Most escalated steps.
+    #[arg(long, default_value_t = 60)]
+    steps: usize,
+    /// Most tokens a step.
+    #[arg(long, default_value_t = 256)]
+    step_tokens: usize,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// One escalated step, measured.
+struct Sample {
+    with: Step,
+    without: Step,
+}
+
+fn main() -> Result<(), Failure> {
+    let options = Options::parse();
+    let load = LoadOptions::new(device("flex")?);
+    let open = |reuse| LocalModel::open(&options.target, &load).map(|model| LocalTarget::new(model).with_reuse(reuse));
+    let mut targets = [open(false)?, open(false)?];
+    let mut samples = Vec::new();
+    for trace in &options.traces {
+        for (problem, steps) in solutions(read_jsonl(trace)?) {
+            if samples.len() < options.steps {
+                replay(&mut targets, &problem, &steps, &options, &mut samples)?;
+            }
+        }
+    }
+    report(&samples);
+    Ok(())
+}
+
+/// Each solution's problem and steps.
+fn solutions(records: Vec<Record>) -> Vec<(Problem, Vec<StepRecord>)> {
+    let mut steps: HashMap<String, Vec<StepRecord>> = HashMap::new();
+    let mut solutions = Vec::new();
+    for record in records {
+        match record {
+            Record::Step(step) => steps.entry(step.problem.clone()).or_default().push(step),
+            Record::Solution(solution) => {
+                let problem = Problem::new(solution.question).with_id(&solution.problem);
+                solutions.push((problem, steps.remove(&solution.problem).unwrap_or_default()));
+            }
+            _ => {}
+        }
+    }
+    solutions
+}
+
+/// Writes every escalated step of a solution in both ways.
+fn replay(
+    targets: &mut [LocalTarget; 2],
+    problem: &Problem,
+    records: &[StepRecord],
+    options: &Options,
+    samples: &mut Vec<Sample>,
+) -> Result<(), Failure> {
+    let segmenter = BlankLine::new();
+    let rule = StepRule::new(&segmenter, options.step_tokens);
+    let id = SequenceId(0);
+    let mut steps: Vec<Accepted> = Vec::new();
+    for record in records {
+        if let (Author::Target, Some(draft)) = (record.author, &record.draft) {
+            let request = Rewrite { prefix: Prefix::new(id, problem, &steps), rejected: Some(draft) };
+            let mut write = |at: usize| targets[at].rewrite(&[request], &rule).pop().ok_or("no step")?;
+            // Whoever goes first finds the processor's caches as the other left them.
+            let (with, without) = if samples.len() % 2 == 0 {
+                let with = write(0)?;
+                (with, write(1)?)
+            } else {
+                let without = write(1)?;
+                (write(0)?, without)
+            };
+            samples.push(Sample { with, without });
+        }
+        let (draft, target) = (record.draft.clone(), record.target.clone());
+        let Some(step) = (if record.author == Author::Draft { draft } else { target }) else { break };
+        steps.push(Accepted { step, author: record.author });
+    }
+    targets.iter_mut().for_each(|target| target.release(id));
+    Ok(())
+}
+
+fn report(samples: &[Sample]) {
+    println!("| guesses that came true | steps | tokens a step | guessed | without, s | with, s | speed-up | worst |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for (from, to) in [(0, 1), (1, 5), (5, 10), (10, 20), (20, 40), (40, usize::MAX), (0, usize::MAX)] {
+        let chosen: Vec<_> = samples.iter().filter(|sample| (from..to).contains(&sample.with.cost.confirmed)).collect();
+        if chosen.is_empty() {
+            continue;
+        }
+        let total = |of: fn(&Sample) -> f64| chosen.iter().map(|sample| of(sample)).sum::<f64>();
+        let (without, with) = (total(|s| s.without.cost.seconds), total(|s| s.with.cost.seconds));
+        let count = chosen.len() as f64;
+        let ratio = |sample: &Sample| sample.without.cost.seconds / sample.with.cost.seconds;
+        let worst = chosen.iter().map(|sample| ratio(sample)).fold(f64::INFINITY, f64::min);
+        let bounds = match to {
+            usize::MAX if from == 0 => "all".to_owned(),
+            usize::MAX => format!("{from} or more"),
+            _ => format!("{from}–{}", to - 1),
+        };
+        println!(
+            "| {bounds} | {} | {:.1} | {:.1} | {:.2} | {:.2} | {:.2} | {worst:.2} |",
+            chosen.len(),
+            total(|s| s.with.tokens.len() as f64) / count,
+            total(|s| s.with.cost.guessed as f64) / count,
+            without / count,
+            with / count,
+            without / with,
+        );
+    }
+    let same = samples.iter().filter(|sample| sample.with.tokens == sample.without.tokens).count();
+    println!("\nidentical: {same} of {}", samples.len());
+}

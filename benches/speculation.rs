@@ -1,0 +1,114 @@
+//! Token-level speculative decoding against the target alone.
+//!
+//! ```text
+//! cargo run --release -p arbitrage-benches --bin speculation -- TARGET.gguf DRAFT.gguf QUESTIONS.jsonl
+//! ```
+//!
+//! Writes the first tokens of the answer to each question (JSON lines with `question`) with the target alone, with a draft model
+//! and with prompt lookup, one after the other. Every text is compared.
+
+use std::path::PathBuf;
+
+use arbitrage_core::segmenter::TokenBudget;
+use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, Step, StepRule};
+use arbitrage_models::sampler::Sampling;
+use arbitrage_models::speculation::{DraftModel, PromptLookup};
+use arbitrage_models::{LoadOptions, LocalModel, device};
+use clap::Parser;
+
+/// Measures speculative decoding.
+#[derive(Parser)]
+struct Options {
+    /// The target: a GGUF file or a Hugging Face folder.
+    target: PathBuf,
+    /// The draft model.
+    draft: PathBuf,
+    /// Questions, a JSON object a line.
+    questions: PathBuf,
+    /// Most questions.
+    #[arg(long, default_value_t = 50)]
+    count: usize,
+    /// Tokens a question.
+    #[arg(long, default_value_t = 128)]
+    tokens: usize,
+    /// Questions answered together.
+    #[arg(long, default_value_t = 1)]
+    sequences: usize,
+    /// Sampling temperature; 0 is greedy.
+    #[arg(long, default_value_t = 0.0)]
+    temperature: f32,
+    /// Guesses a pass, in place of as many as pay.
+    #[arg(long)]
+    depth: Option<usize>,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> Result<(), Failure> {
+    let options = Options::parse();
+    let load = LoadOptions::new(device("flex")?);
+    let sampling = Sampling::at_temperature(options.temperature)?;
+    let open = || LocalModel::open(&options.target, &load).map(|model| model.with_sampling(sampling));
+    let deep = |model: LocalModel| match options.depth {
+        Some(depth) => model.with_guess_depth(depth),
+        None => model,
+    };
+    let draft = DraftModel::new(LocalModel::open(&options.draft, &load)?);
+    let mut ways = [
+        ("target alone", open()?),
+        ("draft model", deep(open()?.with_proposer(draft)?)),
+        ("prompt lookup", deep(open()?.with_proposer(PromptLookup::new())?)),
+    ];
+    let problems = questions(&options)?;
+    let mut steps: Vec<Vec<Step>> = vec![Vec::new(); ways.len()];
+    for (round, batch) in problems.chunks(options.sequences.max(1)).enumerate() {
+        for turn in 0..ways.len() {
+            let at = (round + turn) % ways.len();
+            steps[at].extend(write(&mut ways[at].1, batch, options.tokens)?);
+        }
+    }
+    report(&ways.map(|(name, _)| name), &steps);
+    Ok(())
+}
+
+fn questions(options: &Options) -> Result<Vec<Problem>, Failure> {
+    let text = std::fs::read_to_string(&options.questions)?;
+    let problem = |(at, line): (usize, &str)| -> Result<Problem, Failure> {
+        let row: serde_json::Value = serde_json::from_str(line)?;
+        let question = row["question"].as_str().ok_or_else(|| format!("line {}: no `question`", at + 1))?;
+        Ok(Problem::new(question).with_seed(at as u64))
+    };
+    text.lines().enumerate().take(options.count).map(problem).collect()
+}
+
+fn write(model: &mut LocalModel, batch: &[Problem], tokens: usize) -> Result<Vec<Step>, Failure> {
+    let segmenter = TokenBudget::new(tokens)?;
+    let prefix = |(id, problem)| Prefix::new(SequenceId(id as u64), problem, &[]);
+    let prefixes: Vec<_> = batch.iter().enumerate().map(prefix).collect();
+    let steps = model.draft(&prefixes, &StepRule::new(&segmenter, tokens)).into_iter().collect();
+    prefixes.iter().for_each(|prefix| model.release(prefix.id));
+    steps
+}
+
+fn report(names: &[&str], steps: &[Vec<Step>]) {
+    let decoding = |steps: &[Step]| steps.iter().map(|step| step.cost.seconds - step.cost.prefill_seconds).sum::<f64>();
+    println!(
+        "| way | tokens | tokens/s | speed-up | guessed a token | came true | tokens a pass and sequence | identical |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for (name, own) in names.iter().zip(steps) {
+        let sum = |of: fn(&Step) -> usize| own.iter().map(of).sum::<usize>() as f64;
+        let (tokens, guessed, confirmed) =
+            (sum(|s| s.cost.decoded), sum(|s| s.cost.guessed), sum(|s| s.cost.confirmed));
+        let same = own.iter().zip(&steps[0]).filter(|(own, alone)| own.tokens == alone.tokens).count();
+        println!(
+            "| {name} | {tokens} | {:.1} | {:.2} | {:.2} | {:.1}% | {:.2} | {same}/{} |",
+            tokens / decoding(own),
+            decoding(&steps[0]) / decoding(own),
+            guessed / tokens,
+            100.0 * confirmed / guessed.max(1.0),
+            tokens / (tokens - confirmed).max(1.0),
+            own.len(),
+        );
+    }
+}
