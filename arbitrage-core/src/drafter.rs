@@ -9,7 +9,8 @@ pub type StepResult = Result<Step, BoxError>;
 ///
 /// The contract is stateless: each call carries the whole prefix, and what a model caches between calls must be
 /// unobservable in its text. A drafter that keeps a cache finds the sequence again by its
-/// [`SequenceId`] and rolls back to what still holds.
+/// [`SequenceId`] and rolls back to what still holds: under [`Overlap`](crate::Overlap), it is also asked, on another
+/// thread, to continue steps of its own that are then rejected.
 ///
 /// ```
 /// use arbitrage_core::{Drafter, Finish, Prefix, Step, StepResult, StepRule};

@@ -60,7 +60,7 @@ pub struct RoleUsage {
     pub decoded: usize,
     /// Tokens of the steps that were kept.
     pub kept_tokens: usize,
-    /// Seconds of wall time.
+    /// Seconds of wall time. Where roles [overlap](crate::Overlap), they share some of them.
     pub seconds: f64,
     /// Seconds, of those, spent on catching up with prompts and foreign steps.
     #[serde(default)]
@@ -83,6 +83,10 @@ impl RoleUsage {
         self.prefill_seconds += cost.prefill_seconds;
         self.guessed += cost.guessed;
         self.confirmed += cost.confirmed;
+    }
+
+    fn is_none(&self) -> bool {
+        self.calls == 0
     }
 
     /// Mean seconds a decoded token, prefill excluded; `None` before the first.
@@ -116,6 +120,9 @@ pub struct Usage {
     pub draft: RoleUsage,
     /// The target's share.
     pub target: RoleUsage,
+    /// What the drafter wrote ahead, under [`Overlap`](crate::Overlap), and nobody read. It is not part of its share.
+    #[serde(default, skip_serializing_if = "RoleUsage::is_none")]
+    pub discarded: RoleUsage,
     /// Seconds in the router, a scorer's included.
     pub router_seconds: f64,
     /// Committed steps that the draft wrote.
@@ -167,6 +174,7 @@ impl Add for Usage {
         Self {
             draft: self.draft + other.draft,
             target: self.target + other.target,
+            discarded: self.discarded + other.discarded,
             router_seconds: self.router_seconds + other.router_seconds,
             accepted_steps: self.accepted_steps + other.accepted_steps,
             escalated_steps: self.escalated_steps + other.escalated_steps,

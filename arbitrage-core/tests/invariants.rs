@@ -3,49 +3,13 @@
 mod support;
 
 use arbitrage_core::trace::Record;
-use arbitrage_core::{Accepted, Author, Finish, Limits, Problem, Solution, Step, Stop, Usage};
+use arbitrage_core::{Accepted, Author, Finish, Problem, Solution, Step, Stop, Usage};
 use proptest::prelude::*;
-use support::{MARKERS, ROUTERS, SEGMENTERS, Setup, segmenter, timeless, timeless_usage};
-
-prop_compose! {
-    fn limits()(
-        steps in 1..15usize, step_tokens in 1..16usize, tokens in 1..120usize, blank in 1..4usize,
-        repeats in 2..4usize, in_flight in 1..6usize,
-    ) -> Limits {
-        Limits::default().with_steps(steps).with_step_tokens(step_tokens).with_tokens(tokens)
-            .with_blank_steps(blank).with_repeats(repeats).with_in_flight(in_flight)
-    }
-}
-
-prop_compose! {
-    fn setup()(
-        seed: u64, router in 0..ROUTERS, segmenter in 0..SEGMENTERS, limits in limits(),
-        end_probability in prop::sample::select(vec![0.0, 0.02, 0.2]), cached: bool,
-    ) -> Setup {
-        Setup { seed, router, segmenter, limits, end_probability, cached }
-    }
-}
+use support::{MARKERS, ROUTERS, Setup, expected_stop, segmenter, setup, timeless, timeless_usage};
 
 fn solve_all(setup: &Setup, problems: &[Problem]) -> Vec<Solution> {
     let answers = setup.engine().0.solve_all(problems);
     answers.into_iter().map(|answer| timeless(answer.unwrap())).collect()
-}
-
-/// Why a solution of these steps has to stop, told in another way than the engine does.
-fn expected_stop(steps: &[Accepted], limits: &Limits) -> Option<Stop> {
-    let texts: Vec<&str> = steps.iter().map(|accepted| accepted.step.text.as_str()).collect();
-    let blank = texts.iter().rev().take_while(|text| text.trim().is_empty()).count();
-    let repeated = texts.iter().rev().take_while(|text| Some(text) == texts.last().as_ref()).count();
-    let tokens: usize = steps.iter().map(|accepted| accepted.step.token_count()).sum();
-    match steps.last()?.step.finish {
-        Finish::EndOfText => Some(Stop::EndOfText),
-        Finish::Context => Some(Stop::Context),
-        _ if blank >= limits.blank_steps => Some(Stop::Blank),
-        _ if repeated >= limits.repeats => Some(Stop::Repetition),
-        _ if tokens >= limits.tokens => Some(Stop::Tokens),
-        _ if texts.len() >= limits.steps => Some(Stop::Steps),
-        _ => None,
-    }
 }
 
 fn sum(steps: impl Iterator<Item = usize>) -> usize {
@@ -139,6 +103,10 @@ proptest! {
             let kept = records.iter().filter(|record| record.author == author);
             prop_assert_eq!(role.kept_tokens, sum(kept.map(|record| record.step().unwrap().token_count())));
         }
+        let discarded: Vec<_> = records.iter().filter_map(|record| record.discarded).collect();
+        prop_assert_eq!(total.discarded.calls, discarded.len());
+        prop_assert_eq!(total.discarded.decoded, sum(discarded.iter().map(|cost| cost.decoded)));
+        prop_assert_eq!(total.discarded.kept_tokens, 0);
         let by = |author| records.iter().filter(|record| record.author == author).count();
         prop_assert_eq!(total.accepted_steps, by(Author::Draft));
         prop_assert_eq!(total.escalated_steps, by(Author::Target));

@@ -1,39 +1,28 @@
-//! A sequence in flight, and one turn of it.
+//! A sequence in flight.
 
+use super::turn::Turn;
 use crate::trace::StepRecord;
 use crate::{
     Accepted, Author, BoxError, Decision, EngineError, Limits, Prefix, Problem, Role, Route, SequenceId, Solution,
-    Step, StepResult, Stop, Usage,
+    Step, Stop, Usage,
 };
 
-/// What is known of the step that is being written.
-#[derive(Default)]
-pub(super) struct Turn {
-    pub draft: Option<Step>,
-    pub target: Option<Step>,
-    pub decision: Option<Decision>,
-    pub router_seconds: f64,
-    pub router_error: Option<String>,
-}
-
-impl Turn {
-    pub fn is_escalated(&self) -> bool {
-        self.decision.is_some_and(|decision| decision.route == Route::Escalate)
-    }
-}
-
-/// A sequence in flight.
+/// A sequence in flight. Nothing of it changes between the opening of a turn and its commit, so that the drafter may read it
+/// on a thread of its own.
 pub(super) struct Live<'p> {
     pub index: usize,
     pub id: SequenceId,
     pub problem: &'p Problem,
-    pub steps: Vec<Accepted>,
     pub records: Vec<StepRecord>,
     pub usage: Usage,
-    pub turn: Turn,
     pub stop: Option<Stop>,
     pub error: Option<EngineError>,
-    tokens: usize,
+    /// Tokens of the committed steps.
+    pub tokens: usize,
+    /// The committed steps, one a record, and behind them, for the length of a turn, at most one that is [supposed](Self::suppose).
+    steps: Vec<Accepted>,
+    /// The next step, if it was drafted ahead.
+    ahead: Option<Step>,
 }
 
 impl<'p> Live<'p> {
@@ -43,17 +32,23 @@ impl<'p> Live<'p> {
             index,
             id,
             problem,
-            steps: Vec::new(),
             records: Vec::new(),
             usage: Usage::default(),
-            turn: Turn::default(),
             stop: None,
             error: empty.then(|| EngineError::EmptyQuestion { id: problem.id.clone() }),
             tokens: 0,
+            steps: Vec::new(),
+            ahead: None,
         }
     }
 
+    /// The committed steps.
     pub fn prefix(&self) -> Prefix<'_> {
+        Prefix { id: self.id, problem: self.problem, steps: &self.steps[..self.records.len()] }
+    }
+
+    /// The committed steps and the supposed one.
+    pub fn supposed_prefix(&self) -> Prefix<'_> {
         Prefix { id: self.id, problem: self.problem, steps: &self.steps }
     }
 
@@ -66,17 +61,41 @@ impl<'p> Live<'p> {
         self.error = Some(EngineError::Part { role: Role::Sink, name: "trace".to_owned(), step, source });
     }
 
+    /// Opens a turn. What was drafted ahead is its draft, unless the router has it written by the target unseen.
+    pub fn open(&mut self, decision: Option<Decision>) -> Turn {
+        let mut turn = Turn { decision, error: self.error.take(), ..Turn::default() };
+        match self.ahead.take() {
+            Some(unread) if turn.is_escalated() => turn.discarded = Some(unread.cost),
+            ahead => turn.draft = ahead,
+        }
+        turn
+    }
+
+    /// Supposes that `draft` will be accepted, and says whether a step can follow it then.
+    pub fn suppose(&mut self, draft: &Step, limits: &Limits) -> bool {
+        self.steps.push(Accepted { step: draft.clone(), author: Author::Draft });
+        let goes_on = limits.stop(&self.steps, self.tokens + draft.token_count()).is_none();
+        if !goes_on {
+            self.steps.truncate(self.records.len());
+        }
+        goes_on
+    }
+
     /// Turns the finished turn into a committed step, and says whether the solution ends with it.
-    pub fn commit(&mut self, limits: &Limits) -> Option<StepRecord> {
-        let turn = std::mem::take(&mut self.turn);
-        let decision = turn.decision?;
+    pub fn commit(&mut self, turn: Turn, limits: &Limits) -> Option<StepRecord> {
+        self.steps.truncate(self.records.len());
+        self.error = turn.error;
+        let decision = turn.decision.filter(|_| self.error.is_none())?;
         let (author, step) = match decision.route {
             Route::Accept => (Author::Draft, turn.draft.clone()?),
             Route::Escalate => (Author::Target, turn.target.clone()?),
         };
+        // What was drafted behind a rejected draft falls with it.
+        let (ahead, fallen) = if author == Author::Draft { (turn.ahead, None) } else { (None, turn.ahead) };
+        self.ahead = ahead;
         let record = StepRecord {
             problem: self.problem.id.clone(),
-            index: self.steps.len(),
+            index: self.records.len(),
             author,
             decision,
             draft: turn.draft,
@@ -84,6 +103,7 @@ impl<'p> Live<'p> {
             router_seconds: turn.router_seconds,
             router_error: turn.router_error,
             wasted: if author == Author::Target { decision.wasted() } else { None },
+            discarded: fallen.map(|step| step.cost).or(turn.discarded),
         };
         self.account(&record, &step);
         self.steps.push(Accepted { step, author });
@@ -100,6 +120,9 @@ impl<'p> Live<'p> {
                 self.usage.role_mut(author).record(&written.cost);
             }
         }
+        if let Some(cost) = &record.discarded {
+            self.usage.discarded.record(cost);
+        }
         self.usage.role_mut(record.author).kept_tokens += kept;
         self.usage.router_seconds += record.router_seconds;
         self.usage.accepted_steps += usize::from(record.author == Author::Draft);
@@ -111,7 +134,7 @@ impl<'p> Live<'p> {
 
     pub fn into_answer(mut self, written: Result<(), BoxError>) -> Result<Solution, EngineError> {
         if let (None, Err(source)) = (&self.error, written) {
-            self.fail_to_record(self.steps.len(), source);
+            self.fail_to_record(self.records.len(), source);
         }
         match (self.error, self.stop) {
             (None, Some(stop)) => Ok(Solution { steps: self.steps, records: self.records, stop, usage: self.usage }),
@@ -120,106 +143,4 @@ impl<'p> Live<'p> {
             (None, None) => Err(EngineError::EmptyQuestion { id: self.problem.id.clone() }),
         }
     }
-}
-
-/// Positions of the open sequences whose turn is `wanted`.
-pub(super) fn choose(live: &[Live<'_>], wanted: impl Fn(&Turn) -> bool) -> Vec<usize> {
-    (0..live.len()).filter(|&at| live[at].error.is_none() && wanted(&live[at].turn)).collect()
-}
-
-/// Gives each chosen sequence its step, or the error that ends it. A model that does not time itself gets its share of
-/// the call's `seconds`.
-pub(super) fn store_steps(
-    live: &mut [Live<'_>],
-    chosen: &[usize],
-    steps: Vec<StepResult>,
-    seconds: f64,
-    part: Part<'_>,
-    place: impl Fn(&mut Turn) -> &mut Option<Step>,
-) {
-    let share = seconds / chosen.len() as f64;
-    let steps = steps.into_iter().map(|step| step.and_then(checked_step)).collect();
-    for (sequence, step) in pair(live, chosen, steps, part) {
-        match step {
-            Ok(mut step) => {
-                if step.cost.seconds == 0.0 {
-                    step.cost.seconds = share;
-                }
-                *place(&mut sequence.turn) = Some(step);
-            }
-            Err(error) => sequence.error = Some(error),
-        }
-    }
-}
-
-/// Gives each chosen sequence its decision. A router's failure ends the sequence, or sends it to the target.
-pub(super) fn store_decisions(
-    live: &mut [Live<'_>],
-    chosen: &[usize],
-    decisions: Vec<Result<Decision, BoxError>>,
-    seconds: f64,
-    part: Part<'_>,
-    escalate_on_error: bool,
-) {
-    let share = seconds / chosen.len() as f64;
-    let decisions = decisions.into_iter().map(|decision| decision.and_then(checked_decision)).collect();
-    for (sequence, decision) in pair(live, chosen, decisions, part) {
-        sequence.turn.router_seconds = share;
-        match decision {
-            Ok(decision) => sequence.turn.decision = Some(decision),
-            Err(error) if escalate_on_error => {
-                sequence.turn.router_error = Some(error.to_string());
-                sequence.turn.decision = Some(Route::Escalate.into());
-            }
-            Err(error) => sequence.error = Some(error),
-        }
-    }
-}
-
-/// A number that is none betrays a model whose text means nothing either, and could not be traced.
-fn checked_step(step: Step) -> StepResult {
-    match step.not_finite() {
-        Some(found) => Err(format!("log-probability, entropy or time of a step is not finite: {found}").into()),
-        None => Ok(step),
-    }
-}
-
-/// As for steps: an estimate that is no number betrays a route without reason.
-fn checked_decision(decision: Decision) -> Result<Decision, BoxError> {
-    let numbers = [decision.estimate, decision.draft_score, decision.target_score];
-    match numbers.into_iter().flatten().find(|number| !number.is_finite()) {
-        Some(found) => Err(format!("an estimate or score is not finite: {found}").into()),
-        None => Ok(decision),
-    }
-}
-
-/// Who answers.
-#[derive(Clone, Copy)]
-pub(super) struct Part<'a> {
-    pub role: Role,
-    pub name: &'a str,
-}
-
-/// Pairs answers with the sequences that were asked about. All of them fail when the counts differ, since then nobody
-/// knows which answer is whose.
-fn pair<'l, 'p, A>(
-    live: &'l mut [Live<'p>],
-    chosen: &[usize],
-    answers: Vec<Result<A, BoxError>>,
-    Part { role, name }: Part<'_>,
-) -> impl Iterator<Item = (&'l mut Live<'p>, Result<A, EngineError>)> {
-    let (expected, found) = (chosen.len(), answers.len());
-    let mut answers = answers.into_iter();
-    let asked = live.iter_mut().enumerate().filter(|(at, _)| chosen.binary_search(at).is_ok());
-    asked.map(move |(_, sequence)| {
-        let step = sequence.steps.len();
-        let name = || name.to_owned();
-        let answer = match answers.next() {
-            Some(answer) if expected == found => {
-                answer.map_err(|source| EngineError::Part { role, name: name(), step, source })
-            }
-            _ => Err(EngineError::Count { role, name: name(), expected, found }),
-        };
-        (sequence, answer)
-    })
 }

@@ -1,6 +1,13 @@
 //! The loop: draft, route, rewrite where it pays, commit.
 
+mod drafting;
+mod judging;
 mod live;
+mod overlap;
+mod pace;
+mod turn;
+
+pub use overlap::Overlap;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -8,10 +15,14 @@ use std::time::Instant;
 use crate::segmenter::BlankLine;
 use crate::trace::{ModelRecord, Record, RunRecord, SolutionRecord, StepRecord, TraceSink};
 use crate::{
-    Accepted, AdvantageRouter, Candidate, Drafter, EngineError, Evidence, Limits, Problem, Rewrite, Role, SequenceId,
-    StepRule, StepSegmenter, Stop, Usage, Verifier,
+    Accepted, AdvantageRouter, Author, Drafter, EngineError, Limits, Problem, Role, SequenceId, StepRule,
+    StepSegmenter, Stop, Usage, Verifier,
 };
-use live::{Live, Part, Turn};
+use judging::Judging;
+use live::Live;
+use overlap::beside;
+use pace::{Kind, Pace};
+use turn::Turn;
 
 /// A finished solution.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,9 +47,10 @@ impl Solution {
 
 /// Joins a drafter, a verifier and a router into a reasoner.
 ///
-/// The verifier is called for escalated steps only, unless the router asks for [`Evidence::Both`]: laziness is where the
-/// speed comes from. Models are called with every open sequence at once, up to [`Limits::in_flight`]; when one
-/// finishes, the next problem takes its place.
+/// The verifier is called for escalated steps only, unless the router asks for
+/// [`Evidence::Both`](crate::Evidence::Both): laziness is where the speed comes from. Models are called with every open
+/// sequence at once, up to [`Limits::in_flight`]; when one finishes, the next problem takes its place. The drafter waits
+/// for router and target, unless [`Overlap`] lets it go on.
 ///
 /// ```
 /// use arbitrage_core::{Engine, Limits, Problem, router::AlwaysDraft, segmenter::Newline, testing::Scripted};
@@ -53,13 +65,13 @@ impl Solution {
 /// ```
 pub struct Engine<D, V, R> {
     drafter: D,
-    verifier: V,
-    router: R,
+    judging: Judging<V, R>,
     segmenter: Box<dyn StepSegmenter>,
     limits: Limits,
     sink: Box<dyn TraceSink>,
     notes: serde_json::Value,
-    escalate_on_error: bool,
+    overlap: Overlap,
+    pace: Pace,
     introduced: bool,
 }
 
@@ -68,13 +80,13 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
     pub fn new(drafter: D, verifier: V, router: R) -> Self {
         Self {
             drafter,
-            verifier,
-            router,
+            judging: Judging { verifier, router, escalate_on_error: false },
             segmenter: Box::new(BlankLine::new()),
             limits: Limits::default(),
             sink: Box::new(()),
             notes: serde_json::Value::Null,
-            escalate_on_error: false,
+            overlap: Overlap::Off,
+            pace: Pace::new(Overlap::Off),
             introduced: false,
         }
     }
@@ -106,8 +118,20 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
     /// Escalates a step when its router fails or answers nonsense, instead of ending the problem with an error. Each
     /// such step is counted in [`Usage::fallback_steps`] and keeps the error in its record.
     pub fn with_fallback_to_target(mut self) -> Self {
-        self.escalate_on_error = true;
+        self.judging.escalate_on_error = true;
         self
+    }
+
+    /// Lets the drafter write on while router and target are at work. Off at first.
+    pub fn with_overlap(mut self, overlap: Overlap) -> Self {
+        (self.overlap, self.pace) = (overlap, Pace::new(overlap));
+        self
+    }
+
+    /// Whether turns overlap; `None` while [`Overlap::Measured`] has not settled. What it settled for holds as long as the
+    /// engine does.
+    pub fn overlap_choice(&self) -> Option<bool> {
+        self.pace.choice()
     }
 
     /// Solves one problem.
@@ -145,83 +169,45 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
             if live.is_empty() {
                 return;
             }
-            self.advance(&mut live);
+            self.timed_advance(&mut live);
             for finished in live.extract_if(.., |sequence| sequence.is_finished()) {
                 done(finished.index, self.conclude(finished));
             }
         }
     }
 
+    /// Advances, and lets the pace learn from how long it took.
+    fn timed_advance(&mut self, live: &mut [Live<'_>]) {
+        let tokens = |live: &[Live<'_>]| live.iter().map(|sequence| sequence.tokens).sum::<usize>();
+        let (start, before) = (Instant::now(), tokens(live));
+        let opening = live.iter().any(|sequence| sequence.records.is_empty());
+        self.advance(live);
+        let by_target = |live: &Live<'_>| live.records.last().is_some_and(|record| record.author == Author::Target);
+        let kind = Kind { opening, escalated: live.iter().any(by_target) };
+        self.pace.record(kind, start.elapsed().as_secs_f64(), tokens(live) - before);
+    }
+
     /// One step of every open sequence. This is the algorithm.
     fn advance(&mut self, live: &mut [Live<'_>]) {
-        self.decide_early(live);
-        self.draft(live);
-        if self.router.evidence() == Evidence::Both {
-            self.rewrite(live, |turn| turn.decision.is_none());
-        }
-        self.route(live);
-        self.rewrite(live, |turn| turn.is_escalated() && turn.target.is_none());
-        self.commit(live);
-    }
-
-    fn decide_early(&mut self, live: &mut [Live<'_>]) {
-        for sequence in live.iter_mut().filter(|sequence| sequence.error.is_none()) {
-            let decision = self.router.before_draft(&sequence.prefix());
-            sequence.turn = Turn { decision, ..Turn::default() };
-        }
-    }
-
-    fn draft(&mut self, live: &mut [Live<'_>]) {
-        let chosen = live::choose(live, |turn| !turn.is_escalated());
-        if chosen.is_empty() {
-            return;
-        }
-        let start = Instant::now();
         let rule = StepRule::new(&self.segmenter, self.limits.step_tokens);
-        let prefixes: Vec<_> = chosen.iter().map(|&at| live[at].prefix()).collect();
-        let steps = self.drafter.draft(&prefixes, &rule);
-        let seconds = start.elapsed().as_secs_f64();
-        let part = Part { role: Role::Drafter, name: self.drafter.name() };
-        live::store_steps(live, &chosen, steps, seconds, part, |turn| &mut turn.draft);
-    }
-
-    fn rewrite(&mut self, live: &mut [Live<'_>], wanted: impl Fn(&Turn) -> bool) {
-        let chosen = live::choose(live, wanted);
-        if chosen.is_empty() {
-            return;
+        let mut turns = self.judging.decide_early(live);
+        drafting::draft(&mut self.drafter, live, &mut turns, &rule);
+        let supposed = if self.pace.overlaps() { drafting::suppose(live, &turns, &self.limits) } else { Vec::new() };
+        if supposed.is_empty() {
+            self.judging.judge(live, &mut turns, &rule);
+        } else {
+            let ahead = beside(
+                || drafting::draft_ahead(&mut self.drafter, live, &supposed, &rule),
+                || self.judging.judge(live, &mut turns, &rule),
+            );
+            supposed.into_iter().zip(ahead.into_iter().flatten()).for_each(|(at, step)| turns[at].ahead = step);
         }
-        let start = Instant::now();
-        let rule = StepRule::new(&self.segmenter, self.limits.step_tokens);
-        let request = |at: &usize| Rewrite { prefix: live[*at].prefix(), rejected: live[*at].turn.draft.as_ref() };
-        let requests: Vec<_> = chosen.iter().map(request).collect();
-        let steps = self.verifier.rewrite(&requests, &rule);
-        let seconds = start.elapsed().as_secs_f64();
-        let part = Part { role: Role::Verifier, name: self.verifier.name() };
-        live::store_steps(live, &chosen, steps, seconds, part, |turn| &mut turn.target);
+        self.commit(live, turns);
     }
 
-    fn route(&mut self, live: &mut [Live<'_>]) {
-        let chosen = live::choose(live, |turn| turn.decision.is_none());
-        let start = Instant::now();
-        let candidates: Vec<_> = chosen
-            .iter()
-            .filter_map(|&at| {
-                let turn = &live[at].turn;
-                Some(Candidate { prefix: live[at].prefix(), draft: turn.draft.as_ref()?, target: turn.target.as_ref() })
-            })
-            .collect();
-        if candidates.is_empty() {
-            return;
-        }
-        let decisions = self.router.route_batch(&candidates);
-        let seconds = start.elapsed().as_secs_f64();
-        let part = Part { role: Role::Router, name: &self.router.name() };
-        live::store_decisions(live, &chosen, decisions, seconds, part, self.escalate_on_error);
-    }
-
-    fn commit(&mut self, live: &mut [Live<'_>]) {
-        for sequence in live.iter_mut().filter(|sequence| sequence.error.is_none()) {
-            let Some(record) = sequence.commit(&self.limits) else { continue };
+    fn commit(&mut self, live: &mut [Live<'_>], turns: Vec<Turn>) {
+        for (sequence, turn) in live.iter_mut().zip(turns) {
+            let Some(record) = sequence.commit(turn, &self.limits) else { continue };
             let index = record.index;
             if let Err(source) = self.sink.write(&Record::Step(record)) {
                 sequence.fail_to_record(index, source);
@@ -232,7 +218,7 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
     /// Lets the models forget a finished sequence and records its end.
     fn conclude(&mut self, finished: Live<'_>) -> Result<Solution, EngineError> {
         self.drafter.release(finished.id);
-        self.verifier.release(finished.id);
+        self.judging.verifier.release(finished.id);
         let record = Record::Solution(SolutionRecord {
             problem: finished.problem.id.clone(),
             question: finished.problem.question.clone(),
@@ -253,9 +239,13 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
         let record = RunRecord {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             drafter: ModelRecord { name: self.drafter.name().to_owned(), digest: self.drafter.digest() },
-            verifier: ModelRecord { name: self.verifier.name().to_owned(), digest: self.verifier.digest() },
-            router: self.router.name(),
+            verifier: ModelRecord {
+                name: self.judging.verifier.name().to_owned(),
+                digest: self.judging.verifier.digest(),
+            },
+            router: self.judging.router.name(),
             limits: self.limits,
+            overlap: self.overlap,
             notes: self.notes.clone(),
         };
         // A sink that fails here fails again at the first step, where there is a problem to report it to.

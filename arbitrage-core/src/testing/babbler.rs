@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::{
-    Author, Drafter, Draw, Finish, Prefix, Rewrite, SequenceId, Step, StepCost, StepResult, StepRule, Verifier,
-    VocabularyId,
+    Accepted, Author, Drafter, Draw, Finish, Prefix, Rewrite, SequenceId, Step, StepCost, StepResult, StepRule,
+    Verifier, VocabularyId,
 };
 
 /// A language model of 16 tokens whose distribution is drawn by chance for each context, seeded, the same on every
@@ -28,13 +28,13 @@ pub struct Babbler {
     author: Author,
     seed: u64,
     end_probability: f64,
-    cache: Option<HashMap<SequenceId, Cached>>,
+    cache: Option<HashMap<SequenceId, Vec<Cached>>>,
+    rolls_back: bool,
 }
 
-/// What the model remembers of a sequence.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the model remembers of a sequence up to some step.
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Cached {
-    steps: usize,
     tokens: usize,
     state: u64,
 }
@@ -46,7 +46,7 @@ impl Babbler {
     /// A model that draws as `author`, ends its text with one token in 20, and keeps no cache. The seed stands for the
     /// weights.
     pub fn new(name: impl Into<String>, author: Author, seed: u64) -> Self {
-        Self { name: name.into(), author, seed, end_probability: 0.05, cache: None }
+        Self { name: name.into(), author, seed, end_probability: 0.05, cache: None, rolls_back: false }
     }
 
     /// Sets the probability of ending the text at each token. With 0 it never ends by itself.
@@ -62,23 +62,36 @@ impl Babbler {
         self
     }
 
+    /// Keeps a cache that checks what it holds against the prefix and rolls back to what still stands, as
+    /// [`Drafter`] asks: it gives the text of a model without cache, whatever it is asked.
+    pub fn with_rollback(self) -> Self {
+        Self { rolls_back: true, ..self.with_cache() }
+    }
+
     /// Reads the prefix, all of it or what is new, and returns its state and what reading it cost.
     fn read(&mut self, prefix: &Prefix<'_>) -> (u64, StepCost) {
-        let mut known = self.cache.as_ref().and_then(|cache| cache.get(&prefix.id).copied()).unwrap_or(Cached {
-            steps: 0,
-            tokens: 0,
-            state: mix(self.seed, &prefix.problem.question),
-        });
-        let cached = known.tokens;
-        for accepted in prefix.steps.iter().skip(known.steps) {
-            known.state = mix(known.state, &accepted.step.text);
-            known.tokens += accepted.step.token_count();
+        let empty = Cached { tokens: 0, state: mix(self.seed, &prefix.problem.question) };
+        let next = |known: &[Cached], step: &Step| {
+            let last = known.last().unwrap_or(&empty);
+            Cached { tokens: last.tokens + step.token_count(), state: mix(last.state, &step.text) }
+        };
+        let mut known = self.cache.as_mut().and_then(|cache| cache.remove(&prefix.id)).unwrap_or_default();
+        if self.rolls_back {
+            let steps = prefix.steps.iter().enumerate();
+            let stands = |(at, accepted): &(usize, &Accepted)| {
+                known.get(*at).is_some_and(|cached| *cached == next(&known[..*at], &accepted.step))
+            };
+            known.truncate(steps.take_while(stands).count());
         }
-        known.steps = prefix.steps.len();
+        let cached = known.last().map_or(0, |cached| cached.tokens);
+        for accepted in prefix.steps.iter().skip(known.len()) {
+            known.push(next(&known, &accepted.step));
+        }
+        let Cached { tokens, state } = known.last().copied().unwrap_or(empty);
         if let Some(cache) = &mut self.cache {
             cache.insert(prefix.id, known);
         }
-        (known.state, StepCost::new(known.tokens - cached, cached, 0, 0.0))
+        (state, StepCost::new(tokens - cached, cached, 0, 0.0))
     }
 
     fn write(&mut self, prefix: &Prefix<'_>, rule: &StepRule<'_>) -> Step {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Author, BoxError, Decision, Limits, Step, Stop, Usage};
+use crate::{Author, BoxError, Decision, Limits, Overlap, Step, StepCost, Stop, Usage};
 
 /// One line of a trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct RunRecord {
     pub router: String,
     /// The limits.
     pub limits: Limits,
+    /// Whether the drafter wrote on while others worked. Times with and without do not compare.
+    #[serde(default, skip_serializing_if = "Overlap::is_off")]
+    pub overlap: Overlap,
     /// Whatever the caller wants to be recorded: prompt, sampling, device, data set.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub notes: serde_json::Value,
@@ -83,6 +86,10 @@ pub struct StepRecord {
     /// For escalated steps: the target did no better (`s_t ≤ s_d`). Unknown until both are scored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wasted: Option<bool>,
+    /// Cost of a step that the drafter had written ahead and that nobody read, since this step is the target's: it
+    /// would have followed this step's draft, or been it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discarded: Option<StepCost>,
 }
 
 impl StepRecord {

@@ -6,9 +6,10 @@ use arbitrage_core::scorer::scorer_fn;
 use arbitrage_core::segmenter::{BlankLine, Newline, Separators, StepMarkers, TokenBudget};
 use arbitrage_core::testing::{Babbler, CallLog, Recording};
 use arbitrage_core::{
-    AdvantageRouter, Author, Engine, Limits, Problem, Route, Solution, StepCost, StepScorer, StepSegmenter, Usage,
-    router_fn,
+    Accepted, AdvantageRouter, Author, Engine, Finish, Limits, Overlap, Problem, RoleUsage, Route, Solution, StepCost,
+    StepScorer, StepSegmenter, Stop, Usage, router_fn,
 };
+use proptest::prelude::*;
 
 pub type Parts = Engine<Recording<Babbler>, Recording<Babbler>, Box<dyn AdvantageRouter>>;
 
@@ -21,27 +22,66 @@ pub struct Setup {
     pub limits: Limits,
     pub end_probability: f64,
     pub cached: bool,
+    pub overlap: Overlap,
+}
+
+prop_compose! {
+    pub fn limits()(
+        steps in 1..15usize, step_tokens in 1..16usize, tokens in 1..120usize, blank in 1..4usize,
+        repeats in 2..4usize, in_flight in 1..6usize,
+    ) -> Limits {
+        Limits::default().with_steps(steps).with_step_tokens(step_tokens).with_tokens(tokens)
+            .with_blank_steps(blank).with_repeats(repeats).with_in_flight(in_flight)
+    }
+}
+
+prop_compose! {
+    /// Everything that a run of healthy parts can be made of.
+    pub fn setup()(
+        seed: u64, router in 0..ROUTERS, segmenter in 0..SEGMENTERS, limits in limits(),
+        end_probability in prop::sample::select(vec![0.0, 0.02, 0.2]), cached: bool,
+        overlap in prop::sample::select(vec![Overlap::Off, Overlap::On, Overlap::Measured]),
+    ) -> Setup {
+        Setup { seed, router, segmenter, limits, end_probability, cached, overlap }
+    }
 }
 
 impl Setup {
     pub fn new(seed: u64, router: usize) -> Self {
         let limits = Limits::default().with_steps(12).with_step_tokens(12);
-        Self { seed, router, segmenter: 0, limits, end_probability: 0.05, cached: true }
+        Self { seed, router, segmenter: 0, limits, end_probability: 0.05, cached: true, overlap: Overlap::Off }
     }
 
     /// An engine on two babblers, with its log.
     pub fn engine(&self) -> (Parts, CallLog) {
         let log = CallLog::new();
-        let model = |name, author| {
-            let seed = self.seed.wrapping_add(author as u64);
-            let model = Babbler::new(name, author, seed).with_end_probability(self.end_probability);
-            log.record(if self.cached { model.with_cache() } else { model })
-        };
-        let (draft, target) = (model("draft", Author::Draft), model("target", Author::Target));
+        let (draft, target) = (log.record(self.drafter()), log.record(self.target()));
         let engine = Engine::new(draft, target, router(self.router, &log))
             .with_segmenter(segmenter(self.segmenter))
-            .with_limits(self.limits);
+            .with_limits(self.limits)
+            .with_overlap(self.overlap);
         (engine, log)
+    }
+
+    /// A drafter whose cache trusts that prefixes grow, as they do unless it drafts ahead.
+    pub fn drafter(&self) -> Babbler {
+        let model = self.model("draft", Author::Draft);
+        match (self.cached, self.overlap) {
+            (false, _) => model,
+            (true, Overlap::Off) => model.with_cache(),
+            (true, _) => model.with_rollback(),
+        }
+    }
+
+    /// A target whose cache trusts that prefixes grow.
+    pub fn target(&self) -> Babbler {
+        let model = self.model("target", Author::Target);
+        if self.cached { model.with_cache() } else { model }
+    }
+
+    fn model(&self, name: &str, author: Author) -> Babbler {
+        let seed = self.seed.wrapping_add(author as u64);
+        Babbler::new(name, author, seed).with_end_probability(self.end_probability)
     }
 
     /// Problems with seeds of their own.
@@ -93,11 +133,28 @@ pub fn segmenter(kind: usize) -> Box<dyn StepSegmenter> {
     }
 }
 
-/// The solution without what depends on time and on caches.
+/// Why a solution of these steps has to stop, told in another way than the engine does.
+pub fn expected_stop(steps: &[Accepted], limits: &Limits) -> Option<Stop> {
+    let texts: Vec<&str> = steps.iter().map(|accepted| accepted.step.text.as_str()).collect();
+    let blank = texts.iter().rev().take_while(|text| text.trim().is_empty()).count();
+    let repeated = texts.iter().rev().take_while(|text| Some(text) == texts.last().as_ref()).count();
+    let tokens: usize = steps.iter().map(|accepted| accepted.step.token_count()).sum();
+    match steps.last()?.step.finish {
+        Finish::EndOfText => Some(Stop::EndOfText),
+        Finish::Context => Some(Stop::Context),
+        _ if blank >= limits.blank_steps => Some(Stop::Blank),
+        _ if repeated >= limits.repeats => Some(Stop::Repetition),
+        _ if tokens >= limits.tokens => Some(Stop::Tokens),
+        _ if texts.len() >= limits.steps => Some(Stop::Steps),
+        _ => None,
+    }
+}
+
+/// The solution without what depends on time, on caches and on overlap.
 pub fn timeless(mut solution: Solution) -> Solution {
     let steps = solution.steps.iter_mut().map(|accepted| &mut accepted.step);
     let recorded = solution.records.iter_mut().flat_map(|record| {
-        record.router_seconds = 0.0;
+        (record.router_seconds, record.discarded) = (0.0, None);
         record.draft.iter_mut().chain(record.target.iter_mut())
     });
     for step in steps.chain(recorded) {
@@ -108,7 +165,7 @@ pub fn timeless(mut solution: Solution) -> Solution {
 }
 
 pub fn timeless_usage(mut usage: Usage) -> Usage {
-    usage.router_seconds = 0.0;
+    (usage.router_seconds, usage.discarded) = (0.0, RoleUsage::default());
     for role in [&mut usage.draft, &mut usage.target] {
         (role.seconds, role.prefill_seconds, role.prefilled, role.cached) = (0.0, 0.0, 0, 0);
     }
