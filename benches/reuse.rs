@@ -4,8 +4,8 @@
 //! cargo run --release -p arbitrage-benches --bin reuse -- TARGET.gguf TRACE.jsonl
 //! ```
 //!
-//! Both ways write the same step from the same prefix, one after the other and in changing order, each with a cache of its own
-//! that catches up as it would in a run. Every text is compared. The table groups the steps by how much of the rejected step came
+//! One model writes the same step from the same prefix in both ways, one after the other and in changing order, each with a
+//! cache of its own that catches up as it would in a run. Every text is compared. The table groups the steps by how much of the rejected step came
 //! true.
 
 use std::collections::HashMap;
@@ -44,13 +44,12 @@ struct Sample {
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
     let load = LoadOptions::new(device("flex")?);
-    let open = |reuse| LocalModel::open(&options.target, &load).map(|model| LocalTarget::new(model).with_reuse(reuse));
-    let mut targets = [open(false)?, open(false)?];
+    let mut target = LocalTarget::new(LocalModel::open(&options.target, &load)?);
     let mut samples = Vec::new();
     for trace in &options.traces {
         for (problem, steps) in solutions(read_jsonl(trace)?) {
             if samples.len() < options.steps {
-                replay(&mut targets, &problem, &steps, &options, &mut samples)?;
+                replay(&mut target, &problem, &steps, &options, &mut samples)?;
             }
         }
     }
@@ -77,7 +76,7 @@ fn solutions(records: Vec<Record>) -> Vec<(Problem, Vec<StepRecord>)> {
 
 /// Writes every escalated step of a solution in both ways.
 fn replay(
-    targets: &mut [LocalTarget; 2],
+    target: &mut LocalTarget,
     problem: &Problem,
     records: &[StepRecord],
     options: &Options,
@@ -85,13 +84,15 @@ fn replay(
 ) -> Result<(), Failure> {
     let segmenter = BlankLine::new();
     let rule = StepRule::new(&segmenter, options.step_tokens);
-    let id = SequenceId(0);
+    let ids = [SequenceId(0), SequenceId(1)]; // with and without
     let mut steps: Vec<Accepted> = Vec::new();
     for record in records {
         if let (Author::Target, Some(draft)) = (record.author, &record.draft) {
-            let request = Rewrite { prefix: Prefix::new(id, problem, &steps), rejected: Some(draft) };
-            let mut write = |at: usize| targets[at].rewrite(&[request], &rule).pop().ok_or("no step")?;
-            // Whoever goes first finds the processor's caches as the other left them.
+            let mut write = |at: usize| {
+                let rejected = (at == 0).then_some(draft);
+                let request = Rewrite { prefix: Prefix::new(ids[at], problem, &steps), rejected };
+                target.rewrite(&[request], &rule).pop().ok_or("no step")?
+            };
             let (with, without) = if samples.len() % 2 == 0 {
                 let with = write(0)?;
                 (with, write(1)?)
@@ -105,7 +106,7 @@ fn replay(
         let Some(step) = (if record.author == Author::Draft { draft } else { target }) else { break };
         steps.push(Accepted { step, author: record.author });
     }
-    targets.iter_mut().for_each(|target| target.release(id));
+    ids.iter().for_each(|&id| target.release(id));
     Ok(())
 }
 
