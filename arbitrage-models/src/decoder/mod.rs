@@ -14,10 +14,11 @@ mod layer;
 mod linear;
 mod load;
 mod norm;
+mod options;
 mod rope;
 
 pub use cache::Cache;
-pub use load::{LoadOptions, Precision};
+pub use options::{LoadOptions, Precision};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -91,6 +92,12 @@ impl Decoder {
     /// exporters keep. Missing and misshapen ones are errors of loading.
     pub fn unused(&self) -> &[String] {
         &self.unused
+    }
+
+    /// Bytes of weights that decoding one token reads: those of every layer and of the head, but for norms and biases.
+    pub fn bytes_a_token(&self) -> usize {
+        let head = self.head.as_ref().map_or_else(|| self.embedding.bytes(), Linear::bytes);
+        head + self.layers.iter().map(Layer::bytes).sum::<usize>()
     }
 
     /// An empty cache for one sequence.

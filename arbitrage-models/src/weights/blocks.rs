@@ -25,6 +25,7 @@
 //! Layouts and order of operations follow ggml's `ggml-quants.c`; products are not fused with sums, so that every
 //! machine unpacks the same numbers.
 
+mod fit;
 mod k;
 mod small;
 
@@ -85,6 +86,44 @@ pub fn quantize_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> 
         DType::Q6K => encode(values, out, k::encode_q6k),
     }
     Ok(())
+}
+
+/// Packs `values` as [`quantize_row`] does, but for 4 bits and fewer with scales (and minima) that a search found for the
+/// least squared error: never worse than those of the whole range, block for block.
+///
+/// # Errors
+/// As [`quantize_row`].
+pub fn fit_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> {
+    check_lengths(dtype, values.len(), out.len())?;
+    check_range(dtype, values)?;
+    match dtype {
+        DType::Q4_0 => encode(values, out, better(small::fit_q4_0, small::encode_q4_0, small::decode_q4_0)),
+        DType::Q4_1 => encode(values, out, better(small::fit_q4_1, small::encode_q4_1, small::decode_q4_1)),
+        DType::Q4K => encode(values, out, better(k::fit_q4k, k::encode_q4k, k::decode_q4k)),
+        _ => return quantize_row(dtype, values, out),
+    }
+    Ok(())
+}
+
+/// Packs by `first` and by `second`, and keeps what unpacks to the smaller squared error.
+fn better<const N: usize, const B: usize>(
+    first: impl Fn(&[f32; N], &mut [u8; B]),
+    second: impl Fn(&[f32; N], &mut [u8; B]),
+    decode: impl Fn(&[u8; B], &mut [f32; N]),
+) -> impl Fn(&[f32; N], &mut [u8; B]) {
+    move |values, block| {
+        let mut unpacked = [0.0; N];
+        let mut error = |block: &[u8; B]| {
+            decode(block, &mut unpacked);
+            fit::squared_error(values, &unpacked)
+        };
+        let mut other = [0; B];
+        first(values, block);
+        second(values, &mut other);
+        if error(&other) < error(block) {
+            *block = other;
+        }
+    }
 }
 
 /// Applies `block` to every block of `B` bytes and its `N` values.

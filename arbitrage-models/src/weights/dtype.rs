@@ -1,5 +1,7 @@
 //! Element types that a weight file may hold here.
 
+use crate::error::{Error, Result};
+
 /// How a tensor's values are stored.
 ///
 /// Everything but the three float types is a GGML block format: a row is a sequence of blocks of
@@ -78,6 +80,24 @@ impl DType {
         self.facts().2
     }
 
+    /// Bits a value, scales included: 4.5 for Q4_0.
+    pub const fn bits(self) -> f32 {
+        (8 * self.block_bytes()) as f32 / self.block_len() as f32
+    }
+
+    /// This format where `cols` values fill its blocks. Where they do not, what has blocks of 32 and no fewer bits: Q4_0 for
+    /// Q4_K, Q5_0 for Q5_K, Q8_0 for Q6_K. `None` where those do not fit either.
+    pub const fn for_columns(self, cols: usize) -> Option<Self> {
+        let smaller = match self {
+            _ if cols.is_multiple_of(self.block_len()) => self,
+            Self::Q4K => Self::Q4_0,
+            Self::Q5K => Self::Q5_0,
+            Self::Q6K => Self::Q8_0,
+            _ => return None,
+        };
+        if cols.is_multiple_of(smaller.block_len()) { Some(smaller) } else { None }
+    }
+
     /// The type's number in a GGUF file.
     pub const fn ggml_id(self) -> u32 {
         self.facts().3
@@ -110,9 +130,34 @@ impl std::fmt::Display for DType {
     }
 }
 
+impl std::str::FromStr for DType {
+    type Err = Error;
+
+    /// Reads [`name`](Self::name), in upper or lower case.
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|dtype| dtype.name().eq_ignore_ascii_case(text)).ok_or_else(|| Error::Parameter {
+            name: "format of weights",
+            expected: format!("one of {}", Self::ALL.map(|dtype| dtype.name().to_lowercase()).join(", ")),
+            found: format!("`{}`", super::shown(text)),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::DType;
+
+    #[test]
+    fn names_are_read_in_any_case_and_others_refused_with_a_list() {
+        for dtype in DType::ALL {
+            assert_eq!(dtype.name().parse::<DType>().unwrap(), dtype);
+            assert_eq!(dtype.name().to_lowercase().parse::<DType>().unwrap(), dtype);
+        }
+        for text in ["", "q4", "q4_k_m", " q4_0"] {
+            let error = text.parse::<DType>().unwrap_err().to_string();
+            assert!(error.contains("one of f32, f16") && error.contains(&format!("`{text}`")), "{error}");
+        }
+    }
 
     #[test]
     fn numbers_and_sizes_round_trip() {
