@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use arbitrage_models::weights::DType;
-use arbitrage_models::{Cache, Decoder, LoadOptions, LocalModel, Outputs, Span, device};
+use arbitrage_models::{Cache, Decoder, HeadTokens, LoadOptions, LocalModel, ModelFiles, Outputs, Span, device};
 use clap::Parser;
 
 /// Measures a model's speed.
@@ -34,6 +34,9 @@ struct Options {
     /// Requantises what has more bits a weight, such as q4_0.
     #[arg(long)]
     weights: Option<DType>,
+    /// Keeps the head's rows of the first so many tokens only.
+    #[arg(long)]
+    head: Option<usize>,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -41,7 +44,7 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
     let start = Instant::now();
-    let model = LocalModel::open(&options.model, &load_options(&options)?)?;
+    let model = open(&options)?;
     let decoder = model.decoder();
     println!("loaded in {:.1} s; {:.1} MB of weights a token", start.elapsed().as_secs_f64(), megabytes(decoder));
     prefill(decoder, 16)?;
@@ -72,12 +75,16 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn load_options(options: &Options) -> Result<LoadOptions, Failure> {
-    let load = LoadOptions::new(device("flex")?);
-    Ok(match options.weights {
-        Some(most) => load.with_weights(most),
-        None => load,
-    })
+fn open(options: &Options) -> Result<LocalModel, Failure> {
+    let files = ModelFiles::open(&options.model)?;
+    let mut load = LoadOptions::new(device("flex")?);
+    if let Some(most) = options.weights {
+        load = load.with_weights(most);
+    }
+    if let Some(count) = options.head {
+        load = load.with_head(HeadTokens::first(count, &files.tokenizer)?);
+    }
+    Ok(LocalModel::from_files(files, &load)?)
 }
 
 fn megabytes(decoder: &Decoder) -> f64 {

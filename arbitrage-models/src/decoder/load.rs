@@ -57,10 +57,12 @@ impl Decoder {
     /// Loads the weights of `source` into a decoder of shape `config`.
     ///
     /// # Errors
-    /// [`Error::Weights`] with every missing and misshapen tensor at once; [`Error::NotFinite`] from a
-    /// [scan](LoadOptions::scan) and from requantisation; errors of the source.
+    /// [`Error::Weights`] with every missing and misshapen tensor at once; [`Error::Parameter`] for tokens of the
+    /// [head](LoadOptions::head) that the vocabulary lacks; [`Error::NotFinite`] from a [scan](LoadOptions::scan) and from
+    /// requantisation; errors of the source.
     pub fn load(source: Arc<dyn WeightSource>, config: ModelConfig, options: &LoadOptions) -> Result<Self> {
         let unused = check(source.as_ref(), &config)?;
+        check_head(options, &config)?;
         let loader = Loader { source, config: &config, options };
         let layers = (0..config.layers).map(|layer| loader.layer(layer)).collect::<Result<_>>()?;
         let (embedding, head) = (loader.embedding()?, loader.head()?);
@@ -71,6 +73,7 @@ impl Decoder {
             norm: loader.norm(NORM)?,
             head,
             frequencies: config.rope.frequencies(config.head_dim),
+            kept: options.head.clone(),
             device: options.device.clone(),
             precision: options.precision,
             checked: AtomicBool::new(false),
@@ -93,6 +96,17 @@ fn check(source: &dyn WeightSource, config: &ModelConfig) -> Result<Vec<String>>
     report.mark_used("rope_freqs.weight"); // the shape is read from it
     report.finish(source.path())?;
     Ok(report.unused().into_iter().map(str::to_owned).collect())
+}
+
+fn check_head(options: &LoadOptions, config: &ModelConfig) -> Result<()> {
+    let ids = options.head.as_ref().map_or(&[][..], |head| head.ids());
+    match ids.iter().find(|&&id| id as usize >= config.vocabulary) {
+        None => Ok(()),
+        Some(id) => {
+            let expected = format!("tokens below {}", config.vocabulary);
+            Err(Error::Parameter { name: "head", expected, found: id.to_string() })
+        }
+    }
 }
 
 struct Loader<'a> {
@@ -184,11 +198,12 @@ impl Loader<'_> {
 
     /// The head; `None` where the embedding's plain table serves as it is.
     fn head(&self) -> Result<Option<Linear>> {
+        let kept = self.options.head.as_ref().map(|head| head.ids().to_vec());
         let plain = self.options.precision == Precision::Plain;
-        if self.config.tied && plain && self.smaller(self.rows(EMBEDDING)?).is_as_in_file() {
+        if self.config.tied && plain && kept.is_none() && self.smaller(self.rows(EMBEDDING)?).is_as_in_file() {
             return Ok(None);
         }
-        self.linear(if self.config.tied { "model.embed_tokens" } else { "lm_head" }, None).map(Some)
+        self.linear(if self.config.tied { "model.embed_tokens" } else { "lm_head" }, kept).map(Some)
     }
 
     fn view(&self, name: &str) -> Result<TensorView<'_>> {

@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 
+use super::head::HeadTokens;
 use crate::weights::DType;
 
 /// In which form weights are kept and multiplied.
@@ -26,6 +27,8 @@ pub struct LoadOptions {
     pub scan: bool,
     /// The most precise format that weights are kept in; `None` keeps the file's. See [`with_weights`](Self::with_weights).
     pub weights: Option<DType>,
+    /// Tokens whose rows of the head are kept; `None` for all. See [`with_head`](Self::with_head).
+    pub head: Option<HeadTokens>,
 }
 
 impl LoadOptions {
@@ -35,7 +38,7 @@ impl LoadOptions {
         let precision = if device == Device::flex() { Precision::Packed } else { Precision::Plain };
         #[cfg(not(feature = "flex"))]
         let precision = Precision::Plain;
-        Self { device, precision, scan: false, weights: None }
+        Self { device, precision, scan: false, weights: None, head: None }
     }
 
     /// Sets the form of the weights.
@@ -58,6 +61,13 @@ impl LoadOptions {
     /// A model made smaller drafts faster and worse; its file is as it was.
     pub fn with_weights(mut self, most: DType) -> Self {
         self.weights = Some(most);
+        self
+    }
+
+    /// Keeps and multiplies only the head's rows of these tokens. Logits then have a column for each, in the order of
+    /// [`Decoder::head_ids`](super::Decoder::head_ids).
+    pub fn with_head(mut self, tokens: HeadTokens) -> Self {
+        self.head = Some(tokens);
         self
     }
 }

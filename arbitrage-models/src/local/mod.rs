@@ -42,6 +42,8 @@ pub struct LocalModel {
     author: Author,
     /// Rows of the head that stand for a token; the others are padding, which nobody trained.
     tokens: usize,
+    /// Columns of the logits that stand for a token: the first ones.
+    columns: usize,
     sequences: HashMap<SequenceId, Sequence>,
     listener: Option<Listener>,
 }
@@ -51,10 +53,12 @@ impl LocalModel {
     pub fn new(name: impl Into<String>, decoder: Decoder, tokenizer: Tokenizer, template: ChatTemplate) -> Self {
         let rows = tokenizer.vocab_size().min(decoder.config().vocabulary) as u32;
         let tokens = (0..rows).rposition(|id| tokenizer.token_bytes(id).is_some()).map_or(0, |last| last + 1);
+        let below = |ids: &[u32]| ids.partition_point(|&id| (id as usize) < tokens);
         Self {
             name: name.into(),
             digest: None,
             tokens,
+            columns: decoder.head_ids().map_or(tokens, below),
             decoder,
             tokenizer,
             template,
@@ -109,6 +113,19 @@ impl LocalModel {
     /// Names the token → id map. Two models with equal ids exchange tokens, others exchange text.
     pub fn vocabulary(&self) -> VocabularyId {
         VocabularyId(self.tokenizer.fingerprint())
+    }
+
+    /// The token that column `column` of the logits stands for; the column itself where there is none.
+    fn token_at(&self, column: u32) -> u32 {
+        self.decoder.head_ids().map_or(column, |ids| ids.get(column as usize).copied().unwrap_or(column))
+    }
+
+    /// The column of the logits that stands for token `id`, unless the head lacks it.
+    fn column_of(&self, id: u32) -> Option<u32> {
+        match self.decoder.head_ids() {
+            Some(ids) => ids.binary_search(&id).ok().map(|column| column as u32),
+            None => Some(id),
+        }
     }
 
     /// Says where the logits were that were no numbers.

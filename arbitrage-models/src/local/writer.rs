@@ -121,7 +121,7 @@ fn pass(model: &LocalModel, open: &mut [&mut Writing]) -> Result<Vec<Option<Resu
     let output = model.decoder.forward(&mut spans)?;
     let logits = output.map(|output| output.logits.into_data_as::<f32>());
     let mut rows = logits.as_ref().and_then(|data| data.as_slice::<f32>().ok()).unwrap_or_default();
-    let width = model.decoder.config().vocabulary;
+    let width = model.decoder.head_width();
     let mut choices = Vec::with_capacity(open.len());
     for (writing, &take) in open.iter_mut().zip(&takes) {
         writing.sequence.held.extend(writing.pending.drain(..take));
@@ -172,7 +172,9 @@ impl Writing {
 
     fn choose(&mut self, model: &LocalModel, logits: &[f32]) -> Result<Choice> {
         let position = self.sequence.held.len();
-        self.sampler.sample(&logits[..model.tokens]).map_err(|error| model.at_position(error, position))
+        let choice = self.sampler.sample(&logits[..model.columns]);
+        let choice = choice.map_err(|error| model.at_position(error, position))?;
+        Ok(Choice { id: model.token_at(choice.id), ..choice })
     }
 
     /// Takes the chosen token in and sees whether the step ends with it.
