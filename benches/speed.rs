@@ -7,7 +7,8 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use arbitrage_models::{Cache, Decoder, LoadOptions, LocalModel, Outputs, Span, device};
+use arbitrage_models::weights::DType;
+use arbitrage_models::{Cache, Decoder, HeadTokens, LoadOptions, LocalModel, ModelFiles, Outputs, Span, device};
 use clap::Parser;
 
 /// Measures a model's speed.
@@ -30,6 +31,12 @@ struct Options {
     /// Tokens in the cache before decoding.
     #[arg(long, default_value_t = 32)]
     depth: usize,
+    /// Requantises what has more bits a weight, such as q4_0.
+    #[arg(long)]
+    weights: Option<DType>,
+    /// Keeps the head's rows of the first so many tokens only.
+    #[arg(long)]
+    head: Option<usize>,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -37,9 +44,9 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
     let start = Instant::now();
-    let model = LocalModel::open(&options.model, &LoadOptions::new(device("flex")?))?;
-    println!("loaded in {:.1} s", start.elapsed().as_secs_f64());
+    let model = open(&options)?;
     let decoder = model.decoder();
+    println!("loaded in {:.1} s; {:.1} MB of weights a token", start.elapsed().as_secs_f64(), megabytes(decoder));
     prefill(decoder, 16)?;
 
     let mut bandwidths = Vec::new();
@@ -66,6 +73,22 @@ fn main() -> Result<(), Failure> {
     let best = bandwidths.into_iter().fold(0.0, f64::max);
     println!("read bandwidth      {:8.1} GB/s at best", best / 1e9);
     Ok(())
+}
+
+fn open(options: &Options) -> Result<LocalModel, Failure> {
+    let files = ModelFiles::open(&options.model)?;
+    let mut load = LoadOptions::new(device("flex")?);
+    if let Some(most) = options.weights {
+        load = load.with_weights(most);
+    }
+    if let Some(count) = options.head {
+        load = load.with_head(HeadTokens::first(count, &files.tokenizer)?);
+    }
+    Ok(LocalModel::from_files(files, &load)?)
+}
+
+fn megabytes(decoder: &Decoder) -> f64 {
+    decoder.bytes_a_token() as f64 / 1e6
 }
 
 /// Runs `length` tokens through an empty cache.

@@ -6,7 +6,9 @@
 //!
 //! Each policy's records go to `OUT/POLICY.jsonl`; a run that was cut off goes on where it stopped. The table is a function of
 //! those files. `IN_FLIGHT=8` solves eight problems together (the default is one, for honest latencies); `DRAFT` and
-//! `TARGET` name other models.
+//! `TARGET` name other models. A leaner draft: `DRAFT_WEIGHTS=q4_0` requantises it as it is loaded (`DRAFT` may then be the
+//! target's own file), `DRAFT_HEAD=32768` keeps the first so many tokens of its head, and `DRAFT_HEAD=FILE` the 32768 most
+//! frequent of a text.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use arbitrage_core::trace::{JsonlSink, Record, SolutionRecord, read_jsonl};
 use arbitrage_core::{Engine, Limits, Problem, Shared, StepScorer, Usage};
 use arbitrage_eval::answer::{final_answer, same_answer};
 use arbitrage_models::source::{ModelSource, NoProgress};
-use arbitrage_models::{LoadOptions, LocalModel, LocalTarget, device};
+use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, device};
 use arbitrage_router::Policy;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -29,8 +31,10 @@ fn main() -> Result<(), Failure> {
     };
     let problems = load(Path::new(data), count.parse()?)?;
     std::fs::create_dir_all(out)?;
-    let draft = Shared::new(open("DRAFT", "qwen2.5-coder-0.5b-instruct")?, "draft");
-    let target = Shared::new(LocalTarget::new(open("TARGET", "qwen2.5-coder-1.5b-instruct")?), "target");
+    let draft = Shared::new(draft()?, "draft");
+    let target = files("TARGET", "qwen2.5-coder-1.5b-instruct")?;
+    let target = LocalModel::from_files(target, &LoadOptions::new(device("flex")?))?;
+    let target = Shared::new(LocalTarget::new(target), "target");
     for text in policies {
         let policy: Policy = text.parse()?;
         let path = PathBuf::from(out).join(format!("{}.jsonl", text.replace(':', "_")));
@@ -45,10 +49,27 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn open(variable: &str, name: &str) -> Result<LocalModel, Failure> {
+fn files(variable: &str, name: &str) -> Result<ModelFiles, Failure> {
     let name = std::env::var(variable).unwrap_or_else(|_| name.to_owned());
-    let path = ModelSource::parse(&name)?.resolve(&mut NoProgress)?;
-    Ok(LocalModel::open(path, &LoadOptions::new(device("flex")?))?)
+    Ok(ModelFiles::open(ModelSource::parse(&name)?.resolve(&mut NoProgress)?)?)
+}
+
+fn draft() -> Result<LocalModel, Failure> {
+    let files = files("DRAFT", "qwen2.5-coder-0.5b-instruct")?;
+    let mut options = LoadOptions::new(device("flex")?);
+    if let Ok(most) = std::env::var("DRAFT_WEIGHTS") {
+        options = options.with_weights(most.parse()?);
+    }
+    if let Ok(head) = std::env::var("DRAFT_HEAD") {
+        options = options.with_head(match head.parse() {
+            Ok(count) => HeadTokens::first(count, &files.tokenizer)?,
+            Err(_) => {
+                let text = std::fs::read_to_string(&head).map_err(|error| format!("{head}: {error}"))?;
+                HeadTokens::counted([text.as_str()], 32_768.min(files.tokenizer.vocab_size()), &files.tokenizer)?
+            }
+        });
+    }
+    Ok(LocalModel::from_files(files, &options)?)
 }
 
 /// A problem and its right answer.

@@ -88,6 +88,8 @@ fn what_makes_no_sense_is_refused_in_a_line() {
         (&["Eggs?", "--temperature", "NaN"], "temperature"),
         (&["Eggs?", "--tokens", "0"], "tokens"),
         (&["Eggs?", "--device", "tpu"], "flex"),
+        (&["Eggs?", "--draft-head", "0"], "head"),
+        (&["Eggs?", "--draft-head-from", "no such file"], "no such file"),
         (&["  "], "empty"),
     ];
     for (arguments, part) in cases {
@@ -96,6 +98,55 @@ fn what_makes_no_sense_is_refused_in_a_line() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {err}");
         assert!(err.starts_with("error:") && err.contains(part), "{arguments:?}: {err}");
     }
+}
+
+#[test]
+fn a_format_that_there_is_not_is_refused_with_a_list() {
+    let output = run(solve(&["Eggs?", "--draft-weights", "q2_k"]));
+    let (_, err) = told(&output);
+    assert!(!output.status.success() && err.contains("`q2_k`") && err.contains("q4_0, q4_1"), "{err}");
+}
+
+#[test]
+fn drafts_are_made_lean_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let (text, trace) = (folder.path().join("domain.txt"), folder.path().join("trace.jsonl"));
+    std::fs::write(&text, "How many eggs do hens lay? Eggs and hens.").unwrap();
+    let (text, trace) = (text.to_str().unwrap(), trace.to_str().unwrap());
+    let json = ["Eggs?", "--json", "--policy", "random:0.5", "--trace", trace];
+    for (lean, name) in [
+        (&["--draft-weights", "q3", "--draft-head", "40"][..], "q8_0+q3+head"),
+        (&["--draft-head-from", text, "--draft-head", "10"], "q8_0+head"),
+        (&["--draft-head-from", text], "q8_0+head"),
+    ] {
+        let output = run(solve(&[&json[..], lean].concat()));
+        let (_, err) = told(&output);
+        assert!(output.status.success() && err.is_empty(), "{err}");
+        let trace = std::fs::read_to_string(trace).unwrap();
+        assert!(trace.contains(name), "{trace}");
+    }
+}
+
+#[test]
+fn a_smaller_copy_of_the_target_drafts_for_it() {
+    let solve = |weights| {
+        let mut command = arbitrage();
+        command.args(["solve", "--draft", "same", "--draft-weights", weights, "--target"]);
+        command.arg(tiny("gguf/qwen2-q5_0-q8_0.gguf"));
+        command.args(["--system", "", "--segmenter", "tokens", "--step-tokens", "5", "--steps", "4", "--json"]);
+        command.args(["--policy", "draft", "Eggs?"]);
+        let output = run(command);
+        assert!(output.status.success(), "{output:?}");
+        told(&output)
+    };
+    let mut bare = arbitrage();
+    bare.args(["solve", "--draft", "same", "Eggs?"]);
+    let (_, err) = told(&run(bare));
+    assert!(err.starts_with("error:") && err.contains("--draft-weights"), "{err}");
+    let ((lean, quiet), (whole, warned)) = (solve("q3"), solve("f16"));
+    let text = |json: &str| serde_json::from_str::<Value>(json).unwrap()["text"].clone();
+    assert_ne!(text(&lean), text(&whole));
+    assert!(quiet.is_empty() && warned.contains("no smaller than the target"), "{quiet} {warned}");
 }
 
 #[test]

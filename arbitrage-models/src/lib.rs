@@ -49,7 +49,7 @@ pub mod tokenizer;
 pub mod weights;
 
 #[cfg(feature = "burn")]
-pub use decoder::{Cache, Decoder, LoadOptions, Output, Outputs, Precision, Span};
+pub use decoder::{Cache, Decoder, HeadTokens, LoadOptions, Output, Outputs, Precision, Span};
 #[cfg(feature = "burn")]
 pub use device::{compiled_devices, device};
 pub use error::{Error, Result};

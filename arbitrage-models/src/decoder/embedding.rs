@@ -28,6 +28,15 @@ pub(super) struct Mapped {
 }
 
 impl Embedding {
+    /// Bytes of the table where it is the head too.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Plain(table) => size_of::<f32>() * table.shape().num_elements(),
+            #[cfg(feature = "flex")]
+            Self::Mapped(_) => 0,
+        }
+    }
+
     /// `[ids, hidden]`. The ids lie in the vocabulary; the caller has checked.
     pub fn look_up(&self, ids: &[u32], device: &Device) -> Result<Tensor<2>> {
         match self {

@@ -13,7 +13,7 @@ use crate::config::ModelConfig;
 use crate::error::Result;
 use crate::kernels::{Heads, Input, KvCache, PackedMatrix, Pool, Product, Rotation, Set, attend as kernel_attend};
 use crate::kernels::{multiply, rms_norm as kernel_rms_norm, swiglu};
-use crate::weights::TensorView;
+use crate::weights::Rows;
 
 /// A linear layer with packed weights.
 pub struct PackedLinear {
@@ -22,9 +22,14 @@ pub struct PackedLinear {
 }
 
 impl PackedLinear {
-    /// Packs `view`, `[out, in]`.
-    pub fn new(path: &std::path::Path, view: &TensorView<'_>, bias: Option<Vec<f32>>) -> Result<Self> {
-        Ok(Self { weight: PackedMatrix::pack(path, view)?, bias })
+    /// Packs `rows`, `[out, in]`.
+    pub fn new(rows: &Rows<'_>, bias: Option<Vec<f32>>) -> Result<Self> {
+        Ok(Self { weight: PackedMatrix::pack_rows(rows)?, bias })
+    }
+
+    /// Bytes that a pass reads.
+    pub fn bytes(&self) -> usize {
+        self.weight.bytes()
     }
 }
 

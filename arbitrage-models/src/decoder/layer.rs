@@ -17,6 +17,12 @@ pub(super) struct Layer {
 }
 
 impl Layer {
+    /// Bytes of its matrices.
+    pub fn bytes(&self) -> usize {
+        let Attention { query, key, value, output } = &self.attention;
+        [query, key, value, output, &self.gate, &self.up, &self.down].into_iter().map(Linear::bytes).sum()
+    }
+
     /// `[rows, hidden]` → `[rows, hidden]`; appends the rows' keys and values to the batch's caches.
     pub fn forward(&self, x: Tensor<2>, index: usize, batch: &mut Batch<'_, '_>) -> Tensor<2> {
         let attended = self.attention.forward(self.attention_norm.forward(x.clone()), index, batch);

@@ -24,6 +24,15 @@ pub(super) enum Linear {
 }
 
 impl Linear {
+    /// Bytes of the matrix.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Plain { weight, .. } => size_of::<f32>() * weight.shape().num_elements(),
+            #[cfg(feature = "flex")]
+            Self::Packed(weight) => weight.bytes(),
+        }
+    }
+
     /// `[rows, in]` → `[rows, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match self {

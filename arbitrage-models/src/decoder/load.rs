@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 
 use super::Decoder;
 use super::attention::Attention;
@@ -15,54 +15,10 @@ use super::fused::PackedLinear;
 use super::layer::Layer;
 use super::linear::Linear;
 use super::norm::RmsNorm;
+use super::options::{LoadOptions, Precision};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::weights::{LoadReport, TensorView, WeightSource};
-
-/// In which form weights are kept and multiplied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precision {
-    /// f32 burn tensors and plain operations, on any device: the reference, and the way of GPUs and of training.
-    Plain,
-    /// As the file has them (f32, f16, bf16 or GGUF blocks), multiplied by the processor's kernels. Device `flex` only.
-    #[cfg(feature = "flex")]
-    Packed,
-}
-
-/// Options of [`Decoder::load`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct LoadOptions {
-    /// Where the weights go.
-    pub device: Device,
-    /// How they are kept.
-    pub precision: Precision,
-    /// Looks at every weight for NaN and infinity before use: a pass over the whole file.
-    pub scan: bool,
-}
-
-impl LoadOptions {
-    /// Packed on the processor where that is compiled in, plain elsewhere.
-    pub fn new(device: Device) -> Self {
-        #[cfg(feature = "flex")]
-        let precision = if device == Device::flex() { Precision::Packed } else { Precision::Plain };
-        #[cfg(not(feature = "flex"))]
-        let precision = Precision::Plain;
-        Self { device, precision, scan: false }
-    }
-
-    /// Sets the form of the weights.
-    pub fn with_precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
-        self
-    }
-
-    /// Asks for the full scan.
-    pub fn with_scan(mut self) -> Self {
-        self.scan = true;
-        self
-    }
-}
+use crate::weights::{LoadReport, Rows, TensorView, WeightSource};
 
 const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
@@ -101,13 +57,15 @@ impl Decoder {
     /// Loads the weights of `source` into a decoder of shape `config`.
     ///
     /// # Errors
-    /// [`Error::Weights`] with every missing and misshapen tensor at once; [`Error::NotFinite`] from a
-    /// [scan](LoadOptions::scan); errors of the source.
+    /// [`Error::Weights`] with every missing and misshapen tensor at once; [`Error::Parameter`] for tokens of the
+    /// [head](LoadOptions::head) that the vocabulary lacks; [`Error::NotFinite`] from a [scan](LoadOptions::scan) and from
+    /// requantisation; errors of the source.
     pub fn load(source: Arc<dyn WeightSource>, config: ModelConfig, options: &LoadOptions) -> Result<Self> {
         let unused = check(source.as_ref(), &config)?;
+        check_head(options, &config)?;
         let loader = Loader { source, config: &config, options };
         let layers = (0..config.layers).map(|layer| loader.layer(layer)).collect::<Result<_>>()?;
-        let (embedding, head) = loader.embedding_and_head()?;
+        let (embedding, head) = (loader.embedding()?, loader.head()?);
         Ok(Self {
             name: loader.source.path().display().to_string(),
             embedding,
@@ -115,6 +73,7 @@ impl Decoder {
             norm: loader.norm(NORM)?,
             head,
             frequencies: config.rope.frequencies(config.head_dim),
+            kept: options.head.clone(),
             device: options.device.clone(),
             precision: options.precision,
             checked: AtomicBool::new(false),
@@ -139,6 +98,17 @@ fn check(source: &dyn WeightSource, config: &ModelConfig) -> Result<Vec<String>>
     Ok(report.unused().into_iter().map(str::to_owned).collect())
 }
 
+fn check_head(options: &LoadOptions, config: &ModelConfig) -> Result<()> {
+    let ids = options.head.as_ref().map_or(&[][..], |head| head.ids());
+    match ids.iter().find(|&&id| id as usize >= config.vocabulary) {
+        None => Ok(()),
+        Some(id) => {
+            let expected = format!("tokens below {}", config.vocabulary);
+            Err(Error::Parameter { name: "head", expected, found: id.to_string() })
+        }
+    }
+}
+
 struct Loader<'a> {
     source: Arc<dyn WeightSource>,
     config: &'a ModelConfig,
@@ -149,7 +119,7 @@ impl Loader<'_> {
     fn layer(&self, index: usize) -> Result<Layer> {
         let name = |part: &str| format!("model.layers.{index}.{part}");
         let linear = |part: &str| self.linear(&name(part), None);
-        let turned = |part: &str, heads: usize| self.linear(&name(part), Some(heads));
+        let turned = |part: &str, heads: usize| self.linear(&name(part), self.turned(heads));
         Ok(Layer {
             attention_norm: self.norm(&name("input_layernorm.weight"))?,
             attention: Attention {
@@ -165,6 +135,12 @@ impl Loader<'_> {
         })
     }
 
+    /// The order of the rows of `heads` heads where they have to be put into rotate-half order.
+    fn turned(&self, heads: usize) -> Option<Vec<u32>> {
+        let dim = self.config.head_dim;
+        self.source.rope_is_interleaved().then(|| rotate_half(heads * dim, dim))
+    }
+
     fn norm(&self, name: &str) -> Result<RmsNorm> {
         let weight = self.view(name)?.to_f32()?;
         let epsilon = self.config.norm_epsilon;
@@ -175,47 +151,59 @@ impl Loader<'_> {
         }
     }
 
-    /// The linear layer `name`. `turned` is the number of heads where rows may have to be put into rotate-half order.
-    fn linear(&self, name: &str, turned: Option<usize>) -> Result<Linear> {
+    /// The linear layer `name`, in the format that the options ask for: all rows, or those that `order` names.
+    fn linear(&self, name: &str, order: Option<Vec<u32>>) -> Result<Linear> {
         let weight_name = format!("{name}.weight");
-        let view = self.view(&weight_name)?;
-        let heads = turned.filter(|_| self.source.rope_is_interleaved());
+        let rows = self.smaller(self.rows(&weight_name)?);
         let bias = self.source.get(&format!("{name}.bias"))?.map(|bias| bias.to_f32()).transpose()?;
-        let bias = bias.map(|bias| match heads {
-            Some(_) => reorder(&bias, 1, self.config.head_dim),
-            None => bias,
-        });
-        let row_bytes = view.bytes.len() / view.shape[0];
-        let reordered = heads.map(|_| reorder(view.bytes, row_bytes, self.config.head_dim));
-        let view = TensorView { bytes: reordered.as_deref().unwrap_or(view.bytes), ..view };
+        let (rows, bias) = match order {
+            Some(order) => {
+                let bias = bias.map(|bias| order.iter().map(|&row| bias[row as usize]).collect());
+                (rows.in_order(order)?, bias)
+            }
+            None => (rows, bias),
+        };
         let linear = match self.options.precision {
             Precision::Plain => {
-                Linear::Plain { weight: self.matrix(&view)?.transpose(), bias: bias.map(|bias| self.vector(bias)) }
+                let weight = self.matrix(&rows)?.transpose();
+                Linear::Plain { weight, bias: bias.map(|bias| self.vector(bias)) }
             }
             #[cfg(feature = "flex")]
-            Precision::Packed => Linear::Packed(Arc::new(PackedLinear::new(self.source.path(), &view, bias)?)),
+            Precision::Packed => Linear::Packed(Arc::new(PackedLinear::new(&rows, bias)?)),
         };
         self.source.forget(&weight_name);
         Ok(linear)
     }
 
-    fn embedding_and_head(&self) -> Result<(Embedding, Option<Linear>)> {
+    fn rows(&self, name: &str) -> Result<Rows<'_>> {
+        Rows::of(self.source.path(), self.view(name)?)
+    }
+
+    fn smaller<'v>(&self, rows: Rows<'v>) -> Rows<'v> {
+        self.options.weights.map_or(rows.clone(), |most| rows.at_most(most))
+    }
+
+    fn embedding(&self) -> Result<Embedding> {
         match self.options.precision {
-            Precision::Plain => {
-                let embedding = Embedding::Plain(self.matrix(&self.view(EMBEDDING)?)?);
-                let head = if self.config.tied { None } else { Some(self.linear("lm_head", None)?) };
-                Ok((embedding, head))
-            }
-            // The table stays in the file, whose rows are decoded as they are needed; as a head it is packed like any layer.
+            Precision::Plain => Ok(Embedding::Plain(self.matrix(&self.rows(EMBEDDING)?)?)),
+            // The table stays in the file, whose rows are decoded as they are needed.
             #[cfg(feature = "flex")]
             Precision::Packed => {
                 let dtype = self.view(EMBEDDING)?.dtype;
                 let (source, name) = (self.source.clone(), EMBEDDING.to_owned());
-                let mapped = Mapped { source, name, hidden: self.config.hidden, dtype };
-                let head = self.linear(if self.config.tied { "model.embed_tokens" } else { "lm_head" }, None)?;
-                Ok((Embedding::Mapped(mapped), Some(head)))
+                Ok(Embedding::Mapped(Mapped { source, name, hidden: self.config.hidden, dtype }))
             }
         }
+    }
+
+    /// The head; `None` where the embedding's plain table serves as it is.
+    fn head(&self) -> Result<Option<Linear>> {
+        let kept = self.options.head.as_ref().map(|head| head.ids().to_vec());
+        let plain = self.options.precision == Precision::Plain;
+        if self.config.tied && plain && kept.is_none() && self.smaller(self.rows(EMBEDDING)?).is_as_in_file() {
+            return Ok(None);
+        }
+        self.linear(if self.config.tied { "model.embed_tokens" } else { "lm_head" }, kept).map(Some)
     }
 
     fn view(&self, name: &str) -> Result<TensorView<'_>> {
@@ -235,34 +223,28 @@ impl Loader<'_> {
         Tensor::from_data(TensorData::new(values, shape), &self.options.device)
     }
 
-    fn matrix(&self, view: &TensorView<'_>) -> Result<Tensor<2>> {
-        let data = TensorData::new(view.to_f32()?, [view.shape[0], view.shape[1]]);
+    fn matrix(&self, rows: &Rows<'_>) -> Result<Tensor<2>> {
+        let data = TensorData::new(rows.to_f32()?, [rows.len(), rows.cols()]);
         Ok(Tensor::from_data(data, &self.options.device))
     }
 }
 
-/// Puts rows that were laid out for interleaved rotary pairs (GGUF files of the Llama family) into rotate-half order: row
-/// `2j + t` of a head goes to row `t · head_dim / 2 + j`. Whole rows move, so that quantised blocks stay as they are.
-fn reorder<T: Copy>(rows: &[T], row_len: usize, head_dim: usize) -> Vec<T> {
-    let mut out = Vec::with_capacity(rows.len());
-    for head in rows.chunks_exact(row_len * head_dim) {
-        for t in 0..2 {
-            for j in 0..head_dim / 2 {
-                let at = (2 * j + t) * row_len;
-                out.extend_from_slice(&head[at..at + row_len]);
-            }
-        }
-    }
-    out
+/// Which row of the file comes next where rows that were laid out for interleaved rotary pairs (GGUF files of the Llama
+/// family) are put into rotate-half order: row `2j + t` of a head becomes row `t · head_dim / 2 + j`. Whole rows move, so
+/// that quantised blocks stay as they are.
+fn rotate_half(rows: usize, head_dim: usize) -> Vec<u32> {
+    let half = head_dim / 2;
+    let from = |row: usize| row / head_dim * head_dim + row % half * 2 + row % head_dim / half;
+    (0..rows).map(|row| from(row) as u32).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::reorder;
+    use super::rotate_half;
 
     #[test]
     fn rows_of_interleaved_pairs_become_halves() {
-        // One head of four rows of two numbers: pairs (0, 1) and (2, 3) → halves (0, 2) and (1, 3).
-        assert_eq!(reorder(&[0, 0, 1, 1, 2, 2, 3, 3], 2, 4), [0, 0, 2, 2, 1, 1, 3, 3]);
+        // Heads of four rows: pairs (0, 1) and (2, 3) → halves (0, 2) and (1, 3).
+        assert_eq!(rotate_half(8, 4), [0, 2, 1, 3, 4, 6, 5, 7]);
     }
 }

@@ -10,14 +10,17 @@ mod cache;
 mod embedding;
 #[cfg(feature = "flex")]
 mod fused;
+mod head;
 mod layer;
 mod linear;
 mod load;
 mod norm;
+mod options;
 mod rope;
 
 pub use cache::Cache;
-pub use load::{LoadOptions, Precision};
+pub use head::HeadTokens;
+pub use options::{LoadOptions, Precision};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -58,7 +61,8 @@ pub enum Outputs {
 pub struct Output {
     /// Hidden states after the final norm, `[wanted, hidden]`.
     pub hidden: Tensor<2>,
-    /// Scores of the next token, `[wanted, vocabulary]`.
+    /// Scores of the next token, `[wanted, vocabulary]`, or `[wanted, kept]` where the head was
+    /// [trimmed](LoadOptions::with_head).
     pub logits: Tensor<2>,
 }
 
@@ -72,6 +76,8 @@ pub struct Decoder {
     norm: RmsNorm,
     /// `None` where the embedding is the head.
     head: Option<Linear>,
+    /// The tokens that the head's rows stand for, where it was trimmed.
+    kept: Option<HeadTokens>,
     frequencies: Vec<f64>,
     precision: Precision,
     checked: AtomicBool,
@@ -93,6 +99,23 @@ impl Decoder {
     /// exporters keep. Missing and misshapen ones are errors of loading.
     pub fn unused(&self) -> &[String] {
         &self.unused
+    }
+
+    /// Which token each column of the logits stands for, ascending, where the head was [trimmed](LoadOptions::with_head);
+    /// `None` where column `i` is token `i`.
+    pub fn head_ids(&self) -> Option<&[u32]> {
+        self.kept.as_ref().map(HeadTokens::ids)
+    }
+
+    /// Columns of the logits.
+    pub fn head_width(&self) -> usize {
+        self.head_ids().map_or(self.config.vocabulary, <[u32]>::len)
+    }
+
+    /// Bytes of weights that decoding one token reads: those of every layer and of the head, but for norms and biases.
+    pub fn bytes_a_token(&self) -> usize {
+        let head = self.head.as_ref().map_or_else(|| self.embedding.bytes(), Linear::bytes);
+        head + self.layers.iter().map(Layer::bytes).sum::<usize>()
     }
 
     /// An empty cache for one sequence.

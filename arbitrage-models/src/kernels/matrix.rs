@@ -4,11 +4,11 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::blocks::{Blocks, K, Q6K, Q8, Small};
+use super::blocks::{Blocks, K, Q3, Q6K, Q8, Small};
 use super::isa::LANES;
 use super::memory::Memory;
-use crate::error::{Error, Result};
-use crate::weights::{DType, TensorView};
+use crate::error::Result;
+use crate::weights::{DType, Rows, Scratch, TensorView};
 
 /// A matrix of weights in its file's own precision, re-laid in groups of eight rows.
 ///
@@ -25,29 +25,38 @@ pub struct PackedMatrix {
 }
 
 impl PackedMatrix {
-    /// Re-lays a matrix of any type, on all processors.
+    /// Re-lays a whole matrix of any type, on all processors.
     ///
     /// # Errors
-    /// [`Error::Format`] naming `path` and the tensor unless it has two dimensions, neither empty; [`Error::Parameter`] if
-    /// shape and bytes disagree.
+    /// As [`Rows::of`].
     pub fn pack(path: &Path, view: &TensorView<'_>) -> Result<Self> {
-        view.count()?;
-        let &[rows, cols] = view.shape else {
-            return Err(Error::format(path, view.name, "two dimensions", format!("{:?}", view.shape)));
-        };
-        if rows == 0 || cols == 0 {
-            return Err(Error::format(path, view.name, "rows and columns", format!("{:?}", view.shape)));
-        }
-        let (group_bytes, pack) = layout(view.dtype, cols);
-        let groups = rows.div_ceil(LANES);
-        let mut data = Memory::zeroed(groups * group_bytes, path)?;
-        let row_bytes = view.bytes.len() / rows;
-        let empty = vec![0; row_bytes];
-        data.as_mut()[..groups * group_bytes].par_chunks_exact_mut(group_bytes).enumerate().for_each(|(group, out)| {
-            let row = |lane| view.bytes.chunks_exact(row_bytes).nth(group * LANES + lane).unwrap_or(&empty);
-            pack(std::array::from_fn(row), out);
-        });
-        Ok(Self { dtype: view.dtype, rows, cols, group_bytes, data })
+        Self::pack_rows(&Rows::of(path, *view)?)
+    }
+
+    /// Re-lays rows, on all processors, eight at a time: whatever becomes of them on the way is never whole in memory.
+    ///
+    /// # Errors
+    /// As [`Rows::read`].
+    pub fn pack_rows(rows: &Rows<'_>) -> Result<Self> {
+        let (count, cols, dtype) = (rows.len(), rows.cols(), rows.dtype());
+        let (group_bytes, pack) = layout(dtype, cols);
+        let groups = count.div_ceil(LANES);
+        let mut data = Memory::zeroed(groups * group_bytes, rows.path())?;
+        let empty = vec![0; dtype.row_bytes(cols).unwrap_or_default()];
+        data.as_mut()[..groups * group_bytes].par_chunks_exact_mut(group_bytes).enumerate().try_for_each_init(
+            <[Scratch; LANES]>::default,
+            |scratch, (group, out)| -> Result<()> {
+                let mut eight: [&[u8]; LANES] = [&empty; LANES];
+                for (lane, (row, scratch)) in eight.iter_mut().zip(scratch).enumerate() {
+                    if group * LANES + lane < count {
+                        *row = rows.read(group * LANES + lane, scratch)?;
+                    }
+                }
+                pack(eight, out);
+                Ok(())
+            },
+        )?;
+        Ok(Self { dtype, rows: count, cols, group_bytes, data })
     }
 
     /// How the weights are stored.
@@ -110,6 +119,7 @@ fn layout(dtype: DType, cols: usize) -> (usize, Pack) {
         DType::Q4K => of::<K<false>>(cols),
         DType::Q5K => of::<K<true>>(cols),
         DType::Q6K => of::<Q6K>(cols),
+        DType::Q3 => of::<Q3>(cols),
     }
 }
 

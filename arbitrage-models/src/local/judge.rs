@@ -39,7 +39,7 @@ impl LocalModel {
         let data = output.map(|output| output.logits.into_data_as::<f32>());
         let logits = data.as_ref().and_then(|data| data.as_slice::<f32>().ok()).unwrap_or_default();
         // Padding is no answer, as it is no token that a step may hold.
-        let logits = logits.get(..self.tokens).unwrap_or_default();
+        let logits = logits.get(..self.columns).unwrap_or_default();
         log_softmax_at(logits, &choices).map_err(|error| self.at_position(error, position))
     }
 
@@ -51,9 +51,14 @@ impl LocalModel {
         self.tokenizer.encode(after, true)
     }
 
+    /// The columns of the logits that stand for `choices`.
     fn choices(&self, choices: &[&str]) -> Result<Vec<u32>> {
         let first = |choice: &&str| match self.tokenizer.encode(choice, false)?.as_slice() {
-            [id] => Ok(*id),
+            [id] => self.column_of(*id).ok_or_else(|| Error::Parameter {
+                name: "choice",
+                expected: "a token that the head keeps".to_owned(),
+                found: format!("`{choice}`, token {id}"),
+            }),
             ids => Err(Error::Parameter {
                 name: "choice",
                 expected: "a text of one token".to_owned(),

@@ -20,7 +20,7 @@ use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, StepResult, S
 use crate::chat::ChatTemplate;
 use crate::decoder::Decoder;
 use crate::error::{Error, Result};
-use crate::sampler::Sampling;
+use crate::sampler::{Choice, Sampler, Sampling};
 use crate::tokenizer::Tokenizer;
 use sequence::Sequence;
 use speculation::{Proposer, Speculation};
@@ -45,6 +45,8 @@ pub struct LocalModel {
     author: Author,
     /// Rows of the head that stand for a token; the others are padding, which nobody trained.
     tokens: usize,
+    /// Columns of the logits that stand for a token: the first ones.
+    columns: usize,
     sequences: HashMap<SequenceId, Sequence>,
     listener: Option<Listener>,
     speculation: Speculation,
@@ -55,10 +57,12 @@ impl LocalModel {
     pub fn new(name: impl Into<String>, decoder: Decoder, tokenizer: Tokenizer, template: ChatTemplate) -> Self {
         let rows = tokenizer.vocab_size().min(decoder.config().vocabulary) as u32;
         let tokens = (0..rows).rposition(|id| tokenizer.token_bytes(id).is_some()).map_or(0, |last| last + 1);
+        let below = |ids: &[u32]| ids.partition_point(|&id| (id as usize) < tokens);
         Self {
             name: name.into(),
             digest: None,
             tokens,
+            columns: decoder.head_ids().map_or(tokens, below),
             decoder,
             tokenizer,
             template,
@@ -132,6 +136,19 @@ impl LocalModel {
     /// Names the token → id map. Two models with equal ids exchange tokens, others exchange text.
     pub fn vocabulary(&self) -> VocabularyId {
         VocabularyId(self.tokenizer.fingerprint())
+    }
+
+    /// Draws a token from a row of logits, padding left out.
+    fn draw(&self, sampler: &mut Sampler, logits: &[f32]) -> Result<Choice> {
+        sampler.sample_columns(&logits[..self.columns], self.decoder.head_ids())
+    }
+
+    /// The column of the logits that stands for token `id`, unless the head lacks it.
+    fn column_of(&self, id: u32) -> Option<u32> {
+        match self.decoder.head_ids() {
+            Some(ids) => ids.binary_search(&id).ok().map(|column| column as u32),
+            None => Some(id),
+        }
     }
 
     /// Says where the logits were that were no numbers.

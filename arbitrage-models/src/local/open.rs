@@ -14,10 +14,22 @@ impl LocalModel {
     /// # Errors
     /// Any [`Error`]: each names the file, the field, what was expected and what was found.
     pub fn open(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
-        let path = path.as_ref();
-        let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let ModelFiles { weights, config, tokenizer } = ModelFiles::open(path)?;
-        let decoder = Decoder::load(weights, config, options)?;
+        Self::from_files(ModelFiles::open(path)?, options)
+    }
+
+    /// Loads a model whose files are open, for options that need its tokenizer ([`HeadTokens`](crate::HeadTokens)). End
+    /// tokens are always kept. What the options make of the weights is told in the model's name.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_files(files: ModelFiles, options: &LoadOptions) -> Result<Self> {
+        let ModelFiles { weights, config, tokenizer } = files;
+        let source = weights.clone();
+        let path = source.path();
+        let mut options = options.clone();
+        options.head = options.head.map(|head| head.with(tokenizer.eos_ids())).transpose()?;
+        let name = name(path, &options);
+        let decoder = Decoder::load(weights, config, &options)?;
         if tokenizer.vocab_size() > decoder.config().vocabulary {
             let expected = format!("at most the {} rows of the embedding", decoder.config().vocabulary);
             return Err(Error::format(path, "tokenizer", expected, format!("{} tokens", tokenizer.vocab_size())));
@@ -25,4 +37,16 @@ impl LocalModel {
         let template = ChatTemplate::for_tokenizer(&tokenizer)?;
         Ok(Self::new(name, decoder, tokenizer, template))
     }
+}
+
+/// The file's name, and how its weights were changed.
+fn name(path: &Path, options: &LoadOptions) -> String {
+    let mut name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    if let Some(most) = options.weights {
+        name.push_str(&format!("+{}", most.name().to_lowercase()));
+    }
+    if let Some(head) = &options.head {
+        name.push_str(&format!("+head{}", head.ids().len()));
+    }
+    name
 }

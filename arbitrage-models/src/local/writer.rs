@@ -107,7 +107,7 @@ fn pass(
     let forward = Instant::now();
     let logits = run_forward(model, open, &parts)?;
     speculation.costs.observe(rows, forward.elapsed().as_secs_f64());
-    let width = model.decoder.config().vocabulary;
+    let width = model.decoder.head_width();
     let mut logits = logits.as_slice();
     let mut fresh = Vec::with_capacity(open.len());
     for (writing, part) in open.iter_mut().zip(&parts) {

@@ -115,7 +115,7 @@ impl Writing {
 
     fn choose(&mut self, model: &LocalModel, logits: &[f32]) -> Result<Choice> {
         let position = self.sequence.held.len();
-        self.sampler.sample(&logits[..model.tokens]).map_err(|error| model.at_position(error, position))
+        model.draw(&mut self.sampler, logits).map_err(|error| model.at_position(error, position))
     }
 
     /// Takes the chosen token in and sees whether the step ends with it.

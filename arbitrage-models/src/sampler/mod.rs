@@ -175,16 +175,30 @@ impl Sampler {
     /// # Errors
     /// [`Error::NotFinite`] with the index of the first NaN or infinity; [`Error::Parameter`] when there are no logits.
     pub fn sample(&mut self, logits: &[f32]) -> Result<Choice> {
+        self.sample_columns(logits, None)
+    }
+
+    /// Chooses among tokens of which column `i` of the logits stands for `ids[i]`, ascending; for `i` itself where there are no
+    /// `ids`. A token wins its draw by its id, so that a head which lacks some tokens draws what a whole one draws.
+    ///
+    /// # Shapes
+    /// - `logits`: `[columns]`, any finite numbers; `ids`: at least as many.
+    ///
+    /// # Errors
+    /// As [`Sampler::sample`].
+    pub fn sample_columns(&mut self, logits: &[f32], ids: Option<&[u32]>) -> Result<Choice> {
         let summary = self.summary(logits)?;
         self.draws += 1;
-        let id = if self.sampling.is_greedy() {
+        let id_of = |column: u32| ids.map_or(column, |ids| ids[column as usize]);
+        let column = if self.sampling.is_greedy() {
             summary.best
         } else {
             let kept = filter::weights(logits, summary.max, &self.sampling);
-            self.pick(&kept).unwrap_or(summary.best)
+            self.race(&kept, id_of).unwrap_or(summary.best)
         };
-        let logprob = summary.logprob(logits[id as usize]);
-        Ok(Choice { id, logprob, entropy: self.entropy.then(|| softmax::entropy(logits, &summary)) })
+        let logprob = summary.logprob(logits[column as usize]);
+        let entropy = self.entropy.then(|| softmax::entropy(logits, &summary));
+        Ok(Choice { id: id_of(column), logprob, entropy })
     }
 
     /// The distribution that [`Sampler::sample`] draws from: the tokens that are kept, by ascending id, with
@@ -210,15 +224,20 @@ impl Sampler {
     /// `(1 − d) / (1 + d)` at least, `d` being the distributions' total variation (Daliri, Musco & Suresh, arXiv
     /// 2408.07978). That is what lets a small model guess what a large one will draw.
     pub fn pick(&mut self, weights: &[(u32, f32)]) -> Option<u32> {
+        self.race(weights, |id| id)
+    }
+
+    /// The winner among columns, which run under the ids that they stand for.
+    fn race(&mut self, weights: &[(u32, f32)], id_of: impl Fn(u32) -> u32) -> Option<u32> {
         let race = self.draw.next_u64();
         let (mut winner, mut least) = (None, f64::INFINITY);
-        for &(id, weight) in weights.iter().filter(|(_, weight)| *weight > 0.0) {
-            let (u, weight) = (racer(race, id), f64::from(weight));
+        for &(column, weight) in weights.iter().filter(|(_, weight)| *weight > 0.0) {
+            let (u, weight) = (racer(race, id_of(column)), f64::from(weight));
             // −ln(1 − u) is no less than u: most logarithms need not be taken.
             if u < least * weight {
                 let time = -(-u).ln_1p() / weight;
                 if time < least {
-                    (winner, least) = (Some(id), time);
+                    (winner, least) = (Some(column), time);
                 }
             }
         }

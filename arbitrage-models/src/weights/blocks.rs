@@ -1,4 +1,4 @@
-//! GGML's block formats: unpacking to single precision with ggml's own arithmetic, and plain quantisers.
+//! Block formats, GGML's and one of our own: unpacking to single precision with ggml's own arithmetic, and plain quantisers.
 //!
 //! All numbers are little-endian; `d`, `m` and `dmin` are IEEE half-precision. Where two values share a byte, the low
 //! nibble belongs to the earlier one. Byte ranges are within one block.
@@ -13,19 +13,23 @@
 //! | Q4_K | 256 | 144 | `d` 0–1, `dmin` 2–3, scales 4–15, nibbles 16–143 | `(d·sc)·q − dmin·mn` |
 //! | Q5_K | 256 | 176 | `d` 0–1, `dmin` 2–3, scales 4–15, fifth bits 16–47, nibbles 48–175 | `(d·sc)·q − dmin·mn` |
 //! | Q6_K | 256 | 210 | nibbles 0–127, upper two bits 128–191, `sc` i8 192–207, `d` 208–209 | `(d·sc)·(q − 32)` |
+//! | Q3 | 32 | 14 | `d` 0–1, triples of bits 2–13 | `(q − 4)·d` |
 //!
-//! - In the formats of 32, byte `j` of the nibbles holds values `j` and `j + 16`; bit `i` of the fifth bits is value `i`'s.
+//! - In GGML's formats of 32, byte `j` of the nibbles holds values `j` and `j + 16`; bit `i` of the fifth bits is value `i`'s.
 //! - Q4_K and Q5_K: 32 bytes of nibbles hold 64 values, first all low nibbles, then all high ones. Each 32 values (a
 //!   sub-block) have a scale `sc` and a minimum `mn` of 6 bits: of sub-blocks 0–3 in the low six bits of scale bytes 0–3
 //!   and 4–7; of sub-blocks 4–7 the low four bits are the nibbles of bytes 8–11 and the upper two the top bits of 0–3
 //!   and 4–7. Bit `s` of fifth-bit byte `l` belongs to value `l` of sub-block `s`.
 //! - Q6_K: a scale serves 16 values. Of each half of 128, low nibbles of 64 bytes are values 0–63, high ones 64–127; the
 //!   upper bits of values `l`, `l + 32`, `l + 64`, `l + 96` are the four bit pairs of byte `l`, lowest first.
+//! - Q3 is ours: bits `3i` to `3i + 2` of the twelve bytes are value `i`'s.
 //!
 //! Layouts and order of operations follow ggml's `ggml-quants.c`; products are not fused with sums, so that every
 //! machine unpacks the same numbers.
 
+mod fit;
 mod k;
+mod q3;
 mod small;
 
 #[cfg(feature = "flex")]
@@ -56,6 +60,7 @@ pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) -> Result<()>
         DType::Q4K => decode(bytes, out, k::decode_q4k),
         DType::Q5K => decode(bytes, out, k::decode_q5k),
         DType::Q6K => decode(bytes, out, k::decode_q6k),
+        DType::Q3 => decode(bytes, out, q3::decode),
     }
     Ok(())
 }
@@ -83,8 +88,48 @@ pub fn quantize_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> 
         DType::Q4K => encode(values, out, k::encode_q4k),
         DType::Q5K => encode(values, out, k::encode_q5k),
         DType::Q6K => encode(values, out, k::encode_q6k),
+        DType::Q3 => encode(values, out, q3::encode),
     }
     Ok(())
+}
+
+/// Packs `values` as [`quantize_row`] does, but for 4 bits and fewer with scales (and minima) that a search found for the
+/// least squared error: never worse than those of the whole range, block for block.
+///
+/// # Errors
+/// As [`quantize_row`].
+pub fn fit_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> {
+    check_lengths(dtype, values.len(), out.len())?;
+    check_range(dtype, values)?;
+    match dtype {
+        DType::Q3 => encode(values, out, better(q3::fit, q3::encode, q3::decode)),
+        DType::Q4_0 => encode(values, out, better(small::fit_q4_0, small::encode_q4_0, small::decode_q4_0)),
+        DType::Q4_1 => encode(values, out, better(small::fit_q4_1, small::encode_q4_1, small::decode_q4_1)),
+        DType::Q4K => encode(values, out, better(k::fit_q4k, k::encode_q4k, k::decode_q4k)),
+        _ => return quantize_row(dtype, values, out),
+    }
+    Ok(())
+}
+
+/// Packs by `first` and by `second`, and keeps what unpacks to the smaller squared error.
+fn better<const N: usize, const B: usize>(
+    first: impl Fn(&[f32; N], &mut [u8; B]),
+    second: impl Fn(&[f32; N], &mut [u8; B]),
+    decode: impl Fn(&[u8; B], &mut [f32; N]),
+) -> impl Fn(&[f32; N], &mut [u8; B]) {
+    move |values, block| {
+        let mut unpacked = [0.0; N];
+        let mut error = |block: &[u8; B]| {
+            decode(block, &mut unpacked);
+            fit::squared_error(values, &unpacked)
+        };
+        let mut other = [0; B];
+        first(values, block);
+        second(values, &mut other);
+        if error(&other) < error(block) {
+            *block = other;
+        }
+    }
 }
 
 /// Applies `block` to every block of `B` bytes and its `N` values.

@@ -13,6 +13,7 @@
 mod dtype;
 mod layout;
 mod mapped;
+mod rows;
 mod source;
 mod tensor;
 
@@ -22,10 +23,11 @@ pub mod report;
 pub mod safetensors;
 pub mod writer;
 
-pub use blocks::{dequantize_row, quantize_row};
+pub use blocks::{dequantize_row, fit_row, quantize_row};
 pub use dtype::DType;
 pub use gguf::Gguf;
 pub use report::LoadReport;
+pub use rows::{Rows, Scratch};
 pub use safetensors::SafetensorsFolder;
 pub use source::{WeightSource, scan_finite};
 pub use tensor::TensorView;

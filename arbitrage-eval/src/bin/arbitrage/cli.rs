@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
+use arbitrage_models::weights::DType;
 use arbitrage_router::Policy;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -72,9 +73,20 @@ pub struct SolveOptions {
     /// A pair of models.
     #[arg(long, default_value = crate::pair::DEFAULT)]
     pub pair: String,
-    /// Another drafter: a name from `models list`, a GGUF file, a Hugging Face folder, or hf:OWNER/REPO:FILE.
+    /// Another drafter: a name from `models list`, a GGUF file, a Hugging Face folder, hf:OWNER/REPO:FILE, or `same` for the
+    /// target's own file, made smaller by --draft-weights.
     #[arg(long)]
     pub draft: Option<String>,
+    /// Requantises the drafter's weights that have more bits: q8_0, q6_k, q5_0, q4_k, q4_0, q3 or another format.
+    #[arg(long, value_name = "FORMAT")]
+    pub draft_weights: Option<DType>,
+    /// Trims the drafter's head to the first so many tokens, or with --draft-head-from to the most frequent; beside them,
+    /// end and control tokens and single bytes are kept.
+    #[arg(long, value_name = "TOKENS")]
+    pub draft_head: Option<usize>,
+    /// Trims the drafter's head to the tokens that are frequent in this text: 32768 unless --draft-head says how many.
+    #[arg(long, value_name = "FILE")]
+    pub draft_head_from: Option<PathBuf>,
     /// Another target, likewise.
     #[arg(long)]
     pub target: Option<String>,

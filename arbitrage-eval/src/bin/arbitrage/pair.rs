@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, StepRule, segmenter::TokenBudget};
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::source::{ModelSource, known_digest};
-use arbitrage_models::{LoadOptions, LocalModel, Prompt, device};
+use arbitrage_models::tokenizer::Tokenizer;
+use arbitrage_models::weights::DType;
+use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, ModelFiles, Prompt, device};
 
 use crate::Failure;
 use crate::cli::SolveOptions;
@@ -13,6 +15,12 @@ use crate::progress::Bars;
 
 /// The pair that `--pair` means when it is not given.
 pub const DEFAULT: &str = "qwen2.5-coder";
+
+/// The drafter that is the target's own file.
+const SAME: &str = "same";
+
+/// Tokens of a head that is trimmed to a text, where nothing else was asked for: what FR-Spec keeps.
+const HEAD: usize = 32_768;
 
 /// Known pairs: name, draft, target.
 const PAIRS: [(&str, &str, &str); 1] = [(DEFAULT, "qwen2.5-coder-0.5b-instruct", "qwen2.5-coder-1.5b-instruct")];
@@ -32,8 +40,12 @@ impl Pair {
     pub fn load(options: &SolveOptions) -> Result<Self, Failure> {
         let (draft, target) = names(options)?;
         let load = LoadOptions::new(device(&options.device)?);
-        let mut draft = open(&draft, &load, options)?;
-        let mut target = open(&target, &load, options)?;
+        let mut draft = open(&draft, &load, &lean(options), options)?;
+        let mut target = open(&target, &load, &Lean::default(), options)?;
+        if options.draft.as_deref() == Some(SAME) && draft.decoder().bytes_a_token() >= target.decoder().bytes_a_token()
+        {
+            anstream::eprintln!("the draft is no smaller than the target: its weights have no more bits as they are");
+        }
         warm_up(&mut draft)?;
         let target_seconds_per_token = warm_up(&mut target)?;
         Ok(Self { draft, target, target_seconds_per_token })
@@ -51,7 +63,48 @@ fn names(options: &SolveOptions) -> Result<(String, String), Failure> {
         }
     };
     let chosen = |given: &Option<String>, other: &str| given.clone().unwrap_or_else(|| other.to_owned());
-    Ok((chosen(&options.draft, draft), chosen(&options.target, target)))
+    let (draft, target) = (chosen(&options.draft, draft), chosen(&options.target, target));
+    if draft != SAME {
+        return Ok((draft, target));
+    }
+    if options.draft_weights.is_none() {
+        return Err(
+            "--draft same: the draft would be the target itself; --draft-weights makes it smaller, for instance q3"
+                .into(),
+        );
+    }
+    Ok((target.clone(), target))
+}
+
+/// What makes a draft lean.
+#[derive(Default)]
+struct Lean<'a> {
+    weights: Option<DType>,
+    head: Option<usize>,
+    head_from: Option<&'a Path>,
+}
+
+fn lean(options: &SolveOptions) -> Lean<'_> {
+    Lean { weights: options.draft_weights, head: options.draft_head, head_from: options.draft_head_from.as_deref() }
+}
+
+impl Lean<'_> {
+    fn options(&self, load: &LoadOptions, tokenizer: &Tokenizer) -> Result<LoadOptions, Failure> {
+        let mut load = load.clone();
+        if let Some(most) = self.weights {
+            load = load.with_weights(most);
+        }
+        let head = match (self.head_from, self.head) {
+            (Some(path), count) => {
+                let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                let count = count.unwrap_or_else(|| HEAD.min(tokenizer.vocab_size()));
+                HeadTokens::counted([text.as_str()], count, tokenizer)?
+            }
+            (None, Some(count)) => HeadTokens::first(count, tokenizer)?,
+            (None, None) => return Ok(load),
+        };
+        Ok(load.with_head(head))
+    }
 }
 
 /// The path of a model, which is got first where it is not there.
@@ -59,9 +112,11 @@ pub fn resolve(name: &str) -> Result<PathBuf, Failure> {
     Ok(ModelSource::parse(name)?.resolve(&mut Bars::default())?)
 }
 
-fn open(name: &str, load: &LoadOptions, options: &SolveOptions) -> Result<LocalModel, Failure> {
+fn open(name: &str, load: &LoadOptions, lean: &Lean<'_>, options: &SolveOptions) -> Result<LocalModel, Failure> {
     let path = resolve(name)?;
-    let model = LocalModel::open(&path, load)?.with_sampling(sampling(options)?);
+    let files = ModelFiles::open(&path)?;
+    let load = lean.options(load, &files.tokenizer)?;
+    let model = LocalModel::from_files(files, &load)?.with_sampling(sampling(options)?);
     if let unused @ [first, ..] = model.decoder().unused() {
         let count = unused.len();
         anstream::eprintln!(

@@ -15,10 +15,11 @@ pub(crate) struct Vnni;
 /// How many products of two (`BITS` bits by −127…127) a 16-bit lane holds without overflow.
 const fn pairs_in_16_bits(bits: u32) -> usize {
     match bits {
-        4 => 8, // 2 · 15 · 127 · 8 = 30,480
-        5 => 4, // 2 · 31 · 127 · 4 = 31,496
-        6 => 2, // 2 · 63 · 127 · 2 = 32,004
-        _ => 1, // signed bytes: 2 · 128 · 127 = 32,512
+        3 => 16, // 2 · 7 · 127 · 16 = 28,448
+        4 => 8,  // 2 · 15 · 127 · 8 = 30,480
+        5 => 4,  // 2 · 31 · 127 · 4 = 31,496
+        6 => 2,  // 2 · 63 · 127 · 2 = 32,004
+        _ => 1,  // signed bytes: 2 · 128 · 127 = 32,512
     }
 }
 

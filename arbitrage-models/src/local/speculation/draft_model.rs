@@ -102,7 +102,7 @@ impl DraftModel {
         let output = self.model.decoder.forward(&mut spans)?;
         let logits = output.map(|output| output.logits.into_data_as::<f32>());
         let mut rows = logits.as_ref().and_then(|data| data.as_slice::<f32>().ok()).unwrap_or_default();
-        let width = self.model.decoder.config().vocabulary;
+        let width = self.model.decoder.head_width();
         for (draft, &take) in open.iter_mut().zip(&takes) {
             draft.sequence.held.extend(draft.pending.drain(..take));
             if draft.pending.is_empty() {
@@ -121,7 +121,7 @@ impl DraftModel {
 
 impl Drafting<'_> {
     fn go_on(&mut self, model: &LocalModel, logits: &[f32]) -> Result<()> {
-        let choice = self.sampler.sample(&logits[..model.tokens])?;
+        let choice = model.draw(&mut self.sampler, logits)?;
         let confidence = choice.logprob.exp();
         // An end token needs no guess: nothing would come after it.
         if model.tokenizer.eos_ids().contains(&choice.id) || !self.gate.admits(confidence) {

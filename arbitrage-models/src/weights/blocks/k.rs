@@ -1,6 +1,6 @@
 //! The formats of 256 values: Q4_K, Q5_K and Q6_K. Layouts are tabled in the parent module.
 
-use super::{extreme, half_at, inverse, put_half};
+use super::{extreme, fit, half_at, inverse, put_half};
 
 /// Values of a block.
 const LEN: usize = 256;
@@ -65,42 +65,57 @@ impl Q6Place {
 }
 
 pub(super) fn encode_q4k(values: &[f32; LEN], block: &mut [u8; 144]) {
+    encode_q4k_by(values, block, |values| scale_and_depth(values, 15.0));
+}
+
+/// Q4_K with the scale and minimum of the least squared error in each sub-block, before they are rounded to six bits.
+pub(super) fn fit_q4k(values: &[f32; LEN], block: &mut [u8; 144]) {
+    encode_q4k_by(values, block, |values| {
+        let (scale, min) = fit::scale_and_min(values, 15.0, 0.0);
+        (scale, -min)
+    });
+}
+
+fn encode_q4k_by(values: &[f32; LEN], block: &mut [u8; 144], range: impl Fn(&[f32; 32]) -> (f32, f32)) {
     block.fill(0);
-    encode_affine(values, block, 15, |block, sub, l, q| block[16 + sub / 2 * 32 + l] |= q << (sub % 2 * 4));
+    encode_affine(values, block, 15, range, |block, sub, l, q| block[16 + sub / 2 * 32 + l] |= q << (sub % 2 * 4));
 }
 
 pub(super) fn encode_q5k(values: &[f32; LEN], block: &mut [u8; 176]) {
     block.fill(0);
-    encode_affine(values, block, 31, |block, sub, l, q| {
+    let range = |values: &[f32; 32]| scale_and_depth(values, 31.0);
+    encode_affine(values, block, 31, range, |block, sub, l, q| {
         block[48 + sub / 2 * 32 + l] |= (q & 15) << (sub % 2 * 4);
         block[16 + l] |= q >> 4 << sub;
     });
 }
 
-/// Q4_K and Q5_K: stores scales and minima, then hands `put(block, sub-block, value, quantised)` every value of 0 to
-/// `most`.
+/// Q4_K and Q5_K: stores the scales and depths that `range` gives, then hands `put(block, sub-block, value, quantised)`
+/// every value of 0 to `most`.
 fn encode_affine<const B: usize>(
     values: &[f32; LEN],
     block: &mut [u8; B],
     most: u8,
+    range: impl Fn(&[f32; 32]) -> (f32, f32),
     put: impl Fn(&mut [u8; B], usize, usize, u8),
 ) {
     let most = f32::from(most);
-    let ranges: [(f32, f32); 8] = std::array::from_fn(|sub| scale_and_depth(&values[sub * 32..][..32], most));
+    let subs = values.as_chunks::<32>().0;
+    let ranges: [(f32, f32); 8] = std::array::from_fn(|sub| range(&subs[sub]));
     let d = put_half(block, 0, ranges.iter().fold(0.0, |top, range| range.0.max(top)) / 63.0);
     let dmin = put_half(block, 2, ranges.iter().fold(0.0, |top, range| range.1.max(top)) / 63.0);
     for (sub, (scale, depth)) in ranges.into_iter().enumerate() {
         let (sc, mn) = (six_bits(scale * inverse(d)), six_bits(depth * inverse(dmin)));
         put_scale_and_min(&mut block[4..16], sub, sc, mn);
         let (step, min) = (inverse(d * f32::from(sc)), dmin * f32::from(mn));
-        for (l, value) in values[sub * 32..][..32].iter().enumerate() {
+        for (l, value) in subs[sub].iter().enumerate() {
             put(block, sub, l, ((value + min) * step).round_ties_even().clamp(0.0, most) as u8);
         }
     }
 }
 
 /// A sub-block's step, and how far it reaches below zero (the format has no minimum above it).
-fn scale_and_depth(values: &[f32], most: f32) -> (f32, f32) {
+fn scale_and_depth(values: &[f32; 32], most: f32) -> (f32, f32) {
     let min = values.iter().copied().fold(0.0, f32::min);
     let max = values.iter().copied().fold(min, f32::max);
     ((max - min) / most, -min)

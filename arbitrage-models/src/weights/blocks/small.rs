@@ -1,6 +1,6 @@
 //! The formats of 32 values: Q8_0, Q4_0, Q4_1, Q5_0 and Q5_1. Layouts are tabled in the parent module.
 
-use super::{extreme, half_at, inverse, put_half};
+use super::{extreme, fit, half_at, inverse, put_half};
 
 /// Values of a block.
 const LEN: usize = 32;
@@ -60,12 +60,26 @@ pub(super) fn encode_q4_0(values: &[f32; LEN], block: &mut [u8; 18]) {
     encode_nibbles(values, &mut block[2..], |value| ((value * scale + 8.5) as u8).min(15));
 }
 
+/// Q4_0 with the scale of the least squared error.
+pub(super) fn fit_q4_0(values: &[f32; LEN], block: &mut [u8; 18]) {
+    let scale = inverse(put_half(block, 0, fit::scale(values, 8.0)));
+    encode_nibbles(values, &mut block[2..], |value| (value * scale + 8.5).clamp(0.0, 15.0) as u8);
+}
+
 pub(super) fn encode_q4_1(values: &[f32; LEN], block: &mut [u8; 20]) {
     let (min, d) = min_and_step(values, 15.0);
     let scale = inverse(d);
     put_half(block, 0, d);
     put_half(block, 2, min);
     encode_nibbles(values, &mut block[4..], |value| (((value - min) * scale + 0.5) as u8).min(15));
+}
+
+/// Q4_1 with scale and minimum of the least squared error.
+pub(super) fn fit_q4_1(values: &[f32; LEN], block: &mut [u8; 20]) {
+    let (d, m) = fit::scale_and_min(values, 15.0, f32::INFINITY);
+    let (d, m) = (put_half(block, 0, d), put_half(block, 2, m));
+    let scale = inverse(d);
+    encode_nibbles(values, &mut block[4..], |value| ((value - m) * scale + 0.5).clamp(0.0, 15.0) as u8);
 }
 
 pub(super) fn encode_q5_0(values: &[f32; LEN], block: &mut [u8; 22]) {

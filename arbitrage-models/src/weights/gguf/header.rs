@@ -104,6 +104,7 @@ fn tensor(cursor: &mut Cursor<'_>, at: usize) -> Result<Claim> {
 
 /// The types that we read, with their numbers.
 fn supported_types() -> String {
-    let list: Vec<_> = DType::ALL.iter().map(|dtype| format!("{} ({dtype})", dtype.ggml_id())).collect();
+    let read = DType::ALL.iter().filter_map(|dtype| Some((dtype.ggml_id()?, dtype)));
+    let list: Vec<_> = read.map(|(id, dtype)| format!("{id} ({dtype})")).collect();
     format!("one of the types {}", list.join(", "))
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::write_whole;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::weights::TensorView;
 use crate::weights::gguf::{Array, Value, names};
 
@@ -53,8 +53,8 @@ impl<'a> GgufWriter<'a> {
     /// Writes the file, whole or not at all.
     ///
     /// # Errors
-    /// [`Error::Parameter`](crate::error::Error::Parameter) if a tensor's bytes do not fit its shape and type;
-    /// [`Error::Io`](crate::error::Error::Io).
+    /// [`Error::Parameter`](crate::error::Error::Parameter) if a tensor's bytes do not fit its shape and type, or its
+    /// type is in no file; [`Error::Io`](crate::error::Error::Io).
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
         self.check()?;
         write_whole(path.as_ref(), |file| self.write_to(file))
@@ -72,7 +72,11 @@ impl<'a> GgufWriter<'a> {
     }
 
     fn check(&self) -> Result<()> {
-        self.tensors.iter().try_for_each(|tensor| tensor.count().map(drop))
+        self.tensors.iter().try_for_each(|tensor| {
+            let (expected, found) = ("a type of GGUF files".to_owned(), tensor.dtype.to_string());
+            tensor.dtype.ggml_id().ok_or(Error::Parameter { name: "tensor type", expected, found })?;
+            tensor.count().map(drop)
+        })
     }
 
     fn write_to(&self, file: &mut dyn Write) -> io::Result<()> {
@@ -101,7 +105,7 @@ impl<'a> GgufWriter<'a> {
             put_string(&mut out, &names::to_gguf(tensor.name));
             out.extend((tensor.shape.len() as u32).to_le_bytes());
             tensor.shape.iter().rev().for_each(|dim| put_len(&mut out, *dim));
-            out.extend(tensor.dtype.ggml_id().to_le_bytes());
+            out.extend(tensor.dtype.ggml_id().unwrap_or(u32::MAX).to_le_bytes()); // all have one: checked
             put_len(&mut out, offset);
             offset += tensor.bytes.len().next_multiple_of(ALIGNMENT);
         }

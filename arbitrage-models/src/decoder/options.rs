@@ -1,0 +1,73 @@
+//! How a decoder is loaded.
+
+use burn::tensor::Device;
+
+use super::head::HeadTokens;
+use crate::weights::DType;
+
+/// In which form weights are kept and multiplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// f32 burn tensors and plain operations, on any device: the reference, and the way of GPUs and of training.
+    Plain,
+    /// As the file has them (f32, f16, bf16 or GGUF blocks), multiplied by the processor's kernels. Device `flex` only.
+    #[cfg(feature = "flex")]
+    Packed,
+}
+
+/// Options of [`Decoder::load`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LoadOptions {
+    /// Where the weights go.
+    pub device: Device,
+    /// How they are kept.
+    pub precision: Precision,
+    /// Looks at every weight for NaN and infinity before use: a pass over the whole file.
+    pub scan: bool,
+    /// The most precise format that weights are kept in; `None` keeps the file's. See [`with_weights`](Self::with_weights).
+    pub weights: Option<DType>,
+    /// Tokens whose rows of the head are kept; `None` for all. See [`with_head`](Self::with_head).
+    pub head: Option<HeadTokens>,
+}
+
+impl LoadOptions {
+    /// Packed on the processor where that is compiled in, plain elsewhere.
+    pub fn new(device: Device) -> Self {
+        #[cfg(feature = "flex")]
+        let precision = if device == Device::flex() { Precision::Packed } else { Precision::Plain };
+        #[cfg(not(feature = "flex"))]
+        let precision = Precision::Plain;
+        Self { device, precision, scan: false, weights: None, head: None }
+    }
+
+    /// Sets the form of the weights.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// Asks for the full scan.
+    pub fn with_scan(mut self) -> Self {
+        self.scan = true;
+        self
+    }
+
+    /// Requantises, row by row as they are loaded, the weights of linear layers and of the head that have more bits a weight
+    /// than `most`; at 4 bits and fewer with scales that a search found ([`fit_row`](crate::weights::fit_row)). Those
+    /// with as many bits or fewer stay bit for bit, and so do norms, biases and the embedding's rows, which decoding hardly
+    /// reads. Rows that fill no blocks of the format take [one with smaller blocks](DType::for_columns) or stay.
+    ///
+    /// A model made smaller drafts faster and worse; its file is as it was.
+    pub fn with_weights(mut self, most: DType) -> Self {
+        self.weights = Some(most);
+        self
+    }
+
+    /// Keeps and multiplies only the head's rows of these tokens. Logits then have a column for each, in the order of
+    /// [`Decoder::head_ids`](super::Decoder::head_ids).
+    pub fn with_head(mut self, tokens: HeadTokens) -> Self {
+        self.head = Some(tokens);
+        self
+    }
+}

@@ -1,0 +1,235 @@
+//! The rows of a matrix as a model keeps them.
+
+use std::path::Path;
+
+use super::{DType, TensorView, dequantize_row, fit_row, shown};
+use crate::error::{Error, Result};
+
+/// Rows of a matrix of a file: all or some, in its order or another, in its format or a smaller one.
+///
+/// Nothing is read before a row is asked for, and then that row alone: a matrix is never whole in memory a second time.
+///
+/// # Shapes
+/// `[len, cols]`, of the file's `[rows, cols]`.
+#[derive(Debug, Clone)]
+pub struct Rows<'a> {
+    path: &'a Path,
+    view: TensorView<'a>,
+    cols: usize,
+    order: Option<Vec<u32>>,
+    dtype: DType,
+}
+
+/// What [`Rows::read`] needs to work in; one serves any number of rows.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    values: Vec<f32>,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Rows<'a> {
+    /// The file or folder that the tensor is in.
+    pub fn path(&self) -> &'a Path {
+        self.path
+    }
+
+    /// All rows of `view`, a tensor of the file or folder `path`.
+    ///
+    /// # Errors
+    /// [`Error::Format`] naming `path` and the tensor unless it has two dimensions, neither empty; [`Error::Parameter`] if
+    /// shape and bytes disagree.
+    pub fn of(path: &'a Path, view: TensorView<'a>) -> Result<Self> {
+        view.count()?;
+        let &[rows, cols] = view.shape else {
+            return Err(Error::format(path, shown(view.name), "two dimensions", format!("{:?}", view.shape)));
+        };
+        if rows == 0 || cols == 0 {
+            return Err(Error::format(path, shown(view.name), "rows and columns", format!("{:?}", view.shape)));
+        }
+        Ok(Self { path, view, cols, order: None, dtype: view.dtype })
+    }
+
+    /// Row `i` is the file's row `order[i]` from here on.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for an empty order, or a row that the file lacks.
+    pub fn in_order(self, order: Vec<u32>) -> Result<Self> {
+        let rows = self.view.shape[0];
+        match order.iter().find(|&&row| row as usize >= rows) {
+            None if !order.is_empty() => Ok(Self { order: Some(order), ..self }),
+            other => {
+                let found = other.map_or_else(|| "none".to_owned(), u32::to_string);
+                Err(Error::Parameter { name: "rows", expected: format!("rows below {rows}"), found })
+            }
+        }
+    }
+
+    /// Stores rows that have more bits a weight than `most` in that format, with the scales of [`fit_row`]. Where a row is
+    /// no whole number of its blocks, [the next format of smaller blocks](DType::for_columns) stands in, and without one,
+    /// or with no fewer bits then, the rows stay as they are.
+    pub fn at_most(self, most: DType) -> Self {
+        let smaller = most.for_columns(self.cols).filter(|dtype| dtype.bits() < self.view.dtype.bits());
+        Self { dtype: smaller.unwrap_or(self.view.dtype), ..self }
+    }
+
+    /// How many there are; at least one.
+    #[allow(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> usize {
+        self.order.as_ref().map_or(self.view.shape[0], Vec::len)
+    }
+
+    /// Values of a row.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// The format that rows are handed out in.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Whether rows are handed out as they lie in the file: all of them, and in its format.
+    pub fn is_as_in_file(&self) -> bool {
+        self.order.is_none() && self.dtype == self.view.dtype
+    }
+
+    /// Row `row`, in this format. Rows past the end are the last one.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] and [`Error::Format`], naming the tensor, for values that the format cannot hold; only where
+    /// the format is another than the file's.
+    pub fn read<'s>(&'s self, row: usize, scratch: &'s mut Scratch) -> Result<&'s [u8]> {
+        let bytes = self.stored(row);
+        if self.dtype == self.view.dtype {
+            return Ok(bytes);
+        }
+        scratch.values.resize(self.cols, 0.0);
+        scratch.bytes.resize(self.dtype.row_bytes(self.cols).unwrap_or_default(), 0);
+        dequantize_row(self.view.dtype, bytes, &mut scratch.values)?;
+        fit_row(self.dtype, &scratch.values, &mut scratch.bytes).map_err(|error| self.refused(error))?;
+        Ok(&scratch.bytes)
+    }
+
+    /// All rows, unpacked from this format: four bytes a value.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn to_f32(&self) -> Result<Vec<f32>> {
+        let mut values = vec![0.0; self.len() * self.cols];
+        let mut scratch = Scratch::default();
+        for (row, values) in values.chunks_exact_mut(self.cols).enumerate() {
+            dequantize_row(self.dtype, self.read(row, &mut scratch)?, values)?;
+        }
+        Ok(values)
+    }
+
+    /// The file's bytes of row `row`.
+    fn stored(&self, row: usize) -> &'a [u8] {
+        let row = row.min(self.len() - 1);
+        let row = self.order.as_ref().map_or(row, |order| order[row] as usize);
+        let width = self.view.bytes.len() / self.view.shape[0];
+        &self.view.bytes[row * width..][..width]
+    }
+
+    /// The error of a value that the format cannot hold: the first one of the tensor, whichever row was read first.
+    fn refused(&self, error: Error) -> Error {
+        match (self.view.first_not_finite(), error) {
+            (Ok(Some(index)), _) => Error::NotFinite {
+                model: self.path.display().to_string(),
+                place: format!("tensor `{}`", shown(self.view.name)),
+                index,
+            },
+            (_, Error::Parameter { expected, found, .. }) => {
+                Error::format(self.path, format!("tensor `{}`", shown(self.view.name)), expected, found)
+            }
+            (_, error) => error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(dtype: DType, rows: usize, cols: usize) -> Vec<u8> {
+        let mut draw = arbitrage_core::Draw::new(4);
+        let values: Vec<f32> = (0..rows * cols).map(|_| draw.uniform() as f32 - 0.5).collect();
+        let mut bytes = vec![0; dtype.tensor_bytes(&[rows, cols]).unwrap()];
+        super::super::quantize_row(dtype, &values, &mut bytes).unwrap();
+        bytes
+    }
+
+    fn rows<'a>(dtype: DType, shape: &'a [usize], bytes: &'a [u8]) -> Rows<'a> {
+        Rows::of("file".as_ref(), TensorView { name: "w", dtype, shape, bytes }).unwrap()
+    }
+
+    #[test]
+    fn a_format_that_the_tensor_has_or_undercuts_changes_no_bit() {
+        for stored in DType::ALL {
+            let (bytes, shape) = (bytes(stored, 3, 512), [3, 512]);
+            for most in DType::ALL.into_iter().filter(|most| most.bits() >= stored.bits()) {
+                let rows = rows(stored, &shape, &bytes).at_most(most);
+                assert!(rows.is_as_in_file());
+                let read: Vec<u8> =
+                    (0..3).flat_map(|row| rows.read(row, &mut Scratch::default()).unwrap().to_vec()).collect();
+                assert!(read == bytes, "{stored} at most {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_requantised_each_by_itself() {
+        let (bytes, shape) = (bytes(DType::F32, 5, 512), [5, 512]);
+        let whole = rows(DType::F32, &shape, &bytes);
+        let values = whole.to_f32().unwrap();
+        for most in DType::ALL.into_iter().filter(|dtype| dtype.block_len() > 1) {
+            let picked = whole.clone().at_most(most).in_order(vec![3, 0]).unwrap();
+            assert_eq!((picked.dtype(), picked.len(), picked.is_as_in_file()), (most, 2, false));
+            let mut expected = vec![0; most.row_bytes(512).unwrap()];
+            for (row, from) in [(0, 3), (1, 0)] {
+                fit_row(most, &values[from * 512..][..512], &mut expected).unwrap();
+                assert_eq!(picked.read(row, &mut Scratch::default()).unwrap(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn columns_that_fill_no_blocks_get_smaller_ones_or_stay() {
+        for (cols, most, expected) in [
+            (96, DType::Q4K, DType::Q4_0),
+            (96, DType::Q5K, DType::Q5_0),
+            (96, DType::Q6K, DType::Q8_0),
+            (96, DType::Q8_0, DType::Q8_0),
+            (40, DType::Q4_0, DType::F16),
+        ] {
+            let (bytes, shape) = (bytes(DType::F16, 2, cols), [2, cols]);
+            assert_eq!(rows(DType::F16, &shape, &bytes).at_most(most).dtype(), expected, "{cols} {most}");
+        }
+    }
+
+    #[test]
+    fn values_that_a_format_cannot_hold_are_refused_by_name() {
+        for (value, wanted) in [(f32::NAN, "not finite"), (f32::INFINITY, "not finite"), (1e5, "6.5504e4")] {
+            let mut bytes = bytes(DType::F32, 4, 64);
+            bytes[(64 + 7) * 4..][..4].copy_from_slice(&value.to_le_bytes());
+            let rows = rows(DType::F32, &[4, 64], &bytes).at_most(DType::Q8_0);
+            let error = rows.to_f32().unwrap_err();
+            assert!(matches!(error, Error::NotFinite { index: 71, .. } | Error::Format { .. }));
+            let text = error.to_string();
+            assert!(text.contains("tensor `w`") && text.contains(wanted) && text.contains("file"), "{text}");
+        }
+    }
+
+    #[test]
+    fn rows_that_are_not_there_are_refused() {
+        let bytes = bytes(DType::F32, 4, 8);
+        for order in [vec![], vec![0, 4]] {
+            assert!(matches!(
+                rows(DType::F32, &[4, 8], &bytes).in_order(order),
+                Err(Error::Parameter { name: "rows", .. })
+            ));
+        }
+        let view = TensorView { name: "w", dtype: DType::F32, shape: &[32], bytes: &bytes };
+        assert!(matches!(Rows::of("file".as_ref(), view), Err(Error::Format { .. })));
+    }
+}
