@@ -1,8 +1,9 @@
-//! What the benchmarks share: engines to measure, the machine's limits, and the report.
+//! What the benchmarks share: engines to measure, the machine's limits, the report, and models made up on the spot.
 
 pub mod engines;
 pub mod machine;
 pub mod report;
+pub mod synthetic;
 
 use std::process::ExitCode;
 
