@@ -10,11 +10,14 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
+use arbitrage_benches::lean::{Lean, open};
+use arbitrage_benches::{Failure, finish};
 use arbitrage_core::segmenter::BlankLine;
 use arbitrage_core::trace::{Record, StepRecord, read_jsonl};
 use arbitrage_core::{Accepted, Author, Prefix, Problem, Rewrite, SequenceId, Step, StepRule, Verifier};
-use arbitrage_models::{LoadOptions, LocalModel, LocalTarget, device};
+use arbitrage_models::LocalTarget;
 use clap::Parser;
 
 /// Measures the reuse of rejected steps.
@@ -33,23 +36,23 @@ struct Options {
     step_tokens: usize,
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
 /// One escalated step, measured.
 struct Sample {
     with: Step,
     without: Step,
 }
 
-fn main() -> Result<(), Failure> {
-    let options = Options::parse();
-    let load = LoadOptions::new(device("flex")?);
-    let mut target = LocalTarget::new(LocalModel::open(&options.target, &load)?);
+fn main() -> ExitCode {
+    finish(run(&Options::parse()))
+}
+
+fn run(options: &Options) -> Result<(), Failure> {
+    let mut target = LocalTarget::new(open(&options.target, &Lean::default())?);
     let mut samples = Vec::new();
     for trace in &options.traces {
         for (problem, steps) in solutions(read_jsonl(trace)?) {
             if samples.len() < options.steps {
-                replay(&mut target, &problem, &steps, &options, &mut samples)?;
+                replay(&mut target, &problem, &steps, options, &mut samples)?;
             }
         }
     }

@@ -8,12 +8,15 @@
 //! and with prompt lookup, one after the other. Every text is compared.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
+use arbitrage_benches::lean::{Lean, open};
+use arbitrage_benches::{Failure, finish};
 use arbitrage_core::segmenter::TokenBudget;
 use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, Step, StepRule};
+use arbitrage_models::LocalModel;
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::speculation::{DraftModel, PromptLookup};
-use arbitrage_models::{LoadOptions, LocalModel, device};
 use clap::Parser;
 
 /// Measures speculative decoding.
@@ -40,26 +43,29 @@ struct Options {
     /// Guesses a pass, in place of as many as pay.
     #[arg(long)]
     depth: Option<usize>,
+    /// Makes the draft model smaller.
+    #[command(flatten)]
+    lean: Lean,
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+fn main() -> ExitCode {
+    finish(run(&Options::parse()))
+}
 
-fn main() -> Result<(), Failure> {
-    let options = Options::parse();
-    let load = LoadOptions::new(device("flex")?);
+fn run(options: &Options) -> Result<(), Failure> {
     let sampling = Sampling::at_temperature(options.temperature)?;
-    let open = || LocalModel::open(&options.target, &load).map(|model| model.with_sampling(sampling));
+    let target = || open(&options.target, &Lean::default()).map(|model| model.with_sampling(sampling));
     let deep = |model: LocalModel| match options.depth {
         Some(depth) => model.with_guess_depth(depth),
         None => model,
     };
-    let draft = DraftModel::new(LocalModel::open(&options.draft, &load)?);
+    let draft = DraftModel::new(open(&options.draft, &options.lean)?);
     let mut ways = [
-        ("target alone", open()?),
-        ("draft model", deep(open()?.with_proposer(draft)?)),
-        ("prompt lookup", deep(open()?.with_proposer(PromptLookup::new())?)),
+        ("target alone", target()?),
+        ("draft model", deep(target()?.with_proposer(draft)?)),
+        ("prompt lookup", deep(target()?.with_proposer(PromptLookup::new())?)),
     ];
-    let problems = questions(&options)?;
+    let problems = questions(options)?;
     let mut steps: Vec<Vec<Step>> = vec![Vec::new(); ways.len()];
     for (round, batch) in problems.chunks(options.sequences.max(1)).enumerate() {
         for turn in 0..ways.len() {
@@ -85,7 +91,7 @@ fn write(model: &mut LocalModel, batch: &[Problem], tokens: usize) -> Result<Vec
     let segmenter = TokenBudget::new(tokens)?;
     let prefix = |(id, problem)| Prefix::new(SequenceId(id as u64), problem, &[]);
     let prefixes: Vec<_> = batch.iter().enumerate().map(prefix).collect();
-    let steps = model.draft(&prefixes, &StepRule::new(&segmenter, tokens)).into_iter().collect();
+    let steps: Result<Vec<_>, _> = model.draft(&prefixes, &StepRule::new(&segmenter, tokens)).into_iter().collect();
     prefixes.iter().for_each(|prefix| model.release(prefix.id));
     steps
 }

@@ -1,0 +1,124 @@
+//! This project's engine, in this process.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use arbitrage_models::config::ModelConfig;
+use arbitrage_models::weights::{Gguf, WeightSource};
+use arbitrage_models::{Cache, Decoder, LocalModel, Outputs, Span};
+
+use super::{DEPTH, Engine, Figure, PROMPTS, SEQUENCES, Sample, TOKENS};
+use crate::Failure;
+use crate::lean::{Lean, open};
+
+/// A loaded model. Its idle threads sleep after two milliseconds, so that it disturbs nobody.
+pub struct Ours(LocalModel);
+
+impl Ours {
+    /// Loads a model and runs a first prompt, in which every value is checked.
+    ///
+    /// # Errors
+    /// Those of loading.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        Self::new(open(path, &Lean::default())?)
+    }
+
+    /// Takes a model and runs a first prompt, in which every value is checked.
+    ///
+    /// # Errors
+    /// Those of the first pass.
+    pub fn new(model: LocalModel) -> Result<Self, Failure> {
+        prefill(model.decoder(), 16)?;
+        Ok(Self(model))
+    }
+
+    /// The decoder to measure.
+    pub fn decoder(&self) -> &Decoder {
+        self.0.decoder()
+    }
+
+    /// Bytes of the file that a decoded token multiplies: all tensors but the embedding, of which one row is looked up;
+    /// where it is the head too, it counts.
+    ///
+    /// # Errors
+    /// Those of opening the file.
+    pub fn bytes_per_token(&self, path: &Path) -> Result<usize, Failure> {
+        let file = Gguf::open(path)?;
+        let tied = ModelConfig::from_gguf(&file)?.tied;
+        let used = |name: &String| {
+            (tied || name != "model.embed_tokens.weight")
+                && name != "rope_freqs.weight"
+                && !self.decoder().unused().contains(name)
+        };
+        let mut bytes = 0;
+        for name in file.names().iter().filter(|name| used(name)) {
+            bytes += file.get(name)?.map_or(0, |tensor| tensor.bytes.len());
+        }
+        Ok(bytes)
+    }
+}
+
+impl Engine for Ours {
+    fn name(&self) -> &'static str {
+        "ours"
+    }
+
+    fn measure(&mut self) -> Result<Vec<Sample>, Failure> {
+        let decoder = self.decoder();
+        let mut samples = Vec::new();
+        let mut add = |figure, rate| samples.push(Sample { figure, variant: String::new(), rate });
+        for length in PROMPTS {
+            add(Figure::Prefill(length), prefill(decoder, length)?.1);
+        }
+        for sequences in [1, SEQUENCES] {
+            add(Figure::Decode(sequences), decode(decoder, sequences, DEPTH, TOKENS)?);
+        }
+        Ok(samples)
+    }
+}
+
+/// Runs `length` tokens through an empty cache; returns it and tokens a second.
+///
+/// # Errors
+/// Those of [`Decoder::forward`].
+pub fn prefill(decoder: &Decoder, length: usize) -> Result<(Cache, f64), Failure> {
+    let tokens: Vec<u32> = (0..length).map(|i| token(decoder, i * 7919)).collect();
+    let start = Instant::now();
+    let mut cache = decoder.cache();
+    let output = decoder.forward(&mut [Span { cache: &mut cache, tokens: &tokens, outputs: Outputs::Last }])?;
+    black_box(output.map(|output| output.logits.into_data_as::<f32>()));
+    Ok((cache, length as f64 / start.elapsed().as_secs_f64()))
+}
+
+/// Tokens a second of all `sequences` together, `tokens` each, after `depth` tokens.
+///
+/// # Errors
+/// Those of [`Decoder::forward`].
+pub fn decode(decoder: &Decoder, sequences: usize, depth: usize, tokens: usize) -> Result<f64, Failure> {
+    let prompts = (0..sequences).map(|_| prefill(decoder, depth)).collect::<Result<Vec<_>, _>>()?;
+    let mut caches: Vec<Cache> = prompts.into_iter().map(|(cache, _)| cache).collect();
+    let start = Instant::now();
+    for index in 0..tokens {
+        step(decoder, &mut caches, index)?;
+    }
+    Ok((sequences * tokens) as f64 / start.elapsed().as_secs_f64())
+}
+
+/// Decodes one token a cache, all together, and reads the logits.
+///
+/// # Errors
+/// Those of [`Decoder::forward`].
+pub fn step(decoder: &Decoder, caches: &mut [Cache], index: usize) -> Result<(), Failure> {
+    let tokens = [token(decoder, index * 31)];
+    let mut spans: Vec<_> =
+        caches.iter_mut().map(|cache| Span { cache, tokens: &tokens, outputs: Outputs::Last }).collect();
+    let output = decoder.forward(&mut spans)?;
+    black_box(output.map(|output| output.logits.into_data_as::<f32>()));
+    Ok(())
+}
+
+/// Some token of the vocabulary, not a special one in any known file.
+fn token(decoder: &Decoder, number: usize) -> u32 {
+    (number % 1000 + 100) as u32 % decoder.config().vocabulary as u32
+}
