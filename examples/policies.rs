@@ -8,17 +8,19 @@
 //! those files. `IN_FLIGHT=8` solves eight problems together (the default is one, for honest latencies); `DRAFT` and
 //! `TARGET` name other models. A leaner draft: `DRAFT_WEIGHTS=q4_0` requantises it as it is loaded (`DRAFT` may then be the
 //! target's own file), `DRAFT_HEAD=32768` keeps the first so many tokens of its head, and `DRAFT_HEAD=FILE` the 32768 most
-//! frequent of a text.
+//! frequent of a text. `REUSE=0` keeps the target from verifying rejected steps as guesses, `SPECULATE=lookup` or `draft` lets it
+//! guess by prompt lookup or with the draft too, and `OVERLAP=on` or `measured` drafts ahead while router and target are at work.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::trace::{JsonlSink, Record, SolutionRecord, read_jsonl};
-use arbitrage_core::{Engine, Limits, Problem, Shared, StepScorer, Usage};
+use arbitrage_core::{Engine, Limits, Overlap, Problem, Shared, StepScorer, Usage};
 use arbitrage_eval::answer::{final_answer, same_answer};
 use arbitrage_models::source::{ModelSource, NoProgress};
 use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, device};
+use arbitrage_models::speculation::{DraftModel, PromptLookup};
 use arbitrage_router::Policy;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -31,17 +33,27 @@ fn main() -> Result<(), Failure> {
     };
     let problems = load(Path::new(data), count.parse()?)?;
     std::fs::create_dir_all(out)?;
-    let draft = Shared::new(draft()?, "draft");
+    let draft = draft()?;
     let target = files("TARGET", "qwen2.5-coder-1.5b-instruct")?;
     let target = LocalModel::from_files(target, &LoadOptions::new(device("flex")?))?;
-    let target = Shared::new(LocalTarget::new(target), "target");
+    let target = match std::env::var("SPECULATE").as_deref() {
+        Ok("lookup") => target.with_proposer(PromptLookup::new())?,
+        Ok("draft") => target.with_proposer(DraftModel::new(draft.share()))?,
+        _ => target,
+    };
+    let draft = Shared::new(draft, "draft");
+    let reuse = std::env::var("REUSE").as_deref() != Ok("0");
+    let target = Shared::new(LocalTarget::new(target).with_reuse(reuse), "target");
     for text in policies {
         let policy: Policy = text.parse()?;
         let path = PathBuf::from(out).join(format!("{}.jsonl", text.replace(':', "_")));
         run(policy, &problems, &path, draft.clone(), target.clone())?;
     }
-    println!("| policy | right | seconds a problem | draft s | target s | accepted steps | accepted tokens | tokens |");
-    println!("|---|---|---|---|---|---|---|---|");
+    println!(
+        "| policy | right | seconds a problem | draft s | target s | accepted steps | accepted tokens | tokens | guesses that \
+         came true |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
     for text in policies {
         let path = PathBuf::from(out).join(format!("{}.jsonl", text.replace(':', "_")));
         report(text, &problems, &path)?;
@@ -99,8 +111,15 @@ fn run(
     let scorer = policy.needs_scorer().then(|| Box::new(Judge::new(target.clone())) as Box<dyn StepScorer>);
     let in_flight = std::env::var("IN_FLIGHT").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     let limits = Limits::default().with_steps(40).with_step_tokens(256).with_tokens(1024).with_in_flight(in_flight);
-    let mut engine =
-        Engine::new(draft, target, policy.router(scorer)?).with_limits(limits).with_sink(JsonlSink::append(path)?);
+    let overlap = match std::env::var("OVERLAP").as_deref() {
+        Ok("on") => Overlap::On,
+        Ok("measured") => Overlap::Measured,
+        _ => Overlap::Off,
+    };
+    let mut engine = Engine::new(draft, target, policy.router(scorer)?)
+        .with_limits(limits)
+        .with_overlap(overlap)
+        .with_sink(JsonlSink::append(path)?);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {elapsed} {eta}")?;
     let bar = ProgressBar::new(open.len() as u64).with_style(style).with_message(policy.to_string());
     engine.solve_each(&open, |index, answer| {
@@ -110,6 +129,10 @@ fn run(
         bar.inc(1);
     });
     bar.finish();
+    if overlap == Overlap::Measured {
+        let choice = engine.overlap_choice().map_or("not settled", |kept| if kept { "kept" } else { "does not pay" });
+        println!("{policy}: overlap {choice}");
+    }
     Ok(())
 }
 
@@ -131,7 +154,7 @@ fn report(policy: &str, problems: &[Row], path: &Path) -> Result<(), Failure> {
     let usage: Usage = solutions.iter().map(|solution| solution.usage).sum();
     let seconds = usage.draft.seconds + usage.target.seconds + usage.router_seconds;
     println!(
-        "| {policy} | {}/{} | {:.2} | {:.2} | {:.2} | {:.1}% | {:.1}% | {:.0} |",
+        "| {policy} | {}/{} | {:.2} | {:.2} | {:.2} | {:.1}% | {:.1}% | {:.0} | {} of {} |",
         solutions.iter().filter(right).count(),
         solutions.len(),
         seconds / count,
@@ -140,6 +163,8 @@ fn report(policy: &str, problems: &[Row], path: &Path) -> Result<(), Failure> {
         100.0 * usage.acceptance_by_steps().unwrap_or(f64::NAN),
         100.0 * usage.acceptance_by_tokens().unwrap_or(f64::NAN),
         (usage.draft.kept_tokens + usage.target.kept_tokens) as f64 / count,
+        usage.target.confirmed,
+        usage.target.guessed,
     );
     Ok(())
 }

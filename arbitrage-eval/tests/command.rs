@@ -56,6 +56,33 @@ fn one_object_tells_who_wrote_what() {
 }
 
 #[test]
+fn guesses_and_overlap_change_no_text() {
+    // The draft's own file as target: random weights agree with themselves only, and guesses are to come true.
+    let solve = |arguments: &[&str]| {
+        let mut command = arbitrage();
+        command.arg("solve").arg("--draft").arg(tiny("gguf/qwen2-q5_0-q8_0.gguf"));
+        command.arg("--target").arg(tiny("gguf/qwen2-q5_0-q8_0.gguf"));
+        command.args(["--system", "", "--segmenter", "tokens", "--step-tokens", "9", "--steps", "6", "--json"]);
+        command.args(["--policy", "random:0.5", "How many eggs?"]).args(arguments);
+        let (out, err) = told(&run(command));
+        serde_json::from_str::<Value>(&out).unwrap_or_else(|_| panic!("{err}"))
+    };
+    let plain = solve(&["--guesses", "off"]);
+    assert!(plain["usage"]["target"].get("guessed").is_none());
+    let ways: [&[&str]; 4] = [
+        &["--guesses", "rejected"],
+        &["--guesses", "lookup", "--overlap", "on"],
+        &["--guesses", "draft"],
+        &["--overlap", "measured"],
+    ];
+    for arguments in ways {
+        let other = solve(arguments);
+        assert_eq!(other["text"], plain["text"], "{arguments:?}");
+        assert!(other["usage"]["target"]["confirmed"].as_u64().unwrap() > 0, "{arguments:?}: {}", other["usage"]);
+    }
+}
+
+#[test]
 fn the_live_view_ends_in_a_summary_and_the_trace_holds_every_step() {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("a trace.jsonl");

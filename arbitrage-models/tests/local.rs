@@ -67,6 +67,21 @@ fn a_batch_gives_what_its_sequences_give() {
 }
 
 #[test]
+fn a_shared_model_writes_alike_and_remembers_by_itself() {
+    let problem = Problem::new("How many eggs?").with_seed(7);
+    let mut first = warm(QWEN, 3);
+    let mut second = first.share();
+    let one = draft(&mut first, 1, &problem, &[], 9);
+    assert_eq!((first.sequences(), second.sequences()), (1, 0));
+    let steps = [accepted(one.clone(), Author::Draft)];
+    let next = draft(&mut first, 1, &problem, &steps, 9);
+    let (again, cold) = (draft(&mut second, 1, &problem, &[], 9), draft(&mut first.share(), 1, &problem, &steps, 9));
+    assert_eq!((content(&again), content(&cold)), (content(&one), content(&next)));
+    assert_eq!((again.cost.cached, cold.cost.cached), (0, 0));
+    assert_eq!((first.vocabulary(), Drafter::name(&first)), (second.vocabulary(), Drafter::name(&second)));
+}
+
+#[test]
 fn draws_depend_on_seed_step_and_author_alone() {
     let problem = Problem::new("How many eggs?").with_seed(1);
     let text = |model: LocalModel, problem: &Problem| draft(&mut { model }, 0, problem, &[], 12).tokens;

@@ -13,6 +13,7 @@ pub use prompt::Prompt;
 pub use target::LocalTarget;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, StepResult, StepRule, VocabularyId};
@@ -37,8 +38,8 @@ pub type Listener = Box<dyn FnMut(SequenceId, &str) + Send>;
 pub struct LocalModel {
     name: String,
     digest: Option<String>,
-    decoder: Decoder,
-    tokenizer: Tokenizer,
+    decoder: Arc<Decoder>,
+    tokenizer: Arc<Tokenizer>,
     template: ChatTemplate,
     prompt: Prompt,
     sampling: Sampling,
@@ -63,12 +64,32 @@ impl LocalModel {
             digest: None,
             tokens,
             columns: decoder.head_ids().map_or(tokens, below),
-            decoder,
-            tokenizer,
+            decoder: Arc::new(decoder),
+            tokenizer: Arc::new(tokenizer),
             template,
             prompt: Prompt::default(),
             sampling: Sampling::greedy(),
             author: Author::Draft,
+            sequences: HashMap::new(),
+            listener: None,
+            speculation: Speculation::default(),
+        }
+    }
+
+    /// The same model once more, for another role: it shares the weights and has caches of its own. Listener and proposer stay
+    /// behind.
+    pub fn share(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            digest: self.digest.clone(),
+            decoder: self.decoder.clone(),
+            tokenizer: self.tokenizer.clone(),
+            template: self.template.clone(),
+            prompt: self.prompt.clone(),
+            sampling: self.sampling,
+            author: self.author,
+            tokens: self.tokens,
+            columns: self.columns,
             sequences: HashMap::new(),
             listener: None,
             speculation: Speculation::default(),

@@ -65,6 +65,30 @@ pub enum Segmenter {
     Tokens,
 }
 
+/// Whether the drafter writes ahead.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Overlap {
+    /// It waits for the verdict on its step.
+    Off,
+    /// It goes on from its own step while router and target are at work.
+    On,
+    /// Whichever takes less time, measured over the first 60 turns.
+    Measured,
+}
+
+/// What the target verifies several tokens at a time.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Guesses {
+    /// Nothing: every token takes a pass of its own.
+    Off,
+    /// The rejected step.
+    Rejected,
+    /// The rejected step, and what followed the last tokens when they came before.
+    Lookup,
+    /// The rejected step, and what the draft model would write: token-level speculative decoding.
+    Draft,
+}
+
 /// Options of `solve`.
 #[derive(Args)]
 pub struct SolveOptions {
@@ -100,6 +124,13 @@ pub struct SolveOptions {
     /// At most this many steps by the target.
     #[arg(long)]
     pub budget: Option<usize>,
+    /// What the target verifies several tokens at a time. It changes the time and never the text.
+    #[arg(long, value_enum, default_value_t = Guesses::Rejected)]
+    pub guesses: Guesses,
+    /// Whether the drafter goes on while router and target are at work; it then is not shown as it writes. Pays where the two
+    /// models run on different devices.
+    #[arg(long, value_enum, default_value_t = Overlap::Off)]
+    pub overlap: Overlap,
     /// How a step ends.
     #[arg(long, value_enum, default_value_t = Segmenter::BlankLine)]
     pub segmenter: Segmenter,

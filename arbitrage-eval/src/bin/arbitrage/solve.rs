@@ -6,11 +6,14 @@ use std::time::Instant;
 use arbitrage_core::router::Budget;
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::trace::{JsonlSink, TraceSink};
-use arbitrage_core::{AdvantageRouter, Author, Engine, Limits, Problem, Shared, StepScorer, StepSegmenter, segmenter};
+use arbitrage_core::{
+    AdvantageRouter, Author, Engine, Limits, Overlap, Problem, Shared, StepScorer, StepSegmenter, segmenter,
+};
 use arbitrage_models::LocalTarget;
+use arbitrage_models::speculation::{DraftModel, PromptLookup};
 
 use crate::Failure;
-use crate::cli::{Segmenter, SolveOptions};
+use crate::cli::{self, Guesses, Segmenter, SolveOptions};
 use crate::live::{Screen, Sinks};
 use crate::pair::Pair;
 use crate::summary::Summary;
@@ -29,10 +32,19 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
     let Pair { mut draft, mut target, target_seconds_per_token } = Pair::load(options)?;
     let screen = (!options.json).then(Screen::new);
     if let Some(screen) = &screen {
-        draft = draft.with_listener(screen.listener(Author::Draft));
+        // What is drafted ahead may fall, and would be shown in the middle of what the target writes.
+        if options.overlap == cli::Overlap::Off {
+            draft = draft.with_listener(screen.listener(Author::Draft));
+        }
         target = target.with_listener(screen.listener(Author::Target));
     }
-    let target = Shared::new(LocalTarget::new(target), "target");
+    target = match options.guesses {
+        Guesses::Off | Guesses::Rejected => target,
+        Guesses::Lookup => target.with_proposer(PromptLookup::new())?,
+        Guesses::Draft => target.with_proposer(DraftModel::new(draft.share()))?,
+    };
+    let target = LocalTarget::new(target).with_reuse(options.guesses != Guesses::Off);
+    let target = Shared::new(target, "target");
     let scorer = policy.needs_scorer().then(|| Box::new(Judge::new(target.clone())) as Box<dyn StepScorer>);
     let router: Box<dyn AdvantageRouter> = match (policy.router(scorer)?, options.budget) {
         (router, Some(most)) => Box::new(Budget::new(router, most)),
@@ -42,6 +54,7 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
     let mut engine = Engine::new(draft, target, router)
         .with_segmenter(segmenter)
         .with_limits(limits)
+        .with_overlap(overlap(options))
         .with_sink(sinks(options, screen)?);
     let start = Instant::now();
     let solution = engine.solve(&problem)?;
@@ -69,6 +82,14 @@ fn question(options: &SolveOptions) -> Result<String, Failure> {
 
 fn limits(options: &SolveOptions) -> Limits {
     Limits::default().with_steps(options.steps).with_step_tokens(options.step_tokens).with_tokens(options.tokens)
+}
+
+fn overlap(options: &SolveOptions) -> Overlap {
+    match options.overlap {
+        cli::Overlap::Off => Overlap::Off,
+        cli::Overlap::On => Overlap::On,
+        cli::Overlap::Measured => Overlap::Measured,
+    }
 }
 
 fn segmenter(options: &SolveOptions) -> Result<Box<dyn StepSegmenter>, Failure> {

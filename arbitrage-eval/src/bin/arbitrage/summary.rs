@@ -102,6 +102,10 @@ impl fmt::Display for Summary {
                 role.seconds,
             )?;
         }
+        if self.usage.target.guessed > 0 {
+            let (right, all) = (self.usage.target.confirmed, self.usage.target.guessed);
+            writeln!(f, "guesses        {right} of the target's {} tokens verified ahead, {all} tried", self.usage.target.decoded)?;
+        }
         let (by_steps, by_tokens) = (percent(self.acceptance_by_steps), percent(self.acceptance_by_tokens));
         writeln!(f, "accepted       {by_steps} of steps, {by_tokens} of tokens ({})", self.policy)?;
         let estimate = self.estimated_target_only_seconds;
