@@ -1,48 +1,34 @@
 //! Scales of the least squared error, by a search over a few steps and a least-squares fit to the numbers that each gives.
 //!
-//! A block's largest value decides its step when the whole range is kept; with 8 or 16 steps it pays to cut it. The search is
-//! that of ggml's `make_qx_quants` and `make_qkx2_quants` (`ggml-quants.c`) without weights. Sums run in lanes, so that the
-//! compiler vectorises them without changing a bit.
+//! A block's largest value decides its step when the whole range is kept; with 8 or 16 numbers it pays to cut it. The search
+//! is that of ggml's `make_qx_quants` and `make_qkx2_quants` (`ggml-quants.c`) without weights. Every step has a lane of its
+//! own, so that all run side by side in vectors, with sums in one order on every machine.
 
 /// Values of a block.
 const LEN: usize = 32;
-/// Partial sums.
+/// Steps that are tried at once.
 const LANES: usize = 8;
-/// Steps that are tried, relative to the one whose range just holds the block. Finer or wider ones lower the error of real
-/// weights by less than 0.2%.
-const STEPS: [f32; 10] = [0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15];
+/// Steps relative to the one whose range just holds the block. Finer or wider ones lower the error of real weights by less
+/// than 0.3%.
+const STEPS: [f32; LANES] = [0.7, 0.765, 0.83, 0.885, 0.94, 1.0, 1.06, 1.13];
+
+/// A number for each step.
+type Lanes = [f32; LANES];
 
 /// The scale of a format whose numbers run from `−half` to `half − 1`; negative where the largest value is positive, which
 /// so meets the longer side.
 pub(super) fn scale(values: &[f32; LEN], half: f32) -> f32 {
     let whole = super::extreme(values) / -half;
-    if whole == 0.0 {
-        return 0.0;
-    }
+    let Sums { squares, products, .. } = sums(values, 0.0, STEPS.map(|step| 1.0 / (whole * step)), -half, half - 1.0);
     let (mut best, mut scale) = (0.0, whole);
-    for step in STEPS {
-        let (products, squares) = levels(values, half, 1.0 / (whole * step));
-        // Explained by the best scale for these numbers, which is products / squares.
-        let explained = products * products / squares;
-        if explained > best {
-            (best, scale) = (explained, products / squares);
+    for (products, squares) in products.into_iter().zip(squares) {
+        // The best scale for these numbers, and how much of the values' squares it explains.
+        let fit = products / squares;
+        if products * fit > best {
+            (best, scale) = (products * fit, fit);
         }
     }
-    let (products, squares) = levels(values, half, 1.0 / scale);
-    if squares > 0.0 { products / squares } else { scale }
-}
-
-/// Sums of `value · q` and of `q²`, with `q` the nearest number of the format to `value · inverse`.
-fn levels(values: &[f32; LEN], half: f32, inverse: f32) -> (f32, f32) {
-    let (mut products, mut squares) = ([0.0f32; LANES], [0.0f32; LANES]);
-    for values in values.as_chunks::<LANES>().0 {
-        for lane in 0..LANES {
-            let q = round(values[lane] * inverse).max(-half).min(half - 1.0);
-            products[lane] += values[lane] * q;
-            squares[lane] += q * q;
-        }
-    }
-    (products.iter().sum(), squares.iter().sum())
+    scale
 }
 
 /// Scale and minimum of a format whose numbers run from 0 to `most`: `value ≈ scale · q + min`, with `min ≤ highest`.
@@ -50,16 +36,15 @@ pub(super) fn scale_and_min(values: &[f32; LEN], most: f32, highest: f32) -> (f3
     let low = values.iter().copied().fold(highest, f32::min);
     let high = values.iter().copied().fold(low, f32::max);
     let whole = (high - low) / most;
+    let sums = sums(values, low, STEPS.map(|step| 1.0 / (whole * step)), 0.0, most);
     let total: f32 = values.iter().sum();
     let (mut best, mut found) = (f32::INFINITY, (whole, low));
-    if whole == 0.0 {
-        return found;
-    }
-    for step in STEPS {
-        let sums = affine_levels(values, most, low, 1.0 / (whole * step));
-        let (scale, min) = line(sums, total, highest);
-        let error = scale * scale * sums.squares + 2.0 * scale * min * sums.numbers + LEN as f32 * min * min
-            - 2.0 * (scale * sums.products + min * total);
+    for lane in 0..LANES {
+        let (numbers, squares, products) = (sums.numbers[lane], sums.squares[lane], sums.products[lane]);
+        let (scale, min) = line(numbers, squares, products, total, highest);
+        // Short of the sum of the values' squares, which all lanes share.
+        let error =
+            scale * (scale * squares + 2.0 * (min * numbers - products)) + min * (LEN as f32 * min - 2.0 * total);
         if scale > 0.0 && error < best {
             (best, found) = (error, (scale, min));
         }
@@ -67,35 +52,37 @@ pub(super) fn scale_and_min(values: &[f32; LEN], most: f32, highest: f32) -> (f3
     found
 }
 
-/// Sums of `q`, `q²` and `value · q`.
-#[derive(Clone, Copy)]
-struct Sums {
-    numbers: f32,
-    squares: f32,
-    products: f32,
+/// The least-squares line through the numbers, or through the origin where its minimum would exceed `highest`.
+fn line(numbers: f32, squares: f32, products: f32, total: f32, highest: f32) -> (f32, f32) {
+    let count = LEN as f32;
+    let spread = count * squares - numbers * numbers;
+    let scale = (count * products - total * numbers) / spread;
+    let min = (squares * total - numbers * products) / spread;
+    if min <= highest { (scale, min) } else { (products / squares, 0.0) }
 }
 
-fn affine_levels(values: &[f32; LEN], most: f32, low: f32, inverse: f32) -> Sums {
-    let mut sums = [[0.0f32; LANES]; 3];
-    for values in values.as_chunks::<LANES>().0 {
+/// Sums of `q`, `q²` and `value · q` for every step.
+struct Sums {
+    numbers: Lanes,
+    squares: Lanes,
+    products: Lanes,
+}
+
+/// `q` is the integer from `low` to `high` that is nearest to `(value − origin) · inverse`.
+fn sums(values: &[f32; LEN], origin: f32, inverses: Lanes, low: f32, high: f32) -> Sums {
+    let (mut numbers, mut squares, mut products) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    for &value in values {
         for lane in 0..LANES {
-            let q = round((values[lane] - low) * inverse).max(0.0).min(most);
-            sums[0][lane] += q;
-            sums[1][lane] += q * q;
-            sums[2][lane] += values[lane] * q;
+            let q = round((value - origin) * inverses[lane]);
+            // Comparisons rather than `clamp`: one instruction each, and NaN (of a block of zeros) is cut too.
+            let q = if q > low { q } else { low };
+            let q = if q < high { q } else { high };
+            numbers[lane] += q;
+            squares[lane] += q * q;
+            products[lane] += value * q;
         }
     }
-    let [numbers, squares, products] = sums.map(|lanes| lanes.iter().sum());
     Sums { numbers, squares, products }
-}
-
-/// The least-squares line through the numbers, or through the origin where its minimum would exceed `highest`.
-fn line(sums: Sums, total: f32, highest: f32) -> (f32, f32) {
-    let count = LEN as f32;
-    let spread = count * sums.squares - sums.numbers * sums.numbers;
-    let scale = (count * sums.products - total * sums.numbers) / spread;
-    let min = (sums.squares * total - sums.numbers * sums.products) / spread;
-    if min <= highest { (scale, min) } else { (sums.products / sums.squares, 0.0) }
 }
 
 /// Nearest integer, ties to even, of a number below 2²². `round` is a call without SSE4.1.
