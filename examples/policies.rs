@@ -19,8 +19,8 @@ use arbitrage_core::trace::{JsonlSink, Record, SolutionRecord, read_jsonl};
 use arbitrage_core::{Engine, Limits, Overlap, Problem, Shared, StepScorer, Usage};
 use arbitrage_eval::answer::{final_answer, same_answer};
 use arbitrage_models::source::{ModelSource, NoProgress};
-use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, device};
 use arbitrage_models::speculation::{DraftModel, PromptLookup};
+use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, device};
 use arbitrage_router::Policy;
 use indicatif::{ProgressBar, ProgressStyle};
 

@@ -104,7 +104,11 @@ impl fmt::Display for Summary {
         }
         if self.usage.target.guessed > 0 {
             let (right, all) = (self.usage.target.confirmed, self.usage.target.guessed);
-            writeln!(f, "guesses        {right} of the target's {} tokens verified ahead, {all} tried", self.usage.target.decoded)?;
+            writeln!(
+                f,
+                "guesses        {right} of the target's {} tokens verified ahead, {all} tried",
+                self.usage.target.decoded
+            )?;
         }
         let (by_steps, by_tokens) = (percent(self.acceptance_by_steps), percent(self.acceptance_by_tokens));
         writeln!(f, "accepted       {by_steps} of steps, {by_tokens} of tokens ({})", self.policy)?;
