@@ -24,33 +24,65 @@ pub(super) struct Info {
 /// largest activations of a block ruin the precision of its others, and an integer product costs the same either way.
 ///
 /// # Shapes
-/// Laid out `[blocks][rows][32]`, so that the rows which meet one block of weights lie side by side.
+/// Rows come in tiles, the last of them perhaps smaller. A tile is laid out `[blocks][rows of the tile][32]`, so that the rows which
+/// meet one block of weights lie side by side, and a tile lies in one piece: with all rows of a long prompt side by side, the
+/// blocks of a tile would lie a power of two apart and throw each other out of the caches.
 pub(super) struct Quantised {
+    rows: usize,
+    blocks: usize,
+    tile: usize,
+    bytes: Vec<i8>,
+    info: Vec<Info>,
+}
+
+/// Rows that are laid out together.
+#[derive(Clone, Copy)]
+pub(super) struct Tile {
+    /// The first row.
+    pub start: usize,
+    /// How many.
     pub rows: usize,
-    pub bytes: Vec<i8>,
-    pub info: Vec<Info>,
+    /// The first row's first block; the next row's follows it.
+    pub bytes: *const i8,
+    /// Likewise.
+    pub info: *const Info,
 }
 
 impl Quantised {
-    /// Quantises `x`, `[rows, cols]`, `cols` a multiple of 32. A block with a NaN or an infinity gets the scale NaN, so that
-    /// it shows in every result.
-    pub fn new(x: &[f32], cols: usize, pool: &Pool) -> Self {
+    /// Quantises `x`, `[rows, cols]`, `cols` a multiple of 32, in tiles of `tile` rows. A block with a NaN or an infinity gets the
+    /// scale NaN, so that it shows in every result.
+    pub fn new(x: &[f32], cols: usize, tile: usize, pool: &Pool) -> Self {
         let (rows, blocks) = (x.len() / cols, cols / BLOCK);
-        let mut bytes = vec![0; rows * cols];
-        let mut info = vec![Info::default(); rows * blocks];
-        let (to_bytes, to_info) = (Pointer(bytes.as_mut_ptr()), Pointer(info.as_mut_ptr()));
+        let mut all =
+            Self { rows, blocks, tile, bytes: vec![0; rows * cols], info: vec![Info::default(); rows * blocks] };
+        let (to_bytes, to_info) = (Pointer(all.bytes.as_mut_ptr()), Pointer(all.info.as_mut_ptr()));
         pool.run(rows.div_ceil(ROWS_A_TASK), |task| {
             for row in task * ROWS_A_TASK..rows.min((task + 1) * ROWS_A_TASK) {
                 let values = x[row * cols..][..cols].as_chunks::<BLOCK>().0;
                 for (block, values) in values.iter().enumerate() {
-                    let at = block * rows + row;
+                    let at = place(rows, blocks, tile, row, block);
                     // SAFETY: `at < rows · blocks`, and each is written by one task.
                     unsafe { *to_info.get().add(at) = quantise(values, &mut *to_bytes.get().add(at * BLOCK).cast()) };
                 }
             }
         });
-        Self { rows, bytes, info }
+        all
     }
+
+    /// All rows, tile by tile.
+    pub fn tiles(&self) -> impl Iterator<Item = Tile> {
+        (0..self.rows).step_by(self.tile).map(|start| {
+            let first = place(self.rows, self.blocks, self.tile, start, 0);
+            let (bytes, info) = (&self.bytes[first * BLOCK..], &self.info[first..]);
+            Tile { start, rows: self.tile.min(self.rows - start), bytes: bytes.as_ptr(), info: info.as_ptr() }
+        })
+    }
+}
+
+/// Where block `block` of row `row` lies among all blocks of all rows.
+fn place(rows: usize, blocks: usize, tile: usize, row: usize, block: usize) -> usize {
+    let start = row / tile * tile;
+    start * blocks + block * tile.min(rows - start) + row - start
 }
 
 /// Rounds to the nearest of 255 steps. Plain loops over lanes, which become vector instructions.
@@ -103,11 +135,12 @@ mod tests {
         #[test]
         fn bytes_stand_for_the_values(
             x in prop::collection::vec(prop_oneof![-1e3f32..1e3, Just(0.0), -1e-3f32..1e-3], 96 * 5),
+            tile in 1usize..8,
         ) {
-            let quantised = Quantised::new(&x, 96, &Pool::new(1));
+            let quantised = Quantised::new(&x, 96, tile, &Pool::new(1));
             for (row, values) in x.chunks(96).enumerate() {
                 for (block, values) in values.chunks(BLOCK).enumerate() {
-                    let at = block * 5 + row;
+                    let at = place(5, 3, tile, row, block);
                     let (bytes, info) = (&quantised.bytes[at * BLOCK..][..BLOCK], quantised.info[at]);
                     let most = values.iter().fold(0.0f32, |most, value| most.max(value.abs()));
                     for (byte, value) in bytes.iter().zip(values) {
@@ -123,11 +156,26 @@ mod tests {
     }
 
     #[test]
+    fn tiles_cover_all_rows_and_places_are_one_to_one() {
+        for (rows, tile) in [(1, 4), (4, 4), (5, 4), (9, 4), (7, 1), (3, 32)] {
+            let x: Vec<f32> = (0..rows * 64).map(|i| i as f32).collect();
+            let quantised = Quantised::new(&x, 64, tile, &Pool::new(1));
+            let mut places: Vec<_> =
+                (0..rows).flat_map(|row| (0..2).map(move |block| place(rows, 2, tile, row, block))).collect();
+            places.sort_unstable();
+            assert_eq!(places, (0..2 * rows).collect::<Vec<_>>());
+            let tiles: Vec<_> = quantised.tiles().map(|tile| (tile.start, tile.rows)).collect();
+            assert_eq!(tiles.iter().map(|(_, rows)| rows).sum::<usize>(), rows);
+            assert!(tiles.iter().all(|(start, rows)| start % tile == 0 && *rows <= tile));
+        }
+    }
+
+    #[test]
     fn what_is_not_finite_is_not_hidden() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut x = vec![1.0; 64];
             x[40] = bad;
-            let quantised = Quantised::new(&x, 64, &Pool::new(1));
+            let quantised = Quantised::new(&x, 64, 4, &Pool::new(1));
             assert!(quantised.info[0].scale.is_finite() && quantised.info[1].scale.is_nan());
         }
     }

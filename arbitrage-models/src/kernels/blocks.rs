@@ -79,9 +79,10 @@ impl<S: Isa> Affine<S> {
     unsafe fn accumulate<const BITS: u32>(&self, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats {
         // SAFETY: the caller's promise.
         unsafe {
+            // The offset first: it waits for nothing, while the products come late.
+            let sums = S::mul_add(self.offset, S::splat(info.sum), sums);
             let products = S::to_floats(S::dot::<BITS, VECTORS>(&self.w, a));
-            let sums = S::mul_add(products, S::mul(self.scale, S::splat(info.scale)), sums);
-            S::mul_add(self.offset, S::splat(info.sum), sums)
+            S::mul_add(products, S::mul(self.scale, S::splat(info.scale)), sums)
         }
     }
 }

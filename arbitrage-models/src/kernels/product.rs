@@ -4,7 +4,7 @@
 //! in their order, however many rows run beside it and whichever thread runs it. So batches, prefill and the verification of
 //! a draft give exactly what decoding one token after the other gives.
 
-use super::activations::{BLOCK, Info, Pointer, Quantised};
+use super::activations::{BLOCK, Pointer, Quantised, Tile};
 use super::blocks::{Blocks, K, Q3, Q6K, Q8, Small};
 use super::isa::{Isa, Kernel, LANES, Set, dispatch};
 use super::matrix::PackedMatrix;
@@ -26,7 +26,8 @@ impl<'x> Input<'x> {
         assert!(matrices.iter().all(|matrix| matrix.cols() == cols), "matrices of one input differ in columns");
         assert!(x.len().is_multiple_of(cols), "{} activations are no rows of {cols}", x.len());
         let integer = matrices.iter().any(|matrix| matrix.is_integer());
-        Self { x, rows: x.len() / cols, cols, quantised: integer.then(|| Quantised::new(x, cols, pool)) }
+        let tile = (INPUT_BYTES / cols).clamp(1, MOST_ROWS);
+        Self { x, rows: x.len() / cols, cols, quantised: integer.then(|| Quantised::new(x, cols, tile, pool)) }
     }
 
     /// Rows of activations.
@@ -129,21 +130,18 @@ impl Piece<'_> {
     #[inline(always)]
     unsafe fn blocks<S: Isa, B: Blocks>(self) {
         let Some(quantised) = &self.input.quantised else { return };
-        let rows = self.input.rows;
-        let at_hand = (INPUT_BYTES / self.input.cols).clamp(1, MOST_ROWS);
-        for start in (0..rows).step_by(at_hand) {
-            let count = at_hand.min(rows - start);
+        for tile in quantised.tiles() {
             for group in self.from..self.to {
                 let weights = self.product.matrix.group(group);
                 // SAFETY: the group has as many blocks as the input has columns for, and the rows exist.
                 unsafe {
-                    if count == 1 {
-                        let sums = sums::<S, B, 1>(weights, quantised, self.input.cols, start, 1);
-                        self.store::<S>(sums[0], group, start);
+                    if tile.rows == 1 {
+                        let sums = sums::<S, B, 1>(weights, tile, self.input.cols);
+                        self.store::<S>(sums[0], group, tile.start);
                     } else {
-                        let sums = sums::<S, B, MOST_ROWS>(weights, quantised, self.input.cols, start, count);
-                        for (row, sums) in sums[..count].iter().enumerate() {
-                            self.store::<S>(*sums, group, start + row);
+                        let sums = sums::<S, B, MOST_ROWS>(weights, tile, self.input.cols);
+                        for (row, sums) in sums[..tile.rows].iter().enumerate() {
+                            self.store::<S>(*sums, group, tile.start + row);
                         }
                     }
                 }
@@ -246,20 +244,13 @@ impl Piece<'_> {
     }
 }
 
-/// Products of a group of weights with `count ≤ R` rows of activations from `start` on.
+/// Products of a group of weights with a tile of at most `R` rows of activations.
 #[inline(always)]
-unsafe fn sums<S: Isa, B: Blocks, const R: usize>(
-    weights: *const u8,
-    quantised: &Quantised,
-    cols: usize,
-    start: usize,
-    count: usize,
-) -> [S::Floats; R] {
+unsafe fn sums<S: Isa, B: Blocks, const R: usize>(weights: *const u8, tile: Tile, cols: usize) -> [S::Floats; R] {
     // SAFETY: the caller has `cols / B::COLUMNS` blocks at `weights`, and the rows exist.
     unsafe {
         let mut sums = [S::zero(); R];
-        let mut a: *const i8 = quantised.bytes.as_ptr().add(start * BLOCK);
-        let mut info: *const Info = quantised.info.as_ptr().add(start);
+        let (mut a, mut info) = (tile.bytes, tile.info);
         for block in 0..cols / B::COLUMNS {
             let at = weights.add(block * B::BYTES);
             let head = B::head::<S>(at);
@@ -272,12 +263,12 @@ unsafe fn sums<S: Isa, B: Blocks, const R: usize>(
                 if R == 1 {
                     sums[0] = B::accumulate::<S>(&sub, a, &*info, sums[0]);
                 } else {
-                    for (row, sums) in sums.iter_mut().enumerate().take(count) {
+                    for (row, sums) in sums.iter_mut().enumerate().take(tile.rows) {
                         *sums = B::accumulate::<S>(&sub, a.add(row * BLOCK), &*info.add(row), *sums);
                     }
                 }
-                a = a.add(quantised.rows * BLOCK);
-                info = info.add(quantised.rows);
+                a = a.add(tile.rows * BLOCK);
+                info = info.add(tile.rows);
             }
         }
         sums

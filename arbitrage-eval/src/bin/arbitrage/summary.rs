@@ -47,7 +47,9 @@ impl Summary {
     ) -> Self {
         let usage = solution.usage;
         let text = solution.text();
-        let per_token = usage.target.seconds_per_token().filter(|_| usage.target.decoded >= 32);
+        // Tokens that were guessed came several a pass, as they would not from the target alone.
+        let plain = usage.target.decoded >= 32 && usage.target.guessed == 0;
+        let per_token = usage.target.seconds_per_token().filter(|_| plain);
         let tokens = usage.draft.kept_tokens + usage.target.kept_tokens;
         Self {
             answer: final_answer(&text).map(str::to_owned),

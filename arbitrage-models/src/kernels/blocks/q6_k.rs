@@ -85,12 +85,12 @@ impl Blocks for Q6K {
     unsafe fn accumulate<S: Isa>(sub: &Halves<S>, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats {
         // SAFETY: the caller's promise.
         unsafe {
+            let sums = S::mul_add(sub.offsets[0], S::splat(info.halves[0]), sums);
+            let sums = S::mul_add(sub.offsets[1], S::splat(info.halves[1]), sums);
             let first = S::to_floats(S::dot::<6, 4>(&sub.w[0], a));
             let second = S::to_floats(S::dot::<6, 4>(&sub.w[1], a.add(BLOCK / 2)));
             let products = S::mul_add(first, sub.scales[0], S::mul(second, sub.scales[1]));
-            let sums = S::mul_add(products, S::splat(info.scale), sums);
-            let sums = S::mul_add(sub.offsets[0], S::splat(info.halves[0]), sums);
-            S::mul_add(sub.offsets[1], S::splat(info.halves[1]), sums)
+            S::mul_add(products, S::splat(info.scale), sums)
         }
     }
 }
