@@ -10,7 +10,7 @@ use crate::tokenizer::Tokenizer;
 /// The head of a small model with a large vocabulary is a third of what decoding a token reads, and most of its rows are never
 /// chosen. FR-Spec (Zhao et al., arXiv 2502.14856) keeps the most frequent tokens' rows in a draft's head; the target's head
 /// stays whole, so that what the draft cannot write is the target's to write. Input is not limited: any token may stand
-/// in a prompt.
+/// in a prompt. Log-probabilities and entropies are those among the kept tokens, a little surer than the whole head's.
 ///
 /// Both ways of choosing add the tokens that no text can do without: those that end a text, all control tokens, and
 /// single bytes, from which byte-level vocabularies spell everything.

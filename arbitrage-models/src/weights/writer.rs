@@ -49,7 +49,9 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::write_whole;
+    use super::{GgufWriter, write_safetensors, write_whole};
+    use crate::error::Error;
+    use crate::weights::{DType, TensorView};
 
     #[test]
     fn a_failed_write_leaves_the_old_file_and_nothing_beside_it() {
@@ -65,5 +67,17 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         write_whole(&path, |file| file.write_all(b"new")).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_format_of_memory_goes_into_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let view = TensorView { name: "w", dtype: DType::Q3, shape: &[1, 32], bytes: &[0; 14] };
+        let refused = [GgufWriter::new().tensor(view).write(&path), write_safetensors(&path, &[view])];
+        for error in refused.map(Result::unwrap_err) {
+            assert!(matches!(error, Error::Parameter { .. }) && error.to_string().contains("Q3"), "{error}");
+        }
+        assert!(!path.exists());
     }
 }

@@ -20,21 +20,19 @@ pub(super) fn decode(block: &[u8; 14], out: &mut [f32; LEN]) {
 }
 
 pub(super) fn encode(values: &[f32; LEN], block: &mut [u8; 14]) {
-    encode_with(values, extreme(values) / -4.0, block);
+    encode_by(values, extreme(values) / -4.0, block);
 }
 
 /// Q3 with the scale of the least squared error.
 pub(super) fn fit(values: &[f32; LEN], block: &mut [u8; 14]) {
-    encode_with(values, fit::scale(values, 4.0), block);
+    encode_by(values, fit::scale(values, 4.0), block);
 }
 
-fn encode_with(values: &[f32; LEN], d: f32, block: &mut [u8; 14]) {
+fn encode_by(values: &[f32; LEN], d: f32, block: &mut [u8; 14]) {
     let scale = inverse(put_half(block, 0, d));
-    for (values, bytes) in values.as_chunks::<8>().0.iter().zip(block[2..].as_chunks_mut::<3>().0) {
-        let mut bits = 0;
-        for (i, value) in values.iter().enumerate() {
-            bits |= ((value * scale + 4.5).clamp(0.0, 7.0) as u32) << (3 * i);
-        }
+    let numbers = fit::numbers(values, scale, -4.0, 3.0);
+    for (numbers, bytes) in numbers.as_chunks::<8>().0.iter().zip(block[2..].as_chunks_mut::<3>().0) {
+        let bits = numbers.iter().rev().fold(0, |bits, q| bits << 3 | u32::from(*q));
         let [first, second, third, _] = bits.to_le_bytes();
         *bytes = [first, second, third];
     }

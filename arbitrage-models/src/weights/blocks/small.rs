@@ -62,8 +62,10 @@ pub(super) fn encode_q4_0(values: &[f32; LEN], block: &mut [u8; 18]) {
 
 /// Q4_0 with the scale of the least squared error.
 pub(super) fn fit_q4_0(values: &[f32; LEN], block: &mut [u8; 18]) {
-    let scale = inverse(put_half(block, 0, fit::scale(values, 8.0)));
-    encode_nibbles(values, &mut block[2..], |value| (value * scale + 8.5).clamp(0.0, 15.0) as u8);
+    let d = put_half(block, 0, fit::scale(values, 8.0));
+    let numbers = fit::numbers(values, inverse(d), -8.0, 7.0);
+    let (low, high) = numbers.split_at(LEN / 2);
+    block[2..].iter_mut().zip(low).zip(high).for_each(|((byte, low), high)| *byte = low | high << 4);
 }
 
 pub(super) fn encode_q4_1(values: &[f32; LEN], block: &mut [u8; 20]) {
