@@ -96,7 +96,7 @@ fn replay(
                 let request = Rewrite { prefix: Prefix::new(ids[at], problem, &steps), rejected };
                 target.rewrite(&[request], &rule).pop().ok_or("no step")?
             };
-            let (with, without) = if samples.len() % 2 == 0 {
+            let (with, without) = if samples.len().is_multiple_of(2) {
                 let with = write(0)?;
                 (with, write(1)?)
             } else {

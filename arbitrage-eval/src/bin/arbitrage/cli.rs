@@ -108,7 +108,7 @@ pub struct SolveOptions {
     /// end and control tokens and single bytes are kept.
     #[arg(long, value_name = "TOKENS")]
     pub draft_head: Option<usize>,
-    /// Trims the drafter's head to the tokens that are frequent in this text: 32768 unless --draft-head says how many.
+    /// Trims the drafter's head to the tokens that are frequent in this text, best one that the models wrote themselves: 32768 unless --draft-head says how many.
     #[arg(long, value_name = "FILE")]
     pub draft_head_from: Option<PathBuf>,
     /// Another target, likewise.
