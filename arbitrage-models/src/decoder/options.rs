@@ -15,7 +15,7 @@ pub enum Precision {
     Packed,
 }
 
-/// Options of [`Decoder::load`].
+/// Options of [`Decoder::load`](crate::Decoder::load).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoadOptions {

@@ -4,8 +4,8 @@
 //! A pass over a token and `g` guesses behind it costs little more than a pass over the token: most of the time goes into
 //! reading the weights. The model draws its own token at every place, from its own random numbers, and goes on for as long as
 //! what it drew is what was guessed. So the text is the same, token for token, whatever is guessed, greedy or not, and the
-//! guesses may follow the clock: how many are worth verifying depends on what passes cost here and now ([`costs`]) and on how
-//! often such guesses came true ([`acceptance`]).
+//! guesses may follow the clock: how many are worth verifying depends on what passes cost here and now (`costs`) and on how
+//! often such guesses came true ([`Acceptance`]).
 //!
 //! For a guess of certainty, "draw and compare" accepts a token with the probability that the model gives it, and draws from
 //! the rest otherwise: the point-mass rule. A [`DraftModel`] draws its guesses with the same random numbers as the model will
