@@ -251,12 +251,13 @@ unsafe fn sums<S: Isa, B: Blocks, const R: usize>(weights: *const u8, tile: Tile
     unsafe {
         let mut sums = [S::zero(); R];
         let (mut a, mut info) = (tile.bytes, tile.info);
+        let sub_bytes = B::BYTES * BLOCK / B::COLUMNS;
         for block in 0..cols / B::COLUMNS {
             let at = weights.add(block * B::BYTES);
             let head = B::head::<S>(at);
             for index in 0..B::COLUMNS / BLOCK {
-                let ahead = at.wrapping_add(AHEAD + index * (B::BYTES * BLOCK / B::COLUMNS));
-                for line in 0..(B::BYTES * BLOCK / B::COLUMNS).div_ceil(64) {
+                let ahead = at.wrapping_add(AHEAD + index * sub_bytes);
+                for line in 0..sub_bytes.div_ceil(64) {
                     S::prefetch(ahead.wrapping_add(line * 64));
                 }
                 let sub = B::unpack::<S>(at, head, index);

@@ -4,7 +4,6 @@ use arbitrage_core::BoxError;
 use arbitrage_core::scorer::{NextToken, Question};
 
 use super::LocalModel;
-use super::sequence::Sequence;
 use crate::chat::Message;
 use crate::decoder::{Outputs, Span};
 use crate::error::{Error, Result};
@@ -29,15 +28,13 @@ impl LocalModel {
         tokens.extend(self.encode_step(request.step)?);
         tokens.extend(self.turn(request.instruction)?);
         let id = request.prefix.id;
-        let mut sequence = self.sequences.remove(&id).unwrap_or_else(|| Sequence::new(&self.decoder));
+        let mut sequence = self.take_sequence(id);
         let kept = sequence.roll_back(&tokens);
         let spans = &mut [Span { cache: &mut sequence.cache, tokens: &tokens[kept..], outputs: Outputs::Last }];
-        let output = self.decoder.forward(spans)?;
+        let logits = self.logits(spans)?;
         let position = tokens.len();
         sequence.held = tokens;
         self.sequences.insert(id, sequence);
-        let data = output.map(|output| output.logits.into_data_as::<f32>());
-        let logits = data.as_ref().and_then(|data| data.as_slice::<f32>().ok()).unwrap_or_default();
         // Padding is no answer, as it is no token that a step may hold.
         let logits = logits.get(..self.columns).unwrap_or_default();
         log_softmax_at(logits, &choices).map_err(|error| self.at_position(error, position))

@@ -19,7 +19,7 @@ use std::time::Instant;
 use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, StepResult, StepRule, VocabularyId};
 
 use crate::chat::ChatTemplate;
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, Span};
 use crate::error::{Error, Result};
 use crate::sampler::{Choice, Sampler, Sampling};
 use crate::tokenizer::Tokenizer;
@@ -157,6 +157,18 @@ impl LocalModel {
     /// Names the token → id map. Two models with equal ids exchange tokens, others exchange text.
     pub fn vocabulary(&self) -> VocabularyId {
         VocabularyId(self.tokenizer.fingerprint())
+    }
+
+    /// The sequence's cache, or an empty one. It is given back when the sequence is to be kept.
+    fn take_sequence(&mut self, id: SequenceId) -> Sequence {
+        self.sequences.remove(&id).unwrap_or_else(|| Sequence::new(&self.decoder))
+    }
+
+    /// Logits of all wanted tokens of `spans`, one row after the other.
+    fn logits(&self, spans: &mut [Span<'_>]) -> Result<Vec<f32>> {
+        let output = self.decoder.forward(spans)?;
+        let data = output.map(|output| output.logits.into_data_as::<f32>());
+        Ok(data.and_then(|data| data.try_into_vec::<f32>().ok()).unwrap_or_default())
     }
 
     /// Draws a token from a row of logits, padding left out.

@@ -2,6 +2,21 @@
 
 use crate::decoder::{Cache, Decoder};
 
+/// Most rows a pass: bounds the memory that activations take.
+const ROWS: usize = 512;
+
+/// Shares a pass's rows out among sequences with so many tokens pending, in their order. Returns what is left, too.
+pub(super) fn share_rows(pending: impl Iterator<Item = usize>) -> (Vec<usize>, usize) {
+    let mut room = ROWS;
+    let share = |pending: usize| {
+        let take = pending.min(room);
+        room -= take;
+        take
+    };
+    let takes = pending.map(share).collect();
+    (takes, room)
+}
+
 /// A cache and the tokens in it.
 pub(super) struct Sequence {
     pub cache: Cache,

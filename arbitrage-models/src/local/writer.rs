@@ -9,14 +9,12 @@ use std::time::Instant;
 
 use arbitrage_core::{BoxError, Rewrite, StepResult, StepRule};
 
-use super::speculation::{Ask, MOST, Plan, Speculation};
+use super::sequence::share_rows;
+use super::speculation::{MOST, Plan, Speculation};
 use super::writing::Writing;
 use super::{Listener, LocalModel};
 use crate::decoder::{Outputs, Span};
 use crate::error::Result;
-
-/// Most rows a pass: bounds the memory that activations take.
-const ROWS: usize = 512;
 
 /// One step for each of `requests`. A sequence that cannot be written gets its own error; a failing pass fails all that
 /// were in it.
@@ -27,7 +25,7 @@ pub(super) fn write(
     start: Instant,
 ) -> Vec<StepResult> {
     let rule = &StepRule::new(rule.segmenter, rule.max_tokens); // within the segmenter's own budget, whoever made the rule
-    let sequences: Vec<_> = requests.iter().map(|request| model.sequences.remove(&request.prefix.id)).collect();
+    let sequences: Vec<_> = requests.iter().map(|request| model.take_sequence(request.prefix.id)).collect();
     let mut listener = model.listener.take();
     let mut speculation = std::mem::take(&mut model.speculation);
     let begin = |(request, sequence)| Writing::begin(model, request, sequence).map_err(BoxError::from);
@@ -134,26 +132,20 @@ fn pass(
 
 /// Shares the pass's rows out: first to what is pending, then to guesses.
 fn plan(model: &LocalModel, speculation: &mut Speculation, open: &[&mut Writing], rule: &StepRule<'_>) -> Vec<Part> {
-    let mut room = ROWS;
-    let mut parts = Vec::with_capacity(open.len());
-    for writing in open {
-        let take = writing.pending.len().min(room);
-        room -= take;
-        parts.push(Part { take, plan: None });
-    }
+    let (takes, mut room) = share_rows(open.iter().map(|writing| writing.pending.len()));
     let depth = speculation.depth.unwrap_or(MOST).min(MOST);
-    let asks: Vec<Option<Ask<'_>>> = open
-        .iter()
-        .zip(&parts)
-        .map(|(writing, part)| {
-            let possible = part.take == writing.pending.len() && speculation.is_possible(writing.rejected.as_ref());
-            let ask = possible.then(|| writing.ask(model, rule, room.min(depth))).flatten()?;
+    let (mut askers, mut asks) = (Vec::new(), Vec::new());
+    for (at, (writing, &take)) in open.iter().zip(&takes).enumerate() {
+        if take == writing.pending.len()
+            && speculation.is_possible(writing.rejected.as_ref())
+            && let Some(ask) = writing.ask(model, rule, room.min(depth))
+        {
             room -= ask.most;
-            Some(ask)
-        })
-        .collect();
-    let askers: Vec<usize> = (0..open.len()).filter(|&at| asks[at].is_some()).collect();
-    let asks: Vec<_> = asks.into_iter().flatten().collect();
+            askers.push(at);
+            asks.push(ask);
+        }
+    }
+    let mut parts: Vec<Part> = takes.into_iter().map(|take| Part { take, plan: None }).collect();
     if !asks.is_empty() {
         for (at, plan) in askers.into_iter().zip(speculation.plan(&asks, open.len(), model.tokens)) {
             parts[at].plan = Some(plan);
@@ -175,7 +167,5 @@ fn run_forward(model: &LocalModel, open: &mut [&mut Writing], parts: &[Part]) ->
         let outputs = if whole { Outputs::Tail(1 + part.guesses().len()) } else { Outputs::None };
         spans.push(Span { cache: &mut writing.sequence.cache, tokens, outputs });
     }
-    let output = model.decoder.forward(&mut spans)?;
-    let data = output.map(|output| output.logits.into_data_as::<f32>());
-    Ok(data.and_then(|data| data.try_into_vec::<f32>().ok()).unwrap_or_default())
+    model.logits(&mut spans)
 }

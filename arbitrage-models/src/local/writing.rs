@@ -31,14 +31,13 @@ pub(super) struct Writing {
 
 impl Writing {
     /// The step after the request's prefix, by `model`, from what `sequence` holds of it.
-    pub fn begin(model: &LocalModel, request: &Rewrite<'_>, sequence: Option<Sequence>) -> Result<Self> {
+    pub fn begin(model: &LocalModel, request: &Rewrite<'_>, mut sequence: Sequence) -> Result<Self> {
         let prefix = &request.prefix;
         let tokens = model.encode(prefix)?;
         let context = model.decoder.config().context;
         if tokens.len() >= context {
             return Err(Error::ContextFull { model: model.name.clone(), tokens: tokens.len() + 1, context });
         }
-        let mut sequence = sequence.unwrap_or_else(|| Sequence::new(&model.decoder));
         let cached = sequence.roll_back(&tokens);
         let pending = tokens[cached..].to_vec();
         Ok(Self {
@@ -63,11 +62,10 @@ impl Writing {
         let context = model.decoder.config().context.saturating_sub(self.sequence.held.len() + self.pending.len() + 1);
         let step = rule.max_tokens.saturating_sub(self.tokens.len() + 1);
         let most = step.min(context).min(most);
-        let tokens = || self.sequence.held.iter().chain(&self.pending).copied().collect();
         (most > 0).then(|| Ask {
             id: self.id,
-            tokens: tokens(),
-            written: self.tokens.len(),
+            tokens: [&self.sequence.held, &self.pending],
+            written: &self.tokens,
             rejected: self.rejected.as_ref(),
             most,
             sampler: &self.sampler,

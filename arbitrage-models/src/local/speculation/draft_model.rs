@@ -2,17 +2,14 @@
 
 use std::time::Instant;
 
-use arbitrage_core::{SequenceId, VocabularyId};
+use arbitrage_core::{Drafter, SequenceId, VocabularyId};
 
 use super::super::LocalModel;
-use super::super::sequence::Sequence;
+use super::super::sequence::{Sequence, share_rows};
 use super::{Gate, Guess, Proposer, Request};
 use crate::decoder::{Outputs, Span};
 use crate::error::Result;
 use crate::sampler::Sampler;
-
-/// Most rows a pass and sequence while catching up.
-const ROWS: usize = 512;
 
 /// A [`LocalModel`] that guesses, token by token, what a larger one will draw, until it is no longer sure enough: classic
 /// speculative decoding with a draft of adaptive length. It draws with the larger one's own random numbers, whatever sampling it
@@ -74,14 +71,13 @@ impl Proposer for DraftModel {
     }
 
     fn release(&mut self, id: SequenceId) {
-        self.model.sequences.remove(&id);
+        self.model.release(id);
     }
 }
 
 impl DraftModel {
     fn begin<'a>(&mut self, request: &Request<'a>) -> Drafting<'a> {
-        let sequence = self.model.sequences.remove(&request.id);
-        let mut sequence = sequence.unwrap_or_else(|| Sequence::new(&self.model.decoder));
+        let mut sequence = self.model.take_sequence(request.id);
         let kept = sequence.roll_back(request.tokens);
         let fits = request.tokens.len() + request.most <= self.model.decoder.config().context;
         let wanted = fits && request.most > 0 && !request.gate.is_shut();
@@ -93,21 +89,19 @@ impl DraftModel {
     /// One pass over what is pending, and a further guess for each sequence that has caught up.
     fn pass(&mut self, open: &mut [&mut Drafting<'_>]) -> Result<()> {
         let start = Instant::now();
-        let takes: Vec<usize> = open.iter().map(|draft| draft.pending.len().min(ROWS)).collect();
+        let (takes, _) = share_rows(open.iter().map(|draft| draft.pending.len()));
         let mut spans = Vec::with_capacity(open.len());
-        for (draft, &take) in open.iter_mut().zip(&takes) {
+        for (draft, &take) in open.iter_mut().zip(&takes).filter(|(_, take)| **take > 0) {
             let outputs = if take == draft.pending.len() { Outputs::Last } else { Outputs::None };
             spans.push(Span { cache: &mut draft.sequence.cache, tokens: &draft.pending[..take], outputs });
         }
-        let output = self.model.decoder.forward(&mut spans)?;
-        let logits = output.map(|output| output.logits.into_data_as::<f32>());
-        let mut rows = logits.as_ref().and_then(|data| data.as_slice::<f32>().ok()).unwrap_or_default();
-        let width = self.model.decoder.head_width();
+        let logits = self.model.logits(&mut spans)?;
+        let mut rows = logits.chunks_exact(self.model.decoder.head_width());
         for (draft, &take) in open.iter_mut().zip(&takes) {
             draft.sequence.held.extend(draft.pending.drain(..take));
-            if draft.pending.is_empty() {
-                let (row, rest) = rows.split_at(width);
-                rows = rest;
+            if draft.pending.is_empty()
+                && let Some(row) = rows.next()
+            {
                 draft.go_on(&self.model, row)?;
             }
         }

@@ -125,9 +125,10 @@ pub(super) struct Plan {
 /// A sequence that could verify guesses in the next pass.
 pub(super) struct Ask<'a> {
     pub id: SequenceId,
-    pub tokens: Vec<u32>,
-    /// How many of the tokens belong to the step.
-    pub written: usize,
+    /// Prompt, accepted steps and what is written of the step: what the cache holds, and what is pending.
+    pub tokens: [&'a [u32]; 2],
+    /// What is written of the step.
+    pub written: &'a [u32],
     pub rejected: Option<&'a Rejected>,
     pub most: usize,
     pub sampler: &'a Sampler,
@@ -169,11 +170,10 @@ impl Speculation {
         let least = self.least(sequences, extra);
         let Some(proposer) = self.proposer.as_mut().filter(|_| !open.is_empty()) else { return plans };
         let gate = Gate::new(&self.acceptance[Source::Proposer as usize], least);
-        let request = |&at: &usize| {
-            let Ask { id, tokens, most, sampler, .. } = &asks[at];
-            Request { id: *id, tokens, most: *most, sampler, gate }
-        };
-        let requests: Vec<_> = open.iter().map(request).collect();
+        let tokens: Vec<_> = open.iter().map(|&at| asks[at].tokens.concat()).collect();
+        let asked = open.iter().map(|&at| &asks[at]).zip(&tokens);
+        let requests: Vec<_> =
+            asked.map(|(&Ask { id, most, sampler, .. }, tokens)| Request { id, tokens, most, sampler, gate }).collect();
         for (&at, mut guess) in open.iter().zip(proposer.propose(&requests)) {
             let known = guess.tokens.iter().take_while(|&&id| (id as usize) < ids).count();
             guess.cut(known.min(asks[at].most), gate);
@@ -188,8 +188,7 @@ impl Speculation {
     }
 
     fn reuse(&self, ask: &Ask<'_>, least: f64) -> Plan {
-        let written = &ask.tokens[ask.tokens.len() - ask.written..];
-        let found = ask.rejected.map(|rejected| rejected.guess(written));
+        let found = ask.rejected.map(|rejected| rejected.guess(ask.written));
         let (mut guess, source) = found.unwrap_or((Guess::default(), Source::Rejected));
         guess.cut(ask.most, Gate::new(&self.acceptance[source as usize], least));
         Plan { guess, source }
