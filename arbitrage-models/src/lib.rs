@@ -25,6 +25,7 @@
 //! | `kernels` | packed and fused arithmetic for the processor |
 //! | `decoder` | the transformer, on any burn device |
 //! | `local` | drafter and verifier roles, caches with rollback |
+//! | `train` | decoders and heads trained with burn's autodiff (feature `train`) |
 //! | [`source`] | models by name: cache, hub, package index |
 //!
 //! Features `flex` (the processor, default), `wgpu` and `cuda` choose burn's backends and are additive. Without any of them
@@ -46,6 +47,8 @@ pub mod sampler;
 pub mod source;
 pub mod stream;
 pub mod tokenizer;
+#[cfg(feature = "train")]
+pub mod train;
 pub mod weights;
 
 #[cfg(feature = "burn")]

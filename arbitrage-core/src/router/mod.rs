@@ -10,12 +10,14 @@
 //! | [`MeanLogprob`] | the draft's mean log-probability | `mean < τ` | ≤ 0 |
 //! | [`FirstTokenEntropy`] | entropy of the step's first token | `H > τ` | ≥ 0 |
 //! | [`Budget`] | another router | that one does, at most B times a problem | – |
+//! | [`Labelling`] | another router, and scores both steps | that one does | – |
 //! | [`router_fn`] | a closure | it says so | – |
 
 mod always;
 mod budget;
 mod entropy;
 mod function;
+mod labelling;
 mod logprob;
 mod oracle;
 mod random;
@@ -26,6 +28,7 @@ pub use always::{AlwaysDraft, AlwaysTarget};
 pub use budget::Budget;
 pub use entropy::FirstTokenEntropy;
 pub use function::{RouterFn, router_fn};
+pub use labelling::Labelling;
 pub use logprob::MeanLogprob;
 pub use oracle::Oracle;
 pub use random::Random;

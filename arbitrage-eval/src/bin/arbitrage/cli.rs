@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
+use arbitrage_eval::mini::Stream;
 use arbitrage_models::weights::DType;
 use arbitrage_router::Policy;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -27,6 +28,103 @@ pub enum Command {
     /// Models: what there is, getting it, looking inside.
     #[command(subcommand)]
     Models(ModelsCommand),
+    /// Collects labelled steps: both models write every step, both are scored. A collection that was cut off goes on.
+    Collect(Box<CollectOptions>),
+    /// The mini family: a draft, a target and a router that are trained from scratch on generated problems.
+    #[command(subcommand)]
+    Mini(MiniCommand),
+}
+
+/// The subcommands of `mini`.
+#[derive(Subcommand)]
+pub enum MiniCommand {
+    /// Trains the draft from scratch.
+    Draft(WriterOptions),
+    /// Trains the target from scratch.
+    Target(WriterOptions),
+}
+
+/// What scores steps.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scorer {
+    /// The exact checker of the mini family's problems.
+    Checker,
+    /// The target as judge, 0 to 9.
+    Judge,
+}
+
+/// Problems of the mini family: a stream and a range, `train:0..6000`.
+#[derive(Clone)]
+pub struct MiniRange {
+    /// The stream.
+    pub stream: Stream,
+    /// The first index.
+    pub from: u64,
+    /// The one past the last.
+    pub to: u64,
+}
+
+impl std::str::FromStr for MiniRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("expected STREAM:FROM..TO such as train:0..6000, found `{text}`");
+        let (stream, range) = text.split_once(':').ok_or_else(wrong)?;
+        let (from, to) = range.split_once("..").ok_or_else(wrong)?;
+        let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());
+        let (from, to) = (number(from)?, number(to)?);
+        let stream = stream.parse::<Stream>().map_err(|error| error.to_string())?;
+        if from < to { Ok(Self { stream, from, to }) } else { Err(wrong()) }
+    }
+}
+
+/// Options of `collect`.
+#[derive(Args)]
+pub struct CollectOptions {
+    /// The models.
+    #[command(flatten)]
+    pub models: PairOptions,
+    /// Where steps and solutions end.
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    /// Files of problems: JSON lines with `question` or `problem`. The file's name is the source, unless a row says another.
+    #[arg(long, num_args = 1..)]
+    pub problems: Vec<PathBuf>,
+    /// At most so many problems of the files, each source in proportion to its size.
+    #[arg(long)]
+    pub count: Option<usize>,
+    /// Leaves rows out that cannot be used, instead of stopping at the first.
+    #[arg(long)]
+    pub skip_bad_rows: bool,
+    /// Generated problems: train:0..6000, validation:FROM..TO or test:FROM..TO.
+    #[arg(long)]
+    pub mini: Option<MiniRange>,
+    /// What scores both steps.
+    #[arg(long, value_enum)]
+    pub scorer: Scorer,
+    /// Whose decisions the solutions follow: the oracle's (the paper's way), or those of random:RATE, logprob:TAU, draft, target, ….
+    #[arg(long, default_value = "oracle:0", allow_negative_numbers = true)]
+    pub policy: Policy,
+    /// The records' file. Solutions that it holds already are not written again.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Problems at a time.
+    #[arg(long, default_value_t = 16)]
+    pub in_flight: usize,
+    /// Seed of the choice of problems.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// Options of `mini draft` and `mini target`.
+#[derive(Args)]
+pub struct WriterOptions {
+    /// The model's folder. A training that was killed goes on from the checkpoint in it.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Trains for a minute, to show that everything works.
+    #[arg(long)]
+    pub quick: bool,
 }
 
 /// The subcommands of `models`.
@@ -89,11 +187,9 @@ pub enum Guesses {
     Draft,
 }
 
-/// Options of `solve`.
+/// Which models, and how they write.
 #[derive(Args)]
-pub struct SolveOptions {
-    /// The problem. Without it, it is read from standard input.
-    pub question: Option<String>,
+pub struct PairOptions {
     /// A pair of models.
     #[arg(long, default_value = crate::pair::DEFAULT)]
     pub pair: String,
@@ -114,35 +210,9 @@ pub struct SolveOptions {
     /// Another target, likewise.
     #[arg(long)]
     pub target: Option<String>,
-    /// Who decides, and from which threshold on: draft, target, random:RATE, logprob:TAU, entropy:TAU, rsd:TAU or
-    /// oracle:TAU; the part after the colon may be left out. The last two score steps with the target as judge (0 to 9).
-    #[arg(long, default_value = "logprob")]
-    pub policy: Policy,
-    /// The policy's threshold, in place of the one after its colon.
-    #[arg(long, allow_negative_numbers = true)]
-    pub tau: Option<f32>,
-    /// At most this many steps by the target.
-    #[arg(long)]
-    pub budget: Option<usize>,
     /// What the target verifies several tokens at a time. It changes the time and never the text.
     #[arg(long, value_enum, default_value_t = Guesses::Rejected)]
     pub guesses: Guesses,
-    /// Whether the drafter goes on while router and target are at work; it then is not shown as it writes. Pays where the two
-    /// models run on different devices.
-    #[arg(long, value_enum, default_value_t = Overlap::Off)]
-    pub overlap: Overlap,
-    /// How a step ends.
-    #[arg(long, value_enum, default_value_t = Segmenter::BlankLine)]
-    pub segmenter: Segmenter,
-    /// Most steps.
-    #[arg(long, default_value_t = 60)]
-    pub steps: usize,
-    /// Most tokens a step.
-    #[arg(long, default_value_t = 256)]
-    pub step_tokens: usize,
-    /// Most tokens in all.
-    #[arg(long, default_value_t = 2048)]
-    pub tokens: usize,
     /// Sampling temperature; 0 is greedy.
     #[arg(long, default_value_t = 0.0)]
     pub temperature: f32,
@@ -155,15 +225,59 @@ pub struct SolveOptions {
     /// Keeps tokens at least this probable, relative to the best.
     #[arg(long)]
     pub min_p: Option<f32>,
-    /// Seed of every random draw.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
     /// The system message, in place of the default one.
     #[arg(long)]
     pub system: Option<String>,
     /// Where the models run: flex (the processor), wgpu or cuda (or wgpu:N, cuda:N), as compiled in.
     #[arg(long, default_value = "flex")]
     pub device: String,
+}
+
+/// Where steps and solutions end.
+#[derive(Args)]
+pub struct LimitOptions {
+    /// How a step ends.
+    #[arg(long, value_enum, default_value_t = Segmenter::BlankLine)]
+    pub segmenter: Segmenter,
+    /// Most steps.
+    #[arg(long, default_value_t = 60)]
+    pub steps: usize,
+    /// Most tokens a step.
+    #[arg(long, default_value_t = 256)]
+    pub step_tokens: usize,
+    /// Most tokens in all.
+    #[arg(long, default_value_t = 2048)]
+    pub tokens: usize,
+}
+
+/// Options of `solve`.
+#[derive(Args)]
+pub struct SolveOptions {
+    /// The problem. Without it, it is read from standard input.
+    pub question: Option<String>,
+    /// The models.
+    #[command(flatten)]
+    pub models: PairOptions,
+    /// Where steps and solutions end.
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    /// Who decides, and from which threshold on: draft, target, random:RATE, logprob:TAU, entropy:TAU, rsd:TAU or
+    /// oracle:TAU; the part after the colon may be left out. The last two score steps with the target as judge (0 to 9).
+    #[arg(long, default_value = "logprob")]
+    pub policy: Policy,
+    /// The policy's threshold, in place of the one after its colon.
+    #[arg(long, allow_negative_numbers = true)]
+    pub tau: Option<f32>,
+    /// At most this many steps by the target.
+    #[arg(long)]
+    pub budget: Option<usize>,
+    /// Whether the drafter goes on while router and target are at work; it then is not shown as it writes. Pays where the two
+    /// models run on different devices.
+    #[arg(long, value_enum, default_value_t = Overlap::Off)]
+    pub overlap: Overlap,
+    /// Seed of every random draw.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
     /// Appends the run's records to this JSONL file.
     #[arg(long)]
     pub trace: Option<PathBuf>,

@@ -1,7 +1,9 @@
 //! `arbitrage`: step-level speculative reasoning on the command line.
 
 mod cli;
+mod collect;
 mod live;
+mod mini;
 mod models;
 mod pair;
 mod progress;
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
     let outcome = match cli::Cli::parse().command {
         cli::Command::Solve(options) => solve::run(&options),
         cli::Command::Models(command) => models::run(&command),
+        cli::Command::Collect(options) => collect::run(&options),
+        cli::Command::Mini(command) => mini::run(&command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

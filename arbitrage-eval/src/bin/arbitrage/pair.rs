@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, StepRule, segmenter::TokenBudget};
+use arbitrage_core::segmenter::{self, TokenBudget};
+use arbitrage_core::{Drafter, Limits, Prefix, Problem, SequenceId, StepRule, StepSegmenter};
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::source::{ModelSource, known_digest};
 use arbitrage_models::tokenizer::Tokenizer;
 use arbitrage_models::weights::DType;
-use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, ModelFiles, Prompt, device};
+use arbitrage_models::speculation::{DraftModel, PromptLookup};
+use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, Prompt, device};
 
 use crate::Failure;
-use crate::cli::SolveOptions;
+use crate::cli::{Guesses, LimitOptions, PairOptions, Segmenter};
 use crate::progress::Bars;
 
 /// The pair that `--pair` means when it is not given.
@@ -37,7 +39,7 @@ pub struct Pair {
 
 impl Pair {
     /// Gets and loads both models and warms them up.
-    pub fn load(options: &SolveOptions) -> Result<Self, Failure> {
+    pub fn load(options: &PairOptions) -> Result<Self, Failure> {
         let (draft, target) = names(options)?;
         let load = LoadOptions::new(device(&options.device)?);
         let mut draft = open(&draft, &load, &lean(options), options)?;
@@ -52,7 +54,34 @@ impl Pair {
     }
 }
 
-fn names(options: &SolveOptions) -> Result<(String, String), Failure> {
+/// The target's role, with what it verifies several tokens at a time.
+pub fn guessing(target: LocalModel, draft: &LocalModel, guesses: Guesses) -> Result<LocalTarget, Failure> {
+    let target = match guesses {
+        Guesses::Off | Guesses::Rejected => target,
+        Guesses::Lookup => target.with_proposer(PromptLookup::new())?,
+        Guesses::Draft => target.with_proposer(DraftModel::new(draft.share()))?,
+    };
+    Ok(LocalTarget::new(target).with_reuse(guesses != Guesses::Off))
+}
+
+impl LimitOptions {
+    /// The engine's caps.
+    pub fn limits(&self) -> Limits {
+        Limits::default().with_steps(self.steps).with_step_tokens(self.step_tokens).with_tokens(self.tokens)
+    }
+
+    /// The rule by which steps end.
+    pub fn segmenter(&self) -> Result<Box<dyn StepSegmenter>, Failure> {
+        Ok(match self.segmenter {
+            Segmenter::BlankLine => Box::new(segmenter::BlankLine::new()),
+            Segmenter::Newline => Box::new(segmenter::Newline::new()),
+            Segmenter::Markers => Box::new(segmenter::StepMarkers::new()),
+            Segmenter::Tokens => Box::new(TokenBudget::new(self.step_tokens)?),
+        })
+    }
+}
+
+fn names(options: &PairOptions) -> Result<(String, String), Failure> {
     let found = PAIRS.iter().find(|(name, ..)| *name == options.pair);
     let (_, draft, target) = match (found, &options.draft, &options.target) {
         (Some(pair), ..) => *pair,
@@ -84,7 +113,7 @@ struct Lean<'a> {
     head_from: Option<&'a Path>,
 }
 
-fn lean(options: &SolveOptions) -> Lean<'_> {
+fn lean(options: &PairOptions) -> Lean<'_> {
     Lean { weights: options.draft_weights, head: options.draft_head, head_from: options.draft_head_from.as_deref() }
 }
 
@@ -112,7 +141,7 @@ pub fn resolve(name: &str) -> Result<PathBuf, Failure> {
     Ok(ModelSource::parse(name)?.resolve(&mut Bars::default())?)
 }
 
-fn open(name: &str, load: &LoadOptions, lean: &Lean<'_>, options: &SolveOptions) -> Result<LocalModel, Failure> {
+fn open(name: &str, load: &LoadOptions, lean: &Lean<'_>, options: &PairOptions) -> Result<LocalModel, Failure> {
     let path = resolve(name)?;
     let files = ModelFiles::open(&path)?;
     let load = lean.options(load, &files.tokenizer)?;
@@ -136,7 +165,7 @@ fn open(name: &str, load: &LoadOptions, lean: &Lean<'_>, options: &SolveOptions)
     })
 }
 
-fn sampling(options: &SolveOptions) -> Result<Sampling, Failure> {
+fn sampling(options: &PairOptions) -> Result<Sampling, Failure> {
     let mut sampling = Sampling::at_temperature(options.temperature)?;
     if let Some(top_k) = options.top_k {
         sampling = sampling.with_top_k(top_k);

@@ -7,29 +7,27 @@ use arbitrage_core::router::Budget;
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::trace::{JsonlSink, TraceSink};
 use arbitrage_core::{
-    AdvantageRouter, Author, Engine, Limits, Overlap, Problem, Shared, StepScorer, StepSegmenter, segmenter,
+    AdvantageRouter, Author, Engine, Overlap, Problem, Shared, StepScorer,
 };
-use arbitrage_models::LocalTarget;
-use arbitrage_models::speculation::{DraftModel, PromptLookup};
 
 use crate::Failure;
-use crate::cli::{self, Guesses, Segmenter, SolveOptions};
+use crate::cli::{self, SolveOptions};
 use crate::live::{Screen, Sinks};
-use crate::pair::Pair;
+use crate::pair::{Pair, guessing};
 use crate::summary::Summary;
 
 /// Solves one problem and shows it.
 pub fn run(options: &SolveOptions) -> Result<(), Failure> {
     let problem = Problem::new(question(options)?).with_seed(options.seed);
     let policy = options.tau.map_or(Ok(options.policy), |tau| options.policy.with_threshold(tau))?;
-    let limits = limits(options);
+    let limits = options.limits.limits();
     limits.validate()?;
-    let segmenter = segmenter(options)?;
+    let segmenter = options.limits.segmenter()?;
     if !policy.needs_scorer() {
         policy.router(None)?; // refuses a wrong threshold before a model is loaded
     }
 
-    let Pair { mut draft, mut target, target_seconds_per_token } = Pair::load(options)?;
+    let Pair { mut draft, mut target, target_seconds_per_token } = Pair::load(&options.models)?;
     let screen = (!options.json).then(Screen::new);
     if let Some(screen) = &screen {
         // What is drafted ahead may fall, and would be shown in the middle of what the target writes.
@@ -38,12 +36,7 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
         }
         target = target.with_listener(screen.listener(Author::Target));
     }
-    target = match options.guesses {
-        Guesses::Off | Guesses::Rejected => target,
-        Guesses::Lookup => target.with_proposer(PromptLookup::new())?,
-        Guesses::Draft => target.with_proposer(DraftModel::new(draft.share()))?,
-    };
-    let target = LocalTarget::new(target).with_reuse(options.guesses != Guesses::Off);
+    let target = guessing(target, &draft, options.models.guesses)?;
     let target = Shared::new(target, "target");
     let scorer = policy.needs_scorer().then(|| Box::new(Judge::new(target.clone())) as Box<dyn StepScorer>);
     let router: Box<dyn AdvantageRouter> = match (policy.router(scorer)?, options.budget) {
@@ -80,25 +73,12 @@ fn question(options: &SolveOptions) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn limits(options: &SolveOptions) -> Limits {
-    Limits::default().with_steps(options.steps).with_step_tokens(options.step_tokens).with_tokens(options.tokens)
-}
-
 fn overlap(options: &SolveOptions) -> Overlap {
     match options.overlap {
         cli::Overlap::Off => Overlap::Off,
         cli::Overlap::On => Overlap::On,
         cli::Overlap::Measured => Overlap::Measured,
     }
-}
-
-fn segmenter(options: &SolveOptions) -> Result<Box<dyn StepSegmenter>, Failure> {
-    Ok(match options.segmenter {
-        Segmenter::BlankLine => Box::new(segmenter::BlankLine::new()),
-        Segmenter::Newline => Box::new(segmenter::Newline::new()),
-        Segmenter::Markers => Box::new(segmenter::StepMarkers::new()),
-        Segmenter::Tokens => Box::new(segmenter::TokenBudget::new(options.step_tokens)?),
-    })
 }
 
 fn sinks(options: &SolveOptions, screen: Option<Screen>) -> Result<Sinks, Failure> {

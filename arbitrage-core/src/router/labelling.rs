@@ -1,0 +1,119 @@
+//! Any router's decisions, with both steps scored.
+
+use super::AdvantageRouter;
+use crate::error::ScoreError;
+use crate::scorer::score_each;
+use crate::{BoxError, Candidate, Decision, Evidence, StepScorer};
+
+/// Decides as another router does, and adds the scores of both steps: labels along the prefixes that a policy causes itself.
+///
+/// The paper collects along the oracle's trajectory (§4.2), which a trained router leaves where it errs. Like
+/// [`Oracle`](super::Oracle), it calls the target for every step.
+///
+/// ```
+/// use arbitrage_core::{AdvantageRouter, Evidence, router::{Labelling, Random}, scorer::scorer_fn};
+/// let router = Labelling::new(scorer_fn(|_, _| 0.5), Random::new(0.3)?);
+/// assert_eq!(router.evidence(), Evidence::Both);
+/// # Ok::<(), arbitrage_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Labelling<S, R> {
+    scorer: S,
+    router: R,
+}
+
+impl<S: StepScorer, R: AdvantageRouter> Labelling<S, R> {
+    /// Scores with `scorer`, decides as `router`.
+    pub fn new(scorer: S, router: R) -> Self {
+        Self { scorer, router }
+    }
+
+    /// What the router would decide if it had been asked as usual.
+    fn decisions(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
+        let lazy = self.router.evidence() == Evidence::DraftOnly;
+        let seen: Vec<_> =
+            candidates.iter().map(|c| Candidate { target: c.target.filter(|_| !lazy), ..*c }).collect();
+        let early: Vec<_> = seen.iter().map(|candidate| self.router.before_draft(&candidate.prefix)).collect();
+        let asked: Vec<_> = seen.iter().zip(&early).filter(|(_, early)| early.is_none()).map(|(c, _)| *c).collect();
+        let mut late = self.router.route_batch(&asked).into_iter();
+        let missing = || Err(ScoreError::Count { expected: 1, found: 0 }.into());
+        early.into_iter().map(|early| early.map_or_else(|| late.next().unwrap_or_else(missing), Ok)).collect()
+    }
+}
+
+impl<S: StepScorer, R: AdvantageRouter> AdvantageRouter for Labelling<S, R> {
+    fn name(&self) -> String {
+        format!("labelling({}, {})", self.scorer.name(), self.router.name())
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::Both
+    }
+
+    fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
+        super::only(self.route_batch(std::slice::from_ref(candidate)))
+    }
+
+    fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
+        let decisions = self.decisions(candidates);
+        let pairs = candidates.iter().filter_map(|c| Some([(c.prefix, c.draft), (c.prefix, c.target?)]));
+        let steps: Vec<_> = pairs.flatten().collect();
+        let mut scores = score_each(&mut self.scorer, &steps).into_iter();
+        let mut next = || scores.next().unwrap_or_else(|| Err(ScoreError::Count { expected: 2, found: 0 }.into()));
+        let labelled = candidates.iter().zip(decisions).map(|(candidate, decision)| {
+            if candidate.target.is_none() {
+                return Err(ScoreError::Evidence { asked: Evidence::Both }.into());
+            }
+            let (draft, target) = (next(), next());
+            Ok(decision?.with_draft_score(draft?).with_target_score(target?))
+        });
+        labelled.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::{AlwaysTarget, Budget, MeanLogprob, Random, Rsd};
+    use crate::testing::{Scripted, TableScorer};
+    use crate::{Author, Engine, Limits, Problem};
+
+    fn scorer() -> TableScorer {
+        TableScorer::new([("bad\n\n", 0.25), ("good\n\n", 0.75), ("end", 0.5)])
+    }
+
+    fn run(router: impl AdvantageRouter) -> crate::Solution {
+        let (draft, target) = (Scripted::new("d", ["bad\n\n", "end"]), Scripted::new("t", ["good\n\n", "end"]));
+        Engine::new(draft, target, router).with_limits(Limits::default()).solve(&Problem::new("?")).unwrap()
+    }
+
+    #[test]
+    fn the_route_is_the_routers_and_the_scores_are_both() {
+        let plain = run(Rsd::new(scorer(), 0.3).unwrap());
+        let labelled = run(Labelling::new(scorer(), Rsd::new(scorer(), 0.3).unwrap()));
+        let authors = |solution: &crate::Solution| solution.steps.iter().map(|s| s.author).collect::<Vec<_>>();
+        assert_eq!(authors(&plain), authors(&labelled));
+        assert_eq!(plain.text(), labelled.text());
+        let first = labelled.records[0].decision;
+        assert_eq!((first.draft_score, first.target_score), (Some(0.25), Some(0.75)));
+    }
+
+    #[test]
+    fn routers_that_need_no_draft_get_labels_too() {
+        let solution = run(Labelling::new(scorer(), AlwaysTarget));
+        assert!(solution.steps.iter().all(|step| step.author == Author::Target));
+        assert!(solution.records.iter().all(|record| record.draft.is_some() && record.decision.draft_score.is_some()));
+        let solution = run(Labelling::new(scorer(), Budget::new(Random::new(1.0).unwrap(), 1)));
+        assert_eq!(solution.steps.iter().filter(|step| step.author == Author::Target).count(), 1);
+    }
+
+    #[test]
+    fn a_router_that_fails_or_a_score_that_is_missing_fails_the_step() {
+        let silent = Labelling::new(scorer(), MeanLogprob::new(-0.1).unwrap());
+        let (draft, target) = (Scripted::new("d", ["bad\n\n"]), Scripted::new("t", ["good\n\n"]));
+        assert!(Engine::new(draft, target, silent).solve(&Problem::new("?")).is_err());
+        let (draft, target) = (Scripted::new("d", ["unknown"]), Scripted::new("t", ["good\n\n"]));
+        let labelled = Labelling::new(scorer().with_default(f32::NAN), AlwaysTarget);
+        assert!(Engine::new(draft, target, labelled).solve(&Problem::new("?")).is_err());
+    }
+}

@@ -1,0 +1,31 @@
+//! The mini family's commands.
+
+use std::time::Instant;
+
+use arbitrage_eval::mini::Writer;
+
+use crate::Failure;
+use crate::cli::MiniCommand;
+use crate::progress::Training;
+
+/// Runs one of them.
+pub fn run(command: &MiniCommand) -> Result<(), Failure> {
+    match command {
+        MiniCommand::Draft(options) => train(Writer::Draft, options),
+        MiniCommand::Target(options) => train(Writer::Target, options),
+    }
+}
+
+fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Failure> {
+    let start = Instant::now();
+    let mut recipe = writer.recipe(options.quick);
+    recipe.fit = recipe.fit.with_checkpoint(options.out.join("checkpoint"));
+    std::fs::create_dir_all(&options.out)?;
+    let mut bar = Training::new(&options.out.display().to_string());
+    let fitted = writer.train(&recipe, &options.out, &mut bar)?;
+    bar.finish();
+    let best = fitted.scores.iter().map(|(_, score)| *score).fold(f64::NEG_INFINITY, f64::max);
+    let seconds = start.elapsed().as_secs_f64();
+    println!("{}: {} steps, {best:.4} nats a token on held-out problems, {seconds:.0} s", options.out.display(), fitted.steps);
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! What the rows of one pass share: rotary tables and the causal mask.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::config::ModelConfig;
+
+/// Tables for texts of one length, all of which begin at position 0.
+pub(super) struct Places {
+    /// `[1, length, 1, head_dim]`, each half the same.
+    cos: Tensor<4>,
+    sin: Tensor<4>,
+    /// `[head_dim, head_dim]`: `x · turn` is `(−x₂, x₁)` for `x = (x₁, x₂)`.
+    turn: Tensor<2>,
+    /// `[1, 1, length, length]`: 0 where a row may look, very low where it may not.
+    mask: Tensor<4>,
+}
+
+impl Places {
+    pub fn new(length: usize, config: &ModelConfig, device: &Device) -> Self {
+        let width = config.head_dim;
+        let frequencies = config.rope.frequencies(width);
+        let angle = |place: usize| frequencies.iter().chain(&frequencies).map(move |f| place as f64 * f);
+        let (cos, sin): (Vec<f32>, Vec<f32>) =
+            (0..length).flat_map(angle).map(|angle| (angle.cos() as f32, angle.sin() as f32)).unzip();
+        let table = |values| Tensor::from_data(TensorData::new(values, [1, length, 1, width]), device);
+        let mask: Vec<f32> =
+            (0..length).flat_map(|row| (0..length).map(move |at| if at <= row { 0.0 } else { -65504.0 })).collect();
+        Self {
+            cos: table(cos),
+            sin: table(sin),
+            turn: Tensor::from_data(TensorData::new(turn(width), [width, width]), device),
+            mask: Tensor::from_data(TensorData::new(mask, [1, 1, length, length]), device),
+        }
+    }
+
+    /// Turns `[texts, length, heads, head_dim]` by each row's place. The exchange of halves is a product with a signed
+    /// permutation: burn's gradients of slices and concatenations cost more than the small product does.
+    pub fn rotate(&self, x: Tensor<4>) -> Tensor<4> {
+        let [texts, length, heads, width] = x.dims();
+        let turned = x.clone().reshape([texts * length * heads, width]).matmul(self.turn.clone());
+        x * self.cos.clone() + turned.reshape([texts, length, heads, width]) * self.sin.clone()
+    }
+
+    pub fn mask(&self) -> Tensor<4> {
+        self.mask.clone()
+    }
+}
+
+fn turn(width: usize) -> Vec<f32> {
+    let half = width / 2;
+    let mut turn = vec![0.0; width * width];
+    for at in 0..half {
+        turn[(at + half) * width + at] = -1.0;
+        turn[at * width + at + half] = 1.0;
+    }
+    turn
+}

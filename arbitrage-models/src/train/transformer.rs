@@ -1,0 +1,124 @@
+//! The decoder as a burn module.
+
+use burn::module::Module;
+use burn::nn::{Embedding, Linear, RmsNorm};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+
+use super::block::Block;
+use super::init::{Init, Weights};
+use super::places::Places;
+use crate::config::ModelConfig;
+use crate::error::{Error, Result};
+
+pub(super) const EMBEDDING: &str = "model.embed_tokens";
+pub(super) const NORM: &str = "model.norm";
+pub(super) const HEAD: &str = "lm_head";
+
+/// A decoder of the Llama line whose weights are burn parameters, run over whole texts without caches.
+///
+/// It computes what [`Decoder`](crate::Decoder) computes, for gradients instead of speed.
+#[derive(Module, Debug)]
+pub struct Transformer {
+    pub(super) embedding: Embedding,
+    pub(super) blocks: Vec<Block>,
+    pub(super) norm: RmsNorm,
+    /// `None` where the embedding is the head.
+    pub(super) head: Option<Linear>,
+    #[module(skip)]
+    pub(super) config: ModelConfig,
+}
+
+/// Several texts side by side, each padded at its end. Padding is seen by nothing that counts: rows look back only.
+pub struct Texts {
+    ids: Vec<i32>,
+    count: usize,
+    length: usize,
+}
+
+impl Texts {
+    /// Texts of at least one token each, padded with token 0 to the longest.
+    pub fn new<'t>(texts: impl IntoIterator<Item = &'t [u32]> + Clone) -> Self {
+        let length = texts.clone().into_iter().map(<[u32]>::len).max().unwrap_or(0);
+        let (mut ids, mut count) = (Vec::new(), 0);
+        for text in texts {
+            count += 1;
+            ids.extend(text.iter().map(|&id| id as i32));
+            ids.resize(count * length, 0);
+        }
+        Self { ids, count, length }
+    }
+
+    /// Index of a token among the rows of all texts.
+    pub fn row(&self, text: usize, token: usize) -> usize {
+        text * self.length + token
+    }
+}
+
+impl Transformer {
+    /// A model with fresh weights.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a family or a rotary scaling that folders of ours cannot hold: they are `llama` or `qwen2`,
+    /// unscaled.
+    pub fn init(config: ModelConfig, seed: u64, device: &Device) -> Result<Self> {
+        super::folder::check(&config)?;
+        Ok(Self::new(config, &mut Init::new(seed, device)))
+    }
+
+    /// A model of weights that `from` hands out.
+    pub(super) fn new(config: ModelConfig, from: &mut impl Weights) -> Self {
+        Self {
+            embedding: from.embedding(EMBEDDING, config.vocabulary, config.hidden),
+            blocks: (0..config.layers).map(|index| Block::new(index, &config, from)).collect(),
+            norm: from.norm(NORM, config.hidden, config.norm_epsilon),
+            head: (!config.tied).then(|| from.linear(HEAD, [config.hidden, config.vocabulary], false, 1.0)),
+            config,
+        }
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Where the weights are.
+    pub fn device(&self) -> Device {
+        self.norm.gamma.device()
+    }
+
+    /// Hidden states of all rows after the final norm, `[texts · length, hidden]`.
+    ///
+    /// # Errors
+    /// [`Error::ContextFull`] for texts longer than the context, [`Error::EmptyPrompt`] where there is no token at all.
+    pub fn hidden(&self, texts: &Texts) -> Result<Tensor<2>> {
+        let Texts { ids, count, length } = texts;
+        if *length > self.config.context {
+            let (model, context) = (self.config.family.clone(), self.config.context);
+            return Err(Error::ContextFull { model, tokens: *length, context });
+        }
+        if ids.is_empty() {
+            return Err(Error::EmptyPrompt { model: self.config.family.clone() });
+        }
+        let device = self.device();
+        let places = Places::new(*length, &self.config, &device);
+        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids.clone(), [*count, *length]), &device);
+        let x = self.blocks.iter().fold(self.embedding.forward(ids), |x, block| block.forward(x, &places));
+        Ok(self.norm.forward(x).reshape([count * length, self.config.hidden]))
+    }
+
+    /// Log-probabilities of the next token after `hidden`, `[rows, hidden]` → `[rows, vocabulary]`.
+    pub fn predict(&self, hidden: Tensor<2>) -> Tensor<2> {
+        let logits = match &self.head {
+            Some(head) => head.forward(hidden),
+            None => hidden.matmul(self.embedding.weight.val().transpose()),
+        };
+        activation::log_softmax(logits, 1)
+    }
+}
+
+/// The rows at `indices` of `[rows, width]`.
+pub(super) fn select(x: Tensor<2>, indices: &[usize]) -> Tensor<2> {
+    let indices: Vec<i32> = indices.iter().map(|&row| row as i32).collect();
+    let device = x.device();
+    x.select(0, Tensor::<1, Int>::from_data(TensorData::from(indices.as_slice()), &device))
+}

@@ -1,0 +1,26 @@
+//! Learned routers (paper, §4): what they read, what they answer, and for whom.
+//!
+//! | router | reads | costs a step |
+//! |---|---|---|
+//! | [`Probe`] | numbers and hidden states that the draft computed anyway | a few thousand products |
+//! | [`TextRouter`] | the annotated text, as the paper's | a forward pass over the step |
+//!
+//! Each is a folder of weights and a [`Card`], which holds τ, its calibration, and the pair of models that it is for.
+
+mod card;
+mod error;
+mod features;
+mod mlp;
+mod outcome;
+mod probe;
+#[cfg(feature = "train")]
+mod training;
+
+pub use card::{CARD, Card, Data, Pair, Reads};
+pub use error::RouterError;
+pub use features::{Inputs, SCALARS, scalars};
+pub use mlp::{Layer, Mlp};
+pub use outcome::Outcome;
+pub use probe::Probe;
+#[cfg(feature = "train")]
+pub use training::Recipe;

@@ -1,0 +1,60 @@
+//! Training of probes.
+
+use arbitrage_core::Evidence;
+use arbitrage_models::train::Progress;
+use arbitrage_models::{Error, device};
+
+use super::super::features::Inputs;
+use super::super::{Data, Pair, Probe, Reads, RouterError};
+use super::lessons::{Recipe, rank_correlation};
+use super::network::{Network, Standard, Table};
+use crate::labels::Example;
+
+/// Width of a probe's inner layer, unless another is asked for.
+const WIDTH: usize = 64;
+
+impl Probe {
+    /// Trains a probe on `examples`, and keeps the weights with the greatest rank correlation ρ with the advantage on
+    /// `validation` (paper, App. D). `width` is that of the one inner layer, 64 where it is `None`; 0 leaves it out, which makes
+    /// a logistic regression. Drafts must carry what the probe reads.
+    ///
+    /// # Errors
+    /// [`RouterError`]: drafts that lack a signal, examples of one class only, whatever the loop meets.
+    pub fn train(
+        (examples, validation): (&[Example], &[Example]),
+        inputs: Inputs,
+        width: Option<usize>,
+        recipe: &Recipe,
+        (pair, data): (Pair, Data),
+        progress: &mut dyn Progress,
+    ) -> Result<Self, RouterError> {
+        let (rows, held_out) = (read(inputs, examples)?, read(inputs, validation)?);
+        let lessons = recipe.lessons(examples)?;
+        let standard = Standard::of(&rows);
+        let mut card = recipe.card(Reads::Probe { inputs }, pair, data);
+        let advantages: Vec<f32> = validation.iter().map(Example::advantage).collect();
+        let score = |network: &Network| {
+            let mlp = network.to_mlp(&standard);
+            let outputs = held_out.iter().map(|row| mlp.forward(row)).collect::<Result<Vec<_>, _>>()?;
+            let rho = rank_correlation(&card, &outputs, &advantages);
+            rho.map_err(|error| Error::Parameter { name: "ρ", expected: "estimates".into(), found: error.to_string() })
+        };
+        let table = Table::new(&rows, &standard, lessons, recipe.loss(), score);
+        let width = width.unwrap_or(WIDTH);
+        let ends = [rows.first().map_or(0, Vec::len), recipe.outcome.outputs()];
+        let widths = if width > 0 { vec![ends[0], width, ends[1]] } else { ends.to_vec() };
+        let network = Network::new(&widths, recipe.fit.seed, &device("flex")?);
+        let fitted = recipe.fit.run(network, &table, progress)?;
+        let best = fitted.scores.iter().map(|(_, rho)| *rho).fold(f64::NEG_INFINITY, f64::max);
+        card.metrics.insert("validation ρ".to_owned(), best);
+        Self::new(card, fitted.model.to_mlp(&standard))
+    }
+}
+
+fn read(inputs: Inputs, examples: &[Example]) -> Result<Vec<Vec<f32>>, RouterError> {
+    let read = |example: &Example| {
+        let problem = example.as_problem();
+        Ok(inputs.read(&example.candidate(&problem, Evidence::DraftOnly))?)
+    };
+    examples.iter().map(read).collect()
+}
