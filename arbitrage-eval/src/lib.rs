@@ -1,6 +1,7 @@
-//! What a solution's answer is, and the `arbitrage` command.
+//! What a solution's answer is, a family of problems to measure on, and the `arbitrage` command.
 //!
 //! The library part needs no tensors; the command is behind the feature `local`, which every backend feature (`flex`,
 //! `wgpu`, `cuda`) switches on.
 
 pub mod answer;
+pub mod mini;

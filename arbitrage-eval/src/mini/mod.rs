@@ -1,0 +1,51 @@
+//! The mini family: word problems that a model of a few million parameters learns in minutes, with everything that is needed
+//! to train and measure on them offline.
+//!
+//! | part | what it gives |
+//! |---|---|
+//! | [`Generator`] | problems by stream and index, from a [`Family`] |
+//! | [`Checker`] | the exact score of a step, for routers, oracles and labels |
+//! | [`corpus`] | rows for language models, labelled steps for process reward models |
+//! | [`tokenizer`] | a vocabulary in which a word is a token and a number is its digits |
+//!
+//! The family in one page: `docs/mini.md`.
+//!
+//! ```
+//! use arbitrage_eval::mini::{self, Generator, Stream};
+//!
+//! let problems = mini::problems(Stream::Test, 0..3);
+//! assert_eq!(problems[2].id, "mini-test-000002");
+//! let plan = mini::plan(&problems[2])?;
+//! assert!(mini::is_solved(&problems[2], &plan.solution())?);
+//! # Ok::<(), mini::MiniError>(())
+//! ```
+
+mod checker;
+pub mod corpus;
+mod error;
+mod family;
+mod generator;
+mod kind;
+mod language;
+mod plan;
+mod statement;
+mod stream;
+pub mod tokenizer;
+
+use std::ops::Range;
+
+use arbitrage_core::Problem;
+
+pub use checker::{Checker, is_right, is_solved, kind_of, plan};
+pub use error::MiniError;
+pub use family::{Dial, Family, Move, Span};
+pub use generator::{Generator, MiniProblem};
+pub use kind::{Kind, Tier};
+pub use plan::{Operand, Plan, PlanStep};
+pub use statement::{Operation, Statement};
+pub use stream::Stream;
+
+/// The problems at the indices `range` of a stream of the default [`Family`].
+pub fn problems(stream: Stream, range: Range<u64>) -> Vec<Problem> {
+    Generator::default().problems(stream, range)
+}
