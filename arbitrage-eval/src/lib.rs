@@ -5,3 +5,4 @@
 
 pub mod answer;
 pub mod mini;
+pub mod problems;

@@ -52,7 +52,10 @@ fn the_module_is_the_decoder() {
     for (kv_heads, tied) in [(4, true), (2, false), (1, true)] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
-        Transformer::init(config(kv_heads, tied), 3, &Device::flex()).unwrap().save(path, &FolderFiles::default()).unwrap();
+        Transformer::init(config(kv_heads, tied), 3, &Device::flex())
+            .unwrap()
+            .save(path, &FolderFiles::default())
+            .unwrap();
         let module = Transformer::open(path, &Device::flex()).unwrap();
         let texts: [&[u32]; 2] = [&[1, 2, 3, 4, 5, 6, 7], &[9, 30, 11]];
         let batch = Texts::new(texts);

@@ -31,8 +31,7 @@ impl<S: StepScorer, R: AdvantageRouter> Labelling<S, R> {
     /// What the router would decide if it had been asked as usual.
     fn decisions(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
         let lazy = self.router.evidence() == Evidence::DraftOnly;
-        let seen: Vec<_> =
-            candidates.iter().map(|c| Candidate { target: c.target.filter(|_| !lazy), ..*c }).collect();
+        let seen: Vec<_> = candidates.iter().map(|c| Candidate { target: c.target.filter(|_| !lazy), ..*c }).collect();
         let early: Vec<_> = seen.iter().map(|candidate| self.router.before_draft(&candidate.prefix)).collect();
         let asked: Vec<_> = seen.iter().zip(&early).filter(|(_, early)| early.is_none()).map(|(c, _)| *c).collect();
         let mut late = self.router.route_batch(&asked).into_iter();

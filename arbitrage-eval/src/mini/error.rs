@@ -50,6 +50,10 @@ pub enum MiniError {
         #[source]
         source: std::io::Error,
     },
+    /// A model that cannot be trained, saved or loaded.
+    #[cfg(feature = "local")]
+    #[error(transparent)]
+    Models(#[from] arbitrage_models::Error),
 }
 
 impl MiniError {

@@ -31,6 +31,8 @@ mod plan;
 mod statement;
 mod stream;
 pub mod tokenizer;
+#[cfg(feature = "local")]
+mod writer;
 
 use std::ops::Range;
 
@@ -44,6 +46,8 @@ pub use kind::{Kind, Tier};
 pub use plan::{Operand, Plan, PlanStep};
 pub use statement::{Operation, Statement};
 pub use stream::Stream;
+#[cfg(feature = "local")]
+pub use writer::{Recipe, Writer};
 
 /// The problems at the indices `range` of a stream of the default [`Family`].
 pub fn problems(stream: Stream, range: Range<u64>) -> Vec<Problem> {

@@ -96,7 +96,9 @@ pub fn read_file(path: impl AsRef<Path>, bad: BadRows) -> Result<Rows, ProblemsE
 /// As [`read_file`].
 pub fn read(path: &Path, mut reader: impl BufRead, bad: BadRows) -> Result<Rows, ProblemsError> {
     let (mut rows, mut line, mut ids) = (Rows::default(), 0, std::collections::HashSet::new());
-    while let Some(bytes) = next_line(&mut reader).map_err(|source| ProblemsError::Io { path: path.to_owned(), source })? {
+    while let Some(bytes) =
+        next_line(&mut reader).map_err(|source| ProblemsError::Io { path: path.to_owned(), source })?
+    {
         line += 1;
         let found = Line { path, line }.parse(&bytes).and_then(|row| match row {
             Some(row) if !ids.insert(row.problem.id.clone()) => {
@@ -143,9 +145,8 @@ impl Line<'_> {
             return Err(self.wrong(format!("at most {LONGEST_LINE} bytes"), "more"));
         }
         let bytes = if self.line == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            self.wrong("UTF-8", format!("another byte at {}", error.valid_up_to() + 1))
-        })?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| self.wrong("UTF-8", format!("another byte at {}", error.valid_up_to() + 1)))?;
         if text.trim().is_empty() {
             return Ok(None);
         }
@@ -209,7 +210,10 @@ mod tests {
         let text = "\u{feff}{\"question\": \"1+1?\", \"answer\": \"#### 2\"}\r\n\r\n{\"problem\": \"2+2?\", \"id\": \"x\", \"source\": \"s\", \"answer\": 4}\n{\"question\":\"3\"}";
         let rows = parse(text.as_bytes(), BadRows::Fail).unwrap().rows;
         let seen: Vec<_> = rows.iter().map(|r| (&*r.problem.id, &*r.source, r.answer.as_deref())).collect();
-        assert_eq!(seen, [("problems-1", "problems", Some("#### 2")), ("x", "s", Some("4")), ("problems-4", "problems", None)]);
+        assert_eq!(
+            seen,
+            [("problems-1", "problems", Some("#### 2")), ("x", "s", Some("4")), ("problems-4", "problems", None)]
+        );
         assert_ne!(rows[0].problem.seed, rows[1].problem.seed);
     }
 

@@ -9,7 +9,9 @@ use super::ProblemRow;
 /// Drops problems whose question was there before, but for case and white space (paper, App. C). Says how many.
 pub fn deduplicate(rows: &mut Vec<ProblemRow>) -> usize {
     let (before, mut seen) = (rows.len(), HashSet::new());
-    rows.retain(|row| seen.insert(row.problem.question.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")));
+    rows.retain(|row| {
+        seen.insert(row.problem.question.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" "))
+    });
     before - rows.len()
 }
 
@@ -55,7 +57,9 @@ mod tests {
     use crate::problems::{BadRows, read};
 
     fn rows(sizes: &[usize]) -> Vec<ProblemRow> {
-        let row = |source: usize, at: usize| format!("{{\"question\": \"{source} {at}?\", \"id\": \"{source}-{at}\", \"source\": \"{source}\"}}");
+        let row = |source: usize, at: usize| {
+            format!("{{\"question\": \"{source} {at}?\", \"id\": \"{source}-{at}\", \"source\": \"{source}\"}}")
+        };
         let lines: Vec<_> =
             sizes.iter().enumerate().flat_map(|(source, size)| (0..*size).map(move |at| row(source, at))).collect();
         read(Path::new("f"), lines.join("\n").as_bytes(), BadRows::Fail).unwrap().rows

@@ -76,8 +76,14 @@ mod tests {
     #[test]
     fn a_batch_depends_on_its_step_alone() {
         let new = || Order::new((0..100).map(|at| at % 7).collect(), 8, 3);
-        let forward: Vec<_> = { let mut order = new(); (0..30).map(|step| order.batch(step)).collect() };
-        let backward: Vec<_> = { let mut order = new(); (0..30).rev().map(|step| order.batch(step)).collect() };
+        let forward: Vec<_> = {
+            let mut order = new();
+            (0..30).map(|step| order.batch(step)).collect()
+        };
+        let backward: Vec<_> = {
+            let mut order = new();
+            (0..30).rev().map(|step| order.batch(step)).collect()
+        };
         assert!(forward.iter().eq(backward.iter().rev()));
         assert_ne!(forward[0], forward[12], "epochs are in different orders");
     }

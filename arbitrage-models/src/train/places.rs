@@ -4,6 +4,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::config::ModelConfig;
 
+/// Added to scores that are not to count: a share of 10⁻³⁵. Where the exponential underflows, it takes ten times as long.
+const HIDDEN: f32 = -80.0;
+
 /// Tables for texts of one length, all of which begin at position 0.
 pub(super) struct Places {
     /// `[1, length, 1, head_dim]`, each half the same.
@@ -11,7 +14,7 @@ pub(super) struct Places {
     sin: Tensor<4>,
     /// `[head_dim, head_dim]`: `x · turn` is `(−x₂, x₁)` for `x = (x₁, x₂)`.
     turn: Tensor<2>,
-    /// `[1, 1, length, length]`: 0 where a row may look, very low where it may not.
+    /// `[1, 1, length, length]`: 0 where a row may look, [`HIDDEN`] where it may not.
     mask: Tensor<4>,
 }
 
@@ -24,7 +27,7 @@ impl Places {
             (0..length).flat_map(angle).map(|angle| (angle.cos() as f32, angle.sin() as f32)).unzip();
         let table = |values| Tensor::from_data(TensorData::new(values, [1, length, 1, width]), device);
         let mask: Vec<f32> =
-            (0..length).flat_map(|row| (0..length).map(move |at| if at <= row { 0.0 } else { -65504.0 })).collect();
+            (0..length).flat_map(|row| (0..length).map(move |at| if at <= row { 0.0 } else { HIDDEN })).collect();
         Self {
             cos: table(cos),
             sin: table(sin),

@@ -6,7 +6,7 @@ use std::path::Path;
 use arbitrage_core::router::{Labelling, Oracle};
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::trace::{JsonlReader, JsonlSink, Record};
-use arbitrage_core::{AdvantageRouter, Engine, EngineError, Limits, Problem, Shared, Solution, StepScorer};
+use arbitrage_core::{AdvantageRouter, Engine, EngineError, Problem, Shared, Solution, StepScorer};
 use arbitrage_eval::mini::{self, Checker};
 use arbitrage_eval::problems::{BadRows, ProblemRow, deduplicate, read_file, stratified};
 use arbitrage_models::LocalTarget;
@@ -51,7 +51,13 @@ fn solve(
         bar.set_message(format!("{} steps, {} with a gain", counts.steps, counts.gains));
     });
     bar.finish();
-    println!("{} problems, {} labelled steps, {} with a gain, {} errors", open.len() + done, counts.steps, counts.gains, counts.errors);
+    println!(
+        "{} problems, {} labelled steps, {} with a gain, {} errors",
+        open.len() + done,
+        counts.steps,
+        counts.gains,
+        counts.errors
+    );
     Ok(())
 }
 
@@ -96,8 +102,13 @@ fn problems(options: &CollectOptions) -> Result<Vec<Problem>, Failure> {
     }
     let rows = stratified(rows, options.count.unwrap_or(usize::MAX), options.seed);
     let generated = options.mini.as_ref().map(|range| mini::problems(range.stream, range.from..range.to));
-    let problems: Vec<Problem> = rows.into_iter().map(|row| row.problem).chain(generated.into_iter().flatten()).collect();
-    if problems.is_empty() { Err("no problems: name files with --problems, or a range with --mini".into()) } else { Ok(problems) }
+    let problems: Vec<Problem> =
+        rows.into_iter().map(|row| row.problem).chain(generated.into_iter().flatten()).collect();
+    if problems.is_empty() {
+        Err("no problems: name files with --problems, or a range with --mini".into())
+    } else {
+        Ok(problems)
+    }
 }
 
 /// Problems that the output has an end of.

@@ -26,6 +26,10 @@ fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Fail
     bar.finish();
     let best = fitted.scores.iter().map(|(_, score)| *score).fold(f64::NEG_INFINITY, f64::max);
     let seconds = start.elapsed().as_secs_f64();
-    println!("{}: {} steps, {best:.4} nats a token on held-out problems, {seconds:.0} s", options.out.display(), fitted.steps);
+    println!(
+        "{}: {} steps, {best:.4} nats a token on held-out problems, {seconds:.0} s",
+        options.out.display(),
+        fitted.steps
+    );
     Ok(())
 }

@@ -6,9 +6,9 @@ use arbitrage_core::segmenter::{self, TokenBudget};
 use arbitrage_core::{Drafter, Limits, Prefix, Problem, SequenceId, StepRule, StepSegmenter};
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::source::{ModelSource, known_digest};
+use arbitrage_models::speculation::{DraftModel, PromptLookup};
 use arbitrage_models::tokenizer::Tokenizer;
 use arbitrage_models::weights::DType;
-use arbitrage_models::speculation::{DraftModel, PromptLookup};
 use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, Prompt, device};
 
 use crate::Failure;

@@ -6,9 +6,7 @@ use std::time::Instant;
 use arbitrage_core::router::Budget;
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::trace::{JsonlSink, TraceSink};
-use arbitrage_core::{
-    AdvantageRouter, Author, Engine, Overlap, Problem, Shared, StepScorer,
-};
+use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem, Shared, StepScorer};
 
 use crate::Failure;
 use crate::cli::{self, SolveOptions};
