@@ -1,4 +1,11 @@
-//! Routing policies by name: what a command line, a configuration file or a report calls `logprob:-0.2`.
+//! Routing policies: by name, and what a learned one is trained on, measured by and tuned with. No tensors.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`Policy`] | what a command line, a configuration file or a report calls `logprob:-0.2` |
+//! | [`labels`] | training data from traces: examples, splits by problem, balance, classes, a router's input |
+//! | [`metrics`] | rank correlation, Acc0 and Acc1, AUC, calibration, captured advantage, bootstrap intervals |
+//! | [`calibrate`] | estimates as probabilities, and τ from a goal such as `accept:0.7` |
 //!
 //! The routers themselves live in [`arbitrage_core::router`]; a [`Policy`] names one with its threshold, survives a
 //! round trip through text, and makes the router when it is given the scorer that some policies need.
@@ -14,7 +21,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod calibrate;
+pub mod labels;
+pub mod metrics;
 mod policy;
+mod random;
 
 pub use policy::{Policy, PolicyError};
 

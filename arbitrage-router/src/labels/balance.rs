@@ -1,0 +1,137 @@
+//! How often each class is met.
+
+use arbitrage_core::Draw;
+use serde::{Deserialize, Serialize};
+
+use super::LabelError;
+use crate::random;
+
+/// What is done about classes of unequal size. The paper's pair has 62 steps of label 0 for 38 of label 1 (App. C).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Balance {
+    /// Nothing: estimates stay frequencies.
+    None,
+    /// Keeps as many examples of each class as the rarest has, chosen at random (the paper's way). Estimates are those
+    /// of a balanced world, and have to be [calibrated](crate::calibrate) before they mean a probability.
+    #[default]
+    DownSample,
+    /// Keeps all, and weighs each class by the inverse of its size: [`DownSample`](Self::DownSample) without throwing
+    /// examples away.
+    Weights,
+}
+
+/// What is left to learn from.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Balanced {
+    /// Places of the examples that are kept, ascending.
+    pub kept: Vec<usize>,
+    /// Weight of each class in the loss, 1 on the average over the kept examples; 0 for a class without examples.
+    pub weights: Vec<f32>,
+}
+
+impl Balance {
+    /// Balances examples by their classes, each below `count`. Classes without examples are passed over.
+    ///
+    /// # Errors
+    /// [`LabelError::Parameter`] for a class that is not below `count`.
+    pub fn apply(self, classes: &[usize], count: usize, seed: u64) -> Result<Balanced, LabelError> {
+        let members = members(classes, count)?;
+        let weights = match self {
+            Self::Weights => inverse_frequencies(&members, classes.len()),
+            Self::None | Self::DownSample => members.iter().map(|m| if m.is_empty() { 0.0 } else { 1.0 }).collect(),
+        };
+        let kept = match self {
+            Self::None | Self::Weights => (0..classes.len()).collect(),
+            Self::DownSample => down_sample(members, seed),
+        };
+        Ok(Balanced { kept, weights })
+    }
+}
+
+/// The places of each class's examples.
+fn members(classes: &[usize], count: usize) -> Result<Vec<Vec<usize>>, LabelError> {
+    let mut members = vec![Vec::new(); count];
+    for (place, &class) in classes.iter().enumerate() {
+        let wrong = || LabelError::parameter(format!("class of example {place}"), format!("below {count}"), class);
+        members.get_mut(class).ok_or_else(wrong)?.push(place);
+    }
+    Ok(members)
+}
+
+fn inverse_frequencies(members: &[Vec<usize>], total: usize) -> Vec<f32> {
+    let present = members.iter().filter(|class| !class.is_empty()).count();
+    let weight = |size: usize| if size == 0 { 0.0 } else { (total as f64 / (present * size) as f64) as f32 };
+    members.iter().map(|class| weight(class.len())).collect()
+}
+
+fn down_sample(mut members: Vec<Vec<usize>>, seed: u64) -> Vec<usize> {
+    let least = members.iter().map(Vec::len).filter(|size| *size > 0).min().unwrap_or(0);
+    let mut draw = Draw::new(Draw::new(seed).next_u64());
+    members.iter_mut().for_each(|class| random::choose(&mut draw, class, least));
+    let mut kept = members.concat();
+    kept.sort_unstable();
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sizes(classes: &[usize], kept: &[usize]) -> [usize; 4] {
+        let mut sizes = [0; 4];
+        kept.iter().for_each(|place| sizes[classes[*place]] += 1);
+        sizes
+    }
+
+    proptest! {
+        #[test]
+        fn classes_that_are_there_become_equal(classes in prop::collection::vec(0usize..4, 0..80), seed: u64) {
+            let all: Vec<usize> = (0..classes.len()).collect();
+            let before = sizes(&classes, &all);
+            let least = before.into_iter().filter(|size| *size > 0).min().unwrap_or(0);
+            let balanced = Balance::DownSample.apply(&classes, 4, seed).unwrap();
+            prop_assert_eq!(sizes(&classes, &balanced.kept), before.map(|size| size.min(least)));
+            prop_assert!(balanced.kept.is_sorted_by(|a, b| a < b));
+        }
+
+        #[test]
+        fn weights_give_classes_equal_say(classes in prop::collection::vec(0usize..4, 1..80)) {
+            let Balanced { kept, weights } = Balance::Weights.apply(&classes, 4, 0).unwrap();
+            prop_assert_eq!(kept.len(), classes.len());
+            let sizes = sizes(&classes, &kept);
+            let says: Vec<f32> = (0..4).filter(|c| sizes[*c] > 0).map(|c| weights[c] * sizes[c] as f32).collect();
+            prop_assert!(says.iter().all(|say| (say - says[0]).abs() < 1e-3), "{:?}", says);
+            prop_assert!((says.iter().sum::<f32>() - classes.len() as f32).abs() < 1e-2);
+        }
+    }
+
+    #[test]
+    fn nothing_is_done_where_nothing_is_asked() {
+        let balanced = Balance::None.apply(&[0, 0, 1], 3, 0).unwrap();
+        assert_eq!((balanced.kept, balanced.weights), (vec![0, 1, 2], vec![1.0, 1.0, 0.0]));
+        assert_eq!(Balance::None.apply(&[], 0, 0).unwrap().kept, [0; 0]);
+    }
+
+    #[test]
+    fn the_choice_is_random_and_pinned() {
+        let classes: Vec<usize> = (0..20).map(|at| usize::from(at % 5 == 0)).collect();
+        let kept = |seed| Balance::DownSample.apply(&classes, 2, seed).unwrap().kept;
+        assert_ne!(kept(1), kept(2));
+        assert_eq!(kept(1), [0, 3, 5, 7, 10, 15, 17, 19]);
+    }
+
+    #[test]
+    fn a_class_out_of_range_is_refused() {
+        let error = Balance::None.apply(&[0, 2], 2, 0).unwrap_err().to_string();
+        assert_eq!(error, "class of example 1: expected below 2, found 2");
+    }
+
+    #[test]
+    fn names_in_files() {
+        let names = [Balance::None, Balance::DownSample, Balance::Weights].map(|b| serde_json::to_string(&b).unwrap());
+        assert_eq!(names, ["\"none\"", "\"down_sample\"", "\"weights\""]);
+    }
+}

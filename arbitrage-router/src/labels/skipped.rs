@@ -1,0 +1,73 @@
+//! What a trace held that became no example.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Steps that became no example, by reason; each is counted once, under the first reason that applies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Skipped {
+    /// An earlier step is missing from the trace, so that nobody knows what the models saw.
+    pub without_history: usize,
+    /// The router decided before a draft was written.
+    pub without_draft: usize,
+    /// The target was not asked.
+    pub without_target: usize,
+    /// A step was not scored: the policy scores but one, or the scorer failed.
+    pub without_scores: usize,
+    /// Problems whose end is missing: the run was killed, and their questions with it.
+    pub unended_problems: usize,
+    /// Steps of those problems.
+    pub unended_steps: usize,
+    /// Records that a later one replaced, or that followed a replaced one: a run was begun again.
+    pub superseded: usize,
+}
+
+impl Skipped {
+    /// All steps that became no example, superseded records included.
+    pub fn steps(&self) -> usize {
+        self.without_history
+            + self.without_draft
+            + self.without_target
+            + self.without_scores
+            + self.unended_steps
+            + self.superseded
+    }
+}
+
+impl fmt::Display for Skipped {
+    /// `nothing skipped`, or the reasons that occurred: `3 without scores, 7 of 1 problem without an end`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.unended_problems == 1 { "" } else { "s" };
+        let problems = format!("of {} problem{plural} without an end", self.unended_problems);
+        let reasons = [
+            (self.without_history, "behind a missing step"),
+            (self.without_draft, "without a draft"),
+            (self.without_target, "without the target's step"),
+            (self.without_scores, "without scores"),
+            (self.superseded, "superseded"),
+        ];
+        let mut parts: Vec<String> =
+            reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count} {reason}")).collect();
+        if self.unended_problems > 0 {
+            parts.push(format!("{} {problems}", self.unended_steps));
+        }
+        if parts.is_empty() { f.pad("nothing skipped") } else { write!(f, "steps skipped: {}", parts.join(", ")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_that_occurred_are_told() {
+        assert_eq!(Skipped::default().to_string(), "nothing skipped");
+        let skipped = Skipped { without_scores: 3, unended_problems: 1, unended_steps: 7, ..Skipped::default() };
+        assert_eq!(skipped.to_string(), "steps skipped: 3 without scores, 7 of 1 problem without an end");
+        assert_eq!(skipped.steps(), 10);
+        let unended = Skipped { unended_problems: 2, ..Skipped::default() };
+        assert_eq!(unended.to_string(), "steps skipped: 0 of 2 problems without an end");
+    }
+}
