@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Policy`] | what a command line, a configuration file or a report calls `logprob:-0.2` |
 //! | [`labels`] | training data from traces: examples, splits by problem, balance, classes, a router's input |
+//! | `learned` | routers that were trained, and their training (features `learned`, `train`) |
 //! | [`metrics`] | rank correlation, Acc0 and Acc1, AUC, calibration, captured advantage, bootstrap intervals |
 //! | [`calibrate`] | estimates as probabilities, and τ from a goal such as `accept:0.7` |
 //!
@@ -23,6 +24,8 @@
 
 pub mod calibrate;
 pub mod labels;
+#[cfg(feature = "learned")]
+pub mod learned;
 pub mod metrics;
 mod policy;
 mod random;

@@ -45,7 +45,7 @@ pub enum LabelError {
 }
 
 impl LabelError {
-    pub(super) fn parameter(what: impl Into<String>, expected: impl Into<String>, found: impl ToString) -> Self {
+    pub(crate) fn parameter(what: impl Into<String>, expected: impl Into<String>, found: impl ToString) -> Self {
         Self::Parameter { what: what.into(), expected: expected.into(), found: found.to_string() }
     }
 }

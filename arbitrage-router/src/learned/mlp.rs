@@ -67,18 +67,15 @@ impl Mlp {
     /// # Errors
     /// [`Error::Io`].
     pub fn save(&self, folder: &Path) -> Result<()> {
-        let mut tensors = vec![named("mean", &[self.inputs()], &self.mean)];
-        tensors.push(named("deviation", &[self.inputs()], &self.deviation));
+        let mut tensors = vec![Named::new("mean", &[self.inputs()], &self.mean)];
+        tensors.push(Named::new("deviation", &[self.inputs()], &self.deviation));
         for (index, layer) in self.layers.iter().enumerate() {
             let outputs = layer.bias.len();
             let shape = [outputs, layer.weight.len() / outputs.max(1)];
-            tensors.push(named(&format!("layers.{index}.weight"), &shape, &layer.weight));
-            tensors.push(named(&format!("layers.{index}.bias"), &shape[..1], &layer.bias));
+            tensors.push(Named::new(&format!("layers.{index}.weight"), &shape, &layer.weight));
+            tensors.push(Named::new(&format!("layers.{index}.bias"), &shape[..1], &layer.bias));
         }
-        let view = |(name, shape, bytes): &'_ (String, Vec<usize>, Vec<u8>)| -> TensorView<'_> {
-            TensorView { name, dtype: DType::F32, shape, bytes }
-        };
-        let views: Vec<_> = tensors.iter().map(view).collect();
+        let views: Vec<_> = tensors.iter().map(Named::view).collect();
         write_safetensors(folder.join("model.safetensors"), &views)
     }
 
@@ -114,8 +111,22 @@ impl Mlp {
     }
 }
 
-fn named(name: &str, shape: &[usize], values: &[f32]) -> (String, Vec<usize>, Vec<u8>) {
-    (name.to_owned(), shape.to_vec(), values.iter().flat_map(|value| value.to_le_bytes()).collect())
+/// A tensor on its way into a file.
+struct Named {
+    name: String,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Named {
+    fn new(name: &str, shape: &[usize], values: &[f32]) -> Self {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self { name: name.to_owned(), shape: shape.to_vec(), bytes }
+    }
+
+    fn view(&self) -> TensorView<'_> {
+        TensorView { name: &self.name, dtype: DType::F32, shape: &self.shape, bytes: &self.bytes }
+    }
 }
 
 struct Reader<'a> {
