@@ -67,6 +67,16 @@ mod tests {
         let skipped = Skipped { without_scores: 3, unended_problems: 1, unended_steps: 7, ..Skipped::default() };
         assert_eq!(skipped.to_string(), "steps skipped: 3 without scores, 7 of 1 problem without an end");
         assert_eq!(skipped.steps(), 10);
+        let each = Skipped {
+            without_history: 1,
+            without_draft: 2,
+            without_target: 4,
+            without_scores: 8,
+            unended_problems: 100,
+            unended_steps: 16,
+            superseded: 32,
+        };
+        assert_eq!(each.steps(), 63);
         let unended = Skipped { unended_problems: 2, ..Skipped::default() };
         assert_eq!(unended.to_string(), "steps skipped: 0 of 2 problems without an end");
     }

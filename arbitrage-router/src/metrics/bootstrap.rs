@@ -193,7 +193,6 @@ mod tests {
         assert!(found.low < 0.0 && found.high > 0.0, "independent series capture nothing: {found:?}");
         let rho = Bootstrap::new(50, 0.9).unwrap().interval(&problems, |weights| spearman.weighted(weights)).unwrap();
         assert!(rho.low < 0.0 && rho.high > 0.0, "{rho:?}");
-        println!("{seconds} s");
         assert!(cfg!(debug_assertions) || seconds < 10.0, "{seconds} s");
     }
 }
