@@ -30,6 +30,8 @@
 //! Features `flex` (the processor, default), `wgpu` and `cuda` choose burn's backends and are additive. Without any of them
 //! the crate reads files and text and needs no burn.
 
+#[cfg(feature = "burn")]
+mod catch_up;
 pub mod chat;
 pub mod config;
 #[cfg(feature = "burn")]
@@ -43,6 +45,8 @@ pub mod kernels;
 #[cfg(feature = "burn")]
 mod local;
 pub mod sampler;
+#[cfg(feature = "burn")]
+mod sequence;
 pub mod source;
 pub mod stream;
 pub mod tokenizer;
@@ -55,7 +59,7 @@ pub use device::{compiled_devices, device};
 pub use error::{Error, Result};
 pub use files::ModelFiles;
 #[cfg(feature = "burn")]
-pub use local::{Listener, LocalModel, LocalTarget, Prompt, speculation};
+pub use local::{Listener, LocalModel, LocalTarget, Prompt, Reading, speculation};
 
 /// The README's code is compiled and run with the doc examples.
 #[cfg(all(doctest, feature = "flex"))]
