@@ -24,6 +24,7 @@
 //! | [`sampler`] | ids from logits |
 //! | `kernels` | packed and fused arithmetic for the processor |
 //! | `decoder` | the transformer, on any burn device |
+//! | `classifier` | heads that judge: process reward models |
 //! | `local` | drafter and verifier roles, caches with rollback |
 //! | [`source`] | models by name: cache, hub, package index |
 //!
@@ -33,6 +34,8 @@
 #[cfg(feature = "burn")]
 mod catch_up;
 pub mod chat;
+#[cfg(feature = "burn")]
+pub mod classifier;
 pub mod config;
 #[cfg(feature = "burn")]
 mod decoder;
@@ -52,6 +55,8 @@ pub mod stream;
 pub mod tokenizer;
 pub mod weights;
 
+#[cfg(feature = "burn")]
+pub use classifier::{Classifier, ProcessReward};
 #[cfg(feature = "burn")]
 pub use decoder::{Cache, Decoder, HeadTokens, LoadOptions, Output, Outputs, Precision, Span};
 #[cfg(feature = "burn")]

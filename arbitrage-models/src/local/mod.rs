@@ -10,8 +10,10 @@ mod target;
 mod writer;
 mod writing;
 
+pub(crate) use open::name;
 pub use prompt::Prompt;
 pub use reading::Reading;
+pub(crate) use states::values;
 pub use target::LocalTarget;
 
 use std::collections::HashMap;
