@@ -52,6 +52,9 @@ macro_rules! forward {
             fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
                 (**self).route_batch(candidates)
             }
+            fn release(&mut self, id: SequenceId) {
+                (**self).release(id);
+            }
         }
         impl<T: StepScorer + ?Sized> StepScorer for $pointer {
             fn name(&self) -> String {
@@ -62,6 +65,9 @@ macro_rules! forward {
             }
             fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
                 (**self).score(steps)
+            }
+            fn release(&mut self, id: SequenceId) {
+                (**self).release(id);
             }
         }
         impl<T: TraceSink + ?Sized> TraceSink for $pointer {

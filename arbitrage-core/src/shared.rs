@@ -85,6 +85,9 @@ impl<T: StepScorer + ?Sized> StepScorer for Shared<T> {
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
         self.lock().score(steps)
     }
+    fn release(&mut self, id: SequenceId) {
+        self.lock().release(id);
+    }
 }
 
 impl<T: scorer::NextToken + ?Sized> scorer::NextToken for Shared<T> {

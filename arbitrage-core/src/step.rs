@@ -42,12 +42,17 @@ pub enum Finish {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct VocabularyId(pub u64);
 
-/// What the writing model thought of a step: its final hidden states, summarised. Input of probe routers.
+/// What the writing model thought of a step: its hidden states after the final norm, summarised. Input of probe routers.
+///
+/// A step of `n` tokens has `n` states: the `i`-th, from 0, is the one after the prefix and the step's first `i` tokens, which
+/// token `i` was drawn from. So decoding has computed them all by the time that the step ends; the state *of* the last token is
+/// not among them, since it is computed only when a next token is drawn. A step that ended the text has one more, after its last
+/// token: it is what the end was drawn from, and the only one of a step that is nothing but an end.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Hidden {
-    /// State that predicted past the step's last token, `[width]`.
+    /// The last of the states, `[width]`.
     pub last: Vec<f32>,
-    /// Mean over the step's tokens, `[width]`.
+    /// The mean of the states, `[width]`.
     pub mean: Vec<f32>,
 }
 

@@ -4,10 +4,14 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use arbitrage_core::testing::{Call, CallLog};
-use arbitrage_core::{Author, Evidence, Role, Solution};
+use arbitrage_core::router::{Budget, Oracle, Rsd};
+use arbitrage_core::testing::{Call, CallLog, TableScorer};
+use arbitrage_core::{AdvantageRouter, Author, Evidence, Role, SequenceId, Shared, Solution, StepScorer};
 use proptest::prelude::*;
 use support::{ROUTERS, Setup, router};
+
+/// Routers with a scorer: RSD, the oracle, a budget over each.
+const SCORED: [usize; 4] = [3, 4, 9, 10];
 
 /// Steps of problems: (problem, step).
 type Steps = BTreeSet<(String, usize)>;
@@ -73,13 +77,15 @@ proptest! {
     }
 
     #[test]
-    fn every_sequence_is_released_once_by_each_model(seed: u64, kind in 0..ROUTERS, in_flight in 1..6usize) {
+    fn every_sequence_is_released_once_by_each_part(seed: u64, kind in 0..ROUTERS, in_flight in 1..6usize) {
         let mut setup = Setup::new(seed, kind);
         setup.limits = setup.limits.with_in_flight(in_flight);
         let (_, log) = run(&setup);
         let released = log.released();
         let distinct: BTreeSet<_> = released.iter().map(|(role, id)| (role.to_string(), *id)).collect();
-        prop_assert_eq!((released.len(), distinct.len()), (10, 10));
+        // Drafter and verifier, and the scorer where the router has one, whether or not it was asked.
+        let parts = if SCORED.contains(&kind) { 3 } else { 2 };
+        prop_assert_eq!((released.len(), distinct.len()), (5 * parts, 5 * parts));
     }
 }
 
@@ -92,6 +98,20 @@ fn scorers_see_each_judged_step_once_and_in_batches() {
         assert_eq!(calls.len(), judged.len() * steps_a_turn, "router {kind}");
         assert!(calls.iter().any(|call| call.batch > steps_a_turn), "router {kind} never scores in batches");
     }
+}
+
+/// What borrows, boxes and shares a part hands the release on.
+#[test]
+fn a_release_reaches_the_scorer_through_every_wrapper() {
+    let log = CallLog::new();
+    let scorer = Shared::new(log.record(TableScorer::new([])), "table");
+    let boxed: Box<dyn StepScorer> = Box::new(scorer.clone());
+    let mut rsd = Budget::new(Rsd::new(boxed, 0.5).unwrap(), 3);
+    let mut oracle: Box<dyn AdvantageRouter> = Box::new(log.record(Oracle::new(scorer, 0.0).unwrap()));
+    AdvantageRouter::release(&mut &mut rsd, SequenceId(7));
+    oracle.release(SequenceId(8));
+    let (scorer, router) = (Role::Scorer, Role::Router);
+    assert_eq!(log.released(), [(scorer, SequenceId(7)), (router, SequenceId(8)), (scorer, SequenceId(8))]);
 }
 
 #[test]

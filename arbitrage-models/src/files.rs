@@ -28,6 +28,20 @@ impl ModelFiles {
         if path.is_dir() { Self::open_folder(path) } else { Self::open_gguf(path) }
     }
 
+    /// Refuses tokens for which the embedding has no row.
+    ///
+    /// # Errors
+    /// [`Error::Format`] with both numbers.
+    #[cfg(feature = "burn")]
+    pub(crate) fn check_vocabulary(&self) -> Result<()> {
+        let (tokens, rows) = (self.tokenizer.vocab_size(), self.config.vocabulary);
+        if tokens <= rows {
+            return Ok(());
+        }
+        let expected = format!("at most the {rows} rows of the embedding");
+        Err(Error::format(self.weights.path(), "tokenizer", expected, format!("{tokens} tokens")))
+    }
+
     fn open_gguf(path: &Path) -> Result<Self> {
         let gguf = Gguf::open(path)?;
         let config = ModelConfig::from_gguf(&gguf)?;

@@ -24,6 +24,7 @@
 //! | [`sampler`] | ids from logits |
 //! | `kernels` | packed and fused arithmetic for the processor |
 //! | `decoder` | the transformer, on any burn device |
+//! | `classifier` | heads that judge: process reward models |
 //! | `local` | drafter and verifier roles, caches with rollback |
 //! | `train` | decoders and heads trained with burn's autodiff (feature `train`) |
 //! | [`source`] | models by name: cache, hub, package index |
@@ -31,7 +32,11 @@
 //! Features `flex` (the processor, default), `wgpu` and `cuda` choose burn's backends and are additive. Without any of them
 //! the crate reads files and text and needs no burn.
 
+#[cfg(feature = "burn")]
+mod catch_up;
 pub mod chat;
+#[cfg(feature = "burn")]
+pub mod classifier;
 pub mod config;
 #[cfg(feature = "burn")]
 mod decoder;
@@ -44,6 +49,8 @@ pub mod kernels;
 #[cfg(feature = "burn")]
 mod local;
 pub mod sampler;
+#[cfg(feature = "burn")]
+mod sequence;
 pub mod source;
 pub mod stream;
 pub mod tokenizer;
@@ -52,13 +59,15 @@ pub mod train;
 pub mod weights;
 
 #[cfg(feature = "burn")]
+pub use classifier::{Classifier, ProcessReward};
+#[cfg(feature = "burn")]
 pub use decoder::{Cache, Decoder, HeadTokens, LoadOptions, Output, Outputs, Precision, Span};
 #[cfg(feature = "burn")]
 pub use device::{compiled_devices, device};
 pub use error::{Error, Result};
 pub use files::ModelFiles;
 #[cfg(feature = "burn")]
-pub use local::{Listener, LocalModel, LocalTarget, Prompt, speculation};
+pub use local::{Listener, LocalModel, LocalTarget, Prompt, Reading, speculation};
 
 /// The README's code is compiled and run with the doc examples.
 #[cfg(all(doctest, feature = "flex"))]

@@ -215,10 +215,11 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
         }
     }
 
-    /// Lets the models forget a finished sequence and records its end.
+    /// Lets all parts forget a finished sequence and records its end.
     fn conclude(&mut self, finished: Live<'_>) -> Result<Solution, EngineError> {
         self.drafter.release(finished.id);
         self.judging.verifier.release(finished.id);
+        self.judging.router.release(finished.id);
         let record = Record::Solution(SolutionRecord {
             problem: finished.problem.id.clone(),
             question: finished.problem.question.clone(),

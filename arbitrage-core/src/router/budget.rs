@@ -1,7 +1,7 @@
 //! A cap on what a problem may spend.
 
 use super::AdvantageRouter;
-use crate::{Author, BoxError, Candidate, Decision, Evidence, Prefix, Route};
+use crate::{Author, BoxError, Candidate, Decision, Evidence, Prefix, Route, SequenceId};
 
 /// Lets another router escalate at most `most` steps a problem: the `B` of Theorem B.1, spent online, first come first
 /// served.
@@ -61,5 +61,9 @@ impl<R: AdvantageRouter> AdvantageRouter for Budget<R> {
         } else {
             self.router.route_batch(candidates)
         }
+    }
+
+    fn release(&mut self, id: SequenceId) {
+        self.router.release(id);
     }
 }

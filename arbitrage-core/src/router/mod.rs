@@ -35,7 +35,7 @@ pub use random::Random;
 pub use rsd::Rsd;
 
 use crate::error::ScoreError;
-use crate::{BoxError, Candidate, Decision, Evidence, Prefix};
+use crate::{BoxError, Candidate, Decision, Evidence, Prefix, SequenceId};
 
 /// Decides, for each drafted step, whether the target should write it instead.
 ///
@@ -77,6 +77,10 @@ pub trait AdvantageRouter: Send {
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
         candidates.iter().map(|candidate| self.route(candidate)).collect()
     }
+
+    /// The sequence is finished: what the router, or its scorer, keeps of it may go. Called once a sequence, also for those
+    /// that the router never saw.
+    fn release(&mut self, _id: SequenceId) {}
 }
 
 /// The answer to a batch of one.

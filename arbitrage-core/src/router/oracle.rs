@@ -3,7 +3,7 @@
 use super::{AdvantageRouter, threshold};
 use crate::error::ScoreError;
 use crate::scorer::score_each;
-use crate::{BoxError, Candidate, ConfigError, Decision, Evidence, Route, StepScorer};
+use crate::{BoxError, Candidate, ConfigError, Decision, Evidence, Route, SequenceId, StepScorer};
 
 /// Escalates iff the advantage `Δ = s_t − s_d` is greater than τ (paper, §3.3). Greedy routing by `Δ` is the best that a
 /// myopic router can do (Theorem B.1).
@@ -70,5 +70,9 @@ impl<S: StepScorer> AdvantageRouter for Oracle<S> {
             Ok(self.decide(draft?, target?))
         };
         candidates.iter().map(decide).collect()
+    }
+
+    fn release(&mut self, id: SequenceId) {
+        self.scorer.release(id);
     }
 }

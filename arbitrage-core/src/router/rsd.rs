@@ -2,7 +2,7 @@
 
 use super::{AdvantageRouter, threshold};
 use crate::scorer::score_each;
-use crate::{BoxError, Candidate, ConfigError, Decision, Route, StepScorer};
+use crate::{BoxError, Candidate, ConfigError, Decision, Route, SequenceId, StepScorer};
 
 /// Keeps a drafted step iff it scores above τ: `s_d > τ` (paper, §3.2; the released script has `≥`).
 ///
@@ -50,5 +50,9 @@ impl<S: StepScorer> AdvantageRouter for Rsd<S> {
         let steps: Vec<_> = candidates.iter().map(|candidate| (candidate.prefix, candidate.draft)).collect();
         let scores = score_each(&mut self.scorer, &steps);
         scores.into_iter().map(|score| score.map(|score| self.decide(score))).collect()
+    }
+
+    fn release(&mut self, id: SequenceId) {
+        self.scorer.release(id);
     }
 }

@@ -7,7 +7,7 @@ pub use function::{ScorerFn, scorer_fn};
 pub use judge::{Judge, NextToken, Question, Reading};
 
 use crate::error::ScoreError;
-use crate::{BoxError, Prefix, Step};
+use crate::{BoxError, Prefix, SequenceId, Step};
 
 /// Scores steps from their prefixes, `h(x, z)` in the paper (§3.1): a process reward model, a judge, a checker.
 pub trait StepScorer: Send {
@@ -23,6 +23,9 @@ pub trait StepScorer: Send {
 
     /// One score for each step, in order, each within [`range`](Self::range).
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError>;
+
+    /// The sequence is finished: what is kept of it may go. Scores must not depend on it.
+    fn release(&mut self, _id: SequenceId) {}
 }
 
 /// Scores each step, and refuses scores that are not numbers within the range.

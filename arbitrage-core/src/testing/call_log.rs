@@ -73,7 +73,7 @@ impl CallLog {
         self.calls().into_iter().filter(|call| call.role == role).collect()
     }
 
-    /// The sequences that the models were told to forget, and by which role.
+    /// The sequences that the parts were told to forget, and by which role.
     pub fn released(&self) -> Vec<(Role, SequenceId)> {
         self.with(|entries| entries.released.clone())
     }
@@ -165,6 +165,11 @@ impl<T: AdvantageRouter> AdvantageRouter for Recording<T> {
         self.log.add(Role::Router, candidates.iter().map(|c| (c.prefix, Some(c.draft))));
         self.part.route_batch(candidates)
     }
+
+    fn release(&mut self, id: SequenceId) {
+        self.log.with(|entries| entries.released.push((Role::Router, id)));
+        self.part.release(id);
+    }
 }
 
 impl<T: StepScorer> StepScorer for Recording<T> {
@@ -179,5 +184,10 @@ impl<T: StepScorer> StepScorer for Recording<T> {
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
         self.log.add(Role::Scorer, steps.iter().map(|(prefix, step)| (*prefix, Some(*step))));
         self.part.score(steps)
+    }
+
+    fn release(&mut self, id: SequenceId) {
+        self.log.with(|entries| entries.released.push((Role::Scorer, id)));
+        self.part.release(id);
     }
 }

@@ -115,6 +115,10 @@ impl<T: AdvantageRouter> AdvantageRouter for Flaky<T> {
         let decisions = self.part.route_batch(candidates);
         self.spoil(decisions)
     }
+
+    fn release(&mut self, id: SequenceId) {
+        self.part.release(id);
+    }
 }
 
 impl<T: StepScorer> StepScorer for Flaky<T> {
@@ -129,6 +133,10 @@ impl<T: StepScorer> StepScorer for Flaky<T> {
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
         self.check()?;
         self.part.score(steps)
+    }
+
+    fn release(&mut self, id: SequenceId) {
+        self.part.release(id);
     }
 }
 

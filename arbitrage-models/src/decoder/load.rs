@@ -5,53 +5,25 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::Decoder;
 use super::attention::Attention;
 use super::embedding::Embedding;
 #[cfg(feature = "flex")]
 use super::embedding::Mapped;
+use super::expected::{EMBEDDING, expect_body};
 #[cfg(feature = "flex")]
 use super::fused::PackedLinear;
 use super::layer::Layer;
 use super::linear::Linear;
 use super::norm::RmsNorm;
 use super::options::{LoadOptions, Precision};
+use super::{Body, Decoder};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::weights::{LoadReport, Rows, TensorView, WeightSource};
 
-const EMBEDDING: &str = "model.embed_tokens.weight";
-const HEAD: &str = "lm_head.weight";
-const NORM: &str = "model.norm.weight";
-
-/// Names and shapes of the tensors that a model of this shape has; the flag tells optional ones.
-fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>, bool)> {
-    let (hidden, inner) = (config.hidden, config.feed_forward);
-    let (q, kv) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
-    let mut all = vec![
-        (EMBEDDING.to_owned(), vec![config.vocabulary, hidden], false),
-        (NORM.to_owned(), vec![hidden], false),
-        (HEAD.to_owned(), vec![config.vocabulary, hidden], config.tied),
-    ];
-    for layer in 0..config.layers {
-        let mut add = |name: &str, shape: &[usize], optional| {
-            all.push((format!("model.layers.{layer}.{name}"), shape.to_vec(), optional));
-        };
-        add("input_layernorm.weight", &[hidden], false);
-        add("post_attention_layernorm.weight", &[hidden], false);
-        for (name, shape) in [("q_proj", [q, hidden]), ("k_proj", [kv, hidden]), ("v_proj", [kv, hidden])] {
-            add(&format!("self_attn.{name}.weight"), &shape, false);
-            add(&format!("self_attn.{name}.bias"), &shape[..1], config.family != "qwen2");
-        }
-        add("self_attn.o_proj.weight", &[hidden, q], false);
-        for (name, shape) in
-            [("gate_proj", [inner, hidden]), ("up_proj", [inner, hidden]), ("down_proj", [hidden, inner])]
-        {
-            add(&format!("mlp.{name}.weight"), &shape, false);
-        }
-    }
-    all
-}
+/// Where a language model's decoder lies in its file.
+const PREFIX: &str = "model.";
+const HEAD: &str = "lm_head";
 
 impl Decoder {
     /// Loads the weights of `source` into a decoder of shape `config`.
@@ -61,41 +33,50 @@ impl Decoder {
     /// [head](LoadOptions::head) that the vocabulary lacks; [`Error::NotFinite`] from a [scan](LoadOptions::scan) and from
     /// requantisation; errors of the source.
     pub fn load(source: Arc<dyn WeightSource>, config: ModelConfig, options: &LoadOptions) -> Result<Self> {
-        let unused = check(source.as_ref(), &config)?;
+        let mut report = LoadReport::new(source.names());
+        expect_body(&mut report, source.as_ref(), &config, PREFIX);
+        let shape = [config.vocabulary, config.hidden];
+        let name = format!("{HEAD}.weight");
+        if config.tied {
+            report.take_optional(source.as_ref(), &name, &shape);
+        } else {
+            report.take(source.as_ref(), &name, &shape);
+        }
+        report.finish(source.path())?;
         check_head(options, &config)?;
-        let loader = Loader { source, config: &config, options };
-        let layers = (0..config.layers).map(|layer| loader.layer(layer)).collect::<Result<_>>()?;
-        let (embedding, head) = (loader.embedding()?, loader.head()?);
-        Ok(Self {
-            name: loader.source.path().display().to_string(),
-            embedding,
-            layers,
-            norm: loader.norm(NORM)?,
-            head,
-            frequencies: config.rope.frequencies(config.head_dim),
-            kept: options.head.clone(),
-            device: options.device.clone(),
-            precision: options.precision,
-            checked: AtomicBool::new(false),
-            unused,
-            config,
-        })
+        let body = Body::load(source.clone(), config, options, PREFIX, &report)?;
+        let head = Loader { source, config: &body.config, options, prefix: PREFIX }.head()?;
+        Ok(Self { body, head, kept: options.head.clone() })
     }
 }
 
-/// Reports everything that does not fit before the first weight is read, and returns the tensors that nothing asked for.
-fn check(source: &dyn WeightSource, config: &ModelConfig) -> Result<Vec<String>> {
-    let mut report = LoadReport::new(source.names());
-    for (name, shape, optional) in expected(config) {
-        if optional {
-            report.take_optional(source, &name, &shape);
-        } else {
-            report.take(source, &name, &shape);
-        }
+impl Body {
+    /// Loads what stands under `prefix` in `source`, once `report` has [found](expect_body) it whole.
+    ///
+    /// # Errors
+    /// As [`Decoder::load`].
+    pub fn load(
+        source: Arc<dyn WeightSource>,
+        config: ModelConfig,
+        options: &LoadOptions,
+        prefix: &str,
+        report: &LoadReport,
+    ) -> Result<Self> {
+        let loader = Loader { source, config: &config, options, prefix };
+        let layers = (0..config.layers).map(|layer| loader.layer(layer)).collect::<Result<_>>()?;
+        Ok(Self {
+            name: loader.source.path().display().to_string(),
+            embedding: loader.embedding()?,
+            layers,
+            norm: loader.norm("norm.weight")?,
+            frequencies: config.rope.frequencies(config.head_dim),
+            device: options.device.clone(),
+            precision: options.precision,
+            checked: AtomicBool::new(false),
+            unused: report.unused().into_iter().map(str::to_owned).collect(),
+            config,
+        })
     }
-    report.mark_used("rope_freqs.weight"); // the shape is read from it
-    report.finish(source.path())?;
-    Ok(report.unused().into_iter().map(str::to_owned).collect())
 }
 
 fn check_head(options: &LoadOptions, config: &ModelConfig) -> Result<()> {
@@ -113,13 +94,15 @@ struct Loader<'a> {
     source: Arc<dyn WeightSource>,
     config: &'a ModelConfig,
     options: &'a LoadOptions,
+    /// What stands before the decoder's own names.
+    prefix: &'a str,
 }
 
 impl Loader<'_> {
     fn layer(&self, index: usize) -> Result<Layer> {
-        let name = |part: &str| format!("model.layers.{index}.{part}");
-        let linear = |part: &str| self.linear(&name(part), None);
-        let turned = |part: &str, heads: usize| self.linear(&name(part), self.turned(heads));
+        let name = |part: &str| format!("layers.{index}.{part}");
+        let linear = |part: &str| self.linear(&self.full(&name(part)), None);
+        let turned = |part: &str, heads: usize| self.linear(&self.full(&name(part)), self.turned(heads));
         Ok(Layer {
             attention_norm: self.norm(&name("input_layernorm.weight"))?,
             attention: Attention {
@@ -141,8 +124,13 @@ impl Loader<'_> {
         self.source.rope_is_interleaved().then(|| rotate_half(heads * dim, dim))
     }
 
+    /// The file's name for a part of the decoder.
+    fn full(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
     fn norm(&self, name: &str) -> Result<RmsNorm> {
-        let weight = self.view(name)?.to_f32()?;
+        let weight = self.view(&self.full(name))?.to_f32()?;
         let epsilon = self.config.norm_epsilon;
         match self.options.precision {
             Precision::Plain => Ok(RmsNorm::plain(self.vector(weight), epsilon)),
@@ -184,14 +172,14 @@ impl Loader<'_> {
     }
 
     fn embedding(&self) -> Result<Embedding> {
+        let name = self.full(EMBEDDING);
         match self.options.precision {
-            Precision::Plain => Ok(Embedding::Plain(self.matrix(&self.rows(EMBEDDING)?)?)),
+            Precision::Plain => Ok(Embedding::Plain(self.matrix(&self.rows(&name)?)?)),
             // The table stays in the file, whose rows are decoded as they are needed.
             #[cfg(feature = "flex")]
             Precision::Packed => {
-                let dtype = self.view(EMBEDDING)?.dtype;
-                let (source, name) = (self.source.clone(), EMBEDDING.to_owned());
-                Ok(Embedding::Mapped(Mapped { source, name, hidden: self.config.hidden, dtype }))
+                let dtype = self.view(&name)?.dtype;
+                Ok(Embedding::Mapped(Mapped { source: self.source.clone(), name, hidden: self.config.hidden, dtype }))
             }
         }
     }
@@ -200,10 +188,11 @@ impl Loader<'_> {
     fn head(&self) -> Result<Option<Linear>> {
         let kept = self.options.head.as_ref().map(|head| head.ids().to_vec());
         let plain = self.options.precision == Precision::Plain;
-        if self.config.tied && plain && kept.is_none() && self.smaller(self.rows(EMBEDDING)?).is_as_in_file() {
+        let table = self.full(EMBEDDING);
+        if self.config.tied && plain && kept.is_none() && self.smaller(self.rows(&table)?).is_as_in_file() {
             return Ok(None);
         }
-        self.linear(if self.config.tied { "model.embed_tokens" } else { "lm_head" }, kept).map(Some)
+        self.linear(if self.config.tied { table.trim_end_matches(".weight") } else { HEAD }, kept).map(Some)
     }
 
     fn view(&self, name: &str) -> Result<TensorView<'_>> {

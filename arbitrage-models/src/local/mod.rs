@@ -3,13 +3,17 @@
 mod judge;
 mod open;
 mod prompt;
-mod sequence;
+mod reading;
 pub mod speculation;
+mod states;
 mod target;
 mod writer;
 mod writing;
 
+pub(crate) use open::name;
 pub use prompt::Prompt;
+pub use reading::Reading;
+pub(crate) use states::values;
 pub use target::LocalTarget;
 
 use std::collections::HashMap;
@@ -22,8 +26,8 @@ use crate::chat::ChatTemplate;
 use crate::decoder::{Decoder, Span};
 use crate::error::{Error, Result};
 use crate::sampler::{Choice, Sampler, Sampling};
+use crate::sequence::Sequence;
 use crate::tokenizer::Tokenizer;
-use sequence::Sequence;
 use speculation::{Proposer, Speculation};
 
 /// Hears a step's text as it is written: the sequence, and the newly complete characters. What follows a boundary inside a
@@ -51,6 +55,8 @@ pub struct LocalModel {
     sequences: HashMap<SequenceId, Sequence>,
     listener: Option<Listener>,
     speculation: Speculation,
+    /// Whether steps carry their hidden states.
+    hidden: bool,
 }
 
 impl LocalModel {
@@ -73,6 +79,7 @@ impl LocalModel {
             sequences: HashMap::new(),
             listener: None,
             speculation: Speculation::default(),
+            hidden: false,
         }
     }
 
@@ -93,6 +100,7 @@ impl LocalModel {
             sequences: HashMap::new(),
             listener: None,
             speculation: Speculation::default(),
+            hidden: self.hidden,
         }
     }
 
@@ -117,6 +125,13 @@ impl LocalModel {
     /// Sets the digest of the weights, for traces.
     pub fn with_digest(mut self, digest: impl Into<String>) -> Self {
         self.digest = Some(digest.into());
+        self
+    }
+
+    /// Whether written steps carry their hidden states ([`Step::hidden`](arbitrage_core::Step::hidden)). They are those that
+    /// the tokens were drawn from, so that they cost no pass and hardly any time.
+    pub fn with_hidden(mut self, hidden: bool) -> Self {
+        self.hidden = hidden;
         self
     }
 
@@ -161,7 +176,7 @@ impl LocalModel {
 
     /// The sequence's cache, or an empty one. It is given back when the sequence is to be kept.
     fn take_sequence(&mut self, id: SequenceId) -> Sequence {
-        self.sequences.remove(&id).unwrap_or_else(|| Sequence::new(&self.decoder))
+        self.sequences.remove(&id).unwrap_or_else(|| Sequence::new(self.decoder.cache()))
     }
 
     /// Logits of all wanted tokens of `spans`, one row after the other.

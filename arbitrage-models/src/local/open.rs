@@ -5,14 +5,14 @@ use std::path::Path;
 use super::LocalModel;
 use crate::chat::ChatTemplate;
 use crate::decoder::{Decoder, LoadOptions};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::ModelFiles;
 
 impl LocalModel {
     /// Opens a GGUF file, or a Hugging Face folder with `config.json`, `tokenizer.json` and safetensors.
     ///
     /// # Errors
-    /// Any [`Error`]: each names the file, the field, what was expected and what was found.
+    /// Any [`Error`](crate::Error): each names the file, the field, what was expected and what was found.
     pub fn open(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
         Self::from_files(ModelFiles::open(path)?, options)
     }
@@ -23,6 +23,7 @@ impl LocalModel {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_files(files: ModelFiles, options: &LoadOptions) -> Result<Self> {
+        files.check_vocabulary()?;
         let ModelFiles { weights, config, tokenizer } = files;
         let source = weights.clone();
         let path = source.path();
@@ -30,17 +31,13 @@ impl LocalModel {
         options.head = options.head.map(|head| head.with(tokenizer.eos_ids())).transpose()?;
         let name = name(path, &options);
         let decoder = Decoder::load(weights, config, &options)?;
-        if tokenizer.vocab_size() > decoder.config().vocabulary {
-            let expected = format!("at most the {} rows of the embedding", decoder.config().vocabulary);
-            return Err(Error::format(path, "tokenizer", expected, format!("{} tokens", tokenizer.vocab_size())));
-        }
         let template = ChatTemplate::for_tokenizer(&tokenizer)?;
         Ok(Self::new(name, decoder, tokenizer, template))
     }
 }
 
 /// The file's name, and how its weights were changed.
-fn name(path: &Path, options: &LoadOptions) -> String {
+pub(crate) fn name(path: &Path, options: &LoadOptions) -> String {
     let mut name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     if let Some(most) = options.weights {
         name.push_str(&format!("+{}", most.name().to_lowercase()));

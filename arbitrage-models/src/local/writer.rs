@@ -9,12 +9,13 @@ use std::time::Instant;
 
 use arbitrage_core::{BoxError, Rewrite, StepResult, StepRule};
 
-use super::sequence::share_rows;
 use super::speculation::{MOST, Plan, Speculation};
+use super::states::PassRows;
 use super::writing::Writing;
 use super::{Listener, LocalModel};
 use crate::decoder::{Outputs, Span};
 use crate::error::Result;
+use crate::sequence::share_rows;
 
 /// One step for each of `requests`. A sequence that cannot be written gets its own error; a failing pass fails all that
 /// were in it.
@@ -103,18 +104,16 @@ fn pass(
     let parts = plan(model, speculation, open, rule);
     let rows = parts.iter().map(Part::rows).sum::<usize>().max(1);
     let forward = Instant::now();
-    let logits = run_forward(model, open, &parts)?;
+    let output = run_forward(model, open, &parts)?;
     speculation.costs.observe(rows, forward.elapsed().as_secs_f64());
-    let width = model.decoder.head_width();
-    let mut logits = logits.as_slice();
+    let mut rows_left = output.rows();
     let mut fresh = Vec::with_capacity(open.len());
     for (writing, part) in open.iter_mut().zip(&parts) {
         fresh.push(writing.tokens.is_empty());
         writing.sequence.held.extend(writing.pending.drain(..part.take));
         if part.take > 0 && writing.pending.is_empty() {
-            let (own, rest) = logits.split_at(width * (1 + part.guesses().len()));
-            logits = rest;
-            let (confirmed, refuted) = writing.take_in(model, own.chunks_exact(width), part.guesses(), rule);
+            let own: Vec<_> = rows_left.by_ref().take(1 + part.guesses().len()).collect();
+            let (confirmed, refuted) = writing.take_in(model, &own, part.guesses(), rule);
             if let Some(plan) = &part.plan {
                 speculation.learn(plan, confirmed, refuted);
             }
@@ -154,8 +153,8 @@ fn plan(model: &LocalModel, speculation: &mut Speculation, open: &[&mut Writing]
     parts
 }
 
-/// Logits of each caught-up sequence's last pending token and of its guesses, one row after the other.
-fn run_forward(model: &LocalModel, open: &mut [&mut Writing], parts: &[Part]) -> Result<Vec<f32>> {
+/// What the pass gives for each caught-up sequence's last pending token and of its guesses, one row after the other.
+fn run_forward(model: &LocalModel, open: &mut [&mut Writing], parts: &[Part]) -> Result<PassRows> {
     let guessed = |(writing, part): (&&mut Writing, &Part)| {
         let tokens = writing.pending[..part.take].iter().chain(part.guesses());
         tokens.copied().collect::<Vec<u32>>()
@@ -167,5 +166,5 @@ fn run_forward(model: &LocalModel, open: &mut [&mut Writing], parts: &[Part]) ->
         let outputs = if whole { Outputs::Tail(1 + part.guesses().len()) } else { Outputs::None };
         spans.push(Span { cache: &mut writing.sequence.cache, tokens, outputs });
     }
-    model.logits(&mut spans)
+    PassRows::run(&model.decoder, &mut spans, model.hidden)
 }

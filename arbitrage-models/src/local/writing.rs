@@ -3,10 +3,11 @@
 use arbitrage_core::{Finish, Rewrite, SequenceId, Step, StepCost, StepRule, VocabularyId};
 
 use super::LocalModel;
-use super::sequence::Sequence;
 use super::speculation::{Ask, Rejected};
+use super::states::{Row, States};
 use crate::error::{Error, Result};
 use crate::sampler::{Choice, Sampler};
+use crate::sequence::Sequence;
 use crate::stream::TextStream;
 
 /// One sequence's step while it is written.
@@ -25,6 +26,8 @@ pub(super) struct Writing {
     sampler: Sampler,
     logprobs: Vec<f32>,
     first_entropy: Option<f32>,
+    /// The state that each token was drawn from, where steps are to carry them.
+    states: Option<States>,
     /// Length of the complete text after each token, and whether the token ended inside a character.
     edges: Vec<(usize, bool)>,
 }
@@ -50,6 +53,7 @@ impl Writing {
             tokens: Vec::new(),
             logprobs: Vec::new(),
             first_entropy: None,
+            states: model.hidden.then(|| States::new(model.decoder.config().hidden)),
             edges: Vec::new(),
             finish: None,
             rejected: request.rejected.and_then(|step| model.as_guess(step)),
@@ -72,17 +76,17 @@ impl Writing {
         })
     }
 
-    /// Takes in the tokens that the model draws from `rows` of logits, for as long as they are what was guessed. Says how many
+    /// Takes in the tokens that the model draws from `rows`, for as long as they are what was guessed. Says how many
     /// guesses came true and whether the next did not. All that is drawn is written; what was run in vain leaves the cache.
-    pub fn take_in<'r>(
+    pub fn take_in(
         &mut self,
         model: &LocalModel,
-        rows: impl Iterator<Item = &'r [f32]>,
+        rows: &[Row<'_>],
         guesses: &[u32],
         rule: &StepRule<'_>,
     ) -> (usize, bool) {
         let (mut confirmed, mut refuted) = (0, false);
-        for (at, row) in rows.enumerate() {
+        for (at, row) in rows.iter().enumerate() {
             let choice =
                 match self.choose(model, row).and_then(|choice| self.push(model, choice, rule).map(|()| choice)) {
                     Ok(choice) => choice,
@@ -111,9 +115,12 @@ impl Writing {
         (confirmed, refuted)
     }
 
-    fn choose(&mut self, model: &LocalModel, logits: &[f32]) -> Result<Choice> {
+    fn choose(&mut self, model: &LocalModel, row: &Row<'_>) -> Result<Choice> {
         let position = self.sequence.held.len();
-        model.draw(&mut self.sampler, logits).map_err(|error| model.at_position(error, position))
+        if let Some(states) = &mut self.states {
+            states.push(row.hidden);
+        }
+        model.draw(&mut self.sampler, row.logits).map_err(|error| model.at_position(error, position))
     }
 
     /// Takes the chosen token in and sees whether the step ends with it.
@@ -184,6 +191,7 @@ impl Writing {
             .with_logprobs(self.logprobs)
             .with_cost(self.cost);
         step.first_entropy = self.first_entropy;
+        step.hidden = self.states.map(|states| states.summary(States::count(step.tokens.len(), step.finish)));
         Ok((self.sequence, self.id, step))
     }
 }

@@ -287,6 +287,24 @@ pub fn log_softmax_at(logits: &[f32], ids: &[u32]) -> Result<Vec<f32>> {
     ids.iter().map(logprob).collect()
 }
 
+/// The entropy in nats of the softmax of all `logits` at temperature 1.
+///
+/// ```
+/// let bit = arbitrage_models::sampler::entropy(&[3.0, 3.0])?;
+/// assert!((bit - 2.0_f32.ln()).abs() < 1e-6);
+/// # Ok::<(), arbitrage_models::Error>(())
+/// ```
+///
+/// # Shapes
+/// - `logits`: `[vocabulary]`, any finite numbers.
+///
+/// # Errors
+/// As [`log_softmax_at`].
+pub fn entropy(logits: &[f32]) -> Result<f32> {
+    let not_finite = |index| Error::NotFinite { model: "model".to_owned(), place: "logits".to_owned(), index };
+    Ok(softmax::entropy(logits, &summary(logits, not_finite)?))
+}
+
 fn summary(logits: &[f32], not_finite: impl FnOnce(usize) -> Error) -> Result<Summary> {
     if logits.is_empty() {
         let (expected, found) = ("one a token".to_owned(), "none".to_owned());

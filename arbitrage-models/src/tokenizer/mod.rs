@@ -163,6 +163,11 @@ impl Tokenizer {
         self.bos.filter(|_| self.add_bos)
     }
 
+    /// The beginning-of-text token, whether or not [`Tokenizer::bos`] asks for it.
+    pub fn bos_token(&self) -> Option<u32> {
+        self.bos
+    }
+
     /// The text of the beginning-of-text token, for templates that write it, whether or not [`Tokenizer::bos`] asks for it.
     pub fn bos_text(&self) -> Option<&str> {
         self.name_of(self.bos?)

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test file uses its part")]
 
 pub mod local;
+pub mod scorers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -5,11 +5,11 @@ use std::time::Instant;
 use arbitrage_core::{Drafter, SequenceId, VocabularyId};
 
 use super::super::LocalModel;
-use super::super::sequence::{Sequence, share_rows};
 use super::{Gate, Guess, Proposer, Request};
 use crate::decoder::{Outputs, Span};
 use crate::error::Result;
 use crate::sampler::Sampler;
+use crate::sequence::{Sequence, share_rows};
 
 /// A [`LocalModel`] that guesses, token by token, what a larger one will draw, until it is no longer sure enough: classic
 /// speculative decoding with a draft of adaptive length. It draws with the larger one's own random numbers, whatever sampling it

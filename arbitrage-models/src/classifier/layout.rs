@@ -1,0 +1,231 @@
+//! How a solution is laid out for a model that judges its steps.
+
+use std::fs;
+use std::path::Path;
+
+use arbitrage_core::{Author, Prefix, Step};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::tokenizer::Tokenizer;
+use crate::weights::shown;
+
+/// Largest file that is read, in bytes.
+const MOST_BYTES: u64 = 1 << 16;
+
+/// What a model was trained to see: the question, then each step with a separator, and the score after the last separator. A
+/// model's folder may carry it, under `layout` in [`Layout::FILE`].
+///
+/// Question, steps and separator are turned into tokens apart from each other, as the published scripts do, so that the separator
+/// is always the same token. Texts are read as text: control tokens in them are characters, and SentencePiece puts no space before
+/// them.
+///
+/// ```
+/// use arbitrage_models::classifier::Layout;
+/// let layout: Layout = serde_json::from_str(
+///     r#"{"bos": true, "after_question": "\n", "separator": "\n\n", "score": {"kind": "sigmoid"}}"#,
+/// )?;
+/// assert_eq!(layout, Layout::skywork());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Layout {
+    /// Whether it begins with the vocabulary's beginning-of-text token, where there is one.
+    pub bos: bool,
+    /// Written after the question, and turned into tokens together with it.
+    pub after_question: String,
+    /// Written after each step, whose own separators at either end are left out. The score is read after its last token; after
+    /// the step's own where it is empty.
+    pub separator: String,
+    /// Written before each step of the draft and of the target, and turned into tokens together with it. The step that is to be
+    /// judged counts as the draft's. Empty unless the file says otherwise.
+    #[serde(default, skip_serializing_if = "is_anonymous")]
+    pub authors: [String; 2],
+    /// How the head's outputs become a score.
+    pub score: Score,
+}
+
+/// How a head's outputs become a score from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Score {
+    /// The logistic function of the only output.
+    Sigmoid,
+    /// The probability of one class.
+    Softmax {
+        /// The good one, from 0.
+        class: usize,
+    },
+}
+
+fn is_anonymous(authors: &[String; 2]) -> bool {
+    authors.iter().all(String::is_empty)
+}
+
+impl Layout {
+    /// The file of a model's folder that may hold a layout.
+    pub const FILE: &str = "arbitrage.json";
+
+    /// That of Skywork's process reward models, with the paper's separator: question and line break, steps apart by blank lines.
+    pub fn skywork() -> Self {
+        Self {
+            bos: true,
+            after_question: "\n".to_owned(),
+            separator: "\n\n".to_owned(),
+            authors: Default::default(),
+            score: Score::Sigmoid,
+        }
+    }
+
+    /// That of TRL's trainer of process reward models, unless it was told otherwise: a line break after each step, and class 1 for
+    /// good ones.
+    pub fn trl() -> Self {
+        Self {
+            after_question: String::new(),
+            separator: "\n".to_owned(),
+            score: Score::Softmax { class: 1 },
+            ..Self::skywork()
+        }
+    }
+
+    /// Sets whether it begins with the beginning-of-text token.
+    pub fn with_bos(self, bos: bool) -> Self {
+        Self { bos, ..self }
+    }
+
+    /// Sets what follows the question.
+    pub fn with_after_question(self, text: impl Into<String>) -> Self {
+        Self { after_question: text.into(), ..self }
+    }
+
+    /// Sets what follows each step.
+    pub fn with_separator(self, text: impl Into<String>) -> Self {
+        Self { separator: text.into(), ..self }
+    }
+
+    /// Sets what stands before the draft's and the target's steps, such as the paper's `Model 0: ` and `Model 1: ` (App. C).
+    pub fn with_authors(self, draft: impl Into<String>, target: impl Into<String>) -> Self {
+        Self { authors: [draft.into(), target.into()], ..self }
+    }
+
+    /// Sets how outputs become a score.
+    pub fn with_score(self, score: Score) -> Self {
+        Self { score, ..self }
+    }
+
+    /// The layout that the folder of a model carries, if it does.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Format`] with the place in the file.
+    pub fn of_folder(folder: impl AsRef<Path>) -> Result<Option<Self>> {
+        #[derive(Deserialize)]
+        struct File {
+            layout: Option<Layout>,
+        }
+        let path = folder.as_ref().join(Self::FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let size = fs::metadata(&path).map_err(|error| Error::io(&path, error))?.len();
+        if size > MOST_BYTES {
+            return Err(Error::format(&path, "size", format!("at most {MOST_BYTES} bytes"), format!("{size} bytes")));
+        }
+        let text = fs::read(&path).map_err(|error| Error::io(&path, error))?;
+        let file: File = serde_json::from_slice(&text).map_err(|error| {
+            let place = format!("line {} column {}", error.line(), error.column());
+            Error::format(&path, place, "an object with a layout", shown(&error.to_string()))
+        })?;
+        Ok(file.layout)
+    }
+
+    /// The tokens of a step behind its prefix. The score belongs to the last of them.
+    ///
+    /// # Errors
+    /// [`Error::EmptyPrompt`] for a blank question; [`Error::Tokenizer`] for a text that the tokenizer refuses.
+    pub fn tokens(&self, tokenizer: &Tokenizer, prefix: &Prefix<'_>, step: &Step) -> Result<Vec<u32>> {
+        let question = &prefix.problem.question;
+        if question.trim().is_empty() {
+            return Err(Error::EmptyPrompt { model: tokenizer.path().display().to_string() });
+        }
+        let mut tokens: Vec<u32> = tokenizer.bos_token().filter(|_| self.bos).into_iter().collect();
+        tokens.extend(tokenizer.encode(&format!("{question}{}", self.after_question), false)?);
+        let mark = tokenizer.encode(&self.separator, false)?;
+        let history = prefix.steps.iter().map(|accepted| (accepted.author, accepted.step.text.as_str()));
+        for (author, text) in history.chain([(Author::Draft, step.text.as_str())]) {
+            let author = &self.authors[author as usize];
+            tokens.extend(tokenizer.encode(&format!("{author}{}", self.bare(text)), false)?);
+            tokens.extend(&mark);
+        }
+        Ok(tokens)
+    }
+
+    /// A step's text without separators at its ends.
+    fn bare<'t>(&self, text: &'t str) -> &'t str {
+        match self.separator.as_str() {
+            "" => text,
+            separator => text.trim_start_matches(separator).trim_end_matches(separator),
+        }
+    }
+}
+
+impl Score {
+    /// Refuses a head of so many outputs that this reading does not fit.
+    pub(super) fn check(self, outputs: usize) -> Result<()> {
+        let (fits, expected) = match self {
+            Self::Sigmoid => (outputs == 1, "a head with one output".to_owned()),
+            Self::Softmax { class } => {
+                (outputs > 1 && class < outputs, format!("a head with several classes, {class} among them"))
+            }
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(Error::Parameter { name: "score of the layout", expected, found: format!("{outputs} outputs") })
+    }
+
+    /// The score of finite outputs, from 0 to 1.
+    pub(super) fn of(self, outputs: &[f32]) -> f32 {
+        let against = |x: f32, of: f32| (f64::from(x) - f64::from(of)).exp();
+        let odds_against: f64 = match (self, outputs) {
+            (Self::Sigmoid, &[value, ..]) => against(0.0, value),
+            (Self::Softmax { class }, _) if class < outputs.len() => {
+                outputs.iter().map(|&x| against(x, outputs[class])).sum::<f64>() - 1.0
+            }
+            _ => f64::INFINITY,
+        };
+        (1.0 / (1.0 + odds_against)).clamp(0.0, 1.0) as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_probabilities_for_any_outputs() {
+        let softmax = Score::Softmax { class: 1 };
+        assert_eq!((Score::Sigmoid.of(&[0.0]), softmax.of(&[3.0, 3.0])), (0.5, 0.5));
+        assert!((Score::Sigmoid.of(&[-2.0]) - 1.0 / (1.0 + 2.0_f32.exp())).abs() < 1e-7);
+        assert!((softmax.of(&[1.0, 2.0, 3.0]) - 0.244_728_47).abs() < 1e-7);
+        for extreme in [f32::MAX, f32::MIN] {
+            let scores = [Score::Sigmoid.of(&[extreme]), softmax.of(&[0.0, extreme]), softmax.of(&[extreme, extreme])];
+            assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)), "{scores:?}");
+        }
+    }
+
+    #[test]
+    fn only_heads_that_fit_are_read() {
+        for (score, outputs, fits) in [
+            (Score::Sigmoid, 1, true),
+            (Score::Sigmoid, 2, false),
+            (Score::Softmax { class: 0 }, 1, false),
+            (Score::Softmax { class: 1 }, 2, true),
+            (Score::Softmax { class: 2 }, 2, false),
+        ] {
+            assert_eq!(score.check(outputs).is_ok(), fits, "{score:?} of {outputs}");
+        }
+    }
+}

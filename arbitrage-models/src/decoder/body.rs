@@ -1,0 +1,140 @@
+//! A decoder without its head.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::attention::Batch;
+use super::embedding::Embedding;
+use super::layer::Layer;
+use super::norm::RmsNorm;
+use super::{Cache, Outputs, Precision, Span};
+use crate::config::ModelConfig;
+use crate::error::{Error, Result};
+
+/// Embedding, layers and final norm: what a language model and a classifier of its hidden states have in common.
+pub(crate) struct Body {
+    pub(super) name: String,
+    pub(super) config: ModelConfig,
+    pub(super) device: Device,
+    pub(super) embedding: Embedding,
+    pub(super) layers: Vec<Layer>,
+    pub(super) norm: RmsNorm,
+    pub(super) frequencies: Vec<f64>,
+    pub(super) precision: Precision,
+    pub(super) checked: AtomicBool,
+    pub(super) unused: Vec<String>,
+}
+
+impl Body {
+    /// The model's shape.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Where the weights are.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Tensors of the file that nobody took.
+    pub fn unused(&self) -> &[String] {
+        &self.unused
+    }
+
+    /// Bytes of the layers' matrices.
+    pub(super) fn layer_bytes(&self) -> usize {
+        self.layers.iter().map(Layer::bytes).sum()
+    }
+
+    pub(super) fn embedding(&self) -> &Embedding {
+        &self.embedding
+    }
+
+    /// An empty cache for one sequence.
+    pub fn cache(&self) -> Cache {
+        Cache::new(&self.config, self.precision)
+    }
+
+    /// Runs all spans in one pass and gives the hidden states of the wanted tokens after the final norm, `[wanted, hidden]`.
+    ///
+    /// # Errors
+    /// As [`Decoder::hidden`](super::Decoder::hidden).
+    pub fn hidden(&self, spans: &mut [Span<'_>]) -> Result<Option<Tensor<2>>> {
+        self.admit(spans)?;
+        let ids: Vec<u32> = spans.iter().flat_map(|span| span.tokens).copied().collect();
+        let wanted = wanted_rows(spans);
+        let mut x = self.embedding.look_up(&ids, &self.device)?;
+        let mut batch = Batch::new(spans, &self.config, &self.frequencies, &self.device);
+        let check = !self.checked.load(Ordering::Relaxed);
+        for (index, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(x, index, &mut batch);
+            if check {
+                self.check_finite(&x, || format!("layer {index}"))?;
+            }
+        }
+        batch.advance();
+        self.checked.store(true, Ordering::Relaxed);
+        Ok((!wanted.is_empty()).then(|| {
+            let x = if wanted.len() == ids.len() { x } else { select_rows(x, &wanted, &self.device) };
+            self.norm.forward(x)
+        }))
+    }
+
+    /// Refuses what cannot be run before a cache is touched.
+    fn admit(&self, spans: &[Span<'_>]) -> Result<()> {
+        spans.iter().try_for_each(|span| self.admit_tokens(span.cache.len(), span.tokens))
+    }
+
+    /// Refuses `tokens` that cannot be run behind `held` others.
+    ///
+    /// # Errors
+    /// [`Error::EmptyPrompt`], [`Error::ContextFull`], and [`Error::Parameter`] for an id outside the vocabulary.
+    pub fn admit_tokens(&self, held: usize, tokens: &[u32]) -> Result<()> {
+        if tokens.is_empty() {
+            return Err(Error::EmptyPrompt { model: self.name.clone() });
+        }
+        let (count, context) = (held + tokens.len(), self.config.context);
+        if count > context {
+            return Err(Error::ContextFull { model: self.name.clone(), tokens: count, context });
+        }
+        match tokens.iter().find(|&&id| id as usize >= self.config.vocabulary) {
+            None => Ok(()),
+            Some(id) => {
+                let expected = format!("an id below {}", self.config.vocabulary);
+                Err(Error::Parameter { name: "token", expected, found: id.to_string() })
+            }
+        }
+    }
+
+    fn check_finite(&self, x: &Tensor<2>, place: impl Fn() -> String) -> Result<()> {
+        let data = x.to_data_as::<f32>();
+        let values = data.as_slice::<f32>().unwrap_or_default();
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(index) => Err(Error::NotFinite { model: self.name.clone(), place: place(), index }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Rows, among those of all spans, for which results are wanted.
+fn wanted_rows(spans: &[Span<'_>]) -> Vec<usize> {
+    let mut rows = Vec::new();
+    let mut start = 0;
+    for span in spans {
+        let end = start + span.tokens.len();
+        match span.outputs {
+            Outputs::None => {}
+            Outputs::Last => rows.push(end - 1),
+            Outputs::Tail(count) => rows.extend(end - count.min(span.tokens.len())..end),
+            Outputs::All => rows.extend(start..end),
+        }
+        start = end;
+    }
+    rows
+}
+
+fn select_rows(x: Tensor<2>, rows: &[usize], device: &Device) -> Tensor<2> {
+    let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+    x.select(0, Tensor::<1, Int>::from_data(TensorData::from(rows.as_slice()), device))
+}
