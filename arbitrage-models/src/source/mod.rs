@@ -102,6 +102,14 @@ impl ModelSource {
     }
 }
 
+/// SHA-256 of the file at `path`, in hexadecimal: what tells one model's weights from another's.
+///
+/// # Errors
+/// [`Error::Io`](crate::Error::Io).
+pub fn file_digest(path: impl AsRef<Path>) -> Result<String> {
+    hash::sha256(path.as_ref(), &mut NoProgress)
+}
+
 /// The SHA-256 of a model, hexadecimal, where it is known without reading the file: for a registry name, and for a file that
 /// [`ModelSource::resolve`] left in the cache and nobody changed since.
 pub fn known_digest(model: &Path) -> Option<String> {

@@ -91,6 +91,13 @@ pub struct Fitted<M> {
     pub steps: usize,
 }
 
+impl<M> Fitted<M> {
+    /// The best score; `None` where nothing was scored.
+    pub fn best(&self) -> Option<f64> {
+        best_of(&self.scores).map(|at| self.scores[at].1)
+    }
+}
+
 /// What a checkpoint says of the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct State {

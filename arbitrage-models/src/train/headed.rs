@@ -80,20 +80,20 @@ impl Headed {
         Ok(self.head.forward(select(self.body.hidden(texts)?, rows)))
     }
 
-    /// Probabilities of every target's row, in order: `[outputs]` each.
+    /// Outputs of every target's row, in order: `[outputs]` each, before sigmoid or softmax.
     ///
     /// # Errors
     /// As [`Transformer::hidden`].
-    pub fn judge(&self, examples: &[Labelled], loss: Loss) -> Result<Vec<Vec<f32>>> {
-        let mut answers = Vec::new();
-        for chunk in examples.chunks(32) {
+    pub fn outputs(&self, examples: &[Labelled]) -> Result<Vec<Vec<f32>>> {
+        let mut outputs = Vec::new();
+        for chunk in examples.chunks(64) {
             let (texts, rows) = rows_of(chunk.iter());
-            let outputs = loss.probabilities(self.forward(&texts, &rows)?);
-            let width = outputs.dims()[1];
-            let values: Vec<f32> = outputs.into_data_as::<f32>().try_into_vec().unwrap_or_default();
-            answers.extend(values.chunks(width).map(<[f32]>::to_vec));
+            let found = self.forward(&texts, &rows)?;
+            let width = found.dims()[1];
+            let values: Vec<f32> = found.into_data_as::<f32>().try_into_vec().unwrap_or_default();
+            outputs.extend(values.chunks(width).map(<[f32]>::to_vec));
         }
-        Ok(answers)
+        Ok(outputs)
     }
 
     /// Writes a folder as [`Transformer::save`] does, with the head as `score.weight` and `score.bias`, the layout of
@@ -124,13 +124,6 @@ fn rows_of<'e>(examples: impl Iterator<Item = &'e Labelled> + Clone) -> (Texts, 
 }
 
 impl Loss {
-    fn probabilities(self, outputs: Tensor<2>) -> Tensor<2> {
-        match self {
-            Self::Sigmoid => activation::sigmoid(outputs),
-            Self::Softmax => activation::softmax(outputs, 1),
-        }
-    }
-
     /// Cross entropy of outputs before sigmoid or softmax, `[rows, outputs]` twice → `[rows, outputs]`.
     pub fn cross_entropy(self, outputs: Tensor<2>, answers: Tensor<2>) -> Tensor<2> {
         match self {
@@ -177,6 +170,26 @@ impl Judging {
 }
 
 impl Labelled {
+    /// A text of which the row of the last token is judged.
+    pub fn last(tokens: Vec<u32>, answer: Vec<f32>, weight: f32) -> Self {
+        let row = tokens.len().saturating_sub(1);
+        Self { tokens, targets: vec![Target { row, answer, weight }] }
+    }
+
+    /// The same targets in fewer texts: what is the beginning of another text is judged there, since rows look back only. The
+    /// steps of one solution become one text.
+    pub fn merged(mut texts: Vec<Self>) -> Vec<Self> {
+        texts.sort_by(|a, b| b.tokens.cmp(&a.tokens)); // longer ones come before their beginnings
+        let mut merged: Vec<Self> = Vec::new();
+        for text in texts {
+            match merged.last_mut() {
+                Some(longer) if longer.tokens.starts_with(&text.tokens) => longer.targets.extend(text.targets),
+                _ => merged.push(text),
+            }
+        }
+        merged
+    }
+
     fn makes_sense(&self, outputs: usize) -> bool {
         let good = |target: &Target| {
             target.row < self.tokens.len()
@@ -220,5 +233,23 @@ impl Objective for Judging {
 
     fn score(&self, model: &Headed) -> Result<Option<f64>> {
         self.score.as_ref().map(|score| score(model)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_are_judged_in_their_longest_text() {
+        let text = |tokens: &[u32]| Labelled::last(tokens.to_vec(), vec![1.0], 1.0);
+        let texts = [&[1, 2, 3][..], &[1], &[1, 2, 4], &[1, 2], &[2], &[1, 2, 3]].map(text);
+        let merged = Labelled::merged(texts.to_vec());
+        let seen: Vec<(&[u32], Vec<usize>)> =
+            merged.iter().map(|t| (&*t.tokens, t.targets.iter().map(|target| target.row).collect())).collect();
+        assert_eq!(seen[0], (&[2][..], vec![0]));
+        assert_eq!(seen.iter().map(|(_, rows)| rows.len()).sum::<usize>(), 6, "no target is lost");
+        assert_eq!(seen.len(), 3);
+        assert!(seen.iter().all(|(tokens, rows)| rows.iter().all(|row| row < &tokens.len())));
     }
 }

@@ -76,6 +76,14 @@ impl Transformer {
         }
     }
 
+    /// The model with its first `layers` only, a cheaper start than fresh weights for what has to judge. All of them where it
+    /// has no more.
+    pub fn with_layers(mut self, layers: usize) -> Self {
+        self.blocks.truncate(layers.max(1));
+        self.config.layers = self.blocks.len();
+        self
+    }
+
     /// The model's shape.
     pub fn config(&self) -> &ModelConfig {
         &self.config

@@ -9,12 +9,11 @@
 //! | [`Split`], [`Folds`] | which problems to learn from, to choose by and to measure on |
 //! | [`outside_margin`], [`Balance`] | which examples to learn from, and how much each counts |
 //! | [`Classes`], [`ordinal_targets`], [`class_probabilities`] | what is predicted, and how it becomes one number |
-//! | [`Annotation`] | the text that a router reads |
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
 //! use arbitrage_core::{Engine, Problem, router::Oracle, testing::{Scripted, TableScorer}};
-//! use arbitrage_router::labels::{Annotation, examples};
+//! use arbitrage_router::labels::examples;
 //!
 //! let draft = Scripted::new("draft", ["6 times 7 is 43.\n\n", "The answer is 42."]);
 //! let target = Scripted::new("target", ["6 times 7 is 42.\n\n", "It is 42."]);
@@ -27,12 +26,10 @@
 //! let records = std::mem::take(&mut *trace.lock().unwrap());
 //! let examples = examples(records)?.examples;
 //! assert_eq!(examples.iter().map(|example| example.label()).collect::<Vec<_>>(), [true, false]);
-//! let pieces = Annotation::Authors.pieces(&examples[1].question, &examples[1].history, &examples[1].draft);
-//! assert_eq!(pieces, ["What is 6 times 7?\n", "Model 1: 6 times 7 is 42.", "Model 0: The answer is 42."]);
+//! assert_eq!(examples[1].history[0].step.text, "6 times 7 is 42.\n\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod annotate;
 mod balance;
 mod classes;
 mod error;
@@ -43,7 +40,6 @@ mod skipped;
 mod split;
 mod trace;
 
-pub use annotate::{Annotation, SEPARATOR};
 pub use balance::{Balance, Balanced};
 pub use classes::Classes;
 pub use error::LabelError;

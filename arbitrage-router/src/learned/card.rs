@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::RouterError;
 use super::features::Inputs;
 use super::outcome::Outcome;
+use super::text::Annotation;
 use crate::calibrate::{Calibrator, Goal};
-use crate::labels::Annotation;
 
 /// Name of a card's file in its router's folder.
 pub const CARD: &str = "router.json";

@@ -35,6 +35,14 @@ pub enum RouterError {
         /// The card's.
         found: &'static str,
     },
+    /// A head of another width than the card's classes.
+    #[error("router: a head of {expected} outputs expected, found {found}")]
+    Outputs {
+        /// Outputs of the card's classes.
+        expected: usize,
+        /// The head's.
+        found: usize,
+    },
     /// The router was trained for other models.
     #[error("router: trained with the {role} {expected}, used with {found}: train or calibrate one for this pair")]
     OtherPair {

@@ -13,6 +13,7 @@ mod features;
 mod mlp;
 mod outcome;
 mod probe;
+mod text;
 #[cfg(feature = "train")]
 mod training;
 
@@ -22,5 +23,6 @@ pub use features::{Inputs, SCALARS, scalars};
 pub use mlp::{Layer, Mlp};
 pub use outcome::Outcome;
 pub use probe::Probe;
+pub use text::{Annotation, TextRouter};
 #[cfg(feature = "train")]
-pub use training::Recipe;
+pub use training::{Recipe, train_reward};

@@ -30,6 +30,11 @@ pub enum Command {
     Models(ModelsCommand),
     /// Collects labelled steps: both models write every step, both are scored. A collection that was cut off goes on.
     Collect(Box<CollectOptions>),
+    /// Trains reward models and routers on collected steps. A training that was killed goes on from its checkpoint.
+    #[command(subcommand)]
+    Train(TrainCommand),
+    /// Compares routers and gates on collected steps of problems that none has seen.
+    Compare(CompareOptions),
     /// The mini family: a draft, a target and a router that are trained from scratch on generated problems.
     #[command(subcommand)]
     Mini(MiniCommand),
@@ -42,6 +47,162 @@ pub enum MiniCommand {
     Draft(WriterOptions),
     /// Trains the target from scratch.
     Target(WriterOptions),
+}
+
+/// The subcommands of `train`.
+#[derive(Subcommand)]
+pub enum TrainCommand {
+    /// A process reward model: scores a step from the text.
+    Prm(PrmOptions),
+    /// The paper's router: reads the annotated text.
+    Text(TextOptions),
+    /// A probe: reads numbers that the draft computed anyway.
+    Probe(ProbeOptions),
+}
+
+/// Data and loop of a training.
+#[derive(Args)]
+pub struct FitOptions {
+    /// Traces of `collect`, all of one pair.
+    #[arg(long, num_args = 1.., required = true)]
+    pub traces: Vec<PathBuf>,
+    /// The folder of what is trained.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Share of the problems on which the best weights are chosen.
+    #[arg(long, default_value_t = 0.1)]
+    pub validation: f64,
+    /// Times that each example is met, unless --steps says how long to train.
+    #[arg(long, default_value_t = 3.0)]
+    pub epochs: f64,
+    /// Steps of the optimizer.
+    #[arg(long)]
+    pub steps: Option<usize>,
+    /// Examples a step.
+    #[arg(long, default_value_t = 32)]
+    pub batch: usize,
+    /// Greatest learning rate.
+    #[arg(long, default_value_t = 5e-4)]
+    pub rate: f64,
+    /// Ends the training after so many scores in a row without a better one.
+    #[arg(long, default_value_t = 8)]
+    pub patience: usize,
+    /// Seed of weights, batches and splits.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// What is done about classes of unequal size.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Balance {
+    /// Nothing.
+    None,
+    /// The larger ones are down-sampled at random, as in the paper.
+    DownSample,
+    /// Each counts by the inverse of its size.
+    Weights,
+}
+
+/// What a router is taught.
+#[derive(Args)]
+pub struct RecipeOptions {
+    /// Classes of the advantage: 2 for no gain and gain, more for quantiles.
+    #[arg(long, default_value_t = 2)]
+    pub classes: usize,
+    /// The head answers "higher than class k?" for each k.
+    #[arg(long)]
+    pub ordinal: bool,
+    /// What is done about classes of unequal size.
+    #[arg(long, value_enum, default_value_t = Balance::DownSample)]
+    pub balance: Balance,
+}
+
+/// Options of `train prm`.
+#[derive(Args)]
+pub struct PrmOptions {
+    /// Data and loop.
+    #[command(flatten)]
+    pub fit: FitOptions,
+    /// The Hugging Face folder of the decoder that it starts from.
+    #[arg(long)]
+    pub base: PathBuf,
+    /// Keeps the decoder's first layers only.
+    #[arg(long)]
+    pub layers: Option<usize>,
+}
+
+/// Options of `train text`.
+#[derive(Args)]
+pub struct TextOptions {
+    /// Data and loop.
+    #[command(flatten)]
+    pub fit: FitOptions,
+    /// What it is taught.
+    #[command(flatten)]
+    pub recipe: RecipeOptions,
+    /// The Hugging Face folder of the decoder that it starts from: the draft, the target, or a reward model.
+    #[arg(long)]
+    pub base: PathBuf,
+    /// Keeps the decoder's first layers only.
+    #[arg(long)]
+    pub layers: Option<usize>,
+    /// Does not tell who wrote each step.
+    #[arg(long)]
+    pub unannotated: bool,
+}
+
+/// What a probe reads.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProbeInputs {
+    /// Log-probabilities, entropy, length, place: the tabular baseline.
+    Scalars,
+    /// Hidden states.
+    Hidden,
+    /// Both.
+    Both,
+}
+
+/// Options of `train probe`.
+#[derive(Args)]
+pub struct ProbeOptions {
+    /// Data and loop.
+    #[command(flatten)]
+    pub fit: FitOptions,
+    /// What it is taught.
+    #[command(flatten)]
+    pub recipe: RecipeOptions,
+    /// What it reads.
+    #[arg(long, value_enum, default_value_t = ProbeInputs::Both)]
+    pub inputs: ProbeInputs,
+    /// The draft model, of which hidden states are read.
+    #[arg(long)]
+    pub draft: Option<String>,
+    /// Width of the inner layer: 64 unless said otherwise, 0 for none.
+    #[arg(long)]
+    pub width: Option<usize>,
+}
+
+/// Options of `compare`.
+#[derive(Args)]
+pub struct CompareOptions {
+    /// Traces of `collect` along the oracle, of problems that nothing was trained on.
+    #[arg(long, num_args = 1.., required = true)]
+    pub traces: Vec<PathBuf>,
+    /// Folders of routers.
+    #[arg(long, num_args = 0..)]
+    pub router: Vec<PathBuf>,
+    /// Folders of reward models, for RSD.
+    #[arg(long, num_args = 0..)]
+    pub prm: Vec<PathBuf>,
+    /// The draft model, where a probe reads hidden states.
+    #[arg(long)]
+    pub draft: Option<String>,
+    /// Resamples of the intervals.
+    #[arg(long, default_value_t = 1000)]
+    pub resamples: usize,
+    /// Writes all figures to this JSON file.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
 }
 
 /// What scores steps.

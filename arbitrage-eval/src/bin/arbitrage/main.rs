@@ -2,6 +2,8 @@
 
 mod cli;
 mod collect;
+mod compare;
+mod data;
 mod live;
 mod mini;
 mod models;
@@ -9,6 +11,7 @@ mod pair;
 mod progress;
 mod solve;
 mod summary;
+mod train;
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -23,6 +26,8 @@ fn main() -> ExitCode {
         cli::Command::Solve(options) => solve::run(&options),
         cli::Command::Models(command) => models::run(&command),
         cli::Command::Collect(options) => collect::run(&options),
+        cli::Command::Train(command) => train::run(&command),
+        cli::Command::Compare(options) => compare::run(&options),
         cli::Command::Mini(command) => mini::run(&command),
     };
     match outcome {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use arbitrage_core::segmenter::{self, TokenBudget};
 use arbitrage_core::{Drafter, Limits, Prefix, Problem, SequenceId, StepRule, StepSegmenter};
 use arbitrage_models::sampler::Sampling;
-use arbitrage_models::source::{ModelSource, known_digest};
+use arbitrage_models::source::{ModelSource, file_digest, known_digest};
 use arbitrage_models::speculation::{DraftModel, PromptLookup};
 use arbitrage_models::tokenizer::Tokenizer;
 use arbitrage_models::weights::DType;
@@ -158,11 +158,18 @@ fn open(name: &str, load: &LoadOptions, lean: &Lean<'_>, options: &PairOptions) 
         Some(text) => model.with_prompt(Prompt::system(text.clone())),
         None => model,
     };
-    // A file in the cache is known by its path; a model found in another tool's cache only by its name.
-    Ok(match known_digest(Path::new(name)).or_else(|| known_digest(&path)) {
+    Ok(match digest(name, &path)? {
         Some(digest) => model.with_digest(digest),
         None => model,
     })
+}
+
+/// A file in the cache is known by its path; a model found in another tool's cache only by its name. Weights of a folder are read
+/// for it, as they are read anyway.
+pub fn digest(name: &str, path: &Path) -> Result<Option<String>, Failure> {
+    let known = known_digest(Path::new(name)).or_else(|| known_digest(path));
+    let weights = path.join("model.safetensors");
+    Ok(if known.is_none() && weights.is_file() { Some(file_digest(weights)?) } else { known })
 }
 
 fn sampling(options: &PairOptions) -> Result<Sampling, Failure> {

@@ -3,5 +3,8 @@
 mod lessons;
 mod network;
 mod probe;
+mod reward;
+mod text;
 
 pub use lessons::Recipe;
+pub use reward::train_reward;

@@ -32,11 +32,12 @@ impl Probe {
         let lessons = recipe.lessons(examples)?;
         let standard = Standard::of(&rows);
         let mut card = recipe.card(Reads::Probe { inputs }, pair, data);
+        let judge = card.clone();
         let advantages: Vec<f32> = validation.iter().map(Example::advantage).collect();
         let score = |network: &Network| {
             let mlp = network.to_mlp(&standard);
             let outputs = held_out.iter().map(|row| mlp.forward(row)).collect::<Result<Vec<_>, _>>()?;
-            let rho = rank_correlation(&card, &outputs, &advantages);
+            let rho = rank_correlation(&judge, &outputs, &advantages);
             rho.map_err(|error| Error::Parameter { name: "ρ", expected: "estimates".into(), found: error.to_string() })
         };
         let table = Table::new(&rows, &standard, lessons, recipe.loss(), score);
@@ -45,8 +46,7 @@ impl Probe {
         let widths = if width > 0 { vec![ends[0], width, ends[1]] } else { ends.to_vec() };
         let network = Network::new(&widths, recipe.fit.seed, &device("flex")?);
         let fitted = recipe.fit.run(network, &table, progress)?;
-        let best = fitted.scores.iter().map(|(_, rho)| *rho).fold(f64::NEG_INFINITY, f64::max);
-        card.metrics.insert("validation ρ".to_owned(), best);
+        card.metrics.insert("validation ρ".to_owned(), fitted.best().unwrap_or(f64::NAN));
         Self::new(card, fitted.model.to_mlp(&standard))
     }
 }

@@ -1,0 +1,89 @@
+//! Labelled steps from traces.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use arbitrage_core::trace::{Record, read_jsonl};
+use arbitrage_core::{Prefix, SequenceId, Step};
+use arbitrage_models::LocalModel;
+use arbitrage_models::source::file_digest;
+use arbitrage_router::labels::{Example, Split, examples};
+use arbitrage_router::learned::{Data, Pair};
+
+use crate::Failure;
+
+/// Traces of one pair.
+pub struct Loaded {
+    /// The labelled steps.
+    pub examples: Vec<Example>,
+    /// The models that wrote them.
+    pub pair: Pair,
+    /// What a router's card says of them.
+    pub data: Data,
+}
+
+/// Reads traces that `collect` wrote. All of them have to be of one pair.
+pub fn load(paths: &[PathBuf]) -> Result<Loaded, Failure> {
+    let (mut records, mut digests) = (Vec::new(), Vec::new());
+    for path in paths {
+        records.extend(read_jsonl(path)?);
+        digests.push(file_digest(path)?);
+    }
+    let (pair, scorer) = identity(&records)?;
+    let found = examples(records)?;
+    if found.skipped.steps() > 0 {
+        anstream::eprintln!("{}", found.skipped);
+    }
+    let examples = found.examples;
+    let problems: HashSet<&str> = examples.iter().map(|example| example.problem.as_str()).collect();
+    let positive = examples.iter().filter(|example| example.label()).count() as f64 / examples.len().max(1) as f64;
+    let (problems, steps, digest) = (problems.len(), examples.len(), digests.join("+"));
+    if examples.is_empty() {
+        return Err("the traces hold no step that both models wrote and that was scored: collect some first".into());
+    }
+    Ok(Loaded { examples, pair, data: Data { digest, problems, steps, positive, scorer } })
+}
+
+/// The pair that all runs share, and the router that labelled.
+fn identity(records: &[Record]) -> Result<(Pair, String), Failure> {
+    let mut found: Option<(Pair, String)> = None;
+    for record in records {
+        let Record::Run(run) = record else { continue };
+        let pair = Pair { draft: run.drafter.clone(), target: run.verifier.clone() };
+        match &found {
+            Some((other, _)) if *other != pair => {
+                let names = |pair: &Pair| format!("{} and {}", pair.draft.name, pair.target.name);
+                return Err(format!("traces of two pairs: {}, then {}", names(other), names(&pair)).into());
+            }
+            Some(_) => {}
+            None => found = Some((pair, run.router.clone())),
+        }
+    }
+    found.ok_or_else(|| "the traces do not say which models wrote them".into())
+}
+
+impl Loaded {
+    /// Examples to learn from and to choose by; no problem is in both.
+    pub fn split(self, validation: f64, seed: u64) -> Result<(Vec<Example>, Vec<Example>), Failure> {
+        let parts = Split::new(1.0 - validation, validation, 0.0)?.with_seed(seed).split(self.examples);
+        Ok((parts.train, parts.validation))
+    }
+}
+
+/// Gives every draft its writer's hidden states, which traces do not keep: the bits are those of the writing.
+pub fn attach_hidden(model: &mut LocalModel, examples: &mut [Example]) -> Result<(), Failure> {
+    for batch in examples.chunks_mut(32) {
+        let problems: Vec<_> = batch.iter().map(Example::as_problem).collect();
+        let asked: Vec<(Prefix<'_>, &Step)> = batch
+            .iter()
+            .zip(&problems)
+            .enumerate()
+            .map(|(at, (example, problem))| (Prefix { id: SequenceId(at as u64), ..example.prefix(problem) }, &example.draft))
+            .collect();
+        let readings = model.read_all(&asked);
+        for (example, reading) in batch.iter_mut().zip(readings) {
+            example.draft.hidden = Some(reading?.hidden);
+        }
+    }
+    Ok(())
+}
