@@ -14,19 +14,19 @@ use arbitrage_router::Policy;
 use indicatif::ProgressBar;
 
 use crate::Failure;
-use crate::cli::{CollectOptions, Scorer};
+use crate::cli::{CollectOptions, ProblemOptions, Scorer};
 use crate::pair::{Pair, guessing};
 use crate::progress::style;
 
 /// Writes both models' steps for every problem, scores them, and appends the records to the output.
 pub fn run(options: &CollectOptions) -> Result<(), Failure> {
-    let problems = problems(options)?;
+    let problems = problems(&options.problems)?;
     let done = solved(&options.out)?;
     let open: Vec<Problem> = problems.into_iter().filter(|problem| !done.contains(&problem.id)).collect();
     let Pair { draft, target, .. } = Pair::load(&options.models)?;
     let target = Shared::new(guessing(target, &draft, options.models.guesses)?, "target");
     let router = router(options, scorer(options, &target))?;
-    let limits = options.limits.limits().with_in_flight(options.in_flight);
+    let limits = options.limits.limits().with_in_flight(options.problems.in_flight);
     let engine = Engine::new(draft, target, router)
         .with_segmenter(options.limits.segmenter()?)
         .with_notes(notes(options))
@@ -88,7 +88,8 @@ impl Counts {
     }
 }
 
-fn problems(options: &CollectOptions) -> Result<Vec<Problem>, Failure> {
+/// The problems that the options name.
+pub fn problems(options: &ProblemOptions) -> Result<Vec<Problem>, Failure> {
     let bad = if options.skip_bad_rows { BadRows::Skip } else { BadRows::Fail };
     let mut rows: Vec<ProblemRow> = Vec::new();
     for path in &options.problems {
@@ -112,7 +113,7 @@ fn problems(options: &CollectOptions) -> Result<Vec<Problem>, Failure> {
 }
 
 /// Problems that the output has an end of.
-fn solved(path: &Path) -> Result<HashSet<String>, Failure> {
+pub fn solved(path: &Path) -> Result<HashSet<String>, Failure> {
     if !path.exists() {
         return Ok(HashSet::new());
     }
@@ -142,5 +143,5 @@ fn router(options: &CollectOptions, scorer: Box<dyn StepScorer>) -> Result<Box<d
 }
 
 fn notes(options: &CollectOptions) -> serde_json::Value {
-    serde_json::json!({ "collected": { "policy": options.policy.to_string(), "seed": options.seed } })
+    serde_json::json!({ "collected": { "policy": options.policy.to_string(), "seed": options.problems.seed } })
 }
