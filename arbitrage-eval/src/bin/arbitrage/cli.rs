@@ -77,12 +77,9 @@ pub struct FitOptions {
     /// Share of the problems on which the best weights are chosen.
     #[arg(long, default_value_t = 0.1)]
     pub validation: f64,
-    /// Times that each example is met, unless --steps says how long to train.
-    #[arg(long, default_value_t = 3.0)]
-    pub epochs: f64,
-    /// Steps of the optimizer.
-    #[arg(long)]
-    pub steps: Option<usize>,
+    /// Steps of the optimizer, at most.
+    #[arg(long, default_value_t = 1500)]
+    pub steps: usize,
     /// Examples a step.
     #[arg(long, default_value_t = 32)]
     pub batch: usize,
@@ -311,6 +308,9 @@ pub struct RunOptions {
     /// The records' file. Solutions that it holds already are not written again.
     #[arg(long)]
     pub out: PathBuf,
+    /// The records of another run over the same problems: says by how much this one is better, with a 95% interval.
+    #[arg(long)]
+    pub against: Option<PathBuf>,
 }
 
 /// Options of `calibrate`.

@@ -1,8 +1,12 @@
 //! `arbitrage run`: many problems, one policy.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use arbitrage_core::trace::{JsonlSink, Record, SolutionRecord, read_jsonl};
 use arbitrage_core::{Engine, Problem, Shared, Usage};
 use arbitrage_eval::mini;
+use arbitrage_router::metrics::{Bootstrap, Clusters};
 use indicatif::ProgressBar;
 
 use crate::Failure;
@@ -38,8 +42,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
 }
 
 fn report(options: &RunOptions, problems: &[Problem]) -> Result<(), Failure> {
-    let solution = |record| if let Record::Solution(solution) = record { Some(solution) } else { None };
-    let solutions: Vec<SolutionRecord> = read_jsonl(&options.out)?.into_iter().filter_map(solution).collect();
+    let solutions = solutions(&options.out)?;
     let usage: Usage = solutions.iter().map(|solution| solution.usage).sum();
     let count = solutions.len().max(1) as f64;
     let steps = usage.accepted_steps + usage.escalated_steps;
@@ -54,12 +57,43 @@ fn report(options: &RunOptions, problems: &[Problem]) -> Result<(), Failure> {
         usage.router_seconds / count,
     );
     if options.problems.mini.is_some() {
-        let right = |solution: &&SolutionRecord| {
-            let problem = problems.iter().find(|problem| problem.id == solution.problem);
-            problem.is_some_and(|problem| mini::is_solved(problem, &solution.text).unwrap_or(false))
-        };
-        let right = solutions.iter().filter(right).count();
-        println!("right: {right} of {} ({:.1}%)", solutions.len(), 100.0 * right as f64 / count);
+        let graded = grade(&solutions, problems);
+        let right = graded.values().filter(|right| **right).count();
+        println!("right: {right} of {} ({:.1}%)", graded.len(), 100.0 * right as f64 / graded.len().max(1) as f64);
+        if let Some(path) = &options.against {
+            println!("against {}: {}", path.display(), difference(&graded, &grade(&self::solutions(path)?, problems))?);
+        }
     }
     Ok(())
+}
+
+fn solutions(path: &Path) -> Result<Vec<SolutionRecord>, Failure> {
+    let solution = |record| if let Record::Solution(solution) = record { Some(solution) } else { None };
+    Ok(read_jsonl(path)?.into_iter().filter_map(solution).collect())
+}
+
+/// Which problems were solved.
+fn grade(solutions: &[SolutionRecord], problems: &[Problem]) -> BTreeMap<String, bool> {
+    let by_id: BTreeMap<&str, &Problem> = problems.iter().map(|problem| (problem.id.as_str(), problem)).collect();
+    let graded = |solution: &SolutionRecord| {
+        let problem = by_id.get(solution.problem.as_str())?;
+        Some((solution.problem.clone(), mini::is_solved(problem, &solution.text).unwrap_or(false)))
+    };
+    solutions.iter().filter_map(graded).collect()
+}
+
+/// The difference in the share of solved problems, over those that both runs have.
+fn difference(own: &BTreeMap<String, bool>, other: &BTreeMap<String, bool>) -> Result<String, Failure> {
+    let gains: Vec<f64> = own
+        .iter()
+        .filter_map(|(id, own)| other.get(id).map(|other| f64::from(u8::from(*own)) - f64::from(u8::from(*other))))
+        .collect();
+    let mean = |weights: &[u32]| {
+        let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+        Some(weights.iter().zip(&gains).map(|(weight, gain)| f64::from(*weight) * gain).sum::<f64>() / total)
+    };
+    let interval = Bootstrap::default().interval(&Clusters::new(0..gains.len()), mean);
+    let interval = interval.ok_or("the two runs share no problem")?;
+    let [value, low, high] = [interval.value, interval.low, interval.high].map(|share| 100.0 * share);
+    Ok(format!("{value:+.2} points [{low:+.2}, {high:+.2}] on {} problems", gains.len()))
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use arbitrage_core::router::Budget;
 use arbitrage_core::trace::{JsonlSink, TraceSink};
-use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem, Shared, StepScorer};
+use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem, Shared};
 
 use arbitrage_eval::mini;
 use arbitrage_router::Policy;
