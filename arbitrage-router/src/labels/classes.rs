@@ -119,12 +119,14 @@ impl Classes {
 /// Most classes: far more than advantages can be told apart in.
 const MOST: usize = 1024;
 
-/// The quantiles, each at a value that occurs; none at the greatest, above which there is nothing.
+/// The quantiles, each at a value that occurs. There is none at the greatest, above which there is nothing: the next smaller value
+/// stands in.
 fn edges(sorted: &[f32], count: usize) -> Vec<f32> {
-    let quantile = |k: usize| sorted.get((k * sorted.len()).div_ceil(count).saturating_sub(1)).copied();
-    let mut edges: Vec<f32> = (1..count).filter_map(quantile).collect();
+    let below = sorted.partition_point(|value| sorted.last().is_some_and(|greatest| value < greatest));
+    let quantile = |k: usize| (k * sorted.len()).div_ceil(count).saturating_sub(1);
+    let edge = |k: usize| sorted[..below].get(quantile(k).min(below.saturating_sub(1))).copied();
+    let mut edges: Vec<f32> = (1..count).filter_map(edge).collect();
     edges.dedup();
-    edges.retain(|edge| sorted.last().is_some_and(|greatest| edge < greatest));
     edges
 }
 

@@ -210,10 +210,10 @@ pub(super) mod tests {
         let text = fs::read_to_string(folder.path().join(CARD)).unwrap();
         let changes = [
             ("\"tau\": 0.5", "\"tau\": 1.5", "1.5"),
-            ("\"tau\": 0.5", "\"tau\": null", "tau"),
+            ("\"tau\": 0.5", "\"tau\": null", "f32"),
             ("\"tau\": 0.5", "\"tua\": 0.5", "tua"),
             ("\"probe\"", "\"porbe\"", "porbe"),
-            ("{", "[", "line 1"),
+            ("{", "[", "line"),
         ];
         for (good, bad, part) in changes {
             fs::write(folder.path().join(CARD), text.replacen(good, bad, 1)).unwrap();
