@@ -9,7 +9,7 @@ use arbitrage_models::{Error, device};
 use serde::{Deserialize, Serialize};
 
 use super::corpus::{Row, rows};
-use super::{Generator, MiniError, Stream, tokenizer};
+use super::{Family, Generator, MiniError, Stream, tokenizer};
 
 /// One of the family's language models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Recipe {
     pub problems: u64,
     /// Problems of the validation stream, on which the best weights are chosen.
     pub held_out: u64,
+    /// What they are drawn from.
+    pub family: Family,
 }
 
 impl Writer {
@@ -69,7 +71,8 @@ impl Writer {
             (Self::Target, true) => (150, 8, 2e-3),
         };
         let fit = Fit::new(steps, peak).with_batch(batch).with_seed(self as u64 + 1);
-        Recipe { fit, problems: (steps * batch) as u64, held_out: if quick { 64 } else { 512 } }
+        let (problems, held_out) = ((steps * batch) as u64, if quick { 64 } else { 512 });
+        Recipe { fit, problems, held_out, family: Family::default() }
     }
 
     /// Trains the model and writes it into `folder`, a Hugging Face folder.
@@ -84,10 +87,10 @@ impl Writer {
     ) -> Result<Fitted<Transformer>, MiniError> {
         tokenizer::write(folder)?;
         let tokenizer = Tokenizer::from_folder(folder)?;
-        let objective = Language::new(
-            lessons(Stream::Train, recipe.problems, &tokenizer)?,
-            lessons(Stream::Validation, recipe.held_out, &tokenizer)?,
-        )?;
+        let generator = Generator::new(recipe.family.clone())?;
+        let lessons = |stream, count| lessons(&generator, stream, count, &tokenizer);
+        let objective =
+            Language::new(lessons(Stream::Train, recipe.problems)?, lessons(Stream::Validation, recipe.held_out)?)?;
         let model = Transformer::init(self.config(tokenizer.vocab_size())?, recipe.fit.seed, &device("flex")?)?;
         let fitted = recipe.fit.run(model, &objective, progress)?;
         fitted.model.save(folder, &FolderFiles::default())?;
@@ -96,12 +99,17 @@ impl Writer {
 }
 
 /// The first problems of a stream: the question is given, the solution is to be learned, and that it ends.
-fn lessons(stream: Stream, count: u64, tokenizer: &Tokenizer) -> Result<Vec<Lesson>, Error> {
+fn lessons(
+    generator: &Generator,
+    stream: Stream,
+    count: u64,
+    tokenizer: &Tokenizer,
+) -> Result<Vec<Lesson>, Error> {
     let lesson = |row: Row| {
         let question = tokenizer.encode_prompt(&format!("{}\n\n", row.question))?;
         let solution = tokenizer.encode(&row.solution, false)?;
         let from = question.len();
         Ok(Lesson { tokens: [question, solution, vec![tokenizer::END_ID]].concat(), from })
     };
-    rows(&Generator::default(), stream, 0..count).map(lesson).collect()
+    rows(generator, stream, 0..count).map(lesson).collect()
 }

@@ -256,6 +256,9 @@ pub struct ProblemOptions {
     /// Generated problems: train:0..6000, validation:FROM..TO or test:FROM..TO.
     #[arg(long)]
     pub mini: Option<MiniRange>,
+    /// The family that they are drawn from, a JSON file, in place of the default one.
+    #[arg(long)]
+    pub family: Option<PathBuf>,
     /// Problems at a time.
     #[arg(long, default_value_t = 16)]
     pub in_flight: usize,
@@ -353,6 +356,9 @@ pub struct WriterOptions {
     /// Trains for a minute, to show that everything works.
     #[arg(long)]
     pub quick: bool,
+    /// The family that problems are drawn from, a JSON file, in place of the default one.
+    #[arg(long)]
+    pub family: Option<PathBuf>,
 }
 
 /// The subcommands of `models`.

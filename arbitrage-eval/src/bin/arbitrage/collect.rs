@@ -102,7 +102,8 @@ pub fn problems(options: &ProblemOptions) -> Result<Vec<Problem>, Failure> {
         anstream::eprintln!("{dropped} problems left out, whose questions were there before");
     }
     let rows = stratified(rows, options.count.unwrap_or(usize::MAX), options.seed);
-    let generated = options.mini.as_ref().map(|range| mini::problems(range.stream, range.from..range.to));
+    let generator = mini::Generator::new(crate::mini::family(options.family.as_deref())?)?;
+    let generated = options.mini.as_ref().map(|range| generator.problems(range.stream, range.from..range.to));
     let problems: Vec<Problem> =
         rows.into_iter().map(|row| row.problem).chain(generated.into_iter().flatten()).collect();
     if problems.is_empty() {

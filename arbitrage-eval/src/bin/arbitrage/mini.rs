@@ -1,8 +1,9 @@
 //! The mini family's commands.
 
+use std::path::Path;
 use std::time::Instant;
 
-use arbitrage_eval::mini::Writer;
+use arbitrage_eval::mini::{Family, Writer};
 
 use crate::Failure;
 use crate::cli::MiniCommand;
@@ -19,6 +20,7 @@ pub fn run(command: &MiniCommand) -> Result<(), Failure> {
 fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Failure> {
     let start = Instant::now();
     let mut recipe = writer.recipe(options.quick);
+    recipe.family = family(options.family.as_deref())?;
     recipe.fit = recipe.fit.with_checkpoint(options.out.join("checkpoint"));
     std::fs::create_dir_all(&options.out)?;
     let mut bar = Training::new(&options.out.display().to_string());
@@ -32,4 +34,11 @@ fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Fail
         fitted.steps
     );
     Ok(())
+}
+
+/// The family of a file, or the default one.
+pub fn family(path: Option<&Path>) -> Result<Family, Failure> {
+    let Some(path) = path else { return Ok(Family::default()) };
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?)
 }

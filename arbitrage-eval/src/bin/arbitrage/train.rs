@@ -88,7 +88,7 @@ fn begin(options: &FitOptions) -> Result<Loaded, Failure> {
 
 /// As many held-out examples as a score every few steps can afford.
 fn some(validation: &[Example]) -> &[Example] {
-    &validation[..validation.len().min(2000)]
+    &validation[..validation.len().min(600)]
 }
 
 fn base(folder: &Path, layers: Option<usize>) -> Result<Transformer, Failure> {
