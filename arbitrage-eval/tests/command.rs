@@ -94,7 +94,7 @@ fn the_live_view_ends_in_a_summary_and_the_trace_holds_every_step() {
     }
     assert!(!out.contains('\u{1b}'), "no colours where nobody sees them");
     let records: Vec<_> = BufReader::new(std::fs::File::open(&trace).unwrap()).lines().collect();
-    let steps = out.lines().filter(|line| line.contains(" s   ") && line.contains("target")).count();
+    let steps = out.lines().filter(|line| line.contains("s   ") && line.contains("target")).count();
     assert!(records.len() >= steps + 2, "a run, {steps} steps and a solution in {} records", records.len());
 }
 

@@ -15,15 +15,15 @@ const FILES: [(&str, &[u8]); 9] = [
     ("target/model.safetensors", include_bytes!("../../mini/target/model.safetensors")),
     ("prm/config.json", include_bytes!("../../mini/prm/config.json")),
     ("prm/model.safetensors", include_bytes!("../../mini/prm/model.safetensors")),
-    ("router/config.json", include_bytes!("../../mini/router/config.json")),
+    ("prm/arbitrage.json", include_bytes!("../../mini/prm/arbitrage.json")),
     ("router/model.safetensors", include_bytes!("../../mini/router/model.safetensors")),
     ("router/router.json", include_bytes!("../../mini/router/router.json")),
 ];
 
-/// Folders of the family: [`Writer`](super::Writer)s, the reward model, the router.
-const PARTS: [&str; 4] = ["draft", "target", "prm", "router"];
+/// Folders of models that read text: the [`Writer`](super::Writer)s and the reward model. The router is a probe.
+const READERS: [&str; 3] = ["draft", "target", "prm"];
 
-/// The folder that holds `draft`, `target`, `prm` and `router`, each a model's folder. It is written below the models' cache
+/// The folder that holds `draft`, `target`, `prm` and `router`, each in a form that opens as what it is. It is written below the models' cache
 /// ([`Settings`]) at the first call, whole or not at all, and found there by later ones.
 ///
 /// # Errors
@@ -47,11 +47,9 @@ pub fn unpack() -> Result<PathBuf, MiniError> {
 }
 
 fn write(folder: &Path) -> Result<(), MiniError> {
-    for part in PARTS {
-        let path = folder.join(part);
-        fs::create_dir_all(&path).map_err(|error| MiniError::write(&path, error))?;
-        tokenizer::write(&path)?;
-    }
+    let router = folder.join("router");
+    fs::create_dir_all(&router).map_err(|error| MiniError::write(&router, error))?;
+    READERS.iter().try_for_each(|part| tokenizer::write(folder.join(part)))?;
     FILES.into_iter().try_for_each(|(name, bytes)| {
         let path = folder.join(name);
         fs::write(&path, bytes).map_err(|error| MiniError::write(&path, error))
@@ -60,7 +58,7 @@ fn write(folder: &Path) -> Result<(), MiniError> {
 
 fn is_whole(folder: &Path) -> bool {
     let holds = |(name, bytes): (&str, &[u8])| fs::read(folder.join(name)).is_ok_and(|found| found == bytes);
-    FILES.into_iter().all(holds) && PARTS.iter().all(|part| folder.join(part).join("tokenizer.json").is_file())
+    FILES.into_iter().all(holds) && READERS.iter().all(|part| folder.join(part).join("tokenizer.json").is_file())
 }
 
 /// FNV-1a over all files: another training gets another folder.

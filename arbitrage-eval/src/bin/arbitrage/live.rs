@@ -92,7 +92,12 @@ fn describe(record: &StepRecord) -> String {
     let text = record.step().map_or("", |step| step.text.trim_end());
     let text = text.trim_start_matches('\n').replace('\n', "\n                              ");
     let (index, author) = (record.index + 1, name(record.author));
-    format!("{DIM}{index:>3}{DIM:#}  {colour}{author}{colour:#}  {DIM}{estimate:>7}  {seconds:>5.1} s{DIM:#}   {text}")
+    format!("{DIM}{index:>3}{DIM:#}  {colour}{author}{colour:#}  {DIM}{estimate:>7}  {:>7}{DIM:#}   {text}", time(seconds))
+}
+
+/// A time in seconds or, where that would say nothing, in milliseconds.
+pub fn time(seconds: f64) -> String {
+    if seconds < 0.1 { format!("{:.1} ms", 1000.0 * seconds) } else { format!("{seconds:.1} s") }
 }
 
 /// Several sinks, one after the other.

@@ -7,7 +7,7 @@ use arbitrage_eval::answer::final_answer;
 use arbitrage_router::Policy;
 use serde::Serialize;
 
-use crate::live::{colour, name};
+use crate::live::{colour, name, time};
 
 /// The answer, the steps and the cost; `--json` prints it as it is.
 #[derive(Serialize)]
@@ -95,13 +95,13 @@ impl fmt::Display for Summary {
             let (role, colour) = (self.usage.role(author), colour(author));
             writeln!(
                 f,
-                "{colour}{}{colour:#}         {} tokens kept of {} written, {} prefilled, {} from cache, {:.1} s",
+                "{colour}{}{colour:#}         {} tokens kept of {} written, {} prefilled, {} from cache, {}",
                 name(author),
                 role.kept_tokens,
                 role.decoded,
                 role.prefilled,
                 role.cached,
-                role.seconds,
+                time(role.seconds),
             )?;
         }
         if self.usage.target.guessed > 0 {
@@ -117,9 +117,10 @@ impl fmt::Display for Summary {
         let estimate = self.estimated_target_only_seconds;
         write!(
             f,
-            "time           {:.1} s, router {:.2} s; target only about {estimate:.1} s ({:.2}×)",
-            self.seconds,
-            self.usage.router_seconds,
+            "time           {}, router {}; target only about {} ({:.2}×)",
+            time(self.seconds),
+            time(self.usage.router_seconds),
+            time(estimate),
             estimate / self.seconds,
         )
     }
