@@ -286,6 +286,12 @@ pub struct WriterOptions {
     /// Trains for a minute, to show that everything works.
     #[arg(long)]
     pub quick: bool,
+    /// Steps of the optimizer, in place of the recipe's. Each meets new problems.
+    #[arg(long)]
+    pub steps: Option<usize>,
+    /// Steps between two scores and two checkpoints.
+    #[arg(long)]
+    pub every: Option<usize>,
 }
 
 /// The subcommands of `models`.

@@ -19,6 +19,12 @@ pub fn run(command: &MiniCommand) -> Result<(), Failure> {
 fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Failure> {
     let start = Instant::now();
     let mut recipe = writer.recipe(options.quick);
+    if let Some(steps) = options.steps {
+        recipe = recipe.with_steps(steps);
+    }
+    if let Some(steps) = options.every {
+        recipe.fit = recipe.fit.with_every(steps);
+    }
     recipe.fit = recipe.fit.with_checkpoint(options.out.join("checkpoint"));
     std::fs::create_dir_all(&options.out)?;
     let mut bar = Training::new(&options.out.display().to_string());

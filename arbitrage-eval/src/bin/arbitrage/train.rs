@@ -97,7 +97,8 @@ fn base(folder: &Path, layers: Option<usize>) -> Result<Transformer, Failure> {
 }
 
 fn fit(options: &FitOptions, examples: usize) -> Fit {
-    let steps = options.steps.unwrap_or_else(|| (options.epochs * examples as f64 / options.batch as f64).ceil() as usize);
+    let steps =
+        options.steps.unwrap_or_else(|| (options.epochs * examples as f64 / options.batch as f64).ceil() as usize);
     Fit::new(steps.max(1), options.rate)
         .with_batch(options.batch)
         .with_seed(options.seed)
@@ -107,7 +108,8 @@ fn fit(options: &FitOptions, examples: usize) -> Fit {
 
 fn recipe(options: &RecipeOptions, fit: Fit, examples: &[Example]) -> Result<Recipe, Failure> {
     let advantages: Vec<f32> = examples.iter().map(Example::advantage).collect();
-    let classes = if options.classes == 2 { Classes::binary() } else { Classes::quantiles(&advantages, options.classes)? };
+    let classes =
+        if options.classes == 2 { Classes::binary() } else { Classes::quantiles(&advantages, options.classes)? };
     if classes.merged() > 0 {
         anstream::eprintln!("{} of {} classes could not be told apart", classes.merged(), options.classes);
     }
