@@ -26,6 +26,9 @@ pub enum Policy {
     Rsd(f32),
     /// `oracle:τ`: escalates where the target's step scores more than τ above the draft's. Writes both steps every time.
     Oracle(f32),
+    /// `learned` or `learned:τ`: a trained router, with its own τ unless another in [0, 1] is given. Made by
+    /// `learned::open` from the router's folder.
+    Learned(Option<f32>),
 }
 
 /// Why a policy could not be made.
@@ -54,6 +57,12 @@ pub enum PolicyError {
         /// The policy.
         policy: String,
     },
+    /// The policy is a trained router, whose folder has to be opened.
+    #[error("policy `{policy}` is a trained router: give its folder")]
+    Folder {
+        /// The policy.
+        policy: String,
+    },
     /// The threshold lies outside the policy's range.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -61,8 +70,8 @@ pub enum PolicyError {
 
 impl Policy {
     /// Every name, with what belongs after its colon.
-    pub const NAMES: [&str; 7] =
-        ["draft", "target", "random:RATE", "logprob:TAU", "entropy:TAU", "rsd:TAU", "oracle:TAU"];
+    pub const NAMES: [&str; 8] =
+        ["draft", "target", "random:RATE", "logprob:TAU", "entropy:TAU", "rsd:TAU", "oracle:TAU", "learned:TAU"];
 
     /// Puts another threshold (or rate) in; policies without one refuse.
     ///
@@ -75,6 +84,7 @@ impl Policy {
             Self::FirstTokenEntropy(_) => Self::FirstTokenEntropy(tau),
             Self::Rsd(_) => Self::Rsd(tau),
             Self::Oracle(_) => Self::Oracle(tau),
+            Self::Learned(_) => Self::Learned(Some(tau)),
             Self::Draft | Self::Target => {
                 return Err(PolicyError::Threshold {
                     policy: self.to_string(),
@@ -93,7 +103,7 @@ impl Policy {
     /// The router.
     ///
     /// # Errors
-    /// [`PolicyError::Scorer`] when the policy needs one and `scorer` is `None`; [`PolicyError::Config`] for a threshold out
+    /// [`PolicyError::Folder`] for [`Learned`](Self::Learned); [`PolicyError::Scorer`] when the policy needs one and `scorer` is `None`; [`PolicyError::Config`] for a threshold out
     /// of its range, the scorer's range being part of it.
     pub fn router(&self, scorer: Option<Box<dyn StepScorer>>) -> Result<Box<dyn AdvantageRouter>, PolicyError> {
         let scorer = || scorer.ok_or_else(|| PolicyError::Scorer { policy: self.to_string() });
@@ -105,6 +115,7 @@ impl Policy {
             Self::FirstTokenEntropy(tau) => Box::new(FirstTokenEntropy::new(tau)?),
             Self::Rsd(tau) => Box::new(Rsd::new(scorer()?, tau)?),
             Self::Oracle(tau) => Box::new(Oracle::new(scorer()?, tau)?),
+            Self::Learned(_) => return Err(PolicyError::Folder { policy: self.to_string() }),
         })
     }
 }
@@ -119,6 +130,8 @@ impl fmt::Display for Policy {
             Self::FirstTokenEntropy(tau) => write!(f, "entropy:{tau}"),
             Self::Rsd(tau) => write!(f, "rsd:{tau}"),
             Self::Oracle(tau) => write!(f, "oracle:{tau}"),
+            Self::Learned(None) => f.write_str("learned"),
+            Self::Learned(Some(tau)) => write!(f, "learned:{tau}"),
         }
     }
 }
@@ -137,6 +150,7 @@ impl FromStr for Policy {
             "entropy" => Self::FirstTokenEntropy(1.0),
             "rsd" => Self::Rsd(0.5),
             "oracle" => Self::Oracle(0.0),
+            "learned" => Self::Learned(None),
             _ => return Err(PolicyError::Unknown { found: name.to_owned() }),
         };
         let Some(tau) = tau else { return Ok(policy) };
@@ -166,7 +180,17 @@ mod tests {
 
     #[test]
     fn text_and_back() {
-        for text in ["draft", "target", "random:0.25", "logprob:-0.2", "entropy:1.5", "rsd:0.7", "oracle:-0.1"] {
+        for text in [
+            "draft",
+            "target",
+            "random:0.25",
+            "logprob:-0.2",
+            "entropy:1.5",
+            "rsd:0.7",
+            "oracle:-0.1",
+            "learned",
+            "learned:0.4",
+        ] {
             assert_eq!(text.parse::<Policy>().unwrap().to_string(), text);
         }
     }

@@ -33,6 +33,13 @@ pub enum Reads {
     },
 }
 
+impl Reads {
+    /// Whether the drafter has to report hidden states.
+    pub fn needs_hidden(self) -> bool {
+        matches!(self, Self::Probe { inputs: Inputs::Hidden | Inputs::Both })
+    }
+}
+
 /// The models that a router was trained for: what it knows of one draft holds for no other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pair {

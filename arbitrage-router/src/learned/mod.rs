@@ -17,6 +17,11 @@ mod text;
 #[cfg(feature = "train")]
 mod training;
 
+use std::path::Path;
+
+use arbitrage_core::AdvantageRouter;
+use arbitrage_models::LoadOptions;
+
 pub use card::{CARD, Card, Data, Pair, Reads};
 pub use error::RouterError;
 pub use features::{Inputs, SCALARS, scalars};
@@ -26,3 +31,20 @@ pub use probe::Probe;
 pub use text::{Annotation, TextRouter};
 #[cfg(feature = "train")]
 pub use training::{Recipe, train_reward};
+
+/// Opens the router of a folder, whatever it reads, with its own τ or another.
+///
+/// # Errors
+/// As [`Probe::open`] and [`TextRouter::open`]; [`RouterError::Config`] for a τ outside [0, 1].
+pub fn open(
+    folder: impl AsRef<Path>,
+    options: &LoadOptions,
+    tau: Option<f32>,
+) -> Result<Box<dyn AdvantageRouter>, RouterError> {
+    let card = Card::open(folder.as_ref())?;
+    let tau = tau.unwrap_or(card.tau);
+    Ok(match card.reads {
+        Reads::Probe { .. } => Box::new(Probe::open(folder)?.with_threshold(tau)?),
+        Reads::Text { .. } => Box::new(TextRouter::open(folder, options)?.with_threshold(tau)?),
+    })
+}

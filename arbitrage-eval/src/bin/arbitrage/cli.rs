@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use arbitrage_eval::mini::Stream;
 use arbitrage_models::weights::DType;
 use arbitrage_router::Policy;
+use arbitrage_router::calibrate::Goal;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// How errors are marked.
@@ -33,6 +34,10 @@ pub enum Command {
     /// Trains reward models and routers on collected steps. A training that was killed goes on from its checkpoint.
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Chooses a router's threshold from a goal, on problems that it was not trained on.
+    Calibrate(CalibrateOptions),
+    /// Solves many problems with a policy and says how many are right. A run that was cut off goes on.
+    Run(Box<RunOptions>),
     /// Compares routers and gates on collected steps of problems that none has seen.
     Compare(CompareOptions),
     /// The mini family: a draft, a target and a router that are trained from scratch on generated problems.
@@ -72,12 +77,9 @@ pub struct FitOptions {
     /// Share of the problems on which the best weights are chosen.
     #[arg(long, default_value_t = 0.1)]
     pub validation: f64,
-    /// Times that each example is met, unless --steps says how long to train.
-    #[arg(long, default_value_t = 3.0)]
-    pub epochs: f64,
-    /// Steps of the optimizer.
-    #[arg(long)]
-    pub steps: Option<usize>,
+    /// Steps of the optimizer, at most.
+    #[arg(long, default_value_t = 1500)]
+    pub steps: usize,
     /// Examples a step.
     #[arg(long, default_value_t = 32)]
     pub batch: usize,
@@ -239,15 +241,9 @@ impl std::str::FromStr for MiniRange {
     }
 }
 
-/// Options of `collect`.
+/// Which problems, and how many at a time.
 #[derive(Args)]
-pub struct CollectOptions {
-    /// The models.
-    #[command(flatten)]
-    pub models: PairOptions,
-    /// Where steps and solutions end.
-    #[command(flatten)]
-    pub limits: LimitOptions,
+pub struct ProblemOptions {
     /// Files of problems: JSON lines with `question` or `problem`. The file's name is the source, unless a row says another.
     #[arg(long, num_args = 1..)]
     pub problems: Vec<PathBuf>,
@@ -260,6 +256,26 @@ pub struct CollectOptions {
     /// Generated problems: train:0..6000, validation:FROM..TO or test:FROM..TO.
     #[arg(long)]
     pub mini: Option<MiniRange>,
+    /// Problems at a time.
+    #[arg(long, default_value_t = 16)]
+    pub in_flight: usize,
+    /// Seed of the choice of problems.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// Options of `collect`.
+#[derive(Args)]
+pub struct CollectOptions {
+    /// The models.
+    #[command(flatten)]
+    pub models: PairOptions,
+    /// Where steps and solutions end.
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    /// The problems.
+    #[command(flatten)]
+    pub problems: ProblemOptions,
     /// What scores both steps.
     #[arg(long, value_enum)]
     pub scorer: Scorer,
@@ -269,12 +285,63 @@ pub struct CollectOptions {
     /// The records' file. Solutions that it holds already are not written again.
     #[arg(long)]
     pub out: PathBuf,
-    /// Problems at a time.
-    #[arg(long, default_value_t = 16)]
-    pub in_flight: usize,
-    /// Seed of the choice of problems.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
+}
+
+/// Options of `run`.
+#[derive(Args)]
+pub struct RunOptions {
+    /// The models.
+    #[command(flatten)]
+    pub models: PairOptions,
+    /// Where steps and solutions end.
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    /// The problems.
+    #[command(flatten)]
+    pub problems: ProblemOptions,
+    /// Who decides: see `solve`.
+    #[arg(long)]
+    pub policy: Policy,
+    /// The folder of a trained router.
+    #[arg(long)]
+    pub router: Option<PathBuf>,
+    /// The records' file. Solutions that it holds already are not written again.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// The records of another run over the same problems: says by how much this one is better, with a 95% interval.
+    #[arg(long)]
+    pub against: Option<PathBuf>,
+}
+
+/// Options of `calibrate`.
+#[derive(Args)]
+pub struct CalibrateOptions {
+    /// The router's folder: its card gets the calibration and the threshold.
+    #[arg(long)]
+    pub router: PathBuf,
+    /// Traces of `collect` of problems that it was not trained on.
+    #[arg(long, num_args = 1.., required = true)]
+    pub traces: Vec<PathBuf>,
+    /// What the threshold is for: accept:SHARE (of the steps), budget:B (escalations a problem), latency:SHARE (of the target's own).
+    #[arg(long)]
+    pub goal: Goal,
+    /// How estimates become probabilities.
+    #[arg(long, value_enum, default_value_t = Calibration::Isotonic)]
+    pub by: Calibration,
+    /// The draft model, where a probe reads hidden states.
+    #[arg(long)]
+    pub draft: Option<String>,
+}
+
+/// How estimates become probabilities.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Calibration {
+    /// They stay as they are.
+    None,
+    /// A logistic curve.
+    Platt,
+    /// A monotone step function.
+    Isotonic,
 }
 
 /// Options of `mini draft` and `mini target`.
@@ -355,11 +422,11 @@ pub enum Guesses {
 }
 
 /// Which models, and how they write.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct PairOptions {
-    /// A pair of models.
-    #[arg(long, default_value = crate::pair::DEFAULT)]
-    pub pair: String,
+    /// A pair of models: mini, which is shipped with the program and solves generated problems, or qwen2.5-coder, the default.
+    #[arg(long)]
+    pub pair: Option<String>,
     /// Another drafter: a name from `models list`, a GGUF file, a Hugging Face folder, hf:OWNER/REPO:FILE, or `same` for the
     /// target's own file, made smaller by --draft-weights.
     #[arg(long)]
@@ -420,7 +487,8 @@ pub struct LimitOptions {
 /// Options of `solve`.
 #[derive(Args)]
 pub struct SolveOptions {
-    /// The problem. Without it, it is read from standard input.
+    /// The problem. Without it, it is read from standard input; where that is a terminal, or the pair is mini, one is
+    /// generated for the mini pair.
     pub question: Option<String>,
     /// The models.
     #[command(flatten)]
@@ -428,10 +496,14 @@ pub struct SolveOptions {
     /// Where steps and solutions end.
     #[command(flatten)]
     pub limits: LimitOptions,
-    /// Who decides, and from which threshold on: draft, target, random:RATE, logprob:TAU, entropy:TAU, rsd:TAU or
-    /// oracle:TAU; the part after the colon may be left out. The last two score steps with the target as judge (0 to 9).
-    #[arg(long, default_value = "logprob")]
-    pub policy: Policy,
+    /// Who decides, and from which threshold on: draft, target, random:RATE, logprob:TAU, entropy:TAU, rsd:TAU,
+    /// oracle:TAU or learned:TAU; the part after the colon may be left out. RSD and the oracle score steps with the target as judge
+    /// (0 to 9), on the mini pair with its reward model and its checker. The default is learned where a router is known, logprob elsewhere.
+    #[arg(long)]
+    pub policy: Option<Policy>,
+    /// The folder of a trained router.
+    #[arg(long)]
+    pub router: Option<PathBuf>,
     /// The policy's threshold, in place of the one after its colon.
     #[arg(long, allow_negative_numbers = true)]
     pub tau: Option<f32>,
@@ -442,9 +514,9 @@ pub struct SolveOptions {
     /// models run on different devices.
     #[arg(long, value_enum, default_value_t = Overlap::Off)]
     pub overlap: Overlap,
-    /// Seed of every random draw.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
+    /// Seed of every random draw, and which problem is generated where there is no question.
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Appends the run's records to this JSONL file.
     #[arg(long)]
     pub trace: Option<PathBuf>,

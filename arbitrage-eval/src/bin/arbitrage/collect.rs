@@ -1,43 +1,38 @@
 //! `arbitrage collect`: labelled steps for the training of routers.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use arbitrage_core::router::{Labelling, Oracle};
 use arbitrage_core::scorer::Judge;
-use arbitrage_core::trace::{JsonlReader, JsonlSink, Record, RunRecord};
 use arbitrage_core::{AdvantageRouter, Drafter, Engine, EngineError, Problem, Shared, Solution, StepScorer};
 use arbitrage_eval::mini::{self, Checker};
 use arbitrage_eval::problems::{BadRows, ProblemRow, deduplicate, read_file, stratified};
 use arbitrage_models::LocalTarget;
 use arbitrage_router::Policy;
-use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use crate::Failure;
-use crate::cli::{CollectOptions, PairOptions, Scorer};
+use crate::cli::{CollectOptions, ProblemOptions, Scorer};
+use crate::output::{self, Output};
 use crate::pair::{Pair, guessing};
 use crate::progress::style;
 
 /// Writes both models' steps for every problem, scores them, and appends the records to the output.
 pub fn run(options: &CollectOptions) -> Result<(), Failure> {
-    let problems = problems(options)?;
-    // The lock comes first, so that nothing is written between the reading and the going on.
-    let sink = JsonlSink::append(&options.out)?;
-    let before = Before::read(&options.out)?;
+    let problems = problems(&options.problems)?;
+    let (sink, output) = Output::open(&options.out)?;
     let Pair { draft, target, .. } = Pair::load(&options.models)?;
-    let name = target.name().to_owned();
+    let notes = notes(options, target.name(), &problems);
     let target = Shared::new(guessing(target, &draft, options.models.guesses)?, "target");
     let router = router(options, scorer(options, &target))?;
-    let limits = options.limits.limits().with_in_flight(options.in_flight);
     let engine = Engine::new(draft, target, router)
         .with_segmenter(options.limits.segmenter()?)
-        .with_notes(notes(options, &name, &problems))
-        .with_limits(limits)
+        .with_limits(options.limits.limits().with_in_flight(options.problems.in_flight))
+        .with_notes(notes)
         .with_sink(sink);
-    before.check(&options.out, &engine.run_record())?;
-    let open: Vec<Problem> = problems.into_iter().filter(|problem| !before.ended.contains(&problem.id)).collect();
-    solve(engine, &open, before.ended.len())
+    output.check(&engine.run_record())?;
+    let open = output.open_problems(&problems);
+    solve(engine, &open, problems.len() - open.len())
 }
 
 fn solve(
@@ -94,7 +89,8 @@ impl Counts {
     }
 }
 
-fn problems(options: &CollectOptions) -> Result<Vec<Problem>, Failure> {
+/// The problems that the options name.
+pub fn problems(options: &ProblemOptions) -> Result<Vec<Problem>, Failure> {
     let bad = if options.skip_bad_rows { BadRows::Skip } else { BadRows::Fail };
     let mut rows: Vec<ProblemRow> = Vec::new();
     for path in &options.problems {
@@ -120,40 +116,6 @@ fn problems(options: &CollectOptions) -> Result<Vec<Problem>, Failure> {
     }
 }
 
-/// What the output holds already.
-#[derive(Default)]
-struct Before {
-    runs: Vec<RunRecord>,
-    ended: HashSet<String>,
-    steps: usize,
-}
-
-impl Before {
-    fn read(path: &Path) -> Result<Self, Failure> {
-        let mut before = Self::default();
-        for record in JsonlReader::open(path)? {
-            match record? {
-                Record::Run(run) => before.runs.push(run),
-                Record::Solution(solution) => drop(before.ended.insert(solution.problem)),
-                _ => before.steps += 1,
-            }
-        }
-        Ok(before)
-    }
-
-    /// Refuses to go on with another pair, policy, scorer or set of problems: nobody could tell such records apart.
-    fn check(&self, path: &Path, run: &RunRecord) -> Result<(), Failure> {
-        let path = path.display();
-        if self.runs.is_empty() && self.steps + self.ended.len() > 0 {
-            return Err(format!("{path}: does not say which models wrote it, so that nothing is added").into());
-        }
-        match self.runs.iter().map(|before| before.differences(run)).find(|differences| !differences.is_empty()) {
-            Some(differences) => Err(format!("{path}: holds another collection: {}", differences.join("; ")).into()),
-            None => Ok(()),
-        }
-    }
-}
-
 fn scorer(options: &CollectOptions, target: &Shared<LocalTarget>) -> Box<dyn StepScorer> {
     match options.scorer {
         Scorer::Checker => Box::new(Checker),
@@ -170,28 +132,10 @@ fn router(options: &CollectOptions, scorer: Box<dyn StepScorer>) -> Result<Box<d
     }
 }
 
-/// What texts and labels depend on beside models, router and limits.
 fn notes(options: &CollectOptions, target: &str, problems: &[Problem]) -> serde_json::Value {
-    let PairOptions { temperature, top_p, top_k, min_p, system, .. } = &options.models;
-    serde_json::json!({
-        "collected": { "policy": options.policy.to_string(), "seed": options.seed },
-        "target": target,
-        "scorer": name(options.scorer),
-        "problems": { "count": problems.len(), "digest": format!("{:016x}", digest(problems)) },
-        "segmenter": name(options.limits.segmenter),
-        "sampling": { "temperature": temperature, "top_p": top_p, "top_k": top_k, "min_p": min_p },
-        "system": system,
-    })
-}
-
-/// What an option's value is called on the command line.
-fn name(value: impl ValueEnum) -> Option<String> {
-    value.to_possible_value().map(|value| value.get_name().to_owned())
-}
-
-/// A hash of names, questions and seeds, in order (FNV-1a).
-fn digest(problems: &[Problem]) -> u64 {
-    let texts = |problem: &Problem| format!("{:?}", (&problem.id, &problem.question, problem.seed)).into_bytes();
-    let eat = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    problems.iter().flat_map(texts).fold(0xcbf2_9ce4_8422_2325, eat)
+    let mut notes = output::notes(&options.models, &options.limits, target, problems);
+    let seed = options.problems.seed;
+    notes["collected"] = serde_json::json!({ "policy": options.policy.to_string(), "seed": seed });
+    notes["scorer"] = serde_json::json!(output::name(options.scorer));
+    notes
 }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use arbitrage_core::{AdvantageRouter, Candidate, Evidence, Prefix, Problem, SequenceId, Step, StepScorer};
+use arbitrage_core::{Candidate, Evidence, Prefix, Problem, SequenceId, Step, StepScorer};
 use arbitrage_models::classifier::ProcessReward;
 use arbitrage_models::{LoadOptions, LocalModel, device};
 use arbitrage_router::labels::Example;
-use arbitrage_router::learned::{Card, Inputs, Probe, Reads, TextRouter};
+use arbitrage_router::learned::{self, Card, Inputs, Reads};
 use arbitrage_router::metrics::{
     Auc, Bootstrap, Budget, CapturedAdvantage, Clusters, Interval, Spearman, confusion, expected_calibration_error,
 };
@@ -40,7 +40,7 @@ pub fn run(options: &CompareOptions) -> Result<(), Failure> {
     for folder in &options.router {
         let card = Card::open(folder)?;
         card.check_pair(&loaded.pair.draft, &loaded.pair.target)?;
-        methods.push(learned(folder, &card, &examples)?);
+        methods.push(trained(folder, &card, &examples)?);
     }
     for folder in &options.prm {
         methods.push(rsd(folder, &examples)?);
@@ -61,7 +61,7 @@ pub fn run(options: &CompareOptions) -> Result<(), Failure> {
 }
 
 /// Reads every example, in batches of different sequences.
-fn in_batches<T>(
+pub fn in_batches<T>(
     examples: &[Example],
     mut read: impl FnMut(&[Candidate<'_>]) -> Result<Vec<T>, Failure>,
 ) -> Result<Vec<T>, Failure> {
@@ -78,15 +78,17 @@ fn in_batches<T>(
     Ok(all)
 }
 
-fn learned(folder: &Path, card: &Card, examples: &[Example]) -> Result<Method, Failure> {
-    let mut router: Box<dyn AdvantageRouter> = match card.reads {
-        Reads::Probe { .. } => Box::new(Probe::open(folder)?),
-        Reads::Text { .. } => Box::new(TextRouter::open(folder, &LoadOptions::new(device("flex")?))?),
-    };
-    let estimates = in_batches(examples, |candidates| {
+/// The estimates of a router's folder.
+pub fn estimates(folder: &Path, examples: &[Example]) -> Result<Vec<f32>, Failure> {
+    let mut router = learned::open(folder, &LoadOptions::new(device("flex")?), None)?;
+    in_batches(examples, |candidates| {
         let decisions = router.route_batch(candidates).into_iter();
         decisions.map(|decision| Ok(decision?.estimate.unwrap_or_default())).collect()
-    })?;
+    })
+}
+
+fn trained(folder: &Path, card: &Card, examples: &[Example]) -> Result<Method, Failure> {
+    let estimates = estimates(folder, examples)?;
     let kind = match card.reads {
         Reads::Probe { inputs: Inputs::Scalars } => "scalars",
         Reads::Probe { .. } => "probe",

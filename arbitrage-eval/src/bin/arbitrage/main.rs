@@ -1,5 +1,6 @@
 //! `arbitrage`: step-level speculative reasoning on the command line.
 
+mod calibrate;
 mod cli;
 mod collect;
 mod compare;
@@ -7,8 +8,10 @@ mod data;
 mod live;
 mod mini;
 mod models;
+mod output;
 mod pair;
 mod progress;
+mod run;
 mod solve;
 mod summary;
 mod train;
@@ -27,6 +30,8 @@ fn main() -> ExitCode {
         cli::Command::Models(command) => models::run(&command),
         cli::Command::Collect(options) => collect::run(&options),
         cli::Command::Train(command) => train::run(&command),
+        cli::Command::Calibrate(options) => calibrate::run(&options),
+        cli::Command::Run(options) => run::run(&options),
         cli::Command::Compare(options) => compare::run(&options),
         cli::Command::Mini(command) => mini::run(&command),
     };

@@ -2,14 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use arbitrage_core::scorer::Judge;
 use arbitrage_core::segmenter::{self, TokenBudget};
-use arbitrage_core::{Drafter, Limits, Prefix, Problem, SequenceId, StepRule, StepSegmenter};
+use arbitrage_core::trace::ModelRecord;
+use arbitrage_core::{
+    AdvantageRouter, Drafter, Limits, Prefix, Problem, SequenceId, Shared, StepRule, StepScorer, StepSegmenter,
+    Verifier,
+};
+use arbitrage_eval::mini::{Checker, shipped};
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::source::{ModelSource, file_digest, known_digest};
 use arbitrage_models::speculation::{DraftModel, PromptLookup};
 use arbitrage_models::tokenizer::Tokenizer;
 use arbitrage_models::weights::DType;
-use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, Prompt, device};
+use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, ProcessReward, Prompt, device};
+
+use arbitrage_router::Policy;
+use arbitrage_router::learned::{self, Card};
 
 use crate::Failure;
 use crate::cli::{Guesses, LimitOptions, PairOptions, Segmenter};
@@ -26,6 +35,9 @@ const HEAD: usize = 32_768;
 
 /// Known pairs: name, draft, target.
 const PAIRS: [(&str, &str, &str); 1] = [(DEFAULT, "qwen2.5-coder-0.5b-instruct", "qwen2.5-coder-1.5b-instruct")];
+
+/// The pair that is shipped inside the program.
+pub const MINI: &str = "mini";
 
 /// Two loaded models.
 pub struct Pair {
@@ -52,6 +64,38 @@ impl Pair {
         let target_seconds_per_token = warm_up(&mut target)?;
         Ok(Self { draft, target, target_seconds_per_token })
     }
+}
+
+/// A policy's router. Trained ones are checked against the pair, and have the drafter report what they read.
+pub fn router(
+    policy: Policy,
+    folder: Option<&Path>,
+    mut draft: LocalModel,
+    target: &Shared<LocalTarget>,
+    scorer: impl FnOnce() -> Result<Box<dyn StepScorer>, Failure>,
+) -> Result<(Box<dyn AdvantageRouter>, LocalModel), Failure> {
+    let Policy::Learned(tau) = policy else {
+        return Ok((policy.router(policy.needs_scorer().then(scorer).transpose()?)?, draft));
+    };
+    let folder = folder.ok_or("--policy learned: no router is known for this pair; name its folder with --router")?;
+    let card = Card::open(folder)?;
+    let record = |name: &str, digest: Option<String>| ModelRecord { name: name.to_owned(), digest };
+    card.check_pair(&record(draft.name(), draft.digest()), &record(Verifier::name(target), Verifier::digest(target)))?;
+    draft = draft.with_hidden(card.reads.needs_hidden());
+    Ok((learned::open(folder, &LoadOptions::new(device("flex")?), tau)?, draft))
+}
+
+/// What scores steps for RSD and the oracle: the mini family's reward model and checker, elsewhere the target as judge.
+pub fn scorer(
+    options: &PairOptions,
+    policy: Policy,
+    target: &Shared<LocalTarget>,
+) -> Result<Box<dyn StepScorer>, Failure> {
+    Ok(match policy {
+        _ if options.pair.as_deref() != Some(MINI) => Box::new(Judge::new(target.clone())),
+        Policy::Oracle(_) => Box::new(Checker),
+        _ => Box::new(ProcessReward::open(mini("prm")?, &LoadOptions::new(device(&options.device)?))?),
+    })
 }
 
 /// The target's role, with what it verifies several tokens at a time.
@@ -81,14 +125,34 @@ impl LimitOptions {
     }
 }
 
+/// A folder of the shipped pair, as a name.
+fn mini(part: &str) -> Result<String, Failure> {
+    let path = shipped::unpack()?.join(part);
+    Ok(path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?.to_owned())
+}
+
+/// The folder of the router that belongs to the pair, unless another is named.
+pub fn router_folder(options: &PairOptions, named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    match named {
+        Some(folder) => Ok(Some(folder.to_owned())),
+        None if options.pair.as_deref() == Some(MINI) => Ok(Some(shipped::unpack()?.join("router"))),
+        None => Ok(None),
+    }
+}
+
 fn names(options: &PairOptions) -> Result<(String, String), Failure> {
-    let found = PAIRS.iter().find(|(name, ..)| *name == options.pair);
+    let pair = options.pair.as_deref().unwrap_or(DEFAULT);
+    if pair == MINI {
+        let chosen = |given: &Option<String>, part| given.clone().map_or_else(|| mini(part), Ok);
+        return Ok((chosen(&options.draft, "draft")?, chosen(&options.target, "target")?));
+    }
+    let found = PAIRS.iter().find(|(name, ..)| *name == pair);
     let (_, draft, target) = match (found, &options.draft, &options.target) {
         (Some(pair), ..) => *pair,
         (None, Some(_), Some(_)) => PAIRS[0],
         (None, ..) => {
             let known: Vec<_> = PAIRS.iter().map(|(name, ..)| *name).collect();
-            return Err(format!("pair `{}` is unknown; known are {}", options.pair, known.join(", ")).into());
+            return Err(format!("pair `{}` is unknown; known are {MINI}, {}", pair, known.join(", ")).into());
         }
     };
     let chosen = |given: &Option<String>, other: &str| given.clone().unwrap_or_else(|| other.to_owned());

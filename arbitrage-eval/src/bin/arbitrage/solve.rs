@@ -4,28 +4,34 @@ use std::io::{IsTerminal, Read, Write};
 use std::time::Instant;
 
 use arbitrage_core::router::Budget;
-use arbitrage_core::scorer::Judge;
 use arbitrage_core::trace::{JsonlSink, TraceSink};
-use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem, Shared, StepScorer};
+use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem, Shared};
+
+use arbitrage_eval::mini;
+use arbitrage_router::Policy;
 
 use crate::Failure;
-use crate::cli::{self, SolveOptions};
+use crate::cli::{self, PairOptions, SolveOptions};
 use crate::live::{Screen, Sinks};
-use crate::pair::{Pair, guessing};
+use crate::pair::{self, Pair, guessing, router, router_folder, scorer};
 use crate::summary::Summary;
 
 /// Solves one problem and shows it.
 pub fn run(options: &SolveOptions) -> Result<(), Failure> {
-    let problem = Problem::new(question(options)?).with_seed(options.seed);
-    let policy = options.tau.map_or(Ok(options.policy), |tau| options.policy.with_threshold(tau))?;
+    let (pair, problem) = posed(options)?;
+    let models = &PairOptions { pair: Some(pair), ..options.models.clone() };
+    let folder = router_folder(models, options.router.as_deref())?;
+    let other = if folder.is_some() { Policy::Learned(None) } else { Policy::MeanLogprob(-0.15) };
+    let policy = options.policy.unwrap_or(other);
+    let policy = options.tau.map_or(Ok(policy), |tau| policy.with_threshold(tau))?;
     let limits = options.limits.limits();
     limits.validate()?;
     let segmenter = options.limits.segmenter()?;
-    if !policy.needs_scorer() {
+    if !policy.needs_scorer() && !matches!(policy, Policy::Learned(_)) {
         policy.router(None)?; // refuses a wrong threshold before a model is loaded
     }
 
-    let Pair { mut draft, mut target, target_seconds_per_token } = Pair::load(&options.models)?;
+    let Pair { mut draft, mut target, target_seconds_per_token } = Pair::load(models)?;
     let screen = (!options.json).then(Screen::new);
     if let Some(screen) = &screen {
         // What is drafted ahead may fall, and would be shown in the middle of what the target writes.
@@ -34,12 +40,12 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
         }
         target = target.with_listener(screen.listener(Author::Target));
     }
-    let target = guessing(target, &draft, options.models.guesses)?;
+    let target = guessing(target, &draft, models.guesses)?;
     let target = Shared::new(target, "target");
-    let scorer = policy.needs_scorer().then(|| Box::new(Judge::new(target.clone())) as Box<dyn StepScorer>);
-    let router: Box<dyn AdvantageRouter> = match (policy.router(scorer)?, options.budget) {
-        (router, Some(most)) => Box::new(Budget::new(router, most)),
-        (router, None) => router,
+    let (router, draft) = router(policy, folder.as_deref(), draft, &target, || scorer(models, policy, &target))?;
+    let router: Box<dyn AdvantageRouter> = match options.budget {
+        Some(most) => Box::new(Budget::new(router, most)),
+        None => router,
     };
 
     let mut engine = Engine::new(draft, target, router)
@@ -59,16 +65,39 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-fn question(options: &SolveOptions) -> Result<String, Failure> {
-    if let Some(question) = &options.question {
-        return Ok(question.clone());
+/// The pair and the problem: a question goes to the real pair unless another is named; without one, a problem is drawn for the
+/// mini pair.
+fn posed(options: &SolveOptions) -> Result<(String, Problem), Failure> {
+    let named = options.models.pair.clone();
+    if let Some(question) = question(options)? {
+        let problem = Problem::new(question).with_seed(options.seed.unwrap_or(0));
+        return Ok((named.unwrap_or_else(|| pair::DEFAULT.to_owned()), problem));
     }
-    if std::io::stdin().is_terminal() {
+    let mini = named.as_deref().is_none_or(|name| name == pair::MINI);
+    if !mini || options.models.draft.is_some() || options.models.target.is_some() {
         return Err("no question: give it as an argument, or on standard input".into());
+    }
+    let index = options.seed.unwrap_or_else(|| drawn() % 100_000);
+    let problem = mini::Generator::default().problem(mini::Stream::Test, index).problem;
+    if !options.json {
+        anstream::println!("{} (again with --seed {index})\n\n{}\n", problem.id, problem.question);
+    }
+    Ok((pair::MINI.to_owned(), problem))
+}
+
+/// A number that differs from call to call.
+fn drawn() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+fn question(options: &SolveOptions) -> Result<Option<String>, Failure> {
+    if options.question.is_some() || std::io::stdin().is_terminal() {
+        return Ok(options.question.clone());
     }
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
-    Ok(text)
+    Ok((!text.trim().is_empty()).then_some(text))
 }
 
 fn overlap(options: &SolveOptions) -> Overlap {

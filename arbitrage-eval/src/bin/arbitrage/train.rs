@@ -27,7 +27,7 @@ pub fn run(command: &TrainCommand) -> Result<(), Failure> {
 
 fn prm(options: &cli::PrmOptions) -> Result<f64, Failure> {
     let (examples, validation) = begin(&options.fit)?.split(options.fit.validation, options.fit.seed)?;
-    let (base, fit) = (base(&options.base, options.layers)?, fit(&options.fit, examples.len()));
+    let (base, fit) = (base(&options.base, options.layers)?, fit(&options.fit));
     let mut bar = Training::new(&options.fit.out.display().to_string());
     let data = (examples.as_slice(), some(&validation));
     let score = train_reward(base, &options.base, data, &fit, &options.fit.out, &mut bar)?;
@@ -39,7 +39,7 @@ fn text(options: &TextOptions) -> Result<f64, Failure> {
     let loaded = begin(&options.fit)?;
     let (pair, data) = (loaded.pair.clone(), loaded.data.clone());
     let (examples, validation) = loaded.split(options.fit.validation, options.fit.seed)?;
-    let recipe = recipe(&options.recipe, fit(&options.fit, examples.len()), &examples)?;
+    let recipe = recipe(&options.recipe, fit(&options.fit), &examples)?;
     let annotation = if options.unannotated { Annotation::None } else { Annotation::Authors };
     let mut bar = Training::new(&options.fit.out.display().to_string());
     let router = TextRouter::train(
@@ -71,7 +71,7 @@ fn probe(options: &ProbeOptions) -> Result<f64, Failure> {
         attach_hidden(&mut model, &mut examples)?;
         attach_hidden(&mut model, &mut validation)?;
     }
-    let recipe = recipe(&options.recipe, fit(&options.fit, examples.len()), &examples)?;
+    let recipe = recipe(&options.recipe, fit(&options.fit), &examples)?;
     let mut bar = Training::new(&options.fit.out.display().to_string());
     let data = (pair, data);
     let probe = Probe::train((&examples, &validation), inputs, options.width, &recipe, data, &mut bar)?;
@@ -96,10 +96,8 @@ fn base(folder: &Path, layers: Option<usize>) -> Result<Transformer, Failure> {
     Ok(layers.map_or(base.clone(), |layers| base.with_layers(layers)))
 }
 
-fn fit(options: &FitOptions, examples: usize) -> Fit {
-    let steps =
-        options.steps.unwrap_or_else(|| (options.epochs * examples as f64 / options.batch as f64).ceil() as usize);
-    Fit::new(steps.max(1), options.rate)
+fn fit(options: &FitOptions) -> Fit {
+    Fit::new(options.steps, options.rate)
         .with_batch(options.batch)
         .with_seed(options.seed)
         .with_patience(options.patience)

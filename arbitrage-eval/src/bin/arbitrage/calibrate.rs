@@ -1,0 +1,47 @@
+//! `arbitrage calibrate`: a router's threshold from a goal.
+
+use arbitrage_models::{LoadOptions, LocalModel, device};
+use arbitrage_router::calibrate::{Calibrator, Input, Isotonic, Platt, Validation};
+use arbitrage_router::labels::Example;
+use arbitrage_router::learned::Card;
+
+use crate::Failure;
+use crate::cli::{CalibrateOptions, Calibration};
+use crate::data::{attach_hidden, load};
+
+/// Fits the calibration, finds τ, and writes both into the card.
+pub fn run(options: &CalibrateOptions) -> Result<(), Failure> {
+    let loaded = load(&options.traces)?;
+    let mut card = Card::open(&options.router)?;
+    card.check_pair(&loaded.pair.draft, &loaded.pair.target)?;
+    let mut examples = loaded.examples;
+    if let Some(draft) = options.draft.as_deref().filter(|_| card.reads.needs_hidden()) {
+        let mut model = LocalModel::open(crate::pair::resolve(draft)?, &LoadOptions::new(device("flex")?))?;
+        attach_hidden(&mut model, &mut examples)?;
+    }
+    // Estimates are wanted as the head gives them.
+    card.calibrator = Calibrator::None;
+    card.save(&options.router)?;
+    let raw = crate::compare::estimates(&options.router, &examples)?;
+    let labels: Vec<bool> = examples.iter().map(Example::label).collect();
+    card.calibrator = match options.by {
+        Calibration::None => Calibrator::None,
+        Calibration::Platt => Platt::fit(&raw, &labels, Input::Logit)?.into(),
+        Calibration::Isotonic => Isotonic::fit(&raw, &labels)?.into(),
+    };
+    let estimates: Vec<f32> = raw.iter().map(|&estimate| card.calibrator.apply(estimate)).collect();
+    let threshold = options.goal.threshold(&Validation::new(&estimates, loaded.data.problems)?)?;
+    (card.tau, card.goal) = (threshold.tau, Some(options.goal));
+    card.metrics.insert("calibrated acceptance".to_owned(), threshold.acceptance);
+    card.metrics.insert("calibrated escalations a problem".to_owned(), threshold.escalations);
+    card.save(&options.router)?;
+    println!(
+        "τ = {:.4} for {}: {:.1}% of {} steps accepted, {:.2} escalations a problem",
+        threshold.tau,
+        options.goal,
+        100.0 * threshold.acceptance,
+        examples.len(),
+        threshold.escalations
+    );
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! `arbitrage run`: many problems, one policy.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use arbitrage_core::trace::{Record, SolutionRecord, read_jsonl};
+use arbitrage_core::{Drafter, Engine, Problem, Shared, Usage};
+use arbitrage_eval::mini;
+use arbitrage_models::source::file_digest;
+use arbitrage_router::Policy;
+use arbitrage_router::metrics::{Bootstrap, Clusters};
+use indicatif::ProgressBar;
+
+use crate::Failure;
+use crate::cli::RunOptions;
+use crate::collect::problems;
+use crate::output::{self, Output};
+use crate::pair::{Pair, guessing, router, router_folder, scorer};
+use crate::progress::style;
+
+/// Solves what is not solved yet, and reports on everything in the output.
+pub fn run(options: &RunOptions) -> Result<(), Failure> {
+    let all = problems(&options.problems)?;
+    let (sink, output) = Output::open(&options.out)?;
+    let open = output.open_problems(&all);
+    let folder = router_folder(&options.models, options.router.as_deref())?;
+    let Pair { draft, target, .. } = Pair::load(&options.models)?;
+    let notes = notes(options, target.name(), folder.as_deref(), &all)?;
+    let target = Shared::new(guessing(target, &draft, options.models.guesses)?, "target");
+    let asked = || scorer(&options.models, options.policy, &target);
+    let (router, draft) = router(options.policy, folder.as_deref(), draft, &target, asked)?;
+    let mut engine = Engine::new(draft, target, router)
+        .with_segmenter(options.limits.segmenter()?)
+        .with_limits(options.limits.limits().with_in_flight(options.problems.in_flight))
+        .with_notes(notes)
+        .with_sink(sink);
+    output.check(&engine.run_record())?;
+    let bar = ProgressBar::new(all.len() as u64).with_style(style("{wide_bar} {pos}/{len} {elapsed} {eta}"));
+    bar.set_position((all.len() - open.len()) as u64);
+    engine.solve_each(&open, |index, answer| {
+        if let Err(error) = answer {
+            bar.suspend(|| anstream::eprintln!("problem {}: {error}", open[index].id));
+        }
+        bar.inc(1);
+    });
+    bar.finish();
+    report(options, &all)
+}
+
+/// A trained router is known by its weights; its τ is part of its name.
+fn notes(
+    options: &RunOptions,
+    target: &str,
+    router: Option<&Path>,
+    problems: &[Problem],
+) -> Result<serde_json::Value, Failure> {
+    let mut notes = output::notes(&options.models, &options.limits, target, problems);
+    notes["policy"] = serde_json::json!(options.policy.to_string());
+    if let (Policy::Learned(_), Some(folder)) = (options.policy, router) {
+        notes["router"] = serde_json::json!(file_digest(folder.join("model.safetensors"))?);
+    }
+    Ok(notes)
+}
+
+fn report(options: &RunOptions, problems: &[Problem]) -> Result<(), Failure> {
+    let solutions = solutions(&options.out)?;
+    let usage: Usage = solutions.iter().map(|solution| solution.usage).sum();
+    let count = solutions.len().max(1) as f64;
+    let steps = usage.accepted_steps + usage.escalated_steps;
+    println!(
+        "{}: {} problems, {:.1}% of {steps} steps by the target, {:.3} s a problem (draft {:.3}, target {:.3}, router {:.4})",
+        options.policy,
+        solutions.len(),
+        100.0 * usage.escalated_steps as f64 / steps.max(1) as f64,
+        (usage.draft.seconds + usage.target.seconds + usage.router_seconds) / count,
+        usage.draft.seconds / count,
+        usage.target.seconds / count,
+        usage.router_seconds / count,
+    );
+    if options.problems.mini.is_some() {
+        let graded = grade(&solutions, problems);
+        let right = graded.values().filter(|right| **right).count();
+        println!("right: {right} of {} ({:.1}%)", graded.len(), 100.0 * right as f64 / graded.len().max(1) as f64);
+        if let Some(path) = &options.against {
+            println!("against {}: {}", path.display(), difference(&graded, &grade(&self::solutions(path)?, problems))?);
+        }
+    }
+    Ok(())
+}
+
+fn solutions(path: &Path) -> Result<Vec<SolutionRecord>, Failure> {
+    let solution = |record| if let Record::Solution(solution) = record { Some(solution) } else { None };
+    Ok(read_jsonl(path)?.into_iter().filter_map(solution).collect())
+}
+
+/// Which problems were solved.
+fn grade(solutions: &[SolutionRecord], problems: &[Problem]) -> BTreeMap<String, bool> {
+    let by_id: BTreeMap<&str, &Problem> = problems.iter().map(|problem| (problem.id.as_str(), problem)).collect();
+    let graded = |solution: &SolutionRecord| {
+        let problem = by_id.get(solution.problem.as_str())?;
+        Some((solution.problem.clone(), mini::is_solved(problem, &solution.text).unwrap_or(false)))
+    };
+    solutions.iter().filter_map(graded).collect()
+}
+
+/// The difference in the share of solved problems, over those that both runs have.
+fn difference(own: &BTreeMap<String, bool>, other: &BTreeMap<String, bool>) -> Result<String, Failure> {
+    let gains: Vec<f64> = own
+        .iter()
+        .filter_map(|(id, own)| other.get(id).map(|other| f64::from(u8::from(*own)) - f64::from(u8::from(*other))))
+        .collect();
+    let mean = |weights: &[u32]| {
+        let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+        Some(weights.iter().zip(&gains).map(|(weight, gain)| f64::from(*weight) * gain).sum::<f64>() / total)
+    };
+    let interval = Bootstrap::default().interval(&Clusters::new(0..gains.len()), mean);
+    let interval = interval.ok_or("the two runs share no problem")?;
+    let [value, low, high] = [interval.value, interval.low, interval.high].map(|share| 100.0 * share);
+    Ok(format!("{value:+.2} points [{low:+.2}, {high:+.2}] on {} problems", gains.len()))
+}
