@@ -44,17 +44,23 @@ fn tear(path: &Path, draw: &mut Draw) {
     std::fs::File::options().write(true).open(path).unwrap().set_len(kept).unwrap();
 }
 
-/// What a collection says, times and costs apart. Every problem ends once.
-fn content(path: &Path) -> (Vec<Example>, BTreeMap<String, SolutionRecord>) {
-    let records = read_jsonl(path).unwrap();
+/// How the problems ended, times and costs apart. Each ends once.
+fn ends(records: &[Record]) -> BTreeMap<String, SolutionRecord> {
     let mut ends = BTreeMap::new();
-    for record in &records {
+    for record in records {
         if let Record::Solution(end) = record {
             let mut end = end.clone();
             end.usage = Usage::default();
             assert!(ends.insert(end.problem.clone(), end).is_none(), "a problem ends twice");
         }
     }
+    ends
+}
+
+/// What a collection says, times and costs apart.
+fn content(path: &Path) -> (Vec<Example>, BTreeMap<String, SolutionRecord>) {
+    let records = read_jsonl(path).unwrap();
+    let ends = ends(&records);
     let mut found = examples(records).unwrap();
     assert_eq!(found.skipped.steps() - found.skipped.superseded - found.skipped.unended_steps, 0);
     for example in &mut found.examples {
@@ -125,6 +131,28 @@ fn another_collection_is_refused_by_what_differs() {
         assert!(std::fs::read(&out).unwrap() == before, "{changes:?}: nothing is added");
     }
     succeed(collect(&out, &[few, ("--in-flight", "2"), ("--guesses", "off")]));
+}
+
+#[test]
+fn a_run_goes_on_with_its_own_policy_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("solved.jsonl");
+    let solve = |policy: &str, range: &str| {
+        let mut command = arbitrage();
+        command.arg("run").arg("--draft").arg(&writers().draft).arg("--target").arg(&writers().target);
+        command.args(["--policy", policy, "--mini", range, "--steps", "3", "--step-tokens", "8", "--out"]).arg(&out);
+        command
+    };
+    let told = succeed(solve("random:0.5", "test:0..8"));
+    assert!(told.contains("8 problems"), "{told}");
+    let before = std::fs::read(&out).unwrap();
+    refused(solve("random:0.25", "test:0..8"), &["solved.jsonl", "notes.policy: \"random:0.5\", then \"random:0.25\""]);
+    refused(solve("random:0.5", "test:0..9"), &["notes.problems.count: 8, then 9"]);
+    assert!(std::fs::read(&out).unwrap() == before);
+    let half = before.iter().position(|byte| *byte == b'\n').unwrap() + before.len() / 2;
+    std::fs::write(&out, &before[..half]).unwrap();
+    assert!(succeed(solve("random:0.5", "test:0..8")).contains("8 problems"));
+    assert_eq!(ends(&read_jsonl(&out).unwrap()).len(), 8);
 }
 
 #[test]
