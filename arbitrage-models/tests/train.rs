@@ -148,6 +148,51 @@ fn a_checkpoint_of_another_training_is_refused() {
     assert!(error.contains("seed: 9") && error.contains("seed: 0"), "{error}");
 }
 
+/// Other data of the same size, other first weights, another loop: each is told apart, and named.
+#[test]
+fn a_checkpoint_of_other_data_or_weights_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let fit = Fit::new(4, 0.01).with_every(2).with_checkpoint(folder.path().join("checkpoint"));
+    fit.run(fresh(), &language(), &mut ()).unwrap();
+    let longer = counting(40).into_iter().map(|lesson| Lesson { tokens: [lesson.tokens, vec![1]].concat(), ..lesson });
+    let longer = Language::new(longer.collect(), counting(8)).unwrap();
+    let fewer = Language::new(counting(39), counting(8)).unwrap();
+    let other = Transformer::init(config(2, true), 2, &Device::flex()).unwrap();
+    let refused = [
+        (fit.run(fresh(), &longer, &mut ()).unwrap_err(), &["data: "][..]),
+        (fit.run(fresh(), &fewer, &mut ()).unwrap_err(), &["examples: 39", "examples: 40"]),
+        (fit.run(other, &language(), &mut ()).unwrap_err(), &["weights: "]),
+        (fit.run(fresh().with_layers(1), &language(), &mut ()).unwrap_err(), &["weights: "]),
+    ];
+    for (error, parts) in refused {
+        assert!(matches!(error, arbitrage_models::Error::Parameter { name: "checkpoint", .. }), "{error}");
+        assert!(parts.iter().all(|part| error.to_string().contains(part)), "{error}");
+    }
+    fit.run(fresh(), &language(), &mut ()).unwrap();
+}
+
+/// Runs another training on the same checkpoint in the midst of this one.
+struct Intruder(Fit, Option<String>);
+
+impl arbitrage_models::train::Progress for Intruder {
+    fn stepped(&mut self, _step: usize, _steps: usize, _loss: f64) {
+        self.1 = self.0.run(fresh(), &language(), &mut ()).err().map(|error| error.to_string());
+    }
+    fn scored(&mut self, _step: usize, _score: f64) {}
+}
+
+#[test]
+fn two_trainings_on_one_checkpoint_do_not_mix() {
+    let folder = tempfile::tempdir().unwrap();
+    let fit = Fit::new(2, 0.01).with_checkpoint(folder.path().join("checkpoint"));
+    let mut intruder = Intruder(fit.clone(), None);
+    fit.run(fresh(), &language(), &mut intruder).unwrap();
+    let told = intruder.1.expect("it was let in");
+    let holder = format!("process {}", std::process::id());
+    assert!(told.contains("checkpoint.lock") && told.contains(&holder), "{told}");
+    fit.run(fresh(), &language(), &mut ()).unwrap();
+}
+
 #[test]
 fn the_number_of_threads_is_not_seen() {
     // Two shards are two shards on any machine; another number of them sums in another order and may differ in last bits.

@@ -180,8 +180,17 @@ mod tests {
 
     #[test]
     fn text_and_back() {
-        for text in ["draft", "target", "random:0.25", "logprob:-0.2", "entropy:1.5", "rsd:0.7", "oracle:-0.1", "learned", "learned:0.4"]
-        {
+        for text in [
+            "draft",
+            "target",
+            "random:0.25",
+            "logprob:-0.2",
+            "entropy:1.5",
+            "rsd:0.7",
+            "oracle:-0.1",
+            "learned",
+            "learned:0.4",
+        ] {
             assert_eq!(text.parse::<Policy>().unwrap().to_string(), text);
         }
     }

@@ -232,25 +232,27 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
         finished.into_answer(written)
     }
 
+    /// What a trace says of the run, before its first problem.
+    pub fn run_record(&self) -> RunRecord {
+        let (drafter, verifier) = (&self.drafter, &self.judging.verifier);
+        RunRecord {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            drafter: ModelRecord { name: drafter.name().to_owned(), digest: drafter.digest() },
+            verifier: ModelRecord { name: verifier.name().to_owned(), digest: verifier.digest() },
+            router: self.judging.router.name(),
+            limits: self.limits,
+            overlap: self.overlap,
+            notes: self.notes.clone(),
+        }
+    }
+
     /// Writes the run's record before the first problem's.
     fn introduce(&mut self) {
         if std::mem::replace(&mut self.introduced, true) {
             return;
         }
-        let record = RunRecord {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            drafter: ModelRecord { name: self.drafter.name().to_owned(), digest: self.drafter.digest() },
-            verifier: ModelRecord {
-                name: self.judging.verifier.name().to_owned(),
-                digest: self.judging.verifier.digest(),
-            },
-            router: self.judging.router.name(),
-            limits: self.limits,
-            overlap: self.overlap,
-            notes: self.notes.clone(),
-        };
         // A sink that fails here fails again at the first step, where there is a problem to report it to.
-        self.sink.write(&Record::Run(record)).ok();
+        self.sink.write(&Record::Run(self.run_record())).ok();
     }
 }
 

@@ -3,6 +3,7 @@
 //! Records are data. Reports, replays and training sets are pure functions of them.
 
 mod function;
+mod identity;
 mod jsonl;
 
 pub use function::{SinkFn, sink_fn};

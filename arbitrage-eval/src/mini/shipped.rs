@@ -41,7 +41,9 @@ pub fn unpack() -> Result<PathBuf, MiniError> {
     match fs::rename(&aside, &folder) {
         Ok(()) => Ok(folder),
         // Another process was faster.
-        Err(_) if is_whole(&folder) => fs::remove_dir_all(&aside).map_or_else(|e| Err(MiniError::write(&aside, e)), |()| Ok(folder)),
+        Err(_) if is_whole(&folder) => {
+            fs::remove_dir_all(&aside).map_or_else(|e| Err(MiniError::write(&aside, e)), |()| Ok(folder))
+        }
         Err(error) => Err(MiniError::write(&folder, error)),
     }
 }

@@ -35,6 +35,16 @@ pub struct Recipe {
     pub family: Family,
 }
 
+impl Recipe {
+    /// Trains for so many steps: the schedule is that of the whole, and every step meets new problems.
+    pub fn with_steps(mut self, steps: usize) -> Self {
+        let Fit { schedule, every, .. } = Fit::new(steps, self.fit.schedule.peak);
+        (self.fit.schedule, self.fit.every) = (schedule, every);
+        self.problems = steps.saturating_mul(self.fit.batch) as u64;
+        self
+    }
+}
+
 impl Writer {
     /// The model's shape for a vocabulary of so many tokens.
     ///

@@ -58,10 +58,14 @@ impl Block {
         }
     }
 
-    /// The parts with the names that checkpoints have for them.
-    pub fn parts(&self) -> ([(&'static str, &RmsNorm); 2], [(&'static str, &Linear); 7]) {
-        let norms = [(ATTENTION_NORM, &self.attention_norm), (FEED_FORWARD_NORM, &self.feed_forward_norm)];
-        let linears = [
+    /// The norms with the names that checkpoints have for them.
+    pub fn norms(&self) -> [(&'static str, &RmsNorm); 2] {
+        [(ATTENTION_NORM, &self.attention_norm), (FEED_FORWARD_NORM, &self.feed_forward_norm)]
+    }
+
+    /// The linear layers, likewise.
+    pub fn linears(&self) -> [(&'static str, &Linear); 7] {
+        [
             (QUERY, &self.query),
             (KEY, &self.key),
             (VALUE, &self.value),
@@ -69,8 +73,7 @@ impl Block {
             (GATE, &self.gate),
             (UP, &self.up),
             (DOWN, &self.down),
-        ];
-        (norms, linears)
+        ]
     }
 
     /// `[texts, length, hidden]` → the same.

@@ -1,12 +1,13 @@
 //! Where a killed training goes on.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::weights::writer::write_whole;
+use crate::weights::writer::sync_folder;
 
 const MAGIC: &[u8; 8] = b"arbcheck";
 /// Magic, lengths of the parts, and digest.
@@ -28,20 +29,27 @@ pub(super) struct Checkpoint {
 
 impl Checkpoint {
     /// Replaces the checkpoint at `path`. The one before is kept beside it, so that at any moment one whole checkpoint exists.
+    ///
+    /// What is half written has one name, which the next one takes over: no kill leaves anything that piles up.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let parts = self.parts();
         let fresh = path.with_extension("new");
-        write_whole(&fresh, |file| {
-            file.write_all(MAGIC)?;
-            parts.iter().try_for_each(|part| file.write_all(&(part.len() as u64).to_le_bytes()))?;
-            file.write_all(&digest(&parts))?;
-            parts.iter().try_for_each(|part| file.write_all(part))
-        })?;
+        self.fill(&fresh).map_err(|error| Error::io(&fresh, error))?;
         let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(|error| Error::io(from, error));
         if path.exists() {
             rename(path, &previous(path))?;
         }
-        rename(&fresh, path)
+        rename(&fresh, path)?;
+        sync_folder(path).map_err(|error| Error::io(path, error))
+    }
+
+    fn fill(&self, path: &Path) -> io::Result<()> {
+        let parts = self.parts();
+        let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+        file.write_all(MAGIC)?;
+        parts.iter().try_for_each(|part| file.write_all(&(part.len() as u64).to_le_bytes()))?;
+        file.write_all(&digest(&parts))?;
+        parts.iter().try_for_each(|part| file.write_all(part))?;
+        file.into_inner()?.sync_all()
     }
 
     /// The newest whole checkpoint: that at `path`, or the one before; `None` where there is none of either.
@@ -85,6 +93,9 @@ impl Checkpoint {
             Ok(own.to_vec())
         };
         let checkpoint = Self { state: next(0)?, model: next(1)?, optimizer: next(2)?, best: next(3)? };
+        if !rest.is_empty() {
+            return Err(wrong("its end", format!("{} bytes more", rest.len())));
+        }
         if digest(&checkpoint.parts()) != frame[FRAME - 32..] {
             return Err(wrong("bytes that fit the digest", "others: torn or corrupt".to_owned()));
         }
@@ -97,7 +108,8 @@ fn previous(path: &Path) -> PathBuf {
 }
 
 fn digest(parts: &[&[u8]]) -> [u8; 32] {
-    parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize().into()
+    let lengths = parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update((part.len() as u64).to_le_bytes()));
+    parts.iter().fold(lengths, |hash, part| hash.chain_update(part)).finalize().into()
 }
 
 #[cfg(test)]
@@ -119,6 +131,41 @@ mod tests {
         // Killed between the two renames.
         fs::remove_file(&path).unwrap();
         assert_eq!(Checkpoint::read(&path).unwrap(), Some(checkpoint(1)));
+        // Killed while writing: what is half written is neither read nor in the way.
+        fs::write(path.with_extension("new"), b"arbchec").unwrap();
+        assert_eq!(Checkpoint::read(&path).unwrap(), Some(checkpoint(1)));
+        checkpoint(3).write(&path).unwrap();
+        assert_eq!(Checkpoint::read(&path).unwrap(), Some(checkpoint(3)));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing piles up");
+    }
+
+    /// Lengths that no file holds, and bytes behind the end, whatever digest they come with.
+    #[test]
+    fn hostile_lengths_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint");
+        checkpoint(1).write(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for length in [0, 2, 1 << 40, u64::MAX, u64::MAX - 7] {
+            for part in 0..PARTS {
+                let mut bytes = whole.clone();
+                bytes[MAGIC.len() + 8 * part..][..8].copy_from_slice(&length.to_le_bytes());
+                fs::write(&path, &bytes).unwrap();
+                let read = Checkpoint::read(&path);
+                assert!(bytes == whole || matches!(read, Err(Error::Format { .. })), "{part} {length}");
+            }
+        }
+        fs::write(&path, [&whole[..], b"more"].concat()).unwrap();
+        assert!(Checkpoint::read(&path).unwrap_err().to_string().contains("4 bytes"));
+    }
+
+    #[test]
+    fn places_that_cannot_be_written_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("no such folder/checkpoint");
+        assert!(checkpoint(1).write(&path).unwrap_err().to_string().contains("no such folder"));
+        fs::create_dir(folder.path().join("checkpoint")).unwrap();
+        assert!(matches!(Checkpoint::read(&folder.path().join("checkpoint")), Err(Error::Io { .. })));
     }
 
     #[test]

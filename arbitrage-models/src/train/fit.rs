@@ -10,18 +10,20 @@ use burn::tensor::{Bytes, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Checkpoint;
+use super::identity::Identity;
+use super::lock::Lock;
 use super::order::Order;
 use super::schedule::Schedule;
 use super::shards;
 use crate::error::{Error, Result};
 
 /// What is learned.
+#[allow(clippy::len_without_is_empty, reason = "never empty")]
 pub trait Objective: Sync {
     /// The module that learns.
     type Model: Module;
 
     /// Examples, at least one.
-    #[allow(clippy::len_without_is_empty, reason = "never empty")]
     fn len(&self) -> usize;
 
     /// Tokens of an example: those of about one length are put together.
@@ -101,8 +103,7 @@ impl<M> Fitted<M> {
 /// What a checkpoint says of the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct State {
-    fit: Fit,
-    examples: usize,
+    of: Identity,
     step: usize,
     scores: Vec<(usize, f64)>,
     losses: Vec<f64>,
@@ -166,7 +167,8 @@ impl Fit {
     /// Trains `model`. Interrupted at any moment and called again, it gives the same bits as without the interruption.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for numbers that make no sense, and where a checkpoint is of another training;
+    /// [`Error::Parameter`] for numbers that make no sense, and where a checkpoint is of another training: another loop, other
+    /// first weights, or examples of other lengths or weights; [`Error::Format`] where another process trains on the checkpoint;
     /// [`Error::NotFinite`] when the loss is no number, naming the step; errors of the objective and of checkpoints.
     pub fn run<O: Objective>(
         &self,
@@ -177,7 +179,9 @@ impl Fit {
         self.check(objective.len())?;
         let lengths = (0..objective.len()).map(|example| objective.length(example)).collect();
         let mut order = Order::new(lengths, self.batch, self.seed);
-        let mut run = self.begin(model, objective.len())?;
+        let _lock = self.checkpoint.as_deref().map(Lock::take).transpose()?;
+        let of = Identity::of(self, &model, objective);
+        let mut run = self.begin(model, of)?;
         while run.state.step < self.schedule.steps && !self.is_stale(&run.state.scores) {
             let step = run.state.step;
             let loss = run.step(objective, &order.batch(step), self)?;
@@ -207,18 +211,11 @@ impl Fit {
         best_of(scores).is_some_and(|best| scores.len() - 1 - best >= self.patience)
     }
 
-    fn begin<M: Module>(&self, model: M, examples: usize) -> Result<Run<M>> {
+    fn begin<M: Module>(&self, model: M, of: Identity) -> Result<Run<M>> {
         let clip = GradientClippingConfig::Norm(self.clip).init();
         let config = AdamWConfig::new().with_beta_2(0.98).with_epsilon(1e-8).with_weight_decay(self.weight_decay);
         let optimizer = config.init().with_grad_clipping(clip);
-        let state = State {
-            fit: Self { checkpoint: None, ..self.clone() },
-            examples,
-            step: 0,
-            scores: Vec::new(),
-            losses: Vec::new(),
-            running: 0.0,
-        };
+        let state = State { of, step: 0, scores: Vec::new(), losses: Vec::new(), running: 0.0 };
         let run = Run { model: model.train(), optimizer, best: None, state };
         match self.checkpoint.as_deref().map(Checkpoint::read).transpose()?.flatten() {
             Some(checkpoint) => run.resume(checkpoint),
@@ -269,11 +266,7 @@ impl<M: Module> Run<M> {
     /// Goes on from `checkpoint`, if it is one of this training.
     fn resume(mut self, checkpoint: Checkpoint) -> Result<Self> {
         let state: State = serde_json::from_slice(&checkpoint.state).map_err(broken)?;
-        if (&state.fit, state.examples) != (&self.state.fit, self.state.examples) {
-            let name = "checkpoint";
-            let expected = format!("one of {:?} on {} examples", self.state.fit, self.state.examples);
-            return Err(Error::Parameter { name, expected, found: format!("{:?} on {}", state.fit, state.examples) });
-        }
+        self.state.of.check(&state.of)?;
         self.model = load(self.model.valid(), checkpoint.model)?.train();
         self.optimizer = self.optimizer.from_bytes(Bytes::from_bytes_vec(checkpoint.optimizer)).map_err(broken)?;
         self.best = (!checkpoint.best.is_empty()).then_some(checkpoint.best);

@@ -143,10 +143,11 @@ impl Transformer {
     fn named(&self) -> Vec<Named> {
         let mut all = vec![Named::matrix(format!("{EMBEDDING}.weight"), self.embedding.weight.val())];
         for (index, block) in self.blocks.iter().enumerate() {
-            let (norms, linears) = block.parts();
             let name = |part: &str| format!("model.layers.{index}.{part}");
-            all.extend(norms.map(|(part, norm)| Named::vector(format!("{}.weight", name(part)), norm.gamma.val())));
-            all.extend(linears.into_iter().flat_map(|(part, linear)| Named::linear(&name(part), linear)));
+            all.extend(
+                block.norms().map(|(part, norm)| Named::vector(format!("{}.weight", name(part)), norm.gamma.val())),
+            );
+            all.extend(block.linears().into_iter().flat_map(|(part, linear)| Named::linear(&name(part), linear)));
         }
         all.push(Named::vector(format!("{NORM}.weight"), self.norm.gamma.val()));
         all.extend(self.head.iter().flat_map(|head| Named::linear(HEAD, head)));
@@ -243,3 +244,6 @@ impl Weights for Reader<'_> {
         RmsNorm { gamma, epsilon: f64::from(epsilon) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,9 +75,16 @@ impl Headed {
     /// Outputs of the given rows of `texts`, `[rows, outputs]`, before sigmoid or softmax.
     ///
     /// # Errors
-    /// As [`Transformer::hidden`].
+    /// As [`Transformer::hidden`], and [`Error::Parameter`] for a row that is not there.
     pub fn forward(&self, texts: &Texts, rows: &[usize]) -> Result<Tensor<2>> {
-        Ok(self.head.forward(select(self.body.hidden(texts)?, rows)))
+        let hidden = self.body.hidden(texts)?;
+        let count = hidden.dims()[0];
+        match rows.iter().find(|row| **row >= count) {
+            Some(row) => {
+                Err(Error::Parameter { name: "row", expected: format!("below {count}"), found: row.to_string() })
+            }
+            None => Ok(self.head.forward(select(hidden, rows))),
+        }
     }
 
     /// Outputs of every target's row, in order: `[outputs]` each, before sigmoid or softmax.

@@ -58,3 +58,52 @@ fn turn(width: usize) -> Vec<f32> {
     }
     turn
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(length: usize) -> Places {
+        let json = serde_json::json!({
+            "model_type": "llama", "vocab_size": 4, "hidden_size": 16, "intermediate_size": 4, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 64,
+            "rms_norm_eps": 1e-5, "rope_theta": 100.0, "tie_word_embeddings": true
+        });
+        let config = ModelConfig::from_json(std::path::Path::new("config.json"), &json.to_string()).unwrap();
+        Places::new(length, &config, &Device::flex())
+    }
+
+    fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+        tensor.into_data_as::<f32>().try_into_vec().unwrap()
+    }
+
+    /// Each pair `(x[k], x[k + half])` is a point that is turned by the place times the pair's frequency (Su et al.).
+    #[test]
+    fn points_are_turned_by_their_place() {
+        let (length, heads, width) = (5, 2, 8);
+        let x: Vec<f32> = (0..length * heads * width).map(|at| (at as f32 * 0.37).sin()).collect();
+        let shape = [1, length, heads, width];
+        let turned =
+            values(places(length).rotate(Tensor::from_data(TensorData::new(x.clone(), shape), &Device::flex())));
+        for row in 0..length * heads {
+            for pair in 0..width / 2 {
+                let angle = (row / heads) as f64 * 100f64.powf(-2.0 * pair as f64 / width as f64);
+                let [a, b] = [pair, pair + width / 2].map(|at| f64::from(x[row * width + at]));
+                let [c, d] = [pair, pair + width / 2].map(|at| f64::from(turned[row * width + at]));
+                let (sin, cos) = angle.sin_cos();
+                assert!((c - (a * cos - b * sin)).abs() < 1e-5, "row {row} pair {pair}");
+                assert!((d - (a * sin + b * cos)).abs() < 1e-5, "row {row} pair {pair}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_look_back_only() {
+        let mask = values(places(4).mask());
+        for row in 0..4 {
+            for at in 0..4 {
+                assert_eq!(mask[row * 4 + at], if at <= row { 0.0 } else { HIDDEN }, "{row} {at}");
+            }
+        }
+    }
+}

@@ -97,7 +97,8 @@ impl Transformer {
     /// Hidden states of all rows after the final norm, `[texts · length, hidden]`.
     ///
     /// # Errors
-    /// [`Error::ContextFull`] for texts longer than the context, [`Error::EmptyPrompt`] where there is no token at all.
+    /// [`Error::ContextFull`] for texts longer than the context, [`Error::EmptyPrompt`] where there is no token at all,
+    /// [`Error::Parameter`] for an id that the vocabulary does not have.
     pub fn hidden(&self, texts: &Texts) -> Result<Tensor<2>> {
         let Texts { ids, count, length } = texts;
         if *length > self.config.context {
@@ -106,6 +107,11 @@ impl Transformer {
         }
         if ids.is_empty() {
             return Err(Error::EmptyPrompt { model: self.config.family.clone() });
+        }
+        let vocabulary = self.config.vocabulary;
+        if let Some(id) = ids.iter().find(|id| usize::try_from(**id).map_or(true, |id| id >= vocabulary)) {
+            let expected = format!("ids below {vocabulary}");
+            return Err(Error::Parameter { name: "tokens", expected, found: (*id as u32).to_string() });
         }
         let device = self.device();
         let places = Places::new(*length, &self.config, &device);

@@ -42,7 +42,7 @@ fn aside(path: &Path) -> PathBuf {
 }
 
 /// Makes the rename itself last; only Unix can open folders for that.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -108,7 +108,8 @@ mod tests {
     }
 
     fn draft() -> Step {
-        let mut step = Step::new("so 4", Finish::EndOfText).with_logprobs(vec![-0.5, -2.0, -0.25]).with_first_entropy(1.5);
+        let mut step =
+            Step::new("so 4", Finish::EndOfText).with_logprobs(vec![-0.5, -2.0, -0.25]).with_first_entropy(1.5);
         step.hidden = Some(Hidden { last: vec![7.0, 8.0], mean: vec![9.0, 10.0] });
         step
     }

@@ -77,6 +77,11 @@ impl TextRouter {
         &self.card
     }
 
+    /// Sequences whose caches are held.
+    pub fn sequences(&self) -> usize {
+        self.classifier.sequences()
+    }
+
     /// The head's outputs for drafted steps of different sequences, in order, before sigmoid or softmax. A step that cannot be
     /// read fails alone.
     ///
@@ -84,8 +89,7 @@ impl TextRouter {
     /// For a step, as [`Layout::tokens`] and [`Classifier::classify`].
     pub fn outputs(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Vec<f32>, RouterError>> {
         let tokenizer = self.classifier.tokenizer();
-        let tokens: Vec<_> =
-            candidates.iter().map(|c| self.layout.tokens(tokenizer, &c.prefix, c.draft)).collect();
+        let tokens: Vec<_> = candidates.iter().map(|c| self.layout.tokens(tokenizer, &c.prefix, c.draft)).collect();
         let mut texts = Vec::with_capacity(candidates.len());
         for (candidate, tokens) in candidates.iter().zip(&tokens) {
             if let Ok(tokens) = tokens {

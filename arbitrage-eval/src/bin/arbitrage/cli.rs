@@ -359,6 +359,12 @@ pub struct WriterOptions {
     /// The family that problems are drawn from, a JSON file, in place of the default one.
     #[arg(long)]
     pub family: Option<PathBuf>,
+    /// Steps of the optimizer, in place of the recipe's. Each meets new problems.
+    #[arg(long)]
+    pub steps: Option<usize>,
+    /// Steps between two scores and two checkpoints.
+    #[arg(long)]
+    pub every: Option<usize>,
 }
 
 /// The subcommands of `models`.

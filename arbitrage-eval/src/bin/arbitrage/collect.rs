@@ -1,12 +1,10 @@
 //! `arbitrage collect`: labelled steps for the training of routers.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use arbitrage_core::router::{Labelling, Oracle};
 use arbitrage_core::scorer::Judge;
-use arbitrage_core::trace::{JsonlReader, JsonlSink, Record};
-use arbitrage_core::{AdvantageRouter, Engine, EngineError, Problem, Shared, Solution, StepScorer};
+use arbitrage_core::{AdvantageRouter, Drafter, Engine, EngineError, Problem, Shared, Solution, StepScorer};
 use arbitrage_eval::mini::{self, Checker};
 use arbitrage_eval::problems::{BadRows, ProblemRow, deduplicate, read_file, stratified};
 use arbitrage_models::LocalTarget;
@@ -15,27 +13,30 @@ use indicatif::ProgressBar;
 
 use crate::Failure;
 use crate::cli::{CollectOptions, ProblemOptions, Scorer};
+use crate::output::{self, Output};
 use crate::pair::{Pair, guessing};
 use crate::progress::style;
 
 /// Writes both models' steps for every problem, scores them, and appends the records to the output.
 pub fn run(options: &CollectOptions) -> Result<(), Failure> {
     let problems = problems(&options.problems)?;
-    let done = solved(&options.out)?;
-    let open: Vec<Problem> = problems.into_iter().filter(|problem| !done.contains(&problem.id)).collect();
+    let (sink, output) = Output::open(&options.out)?;
     let Pair { draft, target, .. } = Pair::load(&options.models)?;
+    let notes = notes(options, target.name(), &problems);
     let target = Shared::new(guessing(target, &draft, options.models.guesses)?, "target");
     let router = router(options, scorer(options, &target))?;
-    let limits = options.limits.limits().with_in_flight(options.problems.in_flight);
     let engine = Engine::new(draft, target, router)
         .with_segmenter(options.limits.segmenter()?)
-        .with_notes(notes(options))
-        .with_sink(JsonlSink::append(&options.out)?);
-    solve(engine.with_limits(limits), &open, done.len())
+        .with_limits(options.limits.limits().with_in_flight(options.problems.in_flight))
+        .with_notes(notes)
+        .with_sink(sink);
+    output.check(&engine.run_record())?;
+    let open = output.open_problems(&problems);
+    solve(engine, &open, problems.len() - open.len())
 }
 
 fn solve(
-    mut engine: Engine<impl arbitrage_core::Drafter, impl arbitrage_core::Verifier, impl AdvantageRouter>,
+    mut engine: Engine<impl Drafter, impl arbitrage_core::Verifier, impl AdvantageRouter>,
     open: &[Problem],
     done: usize,
 ) -> Result<(), Failure> {
@@ -106,25 +107,14 @@ pub fn problems(options: &ProblemOptions) -> Result<Vec<Problem>, Failure> {
     let generated = options.mini.as_ref().map(|range| generator.problems(range.stream, range.from..range.to));
     let problems: Vec<Problem> =
         rows.into_iter().map(|row| row.problem).chain(generated.into_iter().flatten()).collect();
-    if problems.is_empty() {
+    let mut ids = HashSet::new();
+    if let Some(twice) = problems.iter().find(|problem| !ids.insert(&problem.id)) {
+        Err(format!("two problems are named `{}`, so that their records could not be told apart", twice.id).into())
+    } else if problems.is_empty() {
         Err("no problems: name files with --problems, or a range with --mini".into())
     } else {
         Ok(problems)
     }
-}
-
-/// Problems that the output has an end of.
-pub fn solved(path: &Path) -> Result<HashSet<String>, Failure> {
-    if !path.exists() {
-        return Ok(HashSet::new());
-    }
-    let mut ids = HashSet::new();
-    for record in JsonlReader::open(path)? {
-        if let Record::Solution(solution) = record? {
-            ids.insert(solution.problem);
-        }
-    }
-    Ok(ids)
 }
 
 fn scorer(options: &CollectOptions, target: &Shared<LocalTarget>) -> Box<dyn StepScorer> {
@@ -143,6 +133,10 @@ fn router(options: &CollectOptions, scorer: Box<dyn StepScorer>) -> Result<Box<d
     }
 }
 
-fn notes(options: &CollectOptions) -> serde_json::Value {
-    serde_json::json!({ "collected": { "policy": options.policy.to_string(), "seed": options.problems.seed } })
+fn notes(options: &CollectOptions, target: &str, problems: &[Problem]) -> serde_json::Value {
+    let mut notes = output::notes(&options.models, &options.limits, target, problems);
+    let seed = options.problems.seed;
+    notes["collected"] = serde_json::json!({ "policy": options.policy.to_string(), "seed": seed });
+    notes["scorer"] = serde_json::json!(output::name(options.scorer));
+    notes
 }

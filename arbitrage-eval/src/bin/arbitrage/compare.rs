@@ -47,7 +47,12 @@ pub fn run(options: &CompareOptions) -> Result<(), Failure> {
     }
     methods.extend(gates(&examples));
     let table = measure(&examples, &methods, options)?;
-    println!("{} problems, {} steps, {:.1}% with a gain", loaded.data.problems, examples.len(), 100.0 * loaded.data.positive);
+    println!(
+        "{} problems, {} steps, {:.1}% with a gain",
+        loaded.data.problems,
+        examples.len(),
+        100.0 * loaded.data.positive
+    );
     print(&table);
     if let Some(path) = &options.json {
         std::fs::write(path, serde_json::to_vec_pretty(&table)?)?;
@@ -189,7 +194,9 @@ fn print(rows: &[Row]) {
         None => "–".to_owned(),
     };
     let share = |share: Option<f64>| share.map_or("–".to_owned(), |share| format!("{:.1}", 100.0 * share));
-    println!("| method | ρ | AUC gain | AUC wrong | Acc0 | Acc1 | calibration error | captured at ¼ | at ½ | at 1 | over RSD at ¼ | at ½ | at 1 |");
+    println!(
+        "| method | ρ | AUC gain | AUC wrong | Acc0 | Acc1 | calibration error | captured at ¼ | at ½ | at 1 | over RSD at ¼ | at ½ | at 1 |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for row in rows {
         let cells: Vec<String> = row.captured.iter().chain(&row.over_rsd).map(range).collect();

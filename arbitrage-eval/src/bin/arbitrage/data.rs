@@ -78,7 +78,9 @@ pub fn attach_hidden(model: &mut LocalModel, examples: &mut [Example]) -> Result
             .iter()
             .zip(&problems)
             .enumerate()
-            .map(|(at, (example, problem))| (Prefix { id: SequenceId(at as u64), ..example.prefix(problem) }, &example.draft))
+            .map(|(at, (example, problem))| {
+                (Prefix { id: SequenceId(at as u64), ..example.prefix(problem) }, &example.draft)
+            })
             .collect();
         let readings = model.read_all(&asked);
         for (example, reading) in batch.iter_mut().zip(readings) {

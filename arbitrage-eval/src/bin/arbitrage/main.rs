@@ -8,6 +8,7 @@ mod data;
 mod live;
 mod mini;
 mod models;
+mod output;
 mod pair;
 mod progress;
 mod run;

@@ -21,6 +21,12 @@ fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Fail
     let start = Instant::now();
     let mut recipe = writer.recipe(options.quick);
     recipe.family = family(options.family.as_deref())?;
+    if let Some(steps) = options.steps {
+        recipe = recipe.with_steps(steps);
+    }
+    if let Some(steps) = options.every {
+        recipe.fit = recipe.fit.with_every(steps);
+    }
     recipe.fit = recipe.fit.with_checkpoint(options.out.join("checkpoint"));
     std::fs::create_dir_all(&options.out)?;
     let mut bar = Training::new(&options.out.display().to_string());

@@ -2,19 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use arbitrage_core::scorer::Judge;
 use arbitrage_core::segmenter::{self, TokenBudget};
 use arbitrage_core::trace::ModelRecord;
 use arbitrage_core::{
-    AdvantageRouter, Drafter, Limits, Prefix, Problem, SequenceId, Shared, StepRule, StepScorer, StepSegmenter, Verifier,
+    AdvantageRouter, Drafter, Limits, Prefix, Problem, SequenceId, Shared, StepRule, StepScorer, StepSegmenter,
+    Verifier,
 };
-use arbitrage_core::scorer::Judge;
 use arbitrage_eval::mini::{Checker, shipped};
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::source::{ModelSource, file_digest, known_digest};
 use arbitrage_models::speculation::{DraftModel, PromptLookup};
 use arbitrage_models::tokenizer::Tokenizer;
 use arbitrage_models::weights::DType;
-use arbitrage_models::{ProcessReward, HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, Prompt, device};
+use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, ProcessReward, Prompt, device};
 
 use arbitrage_router::Policy;
 use arbitrage_router::learned::{self, Card};
@@ -85,7 +86,11 @@ pub fn router(
 }
 
 /// What scores steps for RSD and the oracle: the mini family's reward model and checker, elsewhere the target as judge.
-pub fn scorer(options: &PairOptions, policy: Policy, target: &Shared<LocalTarget>) -> Result<Box<dyn StepScorer>, Failure> {
+pub fn scorer(
+    options: &PairOptions,
+    policy: Policy,
+    target: &Shared<LocalTarget>,
+) -> Result<Box<dyn StepScorer>, Failure> {
     Ok(match policy {
         _ if options.pair.as_deref() != Some(MINI) => Box::new(Judge::new(target.clone())),
         Policy::Oracle(_) => Box::new(Checker),

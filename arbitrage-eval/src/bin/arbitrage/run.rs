@@ -3,32 +3,38 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use arbitrage_core::trace::{JsonlSink, Record, SolutionRecord, read_jsonl};
-use arbitrage_core::{Engine, Problem, Shared, Usage};
+use arbitrage_core::trace::{Record, SolutionRecord, read_jsonl};
+use arbitrage_core::{Drafter, Engine, Problem, Shared, Usage};
 use arbitrage_eval::mini;
+use arbitrage_models::source::file_digest;
+use arbitrage_router::Policy;
 use arbitrage_router::metrics::{Bootstrap, Clusters};
 use indicatif::ProgressBar;
 
 use crate::Failure;
 use crate::cli::RunOptions;
-use crate::collect::{problems, solved};
+use crate::collect::problems;
+use crate::output::{self, Output};
 use crate::pair::{Pair, guessing, router, router_folder, scorer};
 use crate::progress::style;
 
 /// Solves what is not solved yet, and reports on everything in the output.
 pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let all = problems(&options.problems)?;
-    let done = solved(&options.out)?;
-    let open: Vec<Problem> = all.iter().filter(|problem| !done.contains(&problem.id)).cloned().collect();
+    let (sink, output) = Output::open(&options.out)?;
+    let open = output.open_problems(&all);
     let folder = router_folder(&options.models, options.router.as_deref())?;
     let Pair { draft, target, .. } = Pair::load(&options.models)?;
+    let notes = notes(options, target.name(), folder.as_deref(), &all)?;
     let target = Shared::new(guessing(target, &draft, options.models.guesses)?, "target");
     let asked = || scorer(&options.models, options.policy, &target);
     let (router, draft) = router(options.policy, folder.as_deref(), draft, &target, asked)?;
     let mut engine = Engine::new(draft, target, router)
         .with_segmenter(options.limits.segmenter()?)
         .with_limits(options.limits.limits().with_in_flight(options.problems.in_flight))
-        .with_sink(JsonlSink::append(&options.out)?);
+        .with_notes(notes)
+        .with_sink(sink);
+    output.check(&engine.run_record())?;
     let bar = ProgressBar::new(all.len() as u64).with_style(style("{wide_bar} {pos}/{len} {elapsed} {eta}"));
     bar.set_position((all.len() - open.len()) as u64);
     engine.solve_each(&open, |index, answer| {
@@ -39,6 +45,21 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     });
     bar.finish();
     report(options, &all)
+}
+
+/// A trained router is known by its weights; its τ is part of its name.
+fn notes(
+    options: &RunOptions,
+    target: &str,
+    router: Option<&Path>,
+    problems: &[Problem],
+) -> Result<serde_json::Value, Failure> {
+    let mut notes = output::notes(&options.models, &options.limits, target, problems);
+    notes["policy"] = serde_json::json!(options.policy.to_string());
+    if let (Policy::Learned(_), Some(folder)) = (options.policy, router) {
+        notes["router"] = serde_json::json!(file_digest(folder.join("model.safetensors"))?);
+    }
+    Ok(notes)
 }
 
 fn report(options: &RunOptions, problems: &[Problem]) -> Result<(), Failure> {

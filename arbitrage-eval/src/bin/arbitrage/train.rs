@@ -106,7 +106,8 @@ fn fit(options: &FitOptions) -> Fit {
 
 fn recipe(options: &RecipeOptions, fit: Fit, examples: &[Example]) -> Result<Recipe, Failure> {
     let advantages: Vec<f32> = examples.iter().map(Example::advantage).collect();
-    let classes = if options.classes == 2 { Classes::binary() } else { Classes::quantiles(&advantages, options.classes)? };
+    let classes =
+        if options.classes == 2 { Classes::binary() } else { Classes::quantiles(&advantages, options.classes)? };
     if classes.merged() > 0 {
         anstream::eprintln!("{} of {} classes could not be told apart", classes.merged(), options.classes);
     }

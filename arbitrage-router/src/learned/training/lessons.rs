@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::super::outcome::Outcome;
 use super::super::{Card, Data, Pair, Reads, RouterError};
 use crate::calibrate::Calibrator;
-use crate::labels::{Balance, Example};
+use crate::labels::{Balance, Example, LabelError};
 use crate::metrics::spearman;
 
 /// What a router is taught, whatever it reads, and the loop that teaches it.
@@ -60,8 +60,12 @@ impl Recipe {
     }
 
     /// # Errors
-    /// [`RouterError::Examples`] unless examples of two classes are left.
+    /// [`RouterError::Examples`] unless examples of two classes are left; [`RouterError::Labels`] for a score that is no number.
     pub(super) fn lessons(&self, examples: &[Example]) -> Result<Vec<Lesson>, RouterError> {
+        if let Some(at) = examples.iter().position(|example| !example.advantage().is_finite()) {
+            let found = examples[at].advantage();
+            return Err(LabelError::parameter(format!("advantage of example {at}"), "a finite number", found).into());
+        }
         let classes: Vec<usize> = examples.iter().map(|e| self.outcome.classes.class(e.advantage())).collect();
         let balanced = self.balance.apply(&classes, self.outcome.classes.count(), self.fit.seed)?;
         if classes.iter().all(|class| Some(class) == classes.first()) {

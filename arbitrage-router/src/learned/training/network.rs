@@ -1,8 +1,8 @@
 //! The network of a probe, as a burn module.
 
 use arbitrage_core::Draw;
-use arbitrage_models::train::{Loss, Objective};
 use arbitrage_models::Result;
+use arbitrage_models::train::{Loss, Objective};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData, activation};
@@ -32,9 +32,10 @@ impl Network {
     }
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.layers.iter().enumerate().fold(x, |x, (index, layer)| {
-            layer.forward(if index > 0 { activation::silu(x) } else { x })
-        })
+        self.layers
+            .iter()
+            .enumerate()
+            .fold(x, |x, (index, layer)| layer.forward(if index > 0 { activation::silu(x) } else { x }))
     }
 
     /// The same network in plain Rust, behind a standardisation.

@@ -28,7 +28,8 @@ impl Probe {
         (pair, data): (Pair, Data),
         progress: &mut dyn Progress,
     ) -> Result<Self, RouterError> {
-        let (rows, held_out) = (read(inputs, examples)?, read(inputs, validation)?);
+        let rows = read(inputs, examples, None)?;
+        let held_out = read(inputs, validation, rows.first().map(Vec::len))?;
         let lessons = recipe.lessons(examples)?;
         let standard = Standard::of(&rows);
         let mut card = recipe.card(Reads::Probe { inputs }, pair, data);
@@ -46,15 +47,28 @@ impl Probe {
         let widths = if width > 0 { vec![ends[0], width, ends[1]] } else { ends.to_vec() };
         let network = Network::new(&widths, recipe.fit.seed, &device("flex")?);
         let fitted = recipe.fit.run(network, &table, progress)?;
-        card.metrics.insert("validation ρ".to_owned(), fitted.best().unwrap_or(f64::NAN));
+        card.metrics.extend(fitted.best().map(|best| ("validation ρ".to_owned(), best)));
         Self::new(card, fitted.model.to_mlp(&standard))
     }
 }
 
-fn read(inputs: Inputs, examples: &[Example]) -> Result<Vec<Vec<f32>>, RouterError> {
-    let read = |example: &Example| {
+/// Rows of finite numbers, all of one width.
+fn read(inputs: Inputs, examples: &[Example], width: Option<usize>) -> Result<Vec<Vec<f32>>, RouterError> {
+    let mut rows: Vec<Vec<f32>> = Vec::with_capacity(examples.len());
+    for (at, example) in examples.iter().enumerate() {
         let problem = example.as_problem();
-        Ok(inputs.read(&example.candidate(&problem, Evidence::DraftOnly))?)
-    };
-    examples.iter().map(read).collect()
+        let row = inputs.read(&example.candidate(&problem, Evidence::DraftOnly))?;
+        let wrong = |expected: &str, found: &str| {
+            let (name, found) = ("inputs of the probe", format!("{found} in example {at}"));
+            Err(Error::Parameter { name, expected: expected.to_owned(), found }.into())
+        };
+        if let Some(bad) = row.iter().find(|number| !number.is_finite()) {
+            return wrong("finite numbers", &bad.to_string());
+        }
+        match width.or(rows.first().map(Vec::len)) {
+            Some(width) if width != row.len() => return wrong(&width.to_string(), &row.len().to_string()),
+            _ => rows.push(row),
+        }
+    }
+    Ok(rows)
 }

@@ -40,7 +40,12 @@ pub fn train_reward(
         Ok(texts)
     };
     let held_out = texts(validation)?;
-    let good: Vec<bool> = held_out.iter().map(|text| text.targets[0].answer[0] > 0.5).collect();
+    let of_held_out = held_out.iter().map(|text| text.targets[0].answer[0]);
+    if let Some(found) = of_held_out.clone().find(|score| !(0.0..=1.0).contains(score)) {
+        let (name, expected) = ("held-out scores", "probabilities".to_owned());
+        return Err(Error::Parameter { name, expected, found: found.to_string() }.into());
+    }
+    let good: Vec<bool> = of_held_out.map(|score| score > 0.5).collect();
     let score = move |model: &Headed| {
         let scores: Vec<f32> = model.outputs(&held_out)?.into_iter().map(|outputs| outputs[0]).collect();
         let found = auc(&scores, &good);

@@ -53,7 +53,7 @@ impl TextRouter {
         let objective = Judging::new(Labelled::merged(texts), recipe.loss())?.with_score(score);
         let model = Headed::new(base, recipe.outcome.outputs(), false, recipe.fit.seed);
         let fitted = recipe.fit.run(model, &objective, progress)?;
-        card.metrics.insert("validation ρ".to_owned(), fitted.best().unwrap_or(f64::NAN));
+        card.metrics.extend(fitted.best().map(|best| ("validation ρ".to_owned(), best)));
         fitted.model.save(folder, &files)?;
         card.save(folder)?;
         Self::open(folder, &LoadOptions::new(arbitrage_models::device("flex")?))

@@ -1,0 +1,10 @@
+//! Trainings and collections that are killed at random moments and go on: nothing is lost, nothing is doubled, and what comes out is
+//! what a run without interruption gives. And those that are refused, since they would go on with something else.
+#![cfg(all(unix, feature = "flex"))]
+
+#[path = "killed/collection.rs"]
+mod collection;
+#[path = "killed/support.rs"]
+mod support;
+#[path = "killed/training.rs"]
+mod training;

@@ -1,0 +1,72 @@
+//! The command, and two tiny writers that it has trained.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+
+use arbitrage_core::Draw;
+
+/// Steps of the draft's training.
+pub const STEPS: &str = "32";
+
+pub fn arbitrage() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arbitrage"));
+    command.env("ARBITRAGE_OFFLINE", "1").env("ARBITRAGE_THREADS", "1").stdin(Stdio::null());
+    command
+}
+
+/// Trains a writer, with a checkpoint every other step.
+pub fn train(writer: &str, steps: &str, out: &Path) -> Command {
+    let mut command = arbitrage();
+    command.args(["mini", writer, "--quick", "--steps", steps, "--every", "2", "--out"]).arg(out);
+    command
+}
+
+pub fn run(mut command: Command) -> (Output, String) {
+    let output = command.output().unwrap();
+    let err = String::from_utf8(output.stderr.clone()).unwrap();
+    (output, err)
+}
+
+pub fn succeed(command: Command) -> String {
+    let (output, err) = run(command);
+    assert!(output.status.success(), "{err}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The command ends with an error that says all of `parts`.
+pub fn refused(command: Command, parts: &[&str]) {
+    let (output, err) = run(command);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    let line = err.lines().find(|line| line.starts_with("error:")).unwrap_or_else(|| panic!("{err}"));
+    assert!(parts.iter().all(|part| line.contains(part)), "{parts:?}: {err}");
+}
+
+/// Draft and target, trained without interruption.
+pub struct Writers {
+    pub draft: PathBuf,
+    pub target: PathBuf,
+}
+
+pub fn writers() -> &'static Writers {
+    static WRITERS: OnceLock<Writers> = OnceLock::new();
+    WRITERS.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("killed");
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+        let (draft, target) = (folder.join("draft"), folder.join("target"));
+        succeed(train("draft", STEPS, &draft));
+        succeed(train("target", "6", &target));
+        Writers { draft, target }
+    })
+}
+
+/// Whether SIGKILL ended the process.
+pub fn was_killed(status: ExitStatus) -> bool {
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(9)
+}
+
+pub fn below(draw: &mut Draw, end: u64) -> u64 {
+    (draw.uniform() * end as f64) as u64
+}

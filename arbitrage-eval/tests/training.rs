@@ -1,0 +1,202 @@
+//! The `train` and `compare` commands on records whose advantage follows from the draft's log-probabilities: what they make, and what
+//! they refuse.
+#![cfg(feature = "flex")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use arbitrage_core::router::{AlwaysDraft, Oracle};
+use arbitrage_core::scorer::scorer_fn;
+use arbitrage_core::trace::JsonlSink;
+use arbitrage_core::{
+    AdvantageRouter, Author, Drafter, Engine, Finish, Prefix, Problem, Step, StepResult, StepRule, Target,
+};
+
+/// Writes three steps. The draft's are sure or not, as the problem's seed and the place say.
+struct Writer(&'static str);
+
+impl Drafter for Writer {
+    fn name(&self) -> &str {
+        self.0
+    }
+    fn draft(&mut self, prefixes: &[Prefix<'_>], _: &StepRule<'_>) -> Vec<StepResult> {
+        let step = |prefix: &Prefix<'_>| {
+            let sure = prefix.draw(Author::Draft).uniform() < 0.5;
+            let (finish, end) =
+                if prefix.steps.len() < 2 { (Finish::Boundary, "\n\n") } else { (Finish::EndOfText, "") };
+            let logprob = if sure { -0.1 } else { -2.0 };
+            let text = format!("{} {}{end}", if sure { "so" } else { "hm" }, prefix.steps.len());
+            Ok(Step::new(text, finish).with_logprobs(vec![logprob; 3]).with_first_entropy(0.5))
+        };
+        prefixes.iter().map(step).collect()
+    }
+}
+
+/// Records of `problems` problems by a pair.
+fn trace(path: &Path, pair: [&'static str; 2], router: impl AdvantageRouter, problems: u64) {
+    let mut engine =
+        Engine::new(Writer(pair[0]), Target(Writer(pair[1])), router).with_sink(JsonlSink::create(path).unwrap());
+    let problem = |seed: u64| Problem::new(format!("Question {seed}?")).with_id(format!("p{seed}")).with_seed(seed);
+    let problems: Vec<_> = (0..problems).map(problem).collect();
+    engine.solve_all(&problems).into_iter().for_each(|answer| drop(answer.unwrap()));
+}
+
+/// Unsure drafts are worse than what the target writes at the same place.
+fn oracle() -> impl AdvantageRouter {
+    let mut drafts = 0;
+    let score = move |_: &Prefix<'_>, step: &Step| {
+        // The oracle has both steps of a place scored in turn, the draft's first.
+        drafts += 1;
+        if drafts % 2 == 1 && step.text.starts_with("hm") { 0.1 } else { 0.9 }
+    };
+    Oracle::new(scorer_fn(score), 0.0).unwrap()
+}
+
+fn arbitrage(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arbitrage"));
+    command.env("ARBITRAGE_OFFLINE", "1").env("ARBITRAGE_THREADS", "1").stdin(Stdio::null()).args(arguments);
+    command
+}
+
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = arbitrage(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn refused(arguments: &[&str], parts: &[&str]) {
+    let (code, _, err) = run(arguments);
+    let line = err.lines().find(|line| line.starts_with("error:"));
+    let told = line.is_some_and(|line| parts.iter().all(|part| line.contains(part)));
+    assert!(code == Some(1) && told, "{arguments:?} {parts:?}: {err}");
+}
+
+struct Place {
+    folder: tempfile::TempDir,
+    good: PathBuf,
+}
+
+fn place() -> Place {
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good.jsonl");
+    trace(&good, ["small", "large"], oracle(), 80);
+    Place { folder, good }
+}
+
+impl Place {
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// A probe's training on these traces.
+    fn probe(&self, traces: &[&str], further: &[&str]) -> Vec<String> {
+        let mut arguments: Vec<String> = ["train", "probe", "--traces"].map(str::to_owned).into();
+        arguments.extend(traces.iter().map(|trace| self.path(trace)));
+        arguments.extend(["--out".to_owned(), self.path("probe")]);
+        let fixed = ["--inputs", "scalars", "--width", "0", "--rate", "0.05", "--balance", "none"];
+        arguments.extend(fixed.iter().chain(further).map(|argument| (*argument).to_owned()));
+        arguments
+    }
+}
+
+fn borrowed(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn a_probe_is_trained_compared_and_kept_to_its_pair() {
+    let place = place();
+    let train = place.probe(&["good.jsonl"], &["--steps", "60"]);
+    let (code, out, err) = run(&borrowed(&train));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.starts_with("ρ on held-out problems 0."), "{out}");
+    let weights = || std::fs::read(place.folder.path().join("probe/model.safetensors")).unwrap();
+    let before = weights();
+    assert_eq!(run(&borrowed(&train)).0, Some(0), "done is done");
+    assert!(before == weights());
+
+    let (good, probe, other) = (place.good.to_str().unwrap(), place.path("probe"), place.path("other.jsonl"));
+    let json = place.path("table.json");
+    let compare = |trace| ["compare", "--traces", trace, "--router", &probe, "--resamples", "50", "--json", &json];
+    let (code, out, err) = run(&compare(good));
+    assert!(code == Some(0) && out.contains("80 problems, 240 steps"), "{out} {err}");
+    let table: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let row = table.as_array().unwrap().iter().find(|row| row["method"] == "probe (scalars)").unwrap();
+    assert!(row["rho"]["value"].as_f64().unwrap() > 0.6, "{row}");
+    trace(Path::new(&other), ["small", "larger"], oracle(), 20);
+    refused(&compare(&other), &["target", "large", "larger"]);
+
+    // Another training does not go on from this one's checkpoint.
+    let checkpoint = place.folder.path().join("probe/checkpoint");
+    assert!(checkpoint.exists());
+    for (further, parts) in [
+        (&["--steps", "61"][..], &["checkpoint", "steps: 61", "steps: 60"][..]),
+        (&["--steps", "60", "--seed", "5"], &["checkpoint", "seed: 5"]),
+        (&["--steps", "60", "--validation", "0.2"], &["checkpoint", "examples: "]),
+    ] {
+        refused(&borrowed(&place.probe(&["good.jsonl"], further)), parts);
+    }
+}
+
+#[test]
+fn traces_that_teach_nothing_are_refused() {
+    let place = place();
+    let write = |name: &str, text: &[u8]| std::fs::write(place.folder.path().join(name), text).unwrap();
+    let good = std::fs::read(&place.good).unwrap();
+    let run_line = &good[..good.iter().position(|byte| *byte == b'\n').unwrap() + 1];
+    trace(&place.folder.path().join("pair.jsonl"), ["small", "huge"], oracle(), 5);
+    trace(&place.folder.path().join("unscored.jsonl"), ["small", "large"], AlwaysDraft, 5);
+    let always = Oracle::new(scorer_fn(|_, _| 0.5), 0.0).unwrap();
+    trace(&place.folder.path().join("alike.jsonl"), ["small", "large"], always, 20);
+    write("empty.jsonl", b"");
+    write("nameless.jsonl", &good[run_line.len()..]);
+    write("begun.jsonl", run_line);
+    write("bad.jsonl", &[run_line, b"{\"kind\":\"step\",\"problem\":3}\n"].concat());
+    write("nan.jsonl", &[run_line, b"NaN\n"].concat());
+    let cases: [(&[&str], &[&str]); 9] = [
+        (&["good.jsonl", "pair.jsonl"], &["two pairs", "large", "huge"]),
+        (&["unscored.jsonl"], &["no step"]),
+        (&["alike.jsonl"], &["two classes", "of one"]),
+        (&["empty.jsonl"], &["do not say which models"]),
+        (&["nameless.jsonl"], &["do not say which models"]),
+        (&["begun.jsonl"], &["no step"]),
+        (&["bad.jsonl"], &["bad.jsonl:2:"]),
+        (&["nan.jsonl"], &["nan.jsonl:2:"]),
+        (&["absent.jsonl"], &["absent.jsonl"]),
+    ];
+    for (traces, parts) in cases {
+        refused(&borrowed(&place.probe(traces, &["--steps", "4"])), parts);
+    }
+    // A torn last line is a kill's, and passed over.
+    write("torn.jsonl", &good[..good.len() - 9]);
+    assert_eq!(run(&borrowed(&place.probe(&["torn.jsonl"], &["--steps", "4"]))).0, Some(0));
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    let place = place();
+    let cases: [(&[&str], &[&str]); 7] = [
+        (&["--steps", "4", "--batch", "0"], &["batch", "at least 1"]),
+        (&["--steps", "4", "--rate", "NaN"], &["peak"]),
+        (&["--steps", "4", "--rate", "1e30"], &["a finite number"]),
+        (&["--steps", "4", "--validation", "1.5"], &["split"]),
+        (&["--steps", "4", "--validation", "NaN"], &["split"]),
+        (&["--steps", "4", "--classes", "1"], &["classes", "2..=1024"]),
+        (&["--steps", "4", "--inputs", "hidden"], &["--draft"]),
+    ];
+    for (further, parts) in cases {
+        let given = |name: &str| further.contains(&name);
+        let mut arguments = place.probe(&["good.jsonl"], further);
+        for name in ["--rate", "--inputs"] {
+            if given(name) {
+                // The first is the fixed one.
+                let at = arguments.iter().position(|argument| argument == name).unwrap();
+                arguments.drain(at..at + 2);
+            }
+        }
+        refused(&borrowed(&arguments), parts);
+        std::fs::remove_dir_all(place.folder.path().join("probe")).ok();
+    }
+    std::fs::write(place.folder.path().join("probe"), "a file").unwrap();
+    refused(&borrowed(&place.probe(&["good.jsonl"], &["--steps", "4"])), &["exists"]);
+}

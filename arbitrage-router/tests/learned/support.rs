@@ -1,0 +1,121 @@
+//! A language of letters, a decoder that reads it, and steps whose advantage follows a rule.
+
+use std::path::Path;
+
+use arbitrage_core::trace::ModelRecord;
+use arbitrage_core::{Accepted, Author, Draw, Finish, Step};
+use arbitrage_models::config::ModelConfig;
+use arbitrage_models::device;
+use arbitrage_models::train::Transformer;
+use arbitrage_router::labels::Example;
+use arbitrage_router::learned::{Data, Pair};
+use serde_json::json;
+use tempfile::TempDir;
+
+/// What the draft says when it is wrong.
+pub const SLIP: char = 'x';
+
+/// A folder with a tokenizer of one token a character, and one for the blank line.
+pub fn tokenizer() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut vocabulary = serde_json::Map::new();
+    let letters = ('!'..='~').map(String::from);
+    // The byte alphabet's letters for space and line break.
+    let pieces = ["<|end|>", "\u{120}", "\u{10A}", "\u{10A}\u{10A}"].map(str::to_owned).into_iter().chain(letters);
+    pieces.for_each(|piece| drop(vocabulary.insert(piece, json!(vocabulary.len()))));
+    let byte_level =
+        |extra: &str| json!({ "type": extra, "add_prefix_space": false, "trim_offsets": false, "use_regex": false });
+    let split = json!({
+        "type": "Split", "pattern": { "Regex": "\\n\\n|[\\s\\S]" }, "behavior": "Isolated", "invert": false
+    });
+    let file = json!({
+        "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,
+        "added_tokens": [{
+            "id": 0, "content": "<|end|>", "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false, "special": true
+        }],
+        "pre_tokenizer": { "type": "Sequence", "pretokenizers": [split, byte_level("ByteLevel")] },
+        "decoder": byte_level("ByteLevel"),
+        "model": {
+            "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": true,
+            "vocab": vocabulary, "merges": []
+        }
+    });
+    std::fs::write(folder.path().join("tokenizer.json"), file.to_string()).unwrap();
+    let ends = json!({ "eos_token_id": 0 });
+    std::fs::write(folder.path().join("generation_config.json"), ends.to_string()).unwrap();
+    folder
+}
+
+/// A decoder with fresh weights for that tokenizer.
+pub fn base(vocabulary: usize) -> Transformer {
+    let json = json!({
+        "model_type": "llama", "vocab_size": vocabulary, "hidden_size": 32, "intermediate_size": 64,
+        "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16,
+        "max_position_embeddings": 96, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": true
+    });
+    let config = ModelConfig::from_json(Path::new("config.json"), &json.to_string()).unwrap();
+    Transformer::init(config, 1, &device("flex").unwrap()).unwrap()
+}
+
+/// Tokens of [`tokenizer`].
+pub const VOCABULARY: usize = 98;
+
+pub fn pair() -> Pair {
+    let model = |name: &str, digest: &str| ModelRecord { name: name.to_owned(), digest: Some(digest.to_owned()) };
+    Pair { draft: model("small", "aa"), target: model("large", "bb") }
+}
+
+pub fn origin() -> (Pair, Data) {
+    (pair(), Data { scorer: "rule".to_owned(), ..Data::default() })
+}
+
+pub fn below(draw: &mut Draw, end: usize) -> usize {
+    (draw.uniform() * end as f64) as usize
+}
+
+fn letters(draw: &mut Draw, slip: bool) -> String {
+    let mut text: Vec<char> = (0..6).map(|_| char::from(b'a' + below(draw, 8) as u8)).collect();
+    if slip {
+        text[below(draw, 6)] = SLIP;
+    }
+    text.into_iter().collect::<String>() + "\n\n"
+}
+
+fn step(text: String) -> Step {
+    Step::new(text, Finish::Boundary)
+}
+
+/// Steps of letters, after none to two others. Where the draft's holds a [`SLIP`], its score is low and the target's is high.
+pub fn slips(count: usize, seed: u64) -> Vec<Example> {
+    let mut draw = Draw::new(Draw::new(seed).next_u64());
+    let example = |at: usize| {
+        let slip = draw.uniform() < 0.5;
+        let history = (0..below(&mut draw, 3)).map(|place| Accepted {
+            author: if place == 0 { Author::Draft } else { Author::Target },
+            step: step(letters(&mut Draw::new(seed + (at * 3 + place) as u64), false)),
+        });
+        let history: Vec<_> = history.collect();
+        let (draft, target) = (step(letters(&mut draw, slip)), step(letters(&mut draw, false)));
+        let (low, high) = (0.2 * draw.uniform() as f32, 1.0 - 0.2 * draw.uniform() as f32);
+        let score = if slip { low } else { high };
+        let example = Example::new("what?", (draft, score), (target, high)).unwrap();
+        example.with_problem(format!("p{at}")).with_history(history)
+    };
+    (0..count).map(example).collect()
+}
+
+/// Steps with log-probabilities: the less sure the draft, the greater the advantage.
+pub fn doubts(count: usize, seed: u64) -> Vec<Example> {
+    let mut draw = Draw::new(Draw::new(seed).next_u64());
+    let example = |at: usize| {
+        let sure = draw.uniform() as f32;
+        let logprobs: Vec<f32> = (0..4).map(|_| -(1.0 - sure) * 3.0 * draw.uniform() as f32).collect();
+        let mean = logprobs.iter().sum::<f32>() / 4.0;
+        let draft = step("so".to_owned()).with_logprobs(logprobs).with_first_entropy(draw.uniform() as f32);
+        let score = (1.0 + mean / 3.0 + 0.1 * (draw.uniform() as f32 - 0.5)).clamp(0.0, 1.0);
+        Example::new("why?", (draft, score), (step("well".to_owned()), 0.75)).unwrap().with_problem(format!("p{at}"))
+    };
+    (0..count).map(example).collect()
+}
