@@ -109,12 +109,7 @@ impl Writer {
 }
 
 /// The first problems of a stream: the question is given, the solution is to be learned, and that it ends.
-fn lessons(
-    generator: &Generator,
-    stream: Stream,
-    count: u64,
-    tokenizer: &Tokenizer,
-) -> Result<Vec<Lesson>, Error> {
+fn lessons(generator: &Generator, stream: Stream, count: u64, tokenizer: &Tokenizer) -> Result<Vec<Lesson>, Error> {
     let lesson = |row: Row| {
         let question = tokenizer.encode_prompt(&format!("{}\n\n", row.question))?;
         let solution = tokenizer.encode(&row.solution, false)?;

@@ -115,7 +115,9 @@ fn another_collection_is_refused_by_what_differs() {
     succeed(collect(&out, &[few]));
     let before = std::fs::read(&out).unwrap();
     let draft = writers().draft.to_str().unwrap();
-    let cases: [(&[(&str, &str)], &[&str]); 9] = [
+    /// Changed options, and what the refusal must say.
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let cases: [Case<'_>; 9] = [
         (&[few, ("--target", draft)], &["verifier.digest", "notes.target: \"target\", then \"draft\""]),
         (&[few, ("--policy", "random:0.5")], &["notes.collected.policy", "random:0.5", "router"]),
         (&[few, ("--policy", "oracle:0.5")], &["notes.collected.policy: \"oracle:0\", then \"oracle:0.5\""]),

@@ -92,7 +92,10 @@ fn describe(record: &StepRecord) -> String {
     let text = record.step().map_or("", |step| step.text.trim_end());
     let text = text.trim_start_matches('\n').replace('\n', "\n                              ");
     let (index, author) = (record.index + 1, name(record.author));
-    format!("{DIM}{index:>3}{DIM:#}  {colour}{author}{colour:#}  {DIM}{estimate:>7}  {:>7}{DIM:#}   {text}", time(seconds))
+    format!(
+        "{DIM}{index:>3}{DIM:#}  {colour}{author}{colour:#}  {DIM}{estimate:>7}  {:>7}{DIM:#}   {text}",
+        time(seconds)
+    )
 }
 
 /// A time in seconds or, where that would say nothing, in milliseconds.

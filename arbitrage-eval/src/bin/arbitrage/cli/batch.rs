@@ -1,0 +1,118 @@
+//! Options of commands over many problems.
+
+use std::path::PathBuf;
+
+use arbitrage_eval::mini::Stream;
+use arbitrage_router::Policy;
+use clap::{Args, ValueEnum};
+
+use super::{LimitOptions, PairOptions};
+
+/// What scores steps.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scorer {
+    /// The exact checker of the mini family's problems.
+    Checker,
+    /// The target as judge, 0 to 9.
+    Judge,
+}
+
+/// Problems of the mini family: a stream and a range, `train:0..6000`.
+#[derive(Clone)]
+pub struct MiniRange {
+    /// The stream.
+    pub stream: Stream,
+    /// The first index.
+    pub from: u64,
+    /// The one past the last.
+    pub to: u64,
+}
+
+impl std::str::FromStr for MiniRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("expected STREAM:FROM..TO such as train:0..6000, found `{text}`");
+        let (stream, range) = text.split_once(':').ok_or_else(wrong)?;
+        let (from, to) = range.split_once("..").ok_or_else(wrong)?;
+        let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());
+        let (from, to) = (number(from)?, number(to)?);
+        let stream = stream.parse::<Stream>().map_err(|error| error.to_string())?;
+        if from < to { Ok(Self { stream, from, to }) } else { Err(wrong()) }
+    }
+}
+
+/// Which problems, and how many at a time.
+#[derive(Args)]
+pub struct ProblemOptions {
+    /// Files of problems: JSON lines with `question` or `problem`. The file's name is the source, unless a row says another.
+    #[arg(long, num_args = 1..)]
+    pub problems: Vec<PathBuf>,
+    /// At most so many problems of the files, each source in proportion to its size.
+    #[arg(long)]
+    pub count: Option<usize>,
+    /// Leaves rows out that cannot be used, instead of stopping at the first.
+    #[arg(long)]
+    pub skip_bad_rows: bool,
+    /// Generated problems: train:0..6000, validation:FROM..TO or test:FROM..TO.
+    #[arg(long)]
+    pub mini: Option<MiniRange>,
+    /// The family that they are drawn from, a JSON file, in place of the default one.
+    #[arg(long)]
+    pub family: Option<PathBuf>,
+    /// Problems at a time.
+    #[arg(long, default_value_t = 16)]
+    pub in_flight: usize,
+    /// Seed of the choice of problems.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// Options of `collect`.
+#[derive(Args)]
+pub struct CollectOptions {
+    /// The models.
+    #[command(flatten)]
+    pub models: PairOptions,
+    /// Where steps and solutions end.
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    /// The problems.
+    #[command(flatten)]
+    pub problems: ProblemOptions,
+    /// What scores both steps.
+    #[arg(long, value_enum)]
+    pub scorer: Scorer,
+    /// Whose decisions the solutions follow: the oracle's (the paper's way), or those of random:RATE, logprob:TAU, draft, target, ….
+    #[arg(long, default_value = "oracle:0", allow_negative_numbers = true)]
+    pub policy: Policy,
+    /// The records' file. Solutions that it holds already are not written again.
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+/// Options of `run`.
+#[derive(Args)]
+pub struct RunOptions {
+    /// The models.
+    #[command(flatten)]
+    pub models: PairOptions,
+    /// Where steps and solutions end.
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    /// The problems.
+    #[command(flatten)]
+    pub problems: ProblemOptions,
+    /// Who decides: see `solve`.
+    #[arg(long)]
+    pub policy: Policy,
+    /// The folder of a trained router.
+    #[arg(long)]
+    pub router: Option<PathBuf>,
+    /// The records' file. Solutions that it holds already are not written again.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// The records of another run over the same problems: says by how much this one is better, with a 95% interval.
+    #[arg(long)]
+    pub against: Option<PathBuf>,
+}

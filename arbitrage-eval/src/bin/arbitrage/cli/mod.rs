@@ -1,0 +1,106 @@
+//! What can be asked for.
+
+mod batch;
+mod judge;
+mod models;
+mod solve;
+mod train;
+
+use std::path::PathBuf;
+
+use anstyle::{AnsiColor, Style};
+use clap::{Args, Parser, Subcommand};
+
+pub use batch::{CollectOptions, ProblemOptions, RunOptions, Scorer};
+pub use judge::{CalibrateOptions, Calibration, CompareOptions};
+pub use models::{Guesses, LimitOptions, Overlap, PairOptions, Segmenter};
+pub use solve::SolveOptions;
+pub use train::{Balance, FitOptions, PrmOptions, ProbeInputs, ProbeOptions, RecipeOptions, TextOptions, TrainCommand};
+
+/// How errors are marked.
+pub const ERROR: Style = AnsiColor::Red.on_default().bold();
+
+/// A small model drafts each reasoning step; a large one writes those that a router escalates.
+#[derive(Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Solves a problem and shows who wrote which step.
+    Solve(Box<SolveOptions>),
+    /// Models: what there is, getting it, looking inside.
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Collects labelled steps: both models write every step, both are scored. A collection that was cut off goes on.
+    Collect(Box<CollectOptions>),
+    /// Trains reward models and routers on collected steps. A training that was killed goes on from its checkpoint.
+    #[command(subcommand)]
+    Train(TrainCommand),
+    /// Chooses a router's threshold from a goal, on problems that it was not trained on.
+    Calibrate(CalibrateOptions),
+    /// Solves many problems with a policy and says how many are right. A run that was cut off goes on.
+    Run(Box<RunOptions>),
+    /// Compares routers and gates on collected steps of problems that none has seen.
+    Compare(CompareOptions),
+    /// The mini family: a draft, a target and a router that are trained from scratch on generated problems.
+    #[command(subcommand)]
+    Mini(MiniCommand),
+}
+
+/// The subcommands of `mini`.
+#[derive(Subcommand)]
+pub enum MiniCommand {
+    /// Trains the draft from scratch.
+    Draft(WriterOptions),
+    /// Trains the target from scratch.
+    Target(WriterOptions),
+}
+
+/// Options of `mini draft` and `mini target`.
+#[derive(Args)]
+pub struct WriterOptions {
+    /// The model's folder. A training that was killed goes on from the checkpoint in it.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Trains for a minute, to show that everything works.
+    #[arg(long)]
+    pub quick: bool,
+    /// The family that problems are drawn from, a JSON file, in place of the default one.
+    #[arg(long)]
+    pub family: Option<PathBuf>,
+    /// Steps of the optimizer, in place of the recipe's. Each meets new problems.
+    #[arg(long)]
+    pub steps: Option<usize>,
+    /// Steps between two scores and two checkpoints.
+    #[arg(long)]
+    pub every: Option<usize>,
+}
+
+/// The subcommands of `models`.
+#[derive(Subcommand)]
+pub enum ModelsCommand {
+    /// Gets a model into the local cache, digest-checked; goes on where an earlier pull stopped.
+    Pull {
+        /// A name from `models list`, or hf:OWNER/REPO:FILE.
+        names: Vec<String>,
+    },
+    /// Lists the known models and which are in the cache.
+    List,
+    /// Shows a model's shape, tokenizer and tensors.
+    Inspect {
+        /// A name, a GGUF file or a Hugging Face folder.
+        model: String,
+        /// Lists every tensor.
+        #[arg(long)]
+        tensors: bool,
+        /// Looks at every weight for NaN and infinity.
+        #[arg(long)]
+        scan: bool,
+    },
+}

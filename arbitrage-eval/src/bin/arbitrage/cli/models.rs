@@ -1,0 +1,106 @@
+//! Which models, and how they write.
+
+use std::path::PathBuf;
+
+use arbitrage_models::weights::DType;
+use clap::{Args, ValueEnum};
+
+/// How a step ends.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Segmenter {
+    /// At a blank line, as in the paper.
+    BlankLine,
+    /// At every line's end.
+    Newline,
+    /// Before the next `Step N:`.
+    Markers,
+    /// After a fixed number of tokens (`--step-tokens`).
+    Tokens,
+}
+
+/// Whether the drafter writes ahead.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Overlap {
+    /// It waits for the verdict on its step.
+    Off,
+    /// It goes on from its own step while router and target are at work.
+    On,
+    /// Whichever takes less time, measured over the first 60 turns.
+    Measured,
+}
+
+/// What the target verifies several tokens at a time.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Guesses {
+    /// Nothing: every token takes a pass of its own.
+    Off,
+    /// The rejected step.
+    Rejected,
+    /// The rejected step, and what followed the last tokens when they came before.
+    Lookup,
+    /// The rejected step, and what the draft model would write: token-level speculative decoding.
+    Draft,
+}
+
+/// Which models, and how they write.
+#[derive(Args, Clone)]
+pub struct PairOptions {
+    /// A pair of models: mini, which is shipped with the program and solves generated problems, or qwen2.5-coder, the default.
+    #[arg(long)]
+    pub pair: Option<String>,
+    /// Another drafter: a name from `models list`, a GGUF file, a Hugging Face folder, hf:OWNER/REPO:FILE, or `same` for the
+    /// target's own file, made smaller by --draft-weights.
+    #[arg(long)]
+    pub draft: Option<String>,
+    /// Requantises the drafter's weights that have more bits: q8_0, q6_k, q5_0, q4_k, q4_0, q3 or another format.
+    #[arg(long, value_name = "FORMAT")]
+    pub draft_weights: Option<DType>,
+    /// Trims the drafter's head to the first so many tokens, or with --draft-head-from to the most frequent; beside them,
+    /// end and control tokens and single bytes are kept.
+    #[arg(long, value_name = "TOKENS")]
+    pub draft_head: Option<usize>,
+    /// Trims the drafter's head to the tokens that are frequent in this text, best one that the models wrote themselves: 32768 unless --draft-head says how many.
+    #[arg(long, value_name = "FILE")]
+    pub draft_head_from: Option<PathBuf>,
+    /// Another target, likewise.
+    #[arg(long)]
+    pub target: Option<String>,
+    /// What the target verifies several tokens at a time. It changes the time and never the text.
+    #[arg(long, value_enum, default_value_t = Guesses::Rejected)]
+    pub guesses: Guesses,
+    /// Sampling temperature; 0 is greedy.
+    #[arg(long, default_value_t = 0.0)]
+    pub temperature: f32,
+    /// Keeps the most probable tokens that hold this share of the probability.
+    #[arg(long)]
+    pub top_p: Option<f32>,
+    /// Keeps this many of the most probable tokens.
+    #[arg(long)]
+    pub top_k: Option<usize>,
+    /// Keeps tokens at least this probable, relative to the best.
+    #[arg(long)]
+    pub min_p: Option<f32>,
+    /// The system message, in place of the default one.
+    #[arg(long)]
+    pub system: Option<String>,
+    /// Where the models run: flex (the processor), wgpu or cuda (or wgpu:N, cuda:N), as compiled in.
+    #[arg(long, default_value = "flex")]
+    pub device: String,
+}
+
+/// Where steps and solutions end.
+#[derive(Args)]
+pub struct LimitOptions {
+    /// How a step ends.
+    #[arg(long, value_enum, default_value_t = Segmenter::BlankLine)]
+    pub segmenter: Segmenter,
+    /// Most steps.
+    #[arg(long, default_value_t = 60)]
+    pub steps: usize,
+    /// Most tokens a step.
+    #[arg(long, default_value_t = 256)]
+    pub step_tokens: usize,
+    /// Most tokens in all.
+    #[arg(long, default_value_t = 2048)]
+    pub tokens: usize,
+}
