@@ -13,14 +13,24 @@ quick=""
 if [ "${1:-}" = "--quick" ]; then quick="--quick"; shift; fi
 out=${1:-mini-run}
 mkdir -p "$out"
-cargo build --release -p arbitrage-eval
-a=target/release/arbitrage
+a=${ARBITRAGE:-target/release/arbitrage} # the command, if it is built already
+if [ -z "${ARBITRAGE:-}" ]; then cargo build --release -p arbitrage-eval; fi
 
 # Problems of the train stream below 200000 are those that draft and target learn from.
 if [ -n "$quick" ]; then
-    train=200000..200300 validation=1000..1100 test=0..100 steps=40
+    train=200000..200400 validation=1000..1150 test=0..150 steps=60
+    # Sums and differences below 40, which a minute teaches a little.
+    cat > "$out/family.json" <<'JSON'
+{"steps": {"least": 2, "most": 3}, "start": {"least": 2, "most": 20}, "result": {"least": 1, "most": 40}, "hard_share": 0, "moves": {
+  "gain": {"weight": 2, "running": {"least": 1, "most": 30}, "first": {"least": 3, "most": 9}},
+  "lose": {"weight": 2, "running": {"least": 1, "most": 30}, "first": {"least": 3, "most": 9}},
+  "double": {"weight": 1, "running": {"least": 3, "most": 15}},
+  "half": {"weight": 1, "running": {"least": 4, "most": 30}}}}
+JSON
+    family=(--family "$out/family.json") writer=(--quick "${family[@]}")
 else
-    train=200000..210000 validation=1000..3000 test=0..5000 steps=2500
+    train=200000..208000 validation=1000..3000 test=0..5000 steps=2000
+    family=() writer=()
 fi
 
 # step NAME COMMAND…: runs the command unless it was done, and notes how long it took.
@@ -33,25 +43,25 @@ step() {
 }
 
 pair=(--draft "$out/draft" --target "$out/target")
-collect() { $a collect "${pair[@]}" --mini "$1:$2" --scorer checker --in-flight 48 --out "$out/$1.jsonl"; }
+collect() { $a collect "${pair[@]}" --mini "$1:$2" ${family[@]+"${family[@]}"} --scorer checker --in-flight 48 --out "$out/$1.jsonl"; }
 fit=(--traces "$out/train.jsonl" --steps "$steps")
 
-step draft $a mini draft $quick --out "$out/draft"
-step target $a mini target $quick --out "$out/target"
+step draft $a mini draft ${writer[@]+"${writer[@]}"} ${quick:+--steps 200} --out "$out/draft"
+step target $a mini target ${writer[@]+"${writer[@]}"} ${quick:+--steps 400} --out "$out/target"
 step collect-train collect train "$train"
 step collect-validation collect validation "$validation"
 step collect-test collect test "$test"
-step prm $a train prm "${fit[@]}" --base "$out/target" --layers 2 --out "$out/prm"
-step router $a train text "${fit[@]}" --base "$out/target" --layers 2 --balance weights --out "$out/router"
+step prm $a train prm "${fit[@]}" --rate 1e-3 --base "$out/target" --layers 2 --out "$out/prm"
+step text $a train text "${fit[@]}" --base "$out/prm" --balance weights --out "$out/text"
 step probe $a train probe "${fit[@]}" --draft "$out/draft" --balance weights --out "$out/probe"
 step scalars $a train probe "${fit[@]}" --inputs scalars --balance weights --out "$out/scalars"
-for router in router probe scalars; do
+for router in text probe scalars; do
     step "calibrate-$router" $a calibrate --router "$out/$router" --traces "$out/validation.jsonl" --draft "$out/draft" --goal accept:0.6
 done
-$a compare --traces "$out/test.jsonl" --router "$out"/{router,probe,scalars} --prm "$out/prm" --draft "$out/draft" --json "$out/compare.json"
+$a compare --traces "$out/test.jsonl" --router "$out"/{probe,text,scalars} --prm "$out/prm" --draft "$out/draft" --json "$out/compare.json"
 
-run() { $a run "${pair[@]}" --mini "test:$test" --in-flight 48 "$@"; }
+run() { $a run "${pair[@]}" --mini "test:$test" ${family[@]+"${family[@]}"} --in-flight 48 "$@"; }
 run --policy draft --out "$out/run-draft.jsonl"
 run --policy target --out "$out/run-target.jsonl"
-run --policy learned --router "$out/router" --out "$out/run-router.jsonl" --against "$out/run-target.jsonl"
+run --policy learned --router "$out/text" --out "$out/run-text.jsonl" --against "$out/run-target.jsonl"
 run --policy learned --router "$out/probe" --out "$out/run-probe.jsonl" --against "$out/run-target.jsonl"

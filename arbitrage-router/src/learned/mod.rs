@@ -20,7 +20,7 @@ mod training;
 use std::path::Path;
 
 use arbitrage_core::AdvantageRouter;
-use arbitrage_models::LoadOptions;
+use arbitrage_models::{Classifier, LoadOptions};
 
 pub use card::{CARD, Card, Data, Pair, Reads};
 pub use error::RouterError;
@@ -35,16 +35,28 @@ pub use training::{Recipe, train_reward};
 /// Opens the router of a folder, whatever it reads, with its own τ or another.
 ///
 /// # Errors
-/// As [`Probe::open`] and [`TextRouter::open`]; [`RouterError::Config`] for a τ outside [0, 1].
+/// As [`Card::open`] and [`open_as`]; [`RouterError::Config`] for a τ outside [0, 1].
 pub fn open(
     folder: impl AsRef<Path>,
     options: &LoadOptions,
     tau: Option<f32>,
 ) -> Result<Box<dyn AdvantageRouter>, RouterError> {
-    let card = Card::open(folder.as_ref())?;
-    let tau = tau.unwrap_or(card.tau);
+    let mut card = Card::open(folder.as_ref())?;
+    card.tau = card::check_tau(tau.unwrap_or(card.tau))?;
+    open_as(card, folder, options)
+}
+
+/// Opens the weights of a folder under another card than its own: another threshold or calibration.
+///
+/// # Errors
+/// As [`Probe::new`], [`Mlp::open`] and [`TextRouter::new`].
+pub fn open_as(
+    card: Card,
+    folder: impl AsRef<Path>,
+    options: &LoadOptions,
+) -> Result<Box<dyn AdvantageRouter>, RouterError> {
     Ok(match card.reads {
-        Reads::Probe { .. } => Box::new(Probe::open(folder)?.with_threshold(tau)?),
-        Reads::Text { .. } => Box::new(TextRouter::open(folder, options)?.with_threshold(tau)?),
+        Reads::Probe { .. } => Box::new(Probe::new(card, Mlp::open(folder.as_ref())?)?),
+        Reads::Text { .. } => Box::new(TextRouter::new(card, Classifier::open(folder, options)?)?),
     })
 }

@@ -44,23 +44,28 @@ pub struct TextRouter {
 }
 
 impl TextRouter {
-    /// Opens a router's folder: a Hugging Face folder with a classification head, and a card.
+    /// A router from its parts.
     ///
     /// # Errors
-    /// As [`Card::open`] and [`Classifier::open`]; [`RouterError::Kind`] for the card of another kind of router;
-    /// [`RouterError::Outputs`] where the head's outputs are not those of the card's classes.
-    pub fn open(folder: impl AsRef<Path>, options: &LoadOptions) -> Result<Self, RouterError> {
-        let folder = folder.as_ref();
-        let card = Card::open(folder)?;
+    /// [`RouterError::Kind`] for the card of another kind of router; [`RouterError::Outputs`] where the head's outputs are not
+    /// those of the card's classes.
+    pub fn new(card: Card, classifier: Classifier) -> Result<Self, RouterError> {
         let Reads::Text { annotation } = card.reads else {
             return Err(RouterError::Kind { expected: "text", found: "probe" });
         };
-        let classifier = Classifier::open(folder, options)?;
         let (expected, found) = (card.outcome.outputs(), classifier.outputs());
         if expected != found {
             return Err(RouterError::Outputs { expected, found });
         }
         Ok(Self { card, layout: annotation.layout(), classifier })
+    }
+
+    /// Opens a router's folder: a Hugging Face folder with a classification head, and a card.
+    ///
+    /// # Errors
+    /// As [`Card::open`], [`Classifier::open`] and [`new`](Self::new).
+    pub fn open(folder: impl AsRef<Path>, options: &LoadOptions) -> Result<Self, RouterError> {
+        Self::new(Card::open(folder.as_ref())?, Classifier::open(folder, options)?)
     }
 
     /// Sets τ, in [0, 1].

@@ -19,10 +19,8 @@ pub fn run(options: &CalibrateOptions) -> Result<(), Failure> {
         let mut model = LocalModel::open(crate::pair::resolve(draft)?, &LoadOptions::new(device("flex")?))?;
         attach_hidden(&mut model, &mut examples)?;
     }
-    // Estimates are wanted as the head gives them.
-    card.calibrator = Calibrator::None;
-    card.save(&options.router)?;
-    let raw = crate::compare::estimates(&options.router, &examples)?;
+    card.calibrator = Calibrator::None; // estimates are wanted as the head gives them
+    let raw = crate::compare::estimates(&card, &options.router, &examples)?;
     let labels: Vec<bool> = examples.iter().map(Example::label).collect();
     card.calibrator = match options.by {
         Calibration::None => Calibrator::None,

@@ -78,9 +78,9 @@ pub fn in_batches<T>(
     Ok(all)
 }
 
-/// The estimates of a router's folder.
-pub fn estimates(folder: &Path, examples: &[Example]) -> Result<Vec<f32>, Failure> {
-    let mut router = learned::open(folder, &LoadOptions::new(device("flex")?), None)?;
+/// The estimates of a router's weights under a card.
+pub fn estimates(card: &Card, folder: &Path, examples: &[Example]) -> Result<Vec<f32>, Failure> {
+    let mut router = learned::open_as(card.clone(), folder, &LoadOptions::new(device("flex")?))?;
     in_batches(examples, |candidates| {
         let decisions = router.route_batch(candidates).into_iter();
         decisions.map(|decision| Ok(decision?.estimate.unwrap_or_default())).collect()
@@ -88,7 +88,7 @@ pub fn estimates(folder: &Path, examples: &[Example]) -> Result<Vec<f32>, Failur
 }
 
 fn trained(folder: &Path, card: &Card, examples: &[Example]) -> Result<Method, Failure> {
-    let estimates = estimates(folder, examples)?;
+    let estimates = estimates(card, folder, examples)?;
     let kind = match card.reads {
         Reads::Probe { inputs: Inputs::Scalars } => "scalars",
         Reads::Probe { .. } => "probe",
