@@ -48,6 +48,7 @@ mod files;
 pub mod kernels;
 #[cfg(feature = "burn")]
 mod local;
+mod lock;
 pub mod sampler;
 #[cfg(feature = "burn")]
 mod sequence;

@@ -24,7 +24,6 @@ mod hash;
 mod hub;
 mod index;
 mod journal;
-mod lock;
 mod name;
 mod pip;
 mod progress;

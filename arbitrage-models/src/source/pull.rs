@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::failure::{Failure, refused};
 use super::hub::Hub;
-use super::lock::Lock;
 use super::pip::Pip;
 use super::seal::{self, Seal};
 use super::wanted::{Place, Wanted};
 use super::{Progress, Settings, hash, index};
 use crate::error::{Error, Result};
+use crate::lock::Lock;
 
 /// The path of `wanted`, which is got first where it is in no cache.
 pub(super) fn resolve(wanted: &Wanted<'_>, settings: &Settings, progress: &mut dyn Progress) -> Result<PathBuf> {
@@ -24,7 +24,13 @@ pub(super) fn resolve(wanted: &Wanted<'_>, settings: &Settings, progress: &mut d
         return Err(pull.error());
     }
     fs::create_dir_all(&pull.workshop).map_err(|error| Error::io(&pull.workshop, error))?;
-    let _lock = Lock::take(&pull.workshop.with_added_extension("lock"), &wanted.name, progress)?;
+    let path = pull.workshop.with_added_extension("lock");
+    let _lock = Lock::take(&path, |file, holder| {
+        progress.start(&format!("waiting for {holder}, which gets {}", wanted.name), None);
+        let waited = file.lock();
+        progress.finish();
+        waited.map_err(|error| Error::io(&path, error))
+    })?;
     // Whoever held the lock may have got the model, and cleaned up.
     if let Ok(path) = cached(wanted, settings, progress) {
         return Ok(path);

@@ -1,6 +1,6 @@
 //! The training loop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::grad_clipping::GradientClippingConfig;
 use burn::module::Module;
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Checkpoint;
 use super::identity::Identity;
-use super::lock::Lock;
 use super::order::Order;
 use super::schedule::Schedule;
 use super::shards;
 use crate::error::{Error, Result};
+use crate::lock::Lock;
 
 /// What is learned.
 #[allow(clippy::len_without_is_empty, reason = "never empty")]
@@ -179,7 +179,7 @@ impl Fit {
         self.check(objective.len())?;
         let lengths = (0..objective.len()).map(|example| objective.length(example)).collect();
         let mut order = Order::new(lengths, self.batch, self.seed);
-        let _lock = self.checkpoint.as_deref().map(Lock::take).transpose()?;
+        let _lock = self.checkpoint.as_deref().map(lock).transpose()?;
         let of = Identity::of(self, &model, objective);
         let mut run = self.begin(model, of)?;
         while run.state.step < self.schedule.steps && !self.is_stale(&run.state.scores) {
@@ -283,6 +283,14 @@ impl<M: Module> Run<M> {
         };
         Ok(Fitted { model, scores, losses, steps })
     }
+}
+
+/// One training at a time on one checkpoint.
+fn lock(checkpoint: &Path) -> Result<Lock> {
+    let path = checkpoint.with_extension("lock");
+    Lock::take(&path, |_, holder| {
+        Err(Error::format(&path, "lock", "no other training of this model", format!("one of {holder}")))
+    })
 }
 
 /// The first of the highest scores.

@@ -19,7 +19,6 @@ mod headed;
 mod identity;
 mod init;
 mod language;
-mod lock;
 mod order;
 mod places;
 mod schedule;

@@ -1,4 +1,4 @@
-//! One training at a time on one checkpoint.
+//! Locks between processes.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
@@ -6,28 +6,25 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Held while a model is trained; the system lets go of it when the process ends, however it ends.
+/// A locked file, with the holder's process id in it. The system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock beside the checkpoint at `path`.
+    /// Takes the lock at `path`. Where it is held, `held` hears by whom, and waits for the file's lock or gives an error.
     ///
     /// # Errors
-    /// [`Error::Format`], naming the holder, where another training has it; [`Error::Io`].
-    pub fn take(path: &Path) -> Result<Self> {
-        let path = &path.with_extension("lock");
+    /// What `held` gives; [`Error::Io`].
+    pub fn take(path: &Path, held: impl FnOnce(&File, String) -> Result<()>) -> Result<Self> {
         let failed = |error| Error::io(path, error);
         let mut file =
             OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::format(path, "lock", "no other training of this model", holder(path)));
-            }
-            // Some network file systems know no locks. Training there is still right, as long as it is done once.
+            Err(TryLockError::WouldBlock) => held(&file, holder(path))?,
+            // Some network file systems know no locks. What is done there is right as long as it is done once.
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
@@ -38,5 +35,5 @@ impl Lock {
 
 fn holder(path: &Path) -> String {
     let id = std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u32>().ok());
-    id.map_or_else(|| "one of another process".to_owned(), |id| format!("one of process {id}"))
+    id.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"))
 }
