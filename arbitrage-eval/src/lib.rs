@@ -6,3 +6,4 @@
 pub mod answer;
 pub mod mini;
 pub mod problems;
+mod text;

@@ -27,7 +27,7 @@ pub enum Policy {
     /// `oracle:τ`: escalates where the target's step scores more than τ above the draft's. Writes both steps every time.
     Oracle(f32),
     /// `learned` or `learned:τ`: a trained router, with its own τ unless another in [0, 1] is given. Made by
-    /// `learned::open` from the router's folder.
+    /// `learned::open` from the router's card and folder.
     Learned(Option<f32>),
 }
 

@@ -1,9 +1,9 @@
 //! Any router's decisions, with both steps scored.
 
 use super::AdvantageRouter;
+use super::both::score_both;
 use crate::error::ScoreError;
-use crate::scorer::score_each;
-use crate::{BoxError, Candidate, Decision, Evidence, StepScorer};
+use crate::{BoxError, Candidate, Decision, Evidence, SequenceId, StepScorer};
 
 /// Decides as another router does, and adds the scores of both steps: labels along the prefixes that a policy causes itself.
 ///
@@ -55,18 +55,17 @@ impl<S: StepScorer, R: AdvantageRouter> AdvantageRouter for Labelling<S, R> {
 
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
         let decisions = self.decisions(candidates);
-        let pairs = candidates.iter().filter_map(|c| Some([(c.prefix, c.draft), (c.prefix, c.target?)]));
-        let steps: Vec<_> = pairs.flatten().collect();
-        let mut scores = score_each(&mut self.scorer, &steps).into_iter();
-        let mut next = || scores.next().unwrap_or_else(|| Err(ScoreError::Count { expected: 2, found: 0 }.into()));
-        let labelled = candidates.iter().zip(decisions).map(|(candidate, decision)| {
-            if candidate.target.is_none() {
-                return Err(ScoreError::Evidence { asked: Evidence::Both }.into());
-            }
-            let (draft, target) = (next(), next());
-            Ok(decision?.with_draft_score(draft?).with_target_score(target?))
+        let scores = score_both(&mut self.scorer, candidates);
+        let labelled = decisions.into_iter().zip(scores).map(|(decision, both)| {
+            let (decision, [draft, target]) = (decision?, both?);
+            Ok(decision.with_draft_score(draft).with_target_score(target))
         });
         labelled.collect()
+    }
+
+    fn release(&mut self, id: SequenceId) {
+        self.scorer.release(id);
+        self.router.release(id);
     }
 }
 
@@ -74,7 +73,7 @@ impl<S: StepScorer, R: AdvantageRouter> AdvantageRouter for Labelling<S, R> {
 mod tests {
     use super::*;
     use crate::router::{AlwaysTarget, Budget, MeanLogprob, Random, Rsd};
-    use crate::testing::{Scripted, TableScorer};
+    use crate::testing::{CallLog, Scripted, TableScorer};
     use crate::{Author, Engine, Limits, Problem};
 
     fn scorer() -> TableScorer {
@@ -104,6 +103,14 @@ mod tests {
         assert!(solution.records.iter().all(|record| record.draft.is_some() && record.decision.draft_score.is_some()));
         let solution = run(Labelling::new(scorer(), Budget::new(Random::new(1.0).unwrap(), 1)));
         assert_eq!(solution.steps.iter().filter(|step| step.author == Author::Target).count(), 1);
+    }
+
+    #[test]
+    fn scorer_and_router_hear_that_a_sequence_is_finished() {
+        let log = CallLog::new();
+        let (scorer, router) = (log.record(scorer()), log.record(AlwaysTarget));
+        run(Labelling::new(scorer, router));
+        assert_eq!(log.released().len(), 2, "{:?}", log.released());
     }
 
     #[test]

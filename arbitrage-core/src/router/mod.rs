@@ -14,6 +14,7 @@
 //! | [`router_fn`] | a closure | it says so | – |
 
 mod always;
+mod both;
 mod budget;
 mod entropy;
 mod function;

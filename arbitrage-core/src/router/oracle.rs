@@ -1,8 +1,7 @@
 //! The paper's oracle: both steps are written and scored, the better one is kept.
 
+use super::both::score_both;
 use super::{AdvantageRouter, threshold};
-use crate::error::ScoreError;
-use crate::scorer::score_each;
 use crate::{BoxError, Candidate, ConfigError, Decision, Evidence, Route, SequenceId, StepScorer};
 
 /// Escalates iff the advantage `Δ = s_t − s_d` is greater than τ (paper, §3.3). Greedy routing by `Δ` is the best that a
@@ -57,19 +56,8 @@ impl<S: StepScorer> AdvantageRouter for Oracle<S> {
     }
 
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
-        let both = |c: &Candidate<'_>| c.target.is_some();
-        let pairs = candidates.iter().filter_map(|c| Some([(c.prefix, c.draft), (c.prefix, c.target?)]));
-        let steps: Vec<_> = pairs.flatten().collect();
-        let mut scores = score_each(&mut self.scorer, &steps).into_iter();
-        let mut next = || scores.next().unwrap_or_else(|| Err(ScoreError::Count { expected: 2, found: 0 }.into()));
-        let decide = |candidate| {
-            if !both(candidate) {
-                return Err(ScoreError::Evidence { asked: Evidence::Both }.into());
-            }
-            let (draft, target) = (next(), next());
-            Ok(self.decide(draft?, target?))
-        };
-        candidates.iter().map(decide).collect()
+        let scores = score_both(&mut self.scorer, candidates);
+        scores.into_iter().map(|both| both.map(|[draft, target]| self.decide(draft, target))).collect()
     }
 
     fn release(&mut self, id: SequenceId) {

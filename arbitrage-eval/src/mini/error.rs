@@ -65,11 +65,3 @@ impl MiniError {
         Self::Write { path: path.to_owned(), source }
     }
 }
-
-/// The beginning of a text that may be anything, for messages.
-pub(super) fn shown(text: &str) -> String {
-    const MOST: usize = 60;
-    let mut chars = text.chars();
-    let head: String = chars.by_ref().take(MOST).flat_map(char::escape_debug).collect();
-    if chars.next().is_some() { head + "…" } else { head }
-}

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use arbitrage_models::source::Settings;
 
 use super::{MiniError, tokenizer};
+use crate::text::fnv;
 
 /// Every file, by its place below the family's folder. Tokenizers are written anew: they depend on the code alone.
 const FILES: [(&str, &[u8]); 9] = [
@@ -63,8 +64,7 @@ fn is_whole(folder: &Path) -> bool {
     FILES.into_iter().all(holds) && READERS.iter().all(|part| folder.join(part).join("tokenizer.json").is_file())
 }
 
-/// FNV-1a over all files: another training gets another folder.
+/// Over all files: another training gets another folder.
 fn digest() -> u64 {
-    let bytes = FILES.iter().flat_map(|(name, bytes)| name.bytes().chain(bytes.iter().copied()));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    fnv(FILES.iter().flat_map(|(name, bytes)| name.bytes().chain(bytes.iter().copied())))
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MiniError;
 use super::plan::Plan;
+use crate::text::{fnv, shown};
 
 /// A stream of problems, without end and without a problem of another stream.
 ///
@@ -68,14 +69,8 @@ impl std::str::FromStr for Stream {
 
     fn from_str(name: &str) -> Result<Self, MiniError> {
         let named = Self::ALL.into_iter().find(|stream| stream.to_string() == name);
-        named.ok_or_else(|| MiniError::Stream { found: super::error::shown(name) })
+        named.ok_or_else(|| MiniError::Stream { found: shown(name) })
     }
-}
-
-/// FNV-1a, 64 bits.
-pub(super) fn fnv(bytes: &[u8]) -> u64 {
-    let eat = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, eat)
 }
 
 #[cfg(test)]

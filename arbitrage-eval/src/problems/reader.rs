@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use arbitrage_core::Problem;
 use serde_json::{Map, Value};
 
+use crate::text::{fnv, shown};
+
 /// Longest line that is read, in bytes.
 pub const LONGEST_LINE: usize = 1 << 22;
 
@@ -24,7 +26,7 @@ pub enum BadRows {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProblemRow {
-    /// The problem. Its id is the row's, or `SOURCE-LINE`.
+    /// The problem. Its id is the row's, or `SOURCE-LINE`, and its seed depends on the id alone.
     pub problem: Problem,
     /// The row's `source`, or the file's name without its ending.
     pub source: String,
@@ -172,7 +174,7 @@ impl Line<'_> {
         let stem = || self.path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let source = self.text(row, "source")?.unwrap_or_else(stem);
         let id = self.text(row, "id")?.unwrap_or_else(|| format!("{source}-{}", self.line));
-        let problem = Problem::new(question).with_seed(seed(&id)).with_id(id);
+        let problem = Problem::new(question).with_seed(fnv(id.bytes())).with_id(id);
         Ok(ProblemRow { problem, source, answer: self.text(row, "answer")? })
     }
 
@@ -185,16 +187,6 @@ impl Line<'_> {
             Some(other) => Err(self.wrong(format!("text in `{field}`"), shown(&other.to_string()))),
         }
     }
-}
-
-/// A seed that depends on the id alone (FNV-1a).
-fn seed(id: &str) -> u64 {
-    id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-fn shown(text: &str) -> String {
-    let cut: String = text.chars().take(60).flat_map(char::escape_debug).collect();
-    if text.chars().nth(60).is_some() { cut + "…" } else { cut }
 }
 
 #[cfg(test)]

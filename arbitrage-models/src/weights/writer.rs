@@ -16,7 +16,10 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 /// Lets `write` fill a file beside `path`, then puts it in place of whatever `path` was.
-pub(crate) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Io`]; `path` is then what it was.
+pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let aside = aside(path);
     let written = fill(&aside, write).and_then(|()| fs::rename(&aside, path));
     if let Err(source) = written {

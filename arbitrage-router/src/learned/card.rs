@@ -6,6 +6,7 @@ use std::path::Path;
 
 use arbitrage_core::trace::ModelRecord;
 use arbitrage_core::{Decision, Route};
+use arbitrage_models::weights::writer::write_whole;
 use serde::{Deserialize, Serialize};
 
 use super::RouterError;
@@ -111,13 +112,20 @@ impl Card {
     /// Writes the card into `folder`, whole or not at all.
     ///
     /// # Errors
-    /// [`RouterError::Io`].
+    /// [`RouterError::Models`], where the file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), RouterError> {
-        let (path, aside) = (folder.join(CARD), folder.join(".router.json.tmp"));
+        let path = folder.join(CARD);
         let text = serde_json::to_string_pretty(self)
             .map_err(|error| RouterError::Card { path: path.clone(), reason: error.to_string() })?;
-        let written = fs::write(&aside, text).and_then(|()| fs::rename(&aside, &path));
-        written.map_err(|source| RouterError::Io { path, source })
+        Ok(write_whole(&path, |file| file.write_all(text.as_bytes()))?)
+    }
+
+    /// Sets τ, in [0, 1].
+    ///
+    /// # Errors
+    /// [`RouterError::Config`].
+    pub fn with_threshold(self, tau: f32) -> Result<Self, RouterError> {
+        Ok(Self { tau: check_tau(tau)?, ..self })
     }
 
     /// Refuses models that the router was not trained for. Digests decide where both are known, names elsewhere.
@@ -157,7 +165,7 @@ impl Card {
 
 /// # Errors
 /// [`RouterError::Config`] unless `tau` is in [0, 1].
-pub(super) fn check_tau(tau: f32) -> Result<f32, RouterError> {
+fn check_tau(tau: f32) -> Result<f32, RouterError> {
     if (0.0..=1.0).contains(&tau) {
         return Ok(tau);
     }

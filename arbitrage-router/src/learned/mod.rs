@@ -32,25 +32,11 @@ pub use text::{Annotation, TextRouter};
 #[cfg(feature = "train")]
 pub use training::{Recipe, train_reward};
 
-/// Opens the router of a folder, whatever it reads, with its own τ or another.
-///
-/// # Errors
-/// As [`Card::open`] and [`open_as`]; [`RouterError::Config`] for a τ outside [0, 1].
-pub fn open(
-    folder: impl AsRef<Path>,
-    options: &LoadOptions,
-    tau: Option<f32>,
-) -> Result<Box<dyn AdvantageRouter>, RouterError> {
-    let mut card = Card::open(folder.as_ref())?;
-    card.tau = card::check_tau(tau.unwrap_or(card.tau))?;
-    open_as(card, folder, options)
-}
-
-/// Opens the weights of a folder under another card than its own: another threshold or calibration.
+/// Opens the router whose weights are in `folder` under a card: its own, or one with another threshold or calibration.
 ///
 /// # Errors
 /// As [`Probe::new`], [`Mlp::open`] and [`TextRouter::new`].
-pub fn open_as(
+pub fn open(
     card: Card,
     folder: impl AsRef<Path>,
     options: &LoadOptions,

@@ -5,7 +5,7 @@ use std::path::Path;
 use arbitrage_core::{AdvantageRouter, BoxError, Candidate, Decision};
 
 use super::RouterError;
-use super::card::{Card, Reads, check_tau};
+use super::card::{Card, Reads};
 use super::features::Inputs;
 use super::mlp::Mlp;
 
@@ -44,7 +44,7 @@ impl Probe {
     /// Writes card and weights into `folder`, which it makes.
     ///
     /// # Errors
-    /// [`RouterError::Io`].
+    /// [`RouterError::Io`] and [`RouterError::Models`], where something cannot be written.
     pub fn save(&self, folder: impl AsRef<Path>) -> Result<(), RouterError> {
         let folder = folder.as_ref();
         std::fs::create_dir_all(folder).map_err(|source| RouterError::Io { path: folder.to_owned(), source })?;
@@ -57,7 +57,7 @@ impl Probe {
     /// # Errors
     /// [`RouterError::Config`].
     pub fn with_threshold(mut self, tau: f32) -> Result<Self, RouterError> {
-        self.card.tau = check_tau(tau)?;
+        self.card = self.card.with_threshold(tau)?;
         Ok(self)
     }
 

@@ -8,7 +8,7 @@ use arbitrage_models::classifier::{Classifier, Layout, Text};
 use serde::{Deserialize, Serialize};
 
 use super::RouterError;
-use super::card::{Card, Reads, check_tau};
+use super::card::{Card, Reads};
 
 /// Whether the router is told who wrote each step (paper, App. C; the ablation in App. D favours it).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ impl TextRouter {
     /// # Errors
     /// [`RouterError::Config`].
     pub fn with_threshold(mut self, tau: f32) -> Result<Self, RouterError> {
-        self.card.tau = check_tau(tau)?;
+        self.card = self.card.with_threshold(tau)?;
         Ok(self)
     }
 

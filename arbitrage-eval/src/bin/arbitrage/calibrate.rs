@@ -1,6 +1,5 @@
 //! `arbitrage calibrate`: a router's threshold from a goal.
 
-use arbitrage_models::{LoadOptions, LocalModel, device};
 use arbitrage_router::calibrate::{Calibrator, Input, Isotonic, Platt, Validation};
 use arbitrage_router::labels::Example;
 use arbitrage_router::learned::Card;
@@ -16,8 +15,7 @@ pub fn run(options: &CalibrateOptions) -> Result<(), Failure> {
     card.check_pair(&loaded.pair.draft, &loaded.pair.target)?;
     let mut examples = loaded.examples;
     if let Some(draft) = options.draft.as_deref().filter(|_| card.reads.needs_hidden()) {
-        let mut model = LocalModel::open(crate::pair::resolve(draft)?, &LoadOptions::new(device("flex")?))?;
-        attach_hidden(&mut model, &mut examples)?;
+        attach_hidden(draft, &mut [&mut examples])?;
     }
     card.calibrator = Calibrator::None; // estimates are wanted as the head gives them
     let raw = crate::compare::estimates(&card, &options.router, &examples)?;

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use arbitrage_core::{Candidate, Evidence, Prefix, Problem, SequenceId, Step, StepScorer};
+use arbitrage_core::{Prefix, Step, StepScorer};
 use arbitrage_models::classifier::ProcessReward;
-use arbitrage_models::{LoadOptions, LocalModel, device};
+use arbitrage_models::{LoadOptions, device};
 use arbitrage_router::labels::Example;
 use arbitrage_router::learned::{self, Card, Inputs, Reads};
 use arbitrage_router::metrics::{
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::Failure;
 use crate::cli::CompareOptions;
-use crate::data::{attach_hidden, load};
+use crate::data::{attach_hidden, in_batches, load};
 
 /// Budgets, as shares of the oracle's own calls.
 const BUDGETS: [f64; 3] = [0.25, 0.5, 1.0];
@@ -32,15 +32,14 @@ struct Method {
 pub fn run(options: &CompareOptions) -> Result<(), Failure> {
     let loaded = load(&options.traces)?;
     let mut examples = loaded.examples;
-    if let Some(draft) = &options.draft {
-        let mut model = LocalModel::open(crate::pair::resolve(draft)?, &LoadOptions::new(device("flex")?))?;
-        attach_hidden(&mut model, &mut examples)?;
+    let cards = options.router.iter().map(|folder| Card::open(folder)).collect::<Result<Vec<_>, _>>()?;
+    cards.iter().try_for_each(|card| card.check_pair(&loaded.pair.draft, &loaded.pair.target))?;
+    if let Some(draft) = options.draft.as_deref().filter(|_| cards.iter().any(|card| card.reads.needs_hidden())) {
+        attach_hidden(draft, &mut [&mut examples])?;
     }
     let mut methods = Vec::new();
-    for folder in &options.router {
-        let card = Card::open(folder)?;
-        card.check_pair(&loaded.pair.draft, &loaded.pair.target)?;
-        methods.push(trained(folder, &card, &examples)?);
+    for (folder, card) in options.router.iter().zip(&cards) {
+        methods.push(trained(folder, card, &examples)?);
     }
     for folder in &options.prm {
         methods.push(rsd(folder, &examples)?);
@@ -60,27 +59,9 @@ pub fn run(options: &CompareOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads every example, in batches of different sequences.
-pub fn in_batches<T>(
-    examples: &[Example],
-    mut read: impl FnMut(&[Candidate<'_>]) -> Result<Vec<T>, Failure>,
-) -> Result<Vec<T>, Failure> {
-    let mut all = Vec::with_capacity(examples.len());
-    for batch in examples.chunks(32) {
-        let problems: Vec<Problem> = batch.iter().map(Example::as_problem).collect();
-        let candidate = |(at, (example, problem))| {
-            let candidate: Candidate<'_> = Example::candidate(example, problem, Evidence::DraftOnly);
-            Candidate { prefix: Prefix { id: SequenceId(at as u64), ..candidate.prefix }, ..candidate }
-        };
-        let candidates: Vec<_> = batch.iter().zip(&problems).enumerate().map(candidate).collect();
-        all.extend(read(&candidates)?);
-    }
-    Ok(all)
-}
-
 /// The estimates of a router's weights under a card.
 pub fn estimates(card: &Card, folder: &Path, examples: &[Example]) -> Result<Vec<f32>, Failure> {
-    let mut router = learned::open_as(card.clone(), folder, &LoadOptions::new(device("flex")?))?;
+    let mut router = learned::open(card.clone(), folder, &LoadOptions::new(device("flex")?))?;
     in_batches(examples, |candidates| {
         let decisions = router.route_batch(candidates).into_iter();
         decisions.map(|decision| Ok(decision?.estimate.unwrap_or_default())).collect()

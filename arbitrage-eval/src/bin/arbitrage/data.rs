@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use arbitrage_core::trace::{Record, read_jsonl};
-use arbitrage_core::{Prefix, SequenceId, Step};
-use arbitrage_models::LocalModel;
+use arbitrage_core::{Candidate, Evidence, Prefix, Problem, SequenceId};
 use arbitrage_models::source::file_digest;
+use arbitrage_models::{LoadOptions, LocalModel, device};
 use arbitrage_router::labels::{Example, Split, examples};
 use arbitrage_router::learned::{Data, Pair};
 
@@ -70,21 +70,35 @@ impl Loaded {
     }
 }
 
-/// Gives every draft its writer's hidden states, which traces do not keep: the bits are those of the writing.
-pub fn attach_hidden(model: &mut LocalModel, examples: &mut [Example]) -> Result<(), Failure> {
-    for batch in examples.chunks_mut(32) {
-        let problems: Vec<_> = batch.iter().map(Example::as_problem).collect();
-        let asked: Vec<(Prefix<'_>, &Step)> = batch
-            .iter()
-            .zip(&problems)
-            .enumerate()
-            .map(|(at, (example, problem))| {
-                (Prefix { id: SequenceId(at as u64), ..example.prefix(problem) }, &example.draft)
-            })
-            .collect();
-        let readings = model.read_all(&asked);
-        for (example, reading) in batch.iter_mut().zip(readings) {
-            example.draft.hidden = Some(reading?.hidden);
+/// Reads every example, in batches of different sequences.
+pub fn in_batches<T>(
+    examples: &[Example],
+    mut read: impl FnMut(&[Candidate<'_>]) -> Result<Vec<T>, Failure>,
+) -> Result<Vec<T>, Failure> {
+    let mut all = Vec::with_capacity(examples.len());
+    for batch in examples.chunks(32) {
+        let problems: Vec<Problem> = batch.iter().map(Example::as_problem).collect();
+        let candidate = |(at, (example, problem))| {
+            let candidate: Candidate<'_> = Example::candidate(example, problem, Evidence::DraftOnly);
+            Candidate { prefix: Prefix { id: SequenceId(at as u64), ..candidate.prefix }, ..candidate }
+        };
+        let candidates: Vec<_> = batch.iter().zip(&problems).enumerate().map(candidate).collect();
+        all.extend(read(&candidates)?);
+    }
+    Ok(all)
+}
+
+/// Gives every draft of the sets its writer's hidden states, which traces do not keep: the bits are those of the writing. `draft`
+/// names the writer.
+pub fn attach_hidden(draft: &str, sets: &mut [&mut [Example]]) -> Result<(), Failure> {
+    let mut model = LocalModel::open(crate::pair::resolve(draft)?, &LoadOptions::new(device("flex")?))?;
+    for examples in sets {
+        let readings = in_batches(examples, |candidates| {
+            let steps: Vec<_> = candidates.iter().map(|candidate| (candidate.prefix, candidate.draft)).collect();
+            Ok(model.read_all(&steps).into_iter().collect::<Result<Vec<_>, _>>()?)
+        })?;
+        for (example, reading) in examples.iter_mut().zip(readings) {
+            example.draft.hidden = Some(reading.hidden);
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! `arbitrage`: step-level speculative reasoning on the command line.
 
+mod batch;
 mod calibrate;
 mod cli;
 mod collect;

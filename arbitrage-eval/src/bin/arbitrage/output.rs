@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use arbitrage_core::Problem;
 use arbitrage_core::trace::{JsonlReader, JsonlSink, Record, RunRecord};
+use arbitrage_eval::problems::digest;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
@@ -67,11 +68,4 @@ pub fn notes(models: &PairOptions, limits: &LimitOptions, target: &str, problems
 /// What an option's value is called on the command line.
 pub fn name(value: impl ValueEnum) -> Option<String> {
     value.to_possible_value().map(|value| value.get_name().to_owned())
-}
-
-/// A hash of names, questions and seeds, in order (FNV-1a).
-fn digest(problems: &[Problem]) -> u64 {
-    let texts = |problem: &Problem| format!("{:?}", (&problem.id, &problem.question, problem.seed)).into_bytes();
-    let eat = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    problems.iter().flat_map(texts).fold(0xcbf2_9ce4_8422_2325, eat)
 }

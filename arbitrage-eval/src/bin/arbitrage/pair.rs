@@ -1,6 +1,7 @@
 //! A draft and a target, loaded.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::segmenter::{self, TokenBudget};
@@ -82,7 +83,8 @@ pub fn router(
     let record = |name: &str, digest: Option<String>| ModelRecord { name: name.to_owned(), digest };
     card.check_pair(&record(draft.name(), draft.digest()), &record(Verifier::name(target), Verifier::digest(target)))?;
     draft = draft.with_hidden(card.reads.needs_hidden());
-    Ok((learned::open(folder, &LoadOptions::new(device("flex")?), tau)?, draft))
+    let card = tau.map_or(Ok(card.clone()), |tau| card.with_threshold(tau))?;
+    Ok((learned::open(card, folder, &LoadOptions::new(device("flex")?))?, draft))
 }
 
 /// What scores steps for RSD and the oracle: the mini family's reward model and checker, elsewhere the target as judge.
@@ -125,9 +127,18 @@ impl LimitOptions {
     }
 }
 
+/// The folder of the shipped pair, which is unpacked and compared once.
+fn shipped_folder() -> Result<&'static Path, Failure> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    if FOLDER.get().is_none() {
+        FOLDER.set(shipped::unpack()?).ok();
+    }
+    FOLDER.get().map(PathBuf::as_path).ok_or_else(|| "the shipped pair is not unpacked".into())
+}
+
 /// A folder of the shipped pair, as a name.
 fn mini(part: &str) -> Result<String, Failure> {
-    let path = shipped::unpack()?.join(part);
+    let path = shipped_folder()?.join(part);
     Ok(path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?.to_owned())
 }
 
@@ -135,7 +146,7 @@ fn mini(part: &str) -> Result<String, Failure> {
 pub fn router_folder(options: &PairOptions, named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
     match named {
         Some(folder) => Ok(Some(folder.to_owned())),
-        None if options.pair.as_deref() == Some(MINI) => Ok(Some(shipped::unpack()?.join("router"))),
+        None if options.pair.as_deref() == Some(MINI) => Ok(Some(shipped_folder()?.join("router"))),
         None => Ok(None),
     }
 }

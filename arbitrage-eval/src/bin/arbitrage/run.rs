@@ -4,66 +4,43 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use arbitrage_core::trace::{Record, SolutionRecord, read_jsonl};
-use arbitrage_core::{Drafter, Engine, Problem, Shared, Usage};
+use arbitrage_core::{Drafter, Problem, Shared, Usage};
 use arbitrage_eval::mini;
 use arbitrage_models::source::file_digest;
 use arbitrage_router::Policy;
 use arbitrage_router::metrics::{Bootstrap, Clusters};
-use indicatif::ProgressBar;
+use serde_json::{Value, json};
 
 use crate::Failure;
+use crate::batch::Batch;
 use crate::cli::RunOptions;
-use crate::collect::problems;
-use crate::output::{self, Output};
 use crate::pair::{Pair, guessing, router, router_folder, scorer};
-use crate::progress::style;
 
 /// Solves what is not solved yet, and reports on everything in the output.
 pub fn run(options: &RunOptions) -> Result<(), Failure> {
-    let all = problems(&options.problems)?;
-    let (sink, output) = Output::open(&options.out)?;
-    let open = output.open_problems(&all);
-    let folder = router_folder(&options.models, options.router.as_deref())?;
-    let Pair { draft, target, .. } = Pair::load(&options.models)?;
-    let notes = notes(options, target.name(), folder.as_deref(), &all)?;
-    let target = Shared::new(guessing(target, &draft, options.models.guesses)?, "target");
-    let asked = || scorer(&options.models, options.policy, &target);
+    let batch = Batch::open(&options.batch)?;
+    let models = &options.batch.models;
+    let folder = router_folder(models, options.router.as_deref())?;
+    let Pair { draft, target, .. } = Pair::load(models)?;
+    let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
+    let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
+    let asked = || scorer(models, options.policy, &target);
     let (router, draft) = router(options.policy, folder.as_deref(), draft, &target, asked)?;
-    let mut engine = Engine::new(draft, target, router)
-        .with_segmenter(options.limits.segmenter()?)
-        .with_limits(options.limits.limits().with_in_flight(options.problems.in_flight))
-        .with_notes(notes)
-        .with_sink(sink);
-    output.check(&engine.run_record())?;
-    let bar = ProgressBar::new(all.len() as u64).with_style(style("{wide_bar} {pos}/{len} {elapsed} {eta}"));
-    bar.set_position((all.len() - open.len()) as u64);
-    engine.solve_each(&open, |index, answer| {
-        if let Err(error) = answer {
-            bar.suspend(|| anstream::eprintln!("problem {}: {error}", open[index].id));
-        }
-        bar.inc(1);
-    });
-    bar.finish();
-    report(options, &all)
+    let problems = batch.solve((draft, target), router, notes, |_| String::new())?;
+    report(options, &problems)
 }
 
 /// A trained router is known by its weights; its τ is part of its name.
-fn notes(
-    options: &RunOptions,
-    target: &str,
-    router: Option<&Path>,
-    problems: &[Problem],
-) -> Result<serde_json::Value, Failure> {
-    let mut notes = output::notes(&options.models, &options.limits, target, problems);
-    notes["policy"] = serde_json::json!(options.policy.to_string());
+fn notes(options: &RunOptions, mut notes: Value, router: Option<&Path>) -> Result<Value, Failure> {
+    notes["policy"] = json!(options.policy.to_string());
     if let (Policy::Learned(_), Some(folder)) = (options.policy, router) {
-        notes["router"] = serde_json::json!(file_digest(folder.join("model.safetensors"))?);
+        notes["router"] = json!(file_digest(folder.join("model.safetensors"))?);
     }
     Ok(notes)
 }
 
 fn report(options: &RunOptions, problems: &[Problem]) -> Result<(), Failure> {
-    let solutions = solutions(&options.out)?;
+    let solutions = solutions(&options.batch.out)?;
     let usage: Usage = solutions.iter().map(|solution| solution.usage).sum();
     let count = solutions.len().max(1) as f64;
     let steps = usage.accepted_steps + usage.escalated_steps;
@@ -77,7 +54,7 @@ fn report(options: &RunOptions, problems: &[Problem]) -> Result<(), Failure> {
         usage.target.seconds / count,
         usage.router_seconds / count,
     );
-    if options.problems.mini.is_some() {
+    if options.batch.problems.mini.is_some() {
         let graded = grade(&solutions, problems);
         let right = graded.values().filter(|right| **right).count();
         println!("right: {right} of {} ({:.1}%)", graded.len(), 100.0 * right as f64 / graded.len().max(1) as f64);

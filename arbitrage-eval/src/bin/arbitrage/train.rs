@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
+use arbitrage_models::device;
 use arbitrage_models::train::{Fit, Transformer};
-use arbitrage_models::{LoadOptions, LocalModel, device};
 use arbitrage_router::labels::{Balance, Classes, Example};
 use arbitrage_router::learned::{Annotation, Inputs, Outcome, Probe, Recipe, TextRouter, train_reward};
 
@@ -67,9 +67,7 @@ fn probe(options: &ProbeOptions) -> Result<f64, Failure> {
     };
     if inputs != Inputs::Scalars {
         let draft = options.draft.as_deref().ok_or("--draft: hidden states are read from the draft model")?;
-        let mut model = LocalModel::open(crate::pair::resolve(draft)?, &LoadOptions::new(device("flex")?))?;
-        attach_hidden(&mut model, &mut examples)?;
-        attach_hidden(&mut model, &mut validation)?;
+        attach_hidden(draft, &mut [&mut examples, &mut validation])?;
     }
     let recipe = recipe(&options.recipe, fit(&options.fit), &examples)?;
     let mut bar = Training::new(&options.fit.out.display().to_string());

@@ -1,9 +1,9 @@
 //! From a question back to its meaning.
 
-use super::super::error::shown;
 use super::super::statement::number;
 use super::story::next_slot;
 use super::{Beat, Cast, Event, Story};
+use crate::text::shown;
 
 /// Most sentences that are read; the longest problem has seven.
 const MOST_SENTENCES: usize = 16;

@@ -1,8 +1,8 @@
 //! What the vocabulary must hold, and its digest.
 
 use super::*;
-use crate::mini::stream::fnv;
 use crate::mini::{Generator, Stream, corpus};
+use crate::text::fnv;
 
 fn count(text: &str) -> usize {
     let vocabulary: std::collections::HashSet<Vec<u8>> = vocabulary().into_iter().collect();

@@ -1,5 +1,6 @@
 //! What examples teach.
 
+use arbitrage_models::Error;
 use arbitrage_models::train::{Fit, Loss};
 use serde::{Deserialize, Serialize};
 
@@ -90,8 +91,12 @@ pub(super) struct Lesson {
     pub weight: f32,
 }
 
-/// Spearman's ρ between the estimates that `card` reads off `outputs` and the advantages; 0 where all are equal.
-pub(super) fn rank_correlation(card: &Card, outputs: &[Vec<f32>], advantages: &[f32]) -> Result<f64, RouterError> {
-    let estimates = outputs.iter().map(|outputs| card.estimate(outputs)).collect::<Result<Vec<_>, _>>()?;
-    Ok(spearman(&estimates, advantages)?.unwrap_or(0.0))
+/// Spearman's ρ between the estimates that `card` reads off `outputs` and the advantages; 0 where all are equal. Its errors are
+/// those of the loop that asks for it.
+pub(super) fn rank_correlation(card: &Card, outputs: &[Vec<f32>], advantages: &[f32]) -> Result<f64, Error> {
+    let rho = || {
+        let estimates = outputs.iter().map(|outputs| card.estimate(outputs)).collect::<Result<Vec<_>, _>>()?;
+        Ok::<_, RouterError>(spearman(&estimates, advantages)?.unwrap_or(0.0))
+    };
+    rho().map_err(|error| Error::Parameter { name: "ρ", expected: "estimates".into(), found: error.to_string() })
 }

@@ -38,8 +38,7 @@ impl Probe {
         let score = |network: &Network| {
             let mlp = network.to_mlp(&standard);
             let outputs = held_out.iter().map(|row| mlp.forward(row)).collect::<Result<Vec<_>, _>>()?;
-            let rho = rank_correlation(&judge, &outputs, &advantages);
-            rho.map_err(|error| Error::Parameter { name: "ρ", expected: "estimates".into(), found: error.to_string() })
+            rank_correlation(&judge, &outputs, &advantages)
         };
         let table = Table::new(&rows, &standard, lessons, recipe.loss(), score);
         let width = width.unwrap_or(WIDTH);

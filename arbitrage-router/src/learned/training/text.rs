@@ -46,10 +46,7 @@ impl TextRouter {
         let advantages: Vec<f32> = validation.iter().map(Example::advantage).collect();
         let mut card = recipe.card(Reads::Text { annotation }, pair, data);
         let judge = card.clone();
-        let score = move |model: &Headed| {
-            let rho = rank_correlation(&judge, &model.outputs(&held_out)?, &advantages);
-            rho.map_err(|error| Error::Parameter { name: "ρ", expected: "estimates".into(), found: error.to_string() })
-        };
+        let score = move |model: &Headed| rank_correlation(&judge, &model.outputs(&held_out)?, &advantages);
         let objective = Judging::new(Labelled::merged(texts), recipe.loss())?.with_score(score);
         let model = Headed::new(base, recipe.outcome.outputs(), false, recipe.fit.seed);
         let fitted = recipe.fit.run(model, &objective, progress)?;

@@ -68,9 +68,9 @@ pub struct ProblemOptions {
     pub seed: u64,
 }
 
-/// Options of `collect`.
+/// Many problems, solved into a file of records.
 #[derive(Args)]
-pub struct CollectOptions {
+pub struct BatchOptions {
     /// The models.
     #[command(flatten)]
     pub models: PairOptions,
@@ -80,38 +80,37 @@ pub struct CollectOptions {
     /// The problems.
     #[command(flatten)]
     pub problems: ProblemOptions,
+    /// The records' file. Solutions that it holds already are not written again.
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+/// Options of `collect`.
+#[derive(Args)]
+pub struct CollectOptions {
+    /// Models, problems, and where the records go.
+    #[command(flatten)]
+    pub batch: BatchOptions,
     /// What scores both steps.
     #[arg(long, value_enum)]
     pub scorer: Scorer,
     /// Whose decisions the solutions follow: the oracle's (the paper's way), or those of random:RATE, logprob:TAU, draft, target, ….
     #[arg(long, default_value = "oracle:0", allow_negative_numbers = true)]
     pub policy: Policy,
-    /// The records' file. Solutions that it holds already are not written again.
-    #[arg(long)]
-    pub out: PathBuf,
 }
 
 /// Options of `run`.
 #[derive(Args)]
 pub struct RunOptions {
-    /// The models.
+    /// Models, problems, and where the records go.
     #[command(flatten)]
-    pub models: PairOptions,
-    /// Where steps and solutions end.
-    #[command(flatten)]
-    pub limits: LimitOptions,
-    /// The problems.
-    #[command(flatten)]
-    pub problems: ProblemOptions,
+    pub batch: BatchOptions,
     /// Who decides: see `solve`.
     #[arg(long)]
     pub policy: Policy,
     /// The folder of a trained router.
     #[arg(long)]
     pub router: Option<PathBuf>,
-    /// The records' file. Solutions that it holds already are not written again.
-    #[arg(long)]
-    pub out: PathBuf,
     /// The records of another run over the same problems: says by how much this one is better, with a 95% interval.
     #[arg(long)]
     pub against: Option<PathBuf>,

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use anstyle::{AnsiColor, Style};
 use clap::{Args, Parser, Subcommand};
 
-pub use batch::{CollectOptions, ProblemOptions, RunOptions, Scorer};
+pub use batch::{BatchOptions, CollectOptions, ProblemOptions, RunOptions, Scorer};
 pub use judge::{CalibrateOptions, Calibration, CompareOptions};
 pub use models::{Guesses, LimitOptions, Overlap, PairOptions, Segmenter};
 pub use solve::SolveOptions;

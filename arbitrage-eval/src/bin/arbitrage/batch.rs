@@ -1,0 +1,97 @@
+//! Many problems, solved into a file of records.
+
+use std::collections::HashSet;
+
+use arbitrage_core::trace::JsonlSink;
+use arbitrage_core::{AdvantageRouter, Engine, Problem, Shared, Solution};
+use arbitrage_eval::mini;
+use arbitrage_eval::problems::{BadRows, ProblemRow, deduplicate, read_file, stratified};
+use arbitrage_models::{LocalModel, LocalTarget};
+use indicatif::ProgressBar;
+use serde_json::Value;
+
+use crate::Failure;
+use crate::cli::{BatchOptions, ProblemOptions};
+use crate::output::{self, Output};
+use crate::progress::style;
+
+/// The problems, and the file that holds what is known of them.
+pub struct Batch<'a> {
+    options: &'a BatchOptions,
+    problems: Vec<Problem>,
+    sink: JsonlSink,
+    output: Output,
+}
+
+impl<'a> Batch<'a> {
+    /// Draws and reads the problems, and locks the output.
+    pub fn open(options: &'a BatchOptions) -> Result<Self, Failure> {
+        let problems = problems(&options.problems)?;
+        let (sink, output) = Output::open(&options.out)?;
+        Ok(Self { options, problems, sink, output })
+    }
+
+    /// What texts depend on beside models, router and limits.
+    pub fn notes(&self, target: &str) -> Value {
+        output::notes(&self.options.models, &self.options.limits, target, &self.problems)
+    }
+
+    /// Solves what is not solved yet. `heard` gets each solution, none for a problem that failed, and says what stands beside the
+    /// bar. Gives back all problems.
+    pub fn solve(
+        self,
+        (draft, target): (LocalModel, Shared<LocalTarget>),
+        router: impl AdvantageRouter,
+        notes: Value,
+        mut heard: impl FnMut(Option<&Solution>) -> String,
+    ) -> Result<Vec<Problem>, Failure> {
+        let Self { options, problems, sink, output } = self;
+        let mut engine = Engine::new(draft, target, router)
+            .with_segmenter(options.limits.segmenter()?)
+            .with_limits(options.limits.limits().with_in_flight(options.problems.in_flight))
+            .with_notes(notes)
+            .with_sink(sink);
+        output.check(&engine.run_record())?;
+        let open = output.open_problems(&problems);
+        let bar = ProgressBar::new(problems.len() as u64);
+        bar.set_style(style("{wide_bar} {pos}/{len} {elapsed} {eta} {msg}"));
+        bar.set_position((problems.len() - open.len()) as u64);
+        engine.solve_each(&open, |index, answer| {
+            if let Err(error) = &answer {
+                bar.suspend(|| anstream::eprintln!("problem {}: {error}", open[index].id));
+            }
+            bar.inc(1);
+            bar.set_message(heard(answer.as_ref().ok()));
+        });
+        bar.finish();
+        Ok(problems)
+    }
+}
+
+/// The problems that the options name.
+fn problems(options: &ProblemOptions) -> Result<Vec<Problem>, Failure> {
+    let bad = if options.skip_bad_rows { BadRows::Skip } else { BadRows::Fail };
+    let mut rows: Vec<ProblemRow> = Vec::new();
+    for path in &options.problems {
+        let read = read_file(path, bad)?;
+        read.skipped.iter().for_each(|error| anstream::eprintln!("left out: {error}"));
+        rows.extend(read.rows);
+    }
+    let dropped = deduplicate(&mut rows);
+    if dropped > 0 {
+        anstream::eprintln!("{dropped} problems left out, whose questions were there before");
+    }
+    let rows = stratified(rows, options.count.unwrap_or(usize::MAX), options.seed);
+    let generator = mini::Generator::new(crate::mini::family(options.family.as_deref())?)?;
+    let generated = options.mini.as_ref().map(|range| generator.problems(range.stream, range.from..range.to));
+    let problems: Vec<Problem> =
+        rows.into_iter().map(|row| row.problem).chain(generated.into_iter().flatten()).collect();
+    let mut ids = HashSet::new();
+    if let Some(twice) = problems.iter().find(|problem| !ids.insert(&problem.id)) {
+        Err(format!("two problems are named `{}`, so that their records could not be told apart", twice.id).into())
+    } else if problems.is_empty() {
+        Err("no problems: name files with --problems, or a range with --mini".into())
+    } else {
+        Ok(problems)
+    }
+}
