@@ -7,3 +7,4 @@ pub mod answer;
 pub mod mini;
 pub mod problems;
 mod text;
+pub mod worked;

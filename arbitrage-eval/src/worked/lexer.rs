@@ -1,0 +1,160 @@
+//! Arithmetic in running text and LaTeX, as tokens.
+
+/// A token of arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Token {
+    /// A number, and the decimals that it is stated with.
+    Number(f64, u32),
+    /// `+`, `-`, `*` or `/`.
+    Operator(char),
+    Open,
+    Close,
+    /// `%`: a hundredth of what stands before it.
+    Percent,
+    /// `=` or `≈`.
+    Equals,
+    /// A unit or another word, which counts for nothing beside a number.
+    Word,
+    /// What no arithmetic goes over: the end of a line, of a sentence, of a formula.
+    Break,
+}
+
+/// Most tokens that are read of a text: a step is far shorter.
+const MOST_TOKENS: usize = 4096;
+
+/// The tokens of `text`, in which anything may stand.
+pub(super) fn tokens(text: &str) -> Vec<Token> {
+    let mut lexer = Lexer { rest: text, found: Vec::new(), fractions: Vec::new(), depth: 0, after_digit: false };
+    while lexer.found.len() < MOST_TOKENS && lexer.step() {}
+    lexer.found
+}
+
+struct Lexer<'t> {
+    rest: &'t str,
+    found: Vec<Token>,
+    /// Depths at which a numerator ends, after which a division sign belongs.
+    fractions: Vec<usize>,
+    depth: usize,
+    after_digit: bool,
+}
+
+impl Lexer<'_> {
+    fn step(&mut self) -> bool {
+        let Some(first) = self.rest.chars().next() else { return false };
+        if first.is_ascii_digit() || (first == '.' && self.rest[1..].starts_with(|c: char| c.is_ascii_digit())) {
+            self.number();
+            self.after_digit = true;
+            return true;
+        }
+        let glued = self.after_digit;
+        self.after_digit = false;
+        self.rest = &self.rest[first.len_utf8()..];
+        match first {
+            '\\' => self.command(),
+            '+' | '*' | '/' => self.push(Token::Operator(first)),
+            '-' | '−' | '–' => self.push(Token::Operator('-')),
+            '×' | '·' | '⋅' => self.push(Token::Operator('*')),
+            '÷' => self.push(Token::Operator('/')),
+            '(' | '[' | '{' => self.open(),
+            ')' | ']' | '}' => self.close(),
+            '%' => self.push(Token::Percent),
+            '=' | '≈' => self.push(Token::Equals),
+            c if c.is_alphabetic() => self.word(first, glued),
+            ' ' | '\t' | '$' | '&' | '~' => {}
+            _ => self.push(Token::Break),
+        }
+        true
+    }
+
+    fn push(&mut self, token: Token) {
+        self.found.push(token);
+    }
+
+    fn open(&mut self) {
+        self.depth += 1;
+        self.push(Token::Open);
+    }
+
+    fn close(&mut self) {
+        self.push(Token::Close);
+        if self.fractions.last() == Some(&self.depth) {
+            self.fractions.pop();
+            self.push(Token::Operator('/'));
+        }
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// Digits, with commas between groups of three and at most one point.
+    fn number(&mut self) {
+        let bytes = self.rest.as_bytes();
+        let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+        let (mut end, mut point) = (0, None);
+        loop {
+            match bytes.get(end) {
+                Some(b'0'..=b'9') => end += 1,
+                Some(b',') if point.is_none() && (1..4).all(|ahead| digit(end + ahead)) && !digit(end + 4) => end += 1,
+                Some(b'.') if point.is_none() && digit(end + 1) => {
+                    point = Some(end);
+                    end += 1;
+                }
+                _ => break,
+            }
+        }
+        let decimals = point.map_or(0, |point| end - point - 1);
+        let value = self.rest[..end].replace(',', "").parse().unwrap_or(f64::NAN);
+        self.push(Token::Number(value, u32::try_from(decimals).unwrap_or(u32::MAX)));
+        self.rest = &self.rest[end..];
+    }
+
+    /// A word. A lone `x` between numbers multiplies; a letter glued to a number is an unknown, over which nothing goes.
+    fn word(&mut self, first: char, glued: bool) {
+        let inside = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '’' | '_');
+        let end = self.rest.find(|c: char| !inside(c)).unwrap_or(self.rest.len());
+        let alone = end == 0 && first.is_ascii_alphabetic();
+        self.rest = &self.rest[end..];
+        let value_ahead =
+            self.rest.trim_start_matches([' ', '$']).starts_with(|c: char| c.is_ascii_digit() || c == '(');
+        let times = alone && matches!(first, 'x' | 'X') && value_ahead && !glued;
+        self.push(match (times, alone && glued && matches!(first, 'a'..='c' | 'n' | 'p'..='z')) {
+            (true, _) => Token::Operator('*'),
+            (false, true) => Token::Break,
+            (false, false) => Token::Word,
+        });
+    }
+
+    /// What follows a backslash.
+    fn command(&mut self) {
+        let end = self.rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(self.rest.len());
+        if end == 0 {
+            let symbol = self.rest.chars().next();
+            self.rest = &self.rest[symbol.map_or(0, char::len_utf8)..];
+            return match symbol {
+                Some('%') => self.push(Token::Percent),
+                Some(',' | ';' | '!' | ':' | ' ' | '$') => {}
+                Some('{') => self.open(),
+                Some('}') => self.close(),
+                _ => self.push(Token::Break),
+            };
+        }
+        let (name, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        match name {
+            "times" | "cdot" | "ast" => self.push(Token::Operator('*')),
+            "div" => self.push(Token::Operator('/')),
+            "approx" => self.push(Token::Equals),
+            "frac" | "dfrac" | "tfrac" => self.fractions.push(self.depth + 1),
+            "text" | "mathrm" | "textbf" | "mathbf" | "operatorname" => self.text(),
+            "left" | "right" | "quad" | "qquad" | "boxed" | "displaystyle" => {}
+            _ => self.push(Token::Break),
+        }
+    }
+
+    /// `{words}` after `\text`, a unit as a rule.
+    fn text(&mut self) {
+        if self.rest.starts_with('{') {
+            let end = self.rest.find('}').map_or(self.rest.len(), |end| end + 1);
+            self.rest = &self.rest[end..];
+            self.push(Token::Word);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Steps judged by the worked solution that comes with a problem.
+
+mod equations;
+mod lexer;
+
+use std::collections::HashMap;
+
+use arbitrage_core::{BoxError, Finish, Prefix, Step, StepScorer};
+
+use crate::answer::{final_answer, same_answer};
+use crate::problems::ProblemRow;
+use equations::{Equation, equations, numbers};
+
+/// Scores steps of word problems by the numbers of a worked solution, as GSM8K's answers are: what no text can tell of a plan, the
+/// numbers tell of its execution. It costs no model, so that thousands of steps are labelled for nothing.
+///
+/// | score | the step |
+/// |---|---|
+/// | 0 | states false arithmetic, or ends in another answer |
+/// | ½ | states results of which one is neither known from question and prefix nor among the worked solution's |
+/// | 1 | states nothing that speaks against it |
+///
+/// A right way that the worked solution does not take gets ½ on both sides of an advantage. What the scores are worth is measured
+/// against roll-outs (`docs/results.md`).
+#[derive(Clone, Debug)]
+pub struct Worked {
+    gold: HashMap<String, Gold>,
+}
+
+#[derive(Clone, Debug)]
+struct Gold {
+    answer: String,
+    values: Vec<f64>,
+}
+
+/// The question of a prefix is none that comes with a worked solution.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "problem `{id}` comes without a worked solution: `answer` of its row has to hold one, ended by `####` and the result"
+)]
+pub struct NoSolution {
+    /// The problem's name.
+    pub id: String,
+}
+
+impl Worked {
+    /// Of rows that all hold a worked solution.
+    ///
+    /// # Errors
+    /// [`NoSolution`] for the first row whose `answer` is absent or does not end in `####` and a result.
+    pub fn new<'r>(rows: impl IntoIterator<Item = &'r ProblemRow>) -> Result<Self, NoSolution> {
+        let gold = |row: &ProblemRow| {
+            let missing = || NoSolution { id: row.problem.id.clone() };
+            let gold = row.answer.as_deref().and_then(Gold::parse).ok_or_else(missing)?;
+            Ok((row.problem.question.clone(), gold))
+        };
+        Ok(Self { gold: rows.into_iter().map(gold).collect::<Result<_, _>>()? })
+    }
+
+    fn judge(&self, prefix: &Prefix<'_>, step: &Step) -> Result<f32, NoSolution> {
+        let missing = || NoSolution { id: prefix.problem.id.clone() };
+        let gold = self.gold.get(&prefix.problem.question).ok_or_else(missing)?;
+        let found = equations(&step.text);
+        if found.iter().any(|equation| equation.holds() == Some(false)) {
+            return Ok(0.0);
+        }
+        if step.finish == Finish::EndOfText || step.text.contains(r"\boxed{") {
+            let right = final_answer(&step.text).is_some_and(|answer| gold.is_answer(answer));
+            return Ok(f32::from(u8::from(right)));
+        }
+        let known: Vec<f64> = numbers(&prefix.problem.question).chain(numbers(&prefix.text())).collect();
+        let strange =
+            |equation: &Equation| !gold.values.iter().chain(&known).any(|value| same(*value, equation.stated));
+        Ok(if found.iter().any(strange) { 0.5 } else { 1.0 })
+    }
+}
+
+impl StepScorer for Worked {
+    fn name(&self) -> String {
+        "worked solution".to_owned()
+    }
+
+    fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
+        steps.iter().map(|(prefix, step)| Ok(self.judge(prefix, step)?)).collect()
+    }
+}
+
+impl Gold {
+    /// GSM8K's form: prose with `<<48/2=24>>` before each result, and `#### 72` at the end.
+    fn parse(answer: &str) -> Option<Self> {
+        let (worked, last) = answer.rsplit_once("####")?;
+        let last = last.trim();
+        let noted = worked.split("<<").skip(1).filter_map(|rest| rest.split_once(">>"));
+        let results = noted.filter_map(|(note, _)| numbers(note.rsplit_once('=')?.1).next());
+        let values = results.chain(numbers(last)).collect();
+        (!last.is_empty()).then(|| Self { answer: last.to_owned(), values })
+    }
+
+    fn is_answer(&self, found: &str) -> bool {
+        let bare = |text: &str| numbers(text).next();
+        same_answer(found, &self.answer)
+            || bare(found).zip(bare(&self.answer)).is_some_and(|(one, other)| same(one, other))
+    }
+}
+
+/// Equal but for rounding in the sixth place.
+fn same(one: f64, other: f64) -> bool {
+    (one - other).abs() <= 1e-6 * one.abs().max(other.abs()).max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use arbitrage_core::{Accepted, Author, Problem, SequenceId};
+
+    use super::*;
+    use crate::problems::{BadRows, read};
+
+    const QUESTION: &str = "Natalia sold clips to 48 friends in April, and half as many in May. How many in both?";
+
+    fn rows(answer: &str) -> Vec<ProblemRow> {
+        let line = serde_json::json!({ "question": QUESTION, "answer": answer }).to_string();
+        read(Path::new("gsm8k.jsonl"), line.as_bytes(), BadRows::Fail).unwrap().rows
+    }
+
+    fn worked() -> Worked {
+        Worked::new(&rows("She sold 48/2 = <<48/2=24>>24 in May.\n48+24 = <<48+24=72>>72 in both.\n#### 72")).unwrap()
+    }
+
+    fn score(before: &[&str], step: &str, finish: Finish) -> f32 {
+        let problem = Problem::new(QUESTION);
+        let accept = |text: &&str| Accepted { step: Step::new(*text, Finish::Boundary), author: Author::Draft };
+        let steps: Vec<Accepted> = before.iter().map(accept).collect();
+        let prefix = Prefix::new(SequenceId(0), &problem, &steps);
+        worked().score(&[(prefix, &Step::new(step, finish))]).unwrap()[0]
+    }
+
+    #[test]
+    fn numbers_tell() {
+        let boundary = Finish::Boundary;
+        for (before, step, finish, expected) in [
+            (&[][..], "Let's go step by step.\n\n", boundary, 1.0),
+            (&[], "In May: \\[ \\frac{48}{2} = 24 \\]\n\n", boundary, 1.0),
+            (&[], "In May: \\[ 48 \\times 2 = 96 \\]\n\n", boundary, 0.5),
+            (&[], "In May: \\[ 48 / 2 = 26 \\]\n\n", boundary, 0.0),
+            (&["\\[ 48 \\times 2 = 96 \\]\n\n"], "So she sold \\[ x = 96 \\]\n\n", boundary, 1.0),
+            (&["\\[ 48/2 = 24 \\]\n\n"], r"In all \boxed{72}.", Finish::EndOfText, 1.0),
+            (&["\\[ 48/2 = 24 \\]\n\n"], r"In all \boxed{72 \text{ clips}}.", Finish::EndOfText, 1.0),
+            (&["\\[ 48/2 = 24 \\]\n\n"], r"In all \boxed{24}.", Finish::EndOfText, 0.0),
+            (&[], "No idea", Finish::EndOfText, 0.0),
+        ] {
+            assert_eq!(score(before, step, finish), expected, "{step}");
+        }
+    }
+
+    #[test]
+    fn a_problem_without_a_worked_solution_is_named() {
+        for answer in ["72", "so ####  "] {
+            let error = Worked::new(&rows(answer)).unwrap_err().to_string();
+            assert!(error.contains("`gsm8k-1`") && error.contains("####"), "{error}");
+        }
+        let problem = Problem::new("Another?").with_id("other");
+        let step = Step::new("so", Finish::Boundary);
+        let error = worked().score(&[(Prefix::new(SequenceId(0), &problem, &[]), &step)]).unwrap_err();
+        assert!(error.to_string().contains("`other`"), "{error}");
+    }
+}
