@@ -65,7 +65,7 @@ impl Worked {
             return Ok(0.0);
         }
         if step.finish == Finish::EndOfText || step.text.contains(r"\boxed{") {
-            let right = final_answer(&step.text).is_some_and(|answer| gold.is_answer(answer));
+            let right = final_answer(&step.text).is_some_and(|answer| same_answer(answer, &gold.answer));
             return Ok(f32::from(u8::from(right)));
         }
         let known: Vec<f64> = numbers(&prefix.problem.question).chain(numbers(&prefix.text())).collect();
@@ -94,12 +94,6 @@ impl Gold {
         let results = noted.filter_map(|(note, _)| numbers(note.rsplit_once('=')?.1).next());
         let values = results.chain(numbers(last)).collect();
         (!last.is_empty()).then(|| Self { answer: last.to_owned(), values })
-    }
-
-    fn is_answer(&self, found: &str) -> bool {
-        let bare = |text: &str| numbers(text).next();
-        same_answer(found, &self.answer)
-            || bare(found).zip(bare(&self.answer)).is_some_and(|(one, other)| same(one, other))
     }
 }
 

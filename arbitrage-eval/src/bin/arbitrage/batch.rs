@@ -19,6 +19,8 @@ use crate::progress::style;
 pub struct Batch<'a> {
     options: &'a BatchOptions,
     problems: Vec<Problem>,
+    /// Those of the problems that are from files, with their answers.
+    rows: Vec<ProblemRow>,
     sink: JsonlSink,
     output: Output,
 }
@@ -26,9 +28,14 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Draws and reads the problems, and locks the output.
     pub fn open(options: &'a BatchOptions) -> Result<Self, Failure> {
-        let problems = problems(&options.problems)?;
+        let (problems, rows) = problems(&options.problems)?;
         let (sink, output) = Output::open(&options.out)?;
-        Ok(Self { options, problems, sink, output })
+        Ok(Self { options, problems, rows, sink, output })
+    }
+
+    /// The rows of files.
+    pub fn rows(&self) -> &[ProblemRow] {
+        &self.rows
     }
 
     /// What texts depend on beside models, router and limits.
@@ -45,7 +52,7 @@ impl<'a> Batch<'a> {
         notes: Value,
         mut heard: impl FnMut(Option<&Solution>) -> String,
     ) -> Result<Vec<Problem>, Failure> {
-        let Self { options, problems, sink, output } = self;
+        let Self { options, problems, sink, output, .. } = self;
         let mut engine = Engine::new(draft, target, router)
             .with_segmenter(options.limits.segmenter()?)
             .with_limits(options.limits.limits().with_in_flight(options.problems.in_flight))
@@ -68,8 +75,8 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The problems that the options name.
-fn problems(options: &ProblemOptions) -> Result<Vec<Problem>, Failure> {
+/// The problems that the options name, and the rows of those that are from files.
+fn problems(options: &ProblemOptions) -> Result<(Vec<Problem>, Vec<ProblemRow>), Failure> {
     let bad = if options.skip_bad_rows { BadRows::Skip } else { BadRows::Fail };
     let mut rows: Vec<ProblemRow> = Vec::new();
     for path in &options.problems {
@@ -85,13 +92,13 @@ fn problems(options: &ProblemOptions) -> Result<Vec<Problem>, Failure> {
     let generator = mini::Generator::new(crate::mini::family(options.family.as_deref())?)?;
     let generated = options.mini.as_ref().map(|range| generator.problems(range.stream, range.from..range.to));
     let problems: Vec<Problem> =
-        rows.into_iter().map(|row| row.problem).chain(generated.into_iter().flatten()).collect();
+        rows.iter().map(|row| row.problem.clone()).chain(generated.into_iter().flatten()).collect();
     let mut ids = HashSet::new();
     if let Some(twice) = problems.iter().find(|problem| !ids.insert(&problem.id)) {
         Err(format!("two problems are named `{}`, so that their records could not be told apart", twice.id).into())
     } else if problems.is_empty() {
         Err("no problems: name files with --problems, or a range with --mini".into())
     } else {
-        Ok(problems)
+        Ok((problems, rows))
     }
 }

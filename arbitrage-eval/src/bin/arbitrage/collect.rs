@@ -5,6 +5,8 @@ use arbitrage_core::scorer::Judge;
 use arbitrage_core::trace::StepRecord;
 use arbitrage_core::{AdvantageRouter, Drafter, Shared, Solution, StepScorer};
 use arbitrage_eval::mini::Checker;
+use arbitrage_eval::problems::ProblemRow;
+use arbitrage_eval::worked::Worked;
 use arbitrage_models::LocalTarget;
 use arbitrage_router::Policy;
 use serde_json::{Value, json};
@@ -22,7 +24,7 @@ pub fn run(options: &CollectOptions) -> Result<(), Failure> {
     let Pair { draft, target, .. } = Pair::load(models)?;
     let notes = notes(options, batch.notes(target.name()));
     let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
-    let router = router(options, scorer(options, &target))?;
+    let router = router(options, scorer(options, batch.rows(), &target)?)?;
     let mut counts = Counts::default();
     let problems = batch.solve((draft, target), router, notes, |solution| {
         counts.count(solution);
@@ -58,11 +60,16 @@ impl Counts {
     }
 }
 
-fn scorer(options: &CollectOptions, target: &Shared<LocalTarget>) -> Box<dyn StepScorer> {
-    match options.scorer {
+fn scorer(
+    options: &CollectOptions,
+    rows: &[ProblemRow],
+    target: &Shared<LocalTarget>,
+) -> Result<Box<dyn StepScorer>, Failure> {
+    Ok(match options.scorer {
         Scorer::Checker => Box::new(Checker),
         Scorer::Judge => Box::new(Judge::new(target.clone())),
-    }
+        Scorer::Worked => Box::new(Worked::new(rows)?),
+    })
 }
 
 /// The oracle at τ = 0, or another policy's decisions with the same labels.

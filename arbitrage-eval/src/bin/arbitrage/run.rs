@@ -6,6 +6,7 @@ use std::path::Path;
 use arbitrage_core::trace::{Record, SolutionRecord, read_jsonl};
 use arbitrage_core::{Drafter, Problem, Shared, Usage};
 use arbitrage_eval::mini;
+use arbitrage_eval::problems::ProblemRow;
 use arbitrage_models::source::file_digest;
 use arbitrage_router::Policy;
 use arbitrage_router::metrics::{Bootstrap, Clusters};
@@ -26,8 +27,35 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
     let asked = || scorer(models, options.policy, &target);
     let (router, draft) = router(options.policy, folder.as_deref(), draft, &target, asked)?;
+    let rows = batch.rows().to_vec();
     let problems = batch.solve((draft, target), router, notes, |_| String::new())?;
-    report(options, &problems)
+    report(options, &Answers::new(&problems, &rows))
+}
+
+/// What is known of the problems' answers.
+struct Answers<'a> {
+    problems: BTreeMap<&'a str, &'a Problem>,
+    rows: BTreeMap<&'a str, &'a ProblemRow>,
+}
+
+impl<'a> Answers<'a> {
+    fn new(problems: &'a [Problem], rows: &'a [ProblemRow]) -> Self {
+        let problems = problems.iter().map(|problem| (problem.id.as_str(), problem)).collect();
+        Self { problems, rows: rows.iter().map(|row| (row.problem.id.as_str(), row)).collect() }
+    }
+
+    /// Whether a problem of theirs was solved; `None` for others, and for those whose answer is not known.
+    fn grade(&self, solution: &SolutionRecord) -> Option<bool> {
+        let id = solution.problem.as_str();
+        match self.rows.get(id) {
+            Some(row) => row.is_solved_by(&solution.text),
+            None => Some(mini::is_solved(self.problems.get(id)?, &solution.text).unwrap_or(false)),
+        }
+    }
+
+    fn grades(&self, solutions: &[SolutionRecord]) -> BTreeMap<String, bool> {
+        solutions.iter().filter_map(|solution| Some((solution.problem.clone(), self.grade(solution)?))).collect()
+    }
 }
 
 /// A trained router is known by its weights; its τ is part of its name.
@@ -39,7 +67,7 @@ fn notes(options: &RunOptions, mut notes: Value, router: Option<&Path>) -> Resul
     Ok(notes)
 }
 
-fn report(options: &RunOptions, problems: &[Problem]) -> Result<(), Failure> {
+fn report(options: &RunOptions, answers: &Answers<'_>) -> Result<(), Failure> {
     let solutions = solutions(&options.batch.out)?;
     let usage: Usage = solutions.iter().map(|solution| solution.usage).sum();
     let count = solutions.len().max(1) as f64;
@@ -54,13 +82,14 @@ fn report(options: &RunOptions, problems: &[Problem]) -> Result<(), Failure> {
         usage.target.seconds / count,
         usage.router_seconds / count,
     );
-    if options.batch.problems.mini.is_some() {
-        let graded = grade(&solutions, problems);
+    let graded = answers.grades(&solutions);
+    if !graded.is_empty() {
         let right = graded.values().filter(|right| **right).count();
-        println!("right: {right} of {} ({:.1}%)", graded.len(), 100.0 * right as f64 / graded.len().max(1) as f64);
-        if let Some(path) = &options.against {
-            println!("against {}: {}", path.display(), difference(&graded, &grade(&self::solutions(path)?, problems))?);
-        }
+        println!("right: {right} of {} ({:.1}%)", graded.len(), 100.0 * right as f64 / graded.len() as f64);
+    }
+    if let Some(path) = &options.against {
+        let other = answers.grades(&self::solutions(path)?);
+        println!("against {}: {}", path.display(), difference(&graded, &other)?);
     }
     Ok(())
 }
@@ -68,16 +97,6 @@ fn report(options: &RunOptions, problems: &[Problem]) -> Result<(), Failure> {
 fn solutions(path: &Path) -> Result<Vec<SolutionRecord>, Failure> {
     let solution = |record| if let Record::Solution(solution) = record { Some(solution) } else { None };
     Ok(read_jsonl(path)?.into_iter().filter_map(solution).collect())
-}
-
-/// Which problems were solved.
-fn grade(solutions: &[SolutionRecord], problems: &[Problem]) -> BTreeMap<String, bool> {
-    let by_id: BTreeMap<&str, &Problem> = problems.iter().map(|problem| (problem.id.as_str(), problem)).collect();
-    let graded = |solution: &SolutionRecord| {
-        let problem = by_id.get(solution.problem.as_str())?;
-        Some((solution.problem.clone(), mini::is_solved(problem, &solution.text).unwrap_or(false)))
-    };
-    solutions.iter().filter_map(graded).collect()
 }
 
 /// The difference in the share of solved problems, over those that both runs have.

@@ -15,6 +15,8 @@ pub enum Scorer {
     Checker,
     /// The target as judge, 0 to 9.
     Judge,
+    /// The numbers of the worked solutions that come with the problems, as GSM8K's.
+    Worked,
 }
 
 /// Problems of the mini family: a stream and a range, `train:0..6000`.
