@@ -15,7 +15,7 @@ use super::{Family, Generator, MiniError, Stream, tokenizer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Writer {
-    /// 0.4 million parameters, trained briefly.
+    /// 0.4 million parameters.
     Draft,
     /// 2.2 million parameters.
     Target,
@@ -72,17 +72,25 @@ impl Writer {
         ModelConfig::from_json(Path::new("mini"), &json.to_string())
     }
 
+    /// What the model learns from, so that it solves problems of `family`, the [draft](Family::for_draft) not all of them.
+    pub fn school(self, family: Family) -> Family {
+        match self {
+            Self::Draft => family.for_draft(),
+            Self::Target => family,
+        }
+    }
+
     /// How the shipped model was trained, or in a minute what shows that everything works.
     pub fn recipe(self, quick: bool) -> Recipe {
         let (steps, batch, peak) = match (self, quick) {
             (Self::Draft, false) => (4000, 32, 3e-3),
-            (Self::Target, false) => (5500, 16, 2e-3),
+            (Self::Target, false) => (7500, 16, 2e-3),
             (Self::Draft, true) => (150, 16, 3e-3),
             (Self::Target, true) => (150, 8, 2e-3),
         };
         let fit = Fit::new(steps, peak).with_batch(batch).with_seed(self as u64 + 1);
         let (problems, held_out) = ((steps * batch) as u64, if quick { 64 } else { 512 });
-        Recipe { fit, problems, held_out, family: Family::default() }
+        Recipe { fit, problems, held_out, family: self.school(Family::default()) }
     }
 
     /// Trains the model and writes it into `folder`, a Hugging Face folder.

@@ -190,8 +190,11 @@ mod tests {
             ("80 - 220 = -140", vec![(-140.0, Some(true))]),
             ("5 eggs/day * 2 dollars/egg = 10 dollars/day", vec![(10.0, Some(true))]),
             ("2x - 3 = 7", vec![(7.0, None)]),
+            ("5M - 40 = 88", vec![(88.0, None)]),
+            (r"\[ 2 L + 11 = 35 \]", vec![(35.0, None)]),
             ("1/0 = 4", vec![(4.0, None)]),
             ("x = y", vec![]),
+            (r"16 \text{ min} = \frac{16}{60} \text{ h} = 0.2667", vec![(16.0 / 60.0, None), (0.2667, Some(true))]),
         ] {
             assert_eq!(found(text), expected, "{text}");
         }

@@ -24,7 +24,7 @@ const MOST_TOKENS: usize = 4096;
 
 /// The tokens of `text`, in which anything may stand.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
-    let mut lexer = Lexer { rest: text, found: Vec::new(), fractions: Vec::new(), depth: 0, after_digit: false };
+    let mut lexer = Lexer { rest: text, found: Vec::new(), fractions: Vec::new(), depth: 0 };
     while lexer.found.len() < MOST_TOKENS && lexer.step() {}
     lexer.found
 }
@@ -35,7 +35,6 @@ struct Lexer<'t> {
     /// Depths at which a numerator ends, after which a division sign belongs.
     fractions: Vec<usize>,
     depth: usize,
-    after_digit: bool,
 }
 
 impl Lexer<'_> {
@@ -43,11 +42,8 @@ impl Lexer<'_> {
         let Some(first) = self.rest.chars().next() else { return false };
         if first.is_ascii_digit() || (first == '.' && self.rest[1..].starts_with(|c: char| c.is_ascii_digit())) {
             self.number();
-            self.after_digit = true;
             return true;
         }
-        let glued = self.after_digit;
-        self.after_digit = false;
         self.rest = &self.rest[first.len_utf8()..];
         match first {
             '\\' => self.command(),
@@ -59,7 +55,7 @@ impl Lexer<'_> {
             ')' | ']' | '}' => self.close(),
             '%' => self.push(Token::Percent),
             '=' | '≈' => self.push(Token::Equals),
-            c if c.is_alphabetic() => self.word(first, glued),
+            c if c.is_alphabetic() => self.word(first),
             ' ' | '\t' | '$' | '&' | '~' => {}
             _ => self.push(Token::Break),
         }
@@ -106,19 +102,17 @@ impl Lexer<'_> {
         self.rest = &self.rest[end..];
     }
 
-    /// A word. A lone `x` between numbers multiplies; a letter glued to a number is an unknown, over which nothing goes.
-    fn word(&mut self, first: char, glued: bool) {
+    /// A word. A lone `x` between numbers multiplies; any other lone letter is an unknown, over which nothing goes.
+    fn word(&mut self, first: char) {
         let inside = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '’' | '_');
         let end = self.rest.find(|c: char| !inside(c)).unwrap_or(self.rest.len());
-        let alone = end == 0 && first.is_ascii_alphabetic();
         self.rest = &self.rest[end..];
         let value_ahead =
             self.rest.trim_start_matches([' ', '$']).starts_with(|c: char| c.is_ascii_digit() || c == '(');
-        let times = alone && matches!(first, 'x' | 'X') && value_ahead && !glued;
-        self.push(match (times, alone && glued && matches!(first, 'a'..='c' | 'n' | 'p'..='z')) {
-            (true, _) => Token::Operator('*'),
-            (false, true) => Token::Break,
-            (false, false) => Token::Word,
+        self.push(match first {
+            'x' | 'X' if end == 0 && value_ahead => Token::Operator('*'),
+            'b'..='z' | 'B'..='Z' if end == 0 => Token::Break,
+            _ => Token::Word,
         });
     }
 

@@ -20,7 +20,7 @@ pub fn run(command: &MiniCommand) -> Result<(), Failure> {
 fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Failure> {
     let start = Instant::now();
     let mut recipe = writer.recipe(options.quick);
-    recipe.family = family(options.family.as_deref())?;
+    recipe.family = writer.school(family(options.family.as_deref())?);
     if let Some(steps) = options.steps {
         recipe = recipe.with_steps(steps);
     }
