@@ -25,7 +25,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
     let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
     let asked = || scorer(models, options.policy, &target);
-    let (router, draft) = router(options.policy, folder.as_deref(), draft, &target, asked)?;
+    let (router, draft) = router(options.policy, (folder.as_deref(), &models.device), draft, &target, asked)?;
     let problems = batch.solve((draft, target), router, notes, |_| String::new())?;
     report(options, &problems)
 }
@@ -54,6 +54,9 @@ fn report(options: &RunOptions, problems: &[Problem]) -> Result<(), Failure> {
         usage.target.seconds / count,
         usage.router_seconds / count,
     );
+    if let Some(line) = added_time(&usage) {
+        println!("{line}");
+    }
     if options.batch.problems.mini.is_some() {
         let graded = grade(&solutions, problems);
         let right = graded.values().filter(|right| **right).count();
@@ -63,6 +66,19 @@ fn report(options: &RunOptions, problems: &[Problem]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// What the router adds to each drafted step; `None` where nothing was drafted, or no time measured.
+fn added_time(usage: &Usage) -> Option<String> {
+    let steps = usage.draft.calls as f64;
+    let share = usage.router_seconds / usage.draft.seconds;
+    let [router, draft] = [usage.router_seconds, usage.draft.seconds].map(|seconds| 1000.0 * seconds / steps);
+    share.is_finite().then(|| {
+        format!(
+            "router: {router:.3} ms a drafted step, {:.2}% of the {draft:.3} ms that drafting it takes",
+            100.0 * share
+        )
+    })
 }
 
 fn solutions(path: &Path) -> Result<Vec<SolutionRecord>, Failure> {
