@@ -48,7 +48,9 @@ pub fn limited(command: &Command, blocks: usize) -> Command {
     // The signal is ignored, so that the write fails instead.
     limited.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"")).arg("sh");
     limited.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
-    command.get_envs().for_each(|(name, value)| drop(limited.env(name, value.unwrap())));
+    for (name, value) in command.get_envs() {
+        limited.env(name, value.unwrap());
+    }
     limited
 }
 

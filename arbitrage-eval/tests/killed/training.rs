@@ -21,15 +21,15 @@ fn a_training_killed_at_any_moment_ends_in_the_same_bytes() {
     let out = folder.path().join("draft");
     let mut draw = Draw::new(11);
     let (mut killed, mut resumable) = (0, 0);
-    for _ in 0..10 {
-        let scores = below(&mut draw, 3) as usize;
+    for _ in 0..20 {
+        let scores = below(&mut draw, 2) as usize;
         let mut child = begin(STEPS, &out, scores);
-        std::thread::sleep(Duration::from_millis(below(&mut draw, 200)));
+        std::thread::sleep(Duration::from_millis(below(&mut draw, 150)));
         child.kill().unwrap();
         killed += usize::from(was_killed(child.wait().unwrap()));
         resumable += usize::from(out.join("checkpoint").exists());
     }
-    assert!(killed >= 5 && resumable >= 3, "{killed} killed, {resumable} of them behind a checkpoint");
+    assert!(killed >= 15 && resumable >= 10, "{killed} killed, {resumable} of them behind a checkpoint");
     succeed(train("draft", STEPS, &out));
     for file in ["model.safetensors", "config.json", "tokenizer.json"] {
         let [whole, pieces] = [&writers().draft, &out].map(|folder| std::fs::read(folder.join(file)).unwrap());
