@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use std::ops::ControlFlow;
+
 use arbitrage_core::router::{AlwaysDraft, AlwaysTarget, FirstTokenEntropy, MeanLogprob, Oracle, Random, Rsd};
 use arbitrage_core::scorer::scorer_fn;
 use arbitrage_core::testing::{Babbler, CallLog, Flaky, Scripted, TableScorer};
@@ -298,6 +300,37 @@ fn a_failing_sink_ends_the_problem_at_the_step_that_is_lost() {
         assert_eq!(error.to_string(), format!("trace sink `trace` failed at step {step}: failure {record}, as told"));
         assert!(engine.solve(&Problem::new("?")).is_ok(), "the next problem goes on");
     }
+}
+
+/// A run whose records are lost would be solved for nothing.
+#[test]
+fn a_run_that_is_broken_off_writes_no_further_step() {
+    for (in_flight, written) in [(1, 2), (4, 8)] {
+        let log = CallLog::new();
+        let (draft, target) = (log.record(scripted("d")), log.record(scripted("t")));
+        let mut engine = Engine::new(draft, target, AlwaysDraft)
+            .with_limits(Limits::default().with_in_flight(in_flight))
+            .with_sink(Flaky::new(Vec::new(), in_flight + 1));
+        let mut told = Vec::new();
+        engine.solve_until(&problems(9), |index, answer| {
+            told.push((index, answer.unwrap_err().to_string()));
+            ControlFlow::Break(())
+        });
+        let [(0, error)] = &told[..] else { panic!("{told:?}") };
+        assert!(error.starts_with("trace sink `trace` failed at step 1"), "{error}");
+        assert_eq!(log.calls().len(), written);
+        let released = |role| log.released().iter().filter(|(of, _)| *of == role).count();
+        assert_eq!([released(Role::Drafter), released(Role::Verifier)], [in_flight; 2], "what was open is forgotten");
+    }
+    // Limits that are none are told until nobody listens.
+    let mut engine =
+        Engine::new(scripted("d"), scripted("t"), AlwaysDraft).with_limits(Limits::default().with_in_flight(0));
+    let mut told = 0;
+    engine.solve_until(&problems(9), |_, _| {
+        told += 1;
+        if told < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    assert_eq!(told, 3);
 }
 
 #[test]

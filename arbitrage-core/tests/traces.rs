@@ -164,12 +164,21 @@ fn a_file_that_is_no_trace_is_left_alone() {
 
 #[test]
 fn two_writers_do_not_mix() {
-    let (_folder, path) = place();
+    let (folder, path) = place();
     let sink = JsonlSink::create(&path).unwrap();
+    let told = format!("{}: process {} is writing to this file", path.display(), std::process::id());
     for second in [JsonlSink::create(&path), JsonlSink::append(&path)] {
-        assert!(matches!(second, Err(JsonlError::Locked { .. })));
+        let error = second.unwrap_err();
+        assert!(matches!(error, JsonlError::Locked { .. }));
+        assert_eq!(error.to_string(), told);
     }
+    // Where nobody knows who it is, it is refused all the same.
+    fs::write(path.with_added_extension("lock"), "not a number").unwrap();
+    assert!(JsonlSink::append(&path).unwrap_err().to_string().ends_with("another run is writing to this file"));
     drop(sink);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside the trace");
+    // What a killed writer leaves keeps nobody out.
+    fs::write(path.with_added_extension("lock"), "1").unwrap();
     JsonlSink::append(&path).unwrap();
 }
 

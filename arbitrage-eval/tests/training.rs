@@ -1,4 +1,4 @@
-//! The `train` and `compare` commands on records whose advantage follows from the draft's log-probabilities: what they make, and what
+//! The `train`, `compare` and `cross-validate` commands on records whose advantage follows from the draft's log-probabilities: what they make, and what
 //! they refuse.
 #![cfg(feature = "flex")]
 
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use arbitrage_core::router::{AlwaysDraft, Oracle};
 use arbitrage_core::scorer::scorer_fn;
-use arbitrage_core::trace::JsonlSink;
+use arbitrage_core::trace::{JsonlSink, Record, TraceSink, read_jsonl};
 use arbitrage_core::{
     AdvantageRouter, Author, Drafter, Engine, Finish, Prefix, Problem, Step, StepResult, StepRule, Target,
 };
@@ -135,6 +135,103 @@ fn a_probe_is_trained_compared_and_kept_to_its_pair() {
         (&["--steps", "60", "--validation", "0.2"], &["checkpoint", "examples: "]),
     ] {
         refused(&borrowed(&place.probe(&["good.jsonl"], further)), parts);
+    }
+    // Nor on other labels of the same steps.
+    let one = |problem: &str, _| if problem.ends_with('7') { Verdict::Contrary } else { Verdict::Same };
+    judged_again(&place.good, &place.folder.path().join("other labels.jsonl"), one);
+    refused(&borrowed(&place.probe(&["other labels.jsonl"], &["--steps", "60"])), &["checkpoint", "data: "]);
+}
+
+/// What another scorer says of a step.
+enum Verdict {
+    Same,
+    Contrary,
+    Nothing,
+}
+
+/// The records again, as another scorer judges the steps, by problem and index.
+fn judged_again(good: &Path, out: &Path, judge: impl Fn(&str, usize) -> Verdict) {
+    let mut sink = JsonlSink::create(out).unwrap();
+    for mut record in read_jsonl(good).unwrap() {
+        if let Record::Step(step) = &mut record {
+            let scores = (step.decision.draft_score, step.decision.target_score);
+            (step.decision.draft_score, step.decision.target_score) = match judge(&step.problem, step.index) {
+                Verdict::Same => scores,
+                Verdict::Contrary => (scores.1, scores.0),
+                Verdict::Nothing => (None, None),
+            };
+        }
+        sink.write(&record).unwrap();
+    }
+}
+
+#[test]
+fn probes_are_held_against_problems_that_they_have_not_seen() {
+    let place = place();
+    let (good, json) = (place.good.to_str().unwrap(), place.path("table.json"));
+    let cross = |further: &[&str]| {
+        let fixed = ["cross-validate", "--traces", good, "--inputs", "scalars", "--width", "0", "--rate", "0.05"];
+        let loop_ = ["--steps", "40", "--balance", "weights", "--resamples", "40", "--json", &json];
+        let arguments = [&fixed[..], &loop_, further].concat();
+        run(&arguments)
+    };
+    let (code, out, err) = cross(&["--folds", "3"]);
+    assert!(code == Some(0) && out.contains("80 problems, 240 steps"), "{out} {err}");
+    let held: usize = (1..=3)
+        .map(|fold| {
+            let told = format!("fold {fold} of 3, probe: ρ ");
+            let line = err.lines().find(|line| line.starts_with(&told)).unwrap_or_else(|| panic!("{err}"));
+            line.split(" on ").nth(1).unwrap().split(' ').next().unwrap().parse::<usize>().unwrap()
+        })
+        .sum();
+    assert_eq!(held, 240, "every step is held out once");
+    let rows = || serde_json::from_slice::<serde_json::Value>(&std::fs::read(&json).unwrap()).unwrap();
+    let table = rows();
+    let names: Vec<&str> = table.as_array().unwrap().iter().map(|row| row["method"].as_str().unwrap()).collect();
+    assert_eq!(names, ["probe", "RSD", "mean log-probability", "first entropy"]);
+    let rho = |table: &serde_json::Value, row: usize| table[row]["rho"]["value"].as_f64().unwrap();
+    assert!(rho(&table, 0) > 0.6 && rho(&table, 1) > 0.6, "{table}");
+    // The entropy is always the same, and tells nothing.
+    assert!(table[3]["rho"].is_null() && table[3]["lead_of_first"]["rho"].is_null());
+    let lead = table[1]["lead_of_first"]["rho"]["value"].as_f64().unwrap();
+    assert!((lead - (rho(&table, 0) - rho(&table, 1))).abs() < 1e-9 && table[0]["lead_of_first"].is_null());
+    assert!(out.contains("| probe less |"), "{out}");
+    let once = cross(&["--folds", "3"]).1;
+    assert_eq!(once, out, "the same seed gives the same table");
+    assert_ne!(cross(&["--folds", "3", "--seed", "7"]).1, out);
+
+    // Another scorer that says the contrary of some steps: probes learn what the first one said.
+    let other = place.folder.path().join("other.jsonl");
+    let some = |problem: &str, index| if problem != "p0" && index < 2 { Verdict::Contrary } else { Verdict::Nothing };
+    judged_again(&place.good, &other, some);
+    let (code, out, err) = cross(&["--folds", "2", "--labels", &place.path("other.jsonl")]);
+    assert!(code == Some(0) && out.contains("79 problems, 158 steps"), "{out} {err}");
+    assert!(err.contains("158 steps are in both, 82 left out: 82 in --traces only"), "{err}");
+    let table = rows();
+    assert!(rho(&table, 0) < -0.6 && rho(&table, 1) < -0.6, "{table}");
+}
+
+#[test]
+fn cross_validation_refuses_what_it_cannot_measure() {
+    let place = place();
+    let good = place.good.to_str().unwrap();
+    let (none, foreign) = (place.path("none.jsonl"), place.path("foreign.jsonl"));
+    judged_again(&place.good, Path::new(&none), |_, _| Verdict::Nothing);
+    trace(Path::new(&foreign), ["other", "large"], oracle(), 90);
+    let retold = std::fs::read_to_string(&foreign).unwrap().replace("Question", "Riddle");
+    std::fs::write(&foreign, retold).unwrap();
+    let cases: [(&[&str], &[&str]); 6] = [
+        (&["--folds", "1"], &["folds", "at least 2"]),
+        (&["--validation", "2"], &["split"]),
+        (&["--labels", &none], &["no step"]),
+        (&["--labels", &foreign], &["--labels", "0 steps", "240 whose texts differ", "30 in --labels only"]),
+        (&["--labels", "absent.jsonl"], &["absent.jsonl"]),
+        (&["--inputs", "both"], &["--draft"]),
+    ];
+    for (further, parts) in cases {
+        let inputs: &[&str] = if further.contains(&"--inputs") { &[] } else { &["--inputs", "scalars"] };
+        let fixed = ["cross-validate", "--traces", good, "--steps", "2", "--resamples", "2"];
+        refused(&[&fixed[..], inputs, further].concat(), parts);
     }
 }
 

@@ -157,9 +157,15 @@ fn a_checkpoint_of_other_data_or_weights_is_refused() {
     let longer = counting(40).into_iter().map(|lesson| Lesson { tokens: [lesson.tokens, vec![1]].concat(), ..lesson });
     let longer = Language::new(longer.collect(), counting(8)).unwrap();
     let fewer = Language::new(counting(39), counting(8)).unwrap();
+    let renamed = counting(40).into_iter().map(|lesson| {
+        let tokens = lesson.tokens.iter().map(|token| if *token == 3 { 4 } else { *token }).collect();
+        Lesson { tokens, ..lesson }
+    });
+    let renamed = Language::new(renamed.collect(), counting(8)).unwrap();
     let other = Transformer::init(config(2, true), 2, &Device::flex()).unwrap();
     let refused = [
-        (fit.run(fresh(), &longer, &mut ()).unwrap_err(), &["data: "][..]),
+        (fit.run(fresh(), &renamed, &mut ()).unwrap_err(), &["data: "][..]),
+        (fit.run(fresh(), &longer, &mut ()).unwrap_err(), &["data: "]),
         (fit.run(fresh(), &fewer, &mut ()).unwrap_err(), &["examples: 39", "examples: 40"]),
         (fit.run(other, &language(), &mut ()).unwrap_err(), &["weights: "]),
         (fit.run(fresh().with_layers(1), &language(), &mut ()).unwrap_err(), &["weights: "]),
@@ -169,6 +175,32 @@ fn a_checkpoint_of_other_data_or_weights_is_refused() {
         assert!(parts.iter().all(|part| error.to_string().contains(part)), "{error}");
     }
     fit.run(fresh(), &language(), &mut ()).unwrap();
+}
+
+/// The same texts under other answers, other weights or another loss are another training.
+#[test]
+fn a_checkpoint_of_other_answers_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let fit = Fit::new(4, 0.01).with_every(2).with_checkpoint(folder.path().join("checkpoint"));
+    let judging = |change: &dyn Fn(&mut Target), loss| {
+        let target = |row: usize| Target { row, answer: vec![1.0, 0.0], weight: 1.0 };
+        let mut example = Labelled { tokens: vec![1, 2, 3, 4], targets: vec![target(1), target(3)] };
+        change(&mut example.targets[1]);
+        Judging::new(vec![example; 6], loss).unwrap()
+    };
+    let model = || Headed::new(fresh(), 2, true, 5);
+    let own = judging(&|_| {}, Loss::Softmax);
+    fit.run(model(), &own, &mut ()).unwrap();
+    for other in [
+        judging(&|target| target.answer = vec![0.0, 1.0], Loss::Softmax),
+        judging(&|target| target.weight = 2.0, Loss::Softmax),
+        judging(&|target| target.row = 2, Loss::Softmax),
+        judging(&|_| {}, Loss::Sigmoid),
+    ] {
+        let error = fit.run(model(), &other, &mut ()).unwrap_err().to_string();
+        assert!(error.contains("checkpoint") && error.contains("data: "), "{error}");
+    }
+    fit.run(model(), &own, &mut ()).unwrap();
 }
 
 /// Runs another training on the same checkpoint in the midst of this one.

@@ -9,6 +9,7 @@ mod turn;
 
 pub use overlap::Overlap;
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -156,8 +157,21 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
 
     /// Solves many problems and hands each solution over as soon as it is finished, with its problem's index.
     pub fn solve_each(&mut self, problems: &[Problem], mut done: impl FnMut(usize, Result<Solution, EngineError>)) {
+        self.solve_until(problems, |index, answer| {
+            done(index, answer);
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// [`solve_each`](Self::solve_each), until `done` breaks off: where answers cannot be kept, writing more of them is of no
+    /// use. What is unfinished then is dropped, without a record of its end.
+    pub fn solve_until(
+        &mut self,
+        problems: &[Problem],
+        mut done: impl FnMut(usize, Result<Solution, EngineError>) -> ControlFlow<()>,
+    ) {
         if let Err(error) = self.limits.validate() {
-            (0..problems.len()).for_each(|index| done(index, Err(error.clone().into())));
+            let _ = (0..problems.len()).try_for_each(|index| done(index, Err(error.clone().into())));
             return;
         }
         self.introduce();
@@ -170,8 +184,14 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
                 return;
             }
             self.timed_advance(&mut live);
+            let mut told = ControlFlow::Continue(());
             for finished in live.extract_if(.., |sequence| sequence.is_finished()) {
-                done(finished.index, self.conclude(finished));
+                let (index, answer) = (finished.index, self.conclude(finished));
+                told = if told.is_continue() { done(index, answer) } else { told };
+            }
+            if told.is_break() {
+                live.iter().for_each(|dropped| self.release(dropped.id));
+                return;
             }
         }
     }
@@ -215,11 +235,16 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
         }
     }
 
+    /// Lets all parts forget a sequence.
+    fn release(&mut self, id: SequenceId) {
+        self.drafter.release(id);
+        self.judging.verifier.release(id);
+        self.judging.router.release(id);
+    }
+
     /// Lets all parts forget a finished sequence and records its end.
     fn conclude(&mut self, finished: Live<'_>) -> Result<Solution, EngineError> {
-        self.drafter.release(finished.id);
-        self.judging.verifier.release(finished.id);
-        self.judging.router.release(finished.id);
+        self.release(finished.id);
         let record = Record::Solution(SolutionRecord {
             problem: finished.problem.id.clone(),
             question: finished.problem.question.clone(),

@@ -42,6 +42,18 @@ pub fn refused(command: Command, parts: &[&str]) {
     assert!(parts.iter().all(|part| line.contains(part)), "{parts:?}: {err}");
 }
 
+/// The command where no file may grow past so many blocks of 512 bytes: a disk that gets full.
+pub fn limited(command: &Command, blocks: usize) -> Command {
+    let mut limited = Command::new("sh");
+    // The signal is ignored, so that the write fails instead.
+    limited.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"")).arg("sh");
+    limited.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        limited.env(name, value.unwrap());
+    }
+    limited
+}
+
 /// Draft and target, trained without interruption.
 pub struct Writers {
     pub draft: PathBuf,

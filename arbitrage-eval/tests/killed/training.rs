@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arbitrage_core::Draw;
 
-use super::support::{STEPS, below, refused, succeed, train, was_killed, writers};
+use super::support::{STEPS, below, limited, refused, succeed, train, was_killed, writers};
 
 /// Begins a training, and waits until it has told of so many scores.
 fn begin(steps: &str, out: &Path, scores: usize) -> Child {
@@ -21,15 +21,15 @@ fn a_training_killed_at_any_moment_ends_in_the_same_bytes() {
     let out = folder.path().join("draft");
     let mut draw = Draw::new(11);
     let (mut killed, mut resumable) = (0, 0);
-    for _ in 0..10 {
-        let scores = below(&mut draw, 3) as usize;
+    for _ in 0..20 {
+        let scores = below(&mut draw, 2) as usize;
         let mut child = begin(STEPS, &out, scores);
-        std::thread::sleep(Duration::from_millis(below(&mut draw, 200)));
+        std::thread::sleep(Duration::from_millis(below(&mut draw, 150)));
         child.kill().unwrap();
         killed += usize::from(was_killed(child.wait().unwrap()));
         resumable += usize::from(out.join("checkpoint").exists());
     }
-    assert!(killed >= 5 && resumable >= 3, "{killed} killed, {resumable} of them behind a checkpoint");
+    assert!(killed >= 15 && resumable >= 10, "{killed} killed, {resumable} of them behind a checkpoint");
     succeed(train("draft", STEPS, &out));
     for file in ["model.safetensors", "config.json", "tokenizer.json"] {
         let [whole, pieces] = [&writers().draft, &out].map(|folder| std::fs::read(folder.join(file)).unwrap());
@@ -67,6 +67,27 @@ fn two_trainings_in_one_folder_and_another_training_are_refused() {
     std::fs::write(&path, &bytes[..bytes.len() - 7]).unwrap();
     std::fs::remove_file(out.join("checkpoint.old")).ok();
     refused(train("draft", "500", &out), &["checkpoint"]);
+}
+
+#[test]
+fn a_full_disk_ends_a_training_that_then_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("draft");
+    succeed(train("draft", "6", &out));
+    let (checkpoint, weights) = (out.join("checkpoint"), out.join("model.safetensors"));
+    let [before, trained] = [&checkpoint, &weights].map(|path| std::fs::read(path).unwrap());
+    std::fs::remove_file(&weights).unwrap();
+    // The training is done, but there is no room for what it made.
+    refused(limited(&train("draft", "6", &out), 64), &["model.safetensors", "large"]);
+    assert!(!weights.exists() && std::fs::read(&checkpoint).unwrap() == before);
+    // In the midst of it, there is none for the checkpoint.
+    let other = folder.path().join("other");
+    refused(limited(&train("draft", "6", &other), 64), &["checkpoint", "large"]);
+    assert!(!other.join("checkpoint").exists());
+    for out in [&out, &other] {
+        succeed(train("draft", "6", out));
+        assert!(std::fs::read(out.join("model.safetensors")).unwrap() == trained);
+    }
 }
 
 #[test]

@@ -32,6 +32,10 @@ pub trait Objective: Sync {
     /// How much an example counts in the mean, above 0.
     fn weight(&self, example: usize) -> f64;
 
+    /// Hands `hear` all that the loss of an example depends on beside the model, as bytes: its text, its answers, their weights.
+    /// A training is known by it.
+    fn content(&self, example: usize, hear: &mut dyn FnMut(&[u8]));
+
     /// Loss of the examples, summed as [`weight`](Self::weight) counts them, `[1]`.
     fn loss(&self, model: &Self::Model, examples: &[usize]) -> Result<Tensor<1>>;
 
@@ -168,7 +172,7 @@ impl Fit {
     ///
     /// # Errors
     /// [`Error::Parameter`] for numbers that make no sense, and where a checkpoint is of another training: another loop, other
-    /// first weights, or examples of other lengths or weights; [`Error::Format`] where another process trains on the checkpoint;
+    /// first weights, or other examples; [`Error::Format`] where another process trains on the checkpoint;
     /// [`Error::NotFinite`] when the loss is no number, naming the step; errors of the objective and of checkpoints.
     pub fn run<O: Objective>(
         &self,

@@ -224,6 +224,16 @@ impl Objective for Judging {
         self.examples[example].targets.iter().map(|target| f64::from(target.weight)).sum()
     }
 
+    fn content(&self, example: usize, hear: &mut dyn FnMut(&[u8])) {
+        let Labelled { tokens, targets } = &self.examples[example];
+        hear(&[self.loss as u8]);
+        tokens.iter().for_each(|token| hear(&token.to_le_bytes()));
+        for Target { row, answer, weight } in targets {
+            hear(&(*row as u64).to_le_bytes());
+            answer.iter().chain([weight]).for_each(|number| hear(&number.to_le_bytes()));
+        }
+    }
+
     fn loss(&self, model: &Headed, examples: &[usize]) -> Result<Tensor<1>> {
         let examples = examples.iter().map(|&example| &self.examples[example]);
         let (texts, rows) = rows_of(examples.clone());

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 pub(super) struct Identity {
     fit: Fit,
     examples: usize,
-    /// Of lengths and weights of all examples, hexadecimal.
+    /// Of the content of all examples, hexadecimal.
     data: String,
     /// Of the first weights, hexadecimal.
     weights: String,
@@ -25,7 +25,7 @@ impl Identity {
         let mut data = Sha256::new();
         for example in 0..objective.len() {
             data.update((objective.length(example) as u64).to_le_bytes());
-            data.update(objective.weight(example).to_le_bytes());
+            objective.content(example, &mut |bytes| data.update(bytes));
         }
         let mut weights = Hashed(Sha256::new());
         model.visit(&mut weights);

@@ -73,6 +73,12 @@ impl Objective for Language {
         self.lessons[example].rows().len() as f64
     }
 
+    fn content(&self, example: usize, hear: &mut dyn FnMut(&[u8])) {
+        let Lesson { tokens, from } = &self.lessons[example];
+        hear(&(*from as u64).to_le_bytes());
+        tokens.iter().for_each(|token| hear(&token.to_le_bytes()));
+    }
+
     fn loss(&self, model: &Transformer, examples: &[usize]) -> Result<Tensor<1>> {
         Ok(-Self::log_likelihood(model, examples.iter().map(|&example| &self.lessons[example]))?)
     }

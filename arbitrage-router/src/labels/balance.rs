@@ -1,9 +1,12 @@
 //! How often each class is met.
 
+use std::fmt;
+use std::str::FromStr;
+
 use arbitrage_core::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::LabelError;
+use super::{LabelError, named};
 use crate::random;
 
 /// What is done about classes of unequal size. The paper's pair has 62 steps of label 0 for 38 of label 1 (App. C).
@@ -29,6 +32,25 @@ pub struct Balanced {
     pub kept: Vec<usize>,
     /// Weight of each class in the loss, 1 on the average over the kept examples; 0 for a class without examples.
     pub weights: Vec<f32>,
+}
+
+impl fmt::Display for Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::None => "none",
+            Self::DownSample => "down-sample",
+            Self::Weights => "weights",
+        })
+    }
+}
+
+impl FromStr for Balance {
+    type Err = LabelError;
+
+    /// Reads `none`, `down-sample` or `weights`.
+    fn from_str(text: &str) -> Result<Self, LabelError> {
+        named("balance", &[Self::None, Self::DownSample, Self::Weights], text)
+    }
 }
 
 impl Balance {
@@ -127,6 +149,17 @@ mod tests {
     fn a_class_out_of_range_is_refused() {
         let error = Balance::None.apply(&[0, 2], 2, 0).unwrap_err().to_string();
         assert_eq!(error, "class of example 1: expected below 2, found 2");
+    }
+
+    #[test]
+    fn text_and_back() {
+        for name in ["none", "down-sample", "weights"] {
+            assert_eq!(name.parse::<Balance>().unwrap().to_string(), name);
+        }
+        for wrong in ["", "None", "down_sample", "weights "] {
+            let error = wrong.parse::<Balance>().unwrap_err().to_string();
+            assert_eq!(error, format!("balance: expected one of none, down-sample, weights, found `{wrong}`"));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What can be wrong with training data and with the settings that shape it.
 
+use std::fmt::Display;
+
 /// Why no training data could be made.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -48,4 +50,15 @@ impl LabelError {
     pub(crate) fn parameter(what: impl Into<String>, expected: impl Into<String>, found: impl ToString) -> Self {
         Self::Parameter { what: what.into(), expected: expected.into(), found: found.to_string() }
     }
+}
+
+/// The one of `all` that goes by the name `found`.
+///
+/// # Errors
+/// [`LabelError::Parameter`] with all names.
+pub(crate) fn named<T: Copy + Display>(what: &str, all: &[T], found: &str) -> Result<T, LabelError> {
+    let is_called = |one: &&T| one.to_string() == found;
+    let names = || all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let unknown = || LabelError::parameter(what, format!("one of {}", names()), format!("`{found}`"));
+    all.iter().find(is_called).copied().ok_or_else(unknown)
 }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`examples`] | steps of a trace, each with the history that both models saw |
 //! | [`Split`], [`Folds`] | which problems to learn from, to choose by and to measure on |
+//! | [`rescored`] | the same steps under another scorer's labels |
 //! | [`outside_margin`], [`Balance`] | which examples to learn from, and how much each counts |
 //! | [`Classes`], [`ordinal_targets`], [`class_probabilities`] | what is predicted, and how it becomes one number |
 //!
@@ -36,6 +37,7 @@ mod error;
 mod example;
 mod margin;
 mod ordinal;
+mod rescored;
 mod skipped;
 mod split;
 mod trace;
@@ -43,9 +45,11 @@ mod trace;
 pub use balance::{Balance, Balanced};
 pub use classes::Classes;
 pub use error::LabelError;
+pub(crate) use error::named;
 pub use example::Example;
 pub use margin::outside_margin;
 pub use ordinal::{class_probabilities, ordinal_targets};
+pub use rescored::{Rescored, rescored};
 pub use skipped::Skipped;
 pub use split::{Folds, Part, Parts, Split};
 pub use trace::{Examples, examples};

@@ -1,7 +1,12 @@
 //! What a probe reads of a drafted step.
 
+use std::fmt;
+use std::str::FromStr;
+
 use arbitrage_core::{Author, Candidate, Finish, ScoreError, Step};
 use serde::{Deserialize, Serialize};
+
+use crate::labels::{LabelError, named};
 
 /// Which of the draft's own numbers a probe reads. All of them are there when the step is: they cost nothing at inference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -13,6 +18,25 @@ pub enum Inputs {
     Hidden,
     /// Both.
     Both,
+}
+
+impl fmt::Display for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Scalars => "scalars",
+            Self::Hidden => "hidden",
+            Self::Both => "both",
+        })
+    }
+}
+
+impl FromStr for Inputs {
+    type Err = LabelError;
+
+    /// Reads `scalars`, `hidden` or `both`.
+    fn from_str(text: &str) -> Result<Self, LabelError> {
+        named("inputs", &[Self::Scalars, Self::Hidden, Self::Both], text)
+    }
 }
 
 /// Names of the scalars, in order. Log-probabilities are the draft's own, in nats.
@@ -122,6 +146,14 @@ mod tests {
         assert!((numbers[0] + 2.75 / 3.0).abs() < 1e-6);
         assert_eq!(numbers[7..], [3f32.ln(), (1.0f32 + 4.0 + 18.0).ln(), 1.0, 0.5, 7.0, 8.0, 9.0, 10.0]);
         assert_eq!(read(Inputs::Hidden, &draft()).unwrap(), [7.0, 8.0, 9.0, 10.0]);
+    }
+
+    #[test]
+    fn text_and_back() {
+        for name in ["scalars", "hidden", "both"] {
+            assert_eq!(name.parse::<Inputs>().unwrap().to_string(), name);
+        }
+        assert!("none".parse::<Inputs>().unwrap_err().to_string().contains("scalars, hidden, both"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The paper's router: a decoder that reads the text.
 
+use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 
 use arbitrage_core::{AdvantageRouter, BoxError, Candidate, Decision, SequenceId};
 use arbitrage_models::LoadOptions;
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RouterError;
 use super::card::{Card, Reads};
+use crate::labels::{LabelError, named};
 
 /// Whether the router is told who wrote each step (paper, App. C; the ablation in App. D favours it).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,6 +22,24 @@ pub enum Annotation {
     Authors,
     /// The steps as they are.
     None,
+}
+
+impl fmt::Display for Annotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Authors => "authors",
+            Self::None => "none",
+        })
+    }
+}
+
+impl FromStr for Annotation {
+    type Err = LabelError;
+
+    /// Reads `authors` or `none`.
+    fn from_str(text: &str) -> Result<Self, LabelError> {
+        named("annotation", &[Self::Authors, Self::None], text)
+    }
 }
 
 impl Annotation {

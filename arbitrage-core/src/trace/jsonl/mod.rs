@@ -1,5 +1,6 @@
 //! Traces as JSON lines that survive a kill.
 
+mod holder;
 mod reader;
 mod sink;
 
@@ -41,10 +42,12 @@ pub enum JsonlError {
         source: io::Error,
     },
     /// Another process writes to the file.
-    #[error("{}: another run is writing to this file", path.display())]
+    #[error("{}: {holder} is writing to this file", path.display())]
     Locked {
         /// The file.
         path: PathBuf,
+        /// That process by its number, or `another run` where nothing tells it.
+        holder: String,
     },
     /// The file's last line is unfinished, and no sink began it: nothing is appended, nothing removed.
     #[error("{}: expected a trace, found an unfinished last line that is no record", path.display())]

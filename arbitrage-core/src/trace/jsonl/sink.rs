@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::holder::{Holder, holder};
 use super::{JsonlError, MAX_LINE_BYTES, begun_by_a_sink, io_error, parse};
 use crate::BoxError;
 use crate::trace::{Record, TraceSink};
@@ -12,7 +13,8 @@ use crate::trace::{Record, TraceSink};
 ///
 /// A process that is killed at any moment leaves all of its records but for the one that it was writing, and
 /// [`append`](Self::append) removes what is left of that one. The file is locked against other writers for as long as the
-/// sink lives, where the file system knows locks.
+/// sink lives, where the file system knows locks; a file beside it, with the extension `lock` added, then holds the writer's
+/// process id.
 ///
 /// ```
 /// use arbitrage_core::{Engine, Problem, router::AlwaysDraft, testing::Scripted};
@@ -28,6 +30,8 @@ use crate::trace::{Record, TraceSink};
 /// ```
 #[derive(Debug)]
 pub struct JsonlSink {
+    /// Dropped before the file, and its lock with it, so that it is never a successor's that is removed.
+    _holder: Option<Holder>,
     file: File,
     path: PathBuf,
     /// Bytes of whole records.
@@ -68,10 +72,11 @@ impl JsonlSink {
         let file = OpenOptions::new().create(true).read(true).append(true).open(path).map_err(io)?;
         // A file system without locks is no reason to refuse it.
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            return Err(JsonlError::Locked { path: path.to_owned() });
+            return Err(JsonlError::Locked { path: path.to_owned(), holder: holder(path) });
         }
-        let length = file.metadata().map_err(io)?.len();
-        Ok(Self { file, path: path.to_owned(), length, sync: false })
+        let metadata = file.metadata().map_err(io)?;
+        let holder = metadata.is_file().then(|| Holder::enter(path));
+        Ok(Self { _holder: holder, file, path: path.to_owned(), length: metadata.len(), sync: false })
     }
 
     /// Ends the file with a whole line.

@@ -1,9 +1,10 @@
 //! Many problems, solved into a file of records.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use arbitrage_core::trace::JsonlSink;
-use arbitrage_core::{AdvantageRouter, Engine, Problem, Shared, Solution};
+use arbitrage_core::{AdvantageRouter, Engine, EngineError, Problem, Role, Shared, Solution};
 use arbitrage_eval::mini;
 use arbitrage_eval::problems::{BadRows, ProblemRow, deduplicate, read_file, stratified};
 use arbitrage_models::{LocalModel, LocalTarget};
@@ -44,7 +45,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Solves what is not solved yet. `heard` gets each solution, none for a problem that failed, and says what stands beside the
-    /// bar. Gives back all problems.
+    /// bar. Gives back all problems. Where a record cannot be kept, that is the end: no further one could be.
     pub fn solve(
         self,
         (draft, target): (LocalModel, Shared<LocalTarget>),
@@ -63,15 +64,21 @@ impl<'a> Batch<'a> {
         let bar = ProgressBar::new(problems.len() as u64);
         bar.set_style(style("{wide_bar} {pos}/{len} {elapsed} {eta} {msg}"));
         bar.set_position((problems.len() - open.len()) as u64);
-        engine.solve_each(&open, |index, answer| {
+        let mut unkept = None;
+        engine.solve_until(&open, |index, answer| {
+            if let Err(EngineError::Part { role: Role::Sink, source, .. }) = answer {
+                unkept = Some(source);
+                return ControlFlow::Break(());
+            }
             if let Err(error) = &answer {
                 bar.suspend(|| anstream::eprintln!("problem {}: {error}", open[index].id));
             }
             bar.inc(1);
             bar.set_message(heard(answer.as_ref().ok()));
+            ControlFlow::Continue(())
         });
-        bar.finish();
-        Ok(problems)
+        bar.abandon();
+        unkept.map_or(Ok(problems), Err)
     }
 }
 

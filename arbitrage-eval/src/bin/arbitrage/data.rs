@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use arbitrage_core::trace::{Record, read_jsonl};
 use arbitrage_core::{Candidate, Evidence, Prefix, Problem, SequenceId};
+use arbitrage_models::LocalModel;
 use arbitrage_models::source::file_digest;
-use arbitrage_models::{LoadOptions, LocalModel, device};
 use arbitrage_router::labels::{Example, Split, examples};
 use arbitrage_router::learned::{Data, Pair};
 
 use crate::Failure;
+use crate::cli::{DeviceOptions, LearningOptions};
 
 /// Traces of one pair.
 pub struct Loaded {
@@ -62,10 +63,11 @@ fn identity(records: &[Record]) -> Result<(Pair, String), Failure> {
     found.ok_or_else(|| "the traces do not say which models wrote them".into())
 }
 
-impl Loaded {
+impl LearningOptions {
     /// Examples to learn from and to choose by; no problem is in both.
-    pub fn split(self, validation: f64, seed: u64) -> Result<(Vec<Example>, Vec<Example>), Failure> {
-        let parts = Split::new(1.0 - validation, validation, 0.0)?.with_seed(seed).split(self.examples);
+    pub fn split(&self, examples: Vec<Example>) -> Result<(Vec<Example>, Vec<Example>), Failure> {
+        let split = Split::new(1.0 - self.validation, self.validation, 0.0)?;
+        let parts = split.with_seed(self.seed).split(examples);
         Ok((parts.train, parts.validation))
     }
 }
@@ -88,18 +90,16 @@ pub fn in_batches<T>(
     Ok(all)
 }
 
-/// Gives every draft of the sets its writer's hidden states, which traces do not keep: the bits are those of the writing. `draft`
-/// names the writer.
-pub fn attach_hidden(draft: &str, sets: &mut [&mut [Example]]) -> Result<(), Failure> {
-    let mut model = LocalModel::open(crate::pair::resolve(draft)?, &LoadOptions::new(device("flex")?))?;
-    for examples in sets {
-        let readings = in_batches(examples, |candidates| {
-            let steps: Vec<_> = candidates.iter().map(|candidate| (candidate.prefix, candidate.draft)).collect();
-            Ok(model.read_all(&steps).into_iter().collect::<Result<Vec<_>, _>>()?)
-        })?;
-        for (example, reading) in examples.iter_mut().zip(readings) {
-            example.draft.hidden = Some(reading.hidden);
-        }
+/// Gives every draft its writer's hidden states, which traces do not keep: the bits are those of the writing. `draft` names the
+/// writer.
+pub fn attach_hidden(draft: &str, device: &DeviceOptions, examples: &mut [Example]) -> Result<(), Failure> {
+    let mut model = LocalModel::open(crate::pair::resolve(draft)?, &device.load()?)?;
+    let readings = in_batches(examples, |candidates| {
+        let steps: Vec<_> = candidates.iter().map(|candidate| (candidate.prefix, candidate.draft)).collect();
+        Ok(model.read_all(&steps).into_iter().collect::<Result<Vec<_>, _>>()?)
+    })?;
+    for (example, reading) in examples.iter_mut().zip(readings) {
+        example.draft.hidden = Some(reading.hidden);
     }
     Ok(())
 }

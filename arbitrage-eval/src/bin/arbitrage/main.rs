@@ -5,6 +5,7 @@ mod calibrate;
 mod cli;
 mod collect;
 mod compare;
+mod cross_validate;
 mod data;
 mod live;
 mod mini;
@@ -15,6 +16,7 @@ mod progress;
 mod run;
 mod solve;
 mod summary;
+mod table;
 mod train;
 
 use std::io::ErrorKind;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         cli::Command::Calibrate(options) => calibrate::run(&options),
         cli::Command::Run(options) => run::run(&options),
         cli::Command::Compare(options) => compare::run(&options),
+        cli::Command::CrossValidate(options) => cross_validate::run(&options),
         cli::Command::Mini(command) => mini::run(&command),
     };
     match outcome {

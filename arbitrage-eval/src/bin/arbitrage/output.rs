@@ -25,14 +25,21 @@ impl Output {
     pub fn open(path: &Path) -> Result<(JsonlSink, Self), Failure> {
         let sink = JsonlSink::append(path)?;
         let mut output = Self { path: path.to_owned(), runs: Vec::new(), ended: HashSet::new(), steps: 0 };
-        for record in JsonlReader::open(path)? {
-            match record? {
-                Record::Run(run) => output.runs.push(run),
-                Record::Solution(solution) => drop(output.ended.insert(solution.problem)),
-                _ => output.steps += 1,
-            }
+        if path.is_file() {
+            output.read()?; // a device or a pipe holds nothing, and may never end
         }
         Ok((sink, output))
+    }
+
+    fn read(&mut self) -> Result<(), Failure> {
+        for record in JsonlReader::open(&self.path)? {
+            match record? {
+                Record::Run(run) => self.runs.push(run),
+                Record::Solution(solution) => drop(self.ended.insert(solution.problem)),
+                _ => self.steps += 1,
+            }
+        }
+        Ok(())
     }
 
     /// The problems of which it has no end.

@@ -22,7 +22,7 @@ use arbitrage_router::Policy;
 use arbitrage_router::learned::{self, Card};
 
 use crate::Failure;
-use crate::cli::{Guesses, LimitOptions, PairOptions, Segmenter};
+use crate::cli::{DeviceOptions, Guesses, LimitOptions, PairOptions, Segmenter};
 use crate::progress::Bars;
 
 /// The pair that `--pair` means when it is not given.
@@ -54,7 +54,7 @@ impl Pair {
     /// Gets and loads both models and warms them up.
     pub fn load(options: &PairOptions) -> Result<Self, Failure> {
         let (draft, target) = names(options)?;
-        let load = LoadOptions::new(device(&options.device)?);
+        let load = options.device.load()?;
         let mut draft = open(&draft, &load, &lean(options), options)?;
         let mut target = open(&target, &load, &Lean::default(), options)?;
         if options.draft.as_deref() == Some(SAME) && draft.decoder().bytes_a_token() >= target.decoder().bytes_a_token()
@@ -70,7 +70,7 @@ impl Pair {
 /// A policy's router. Trained ones are checked against the pair, and have the drafter report what they read.
 pub fn router(
     policy: Policy,
-    folder: Option<&Path>,
+    (folder, device): (Option<&Path>, &DeviceOptions),
     mut draft: LocalModel,
     target: &Shared<LocalTarget>,
     scorer: impl FnOnce() -> Result<Box<dyn StepScorer>, Failure>,
@@ -84,7 +84,7 @@ pub fn router(
     card.check_pair(&record(draft.name(), draft.digest()), &record(Verifier::name(target), Verifier::digest(target)))?;
     draft = draft.with_hidden(card.reads.needs_hidden());
     let card = tau.map_or(Ok(card.clone()), |tau| card.with_threshold(tau))?;
-    Ok((learned::open(card, folder, &LoadOptions::new(device("flex")?))?, draft))
+    Ok((learned::open(card, folder, &device.load()?)?, draft))
 }
 
 /// What scores steps for RSD and the oracle: the mini family's reward model and checker, elsewhere the target as judge.
@@ -96,7 +96,7 @@ pub fn scorer(
     Ok(match policy {
         _ if options.pair.as_deref() != Some(MINI) => Box::new(Judge::new(target.clone())),
         Policy::Oracle(_) => Box::new(Checker),
-        _ => Box::new(ProcessReward::open(mini("prm")?, &LoadOptions::new(device(&options.device)?))?),
+        _ => Box::new(ProcessReward::open(mini("prm")?, &options.device.load()?)?),
     })
 }
 
@@ -108,6 +108,13 @@ pub fn guessing(target: LocalModel, draft: &LocalModel, guesses: Guesses) -> Res
         Guesses::Draft => target.with_proposer(DraftModel::new(draft.share()))?,
     };
     Ok(LocalTarget::new(target).with_reuse(guesses != Guesses::Off))
+}
+
+impl DeviceOptions {
+    /// How models are loaded there.
+    pub fn load(&self) -> Result<LoadOptions, Failure> {
+        Ok(LoadOptions::new(device(&self.device)?))
+    }
 }
 
 impl LimitOptions {

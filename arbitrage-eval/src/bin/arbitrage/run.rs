@@ -26,7 +26,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
     let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
     let asked = || scorer(models, options.policy, &target);
-    let (router, draft) = router(options.policy, folder.as_deref(), draft, &target, asked)?;
+    let (router, draft) = router(options.policy, (folder.as_deref(), &models.device), draft, &target, asked)?;
     let rows = batch.rows().to_vec();
     let problems = batch.solve((draft, target), router, notes, |_| String::new())?;
     report(options, &Answers::new(&problems, &rows))
@@ -82,6 +82,9 @@ fn report(options: &RunOptions, answers: &Answers<'_>) -> Result<(), Failure> {
         usage.target.seconds / count,
         usage.router_seconds / count,
     );
+    if let Some(line) = added_time(&usage) {
+        println!("{line}");
+    }
     let graded = answers.grades(&solutions);
     if !graded.is_empty() {
         let right = graded.values().filter(|right| **right).count();
@@ -92,6 +95,19 @@ fn report(options: &RunOptions, answers: &Answers<'_>) -> Result<(), Failure> {
         println!("against {}: {}", path.display(), difference(&graded, &other)?);
     }
     Ok(())
+}
+
+/// What the router adds to each drafted step; `None` where nothing was drafted, or no time measured.
+fn added_time(usage: &Usage) -> Option<String> {
+    let steps = usage.draft.calls as f64;
+    let share = usage.router_seconds / usage.draft.seconds;
+    let [router, draft] = [usage.router_seconds, usage.draft.seconds].map(|seconds| 1000.0 * seconds / steps);
+    share.is_finite().then(|| {
+        format!(
+            "router: {router:.3} ms a drafted step, {:.2}% of the {draft:.3} ms that drafting it takes",
+            100.0 * share
+        )
+    })
 }
 
 fn solutions(path: &Path) -> Result<Vec<SolutionRecord>, Failure> {

@@ -42,7 +42,8 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
     }
     let target = guessing(target, &draft, models.guesses)?;
     let target = Shared::new(target, "target");
-    let (router, draft) = router(policy, folder.as_deref(), draft, &target, || scorer(models, policy, &target))?;
+    let asked = || scorer(models, policy, &target);
+    let (router, draft) = router(policy, (folder.as_deref(), &models.device), draft, &target, asked)?;
     let router: Box<dyn AdvantageRouter> = match options.budget {
         Some(most) => Box::new(Budget::new(router, most)),
         None => router,

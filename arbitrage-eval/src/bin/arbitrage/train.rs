@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use arbitrage_models::device;
 use arbitrage_models::train::{Fit, Transformer};
-use arbitrage_router::labels::{Balance, Classes, Example};
-use arbitrage_router::learned::{Annotation, Inputs, Outcome, Probe, Recipe, TextRouter, train_reward};
+use arbitrage_router::labels::{Classes, Example};
+use arbitrage_router::learned::{Annotation, Data, Inputs, Outcome, Pair, Probe, Recipe, TextRouter, train_reward};
 
 use crate::Failure;
-use crate::cli::{self, FitOptions, ProbeOptions, RecipeOptions, TextOptions, TrainCommand};
+use crate::cli::{
+    self, FitOptions, LearningOptions, ProbeOptions, ProbeShape, RecipeOptions, TextOptions, TrainCommand,
+};
 use crate::data::{Loaded, attach_hidden, load};
 use crate::progress::Training;
 
@@ -26,7 +28,7 @@ pub fn run(command: &TrainCommand) -> Result<(), Failure> {
 }
 
 fn prm(options: &cli::PrmOptions) -> Result<f64, Failure> {
-    let (examples, validation) = begin(&options.fit)?.split(options.fit.validation, options.fit.seed)?;
+    let (examples, validation) = options.fit.learning.split(begin(&options.fit)?.examples)?;
     let (base, fit) = (base(&options.base, options.layers)?, fit(&options.fit));
     let mut bar = Training::new(&options.fit.out.display().to_string());
     let data = (examples.as_slice(), some(&validation));
@@ -36,9 +38,8 @@ fn prm(options: &cli::PrmOptions) -> Result<f64, Failure> {
 }
 
 fn text(options: &TextOptions) -> Result<f64, Failure> {
-    let loaded = begin(&options.fit)?;
-    let (pair, data) = (loaded.pair.clone(), loaded.data.clone());
-    let (examples, validation) = loaded.split(options.fit.validation, options.fit.seed)?;
+    let Loaded { examples, pair, data } = begin(&options.fit)?;
+    let (examples, validation) = options.fit.learning.split(examples)?;
     let recipe = recipe(&options.recipe, fit(&options.fit), &examples)?;
     let annotation = if options.unannotated { Annotation::None } else { Annotation::Authors };
     let mut bar = Training::new(&options.fit.out.display().to_string());
@@ -57,25 +58,40 @@ fn text(options: &TextOptions) -> Result<f64, Failure> {
 }
 
 fn probe(options: &ProbeOptions) -> Result<f64, Failure> {
-    let loaded = begin(&options.fit)?;
-    let (pair, data) = (loaded.pair.clone(), loaded.data.clone());
-    let (mut examples, mut validation) = loaded.split(options.fit.validation, options.fit.seed)?;
-    let inputs = match options.inputs {
-        cli::ProbeInputs::Scalars => Inputs::Scalars,
-        cli::ProbeInputs::Hidden => Inputs::Hidden,
-        cli::ProbeInputs::Both => Inputs::Both,
-    };
-    if inputs != Inputs::Scalars {
-        let draft = options.draft.as_deref().ok_or("--draft: hidden states are read from the draft model")?;
-        attach_hidden(draft, &mut [&mut examples, &mut validation])?;
-    }
-    let recipe = recipe(&options.recipe, fit(&options.fit), &examples)?;
-    let mut bar = Training::new(&options.fit.out.display().to_string());
-    let data = (pair, data);
-    let probe = Probe::train((&examples, &validation), inputs, options.width, &recipe, data, &mut bar)?;
-    bar.finish();
+    let Loaded { mut examples, pair, data } = begin(&options.fit)?;
+    options.shape.attach(&mut examples)?;
+    let parts = options.fit.learning.split(examples)?;
+    let name = options.fit.out.display().to_string();
+    let probe = options.shape.train(options.shape.inputs, parts, fit(&options.fit), (pair, data), &name)?;
     probe.save(&options.fit.out)?;
     Ok(probe.card().metrics.get("validation ρ").copied().unwrap_or(f64::NAN))
+}
+
+impl ProbeShape {
+    /// Reads the hidden states, where probes of this shape need them.
+    pub fn attach(&self, examples: &mut [Example]) -> Result<(), Failure> {
+        if self.inputs == Inputs::Scalars {
+            return Ok(());
+        }
+        let draft = self.draft.as_deref().ok_or("--draft: hidden states are read from the draft model")?;
+        attach_hidden(draft, &self.device, examples)
+    }
+
+    /// A probe on `inputs`, trained on the first part and chosen by the second, under a bar that is called `name`.
+    pub fn train(
+        &self,
+        inputs: Inputs,
+        (examples, validation): (Vec<Example>, Vec<Example>),
+        fit: Fit,
+        data: (Pair, Data),
+        name: &str,
+    ) -> Result<Probe, Failure> {
+        let recipe = recipe(&self.recipe, fit, &examples)?;
+        let mut bar = Training::new(name);
+        let probe = Probe::train((&examples, &validation), inputs, self.width, &recipe, data, &mut bar)?;
+        bar.finish();
+        Ok(probe)
+    }
 }
 
 /// Loads the traces and makes the folder.
@@ -95,11 +111,14 @@ fn base(folder: &Path, layers: Option<usize>) -> Result<Transformer, Failure> {
 }
 
 fn fit(options: &FitOptions) -> Fit {
-    Fit::new(options.steps, options.rate)
-        .with_batch(options.batch)
-        .with_seed(options.seed)
-        .with_patience(options.patience)
-        .with_checkpoint(options.out.join("checkpoint"))
+    options.learning.fit().with_checkpoint(options.out.join("checkpoint"))
+}
+
+impl LearningOptions {
+    /// The loop, without a checkpoint.
+    pub fn fit(&self) -> Fit {
+        Fit::new(self.steps, self.rate).with_batch(self.batch).with_seed(self.seed).with_patience(self.patience)
+    }
 }
 
 fn recipe(options: &RecipeOptions, fit: Fit, examples: &[Example]) -> Result<Recipe, Failure> {
@@ -109,11 +128,6 @@ fn recipe(options: &RecipeOptions, fit: Fit, examples: &[Example]) -> Result<Rec
     if classes.merged() > 0 {
         anstream::eprintln!("{} of {} classes could not be told apart", classes.merged(), options.classes);
     }
-    let balance = match options.balance {
-        cli::Balance::None => Balance::None,
-        cli::Balance::DownSample => Balance::DownSample,
-        cli::Balance::Weights => Balance::Weights,
-    };
     let outcome = Outcome { classes, ordinal: options.ordinal };
-    Ok(Recipe::new(fit).with_outcome(outcome).with_balance(balance))
+    Ok(Recipe::new(fit).with_outcome(outcome).with_balance(options.balance))
 }

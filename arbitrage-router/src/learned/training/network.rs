@@ -107,6 +107,13 @@ impl<S: Fn(&Network) -> Result<f64> + Sync> Objective for Table<S> {
         f64::from(self.lessons[example].weight)
     }
 
+    fn content(&self, example: usize, hear: &mut dyn FnMut(&[u8])) {
+        let Lesson { example, answer, weight } = &self.lessons[example];
+        hear(&[self.loss as u8]);
+        let numbers = self.rows[*example].iter().chain(answer).chain([weight]);
+        numbers.for_each(|number| hear(&number.to_le_bytes()));
+    }
+
     fn loss(&self, model: &Network, examples: &[usize]) -> Result<Tensor<1>> {
         let device = model.devices().into_iter().next().unwrap_or_default();
         let lessons = || examples.iter().map(|&example| &self.lessons[example]);

@@ -1,9 +1,11 @@
-//! Options of `calibrate` and `compare`.
+//! Options of `calibrate`, `compare` and `cross-validate`.
 
 use std::path::PathBuf;
 
 use arbitrage_router::calibrate::Goal;
 use clap::{Args, ValueEnum};
+
+use super::{DeviceOptions, LearningOptions, ProbeShape};
 
 /// Options of `compare`.
 #[derive(Args)]
@@ -20,12 +22,47 @@ pub struct CompareOptions {
     /// The draft model, where a probe reads hidden states.
     #[arg(long)]
     pub draft: Option<String>,
+    /// Where models run.
+    #[command(flatten)]
+    pub device: DeviceOptions,
+    /// The table.
+    #[command(flatten)]
+    pub table: TableOptions,
+}
+
+/// What is told of methods that are compared.
+#[derive(Args)]
+pub struct TableOptions {
     /// Resamples of the intervals.
     #[arg(long, default_value_t = 1000)]
     pub resamples: usize,
     /// Writes all figures to this JSON file.
     #[arg(long)]
     pub json: Option<PathBuf>,
+}
+
+/// Options of `cross-validate`.
+#[derive(Args)]
+pub struct CrossValidateOptions {
+    /// Traces of `collect`, all of one pair. Their scores are what probes learn, and RSD's reading of the drafts.
+    #[arg(long, num_args = 1.., required = true)]
+    pub traces: Vec<PathBuf>,
+    /// The same steps, or some of them, scored by another scorer: what estimates are held against, in place of the scores that
+    /// probes have learned.
+    #[arg(long, num_args = 1..)]
+    pub labels: Vec<PathBuf>,
+    /// Parts of the problems, each of which is judged by probes that were trained on the others.
+    #[arg(long, default_value_t = 5)]
+    pub folds: usize,
+    /// The loop.
+    #[command(flatten)]
+    pub learning: LearningOptions,
+    /// The probe.
+    #[command(flatten)]
+    pub shape: ProbeShape,
+    /// The table.
+    #[command(flatten)]
+    pub table: TableOptions,
 }
 
 /// Options of `calibrate`.
@@ -46,6 +83,9 @@ pub struct CalibrateOptions {
     /// The draft model, where a probe reads hidden states.
     #[arg(long)]
     pub draft: Option<String>,
+    /// Where models run.
+    #[command(flatten)]
+    pub device: DeviceOptions,
 }
 
 /// How estimates become probabilities.

@@ -12,10 +12,12 @@ use anstyle::{AnsiColor, Style};
 use clap::{Args, Parser, Subcommand};
 
 pub use batch::{BatchOptions, CollectOptions, ProblemOptions, RunOptions, Scorer};
-pub use judge::{CalibrateOptions, Calibration, CompareOptions};
-pub use models::{Guesses, LimitOptions, Overlap, PairOptions, Segmenter};
+pub use judge::{CalibrateOptions, Calibration, CompareOptions, CrossValidateOptions, TableOptions};
+pub use models::{DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, Segmenter};
 pub use solve::SolveOptions;
-pub use train::{Balance, FitOptions, PrmOptions, ProbeInputs, ProbeOptions, RecipeOptions, TextOptions, TrainCommand};
+pub use train::{
+    FitOptions, LearningOptions, PrmOptions, ProbeOptions, ProbeShape, RecipeOptions, TextOptions, TrainCommand,
+};
 
 /// How errors are marked.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -48,6 +50,9 @@ pub enum Command {
     Run(Box<RunOptions>),
     /// Compares routers and gates on collected steps of problems that none has seen.
     Compare(CompareOptions),
+    /// Trains probes on all problems but a part, for each part, and compares what they say of it with gates and RSD: every
+    /// problem is judged by a probe that has not seen it.
+    CrossValidate(Box<CrossValidateOptions>),
     /// The mini family: a draft, a target and a router that are trained from scratch on generated problems.
     #[command(subcommand)]
     Mini(MiniCommand),

@@ -83,7 +83,15 @@ pub struct PairOptions {
     /// The system message, in place of the default one.
     #[arg(long)]
     pub system: Option<String>,
-    /// Where the models run: flex (the processor), wgpu or cuda (or wgpu:N, cuda:N), as compiled in.
+    /// Where the models run.
+    #[command(flatten)]
+    pub device: DeviceOptions,
+}
+
+/// Where models run.
+#[derive(Args, Clone)]
+pub struct DeviceOptions {
+    /// Where models run: flex (the processor), wgpu or cuda (or wgpu:N, cuda:N), as compiled in.
     #[arg(long, default_value = "flex")]
     pub device: String,
 }

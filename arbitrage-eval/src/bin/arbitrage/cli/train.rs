@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use arbitrage_router::labels::Balance;
+use arbitrage_router::learned::Inputs;
+use clap::{Args, Subcommand};
+
+use super::DeviceOptions;
 
 /// The subcommands of `train`.
 #[derive(Subcommand)]
@@ -24,6 +28,14 @@ pub struct FitOptions {
     /// The folder of what is trained.
     #[arg(long)]
     pub out: PathBuf,
+    /// The loop.
+    #[command(flatten)]
+    pub learning: LearningOptions,
+}
+
+/// The loop of a training.
+#[derive(Args)]
+pub struct LearningOptions {
     /// Share of the problems on which the best weights are chosen.
     #[arg(long, default_value_t = 0.1)]
     pub validation: f64,
@@ -44,17 +56,6 @@ pub struct FitOptions {
     pub seed: u64,
 }
 
-/// What is done about classes of unequal size.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Balance {
-    /// Nothing.
-    None,
-    /// The larger ones are down-sampled at random, as in the paper.
-    DownSample,
-    /// Each counts by the inverse of its size.
-    Weights,
-}
-
 /// What a router is taught.
 #[derive(Args)]
 pub struct RecipeOptions {
@@ -64,8 +65,9 @@ pub struct RecipeOptions {
     /// The head answers "higher than class k?" for each k.
     #[arg(long)]
     pub ordinal: bool,
-    /// What is done about classes of unequal size.
-    #[arg(long, value_enum, default_value_t = Balance::DownSample)]
+    /// What is done about classes of unequal size: none; down-sample, as in the paper, the larger ones at random; weights, by
+    /// which each counts by the inverse of its size.
+    #[arg(long, default_value_t = Balance::DownSample)]
     pub balance: Balance,
 }
 
@@ -103,32 +105,33 @@ pub struct TextOptions {
     pub unannotated: bool,
 }
 
-/// What a probe reads.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProbeInputs {
-    /// Log-probabilities, entropy, length, place: the tabular baseline.
-    Scalars,
-    /// Hidden states.
-    Hidden,
-    /// Both.
-    Both,
-}
-
 /// Options of `train probe`.
 #[derive(Args)]
 pub struct ProbeOptions {
     /// Data and loop.
     #[command(flatten)]
     pub fit: FitOptions,
+    /// The probe.
+    #[command(flatten)]
+    pub shape: ProbeShape,
+}
+
+/// What a probe reads and learns.
+#[derive(Args)]
+pub struct ProbeShape {
     /// What it is taught.
     #[command(flatten)]
     pub recipe: RecipeOptions,
-    /// What it reads.
-    #[arg(long, value_enum, default_value_t = ProbeInputs::Both)]
-    pub inputs: ProbeInputs,
+    /// What it reads: scalars, which are log-probabilities, entropy, length and place, the tabular baseline; hidden, the draft's
+    /// hidden states; or both.
+    #[arg(long, default_value_t = Inputs::Both)]
+    pub inputs: Inputs,
     /// The draft model, of which hidden states are read.
     #[arg(long)]
     pub draft: Option<String>,
+    /// Where it runs.
+    #[command(flatten)]
+    pub device: DeviceOptions,
     /// Width of the inner layer: 64 unless said otherwise, 0 for none.
     #[arg(long)]
     pub width: Option<usize>,

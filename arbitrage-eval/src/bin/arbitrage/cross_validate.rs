@@ -1,0 +1,100 @@
+//! `arbitrage cross-validate`: what probes say of problems that they have not seen.
+
+use arbitrage_router::labels::{Example, Folds, Rescored, rescored};
+use arbitrage_router::learned::Inputs;
+use arbitrage_router::metrics::spearman;
+
+use crate::Failure;
+use crate::cli::CrossValidateOptions;
+use crate::compare::asked;
+use crate::data::{Loaded, load};
+use crate::table::{Method, gates, report};
+
+/// Trains the probes, and holds all methods against the labels.
+pub fn run(options: &CrossValidateOptions) -> Result<(), Failure> {
+    let folds = Folds::new(options.folds)?.with_seed(options.learning.seed);
+    let mut loaded = load(&options.traces)?;
+    let labels = labels(options, &loaded.examples)?; // before hidden states, which take minutes, are read
+    options.shape.attach(&mut loaded.examples)?;
+    let mut probes = vec![(options.shape.inputs, "probe")];
+    if options.shape.inputs != Inputs::Scalars {
+        probes.push((Inputs::Scalars, "scalars"));
+    }
+    let mut methods = cross_fitted(options, &folds, &loaded, &probes)?;
+    methods.push(Method { name: "RSD".to_owned(), estimates: rsd(&loaded.examples), tau: None });
+    methods.extend(gates(&loaded.examples));
+    let Some(Rescored { examples, places, .. }) = labels else {
+        return report(&loaded.examples, &methods, &options.table);
+    };
+    for method in &mut methods {
+        method.estimates = places.iter().map(|&at| method.estimates[at]).collect();
+    }
+    report(&examples, &methods, &options.table)
+}
+
+/// The steps that another scorer has judged, too; `None` where none was named.
+fn labels(options: &CrossValidateOptions, examples: &[Example]) -> Result<Option<Rescored>, Failure> {
+    if options.labels.is_empty() {
+        return Ok(None);
+    }
+    let found = rescored(examples, &load(&options.labels)?.examples);
+    let (common, left_out) = (found.examples.len(), found.unknown + found.otherwise + found.surplus);
+    let told = format!(
+        "{common} steps are in both, {left_out} left out: {} in --traces only, {} in --labels only, {} whose texts differ",
+        found.unknown, found.surplus, found.otherwise
+    );
+    if common == 0 {
+        return Err(format!("--labels: expected steps of --traces, scored by another: {told}").into());
+    }
+    anstream::eprintln!("{told}");
+    Ok(Some(found))
+}
+
+/// What the scorer of the traces reads in the drafts.
+fn rsd(examples: &[Example]) -> Vec<f32> {
+    examples.iter().map(|example| -example.draft_score).collect()
+}
+
+/// For each of `probes`, every example's estimate by the probe that did not learn from its problem.
+fn cross_fitted(
+    options: &CrossValidateOptions,
+    folds: &Folds,
+    loaded: &Loaded,
+    probes: &[(Inputs, &str)],
+) -> Result<Vec<Method>, Failure> {
+    let method =
+        |(_, name): &(Inputs, &str)| Method { name: (*name).to_owned(), estimates: Vec::new(), tau: Some(0.5) };
+    let mut methods: Vec<Method> = probes.iter().map(method).collect();
+    methods.iter_mut().for_each(|method| method.estimates = vec![0.0; loaded.examples.len()]);
+    for fold in 0..folds.count() {
+        let is_held = |at: &usize| folds.fold(&loaded.examples[*at].problem) == fold;
+        let places: Vec<usize> = (0..loaded.examples.len()).filter(is_held).collect();
+        let (others, held) = folds.split(loaded.examples.clone(), fold);
+        for ((inputs, name), method) in probes.iter().zip(&mut methods) {
+            let told = format!("fold {} of {}, {name}", fold + 1, folds.count());
+            let estimates = fold_out(options, *inputs, (others.clone(), &held), loaded, &told)?;
+            places.iter().zip(estimates).for_each(|(at, estimate)| method.estimates[*at] = estimate);
+        }
+    }
+    Ok(methods)
+}
+
+/// Estimates of the steps that are held out, by a probe that was trained on the others.
+fn fold_out(
+    options: &CrossValidateOptions,
+    inputs: Inputs,
+    (others, held): (Vec<Example>, &[Example]),
+    loaded: &Loaded,
+    told: &str,
+) -> Result<Vec<f32>, Failure> {
+    if held.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (parts, data) = (options.learning.split(others)?, (loaded.pair.clone(), loaded.data.clone()));
+    let mut probe = options.shape.train(inputs, parts, options.learning.fit(), data, told)?;
+    let estimates = asked(&mut probe, held)?;
+    let advantages: Vec<f32> = held.iter().map(Example::advantage).collect();
+    let rho = spearman(&estimates, &advantages)?.map_or_else(|| "–".to_owned(), |rho| format!("{rho:.3}"));
+    anstream::eprintln!("{told}: ρ {rho} on {} steps held out", held.len());
+    Ok(estimates)
+}
