@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use arbitrage_core::trace::JsonlSink;
 use arbitrage_core::{AdvantageRouter, Engine, Problem, Shared, Solution};
+use arbitrage_eval::gold::Gold;
 use arbitrage_eval::mini;
 use arbitrage_eval::problems::{BadRows, ProblemRow, deduplicate, read_file, stratified};
 use arbitrage_models::{LocalModel, LocalTarget};
@@ -19,6 +20,7 @@ use crate::progress::style;
 pub struct Batch<'a> {
     options: &'a BatchOptions,
     problems: Vec<Problem>,
+    gold: Gold,
     sink: JsonlSink,
     output: Output,
 }
@@ -26,9 +28,19 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Draws and reads the problems, and locks the output.
     pub fn open(options: &'a BatchOptions) -> Result<Self, Failure> {
-        let problems = problems(&options.problems)?;
+        let (problems, gold) = problems(&options.problems)?;
         let (sink, output) = Output::open(&options.out)?;
-        Ok(Self { options, problems, sink, output })
+        Ok(Self { options, problems, gold, sink, output })
+    }
+
+    /// The problems.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Their answers.
+    pub fn gold(&self) -> &Gold {
+        &self.gold
     }
 
     /// What texts depend on beside models, router and limits.
@@ -45,7 +57,7 @@ impl<'a> Batch<'a> {
         notes: Value,
         mut heard: impl FnMut(Option<&Solution>) -> String,
     ) -> Result<Vec<Problem>, Failure> {
-        let Self { options, problems, sink, output } = self;
+        let Self { options, problems, sink, output, .. } = self;
         let mut engine = Engine::new(draft, target, router)
             .with_segmenter(options.limits.segmenter()?)
             .with_limits(options.limits.limits().with_in_flight(options.problems.in_flight))
@@ -68,8 +80,8 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The problems that the options name.
-fn problems(options: &ProblemOptions) -> Result<Vec<Problem>, Failure> {
+/// The problems that the options name, and what their rows say is right.
+fn problems(options: &ProblemOptions) -> Result<(Vec<Problem>, Gold), Failure> {
     let bad = if options.skip_bad_rows { BadRows::Skip } else { BadRows::Fail };
     let mut rows: Vec<ProblemRow> = Vec::new();
     for path in &options.problems {
@@ -82,6 +94,7 @@ fn problems(options: &ProblemOptions) -> Result<Vec<Problem>, Failure> {
         anstream::eprintln!("{dropped} problems left out, whose questions were there before");
     }
     let rows = stratified(rows, options.count.unwrap_or(usize::MAX), options.seed);
+    let gold = Gold::new(&rows);
     let generator = mini::Generator::new(crate::mini::family(options.family.as_deref())?)?;
     let generated = options.mini.as_ref().map(|range| generator.problems(range.stream, range.from..range.to));
     let problems: Vec<Problem> =
@@ -92,6 +105,6 @@ fn problems(options: &ProblemOptions) -> Result<Vec<Problem>, Failure> {
     } else if problems.is_empty() {
         Err("no problems: name files with --problems, or a range with --mini".into())
     } else {
-        Ok(problems)
+        Ok((problems, gold))
     }
 }

@@ -11,11 +11,13 @@ use std::path::PathBuf;
 use anstyle::{AnsiColor, Style};
 use clap::{Args, Parser, Subcommand};
 
-pub use batch::{BatchOptions, CollectOptions, ProblemOptions, RunOptions, Scorer};
+pub use batch::{BatchOptions, CollectOptions, ProblemOptions, RolloutOptions, RunOptions, Scorer, Writer};
 pub use judge::{CalibrateOptions, Calibration, CompareOptions};
 pub use models::{Guesses, LimitOptions, Overlap, PairOptions, Segmenter};
 pub use solve::SolveOptions;
-pub use train::{Balance, FitOptions, PrmOptions, ProbeInputs, ProbeOptions, RecipeOptions, TextOptions, TrainCommand};
+pub use train::{
+    Balance, FitOptions, LoraOptions, PrmOptions, ProbeInputs, ProbeOptions, RecipeOptions, TextOptions, TrainCommand,
+};
 
 /// How errors are marked.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
