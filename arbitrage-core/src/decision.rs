@@ -45,12 +45,15 @@ pub struct Decision {
     /// Score of the target's step `s_t`, when the router has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_score: Option<f32>,
+    /// Where that is the mean over several samples of the target's step: their standard deviation, that of a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_spread: Option<f32>,
 }
 
 impl Decision {
     /// A route without an estimate.
     pub fn new(route: Route) -> Self {
-        Self { route, estimate: None, draft_score: None, target_score: None }
+        Self { route, estimate: None, draft_score: None, target_score: None, target_spread: None }
     }
 
     /// Adds the estimate.
@@ -68,6 +71,12 @@ impl Decision {
     /// Adds the target step's score.
     pub fn with_target_score(mut self, score: f32) -> Self {
         self.target_score = Some(score);
+        self
+    }
+
+    /// Adds the standard deviation of the target's scores over several samples of its step.
+    pub fn with_target_spread(mut self, spread: f32) -> Self {
+        self.target_spread = Some(spread);
         self
     }
 

@@ -1,6 +1,6 @@
 //! The model that writes first.
 
-use crate::{BoxError, Prefix, SequenceId, Step, StepRule};
+use crate::{BoxError, EngineError, Prefix, Role, SequenceId, Step, StepRule};
 
 /// A step, or why this one sequence got none. The other sequences of a batch go on.
 pub type StepResult = Result<Step, BoxError>;
@@ -40,4 +40,16 @@ pub trait Drafter: Send {
     fn digest(&self) -> Option<String> {
         None
     }
+}
+
+/// A checked step, or an error, for every prefix. Where the drafter answers with more or fewer, all fail: nobody knows which
+/// step is whose.
+pub(crate) fn draft_each<D: Drafter>(drafter: &mut D, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
+    let steps = drafter.draft(prefixes, rule);
+    let (expected, found) = (prefixes.len(), steps.len());
+    if expected == found {
+        return steps.into_iter().map(|step| step?.checked()).collect();
+    }
+    let count = || EngineError::Count { role: Role::Drafter, name: drafter.name().to_owned(), expected, found };
+    prefixes.iter().map(|_| Err(count().into())).collect()
 }

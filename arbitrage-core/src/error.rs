@@ -136,6 +136,16 @@ pub enum ScoreError {
         /// Scores that came back.
         found: usize,
     },
+    /// Scoring would take more completions than it may write.
+    #[error("{asked} completions asked for, {left} left of a budget of {budget}")]
+    Budget {
+        /// Completions that may be written in all.
+        budget: usize,
+        /// Those that have not been begun.
+        left: usize,
+        /// Those that the steps of one call would take.
+        asked: usize,
+    },
     /// The drafted step lacks the signal that the policy decides by.
     #[error("the drafted step has no {signal}: the drafter does not report it")]
     Signal {

@@ -1,5 +1,7 @@
 //! What is to be solved, and how far a solution has come.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Accepted, Author, Draw, seed};
@@ -10,6 +12,14 @@ use crate::{Accepted, Author, Draw, seed};
 /// gives the same text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SequenceId(pub u64);
+
+impl SequenceId {
+    /// An id that this gives nobody else in the process, so that engines and scorers may share a model.
+    pub fn fresh() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// A question, with a name for the records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,5 +91,22 @@ impl<'a> Prefix<'a> {
     pub fn routing_draw(&self) -> Draw {
         const ROUTER: u64 = 2;
         seed::draw(self.problem.seed, self.steps.len() as u64, ROUTER)
+    }
+
+    /// Seed of a copy of the problem that a sample of the target's next step is drawn under, beside the one that is committed.
+    pub(crate) fn sample_seed(&self, number: usize) -> u64 {
+        const SAMPLES: u64 = 3;
+        self.copy_seed(SAMPLES, number)
+    }
+
+    /// Seed of a copy of the problem under which the steps behind the next one are written, to see where they lead.
+    pub(crate) fn rollout_seed(&self, number: usize) -> u64 {
+        const ROLLOUTS: u64 = 4;
+        self.copy_seed(ROLLOUTS, number)
+    }
+
+    fn copy_seed(&self, purpose: u64, number: usize) -> u64 {
+        let all = seed::draw(self.problem.seed, self.steps.len() as u64, purpose).next_u64();
+        seed::draw(all, number as u64, purpose).next_u64()
     }
 }

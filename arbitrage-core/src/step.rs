@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Prefix, StepCost, StepSegmenter};
+use crate::{Prefix, StepCost, StepResult, StepSegmenter};
 
 /// Who wrote a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -137,10 +137,13 @@ impl Step {
         count.max(1)
     }
 
-    /// The first of the writer's numbers that is none: a model that computes NaN has failed, whatever text came of it.
-    pub(crate) fn not_finite(&self) -> Option<f32> {
+    /// The step, unless one of the writer's numbers is none: that betrays a model whose text means nothing either.
+    pub(crate) fn checked(self) -> StepResult {
         let numbers = self.logprobs.iter().copied().chain(self.first_entropy);
-        numbers.chain([self.cost.seconds as f32]).find(|number| !number.is_finite())
+        match numbers.chain([self.cost.seconds as f32]).find(|number| !number.is_finite()) {
+            Some(found) => Err(format!("log-probability, entropy or time of a step is not finite: {found}").into()),
+            None => Ok(self),
+        }
     }
 
     /// Whether nothing but white space was written.

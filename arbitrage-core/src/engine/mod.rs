@@ -10,7 +10,6 @@ mod turn;
 pub use overlap::Overlap;
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::segmenter::BlankLine;
@@ -179,7 +178,9 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
         let mut live: Vec<Live<'_>> = Vec::new();
         loop {
             let room = self.limits.in_flight - live.len();
-            live.extend(waiting.by_ref().take(room).map(|(index, problem)| Live::new(index, next_id(), problem)));
+            live.extend(
+                waiting.by_ref().take(room).map(|(index, problem)| Live::new(index, SequenceId::fresh(), problem)),
+            );
             if live.is_empty() {
                 return;
             }
@@ -279,10 +280,4 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
         // A sink that fails here fails again at the first step, where there is a problem to report it to.
         self.sink.write(&Record::Run(self.run_record())).ok();
     }
-}
-
-/// Ids are unique in the process, so that engines may share a model.
-fn next_id() -> SequenceId {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    SequenceId(NEXT.fetch_add(1, Ordering::Relaxed))
 }

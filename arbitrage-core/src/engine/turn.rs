@@ -75,13 +75,9 @@ pub(super) fn store_decisions(
     }
 }
 
-/// A number that is none betrays a model whose text means nothing either, and could not be traced. A step without a time
-/// took `share` seconds.
+/// A step whose numbers are numbers, since others could not be traced. One without a time took `share` seconds.
 pub(super) fn checked_step(step: StepResult, share: f64) -> StepResult {
-    let mut step = step?;
-    if let Some(found) = step.not_finite() {
-        return Err(format!("log-probability, entropy or time of a step is not finite: {found}").into());
-    }
+    let mut step = step?.checked()?;
     if step.cost.seconds == 0.0 {
         step.cost.seconds = share;
     }
@@ -90,7 +86,7 @@ pub(super) fn checked_step(step: StepResult, share: f64) -> StepResult {
 
 /// As for steps: an estimate that is no number betrays a route without reason.
 fn checked_decision(decision: Decision) -> Result<Decision, BoxError> {
-    let numbers = [decision.estimate, decision.draft_score, decision.target_score];
+    let numbers = [decision.estimate, decision.draft_score, decision.target_score, decision.target_spread];
     match numbers.into_iter().flatten().find(|number| !number.is_finite()) {
         Some(found) => Err(format!("an estimate or score is not finite: {found}").into()),
         None => Ok(decision),

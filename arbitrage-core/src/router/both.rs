@@ -2,23 +2,92 @@
 
 use crate::error::ScoreError;
 use crate::scorer::score_each;
-use crate::{BoxError, Candidate, Evidence, StepScorer};
+use crate::{BoxError, Candidate, Decision, Evidence, SequenceId, Step, StepScorer};
 
-/// `s_d` and `s_t` of each candidate, all scored in one call. A candidate without the target's step is an error of its own.
-pub(super) fn score_both<S: StepScorer>(
+/// Scores the steps of both models from one prefix: what an advantage is made of. Every [`StepScorer`] does, one step each;
+/// [`TargetSamples`](super::TargetSamples) takes the mean over several of the target's.
+pub trait ScoreBoth: Send {
+    /// Name, for traces.
+    fn name(&self) -> String;
+
+    /// Least and greatest score.
+    fn range(&self) -> (f32, f32);
+
+    /// The scores of each candidate, in order. A candidate without the target's step is an error of its own.
+    fn score_both(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Scores, BoxError>>;
+
+    /// The sequence is finished: what is kept of it may go.
+    fn release(&mut self, id: SequenceId);
+}
+
+/// How good both steps are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scores {
+    /// Of the drafted step, `s_d`.
+    pub draft: f32,
+    /// Of the target's, `s_t`: the mean where it was sampled several times.
+    pub target: f32,
+    /// Standard deviation of a sample of the target's score; `None` for a single one.
+    pub target_spread: Option<f32>,
+}
+
+impl Scores {
+    /// Of the drafted step's score and those of the target's, `expected` in all, at least 2.
+    fn new(found: &[f32], expected: usize) -> Result<Self, ScoreError> {
+        let (Some((draft, targets)), true) = (found.split_first(), found.len() == expected) else {
+            return Err(ScoreError::Count { expected, found: found.len() });
+        };
+        let count = targets.len() as f64;
+        let mean = targets.iter().map(|score| f64::from(*score)).sum::<f64>() / count;
+        let squares: f64 = targets.iter().map(|score| (f64::from(*score) - mean).powi(2)).sum();
+        let spread = (targets.len() > 1).then(|| (squares / (count - 1.0)).sqrt() as f32);
+        Ok(Self { draft: *draft, target: mean as f32, target_spread: spread })
+    }
+
+    /// The decision with the scores on record.
+    pub(super) fn note(self, decision: Decision) -> Decision {
+        let decision = decision.with_draft_score(self.draft).with_target_score(self.target);
+        self.target_spread.into_iter().fold(decision, Decision::with_target_spread)
+    }
+}
+
+impl<S: StepScorer> ScoreBoth for S {
+    fn name(&self) -> String {
+        StepScorer::name(self)
+    }
+
+    fn range(&self) -> (f32, f32) {
+        StepScorer::range(self)
+    }
+
+    fn score_both(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Scores, BoxError>> {
+        score_samples(self, candidates, candidates.iter().map(|_| Ok(Vec::new())).collect())
+    }
+
+    fn release(&mut self, id: SequenceId) {
+        StepScorer::release(self, id);
+    }
+}
+
+/// As [`ScoreBoth::score_both`], with `further` samples of the target's step for each candidate. All steps are scored in one
+/// call.
+pub(super) fn score_samples<S: StepScorer>(
     scorer: &mut S,
     candidates: &[Candidate<'_>],
-) -> Vec<Result<[f32; 2], BoxError>> {
-    let pairs = candidates.iter().filter_map(|c| Some([(c.prefix, c.draft), (c.prefix, c.target?)]));
-    let steps: Vec<_> = pairs.flatten().collect();
+    further: Vec<Result<Vec<Step>, BoxError>>,
+) -> Vec<Result<Scores, BoxError>> {
+    let whole = candidates.iter().zip(&further);
+    let whole = whole.filter_map(|(c, further)| Some((c.prefix, [c.draft, c.target?], further.as_ref().ok()?)));
+    let steps: Vec<_> = whole
+        .flat_map(|(prefix, both, further)| both.into_iter().chain(further).map(move |step| (prefix, step)))
+        .collect();
     let mut scores = score_each(scorer, &steps).into_iter();
-    let mut next = || scores.next().unwrap_or_else(|| Err(ScoreError::Count { expected: 2, found: 0 }.into()));
-    let both = |candidate: &Candidate<'_>| {
-        if candidate.target.is_none() {
-            return Err(ScoreError::Evidence { asked: Evidence::Both }.into());
-        }
-        let (draft, target) = (next(), next());
-        Ok([draft?, target?])
+    let both = |(candidate, further): (&Candidate<'_>, Result<Vec<Step>, BoxError>)| {
+        candidate.target.ok_or(ScoreError::Evidence { asked: Evidence::Both })?;
+        let expected = 2 + further?.len();
+        // All are taken before the first error ends it: what follows is the next candidate's.
+        let found: Vec<_> = scores.by_ref().take(expected).collect();
+        Ok(Scores::new(&found.into_iter().collect::<Result<Vec<f32>, _>>()?, expected)?)
     };
-    candidates.iter().map(both).collect()
+    candidates.iter().zip(further).map(both).collect()
 }

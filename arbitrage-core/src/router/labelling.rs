@@ -1,9 +1,8 @@
 //! Any router's decisions, with both steps scored.
 
-use super::AdvantageRouter;
-use super::both::score_both;
+use super::{AdvantageRouter, ScoreBoth};
 use crate::error::ScoreError;
-use crate::{BoxError, Candidate, Decision, Evidence, SequenceId, StepScorer};
+use crate::{BoxError, Candidate, Decision, Evidence, SequenceId};
 
 /// Decides as another router does, and adds the scores of both steps: labels along the prefixes that a policy causes itself.
 ///
@@ -22,7 +21,7 @@ pub struct Labelling<S, R> {
     router: R,
 }
 
-impl<S: StepScorer, R: AdvantageRouter> Labelling<S, R> {
+impl<S: ScoreBoth, R: AdvantageRouter> Labelling<S, R> {
     /// Scores with `scorer`, decides as `router`.
     pub fn new(scorer: S, router: R) -> Self {
         Self { scorer, router }
@@ -40,7 +39,7 @@ impl<S: StepScorer, R: AdvantageRouter> Labelling<S, R> {
     }
 }
 
-impl<S: StepScorer, R: AdvantageRouter> AdvantageRouter for Labelling<S, R> {
+impl<S: ScoreBoth, R: AdvantageRouter> AdvantageRouter for Labelling<S, R> {
     fn name(&self) -> String {
         format!("labelling({}, {})", self.scorer.name(), self.router.name())
     }
@@ -55,10 +54,10 @@ impl<S: StepScorer, R: AdvantageRouter> AdvantageRouter for Labelling<S, R> {
 
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
         let decisions = self.decisions(candidates);
-        let scores = score_both(&mut self.scorer, candidates);
+        let scores = self.scorer.score_both(candidates);
         let labelled = decisions.into_iter().zip(scores).map(|(decision, both)| {
-            let (decision, [draft, target]) = (decision?, both?);
-            Ok(decision.with_draft_score(draft).with_target_score(target))
+            let decision = decision?;
+            Ok(both?.note(decision))
         });
         labelled.collect()
     }

@@ -23,9 +23,11 @@ mod logprob;
 mod oracle;
 mod random;
 mod rsd;
+mod samples;
 mod threshold;
 
 pub use always::{AlwaysDraft, AlwaysTarget};
+pub use both::{ScoreBoth, Scores};
 pub use budget::Budget;
 pub use entropy::FirstTokenEntropy;
 pub use function::{RouterFn, router_fn};
@@ -34,6 +36,7 @@ pub use logprob::MeanLogprob;
 pub use oracle::Oracle;
 pub use random::Random;
 pub use rsd::Rsd;
+pub use samples::TargetSamples;
 
 use crate::error::ScoreError;
 use crate::{BoxError, Candidate, Decision, Evidence, Prefix, SequenceId};

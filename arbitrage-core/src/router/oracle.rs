@@ -1,8 +1,7 @@
 //! The paper's oracle: both steps are written and scored, the better one is kept.
 
-use super::both::score_both;
-use super::{AdvantageRouter, threshold};
-use crate::{BoxError, Candidate, ConfigError, Decision, Evidence, Route, SequenceId, StepScorer};
+use super::{AdvantageRouter, ScoreBoth, Scores, threshold};
+use crate::{BoxError, Candidate, ConfigError, Decision, Evidence, Route, SequenceId};
 
 /// Escalates iff the advantage `Δ = s_t − s_d` is greater than τ (paper, §3.3). Greedy routing by `Δ` is the best that a
 /// myopic router can do (Theorem B.1).
@@ -22,7 +21,7 @@ pub struct Oracle<S> {
     tau: f32,
 }
 
-impl<S: StepScorer> Oracle<S> {
+impl<S: ScoreBoth> Oracle<S> {
     /// Escalates where `scorer` puts the target's step more than `tau` above the draft's.
     ///
     /// # Errors
@@ -33,16 +32,13 @@ impl<S: StepScorer> Oracle<S> {
         Ok(Self { scorer, tau })
     }
 
-    fn decide(&self, draft: f32, target: f32) -> Decision {
-        let advantage = target - draft;
-        Decision::new(Route::escalate_if(advantage > self.tau))
-            .with_estimate(advantage)
-            .with_draft_score(draft)
-            .with_target_score(target)
+    fn decide(&self, scores: Scores) -> Decision {
+        let advantage = scores.target - scores.draft;
+        scores.note(Decision::new(Route::escalate_if(advantage > self.tau)).with_estimate(advantage))
     }
 }
 
-impl<S: StepScorer> AdvantageRouter for Oracle<S> {
+impl<S: ScoreBoth> AdvantageRouter for Oracle<S> {
     fn name(&self) -> String {
         format!("oracle({}, τ={})", self.scorer.name(), self.tau)
     }
@@ -56,8 +52,8 @@ impl<S: StepScorer> AdvantageRouter for Oracle<S> {
     }
 
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
-        let scores = score_both(&mut self.scorer, candidates);
-        scores.into_iter().map(|both| both.map(|[draft, target]| self.decide(draft, target))).collect()
+        let scores = self.scorer.score_both(candidates);
+        scores.into_iter().map(|both| both.map(|scores| self.decide(scores))).collect()
     }
 
     fn release(&mut self, id: SequenceId) {

@@ -2,9 +2,11 @@
 
 mod function;
 mod judge;
+mod rollouts;
 
 pub use function::{ScorerFn, scorer_fn};
 pub use judge::{Judge, NextToken, Question, Reading};
+pub use rollouts::Rollouts;
 
 use crate::error::ScoreError;
 use crate::{BoxError, Prefix, SequenceId, Step};

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use arbitrage_core::Problem;
 use serde_json::{Map, Value};
 
-use crate::answer::{final_answer, same_answer};
 use crate::text::{fnv, shown};
 
 /// Longest line that is read, in bytes.
@@ -33,21 +32,6 @@ pub struct ProblemRow {
     pub source: String,
     /// `answer`, whole: GSM8K keeps the worked solution in it.
     pub answer: Option<String>,
-}
-
-impl ProblemRow {
-    /// The short answer: what follows `####` in a worked solution, or all of `answer`. `None` where there is none.
-    pub fn gold(&self) -> Option<&str> {
-        let answer = self.answer.as_deref()?;
-        let gold = answer.rsplit_once("####").map_or(answer, |(_, last)| last).trim();
-        (!gold.is_empty()).then_some(gold)
-    }
-
-    /// Whether a solution ends in the [gold answer](Self::gold); `None` where there is none.
-    pub fn is_solved_by(&self, solution: &str) -> Option<bool> {
-        let gold = self.gold()?;
-        Some(final_answer(solution).is_some_and(|answer| same_answer(answer, gold)))
-    }
 }
 
 /// What a file held.

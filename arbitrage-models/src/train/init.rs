@@ -6,7 +6,7 @@ use burn::nn::{Embedding, Linear, RmsNorm};
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Standard deviation of fresh weights, as GPT-2 and Llama have it.
-const DEVIATION: f64 = 0.02;
+pub(super) const DEVIATION: f64 = 0.02;
 
 /// Hands out parameters by their Hugging Face names, in the order in which a module asks for them.
 pub(super) trait Weights {
@@ -31,7 +31,8 @@ impl<'a> Init<'a> {
         Self { draw: Draw::new(seed), device }
     }
 
-    fn normal(&mut self, shape: [usize; 2], scale: f64) -> Param<Tensor<2>> {
+    /// Entries that deviate `scale` times as much as usual.
+    pub fn normal(&mut self, shape: [usize; 2], scale: f64) -> Param<Tensor<2>> {
         let values: Vec<f32> =
             (0..shape[0] * shape[1]).map(|_| (self.standard_normal() * DEVIATION * scale) as f32).collect();
         Param::from_data(TensorData::new(values, shape), self.device)

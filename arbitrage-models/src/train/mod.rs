@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Transformer`] | the decoder as a burn module, over whole texts |
 //! | [`Headed`] | a transformer with a linear head on some of its rows: reward models, routers |
+//! | [`Lora`] | adapters that learn in the place of a decoder's weights |
 //! | [`Objective`] | what is learned: a loss over examples, and a score by which the best weights are chosen |
 //! | [`Fit`] | the loop: AdamW, warm-up and decay, early stopping, checkpoints from which a killed run goes on |
 //!
@@ -19,6 +20,7 @@ mod headed;
 mod identity;
 mod init;
 mod language;
+mod lora;
 mod order;
 mod places;
 mod schedule;
@@ -29,5 +31,6 @@ pub use fit::{Fit, Fitted, Objective, Progress};
 pub use folder::FolderFiles;
 pub use headed::{Headed, Judging, Labelled, Loss, Target};
 pub use language::{Language, Lesson};
+pub use lora::{Lora, learning};
 pub use schedule::Schedule;
 pub use transformer::{Texts, Transformer};

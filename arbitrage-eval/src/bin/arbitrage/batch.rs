@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use arbitrage_core::trace::JsonlSink;
 use arbitrage_core::{AdvantageRouter, Engine, EngineError, Problem, Role, Shared, Solution};
+use arbitrage_eval::gold::Gold;
 use arbitrage_eval::mini;
 use arbitrage_eval::problems::{BadRows, ProblemRow, deduplicate, read_file, stratified};
 use arbitrage_models::{LocalModel, LocalTarget};
@@ -22,6 +23,7 @@ pub struct Batch<'a> {
     problems: Vec<Problem>,
     /// Those of the problems that are from files, with their answers.
     rows: Vec<ProblemRow>,
+    gold: Gold,
     sink: JsonlSink,
     output: Output,
 }
@@ -31,7 +33,18 @@ impl<'a> Batch<'a> {
     pub fn open(options: &'a BatchOptions) -> Result<Self, Failure> {
         let (problems, rows) = problems(&options.problems)?;
         let (sink, output) = Output::open(&options.out)?;
-        Ok(Self { options, problems, rows, sink, output })
+        let gold = Gold::new(&rows);
+        Ok(Self { options, problems, rows, gold, sink, output })
+    }
+
+    /// The problems.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Their answers.
+    pub fn gold(&self) -> &Gold {
+        &self.gold
     }
 
     /// The rows of files.

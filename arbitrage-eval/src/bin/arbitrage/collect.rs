@@ -1,30 +1,37 @@
 //! `arbitrage collect`: labelled steps for the training of routers.
 
-use arbitrage_core::router::{Labelling, Oracle};
+use arbitrage_core::router::{Labelling, Oracle, ScoreBoth, TargetSamples};
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::trace::StepRecord;
-use arbitrage_core::{AdvantageRouter, Drafter, Shared, Solution, StepScorer};
+use arbitrage_core::{AdvantageRouter, Author, Drafter, Shared, Solution, StepScorer};
 use arbitrage_eval::mini::Checker;
-use arbitrage_eval::problems::ProblemRow;
 use arbitrage_eval::worked::Worked;
-use arbitrage_models::LocalTarget;
+use arbitrage_models::LocalModel;
 use arbitrage_router::Policy;
 use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::batch::Batch;
 use crate::cli::{CollectOptions, Scorer};
-use crate::output;
 use crate::pair::{Pair, guessing};
+use crate::rollouts;
 
 /// Writes both models' steps for every problem, scores them, and appends the records to the output.
 pub fn run(options: &CollectOptions) -> Result<(), Failure> {
-    let batch = Batch::open(&options.batch)?;
     let models = &options.batch.models;
+    let batch = Batch::open(&options.batch)?;
+    check(options, &batch)?;
     let Pair { draft, target, .. } = Pair::load(models)?;
     let notes = notes(options, batch.notes(target.name()));
+    let second = target.share().with_author(Author::Target);
     let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
-    let router = router(options, scorer(options, batch.rows(), &target)?)?;
+    let scorer: Box<dyn StepScorer> = match options.scorer {
+        Scorer::Checker => Box::new(Checker),
+        Scorer::Judge => Box::new(Judge::new(target.clone())),
+        Scorer::Worked => Box::new(Worked::new(batch.rows())?),
+        Scorer::Rollouts(count) => rollouts::scorer(options, count, [&draft, &second], &batch)?,
+    };
+    let router = router(options, scorer, second)?;
     let mut counts = Counts::default();
     let problems = batch.solve((draft, target), router, notes, |solution| {
         counts.count(solution);
@@ -60,21 +67,36 @@ impl Counts {
     }
 }
 
-fn scorer(
+/// Refuses what could label nothing, before a model is loaded.
+fn check(options: &CollectOptions, batch: &Batch<'_>) -> Result<(), Failure> {
+    if options.samples > 1 && options.batch.models.temperature == 0.0 {
+        return Err("--samples: at --temperature 0 all samples of a step would be one".into());
+    }
+    match options.scorer {
+        Scorer::Rollouts(_) => rollouts::check(&options.rollouts, batch),
+        Scorer::Checker | Scorer::Judge | Scorer::Worked => Ok(()),
+    }
+}
+
+/// The policy, with labels. `second` writes the samples of the target's step that are not committed.
+fn router(
     options: &CollectOptions,
-    rows: &[ProblemRow],
-    target: &Shared<LocalTarget>,
-) -> Result<Box<dyn StepScorer>, Failure> {
-    Ok(match options.scorer {
-        Scorer::Checker => Box::new(Checker),
-        Scorer::Judge => Box::new(Judge::new(target.clone())),
-        Scorer::Worked => Box::new(Worked::new(rows)?),
-    })
+    scorer: Box<dyn StepScorer>,
+    second: LocalModel,
+) -> Result<Box<dyn AdvantageRouter>, Failure> {
+    if options.samples == 1 {
+        return labelling(options.policy, scorer);
+    }
+    let limits = &options.batch.limits;
+    let samples = TargetSamples::new(scorer, second, options.samples)?
+        .with_segmenter(limits.segmenter()?)
+        .with_step_tokens(limits.step_tokens);
+    labelling(options.policy, samples)
 }
 
 /// The oracle at τ = 0, or another policy's decisions with the same labels.
-fn router(options: &CollectOptions, scorer: Box<dyn StepScorer>) -> Result<Box<dyn AdvantageRouter>, Failure> {
-    match options.policy {
+fn labelling(policy: Policy, scorer: impl ScoreBoth + 'static) -> Result<Box<dyn AdvantageRouter>, Failure> {
+    match policy {
         Policy::Oracle(tau) => Ok(Box::new(Oracle::new(scorer, tau)?)),
         policy if policy.needs_scorer() => Err(format!("collecting along `{policy}` needs a scorer of its own").into()),
         policy => Ok(Box::new(Labelling::new(scorer, policy.router(None)?))),
@@ -84,6 +106,9 @@ fn router(options: &CollectOptions, scorer: Box<dyn StepScorer>) -> Result<Box<d
 fn notes(options: &CollectOptions, mut notes: Value) -> Value {
     let seed = options.batch.problems.seed;
     notes["collected"] = json!({ "policy": options.policy.to_string(), "seed": seed });
-    notes["scorer"] = json!(output::name(options.scorer));
+    notes["scorer"] = json!(options.scorer.to_string());
+    if let Scorer::Rollouts(_) = options.scorer {
+        notes["rollouts"] = rollouts::notes(&options.rollouts);
+    }
     notes
 }

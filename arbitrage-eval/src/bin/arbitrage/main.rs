@@ -13,6 +13,7 @@ mod models;
 mod output;
 mod pair;
 mod progress;
+mod rollouts;
 mod run;
 mod solve;
 mod summary;

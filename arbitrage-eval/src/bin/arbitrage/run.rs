@@ -5,8 +5,7 @@ use std::path::Path;
 
 use arbitrage_core::trace::{Record, SolutionRecord, read_jsonl};
 use arbitrage_core::{Drafter, Problem, Shared, Usage};
-use arbitrage_eval::mini;
-use arbitrage_eval::problems::ProblemRow;
+use arbitrage_eval::gold::Gold;
 use arbitrage_models::source::file_digest;
 use arbitrage_router::Policy;
 use arbitrage_router::metrics::{Bootstrap, Clusters};
@@ -27,35 +26,9 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
     let asked = || scorer(models, options.policy, &target);
     let (router, draft) = router(options.policy, (folder.as_deref(), &models.device), draft, &target, asked)?;
-    let rows = batch.rows().to_vec();
+    let gold = batch.gold().clone();
     let problems = batch.solve((draft, target), router, notes, |_| String::new())?;
-    report(options, &Answers::new(&problems, &rows))
-}
-
-/// What is known of the problems' answers.
-struct Answers<'a> {
-    problems: BTreeMap<&'a str, &'a Problem>,
-    rows: BTreeMap<&'a str, &'a ProblemRow>,
-}
-
-impl<'a> Answers<'a> {
-    fn new(problems: &'a [Problem], rows: &'a [ProblemRow]) -> Self {
-        let problems = problems.iter().map(|problem| (problem.id.as_str(), problem)).collect();
-        Self { problems, rows: rows.iter().map(|row| (row.problem.id.as_str(), row)).collect() }
-    }
-
-    /// Whether a problem of theirs was solved; `None` for others, and for those whose answer is not known.
-    fn grade(&self, solution: &SolutionRecord) -> Option<bool> {
-        let id = solution.problem.as_str();
-        match self.rows.get(id) {
-            Some(row) => row.is_solved_by(&solution.text),
-            None => Some(mini::is_solved(self.problems.get(id)?, &solution.text).unwrap_or(false)),
-        }
-    }
-
-    fn grades(&self, solutions: &[SolutionRecord]) -> BTreeMap<String, bool> {
-        solutions.iter().filter_map(|solution| Some((solution.problem.clone(), self.grade(solution)?))).collect()
-    }
+    report(options, &problems, &gold)
 }
 
 /// A trained router is known by its weights; its τ is part of its name.
@@ -67,7 +40,7 @@ fn notes(options: &RunOptions, mut notes: Value, router: Option<&Path>) -> Resul
     Ok(notes)
 }
 
-fn report(options: &RunOptions, answers: &Answers<'_>) -> Result<(), Failure> {
+fn report(options: &RunOptions, problems: &[Problem], gold: &Gold) -> Result<(), Failure> {
     let solutions = solutions(&options.batch.out)?;
     let usage: Usage = solutions.iter().map(|solution| solution.usage).sum();
     let count = solutions.len().max(1) as f64;
@@ -85,13 +58,13 @@ fn report(options: &RunOptions, answers: &Answers<'_>) -> Result<(), Failure> {
     if let Some(line) = added_time(&usage) {
         println!("{line}");
     }
-    let graded = answers.grades(&solutions);
+    let graded = grade(&solutions, problems, gold);
     if !graded.is_empty() {
         let right = graded.values().filter(|right| **right).count();
         println!("right: {right} of {} ({:.1}%)", graded.len(), 100.0 * right as f64 / graded.len() as f64);
     }
     if let Some(path) = &options.against {
-        let other = answers.grades(&self::solutions(path)?);
+        let other = grade(&self::solutions(path)?, problems, gold);
         println!("against {}: {}", path.display(), difference(&graded, &other)?);
     }
     Ok(())
@@ -113,6 +86,16 @@ fn added_time(usage: &Usage) -> Option<String> {
 fn solutions(path: &Path) -> Result<Vec<SolutionRecord>, Failure> {
     let solution = |record| if let Record::Solution(solution) = record { Some(solution) } else { None };
     Ok(read_jsonl(path)?.into_iter().filter_map(solution).collect())
+}
+
+/// Which problems were solved, of those whose answer is known.
+fn grade(solutions: &[SolutionRecord], problems: &[Problem], gold: &Gold) -> BTreeMap<String, bool> {
+    let by_id: BTreeMap<&str, &Problem> = problems.iter().map(|problem| (problem.id.as_str(), problem)).collect();
+    let graded = |solution: &SolutionRecord| {
+        let problem = by_id.get(solution.problem.as_str())?;
+        Some((solution.problem.clone(), gold.is_solved(problem, &solution.text).ok()?))
+    };
+    solutions.iter().filter_map(graded).collect()
 }
 
 /// The difference in the share of solved problems, over those that both runs have.

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use arbitrage_models::device;
-use arbitrage_models::train::{Fit, Transformer};
+use arbitrage_models::train::{Fit, Lora, Transformer, learning};
 use arbitrage_router::labels::{Classes, Example};
 use arbitrage_router::learned::{Annotation, Data, Inputs, Outcome, Pair, Probe, Recipe, TextRouter, train_reward};
 
 use crate::Failure;
 use crate::cli::{
-    self, FitOptions, LearningOptions, ProbeOptions, ProbeShape, RecipeOptions, TextOptions, TrainCommand,
+    self, FitOptions, LearningOptions, LoraOptions, ProbeOptions, ProbeShape, RecipeOptions, TextOptions, TrainCommand,
 };
 use crate::data::{Loaded, attach_hidden, load};
 use crate::progress::Training;
@@ -29,7 +29,8 @@ pub fn run(command: &TrainCommand) -> Result<(), Failure> {
 
 fn prm(options: &cli::PrmOptions) -> Result<f64, Failure> {
     let (examples, validation) = options.fit.learning.split(begin(&options.fit)?.examples)?;
-    let (base, fit) = (base(&options.base, options.layers)?, fit(&options.fit));
+    let base = adapted(base(&options.base, options.layers)?, &options.lora, options.fit.learning.seed)?;
+    let fit = fit(&options.fit);
     let mut bar = Training::new(&options.fit.out.display().to_string());
     let data = (examples.as_slice(), some(&validation));
     let score = train_reward(base, &options.base, data, &fit, &options.fit.out, &mut bar)?;
@@ -44,7 +45,7 @@ fn text(options: &TextOptions) -> Result<f64, Failure> {
     let annotation = if options.unannotated { Annotation::None } else { Annotation::Authors };
     let mut bar = Training::new(&options.fit.out.display().to_string());
     let router = TextRouter::train(
-        base(&options.base, options.layers)?,
+        adapted(base(&options.base, options.layers)?, &options.lora, options.fit.learning.seed)?,
         &options.base,
         (&examples, some(&validation)),
         annotation,
@@ -108,6 +109,16 @@ fn some(validation: &[Example]) -> &[Example] {
 fn base(folder: &Path, layers: Option<usize>) -> Result<Transformer, Failure> {
     let base = Transformer::open(folder, &device("flex")?)?;
     Ok(layers.map_or(base.clone(), |layers| base.with_layers(layers)))
+}
+
+/// The decoder with adapters, where they are asked for.
+fn adapted(base: Transformer, options: &LoraOptions, seed: u64) -> Result<Transformer, Failure> {
+    let Some(rank) = options.lora else { return Ok(base) };
+    let lora = Lora::new(rank).with_seed(seed);
+    let base = base.with_lora(&options.lora_alpha.map_or(lora, |alpha| lora.with_alpha(alpha)))?;
+    let (few, all) = learning(&base);
+    anstream::eprintln!("adapters of {few} parameters learn, and the head, in place of {} parameters", all - few);
+    Ok(base)
 }
 
 fn fit(options: &FitOptions) -> Fit {

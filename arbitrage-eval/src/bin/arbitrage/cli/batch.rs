@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::{LimitOptions, PairOptions};
 
 /// What scores steps.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Scorer {
     /// The exact checker of the mini family's problems.
     Checker,
@@ -17,6 +17,55 @@ pub enum Scorer {
     Judge,
     /// The numbers of the worked solutions that come with the problems, as GSM8K's.
     Worked,
+    /// The share of so many completions that reach the right answer.
+    Rollouts(usize),
+}
+
+impl std::str::FromStr for Scorer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let count = |text: &str| text.parse().ok().filter(|count| *count > 0);
+        match text.split_once(':') {
+            None if text == "checker" => Some(Self::Checker),
+            None if text == "judge" => Some(Self::Judge),
+            None if text == "worked" => Some(Self::Worked),
+            Some(("rollouts", text)) => count(text).map(Self::Rollouts),
+            _ => None,
+        }
+        .ok_or_else(|| format!("expected checker, judge, worked or rollouts:K such as rollouts:8, found `{text}`"))
+    }
+}
+
+impl std::fmt::Display for Scorer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Checker => f.write_str("checker"),
+            Self::Judge => f.write_str("judge"),
+            Self::Worked => f.write_str("worked"),
+            Self::Rollouts(count) => write!(f, "rollouts:{count}"),
+        }
+    }
+}
+
+/// Who completes solutions.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Writer {
+    /// The draft.
+    Draft,
+    /// The target.
+    Target,
+}
+
+/// How solutions are completed from the steps that are scored by it.
+#[derive(Args)]
+pub struct RolloutOptions {
+    /// Who completes, with `--scorer rollouts:K`.
+    #[arg(long, value_enum, default_value_t = Writer::Target)]
+    pub rollouts_by: Writer,
+    /// At which temperature, above 0.
+    #[arg(long, default_value_t = 0.7)]
+    pub rollouts_temperature: f32,
 }
 
 /// Problems of the mini family: a stream and a range, `train:0..6000`.
@@ -93,9 +142,17 @@ pub struct CollectOptions {
     /// Models, problems, and where the records go.
     #[command(flatten)]
     pub batch: BatchOptions,
-    /// What scores both steps.
-    #[arg(long, value_enum)]
+    /// What scores both steps: checker, for problems of the mini family; judge, the target, 0 to 9; or rollouts:K, the share of K
+    /// completions that reach the answer which comes with the problem.
+    #[arg(long)]
     pub scorer: Scorer,
+    /// Completions.
+    #[command(flatten)]
+    pub rollouts: RolloutOptions,
+    /// Samples of the target's step over which its score is averaged; more than one need a temperature above 0. The first is the one
+    /// that is kept where the policy escalates.
+    #[arg(long, default_value_t = 1)]
+    pub samples: usize,
     /// Whose decisions the solutions follow: the oracle's (the paper's way), or those of random:RATE, logprob:TAU, draft, target, ….
     #[arg(long, default_value = "oracle:0", allow_negative_numbers = true)]
     pub policy: Policy,

@@ -11,12 +11,13 @@ use std::path::PathBuf;
 use anstyle::{AnsiColor, Style};
 use clap::{Args, Parser, Subcommand};
 
-pub use batch::{BatchOptions, CollectOptions, ProblemOptions, RunOptions, Scorer};
+pub use batch::{BatchOptions, CollectOptions, ProblemOptions, RolloutOptions, RunOptions, Scorer, Writer};
 pub use judge::{CalibrateOptions, Calibration, CompareOptions, CrossValidateOptions, TableOptions};
 pub use models::{DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, Segmenter};
 pub use solve::SolveOptions;
 pub use train::{
-    FitOptions, LearningOptions, PrmOptions, ProbeOptions, ProbeShape, RecipeOptions, TextOptions, TrainCommand,
+    FitOptions, LearningOptions, LoraOptions, PrmOptions, ProbeOptions, ProbeShape, RecipeOptions, TextOptions,
+    TrainCommand,
 };
 
 /// How errors are marked.

@@ -71,6 +71,17 @@ pub struct RecipeOptions {
     pub balance: Balance,
 }
 
+/// Adapters that learn in the place of a decoder's weights.
+#[derive(Args)]
+pub struct LoraOptions {
+    /// Trains low-rank adapters of this rank and the head, and leaves the decoder's own weights as they are. Folders hold the sums.
+    #[arg(long, value_name = "RANK")]
+    pub lora: Option<usize>,
+    /// How much the adapters count, above 0: twice the rank unless said otherwise.
+    #[arg(long, value_name = "ALPHA", requires = "lora")]
+    pub lora_alpha: Option<f64>,
+}
+
 /// Options of `train prm`.
 #[derive(Args)]
 pub struct PrmOptions {
@@ -83,6 +94,9 @@ pub struct PrmOptions {
     /// Keeps the decoder's first layers only.
     #[arg(long)]
     pub layers: Option<usize>,
+    /// What of it learns.
+    #[command(flatten)]
+    pub lora: LoraOptions,
 }
 
 /// Options of `train text`.
@@ -100,6 +114,9 @@ pub struct TextOptions {
     /// Keeps the decoder's first layers only.
     #[arg(long)]
     pub layers: Option<usize>,
+    /// What of it learns.
+    #[command(flatten)]
+    pub lora: LoraOptions,
     /// Does not tell who wrote each step.
     #[arg(long)]
     pub unannotated: bool,

@@ -1,0 +1,126 @@
+//! The right answers of problems: [`Gold`].
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use arbitrage_core::Problem;
+
+use crate::answer::{final_answer, same_answer};
+use crate::mini;
+use crate::problems::ProblemRow;
+
+/// Says whether a whole solution is right: by the `answer` of the problem's row, or by the question alone where it is one of the
+/// mini family's.
+///
+/// Of an answer that is a worked solution, as GSM8K's are, what follows the last `####` counts, or the last `\boxed{…}`.
+///
+/// ```
+/// use arbitrage_core::Problem;
+/// use arbitrage_eval::gold::Gold;
+/// let problem = Problem::new("Ann has 12 pens. She sells 3. She gives half to Bob. How many are left?");
+/// assert!(!Gold::default().is_solved(&problem, r"12-3=9, 9/2=\boxed{5}")?);
+/// # Ok::<(), arbitrage_eval::gold::NoAnswer>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Gold {
+    /// By question.
+    answers: HashMap<String, String>,
+}
+
+/// Nobody knows what is right.
+#[derive(Debug, thiserror::Error)]
+#[error("problem `{id}` comes without an answer: its row has none in `answer`, and it is not of the mini family")]
+pub struct NoAnswer {
+    /// The problem's name.
+    pub id: String,
+}
+
+impl Gold {
+    /// The answers that rows hold.
+    pub fn new<'r>(rows: impl IntoIterator<Item = &'r ProblemRow>) -> Self {
+        let answer = |row: &ProblemRow| {
+            let short = short(row.answer.as_deref()?).filter(|answer| !answer.is_empty())?;
+            Some((row.problem.question.clone(), short.to_owned()))
+        };
+        Self { answers: rows.into_iter().filter_map(answer).collect() }
+    }
+
+    /// The right answer.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn answer(&self, problem: &Problem) -> Result<Cow<'_, str>, NoAnswer> {
+        let generated = || mini::plan(problem).ok()?.answer().map(|answer| Cow::Owned(answer.to_string()));
+        let known = self.answers.get(&problem.question).map(|answer| Cow::Borrowed(answer.as_str()));
+        known.or_else(generated).ok_or_else(|| NoAnswer { id: problem.id.clone() })
+    }
+
+    /// Whether `text`, a whole solution, ends in the right answer.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn is_solved(&self, problem: &Problem, text: &str) -> Result<bool, NoAnswer> {
+        let answer = self.answer(problem)?;
+        Ok(final_answer(text).is_some_and(|found| same_answer(found, &answer)))
+    }
+}
+
+/// The result alone.
+fn short(answer: &str) -> Option<&str> {
+    match answer.rsplit_once("####") {
+        Some((_, result)) => Some(result.trim()),
+        None if answer.contains(r"\boxed{") => final_answer(answer).map(str::trim),
+        None => Some(answer.trim()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::mini::{Stream, problems};
+    use crate::problems::{BadRows, read};
+
+    fn gold(answer: &str) -> (Gold, Problem) {
+        let line = serde_json::json!({ "question": "How many?", "answer": answer, "id": "q" }).to_string();
+        let rows = read(Path::new("set.jsonl"), line.as_bytes(), BadRows::Fail).unwrap().rows;
+        (Gold::new(&rows), rows[0].problem.clone())
+    }
+
+    #[test]
+    fn answers_of_the_known_shapes_are_read() {
+        for (answer, short) in [
+            ("72", "72"),
+            ("48/2 = <<48/2=24>>24 in May.\n#### 1,072 ", "1,072"),
+            (r"Add, so that $\boxed{\frac{1}{2}}$ is left.", r"\frac{1}{2}"),
+            ("x + 1", "x + 1"),
+        ] {
+            let (gold, problem) = gold(answer);
+            assert_eq!(gold.answer(&problem).unwrap(), short);
+            assert!(gold.is_solved(&problem, &format!(r"So \boxed{{{short}}}.")).unwrap());
+            assert!(!gold.is_solved(&problem, r"So \boxed{7}.").unwrap());
+            assert!(!gold.is_solved(&problem, "").unwrap());
+        }
+    }
+
+    #[test]
+    fn problems_of_the_family_need_no_row() {
+        for problem in problems(Stream::Test, 0..20) {
+            let solution = mini::plan(&problem).unwrap().solution();
+            assert!(Gold::default().is_solved(&problem, &solution).unwrap());
+            for text in [solution.as_str(), r"\boxed{0}", "none"] {
+                let expected = mini::is_solved(&problem, text).unwrap();
+                assert_eq!(Gold::default().is_solved(&problem, text).unwrap(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_problem_without_an_answer_is_named() {
+        for answer in ["", "  ", "so ####  "] {
+            let (gold, problem) = gold(answer);
+            assert!(gold.is_solved(&problem, "72").unwrap_err().to_string().contains("`q`"), "{answer}");
+        }
+    }
+}
