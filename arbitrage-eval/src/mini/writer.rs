@@ -72,18 +72,18 @@ impl Writer {
         ModelConfig::from_json(Path::new("mini"), &json.to_string())
     }
 
-    /// What the model learns from, so that it solves problems of `family`, the [draft](Family::for_draft) not all of them.
+    /// What the model learns from to solve problems of `family`: [`Family::for_draft`] or [`Family::for_target`].
     pub fn school(self, family: Family) -> Family {
         match self {
             Self::Draft => family.for_draft(),
-            Self::Target => family,
+            Self::Target => family.for_target(),
         }
     }
 
     /// How the shipped model was trained, or in a minute what shows that everything works.
     pub fn recipe(self, quick: bool) -> Recipe {
         let (steps, batch, peak) = match (self, quick) {
-            (Self::Draft, false) => (4000, 32, 3e-3),
+            (Self::Draft, false) => (5500, 32, 3e-3),
             (Self::Target, false) => (7500, 16, 2e-3),
             (Self::Draft, true) => (150, 16, 3e-3),
             (Self::Target, true) => (150, 8, 2e-3),
