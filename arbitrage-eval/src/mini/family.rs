@@ -124,8 +124,9 @@ const MOST_OPERAND: u64 = 999;
 const MOST_STEPS: u64 = 5;
 
 impl Family {
-    /// What a target learns from: it practises six times as often what takes it longest to learn.
-    pub fn for_target(self) -> Self {
+    /// What a target learns from: problems that may be a step longer, and six times as often what takes it longest to learn.
+    pub fn for_target(mut self) -> Self {
+        self.steps.most = self.steps.most.saturating_add(1).min(MOST_STEPS);
         self.reweighted(&[Move::Lose, Move::Sum], 6.0)
     }
 
@@ -202,7 +203,7 @@ fn check_span(field: &str, span: Span, within: Span) -> Result<(), MiniError> {
 impl Default for Family {
     fn default() -> Self {
         Self {
-            steps: Span::new(2, 4),
+            steps: Span::new(2, 3),
             start: Span::new(6, 60),
             result: Span::new(1, 999),
             hard_share: 0.2,
@@ -254,6 +255,7 @@ mod tests {
             family.validate().unwrap();
         }
         let weights = |kind| families.each_ref().map(|family| family.moves[&kind].weight);
+        assert_eq!(families.each_ref().map(|family| family.steps.most), [3, 4, 4]);
         let [all, target, draft] = weights(Move::Share);
         assert!(all == target && draft == all / 64.0);
         let [all, target, draft] = weights(Move::Lose);
