@@ -48,4 +48,4 @@ pub use margin::outside_margin;
 pub use ordinal::{class_probabilities, ordinal_targets};
 pub use skipped::Skipped;
 pub use split::{Folds, Part, Parts, Split};
-pub use trace::{Examples, examples};
+pub use trace::{Examples, Trajectory, examples, trajectories};
