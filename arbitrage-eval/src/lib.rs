@@ -6,4 +6,5 @@
 pub mod answer;
 pub mod mini;
 pub mod problems;
+pub mod steps;
 mod text;
