@@ -1,28 +1,29 @@
 //! `arbitrage collect`: labelled steps for the training of routers.
 
 use arbitrage_core::router::{Labelling, Oracle};
-use arbitrage_core::scorer::Judge;
 use arbitrage_core::trace::StepRecord;
 use arbitrage_core::{AdvantageRouter, Drafter, Shared, Solution, StepScorer};
-use arbitrage_eval::mini::Checker;
-use arbitrage_models::LocalTarget;
+use arbitrage_models::{LoadOptions, device};
 use arbitrage_router::Policy;
 use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::batch::Batch;
-use crate::cli::{CollectOptions, Scorer};
-use crate::output;
+use crate::cli::CollectOptions;
 use crate::pair::{Pair, guessing};
+use crate::scorer::Scorer;
 
 /// Writes both models' steps for every problem, scores them, and appends the records to the output.
 pub fn run(options: &CollectOptions) -> Result<(), Failure> {
     let batch = Batch::open(&options.batch)?;
     let models = &options.batch.models;
     let Pair { draft, target, .. } = Pair::load(models)?;
-    let notes = notes(options, batch.notes(target.name()));
+    let notes = notes(options, batch.notes(target.name()))?;
+    // What the target has of its own steps need not be read for the head.
+    let target = target.with_hidden(matches!(options.scorer, Scorer::Head(_)));
     let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
-    let router = router(options, scorer(options, &target))?;
+    let load = LoadOptions::new(device(&models.device)?);
+    let router = router(options, options.scorer.open(|| Ok(target.clone()), &load)?)?;
     let mut counts = Counts::default();
     let problems = batch.solve((draft, target), router, notes, |solution| {
         counts.count(solution);
@@ -58,13 +59,6 @@ impl Counts {
     }
 }
 
-fn scorer(options: &CollectOptions, target: &Shared<LocalTarget>) -> Box<dyn StepScorer> {
-    match options.scorer {
-        Scorer::Checker => Box::new(Checker),
-        Scorer::Judge => Box::new(Judge::new(target.clone())),
-    }
-}
-
 /// The oracle at τ = 0, or another policy's decisions with the same labels.
 fn router(options: &CollectOptions, scorer: Box<dyn StepScorer>) -> Result<Box<dyn AdvantageRouter>, Failure> {
     match options.policy {
@@ -74,9 +68,9 @@ fn router(options: &CollectOptions, scorer: Box<dyn StepScorer>) -> Result<Box<d
     }
 }
 
-fn notes(options: &CollectOptions, mut notes: Value) -> Value {
+fn notes(options: &CollectOptions, mut notes: Value) -> Result<Value, Failure> {
     let seed = options.batch.problems.seed;
     notes["collected"] = json!({ "policy": options.policy.to_string(), "seed": seed });
-    notes["scorer"] = json!(output::name(options.scorer));
-    notes
+    notes["scorer"] = options.scorer.note()?;
+    Ok(notes)
 }

@@ -6,13 +6,18 @@ mod cli;
 mod collect;
 mod compare;
 mod data;
+mod head;
+mod judged;
 mod live;
 mod mini;
 mod models;
 mod output;
 mod pair;
 mod progress;
+mod rescore;
 mod run;
+mod score;
+mod scorer;
 mod solve;
 mod summary;
 mod train;
@@ -31,6 +36,7 @@ fn main() -> ExitCode {
         cli::Command::Models(command) => models::run(&command),
         cli::Command::Collect(options) => collect::run(&options),
         cli::Command::Train(command) => train::run(&command),
+        cli::Command::Score(options) => score::run(&options),
         cli::Command::Calibrate(options) => calibrate::run(&options),
         cli::Command::Run(options) => run::run(&options),
         cli::Command::Compare(options) => compare::run(&options),

@@ -4,18 +4,10 @@ use std::path::PathBuf;
 
 use arbitrage_eval::mini::Stream;
 use arbitrage_router::Policy;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{LimitOptions, PairOptions};
-
-/// What scores steps.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Scorer {
-    /// The exact checker of the mini family's problems.
-    Checker,
-    /// The target as judge, 0 to 9.
-    Judge,
-}
+use crate::scorer::Scorer;
 
 /// Problems of the mini family: a stream and a range, `train:0..6000`.
 #[derive(Clone)]
@@ -91,8 +83,9 @@ pub struct CollectOptions {
     /// Models, problems, and where the records go.
     #[command(flatten)]
     pub batch: BatchOptions,
-    /// What scores both steps.
-    #[arg(long, value_enum)]
+    /// What scores both steps: checker (exact, of the mini family's problems), judge (the target, 0 to 9), head:DIR (of `train head`,
+    /// on the target's own hidden states) or prm:DIR (a reward model).
+    #[arg(long)]
     pub scorer: Scorer,
     /// Whose decisions the solutions follow: the oracle's (the paper's way), or those of random:RATE, logprob:TAU, draft, target, ….
     #[arg(long, default_value = "oracle:0", allow_negative_numbers = true)]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::HeadOptions;
+
 /// The subcommands of `train`.
 #[derive(Subcommand)]
 pub enum TrainCommand {
@@ -13,6 +15,8 @@ pub enum TrainCommand {
     Text(TextOptions),
     /// A probe: reads numbers that the draft computed anyway.
     Probe(ProbeOptions),
+    /// A scorer of steps: a small network on the hidden states that a model has of them.
+    Head(HeadOptions),
 }
 
 /// Data and loop of a training.
