@@ -7,5 +7,6 @@ pub mod answer;
 pub mod gold;
 pub mod mini;
 pub mod problems;
+pub mod steps;
 mod text;
 pub mod worked;

@@ -68,7 +68,7 @@ pub use device::{compiled_devices, device};
 pub use error::{Error, Result};
 pub use files::ModelFiles;
 #[cfg(feature = "burn")]
-pub use local::{Listener, LocalModel, LocalTarget, Prompt, Reading, speculation};
+pub use local::{HiddenReader, Listener, LocalModel, LocalTarget, Prompt, Reading, speculation};
 
 /// The README's code is compiled and run with the doc examples.
 #[cfg(all(doctest, feature = "flex"))]

@@ -11,7 +11,7 @@ use arbitrage_core::{
 };
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::speculation::DraftModel;
-use arbitrage_models::{Error, LocalModel, LocalTarget, Outputs, Precision, Reading, Span};
+use arbitrage_models::{Error, HiddenReader, LocalModel, LocalTarget, Outputs, Precision, Reading, Span};
 use support::local::{BOTH, LLAMA, QWEN, accepted, draft, draft_all, model, step};
 
 fn samplings() -> [Sampling; 2] {
@@ -237,6 +237,68 @@ fn readings_depend_on_text_alone() {
         let prefix = Prefix::new(SequenceId(0), &problem, &steps[..at]);
         assert_eq!(&warm.read(&prefix, &steps[at].step).unwrap(), expected);
         draft(&mut warm, 0, &problem, &steps[..at], 3);
+    }
+}
+
+/// The states alone are those of a whole reading: of one's own steps and of others', together and apart, in long ones too.
+#[test]
+fn states_alone_are_those_of_a_reading() {
+    let problem = problem();
+    for precision in BOTH {
+        let mut writer = model(LLAMA, precision).with_sampling(samplings()[1]);
+        let steps = written(&mut writer, &problem, &TokenBudget::new(60).unwrap());
+        let foreign = written(&mut model(QWEN, precision), &problem, &TokenBudget::new(9).unwrap());
+        let mut requests = Vec::new();
+        for (id, steps) in [(0, &steps), (7, &foreign)] {
+            let request = |at: usize| (Prefix::new(SequenceId(id), &problem, &steps[..at]), &steps[at].step);
+            requests.extend((0..steps.len()).map(request));
+            requests.extend((0..steps.len()).rev().map(request));
+        }
+        let blank = Problem::new(" ");
+        let nothing = Step::new("", Finish::EndOfText);
+        requests.push((Prefix::new(SequenceId(8), &problem, &[]), &nothing));
+        requests.push((Prefix::new(SequenceId(9), &blank, &[]), &nothing));
+        let whole = model(LLAMA, precision).read_all(&requests);
+        let alone = model(LLAMA, precision).hidden(&requests);
+        assert_eq!((whole.len(), alone.len()), (requests.len(), requests.len()));
+        for (whole, alone) in whole.into_iter().zip(alone) {
+            match (whole, alone) {
+                (Ok(whole), Ok(alone)) => assert_same_hidden(precision, &alone, &whole.hidden, "alone"),
+                (whole, alone) => {
+                    assert!(matches!((whole, alone), (Err(Error::EmptyPrompt { .. }), Err(Error::EmptyPrompt { .. }))))
+                }
+            }
+        }
+    }
+}
+
+/// Whether or not the target knows its own step again.
+#[test]
+fn a_target_that_has_just_written_gives_the_states_of_a_reading() {
+    let problem = problem();
+    let segmenter = TokenBudget::new(9).unwrap();
+    for sampling in samplings() {
+        let mut target = LocalTarget::new(watched(QWEN, Precision::Packed, sampling));
+        let mut steps: Vec<Accepted> = Vec::new();
+        for _ in 0..4 {
+            let prefix = Prefix::new(SequenceId(1), &problem, &steps);
+            let request = Rewrite { prefix, rejected: None };
+            let own = target.rewrite(&[request], &StepRule::new(&segmenter, 9)).pop().unwrap().unwrap();
+            // One token of it is another, and it ended elsewhere.
+            let mut lie = own.clone();
+            lie.tokens.last_mut().into_iter().for_each(|last| *last ^= 1);
+            let mut ended = own.clone();
+            ended.finish = if own.finish == Finish::EndOfText { Finish::Boundary } else { Finish::EndOfText };
+            let asked = [&own, &lie, &ended, &own].map(|step| (prefix, step));
+            let states = target.hidden(&asked).into_iter().map(Result::unwrap);
+            for (hidden, (prefix, step)) in states.zip(asked) {
+                let fresh = model(QWEN, Precision::Packed).read(&prefix, step).unwrap().hidden;
+                assert_same_hidden(Precision::Packed, &hidden, &fresh, "whoever wrote it");
+            }
+            steps.push(accepted(own, Author::Target));
+        }
+        target.forget(SequenceId(1));
+        assert_eq!(target.model().sequences(), 0);
     }
 }
 

@@ -2,6 +2,8 @@
 //! what nothing can be learned from.
 #![cfg(all(feature = "train", feature = "flex"))]
 
+#[path = "learned/head.rs"]
+mod head;
 #[path = "learned/probe.rs"]
 mod probe;
 #[path = "learned/reward.rs"]

@@ -34,10 +34,10 @@ pub trait StepScorer: Send {
 ///
 /// One call serves all steps. When it fails, or gives too few or too many scores, each step is scored in a call of its
 /// own, so that the steps which can be scored are.
-pub(crate) fn score_each<S: StepScorer + ?Sized>(
-    scorer: &mut S,
-    steps: &[(Prefix<'_>, &Step)],
-) -> Vec<Result<f32, BoxError>> {
+///
+/// # Errors
+/// For a step, the scorer's own error, or [`ScoreError`] for a score that is none.
+pub fn score_each<S: StepScorer + ?Sized>(scorer: &mut S, steps: &[(Prefix<'_>, &Step)]) -> Vec<Result<f32, BoxError>> {
     let (low, high) = scorer.range();
     let check = |found: f32| {
         if (low..=high).contains(&found) { Ok(found) } else { Err(ScoreError::Range { low, high, found }.into()) }

@@ -1,10 +1,14 @@
 //! Problems from JSON lines, checked row by row.
 
+mod lines;
 mod reader;
 mod sample;
 
-pub use reader::{BadRows, LONGEST_LINE, ProblemRow, ProblemsError, Rows, read, read_file};
-pub use sample::{deduplicate, stratified};
+pub use lines::{BadRows, LONGEST_LINE, ProblemsError};
+pub(crate) use lines::{Line, read_lines};
+pub use reader::{ProblemRow, Rows, read, read_file};
+pub(crate) use sample::normalised;
+pub use sample::{deduplicate, stratified, stratified_by};
 
 use arbitrage_core::Problem;
 

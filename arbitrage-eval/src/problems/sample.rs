@@ -9,20 +9,28 @@ use super::ProblemRow;
 /// Drops problems whose question was there before, but for case and white space (paper, App. C). Says how many.
 pub fn deduplicate(rows: &mut Vec<ProblemRow>) -> usize {
     let (before, mut seen) = (rows.len(), HashSet::new());
-    rows.retain(|row| {
-        seen.insert(row.problem.question.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" "))
-    });
+    rows.retain(|row| seen.insert(normalised(&row.problem.question)));
     before - rows.len()
+}
+
+/// A question without case and white space of its own.
+pub(crate) fn normalised(question: &str) -> String {
+    question.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// `count` problems, each source in proportion to its size (paper, App. C), in their old order. All of them where there are no
 /// more. The choice is random and depends on `seed` and the ids alone.
 pub fn stratified(rows: Vec<ProblemRow>, count: usize, seed: u64) -> Vec<ProblemRow> {
+    stratified_by(rows, |row| &row.source, count, seed)
+}
+
+/// [`stratified`], of anything that has a source. The choice depends on `seed`, the sources and the order alone.
+pub fn stratified_by<T>(rows: Vec<T>, source: impl Fn(&T) -> &str, count: usize, seed: u64) -> Vec<T> {
     if rows.len() <= count {
         return rows;
     }
     let mut sources: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    rows.iter().enumerate().for_each(|(at, row)| sources.entry(&row.source).or_default().push(at));
+    rows.iter().enumerate().for_each(|(at, row)| sources.entry(source(row)).or_default().push(at));
     let sizes: Vec<usize> = sources.values().map(Vec::len).collect();
     let mut draw = Draw::new(Draw::new(seed).next_u64());
     let mut kept = HashSet::new();

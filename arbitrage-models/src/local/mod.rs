@@ -1,5 +1,6 @@
 //! Models that run in this process: [`LocalModel`] drafts, [`LocalTarget`] verifies.
 
+mod hidden;
 mod judge;
 mod open;
 mod prompt;
@@ -10,6 +11,7 @@ mod target;
 mod writer;
 mod writing;
 
+pub use hidden::HiddenReader;
 pub(crate) use open::name;
 pub use prompt::Prompt;
 pub use reading::Reading;
@@ -28,6 +30,7 @@ use crate::error::{Error, Result};
 use crate::sampler::{Choice, Sampler, Sampling};
 use crate::sequence::Sequence;
 use crate::tokenizer::Tokenizer;
+use hidden::Written;
 use speculation::{Proposer, Speculation};
 
 /// Hears a step's text as it is written: the sequence, and the newly complete characters. What follows a boundary inside a
@@ -57,6 +60,8 @@ pub struct LocalModel {
     speculation: Speculation,
     /// Whether steps carry their hidden states.
     hidden: bool,
+    /// The last step with hidden states that was written in each sequence.
+    written: HashMap<SequenceId, Written>,
 }
 
 impl LocalModel {
@@ -80,6 +85,7 @@ impl LocalModel {
             listener: None,
             speculation: Speculation::default(),
             hidden: false,
+            written: HashMap::new(),
         }
     }
 
@@ -101,6 +107,7 @@ impl LocalModel {
             listener: None,
             speculation: Speculation::default(),
             hidden: self.hidden,
+            written: HashMap::new(),
         }
     }
 
@@ -228,6 +235,7 @@ impl Drafter for LocalModel {
 
     fn release(&mut self, id: SequenceId) {
         self.sequences.remove(&id);
+        self.written.remove(&id);
         self.speculation.release(id);
     }
 

@@ -1,6 +1,6 @@
 //! What a model makes of a step that anyone wrote.
 
-use arbitrage_core::{Hidden, Prefix, Step};
+use arbitrage_core::{Hidden, Prefix, SequenceId, Step};
 use burn::tensor::Tensor;
 
 use super::LocalModel;
@@ -26,12 +26,13 @@ pub struct Reading {
 }
 
 /// A step behind its prefix, in this model's tokens.
-struct Text {
-    tokens: Vec<u32>,
+pub(super) struct Text {
+    pub id: SequenceId,
+    pub tokens: Vec<u32>,
     /// Tokens of the prefix.
-    prefix: usize,
+    pub prefix: usize,
     /// States that belong to the step.
-    count: usize,
+    pub count: usize,
 }
 
 impl Text {
@@ -85,21 +86,10 @@ impl LocalModel {
 
     fn read_some(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<Reading>> {
         let texts = steps.iter().map(|(prefix, step)| self.text(prefix, step)).collect::<Result<Vec<_>>>()?;
-        let sequences: Vec<_> = steps.iter().map(|(prefix, _)| self.take_sequence(prefix.id)).collect();
-        let mut runs: Vec<_> = texts
-            .iter()
-            .zip(sequences)
-            .map(|(text, sequence)| Run::begin(sequence, text.run(), text.first()))
-            .collect();
         let width = self.decoder.config().hidden;
         let partial = |_| Partial { states: States::new(width), logprobs: Vec::new(), first_entropy: 0.0, read: 0 };
         let mut partials: Vec<_> = texts.iter().map(partial).collect();
-        catch_up(self.decoder.body(), &mut runs, |states, owners| {
-            self.take_in_states(states, owners, &texts, &mut partials)
-        })?;
-        for ((prefix, _), run) in steps.iter().zip(runs) {
-            self.sequences.insert(prefix.id, run.end());
-        }
+        self.run_texts(&texts, |model, states, owners| model.take_in_states(states, owners, &texts, &mut partials))?;
         let reading = |(text, partial): (&Text, Partial)| Reading {
             hidden: partial.states.summary(text.count),
             logprobs: partial.logprobs,
@@ -108,13 +98,30 @@ impl LocalModel {
         Ok(texts.iter().zip(partials).map(reading).collect())
     }
 
-    fn text(&self, prefix: &Prefix<'_>, step: &Step) -> Result<Text> {
-        let mut tokens = self.encode(prefix)?;
+    /// Runs the texts through their sequences' caches. `each` gets every pass's states of the steps, and whose they are.
+    pub(super) fn run_texts(
+        &mut self,
+        texts: &[Text],
+        mut each: impl FnMut(&Self, Tensor<2>, &[usize]) -> Result<()>,
+    ) -> Result<()> {
+        let sequences: Vec<_> = texts.iter().map(|text| self.take_sequence(text.id)).collect();
+        let begin = |(text, sequence)| Run::begin(sequence, Text::run(text), Text::first(text));
+        let mut runs: Vec<_> = texts.iter().zip(sequences).map(begin).collect();
+        let model = &*self;
+        catch_up(model.decoder.body(), &mut runs, |states, owners| each(model, states, owners))?;
+        for (text, run) in texts.iter().zip(runs) {
+            self.sequences.insert(text.id, run.end());
+        }
+        Ok(())
+    }
+
+    pub(super) fn text(&self, prefix: &Prefix<'_>, step: &Step) -> Result<Text> {
+        let (id, mut tokens) = (prefix.id, self.encode(prefix)?);
         let prefix = tokens.len();
         let own = self.encode_step(step)?;
         let count = States::count(own.len(), step.finish);
         tokens.extend(own);
-        let text = Text { tokens, prefix, count };
+        let text = Text { id, tokens, prefix, count };
         self.decoder.body().admit_tokens(0, text.run())?;
         Ok(text)
     }

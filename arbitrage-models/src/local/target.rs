@@ -33,6 +33,10 @@ impl LocalTarget {
     pub fn model(&self) -> &LocalModel {
         &self.model
     }
+
+    pub(super) fn model_mut(&mut self) -> &mut LocalModel {
+        &mut self.model
+    }
 }
 
 impl Verifier for LocalTarget {

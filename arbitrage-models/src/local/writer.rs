@@ -44,8 +44,9 @@ pub(super) fn write(
     writings
         .into_iter()
         .map(|writing| {
-            let (sequence, id, mut step) = writing?.end(vocabulary)?;
+            let (sequence, id, mut step, written) = writing?.end(vocabulary)?;
             step.cost.seconds += setup;
+            model.written.extend(written.map(|written| (id, written)));
             model.sequences.insert(id, sequence);
             Ok(step)
         })

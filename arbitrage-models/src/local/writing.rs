@@ -3,6 +3,7 @@
 use arbitrage_core::{Finish, Rewrite, SequenceId, Step, StepCost, StepRule, VocabularyId};
 
 use super::LocalModel;
+use super::hidden::Written;
 use super::speculation::{Ask, Rejected};
 use super::states::{Row, States};
 use crate::error::{Error, Result};
@@ -173,8 +174,8 @@ impl Writing {
         self.edges.truncate(count);
     }
 
-    /// The step, and the sequence to be kept for the next.
-    pub fn end(mut self, vocabulary: VocabularyId) -> Result<(Sequence, SequenceId, Step)> {
+    /// The step, and what is to be kept of it: the sequence, and its hidden states where it carries them.
+    pub fn end(mut self, vocabulary: VocabularyId) -> Result<(Sequence, SequenceId, Step, Option<Written>)> {
         let finish = self.finish.take().unwrap_or(Ok(Finish::Length))?;
         // A step that a limit cut inside a character gives its last tokens back, unless nothing would be left.
         let whole = self.edges.iter().rposition(|&(_, open)| !open).map_or(0, |at| at + 1);
@@ -191,7 +192,11 @@ impl Writing {
             .with_logprobs(self.logprobs)
             .with_cost(self.cost);
         step.first_entropy = self.first_entropy;
-        step.hidden = self.states.map(|states| states.summary(States::count(step.tokens.len(), step.finish)));
-        Ok((self.sequence, self.id, step))
+        let (prefix, count) = (self.cost.cached + self.cost.prefilled, States::count(step.tokens.len(), step.finish));
+        step.hidden = self.states.map(|states| states.summary(count));
+        let of_text = || self.sequence.held.iter().chain(&self.pending).take(prefix + step.tokens.len());
+        let written = |hidden| Written { tokens: of_text().copied().collect(), prefix, count, hidden };
+        let written = step.hidden.clone().map(written);
+        Ok((self.sequence, self.id, step, written))
     }
 }

@@ -52,4 +52,4 @@ pub use ordinal::{class_probabilities, ordinal_targets};
 pub use rescored::{Rescored, rescored};
 pub use skipped::Skipped;
 pub use split::{Folds, Part, Parts, Split};
-pub use trace::{Examples, examples};
+pub use trace::{Examples, Trajectory, examples, trajectories};

@@ -81,7 +81,8 @@ mod tests {
         let good = example("a", 2, (1.0, 0.0));
         let found = rescored(&own, std::slice::from_ref(&good));
         assert_eq!((found.examples, found.places), (vec![good.clone()], vec![0]));
-        let changes: [(fn(&mut Example), [usize; 3]); 8] = [
+        type Change = (fn(&mut Example), [usize; 3]);
+        let changes: [Change; 8] = [
             (|other| other.question = "!".to_owned(), [0, 1, 0]),
             (|other| other.draft = step("D"), [0, 1, 0]),
             (|other| other.target = step("T"), [0, 1, 0]),

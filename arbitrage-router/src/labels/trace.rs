@@ -71,11 +71,14 @@ fn example(
     Ok(None)
 }
 
-/// What is known of one problem.
-#[derive(Default)]
-struct Trajectory {
-    question: Option<String>,
-    steps: BTreeMap<usize, StepRecord>,
+/// What a trace tells of one problem.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Trajectory {
+    /// How it ended; `None` where the run was killed before.
+    pub end: Option<SolutionRecord>,
+    /// Its steps, by their indices.
+    pub steps: BTreeMap<usize, StepRecord>,
 }
 
 impl Trajectory {
@@ -92,13 +95,31 @@ impl Trajectory {
     }
 
     fn end(&mut self, record: SolutionRecord) -> Result<(), LabelError> {
-        match self.question.replace(record.question) {
-            Some(known) if self.question.as_ref() != Some(&known) => {
-                Err(LabelError::Question { problem: record.problem })
-            }
-            _ => Ok(()),
+        if self.end.as_ref().is_some_and(|end| end.question != record.question) {
+            return Err(LabelError::Question { problem: record.problem });
+        }
+        self.end = Some(record);
+        Ok(())
+    }
+}
+
+/// What a trace tells of each problem, by its id, and how many records others made void: where a run was killed and resumed, the
+/// last record of a step counts, and what followed an earlier one is void.
+///
+/// # Errors
+/// [`LabelError::Question`] where an id stands for two questions.
+pub fn trajectories(
+    records: impl IntoIterator<Item = Record>,
+) -> Result<(BTreeMap<String, Trajectory>, usize), LabelError> {
+    let (mut problems, mut superseded) = (BTreeMap::<String, Trajectory>::new(), 0);
+    for record in records {
+        match record {
+            Record::Step(step) => superseded += problems.entry(step.problem.clone()).or_default().step(step),
+            Record::Solution(end) => problems.entry(end.problem.clone()).or_default().end(end)?,
+            _ => {}
         }
     }
+    Ok((problems, superseded))
 }
 
 /// The examples in a trace of an [`Oracle`](arbitrage_core::router::Oracle)'s run, one for each step with both models'
@@ -113,20 +134,12 @@ impl Trajectory {
 /// [`LabelError::Score`] for scores that are not finite, naming problem and step; [`LabelError::Question`] where an id
 /// stands for two questions.
 pub fn examples(records: impl IntoIterator<Item = Record>) -> Result<Examples, LabelError> {
-    let mut problems: BTreeMap<String, Trajectory> = BTreeMap::new();
     let mut found = Examples::default();
-    for record in records {
-        match record {
-            Record::Step(step) => {
-                found.skipped.superseded += problems.entry(step.problem.clone()).or_default().step(step);
-            }
-            Record::Solution(end) => problems.entry(end.problem.clone()).or_default().end(end)?,
-            _ => {}
-        }
-    }
-    for Trajectory { question, steps } in problems.into_values() {
-        if let Some(question) = question {
-            found.add(&question, steps)?;
+    let (problems, superseded) = trajectories(records)?;
+    found.skipped.superseded = superseded;
+    for Trajectory { end, steps } in problems.into_values() {
+        if let Some(end) = end {
+            found.add(&end.question, steps)?;
         } else {
             found.skipped.unended_problems += 1;
             found.skipped.unended_steps += steps.len();

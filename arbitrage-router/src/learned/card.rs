@@ -134,11 +134,7 @@ impl Card {
     /// [`RouterError::OtherPair`].
     pub fn check_pair(&self, draft: &ModelRecord, target: &ModelRecord) -> Result<(), RouterError> {
         for (role, own, other) in [("draft", &self.pair.draft, draft), ("target", &self.pair.target, target)] {
-            let same = match (&own.digest, &other.digest) {
-                (Some(own), Some(other)) => own == other,
-                _ => own.name == other.name,
-            };
-            if !same {
+            if !is_same(own, other) {
                 return Err(RouterError::OtherPair { role, expected: shown(own), found: shown(other) });
             }
         }
@@ -173,7 +169,15 @@ fn check_tau(tau: f32) -> Result<f32, RouterError> {
     Err(arbitrage_core::ConfigError::Threshold { policy, low: 0.0, high: 1.0, found: tau }.into())
 }
 
-fn shown(model: &ModelRecord) -> String {
+/// Digests decide where both are known, names elsewhere.
+pub(super) fn is_same(own: &ModelRecord, other: &ModelRecord) -> bool {
+    match (&own.digest, &other.digest) {
+        (Some(own), Some(other)) => own == other,
+        _ => own.name == other.name,
+    }
+}
+
+pub(super) fn shown(model: &ModelRecord) -> String {
     match &model.digest {
         Some(digest) => format!("{} ({})", model.name, digest.get(..12).unwrap_or(digest)),
         None => model.name.clone(),

@@ -19,7 +19,7 @@ pub enum RouterError {
         #[source]
         source: std::io::Error,
     },
-    /// A card does not say what a card has to say.
+    /// A card does not say what it has to say.
     #[error("{}: {reason}", path.display())]
     Card {
         /// The file.
@@ -51,6 +51,16 @@ pub enum RouterError {
         /// The model that it was trained with.
         expected: String,
         /// The model that it was given.
+        found: String,
+    },
+    /// A head was trained on another model's states, or on those that it has when it is told something else.
+    #[error("head: trained on {what} {expected}, used on {found}: train one for this model")]
+    OtherReader {
+        /// What differs: the hidden states' model, system message, suffix or width.
+        what: &'static str,
+        /// What the head was trained on.
+        expected: String,
+        /// What it was given.
         found: String,
     },
     /// The drafter reports too little.

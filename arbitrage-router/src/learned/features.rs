@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use arbitrage_core::{Author, Candidate, Finish, ScoreError, Step};
+use arbitrage_core::{Author, Candidate, Finish, Hidden, ScoreError, Step};
 use serde::{Deserialize, Serialize};
 
 use crate::labels::{LabelError, named};
@@ -66,11 +66,15 @@ impl Inputs {
         }
         if self != Self::Scalars {
             let hidden = candidate.draft.hidden.as_ref().filter(|hidden| !hidden.last.is_empty());
-            let hidden = hidden.ok_or(ScoreError::Signal { signal: "hidden states" })?;
-            numbers.extend(hidden.last.iter().chain(&hidden.mean));
+            numbers.extend(states(hidden.ok_or(ScoreError::Signal { signal: "hidden states" })?));
         }
         Ok(numbers)
     }
+}
+
+/// What is read of hidden states: the last one, then the mean.
+pub(super) fn states(hidden: &Hidden) -> impl Iterator<Item = f32> + '_ {
+    hidden.last.iter().chain(&hidden.mean).copied()
 }
 
 /// The numbers of [`SCALARS`].
@@ -119,7 +123,7 @@ fn log(count: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use arbitrage_core::{Accepted, Hidden, Prefix, Problem, SequenceId};
+    use arbitrage_core::{Accepted, Prefix, Problem, SequenceId};
 
     use super::*;
 

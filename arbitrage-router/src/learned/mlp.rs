@@ -49,7 +49,7 @@ impl Mlp {
     pub fn forward(&self, inputs: &[f32]) -> Result<Vec<f32>> {
         if inputs.len() != self.inputs() {
             let (expected, found) = (self.inputs().to_string(), inputs.len().to_string());
-            return Err(Error::Parameter { name: "inputs of the probe", expected, found });
+            return Err(Error::Parameter { name: "inputs of the network", expected, found });
         }
         let standard = inputs.iter().zip(&self.mean).zip(&self.deviation);
         let mut x: Vec<f32> = standard.map(|((x, mean), deviation)| (x - mean) / deviation).collect();

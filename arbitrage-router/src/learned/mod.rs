@@ -6,10 +6,13 @@
 //! | [`TextRouter`] | the annotated text, as the paper's | a forward pass over the step |
 //!
 //! Each is a folder of weights and a [`Card`], which holds τ, its calibration, and the pair of models that it is for.
+//!
+//! [`ValueHead`] is no router but a scorer: a small network on the hidden states that a frozen model has of a step.
 
 mod card;
 mod error;
 mod features;
+mod head;
 mod mlp;
 mod outcome;
 mod probe;
@@ -25,12 +28,13 @@ use arbitrage_models::{Classifier, LoadOptions};
 pub use card::{CARD, Card, Data, Pair, Reads};
 pub use error::RouterError;
 pub use features::{Inputs, SCALARS, scalars};
+pub use head::{HEAD_CARD, HeadCard, HeadData, HeadScorer, ValueHead};
 pub use mlp::{Layer, Mlp};
 pub use outcome::Outcome;
 pub use probe::Probe;
 pub use text::{Annotation, TextRouter};
 #[cfg(feature = "train")]
-pub use training::{Recipe, train_reward};
+pub use training::{JudgedStates, Recipe, train_reward};
 
 /// Opens the router whose weights are in `folder` under a card: its own, or one with another threshold or calibration.
 ///

@@ -1,20 +1,19 @@
 //! `arbitrage collect`: labelled steps for the training of routers.
 
 use arbitrage_core::router::{Labelling, Oracle, ScoreBoth, TargetSamples};
-use arbitrage_core::scorer::Judge;
 use arbitrage_core::trace::StepRecord;
 use arbitrage_core::{AdvantageRouter, Author, Drafter, Shared, Solution, StepScorer};
-use arbitrage_eval::mini::Checker;
-use arbitrage_eval::worked::Worked;
-use arbitrage_models::LocalModel;
+use arbitrage_models::{LoadOptions, LocalModel, device};
 use arbitrage_router::Policy;
 use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::batch::Batch;
-use crate::cli::{CollectOptions, Scorer};
+use crate::cli::{CollectOptions, Writer};
+use crate::output;
 use crate::pair::{Pair, guessing};
 use crate::rollouts;
+use crate::scorer::Scorer;
 
 /// Writes both models' steps for every problem, scores them, and appends the records to the output.
 pub fn run(options: &CollectOptions) -> Result<(), Failure> {
@@ -22,15 +21,21 @@ pub fn run(options: &CollectOptions) -> Result<(), Failure> {
     let batch = Batch::open(&options.batch)?;
     check(options, &batch)?;
     let Pair { draft, target, .. } = Pair::load(models)?;
-    let notes = notes(options, batch.notes(target.name()));
+    let notes = notes(options, batch.notes(target.name()))?;
+    // What the target has of its own steps need not be read for the head.
+    let target = target.with_hidden(matches!(options.scorer, Scorer::Head(_)));
     let second = target.share().with_author(Author::Target);
-    let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
-    let scorer: Box<dyn StepScorer> = match options.scorer {
-        Scorer::Checker => Box::new(Checker),
-        Scorer::Judge => Box::new(Judge::new(target.clone())),
-        Scorer::Worked => Box::new(Worked::new(batch.rows())?),
-        Scorer::Rollouts(count) => rollouts::scorer(options, count, [&draft, &second], &batch)?,
+    let completing = match options.rollouts_by {
+        Writer::Draft => draft.share(),
+        Writer::Target => second.share(),
     };
+    let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
+    let load = LoadOptions::new(device(&models.device)?);
+    let in_flight = options.batch.problems.in_flight;
+    let rollouts = |count| {
+        rollouts::scorer(completing, count, &options.rollouts, batch.gold(), (&options.batch.limits, in_flight))
+    };
+    let scorer = options.scorer.open(|| Ok(target.clone()), batch.rows(), rollouts, &load)?;
     let router = router(options, scorer, second)?;
     let mut counts = Counts::default();
     let problems = batch.solve((draft, target), router, notes, |solution| {
@@ -73,8 +78,8 @@ fn check(options: &CollectOptions, batch: &Batch<'_>) -> Result<(), Failure> {
         return Err("--samples: at --temperature 0 all samples of a step would be one".into());
     }
     match options.scorer {
-        Scorer::Rollouts(_) => rollouts::check(&options.rollouts, batch),
-        Scorer::Checker | Scorer::Judge | Scorer::Worked => Ok(()),
+        Scorer::Rollouts(_) => rollouts::check(&options.rollouts, batch.problems(), batch.gold()),
+        _ => Ok(()),
     }
 }
 
@@ -103,12 +108,12 @@ fn labelling(policy: Policy, scorer: impl ScoreBoth + 'static) -> Result<Box<dyn
     }
 }
 
-fn notes(options: &CollectOptions, mut notes: Value) -> Value {
+fn notes(options: &CollectOptions, mut notes: Value) -> Result<Value, Failure> {
     let seed = options.batch.problems.seed;
     notes["collected"] = json!({ "policy": options.policy.to_string(), "seed": seed });
-    notes["scorer"] = json!(options.scorer.to_string());
+    notes["scorer"] = options.scorer.note(&options.rollouts)?;
     if let Scorer::Rollouts(_) = options.scorer {
-        notes["rollouts"] = rollouts::notes(&options.rollouts);
+        notes["completed_by"] = json!(output::name(options.rollouts_by));
     }
-    notes
+    Ok(notes)
 }

@@ -7,14 +7,19 @@ mod collect;
 mod compare;
 mod cross_validate;
 mod data;
+mod head;
+mod judged;
 mod live;
 mod mini;
 mod models;
 mod output;
 mod pair;
 mod progress;
+mod rescore;
 mod rollouts;
 mod run;
+mod score;
+mod scorer;
 mod solve;
 mod summary;
 mod table;
@@ -34,6 +39,7 @@ fn main() -> ExitCode {
         cli::Command::Models(command) => models::run(&command),
         cli::Command::Collect(options) => collect::run(&options),
         cli::Command::Train(command) => train::run(&command),
+        cli::Command::Score(options) => score::run(&options),
         cli::Command::Calibrate(options) => calibrate::run(&options),
         cli::Command::Run(options) => run::run(&options),
         cli::Command::Compare(options) => compare::run(&options),

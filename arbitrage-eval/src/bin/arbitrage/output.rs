@@ -44,7 +44,12 @@ impl Output {
 
     /// The problems of which it has no end.
     pub fn open_problems(&self, problems: &[Problem]) -> Vec<Problem> {
-        problems.iter().filter(|problem| !self.ended.contains(&problem.id)).cloned().collect()
+        problems.iter().filter(|problem| !self.has(&problem.id)).cloned().collect()
+    }
+
+    /// Whether it has the problem's end.
+    pub fn has(&self, problem: &str) -> bool {
+        self.ended.contains(problem)
     }
 
     /// Refuses to go on with another pair, policy, scorer or set of problems: nobody could tell such records apart.

@@ -228,6 +228,17 @@ fn open(name: &str, load: &LoadOptions, lean: &Lean<'_>, options: &PairOptions) 
     let files = ModelFiles::open(&path)?;
     let load = lean.options(load, &files.tokenizer)?;
     let model = LocalModel::from_files(files, &load)?.with_sampling(sampling(options)?);
+    known(model, name, &path, options.system.as_deref())
+}
+
+/// A model that reads and does not write.
+pub fn reader(name: &str, system: Option<&str>, load: &LoadOptions) -> Result<LocalModel, Failure> {
+    let path = resolve(name)?;
+    known(LocalModel::open(&path, load)?, name, &path, system)
+}
+
+/// The model with its digest, and what it is told.
+fn known(model: LocalModel, name: &str, path: &Path, system: Option<&str>) -> Result<LocalModel, Failure> {
     if let unused @ [first, ..] = model.decoder().unused() {
         let count = unused.len();
         anstream::eprintln!(
@@ -236,11 +247,11 @@ fn open(name: &str, load: &LoadOptions, lean: &Lean<'_>, options: &PairOptions) 
             first.escape_debug()
         );
     }
-    let model = match &options.system {
-        Some(text) => model.with_prompt(Prompt::system(text.clone())),
+    let model = match system {
+        Some(text) => model.with_prompt(Prompt::system(text)),
         None => model,
     };
-    Ok(match digest(name, &path)? {
+    Ok(match digest(name, path)? {
         Some(digest) => model.with_digest(digest),
         None => model,
     })

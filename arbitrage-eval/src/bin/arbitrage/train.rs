@@ -22,6 +22,7 @@ pub fn run(command: &TrainCommand) -> Result<(), Failure> {
         TrainCommand::Prm(options) => ("AUC", prm(options)?),
         TrainCommand::Text(options) => ("ρ", text(options)?),
         TrainCommand::Probe(options) => ("ρ", probe(options)?),
+        TrainCommand::Head(options) => ("AUC", crate::head::train(options)?),
     };
     println!("{what} on held-out problems {score:.4}, {:.0} s", start.elapsed().as_secs_f64());
     Ok(())

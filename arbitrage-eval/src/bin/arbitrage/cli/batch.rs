@@ -7,46 +7,7 @@ use arbitrage_router::Policy;
 use clap::{Args, ValueEnum};
 
 use super::{LimitOptions, PairOptions};
-
-/// What scores steps.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Scorer {
-    /// The exact checker of the mini family's problems.
-    Checker,
-    /// The target as judge, 0 to 9.
-    Judge,
-    /// The numbers of the worked solutions that come with the problems, as GSM8K's.
-    Worked,
-    /// The share of so many completions that reach the right answer.
-    Rollouts(usize),
-}
-
-impl std::str::FromStr for Scorer {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let count = |text: &str| text.parse().ok().filter(|count| *count > 0);
-        match text.split_once(':') {
-            None if text == "checker" => Some(Self::Checker),
-            None if text == "judge" => Some(Self::Judge),
-            None if text == "worked" => Some(Self::Worked),
-            Some(("rollouts", text)) => count(text).map(Self::Rollouts),
-            _ => None,
-        }
-        .ok_or_else(|| format!("expected checker, judge, worked or rollouts:K such as rollouts:8, found `{text}`"))
-    }
-}
-
-impl std::fmt::Display for Scorer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Checker => f.write_str("checker"),
-            Self::Judge => f.write_str("judge"),
-            Self::Worked => f.write_str("worked"),
-            Self::Rollouts(count) => write!(f, "rollouts:{count}"),
-        }
-    }
-}
+use crate::scorer::Scorer;
 
 /// Who completes solutions.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,10 +21,7 @@ pub enum Writer {
 /// How solutions are completed from the steps that are scored by it.
 #[derive(Args)]
 pub struct RolloutOptions {
-    /// Who completes, with `--scorer rollouts:K`.
-    #[arg(long, value_enum, default_value_t = Writer::Target)]
-    pub rollouts_by: Writer,
-    /// At which temperature, above 0.
+    /// At which temperature completions are written, with `--scorer rollouts:K`; above 0.
     #[arg(long, default_value_t = 0.7)]
     pub rollouts_temperature: f32,
 }
@@ -142,13 +100,17 @@ pub struct CollectOptions {
     /// Models, problems, and where the records go.
     #[command(flatten)]
     pub batch: BatchOptions,
-    /// What scores both steps: checker, for problems of the mini family; judge, the target, 0 to 9; or rollouts:K, the share of K
-    /// completions that reach the answer which comes with the problem.
+    /// What scores both steps: checker (exact, of the mini family's problems), judge (the target, 0 to 9), worked (the numbers of the
+    /// worked solution that comes with the problem), rollouts:K (the share of K completions that reach the answer which comes with
+    /// the problem), head:DIR (of `train head`, on the target's own hidden states) or prm:DIR (a reward model).
     #[arg(long)]
     pub scorer: Scorer,
     /// Completions.
     #[command(flatten)]
     pub rollouts: RolloutOptions,
+    /// Who writes them.
+    #[arg(long, value_enum, default_value_t = Writer::Target)]
+    pub rollouts_by: Writer,
     /// Samples of the target's step over which its score is averaged; more than one need a temperature above 0. The first is the one
     /// that is kept where the policy escalates.
     #[arg(long, default_value_t = 1)]

@@ -4,6 +4,7 @@ mod batch;
 mod judge;
 mod models;
 mod solve;
+mod steps;
 mod train;
 
 use std::path::PathBuf;
@@ -11,10 +12,11 @@ use std::path::PathBuf;
 use anstyle::{AnsiColor, Style};
 use clap::{Args, Parser, Subcommand};
 
-pub use batch::{BatchOptions, CollectOptions, ProblemOptions, RolloutOptions, RunOptions, Scorer, Writer};
+pub use batch::{BatchOptions, CollectOptions, ProblemOptions, RolloutOptions, RunOptions, Writer};
 pub use judge::{CalibrateOptions, Calibration, CompareOptions, CrossValidateOptions, TableOptions};
 pub use models::{DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, Segmenter};
 pub use solve::SolveOptions;
+pub use steps::{HeadOptions, ScoreOptions, StepFileOptions};
 pub use train::{
     FitOptions, LearningOptions, LoraOptions, PrmOptions, ProbeOptions, ProbeShape, RecipeOptions, TextOptions,
     TrainCommand,
@@ -45,6 +47,8 @@ pub enum Command {
     /// Trains reward models and routers on collected steps. A training that was killed goes on from its checkpoint.
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Measures a scorer on judged steps, or scores the steps of a collection anew. The latter, cut off, goes on.
+    Score(Box<ScoreOptions>),
     /// Chooses a router's threshold from a goal, on problems that it was not trained on.
     Calibrate(CalibrateOptions),
     /// Solves many problems with a policy and says how many are right. A run that was cut off goes on.

@@ -8,6 +8,8 @@ use clap::{Args, Subcommand};
 
 use super::DeviceOptions;
 
+use super::HeadOptions;
+
 /// The subcommands of `train`.
 #[derive(Subcommand)]
 pub enum TrainCommand {
@@ -17,6 +19,8 @@ pub enum TrainCommand {
     Text(TextOptions),
     /// A probe: reads numbers that the draft computed anyway.
     Probe(ProbeOptions),
+    /// A scorer of steps: a small network on the hidden states that a model has of them.
+    Head(HeadOptions),
 }
 
 /// Data and loop of a training.

@@ -1,0 +1,71 @@
+//! A frozen model's hidden states of judged steps.
+
+mod file;
+
+use std::path::Path;
+
+use arbitrage_core::{Hidden, Problem, SequenceId};
+use arbitrage_models::{Error, HiddenReader, Result};
+use serde_json::json;
+
+use super::{JudgedSolution, digest};
+use file::StatesFile;
+
+/// The states of every judged step, a list a solution; `None` for a solution that the model cannot read, since it does not fit the
+/// context, for instance.
+///
+/// What was read is kept in the file at `path`, solution by solution: a reading that was killed goes on where it stopped, loses
+/// `in_flight` solutions at most, and ends in the same bytes. So many solutions are read at a time, step by step, which fills batches
+/// where solutions of about one length stand together. `heard` gets each solution when its states are there, with the reason where
+/// it has just turned out that there will be none.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Format`] where the file holds other states, or another process writes to it; [`Error::NotFinite`] where the
+/// model itself is broken.
+pub fn read_states(
+    reader: &mut impl HiddenReader,
+    solutions: &[JudgedSolution],
+    path: &Path,
+    in_flight: usize,
+    mut heard: impl FnMut(&JudgedSolution, Option<&Error>),
+) -> Result<Vec<Option<Vec<Hidden>>>> {
+    let header = json!({
+        "reader": reader.record(),
+        "told": reader.told(),
+        "width": reader.width(),
+        "solutions": solutions.len(),
+        "digest": format!("{:016x}", digest(solutions)),
+    });
+    let steps = solutions.iter().map(|solution| solution.judged.len()).collect();
+    let (mut file, mut all) = StatesFile::open(path, &header, reader.width(), steps)?;
+    solutions[..all.len()].iter().for_each(|solution| heard(solution, None));
+    for some in solutions[all.len()..].chunks(in_flight.max(1)) {
+        for (solution, read) in some.iter().zip(read_together(reader, some)) {
+            let (states, reason) = match read {
+                Ok(states) => (Some(states), None),
+                Err(error @ Error::NotFinite { .. }) => return Err(error),
+                Err(error) => (None, Some(error)),
+            };
+            file.push(states.as_deref())?;
+            heard(solution, reason.as_ref());
+            all.push(states);
+        }
+    }
+    Ok(all)
+}
+
+fn read_together(reader: &mut impl HiddenReader, solutions: &[JudgedSolution]) -> Vec<Result<Vec<Hidden>>> {
+    let problems: Vec<Problem> = solutions.iter().map(JudgedSolution::problem).collect();
+    let ids = (0..).map(SequenceId);
+    let requests = solutions.iter().zip(&problems).zip(ids.clone());
+    let requests: Vec<_> = requests.flat_map(|((solution, problem), id)| solution.requests(id, problem)).collect();
+    let mut read = reader.hidden(&requests).into_iter();
+    ids.take(solutions.len()).for_each(|id| reader.forget(id));
+    // All are taken before the first error is looked for: the rest belongs to the next solution.
+    let of = |solution: &JudgedSolution| read.by_ref().take(solution.judged.len()).collect::<Vec<_>>();
+    let lists: Vec<Vec<Result<Hidden>>> = solutions.iter().map(of).collect();
+    lists.into_iter().map(|list| list.into_iter().collect()).collect()
+}
+
+#[cfg(test)]
+mod tests;
