@@ -3,7 +3,7 @@
 use arbitrage_core::router::{Labelling, Oracle, ScoreBoth, TargetSamples};
 use arbitrage_core::trace::StepRecord;
 use arbitrage_core::{AdvantageRouter, Author, Drafter, Shared, Solution, StepScorer};
-use arbitrage_models::{LoadOptions, LocalModel, device};
+use arbitrage_models::LocalModel;
 use arbitrage_router::Policy;
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ pub fn run(options: &CollectOptions) -> Result<(), Failure> {
         Writer::Target => second.share(),
     };
     let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
-    let load = LoadOptions::new(device(&models.device)?);
+    let load = models.device.load()?;
     let in_flight = options.batch.problems.in_flight;
     let rollouts = |count| {
         rollouts::scorer(completing, count, &options.rollouts, batch.gold(), (&options.batch.limits, in_flight))

@@ -2,8 +2,8 @@
 
 use arbitrage_core::Hidden;
 use arbitrage_eval::steps::{JudgedSolution, read_states};
+use arbitrage_models::HiddenReader;
 use arbitrage_models::train::Fit;
-use arbitrage_models::{HiddenReader, LoadOptions, device};
 use arbitrage_router::labels::{Part, Split};
 use arbitrage_router::learned::{HeadCard, HeadData, JudgedStates, ValueHead};
 use indicatif::ProgressBar;
@@ -19,7 +19,7 @@ pub fn train(options: &HeadOptions) -> Result<f64, Failure> {
     let (solutions, digest) = load(&options.files, &options.traces)?;
     std::fs::create_dir_all(&options.out)?;
     let reading = &options.reading;
-    let load = LoadOptions::new(device(&reading.device)?);
+    let load = reading.device.load()?;
     let mut reader = reader(&options.reader, reading.system.as_deref(), &load)?;
     let states = read(options, &mut reader, &solutions)?;
     let read: Vec<_> =

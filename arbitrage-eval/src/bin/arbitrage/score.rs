@@ -9,7 +9,7 @@ use arbitrage_core::{Problem, SequenceId, Shared, StepScorer};
 use arbitrage_eval::gold::Gold;
 use arbitrage_eval::problems::{BadRows, ProblemRow, read_file};
 use arbitrage_eval::steps::{FirstErrorQuality, JudgedSolution, Quality, quality};
-use arbitrage_models::{HiddenReader as _, LoadOptions, LocalTarget, device};
+use arbitrage_models::{HiddenReader as _, LocalTarget};
 use arbitrage_router::metrics::{Bootstrap, Interval};
 use indicatif::ProgressBar;
 
@@ -31,7 +31,7 @@ pub fn run(options: &ScoreOptions) -> Result<(), Failure> {
 
 /// The scorer, and the model that it reads or writes with, if it does.
 pub fn open(options: &ScoreOptions) -> Result<(Box<dyn StepScorer>, Option<ModelRecord>), Failure> {
-    let load = LoadOptions::new(device(&options.reading.device)?);
+    let load = options.reading.device.load()?;
     let rows = rows(&options.problems)?;
     let gold = Gold::new(&rows);
     if matches!(options.scorer, Scorer::Rollouts(_)) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
-use super::{LimitOptions, RolloutOptions};
+use super::{DeviceOptions, LimitOptions, RolloutOptions};
 use crate::scorer::Scorer;
 
 /// The model that reads steps, for heads and judges.
@@ -13,9 +13,9 @@ pub struct ReaderOptions {
     /// The system message that it is told, in place of the default one.
     #[arg(long)]
     pub system: Option<String>,
-    /// Where models run: flex (the processor), wgpu or cuda (or wgpu:N, cuda:N), as compiled in.
-    #[arg(long, default_value = "flex")]
-    pub device: String,
+    /// Where models run.
+    #[command(flatten)]
+    pub device: DeviceOptions,
     /// Solutions that are read at a time.
     #[arg(long, default_value_t = 16)]
     pub in_flight: usize,
