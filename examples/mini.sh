@@ -18,7 +18,7 @@ if [ -z "${ARBITRAGE:-}" ]; then cargo build --release -p arbitrage-eval; fi
 
 # Problems of the train stream below 200000 are those that draft and target learn from.
 if [ -n "$quick" ]; then
-    train=200000..200400 validation=1000..1150 test=0..150 steps=60
+    train=200000..200400 validation=1000..1150 test=0..150 steps=60 probe_steps=60 held=0.1
     # Sums and differences below 40, which a minute teaches a little.
     cat > "$out/family.json" <<'JSON'
 {"steps": {"least": 2, "most": 3}, "start": {"least": 2, "most": 20}, "result": {"least": 1, "most": 40}, "hard_share": 0, "moves": {
@@ -29,7 +29,7 @@ if [ -n "$quick" ]; then
 JSON
     family=(--family "$out/family.json") writer=(--quick "${family[@]}")
 else
-    train=200000..208000 validation=1000..3000 test=0..5000 steps=2000
+    train=200000..209000 validation=1000..3000 test=0..5000 steps=1500 probe_steps=3000 held=0.02
     family=() writer=()
 fi
 
@@ -45,16 +45,17 @@ step() {
 pair=(--draft "$out/draft" --target "$out/target")
 collect() { $a collect "${pair[@]}" --mini "$1:$2" ${family[@]+"${family[@]}"} --scorer checker --in-flight 48 --out "$out/$1.jsonl"; }
 fit=(--traces "$out/train.jsonl" --steps "$steps")
+probe=(train probe --traces "$out/train.jsonl" --steps "$probe_steps" --balance weights)
 
 step draft $a mini draft ${writer[@]+"${writer[@]}"} ${quick:+--steps 200} --out "$out/draft"
 step target $a mini target ${writer[@]+"${writer[@]}"} ${quick:+--steps 400} --out "$out/target"
 step collect-train collect train "$train"
 step collect-validation collect validation "$validation"
 step collect-test collect test "$test"
-step prm $a train prm "${fit[@]}" --rate 1e-3 --base "$out/target" --layers 2 --out "$out/prm"
+step prm $a train prm "${fit[@]}" --rate 1e-3 --validation "$held" --base "$out/target" --layers 2 --out "$out/prm"
 step text $a train text "${fit[@]}" --base "$out/prm" --balance weights --out "$out/text"
-step probe $a train probe "${fit[@]}" --draft "$out/draft" --balance weights --out "$out/probe"
-step scalars $a train probe "${fit[@]}" --inputs scalars --balance weights --out "$out/scalars"
+step probe $a "${probe[@]}" --draft "$out/draft" --out "$out/probe"
+step scalars $a "${probe[@]}" --inputs scalars --out "$out/scalars"
 for router in text probe scalars; do
     step "calibrate-$router" $a calibrate --router "$out/$router" --traces "$out/validation.jsonl" --draft "$out/draft" --goal accept:0.6
 done

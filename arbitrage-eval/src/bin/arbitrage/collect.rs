@@ -31,10 +31,9 @@ pub fn run(options: &CollectOptions) -> Result<(), Failure> {
     };
     let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
     let load = models.device.load()?;
-    let in_flight = options.batch.problems.in_flight;
-    let rollouts = |count| {
-        rollouts::scorer(completing, count, &options.rollouts, batch.gold(), (&options.batch.limits, in_flight))
-    };
+    let limits = options.batch.limits.limits().with_in_flight(options.batch.problems.in_flight);
+    let ends = (options.batch.limits.segmenter()?, limits);
+    let rollouts = |count| rollouts::scorer(completing, count, &options.rollouts, batch.gold(), ends);
     let scorer = options.scorer.open(|| Ok(target.clone()), batch.rows(), rollouts, &load)?;
     let router = router(options, scorer, second)?;
     let mut counts = Counts::default();

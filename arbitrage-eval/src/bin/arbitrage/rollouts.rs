@@ -1,13 +1,13 @@
 //! Roll-outs, as `collect` and `score` score by them.
 
 use arbitrage_core::scorer::Rollouts;
-use arbitrage_core::{Problem, StepScorer};
+use arbitrage_core::{Limits, Problem, StepScorer, StepSegmenter};
 use arbitrage_eval::gold::Gold;
 use arbitrage_models::LocalModel;
 use arbitrage_models::sampler::Sampling;
 
 use crate::Failure;
-use crate::cli::{LimitOptions, RolloutOptions};
+use crate::cli::RolloutOptions;
 
 /// Completions at a time, for each problem in flight.
 const SIDE_BY_SIDE: usize = 8;
@@ -22,18 +22,18 @@ pub fn check(options: &RolloutOptions, problems: &[Problem], gold: &Gold) -> Res
     Ok(())
 }
 
-/// A scorer by `count` completions a step, for so many problems in flight.
+/// A scorer by `count` completions a step, for as many problems in flight as `limits` say.
 pub fn scorer(
     writer: LocalModel,
     count: usize,
     options: &RolloutOptions,
     gold: &Gold,
-    (limits, in_flight): (&LimitOptions, usize),
+    (segmenter, limits): (Box<dyn StepSegmenter>, Limits),
 ) -> Result<Box<dyn StepScorer>, Failure> {
     let writer = writer.with_sampling(Sampling::at_temperature(options.rollouts_temperature)?);
     let gold = gold.clone();
     let scorer = Rollouts::new(writer, count, move |problem, solution| Ok(gold.is_solved(problem, solution)?))?
-        .with_limits(limits.limits().with_in_flight(in_flight.saturating_mul(SIDE_BY_SIDE)))?
-        .with_segmenter(limits.segmenter()?);
+        .with_limits(limits.with_in_flight(limits.in_flight.saturating_mul(SIDE_BY_SIDE)))?
+        .with_segmenter(segmenter);
     Ok(Box::new(scorer))
 }

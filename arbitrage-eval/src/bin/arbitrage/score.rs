@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 
 use arbitrage_core::scorer::score_each;
+use arbitrage_core::segmenter::BlankLine;
 use arbitrage_core::trace::ModelRecord;
-use arbitrage_core::{Problem, SequenceId, Shared, StepScorer};
+use arbitrage_core::{Limits, Problem, SequenceId, Shared, StepScorer, StepSegmenter};
 use arbitrage_eval::gold::Gold;
 use arbitrage_eval::problems::{BadRows, ProblemRow, read_file};
 use arbitrage_eval::steps::{FirstErrorQuality, JudgedSolution, Quality, quality};
@@ -45,9 +46,9 @@ pub fn open(options: &ScoreOptions) -> Result<(Box<dyn StepScorer>, Option<Model
         Ok::<_, Failure>(model)
     };
     let target = || Ok(Shared::new(LocalTarget::new(model()?), "reader"));
-    let completing = |count| {
-        rollouts::scorer(model()?, count, &options.rollouts, &gold, (&options.limits, options.reading.in_flight))
-    };
+    let ends: (Box<dyn StepSegmenter>, Limits) =
+        (Box::new(BlankLine::new()), Limits::default().with_in_flight(options.reading.in_flight));
+    let completing = |count| rollouts::scorer(model()?, count, &options.rollouts, &gold, ends);
     let scorer = options.scorer.open(target, &rows, completing, &load)?;
     Ok((scorer, record.into_inner()))
 }

@@ -18,9 +18,9 @@ fn problems_are_pinned() {
         format!("{} | {}", mini.problem.question, mini.plan.solution().replace("\n\n", ", "))
     });
     let pinned = [
-        r"Ann starts with 29 pens. She buys 4 packs of 29. She buys 26 more. Tom has 16 more. How many has Tom? | 4*29=116, 29+116=145, 145+26=171, 171+16=\boxed{187}",
-        r"Ann has 6 coins. She sells half. She buys 7 more. She buys 7 packs of 25. How many has she now? | 6/2=3, 3+7=10, 7*25=175, 10+175=\boxed{185}",
-        r"Bob starts with 25 cards. He buys 14 more. He gets 3 from Dan. He gives 17 to Dan. How many are left? | 25+14=39, 39+3=42, 42-17=\boxed{25}",
+        r"Max starts with 47 eggs. He gets as many again. He gets 25% of 280. How many has he now? | 47*2=94, 25%*280=70, 94+70=\boxed{164}",
+        r"Mia starts with 52 cups. She keeps one of 4 equal parts. She gets as many again. She finds 14. How many are left? | 52/4=13, 13*2=26, 26+14=\boxed{40}",
+        r"Ann starts with 18 books. She splits them by 6 and keeps a part. Dan has twice as many. How many has Dan? | 18/6=3, 3*2=\boxed{6}",
     ];
     assert_eq!(texts, pinned);
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
-use super::{DeviceOptions, LimitOptions, RolloutOptions};
+use super::{DeviceOptions, RolloutOptions};
 use crate::scorer::Scorer;
 
 /// The model that reads steps, for heads and judges.
@@ -100,9 +100,6 @@ pub struct ScoreOptions {
     /// Completions, for rollouts:K.
     #[command(flatten)]
     pub rollouts: RolloutOptions,
-    /// Where their steps and solutions end.
-    #[command(flatten)]
-    pub limits: LimitOptions,
     /// The model that judges or completes, or whose hidden states the head reads.
     #[arg(long)]
     pub reader: Option<String>,
