@@ -78,7 +78,7 @@ fn rollouts_score_by_the_answer() {
 #[test]
 fn samples_are_averaged() {
     let folder = tempfile::tempdir().unwrap();
-    let sampled = ["--mini", "test:0..6", "--scorer", "checker", "--temperature", "1", "--samples"];
+    let sampled = ["--mini", "test:0..24", "--scorer", "checker", "--temperature", "1", "--samples"];
     let of = |count: &str| collected(folder.path(), &format!("{count}.jsonl"), &[&sampled[..], &[count]].concat());
     let (one, four) = (of("1"), of("4"));
     assert!(one.iter().all(|step| step.decision.target_spread.is_none()));
