@@ -29,7 +29,7 @@ if [ -n "$quick" ]; then
 JSON
     family=(--family "$out/family.json") writer=(--quick "${family[@]}")
 else
-    train=200000..209000 validation=1000..3000 test=0..5000 steps=1500 probe_steps=3000 held=0.02
+    train=200000..230000 validation=1000..3000 test=0..5000 steps=1500 probe_steps=40000 held=0.02
     family=() writer=()
 fi
 
@@ -45,7 +45,8 @@ step() {
 pair=(--draft "$out/draft" --target "$out/target")
 collect() { $a collect "${pair[@]}" --mini "$1:$2" ${family[@]+"${family[@]}"} --scorer checker --in-flight 48 --out "$out/$1.jsonl"; }
 fit=(--traces "$out/train.jsonl" --steps "$steps")
-probe=(train probe --traces "$out/train.jsonl" --steps "$probe_steps" --balance weights)
+probe=(train probe --traces "$out/train.jsonl" --steps "$probe_steps" --rate 1e-3 --batch 64 --width 256 --validation "$held"
+    --patience 30 --balance weights)
 
 step draft $a mini draft ${writer[@]+"${writer[@]}"} ${quick:+--steps 200} --out "$out/draft"
 step target $a mini target ${writer[@]+"${writer[@]}"} ${quick:+--steps 400} --out "$out/target"
