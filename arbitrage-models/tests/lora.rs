@@ -1,17 +1,20 @@
 //! Adapters: that they begin as nothing, that nothing else learns, and that what is saved is the sum.
 #![cfg(all(feature = "train", feature = "flex"))]
 
+#[path = "support/learning.rs"]
+mod support;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use arbitrage_models::Error;
 use arbitrage_models::config::ModelConfig;
 use arbitrage_models::train::{
-    Fit, FolderFiles, Headed, Judging, Labelled, Language, Lesson, Lora, Loss, Objective, Progress, Target, Texts,
-    Transformer, learning,
+    Fit, FolderFiles, Headed, Language, Lesson, Lora, Objective, Texts, Transformer, learning,
 };
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
+use support::{Killed, judging};
 
 /// Grouped heads, so that widths differ: keys and values have 16, the least of all.
 fn config() -> ModelConfig {
@@ -118,20 +121,6 @@ fn adapters_learn_and_all_else_stays() {
     assert_eq!(first.keys().filter(|name| name.contains("lora")).count(), 2 * 7 * 2);
 }
 
-/// Rows that follow a 5 somewhere before are to be told from others.
-fn judging() -> (Vec<Labelled>, Judging) {
-    let example = |at: u32| {
-        let tokens: Vec<u32> = (0..6).map(|place| (at * 31 + place * place * 7) % 9).collect();
-        let target = |row: usize| {
-            let seen = f32::from(u8::from(tokens[..=row].contains(&5)));
-            Target { row, answer: vec![seen], weight: 1.0 }
-        };
-        Labelled { targets: (0..6).map(target).collect(), tokens }
-    };
-    let examples: Vec<_> = (0..60).map(example).collect();
-    (examples.clone(), Judging::new(examples, Loss::Sigmoid).unwrap())
-}
-
 #[test]
 fn a_head_learns_beside_them() {
     let (examples, objective) = judging();
@@ -161,16 +150,6 @@ fn folders_hold_the_sum() {
     let again = fitted.model.with_lora(&Lora::new(2)).unwrap();
     assert!(worst(&one, &predictions(&again)) < 1e-4);
     assert_eq!(learning(&again).0, 2 * 512 * 2);
-}
-
-/// Stops the training by a panic once it has come to a step.
-struct Killed(usize);
-
-impl Progress for Killed {
-    fn stepped(&mut self, step: usize, _steps: usize, _loss: f64) {
-        assert!(step < self.0, "killed");
-    }
-    fn scored(&mut self, _step: usize, _score: f64) {}
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Training: that it is the decoder that is trained, that it learns, and that no interruption is seen.
 #![cfg(all(feature = "train", feature = "flex"))]
 
+#[path = "support/learning.rs"]
+mod support;
+
 use std::path::Path;
 
 use arbitrage_models::config::ModelConfig;
@@ -10,6 +13,7 @@ use arbitrage_models::train::{
 use arbitrage_models::weights::SafetensorsFolder;
 use arbitrage_models::{Decoder, LoadOptions, Outputs, Precision, Span, device};
 use burn::tensor::Device;
+use support::{Killed, judging};
 
 fn config(kv_heads: usize, tied: bool) -> ModelConfig {
     let json = serde_json::json!({
@@ -86,20 +90,10 @@ fn it_learns() {
     assert_eq!(fitted.scores.iter().map(|(_, score)| *score).fold(f64::MIN, f64::max), after, "the best is kept");
 }
 
-/// Rows that follow a 5 somewhere before are to be told from others.
 #[test]
 fn a_head_learns_to_judge() {
-    let example = |at: u32| {
-        let tokens: Vec<u32> = (0..6).map(|place| (at * 31 + place * place * 7) % 9).collect();
-        let target = |row: usize| {
-            let seen = f32::from(u8::from(tokens[..=row].contains(&5)));
-            Target { row, answer: vec![seen], weight: 1.0 }
-        };
-        Labelled { targets: (0..6).map(target).collect(), tokens }
-    };
-    let examples: Vec<_> = (0..60).map(example).collect();
+    let (examples, objective) = judging();
     let model = Headed::new(fresh(), 1, true, 5);
-    let objective = Judging::new(examples.clone(), Loss::Sigmoid).unwrap();
     let fitted = Fit::new(150, 0.01).with_batch(12).run(model, &objective, &mut ()).unwrap();
     let answers = fitted.model.outputs(&examples).unwrap();
     let targets = examples.iter().flat_map(|example| &example.targets);
@@ -112,16 +106,6 @@ fn bits(model: &Transformer) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     model.save(folder.path(), &FolderFiles::default()).unwrap();
     std::fs::read(folder.path().join("model.safetensors")).unwrap()
-}
-
-/// Stops the training by a panic once it has come to a step.
-struct Killed(usize);
-
-impl arbitrage_models::train::Progress for Killed {
-    fn stepped(&mut self, step: usize, _steps: usize, _loss: f64) {
-        assert!(step < self.0, "killed");
-    }
-    fn scored(&mut self, _step: usize, _score: f64) {}
 }
 
 #[test]
@@ -182,20 +166,20 @@ fn a_checkpoint_of_other_data_or_weights_is_refused() {
 fn a_checkpoint_of_other_answers_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let fit = Fit::new(4, 0.01).with_every(2).with_checkpoint(folder.path().join("checkpoint"));
-    let judging = |change: &dyn Fn(&mut Target), loss| {
+    let judged = |change: &dyn Fn(&mut Target), loss| {
         let target = |row: usize| Target { row, answer: vec![1.0, 0.0], weight: 1.0 };
         let mut example = Labelled { tokens: vec![1, 2, 3, 4], targets: vec![target(1), target(3)] };
         change(&mut example.targets[1]);
         Judging::new(vec![example; 6], loss).unwrap()
     };
     let model = || Headed::new(fresh(), 2, true, 5);
-    let own = judging(&|_| {}, Loss::Softmax);
+    let own = judged(&|_| {}, Loss::Softmax);
     fit.run(model(), &own, &mut ()).unwrap();
     for other in [
-        judging(&|target| target.answer = vec![0.0, 1.0], Loss::Softmax),
-        judging(&|target| target.weight = 2.0, Loss::Softmax),
-        judging(&|target| target.row = 2, Loss::Softmax),
-        judging(&|_| {}, Loss::Sigmoid),
+        judged(&|target| target.answer = vec![0.0, 1.0], Loss::Softmax),
+        judged(&|target| target.weight = 2.0, Loss::Softmax),
+        judged(&|target| target.row = 2, Loss::Softmax),
+        judged(&|_| {}, Loss::Sigmoid),
     ] {
         let error = fit.run(model(), &other, &mut ()).unwrap_err().to_string();
         assert!(error.contains("checkpoint") && error.contains("data: "), "{error}");

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use arbitrage_core::{BoxError, Finish, Prefix, Step, StepScorer};
 
-use crate::answer::{final_answer, same_answer};
+use crate::gold::Gold;
 use crate::problems::ProblemRow;
 use equations::{Equation, equations, numbers};
 
@@ -24,13 +24,9 @@ use equations::{Equation, equations, numbers};
 /// against roll-outs (`docs/results.md`).
 #[derive(Clone, Debug)]
 pub struct Worked {
-    gold: HashMap<String, Gold>,
-}
-
-#[derive(Clone, Debug)]
-struct Gold {
-    answer: String,
-    values: Vec<f64>,
+    gold: Gold,
+    /// Results on the way, by question.
+    values: HashMap<String, Vec<f64>>,
 }
 
 /// The question of a prefix is none that comes with a worked solution.
@@ -49,28 +45,29 @@ impl Worked {
     /// # Errors
     /// [`NoSolution`] for the first row whose `answer` is absent or does not end in `####` and a result.
     pub fn new<'r>(rows: impl IntoIterator<Item = &'r ProblemRow>) -> Result<Self, NoSolution> {
-        let gold = |row: &ProblemRow| {
+        let rows: Vec<_> = rows.into_iter().collect();
+        let values = |row: &&ProblemRow| {
             let missing = || NoSolution { id: row.problem.id.clone() };
-            let gold = row.answer.as_deref().and_then(Gold::parse).ok_or_else(missing)?;
-            Ok((row.problem.question.clone(), gold))
+            let values = row.answer.as_deref().and_then(values).ok_or_else(missing)?;
+            Ok((row.problem.question.clone(), values))
         };
-        Ok(Self { gold: rows.into_iter().map(gold).collect::<Result<_, _>>()? })
+        let values = rows.iter().map(values).collect::<Result<_, _>>()?;
+        Ok(Self { gold: Gold::new(rows), values })
     }
 
     fn judge(&self, prefix: &Prefix<'_>, step: &Step) -> Result<f32, NoSolution> {
         let missing = || NoSolution { id: prefix.problem.id.clone() };
-        let gold = self.gold.get(&prefix.problem.question).ok_or_else(missing)?;
+        let values = self.values.get(&prefix.problem.question).ok_or_else(missing)?;
         let found = equations(&step.text);
         if found.iter().any(|equation| equation.holds() == Some(false)) {
             return Ok(0.0);
         }
         if step.finish == Finish::EndOfText || step.text.contains(r"\boxed{") {
-            let right = final_answer(&step.text).is_some_and(|answer| same_answer(answer, &gold.answer));
+            let right = self.gold.is_solved(prefix.problem, &step.text).map_err(|_| missing())?;
             return Ok(f32::from(u8::from(right)));
         }
         let known: Vec<f64> = numbers(&prefix.problem.question).chain(numbers(&prefix.text())).collect();
-        let strange =
-            |equation: &Equation| !gold.values.iter().chain(&known).any(|value| same(*value, equation.stated));
+        let strange = |equation: &Equation| !values.iter().chain(&known).any(|value| same(*value, equation.stated));
         Ok(if found.iter().any(strange) { 0.5 } else { 1.0 })
     }
 }
@@ -85,16 +82,12 @@ impl StepScorer for Worked {
     }
 }
 
-impl Gold {
-    /// GSM8K's form: prose with `<<48/2=24>>` before each result, and `#### 72` at the end.
-    fn parse(answer: &str) -> Option<Self> {
-        let (worked, last) = answer.rsplit_once("####")?;
-        let last = last.trim();
-        let noted = worked.split("<<").skip(1).filter_map(|rest| rest.split_once(">>"));
-        let results = noted.filter_map(|(note, _)| numbers(note.rsplit_once('=')?.1).next());
-        let values = results.chain(numbers(last)).collect();
-        (!last.is_empty()).then(|| Self { answer: last.to_owned(), values })
-    }
+/// The results of GSM8K's form: prose with `<<48/2=24>>` before each result, and `#### 72` at the end. `None` for another form.
+fn values(answer: &str) -> Option<Vec<f64>> {
+    let (worked, last) = answer.rsplit_once("####")?;
+    let noted = worked.split("<<").skip(1).filter_map(|rest| rest.split_once(">>"));
+    let results = noted.filter_map(|(note, _)| numbers(note.rsplit_once('=')?.1).next());
+    (!last.trim().is_empty()).then(|| results.chain(numbers(last)).collect())
 }
 
 /// Equal but for rounding in the sixth place.
