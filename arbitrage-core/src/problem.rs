@@ -22,7 +22,7 @@ impl SequenceId {
 }
 
 /// A question, with a name for the records.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Problem {
     /// Name in traces and reports; a data set's own identifier, or empty.

@@ -116,7 +116,10 @@ fn equal_steps_have_equal_scores() {
     let mut scorer = Rollouts::new(Coins::default(), 64, ends_right).unwrap();
     let problem = Problem::new("?").with_seed(1);
     let both = score(&mut scorer, &problem, &[open("a\n\n"), open("a\n\n")]).unwrap();
-    assert_eq!(both[0], both[1]);
+    assert_eq!((both[0], scorer.begun()), (both[1], 64), "completed once");
+    let others = [Step::new("a\n\n", Finish::Length), open("b\n\n")];
+    score(&mut scorer, &problem, &others).unwrap();
+    assert_eq!(scorer.begun(), 64 * 3);
     let seeds = |seed: u64, given: usize| {
         let coins = Coins::default();
         let mut scorer = Rollouts::new(coins.clone(), 64, ends_right).unwrap();

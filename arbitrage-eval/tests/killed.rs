@@ -4,6 +4,8 @@
 
 #[path = "killed/collection.rs"]
 mod collection;
+#[path = "killed/interrupts.rs"]
+mod interrupts;
 #[path = "killed/support.rs"]
 mod support;
 #[path = "killed/training.rs"]

@@ -112,6 +112,14 @@ pub enum Error {
         /// Devices that this build knows.
         compiled: String,
     },
+    /// The work was asked to end before it was done.
+    #[error("cut off after {done} of {of} steps; what is done is kept, and the same call goes on from it")]
+    CutOff {
+        /// What is done.
+        done: usize,
+        /// What there is to do.
+        of: usize,
+    },
     /// A model could not be had from any source.
     #[error("model `{name}` could not be had:\n{tried}")]
     Source {

@@ -15,7 +15,7 @@ use arbitrage_core::{
 };
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::{LocalModel, LocalTarget, Precision};
-use support::local::{BOTH, LLAMA, QWEN, accepted, content, draft, model, warm};
+use support::local::{BOTH, LLAMA, QWEN, accepted, content, draft, draft_all, model, warm};
 use support::options;
 
 #[test]
@@ -63,6 +63,44 @@ fn a_batch_gives_what_its_sequences_give() {
     let steps = together.draft(&prefixes, &rule);
     for (problem, step) in problems.iter().zip(steps) {
         assert_eq!(content(&step.unwrap()), content(&draft(&mut warm(QWEN, 1), 9, problem, &[], 9)));
+    }
+}
+
+/// Copies of a question, continuations of one, and others, in one call and in later ones.
+#[test]
+fn what_sequences_begin_with_is_read_once() {
+    let long = "A hen lays an egg on every day of the week but two, when she rests. How many eggs are there in a year?";
+    let of = |question: &str, seed| Problem::new(question).with_seed(seed);
+    let problems = [of(long, 1), of(long, 2), of(&format!("{long} And in two?"), 1), of("Hens?", 1), of(long, 3)];
+    let steps = [accepted(Step::new(" She works on five days.\n\n", Finish::Boundary), Author::Target)];
+    let prefixes: Vec<(&Problem, &[Accepted])> =
+        problems.iter().zip([&[][..], &steps, &[], &[], &steps]).map(|(problem, steps)| (problem, steps)).collect();
+    for precision in BOTH {
+        let fresh = || model(QWEN, precision).with_sampling(Sampling::at_temperature(1.0).unwrap().with_seed(1));
+        let alone = |id: u64, (problem, steps)| draft(&mut fresh(), id, problem, steps, 5);
+        let mut together = fresh();
+        let written: Vec<Step> = draft_all(&mut together, &prefixes).into_iter().map(Result::unwrap).collect();
+        for (id, (step, &prefix)) in written.iter().zip(&prefixes).enumerate() {
+            let alone = alone(id as u64, prefix);
+            assert_eq!(step.text, alone.text, "{precision:?} {id}");
+            assert_eq!(step.cost.cached + step.cost.prefilled, alone.cost.prefilled);
+            assert!(
+                precision == Precision::Plain || content(step) == content(&alone),
+                "the packed path gives the same bits"
+            );
+        }
+        let read = |steps: &[Step]| steps.iter().map(|step| step.cost.prefilled).sum::<usize>();
+        let texts: usize = prefixes.iter().map(|&prefix| alone(9, prefix).cost.prefilled).sum();
+        assert!(2 * read(&written) < texts, "{precision:?}: {} of {texts} tokens were read", read(&written));
+        let later = draft(&mut together, 9, &problems[4], &steps, 5);
+        assert_eq!(
+            (later.cost.prefilled, &later.text),
+            (1, &written[4].text),
+            "taken over from a sequence that is kept"
+        );
+        together.release(SequenceId(4));
+        let next = draft(&mut together, 9, &problems[4], &steps, 5);
+        assert_eq!(next.text, later.text, "caches are sequences' own");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Steps judged by where they lead (Math-Shepherd, arXiv 2312.08935).
 
+use std::collections::HashMap;
+
 use super::StepScorer;
 use crate::drafter::draft_each;
 use crate::error::ScoreError;
@@ -16,7 +18,7 @@ use crate::{
 /// The writer of the completions has to sample, at a temperature of its own; greedy ones would all be one. Completion `k` is drawn
 /// under a seed that follows from the problem's, the step's place and `k`, so that the same step gets the same score in any
 /// batch, and two steps from one prefix are completed with the same random numbers, which their difference then does not depend
-/// on: of two equal steps none has an advantage.
+/// on. Two equal steps of a call are completed once.
 ///
 /// The completions of all steps of a call run side by side, at most [`Limits::in_flight`] at a time, as sequences of their own,
 /// each released when it ends. One that a limit cuts is wrong, whatever it said until then: limits count what is written behind
@@ -104,6 +106,21 @@ where
         }
         self.begun += asked;
         Ok(())
+    }
+
+    fn score_distinct(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
+        let ended = |(prefix, step): &(Prefix<'_>, &Step)| match step.finish {
+            Finish::EndOfText => (self.check)(prefix.problem, &(prefix.text() + &step.text)).map(usize::from),
+            _ => Ok(0),
+        };
+        let ended = steps.iter().map(ended).collect::<Result<Vec<usize>, BoxError>>()?;
+        self.spend(steps)?;
+        let (mut live, mut right) = (Vec::new(), vec![0; steps.len()]);
+        let outcome = self.complete(steps, &mut live, &mut right);
+        live.iter().for_each(|left| self.writer.release(left.id));
+        outcome?;
+        let share = |(ended, right): (usize, usize)| ended as f32 + right as f32 / self.count as f32;
+        Ok(ended.into_iter().zip(right).map(share).collect())
     }
 
     /// Counts the right completions of every step in `right`. Those that are not at their end stay in `live`.
@@ -205,17 +222,17 @@ where
     /// [`ScoreError::Budget`]; [`EngineError::Part`] or [`EngineError::Count`] where the writer fails; the checker's own. No step
     /// is scored then.
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
-        let ended = |(prefix, step): &(Prefix<'_>, &Step)| match step.finish {
-            Finish::EndOfText => (self.check)(prefix.problem, &(prefix.text() + &step.text)).map(usize::from),
-            _ => Ok(0),
-        };
-        let ended = steps.iter().map(ended).collect::<Result<Vec<usize>, BoxError>>()?;
-        self.spend(steps)?;
-        let (mut live, mut right) = (Vec::new(), vec![0; steps.len()]);
-        let outcome = self.complete(steps, &mut live, &mut right);
-        live.iter().for_each(|left| self.writer.release(left.id));
-        outcome?;
-        let share = |(ended, right): (usize, usize)| ended as f32 + right as f32 / self.count as f32;
-        Ok(ended.into_iter().zip(right).map(share).collect())
+        let mut places = HashMap::new();
+        let mut distinct: Vec<(Prefix<'_>, &Step)> = Vec::new();
+        let of = steps.iter().map(|&(prefix, step)| {
+            let same = (prefix.problem, prefix.steps.len(), prefix.text(), &step.text, step.finish);
+            *places.entry(same).or_insert_with(|| {
+                distinct.push((prefix, step));
+                distinct.len() - 1
+            })
+        });
+        let of: Vec<usize> = of.collect();
+        let scores = self.score_distinct(&distinct)?;
+        Ok(of.into_iter().map(|at| scores[at]).collect())
     }
 }

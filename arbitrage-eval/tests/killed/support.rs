@@ -17,8 +17,13 @@ pub fn arbitrage() -> Command {
 
 /// Trains a writer, with a checkpoint every other step.
 pub fn train(writer: &str, steps: &str, out: &Path) -> Command {
+    train_keeping(writer, steps, "2", out)
+}
+
+/// Trains a writer, with a checkpoint after every so many steps.
+pub fn train_keeping(writer: &str, steps: &str, every: &str, out: &Path) -> Command {
     let mut command = arbitrage();
-    command.args(["mini", writer, "--quick", "--steps", steps, "--every", "2", "--out"]).arg(out);
+    command.args(["mini", writer, "--quick", "--steps", steps, "--every", every, "--out"]).arg(out);
     command
 }
 

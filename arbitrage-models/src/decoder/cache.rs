@@ -41,6 +41,21 @@ impl Cache {
         }
     }
 
+    /// A cache of its own of the first `len` positions, or of all that are held: where a second sequence begins as this one.
+    /// On the processor, pages that neither has written to since are held once.
+    pub fn fork(&self, len: usize) -> Self {
+        match &self.0 {
+            Store::Plain(cache) => {
+                Self(Store::Plain(PlainCache { layers: cache.layers.clone(), len: cache.len.min(len) }))
+            }
+            #[cfg(feature = "flex")]
+            Store::Fused(cache) => {
+                let fork = cache.lock().unwrap_or_else(PoisonError::into_inner).fork(len);
+                Self(Store::Fused(Arc::new(Mutex::new(fork))))
+            }
+        }
+    }
+
     /// Positions held.
     pub fn len(&self) -> usize {
         match &self.0 {

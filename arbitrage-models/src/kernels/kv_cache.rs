@@ -1,5 +1,7 @@
 //! Keys and values of one sequence, in half precision, page by page.
 
+use std::sync::Arc;
+
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
@@ -9,14 +11,15 @@ use super::isa::LANES;
 pub(super) const PAGE: usize = 64;
 
 /// Keys and values of one sequence for all layers. Pages of 64 positions are added as they are needed: nothing is copied when
-/// the sequence grows, and less than a page a layer is allocated in vain.
+/// the sequence grows, and less than a page a layer is allocated in vain. A fork shares the pages; one that either of them
+/// writes to is copied first.
 ///
 /// # Shapes
 /// A page's keys are laid out `[kv_heads][8][head_dim][8 positions]`, as the products of a query with eight positions want
 /// them, its values `[kv_heads][64 positions][head_dim]`. `head_dim` is filled up to a multiple of eight with zeros.
 #[derive(Debug)]
 pub struct KvCache {
-    layers: Vec<Vec<Box<[f16]>>>,
+    layers: Vec<Vec<Arc<[f16]>>>,
     kv_heads: usize,
     head_dim: usize,
     /// `head_dim`, filled up.
@@ -31,6 +34,13 @@ impl KvCache {
         Self { layers: vec![Vec::new(); layers], kv_heads, head_dim, width, len: 0 }
     }
 
+    /// A cache of its own of the first `len` positions, or of all that are held.
+    pub fn fork(&self, len: usize) -> Self {
+        let len = len.min(self.len);
+        let layers = self.layers.iter().map(|pages| pages.iter().take(len.div_ceil(PAGE)).cloned().collect()).collect();
+        Self { layers, len, ..*self }
+    }
+
     /// Positions held.
     pub fn len(&self) -> usize {
         self.len
@@ -41,7 +51,7 @@ impl KvCache {
         self.len == 0
     }
 
-    /// Bytes allocated.
+    /// Bytes allocated, those of shared pages too.
     pub fn bytes(&self) -> usize {
         self.layers.iter().flatten().map(|page| std::mem::size_of_val(&page[..])).sum()
     }
@@ -64,7 +74,7 @@ impl KvCache {
         while pages.len() <= page {
             pages.push(vec![f16::ZERO; 2 * kv_heads * PAGE * width].into());
         }
-        let (to_keys, to_values) = pages[page].split_at_mut(kv_heads * PAGE * width);
+        let (to_keys, to_values) = Arc::make_mut(&mut pages[page]).split_at_mut(kv_heads * PAGE * width);
         let mut narrow = vec![f16::ZERO; head_dim];
         for head in 0..kv_heads {
             let from = head * head_dim..(head + 1) * head_dim;

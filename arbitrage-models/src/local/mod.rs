@@ -1,5 +1,6 @@
 //! Models that run in this process: [`LocalModel`] drafts, [`LocalTarget`] verifies.
 
+mod common;
 mod hidden;
 mod judge;
 mod open;
@@ -41,7 +42,8 @@ pub type Listener = Box<dyn FnMut(SequenceId, &str) + Send>;
 /// batch.
 ///
 /// Caches are kept a sequence until it is released, rolled back to the longest common token prefix at each call, and caught
-/// up in one prefill when another model wrote the latest steps.
+/// up in one prefill when another model wrote the latest steps. What a new sequence begins with is read once for all that begin
+/// so, whether they are kept or asked for in the same call.
 pub struct LocalModel {
     name: String,
     digest: Option<String>,

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use arbitrage_core::{BoxError, Rewrite, StepResult, StepRule};
 
+use super::common::read_once;
 use super::speculation::{MOST, Plan, Speculation};
 use super::states::PassRows;
 use super::writing::Writing;
@@ -32,11 +33,13 @@ pub(super) fn write(
     let begin = |(request, sequence)| Writing::begin(model, request, sequence).map_err(BoxError::from);
     let mut writings: Vec<_> = requests.iter().zip(sequences).map(begin).collect();
     let setup = start.elapsed().as_secs_f64() / requests.len().max(1) as f64;
-    while let Err(error) = run(model, &mut speculation, &mut writings, rule, &mut listener) {
+    let mut outcome = read_once(model, &mut writings);
+    while let Err(error) = outcome.and_then(|()| run(model, &mut speculation, &mut writings, rule, &mut listener)) {
         let error = Arc::new(error);
         for writing in writings.iter_mut().filter(|writing| writing.as_ref().is_ok_and(|w| w.finish.is_none())) {
             *writing = Err(error.clone().into());
         }
+        outcome = Ok(());
     }
     model.listener = listener;
     model.speculation = speculation;

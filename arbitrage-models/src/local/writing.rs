@@ -6,6 +6,7 @@ use super::LocalModel;
 use super::hidden::Written;
 use super::speculation::{Ask, Rejected};
 use super::states::{Row, States};
+use crate::decoder::Cache;
 use crate::error::{Error, Result};
 use crate::sampler::{Choice, Sampler};
 use crate::sequence::Sequence;
@@ -59,6 +60,21 @@ impl Writing {
             finish: None,
             rejected: request.rejected.and_then(|step| model.as_guess(step)),
         })
+    }
+
+    /// Begins with a cache of the first so many tokens that are pending, which another sequence has read.
+    pub fn take_over(&mut self, cache: Cache, tokens: usize) {
+        self.sequence = Sequence { cache, held: self.pending.drain(..tokens).collect() };
+        self.cost = StepCost::new(self.pending.len(), tokens, 0, 0.0);
+    }
+
+    /// Goes on with `sequence`, in which more of what was pending was read, in so many seconds a token.
+    pub fn has_read(&mut self, sequence: Sequence, seconds: f64) {
+        let more = self.pending.len() + sequence.held.len() - (self.cost.cached + self.cost.prefilled);
+        self.pending.drain(..more);
+        self.sequence = sequence;
+        self.cost.seconds += seconds * more as f64;
+        self.cost.prefill_seconds += seconds * more as f64;
     }
 
     /// The question what may come next, at most `most` tokens, unless no more than a token fits into the step or

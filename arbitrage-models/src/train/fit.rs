@@ -50,6 +50,11 @@ pub trait Progress {
 
     /// The weights after `step` steps score `score`.
     fn scored(&mut self, step: usize, score: f64);
+
+    /// Whether the training is to end here, with a checkpoint from which it can go on. Asked after each step.
+    fn is_cut_off(&self) -> bool {
+        false
+    }
 }
 
 /// Hears nothing.
@@ -173,7 +178,7 @@ impl Fit {
     /// # Errors
     /// [`Error::Parameter`] for numbers that make no sense, and where a checkpoint is of another training: another loop, other
     /// first weights, or other examples; [`Error::Format`] where another process trains on the checkpoint;
-    /// [`Error::NotFinite`] when the loss is no number, naming the step; errors of the objective and of checkpoints.
+    /// [`Error::NotFinite`] when the loss is no number, naming the step; [`Error::CutOff`] where `progress` says so; errors of the objective and of checkpoints.
     pub fn run<O: Objective>(
         &self,
         model: O::Model,
@@ -193,6 +198,9 @@ impl Fit {
             if run.state.step.is_multiple_of(self.every) || run.state.step == self.schedule.steps {
                 run.score(objective, progress)?;
                 run.save(self)?;
+            } else if progress.is_cut_off() {
+                run.save(self)?;
+                return Err(Error::CutOff { done: run.state.step, of: self.schedule.steps });
             }
         }
         run.end()

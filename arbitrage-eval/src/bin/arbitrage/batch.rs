@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::Failure;
 use crate::cli::{BatchOptions, ProblemOptions};
+use crate::interrupt::{self, UntilInterrupted};
 use crate::output::{self, Output};
 use crate::progress::style;
 
@@ -71,8 +72,9 @@ impl<'a> Batch<'a> {
             .with_segmenter(options.limits.segmenter()?)
             .with_limits(options.limits.limits().with_in_flight(options.problems.in_flight))
             .with_notes(notes)
-            .with_sink(sink);
+            .with_sink(UntilInterrupted(sink));
         output.check(&engine.run_record())?;
+        interrupt::listen()?;
         let open = output.open_problems(&problems);
         let bar = ProgressBar::new(problems.len() as u64);
         bar.set_style(style("{wide_bar} {pos}/{len} {elapsed} {eta} {msg}"));
@@ -91,6 +93,9 @@ impl<'a> Batch<'a> {
             ControlFlow::Continue(())
         });
         bar.abandon();
+        if interrupt::check().is_err() {
+            anstream::eprintln!("{} of {} problems are in {}", bar.position(), problems.len(), options.out.display());
+        }
         unkept.map_or(Ok(problems), Err)
     }
 }

@@ -1,5 +1,7 @@
 //! `arbitrage train head`: a scorer from judged steps and a frozen model.
 
+use std::ops::ControlFlow;
+
 use arbitrage_core::Hidden;
 use arbitrage_eval::steps::{JudgedSolution, read_states};
 use arbitrage_models::HiddenReader;
@@ -10,6 +12,7 @@ use indicatif::ProgressBar;
 
 use crate::Failure;
 use crate::cli::HeadOptions;
+use crate::interrupt;
 use crate::judged::load;
 use crate::pair::reader;
 use crate::progress::{Training, style};
@@ -51,6 +54,7 @@ fn read(
             bar.suspend(|| anstream::eprintln!("left out: solution {}: {reason}", solution.id));
         }
         bar.inc(solution.judged.len() as u64);
+        if interrupt::check().is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     bar.finish();
     let missing = states.iter().filter(|states| states.is_none()).count();

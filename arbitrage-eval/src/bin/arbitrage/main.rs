@@ -8,6 +8,7 @@ mod compare;
 mod cross_validate;
 mod data;
 mod head;
+mod interrupt;
 mod judged;
 mod live;
 mod mini;
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             anstream::eprintln!("{}error:{:#} {error}", cli::ERROR, cli::ERROR);
-            ExitCode::FAILURE
+            interrupt::check().map_or_else(|interrupted| interrupted.code().into(), |()| ExitCode::FAILURE)
         }
     }
 }

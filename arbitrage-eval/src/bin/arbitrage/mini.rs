@@ -7,6 +7,7 @@ use arbitrage_eval::mini::{Family, Writer};
 
 use crate::Failure;
 use crate::cli::MiniCommand;
+use crate::interrupt;
 use crate::progress::Training;
 
 /// Runs one of them.
@@ -19,6 +20,7 @@ pub fn run(command: &MiniCommand) -> Result<(), Failure> {
 
 fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Failure> {
     let start = Instant::now();
+    interrupt::listen()?;
     let mut recipe = writer.recipe(options.quick);
     recipe.family = writer.school(family(options.family.as_deref())?);
     if let Some(steps) = options.steps {

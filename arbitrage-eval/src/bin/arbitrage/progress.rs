@@ -3,6 +3,8 @@
 use arbitrage_models::source::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::interrupt;
+
 /// Draws one bar at a time on standard error; nothing where that is no terminal.
 #[derive(Default)]
 pub struct Bars(Option<ProgressBar>);
@@ -57,6 +59,10 @@ impl arbitrage_models::train::Progress for Training {
         self.bar.set_position(step as u64);
         let score = self.score.map_or_else(String::new, |score| format!(", score {score:.4}"));
         self.bar.set_message(format!("loss {smooth:.4}{score}"));
+    }
+
+    fn is_cut_off(&self) -> bool {
+        interrupt::check().is_err()
     }
 
     fn scored(&mut self, step: usize, score: f64) {

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::Failure;
 use crate::cli::ScoreOptions;
+use crate::interrupt;
 use crate::output::Output;
 use crate::progress::style;
 
@@ -26,6 +27,7 @@ pub fn run(options: &ScoreOptions, traces: &Path, out: &Path) -> Result<(), Fail
     let run = run_record(&records, options, &scorer.name(), reader);
     let run = run.map_err(|what| format!("{}: {what}", traces.display()))?;
     output.check(&run)?;
+    interrupt::listen()?;
     let chosen = choose(trajectories(records)?.0, options);
     let problems = chosen.len();
     let open: Vec<_> = chosen.into_iter().filter(|trajectory| !output.has(id(trajectory))).collect();
@@ -48,6 +50,7 @@ fn score_all(
     bar.set_position((problems - open.len()) as u64);
     let (mut steps, mut errors) = (0, 0);
     for some in open.chunks(in_flight.max(1)) {
+        interrupt::check()?;
         for (trajectory, scores) in some.iter().zip(score(scorer, some)) {
             bar.inc(1);
             match scores {

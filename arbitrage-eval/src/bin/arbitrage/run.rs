@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::batch::Batch;
 use crate::cli::RunOptions;
+use crate::interrupt;
 use crate::pair::{Pair, guessing, router, router_folder, scorer};
 
 /// Solves what is not solved yet, and reports on everything in the output.
@@ -26,9 +27,12 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
     let asked = || scorer(models, options.policy, &target);
     let (router, draft) = router(options.policy, (folder.as_deref(), &models.device), draft, &target, asked)?;
-    let gold = batch.gold().clone();
-    let problems = batch.solve((draft, target), router, notes, |_| String::new())?;
-    report(options, &problems, &gold)
+    let (gold, problems) = (batch.gold().clone(), batch.problems().to_vec());
+    let solved = batch.solve((draft, target), router, notes, |_| String::new());
+    if solved.is_ok() || interrupt::check().is_err() {
+        report(options, &problems, &gold)?;
+    }
+    solved.map(drop)
 }
 
 /// A trained router is known by its weights; its τ is part of its name.

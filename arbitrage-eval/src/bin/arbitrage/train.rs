@@ -13,11 +13,13 @@ use crate::cli::{
     self, FitOptions, LearningOptions, LoraOptions, ProbeOptions, ProbeShape, RecipeOptions, TextOptions, TrainCommand,
 };
 use crate::data::{Loaded, attach_hidden, load};
+use crate::interrupt;
 use crate::progress::Training;
 
 /// Runs one of the trainings.
 pub fn run(command: &TrainCommand) -> Result<(), Failure> {
     let start = Instant::now();
+    interrupt::listen()?;
     let (what, score) = match command {
         TrainCommand::Prm(options) => ("AUC", prm(options)?),
         TrainCommand::Text(options) => ("ρ", text(options)?),

@@ -2,6 +2,7 @@
 
 mod file;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use arbitrage_core::{Hidden, Problem, SequenceId};
@@ -17,17 +18,17 @@ use file::StatesFile;
 /// What was read is kept in the file at `path`, solution by solution: a reading that was killed goes on where it stopped, loses
 /// `in_flight` solutions at most, and ends in the same bytes. So many solutions are read at a time, step by step, which fills batches
 /// where solutions of about one length stand together. `heard` gets each solution when its states are there, with the reason where
-/// it has just turned out that there will be none.
+/// it has just turned out that there will be none; it may break the reading off.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Format`] where the file holds other states, or another process writes to it; [`Error::NotFinite`] where the
-/// model itself is broken.
+/// model itself is broken; [`Error::CutOff`] where `heard` broke off.
 pub fn read_states(
     reader: &mut impl HiddenReader,
     solutions: &[JudgedSolution],
     path: &Path,
     in_flight: usize,
-    mut heard: impl FnMut(&JudgedSolution, Option<&Error>),
+    mut heard: impl FnMut(&JudgedSolution, Option<&Error>) -> ControlFlow<()>,
 ) -> Result<Vec<Option<Vec<Hidden>>>> {
     let header = json!({
         "reader": reader.record(),
@@ -38,7 +39,12 @@ pub fn read_states(
     });
     let steps = solutions.iter().map(|solution| solution.judged.len()).collect();
     let (mut file, mut all) = StatesFile::open(path, &header, reader.width(), steps)?;
-    solutions[..all.len()].iter().for_each(|solution| heard(solution, None));
+    let cut_off = |done| Err(Error::CutOff { done, of: solutions.len() });
+    for solution in &solutions[..all.len()] {
+        if heard(solution, None).is_break() {
+            return cut_off(all.len());
+        }
+    }
     for some in solutions[all.len()..].chunks(in_flight.max(1)) {
         for (solution, read) in some.iter().zip(read_together(reader, some)) {
             let (states, reason) = match read {
@@ -47,8 +53,10 @@ pub fn read_states(
                 Err(error) => (None, Some(error)),
             };
             file.push(states.as_deref())?;
-            heard(solution, reason.as_ref());
             all.push(states);
+            if heard(solution, reason.as_ref()).is_break() {
+                return cut_off(all.len());
+            }
         }
     }
     Ok(all)

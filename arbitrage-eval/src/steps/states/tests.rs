@@ -1,4 +1,5 @@
 use std::fs;
+use std::ops::ControlFlow::{Break, Continue};
 
 use arbitrage_core::trace::ModelRecord;
 use arbitrage_core::{Prefix, Step};
@@ -50,7 +51,7 @@ fn solutions(count: usize) -> Vec<JudgedSolution> {
 }
 
 fn read(reader: &mut Fake, path: &Path, in_flight: usize) -> Result<Vec<Option<Vec<Hidden>>>> {
-    read_states(reader, &solutions(12), path, in_flight, |_, _| ())
+    read_states(reader, &solutions(12), path, in_flight, |_, _| Continue(()))
 }
 
 #[test]
@@ -61,6 +62,7 @@ fn every_step_has_its_states_and_what_is_known_is_not_read_again() {
     let mut reader = fake("small");
     let states = read_states(&mut reader, &solutions(12), &path, 5, |solution, reason| {
         told.push((solution.id.clone(), reason.map(ToString::to_string)));
+        Continue(())
     });
     let states = states.unwrap();
     for (at, (solution, states)) in solutions(12).iter().zip(&states).enumerate() {
@@ -97,6 +99,14 @@ fn a_reading_that_broke_off_ends_in_the_same_bytes() {
         assert!(most < 8 || reader.asked < 30, "what was read is kept");
         fs::remove_file(&pieces).unwrap();
     }
+    let mut heard = 0;
+    let told_to_end = read_states(&mut fake("small"), &solutions(12), &pieces, 5, |_, _| {
+        heard += 1;
+        if heard == 7 { Break(()) } else { Continue(()) }
+    });
+    assert!(matches!(told_to_end, Err(Error::CutOff { done: 7, of: 12 })));
+    assert!(bytes.starts_with(&fs::read(&pieces).unwrap()));
+    assert_eq!(read(&mut fake("small"), &pieces, 3).unwrap(), states);
     for cut in 0..bytes.len() {
         fs::write(&pieces, &bytes[..cut]).unwrap();
         assert_eq!(read(&mut fake("small"), &pieces, 3).unwrap(), states, "cut at {cut}");
@@ -138,7 +148,7 @@ fn other_states_are_refused_by_what_differs() {
     read(&mut fake("small"), &path, 4).unwrap();
     let before = fs::read(&path).unwrap();
     let refused = |reader: &mut Fake, solutions: &[JudgedSolution], parts: &[&str]| {
-        let error = read_states(reader, solutions, &path, 4, |_, _| ()).unwrap_err().to_string();
+        let error = read_states(reader, solutions, &path, 4, |_, _| Continue(())).unwrap_err().to_string();
         assert!(parts.iter().all(|part| error.contains(part)), "{error}");
         assert!(fs::read(&path).unwrap() == before);
     };
