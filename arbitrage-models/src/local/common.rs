@@ -193,7 +193,8 @@ mod tests {
                 prop_assert!((LEAST..=text.had()).contains(&tokens));
                 prop_assert_eq!(&texts[source].tokens[..tokens], &text.tokens[..tokens]);
                 prop_assert!(parts[source].turn < part.turn);
-                prop_assert!(if texts[source].new { parts[source].read >= tokens } else { texts[source].had() >= tokens });
+                let has = if texts[source].new { parts[source].read } else { texts[source].had() };
+                prop_assert!(has >= tokens);
             }
         }
     }
