@@ -1,12 +1,14 @@
 //! Problems from JSON lines, checked row by row.
 
+mod format;
 mod lines;
 mod reader;
 mod sample;
 
+pub use format::{Format, FormatError};
 pub use lines::{BadRows, LONGEST_LINE, ProblemsError};
 pub(crate) use lines::{Line, read_lines};
-pub use reader::{ProblemRow, Rows, read, read_file};
+pub use reader::{ProblemRow, Rows, read, read_as, read_file, read_file_as};
 pub(crate) use sample::normalised;
 pub use sample::{deduplicate, stratified, stratified_by};
 

@@ -8,19 +8,22 @@ use std::path::Path;
 use arbitrage_core::Problem;
 use serde_json::{Map, Value};
 
+use super::format::Format;
 use super::lines::{BadRows, Line, ProblemsError, read_lines};
 use crate::text::{fnv, shown};
 
 /// A problem, where it is from, and its gold answer where the row has one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ProblemRow {
     /// The problem. Its id is the row's, or `SOURCE-LINE`, and its seed depends on the id alone.
     pub problem: Problem,
     /// The row's `source`, or the file's name without its ending.
     pub source: String,
-    /// `answer`, whole: GSM8K keeps the worked solution in it.
+    /// The answer, whole: GSM8K keeps the worked solution in it.
     pub answer: Option<String>,
+    /// The greatest absolute error of a numeric answer that is right, where the row allows for any.
+    pub tolerance: Option<f64>,
 }
 
 /// What a file held.
@@ -33,15 +36,25 @@ pub struct Rows {
     pub skipped: Vec<ProblemsError>,
 }
 
-/// Reads a file of JSON lines: objects with `question` (or `problem`), and perhaps `id`, `answer` and `source`. Blank lines, a
-/// byte order mark and Windows' line ends do not matter.
+/// Reads a file of JSON lines, each in the [format](Format::known) of some known benchmark, plainly: objects with `question` (or
+/// `problem`), and perhaps `id`, `answer` and `source`. Blank lines, a byte order mark and Windows' line ends do not matter.
 ///
 /// # Errors
 /// [`ProblemsError`], naming file, line and field.
 pub fn read_file(path: impl AsRef<Path>, bad: BadRows) -> Result<Rows, ProblemsError> {
-    let path = path.as_ref();
-    let file = File::open(path).map_err(|source| ProblemsError::Io { path: path.to_owned(), source })?;
-    read(path, BufReader::new(file), bad)
+    read(path.as_ref(), open(path.as_ref())?, bad)
+}
+
+/// As [`read_file`], in another format.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_file_as(format: &Format, path: impl AsRef<Path>, bad: BadRows) -> Result<Rows, ProblemsError> {
+    read_as(format, path.as_ref(), open(path.as_ref())?, bad)
+}
+
+fn open(path: &Path) -> Result<BufReader<File>, ProblemsError> {
+    File::open(path).map(BufReader::new).map_err(|source| ProblemsError::Io { path: path.to_owned(), source })
 }
 
 /// As [`read_file`], from any reader; `path` is for messages and for names.
@@ -49,9 +62,28 @@ pub fn read_file(path: impl AsRef<Path>, bad: BadRows) -> Result<Rows, ProblemsE
 /// # Errors
 /// As [`read_file`].
 pub fn read(path: &Path, reader: impl BufRead, bad: BadRows) -> Result<Rows, ProblemsError> {
+    read_rows(path, reader, bad, |line, row| {
+        Format::of(row).ok_or_else(|| line.wrong("`question` or `problem`", "neither"))
+    })
+}
+
+/// As [`read_file_as`], from any reader.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_as(format: &Format, path: &Path, reader: impl BufRead, bad: BadRows) -> Result<Rows, ProblemsError> {
+    read_rows(path, reader, bad, |_, _| Ok(format))
+}
+
+fn read_rows<'f>(
+    path: &Path,
+    reader: impl BufRead,
+    bad: BadRows,
+    format: impl Fn(&Line<'_>, &Map<String, Value>) -> Result<&'f Format, ProblemsError>,
+) -> Result<Rows, ProblemsError> {
     let mut ids = HashSet::new();
     let (rows, skipped) = read_lines(path, reader, bad, |line, row| {
-        let row = problem(line, row)?;
+        let row = problem(format(line, row)?, line, row)?;
         if ids.insert(row.problem.id.clone()) {
             Ok(vec![row])
         } else {
@@ -61,11 +93,12 @@ pub fn read(path: &Path, reader: impl BufRead, bad: BadRows) -> Result<Rows, Pro
     Ok(Rows { rows, skipped })
 }
 
-fn problem(line: &Line<'_>, row: &Map<String, Value>) -> Result<ProblemRow, ProblemsError> {
-    let question = line.question(row)?;
-    let (source, id) = line.names(row)?;
+fn problem(format: &Format, line: &Line<'_>, row: &Map<String, Value>) -> Result<ProblemRow, ProblemsError> {
+    let question = format.question(line, row)?;
+    let (source, named) = line.names(row)?;
+    let id = format.id(line, row)?.unwrap_or(named);
     let problem = Problem::new(question).with_seed(fnv(id.bytes())).with_id(id);
-    Ok(ProblemRow { problem, source, answer: line.text(row, "answer")? })
+    Ok(ProblemRow { problem, source, answer: format.answer(line, row)?, tolerance: format.tolerance(line, row)? })
 }
 
 #[cfg(test)]

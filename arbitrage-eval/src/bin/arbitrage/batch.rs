@@ -1,13 +1,13 @@
 //! Many problems, solved into a file of records.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 
 use arbitrage_core::trace::JsonlSink;
-use arbitrage_core::{AdvantageRouter, Engine, EngineError, Problem, Role, Shared, Solution};
+use arbitrage_core::{AdvantageRouter, Engine, Problem, Shared, Solution};
 use arbitrage_eval::gold::Gold;
+use arbitrage_eval::harness::{Records, solve_into};
 use arbitrage_eval::mini;
-use arbitrage_eval::problems::{BadRows, ProblemRow, deduplicate, read_file, stratified};
+use arbitrage_eval::problems::{BadRows, Format, ProblemRow, deduplicate, read_file, read_file_as, stratified};
 use arbitrage_models::{LocalModel, LocalTarget};
 use indicatif::ProgressBar;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::Failure;
 use crate::cli::{BatchOptions, ProblemOptions};
 use crate::interrupt::{self, UntilInterrupted};
-use crate::output::{self, Output};
+use crate::output;
 use crate::progress::style;
 
 /// The problems, and the file that holds what is known of them.
@@ -26,16 +26,16 @@ pub struct Batch<'a> {
     rows: Vec<ProblemRow>,
     gold: Gold,
     sink: JsonlSink,
-    output: Output,
+    records: Records,
 }
 
 impl<'a> Batch<'a> {
     /// Draws and reads the problems, and locks the output.
     pub fn open(options: &'a BatchOptions) -> Result<Self, Failure> {
         let (problems, rows) = problems(&options.problems)?;
-        let (sink, output) = Output::open(&options.out)?;
+        let (sink, records) = Records::open(&options.out)?;
         let gold = Gold::new(&rows);
-        Ok(Self { options, problems, rows, gold, sink, output })
+        Ok(Self { options, problems, rows, gold, sink, records })
     }
 
     /// The problems.
@@ -67,45 +67,40 @@ impl<'a> Batch<'a> {
         notes: Value,
         mut heard: impl FnMut(Option<&Solution>) -> String,
     ) -> Result<Vec<Problem>, Failure> {
-        let Self { options, problems, sink, output, .. } = self;
-        let mut engine = Engine::new(draft, target, router)
+        let Self { options, problems, sink, records, .. } = self;
+        let engine = Engine::new(draft, target, router)
             .with_segmenter(options.limits.segmenter()?)
             .with_limits(options.limits.limits().with_in_flight(options.problems.in_flight))
-            .with_notes(notes)
-            .with_sink(UntilInterrupted(sink));
-        output.check(&engine.run_record())?;
-        interrupt::listen()?;
-        let open = output.open_problems(&problems);
+            .with_notes(notes);
         let bar = ProgressBar::new(problems.len() as u64);
         bar.set_style(style("{wide_bar} {pos}/{len} {elapsed} {eta} {msg}"));
-        bar.set_position((problems.len() - open.len()) as u64);
-        let mut unkept = None;
-        engine.solve_until(&open, |index, answer| {
-            if let Err(EngineError::Part { role: Role::Sink, source, .. }) = answer {
-                unkept = Some(source);
-                return ControlFlow::Break(());
-            }
-            if let Err(error) = &answer {
-                bar.suspend(|| anstream::eprintln!("problem {}: {error}", open[index].id));
+        bar.set_position((problems.len() - records.open_problems(&problems).len()) as u64);
+        interrupt::listen()?;
+        let solved = solve_into(engine, &problems, (UntilInterrupted(sink), &records), |problem, answer| {
+            if let Err(error) = answer {
+                bar.suspend(|| anstream::eprintln!("problem {}: {error}", problem.id));
             }
             bar.inc(1);
-            bar.set_message(heard(answer.as_ref().ok()));
-            ControlFlow::Continue(())
+            bar.set_message(heard(answer.ok()));
         });
         bar.abandon();
         if interrupt::check().is_err() {
             anstream::eprintln!("{} of {} problems are in {}", bar.position(), problems.len(), options.out.display());
         }
-        unkept.map_or(Ok(problems), Err)
+        Ok(solved.map(|()| problems)?)
     }
 }
 
 /// The problems that the options name, and the rows of those that are from files.
-fn problems(options: &ProblemOptions) -> Result<(Vec<Problem>, Vec<ProblemRow>), Failure> {
+pub fn problems(options: &ProblemOptions) -> Result<(Vec<Problem>, Vec<ProblemRow>), Failure> {
     let bad = if options.skip_bad_rows { BadRows::Skip } else { BadRows::Fail };
     let mut rows: Vec<ProblemRow> = Vec::new();
+    let format = options.format.as_deref().map(Format::read).transpose()?;
     for path in &options.problems {
-        let read = read_file(path, bad)?;
+        let read = match &format {
+            Some(format) => read_file_as(format, path, bad)?,
+            None => read_file(path, bad)?,
+        };
         read.skipped.iter().for_each(|error| anstream::eprintln!("left out: {error}"));
         rows.extend(read.rows);
     }

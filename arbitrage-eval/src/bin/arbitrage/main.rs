@@ -7,6 +7,7 @@ mod collect;
 mod compare;
 mod cross_validate;
 mod data;
+mod eval;
 mod head;
 mod interrupt;
 mod judged;
@@ -43,6 +44,8 @@ fn main() -> ExitCode {
         cli::Command::Score(options) => score::run(&options),
         cli::Command::Calibrate(options) => calibrate::run(&options),
         cli::Command::Run(options) => run::run(&options),
+        cli::Command::Eval(options) => eval::run(&options),
+        cli::Command::Merge(options) => eval::merge(&options),
         cli::Command::Compare(options) => compare::run(&options),
         cli::Command::CrossValidate(options) => cross_validate::run(&options),
         cli::Command::Mini(command) => mini::run(&command),

@@ -6,6 +6,7 @@ use std::path::Path;
 use arbitrage_core::scorer::score_each;
 use arbitrage_core::trace::{ModelRecord, Record, RunRecord, StepRecord, TraceSink, read_jsonl};
 use arbitrage_core::{Accepted, Author, BoxError, Draw, Prefix, Problem, SequenceId, Step, StepScorer};
+use arbitrage_eval::harness::Records;
 use arbitrage_router::labels::{Trajectory, trajectories};
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -13,7 +14,6 @@ use serde_json::json;
 use crate::Failure;
 use crate::cli::ScoreOptions;
 use crate::interrupt;
-use crate::output::Output;
 use crate::progress::style;
 
 /// Scores both steps of every place of `traces`, problem by problem in random order, into `out`.
@@ -22,15 +22,15 @@ pub fn run(options: &ScoreOptions, traces: &Path, out: &Path) -> Result<(), Fail
         return Err(format!("{}: expected another file than the one that is read", out.display()).into());
     }
     let records = read_jsonl(traces)?;
-    let (mut sink, output) = Output::open(out)?;
+    let (mut sink, known) = Records::open(out)?;
     let (mut scorer, reader) = crate::score::open(options)?;
     let run = run_record(&records, options, &scorer.name(), reader);
     let run = run.map_err(|what| format!("{}: {what}", traces.display()))?;
-    output.check(&run)?;
+    known.check(&run)?;
     interrupt::listen()?;
     let chosen = choose(trajectories(records)?.0, options);
     let problems = chosen.len();
-    let open: Vec<_> = chosen.into_iter().filter(|trajectory| !output.has(id(trajectory))).collect();
+    let open: Vec<_> = chosen.into_iter().filter(|trajectory| !known.has(id(trajectory))).collect();
     sink.write(&Record::Run(run))?;
     let (steps, errors) = score_all(scorer.as_mut(), &open, problems, options.reading.in_flight, &mut sink)?;
     println!("{problems} problems, {steps} steps scored now, {errors} errors");

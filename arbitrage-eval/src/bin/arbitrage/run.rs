@@ -13,9 +13,11 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::batch::Batch;
-use crate::cli::RunOptions;
+use crate::cli::{RolloutOptions, RunOptions};
 use crate::interrupt;
 use crate::pair::{Pair, guessing, router, router_folder, scorer};
+use crate::rollouts::no_rollouts;
+use crate::scorer::Scorer;
 
 /// Solves what is not solved yet, and reports on everything in the output.
 pub fn run(options: &RunOptions) -> Result<(), Failure> {
@@ -24,8 +26,13 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let folder = router_folder(models, options.router.as_deref())?;
     let Pair { draft, target, .. } = Pair::load(models)?;
     let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
+    let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))));
     let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
-    let asked = || scorer(models, options.policy, &target);
+    let load = models.device.load()?;
+    let asked = || match &options.scorer {
+        Some(scorer) => scorer.open(|| Ok(target.clone()), batch.rows(), no_rollouts, &load),
+        None => scorer(models, options.policy, &target),
+    };
     let (router, draft) = router(options.policy, (folder.as_deref(), &models.device), draft, &target, asked)?;
     let (gold, problems) = (batch.gold().clone(), batch.problems().to_vec());
     let solved = batch.solve((draft, target), router, notes, |_| String::new());
@@ -40,6 +47,9 @@ fn notes(options: &RunOptions, mut notes: Value, router: Option<&Path>) -> Resul
     notes["policy"] = json!(options.policy.to_string());
     if let (Policy::Learned(_), Some(folder)) = (options.policy, router) {
         notes["router"] = json!(file_digest(folder.join("model.safetensors"))?);
+    }
+    if let Some(scorer) = &options.scorer {
+        notes["scorer"] = scorer.note(&RolloutOptions { rollouts_temperature: 0.0 })?;
     }
     Ok(notes)
 }

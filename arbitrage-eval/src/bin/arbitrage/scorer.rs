@@ -57,6 +57,14 @@ impl Scorer {
         })
     }
 
+    /// The folder of a trained one.
+    pub fn folder(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Head(folder) | Self::Prm(folder) => Some(folder),
+            _ => None,
+        }
+    }
+
     /// What a trace says of it: trained ones are known by their weights, wherever they lie.
     pub fn note(&self, rollouts: &RolloutOptions) -> Result<Value, Failure> {
         Ok(match self {

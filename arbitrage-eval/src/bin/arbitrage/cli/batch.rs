@@ -57,6 +57,10 @@ pub struct ProblemOptions {
     /// Files of problems: JSON lines with `question` or `problem`. The file's name is the source, unless a row says another.
     #[arg(long, num_args = 1..)]
     pub problems: Vec<PathBuf>,
+    /// How the files' rows are laid out, where it is not as in a known benchmark: a file of TOML with `name`, `question`, `answer` and `id`,
+    /// the latter three lists of fields.
+    #[arg(long)]
+    pub format: Option<PathBuf>,
     /// At most so many problems of the files, each source in proportion to its size.
     #[arg(long)]
     pub count: Option<usize>,
@@ -132,6 +136,10 @@ pub struct RunOptions {
     /// The folder of a trained router.
     #[arg(long)]
     pub router: Option<PathBuf>,
+    /// What scores steps for `rsd` and `oracle`, as `collect` has it, but for roll-outs: of the mini pair its reward model and its checker, of
+    /// others the target as judge, unless said otherwise.
+    #[arg(long)]
+    pub scorer: Option<Scorer>,
     /// The records of another run over the same problems: says by how much this one is better, with a 95% interval.
     #[arg(long)]
     pub against: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! What can be asked for.
 
 mod batch;
+mod eval;
 mod judge;
 mod models;
 mod solve;
@@ -12,7 +13,8 @@ use std::path::PathBuf;
 use anstyle::{AnsiColor, Style};
 use clap::{Args, Parser, Subcommand};
 
-pub use batch::{BatchOptions, CollectOptions, ProblemOptions, RolloutOptions, RunOptions, Writer};
+pub use batch::{BatchOptions, CollectOptions, MiniRange, ProblemOptions, RolloutOptions, RunOptions, Writer};
+pub use eval::{EvalOptions, MergeOptions};
 pub use judge::{CalibrateOptions, Calibration, CompareOptions, CrossValidateOptions, TableOptions};
 pub use models::{DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, Segmenter};
 pub use solve::SolveOptions;
@@ -53,6 +55,10 @@ pub enum Command {
     Calibrate(CalibrateOptions),
     /// Solves many problems with a policy and says how many are right. A run that was cut off goes on.
     Run(Box<RunOptions>),
+    /// Runs policies over benchmarks, as a file says, into a folder of records. One that was cut off goes on.
+    Eval(EvalOptions),
+    /// Joins the shards of an evaluation.
+    Merge(MergeOptions),
     /// Compares routers and gates on collected steps of problems that none has seen.
     Compare(CompareOptions),
     /// Trains probes on all problems but a part, for each part, and compares what they say of it with gates and RSD: every
