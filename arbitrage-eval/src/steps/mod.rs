@@ -20,7 +20,7 @@ pub use reader::{SolutionRows, deduplicate, read, read_file};
 pub use solution::{JudgedSolution, JudgedStep};
 #[cfg(feature = "local")]
 pub use states::read_states;
-pub use traces::of_examples;
+pub use traces::{drafts_of_examples, of_examples};
 
 /// A hash of everything that is known of the solutions, in order.
 pub fn digest(solutions: &[JudgedSolution]) -> u64 {

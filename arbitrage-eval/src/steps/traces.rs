@@ -14,14 +14,25 @@ use crate::problems::normalised;
 /// # Errors
 /// [`LabelError::Parameter`] for a score outside [0, 1], naming problem and step.
 pub fn of_examples(examples: &[Example], source: &str) -> Result<Vec<JudgedSolution>, LabelError> {
+    Ok(joined(examples, source, examples.iter().map(judge).collect::<Result<_, _>>()?))
+}
+
+/// The draft's step of every example, in their order, for [`read_states`](super::read_states). Labels are 0: nothing is judged.
+pub fn drafts_of_examples(examples: &[Example], source: &str) -> Vec<JudgedSolution> {
+    let draft =
+        |example: &Example| vec![JudgedStep { place: example.history.len(), step: example.draft.clone(), label: 0.0 }];
+    joined(examples, source, examples.iter().map(draft).collect())
+}
+
+/// One solution for the examples of a problem, as long as each goes on from the one before.
+fn joined(examples: &[Example], source: &str, judged: Vec<Vec<JudgedStep>>) -> Vec<JudgedSolution> {
     let mut solutions: Vec<JudgedSolution> = Vec::new();
-    for example in examples {
+    for (example, judged) in examples.iter().zip(judged) {
         let goes_on = |solution: &&mut JudgedSolution| {
             solution.id == example.problem
                 && solution.question == example.question
                 && example.history.starts_with(&solution.steps)
         };
-        let judged = judge(example)?;
         match solutions.last_mut().filter(goes_on) {
             Some(solution) => {
                 solution.steps.clone_from(&example.history);
@@ -37,7 +48,7 @@ pub fn of_examples(examples: &[Example], source: &str) -> Result<Vec<JudgedSolut
             }),
         }
     }
-    Ok(solutions)
+    solutions
 }
 
 fn judge(example: &Example) -> Result<Vec<JudgedStep>, LabelError> {
@@ -86,6 +97,17 @@ mod tests {
         let first = vec![(0, "d", 0.25), (0, "t", 1.0), (1, "d", 0.0), (1, "t", 0.75), (2, "d", 0.5)];
         assert_eq!(seen, [first, vec![(0, "d", 1.0), (0, "t", 0.0)]]);
         assert_eq!((solutions[0].steps.len(), &*solutions[0].group, &*solutions[0].source), (2, "q?", "oracle"));
+    }
+
+    #[test]
+    fn drafts_are_read_one_an_example() {
+        let mut same = example("p", &["t"], [9.0, f32::MAX / 4.0]);
+        same.target = same.draft.clone();
+        let examples =
+            [example("p", &[], [0.0, 1.0]), same, example("q", &[], [1.0, 0.0]), example("p", &[], [1.0, 0.0])];
+        let solutions = drafts_of_examples(&examples, "oracle");
+        let sizes: Vec<_> = solutions.iter().map(|solution| (&*solution.id, solution.judged.len())).collect();
+        assert_eq!(sizes, [("p", 2), ("q", 1), ("p", 1)]);
     }
 
     #[test]

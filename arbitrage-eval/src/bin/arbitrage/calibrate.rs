@@ -14,11 +14,11 @@ pub fn run(options: &CalibrateOptions) -> Result<(), Failure> {
     let mut card = Card::open(&options.router)?;
     card.check_pair(&loaded.pair.draft, &loaded.pair.target)?;
     let mut examples = loaded.examples;
-    if let Some(draft) = options.draft.as_deref().filter(|_| card.reads.needs_hidden()) {
-        attach_hidden(draft, &options.device, &mut examples)?;
+    if card.reads.needs_hidden() {
+        attach_hidden(&options.states, &mut examples)?;
     }
     card.calibrator = Calibrator::None; // estimates are wanted as the head gives them
-    let raw = crate::compare::estimates(&card, (&options.router, &options.device), &examples)?;
+    let raw = crate::compare::estimates(&card, (&options.router, &options.states.device), &examples)?;
     let labels: Vec<bool> = examples.iter().map(Example::label).collect();
     card.calibrator = match options.by {
         Calibration::None => Calibrator::None,

@@ -18,15 +18,15 @@ pub fn run(options: &CompareOptions) -> Result<(), Failure> {
     let mut examples = loaded.examples;
     let cards = options.router.iter().map(|folder| Card::open(folder)).collect::<Result<Vec<_>, _>>()?;
     cards.iter().try_for_each(|card| card.check_pair(&loaded.pair.draft, &loaded.pair.target))?;
-    if let Some(draft) = options.draft.as_deref().filter(|_| cards.iter().any(|card| card.reads.needs_hidden())) {
-        attach_hidden(draft, &options.device, &mut examples)?;
+    if cards.iter().any(|card| card.reads.needs_hidden()) {
+        attach_hidden(&options.states, &mut examples)?;
     }
     let mut methods = Vec::new();
     for (folder, card) in options.router.iter().zip(&cards) {
-        methods.push(trained((folder, &options.device), card, &examples)?);
+        methods.push(trained((folder, &options.states.device), card, &examples)?);
     }
     for folder in &options.prm {
-        methods.push(rsd((folder, &options.device), &examples)?);
+        methods.push(rsd((folder, &options.states.device), &examples)?);
     }
     methods.extend(gates(&examples));
     report(&examples, &methods, &options.table)

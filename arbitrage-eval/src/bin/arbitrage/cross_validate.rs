@@ -23,9 +23,9 @@ pub fn run(options: &CrossValidateOptions) -> Result<(), Failure> {
     let mut methods = cross_fitted(options, &folds, &loaded, &probes)?;
     methods.push(Method { name: "RSD".to_owned(), estimates: rsd(&loaded.examples), tau: None });
     methods.extend(gates(&loaded.examples));
-    let Some(Rescored { examples, places, .. }) = labels else {
-        return report(&loaded.examples, &methods, &options.table);
-    };
+    report(&loaded.examples, &methods, &options.table)?;
+    let Some(Rescored { examples, places, .. }) = labels else { return Ok(()) };
+    println!("\nHeld against --labels:");
     for method in &mut methods {
         method.estimates = places.iter().map(|&at| method.estimates[at]).collect();
     }

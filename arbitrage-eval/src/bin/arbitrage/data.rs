@@ -1,17 +1,22 @@
 //! Labelled steps from traces.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use arbitrage_core::trace::{Record, read_jsonl};
 use arbitrage_core::{Candidate, Evidence, Prefix, Problem, SequenceId};
+use arbitrage_eval::steps::{drafts_of_examples, read_states};
 use arbitrage_models::LocalModel;
 use arbitrage_models::source::file_digest;
 use arbitrage_router::labels::{Example, Split, examples};
 use arbitrage_router::learned::{Data, Pair};
+use indicatif::ProgressBar;
 
 use crate::Failure;
-use crate::cli::{DeviceOptions, LearningOptions};
+use crate::cli::{LearningOptions, StatesOptions};
+use crate::interrupt;
+use crate::progress::style;
 
 /// Traces of one pair.
 pub struct Loaded {
@@ -90,16 +95,28 @@ pub fn in_batches<T>(
     Ok(all)
 }
 
-/// Gives every draft its writer's hidden states, which traces do not keep: the bits are those of the writing. `draft` names the
-/// writer.
-pub fn attach_hidden(draft: &str, device: &DeviceOptions, examples: &mut [Example]) -> Result<(), Failure> {
-    let mut model = LocalModel::open(crate::pair::resolve(draft)?, &device.load()?)?;
-    let readings = in_batches(examples, |candidates| {
-        let steps: Vec<_> = candidates.iter().map(|candidate| (candidate.prefix, candidate.draft)).collect();
-        Ok(model.read_all(&steps).into_iter().collect::<Result<Vec<_>, _>>()?)
+/// Problems that are read side by side, each in a sequence of its own, step by step.
+const SIDE_BY_SIDE: usize = 16;
+
+/// Gives every draft its writer's hidden states, which traces do not keep: the bits are those of the writing.
+pub fn attach_hidden(options: &StatesOptions, examples: &mut [Example]) -> Result<(), Failure> {
+    let Some(draft) = &options.draft else { return Ok(()) };
+    let mut model = LocalModel::open(crate::pair::resolve(draft)?, &options.device.load()?)?;
+    let bar = ProgressBar::new(examples.len() as u64);
+    bar.set_style(style("reading {wide_bar} {pos}/{len} steps {elapsed} {eta}"));
+    let solutions = drafts_of_examples(examples, "");
+    let mut unread = None;
+    let path = options.states.as_deref();
+    let states = read_states(&mut model, &solutions, path, SIDE_BY_SIDE, |solution, reason| {
+        bar.inc(solution.judged.len() as u64);
+        unread = unread.take().or_else(|| Some(format!("problem `{}`: {}", solution.id, reason?)));
+        if interrupt::check().is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    for (example, reading) in examples.iter_mut().zip(readings) {
-        example.draft.hidden = Some(reading.hidden);
+    bar.finish();
+    if let Some(unread) = unread {
+        return Err(unread.into());
     }
+    let states = states.into_iter().flatten().flatten();
+    examples.iter_mut().zip(states).for_each(|(example, hidden)| example.draft.hidden = Some(hidden));
     Ok(())
 }

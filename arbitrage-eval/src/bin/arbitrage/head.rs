@@ -49,7 +49,7 @@ fn read(
     let bar = ProgressBar::new(solutions.iter().map(|solution| solution.judged.len() as u64).sum());
     bar.set_style(style("reading {wide_bar} {pos}/{len} steps {elapsed} {eta}"));
     let path = options.out.join("states");
-    let states = read_states(reader, solutions, &path, options.reading.in_flight, |solution, reason| {
+    let states = read_states(reader, solutions, Some(&path), options.reading.in_flight, |solution, reason| {
         if let Some(reason) = reason {
             bar.suspend(|| anstream::eprintln!("left out: solution {}: {reason}", solution.id));
         }

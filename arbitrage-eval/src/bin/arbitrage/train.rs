@@ -77,8 +77,8 @@ impl ProbeShape {
         if self.inputs == Inputs::Scalars {
             return Ok(());
         }
-        let draft = self.draft.as_deref().ok_or("--draft: hidden states are read from the draft model")?;
-        attach_hidden(draft, &self.device, examples)
+        self.states.draft.as_ref().ok_or("--draft: hidden states are read from the draft model")?;
+        attach_hidden(&self.states, examples)
     }
 
     /// A probe on `inputs`, trained on the first part and chosen by the second, under a bar that is called `name`.

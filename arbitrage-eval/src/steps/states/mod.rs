@@ -15,7 +15,7 @@ use file::StatesFile;
 /// The states of every judged step, a list a solution; `None` for a solution that the model cannot read, since it does not fit the
 /// context, for instance.
 ///
-/// What was read is kept in the file at `path`, solution by solution: a reading that was killed goes on where it stopped, loses
+/// What was read is kept in the file at `path`, if there is one, solution by solution: a reading that was killed goes on where it stopped, loses
 /// `in_flight` solutions at most, and ends in the same bytes. So many solutions are read at a time, step by step, which fills batches
 /// where solutions of about one length stand together. `heard` gets each solution when its states are there, with the reason where
 /// it has just turned out that there will be none; it may break the reading off.
@@ -26,7 +26,7 @@ use file::StatesFile;
 pub fn read_states(
     reader: &mut impl HiddenReader,
     solutions: &[JudgedSolution],
-    path: &Path,
+    path: Option<&Path>,
     in_flight: usize,
     mut heard: impl FnMut(&JudgedSolution, Option<&Error>) -> ControlFlow<()>,
 ) -> Result<Vec<Option<Vec<Hidden>>>> {
@@ -38,7 +38,8 @@ pub fn read_states(
         "digest": format!("{:016x}", digest(solutions)),
     });
     let steps = solutions.iter().map(|solution| solution.judged.len()).collect();
-    let (mut file, mut all) = StatesFile::open(path, &header, reader.width(), steps)?;
+    let known = path.map(|path| StatesFile::open(path, &header, reader.width(), steps)).transpose()?;
+    let (mut file, mut all) = known.map_or_else(Default::default, |(file, known)| (Some(file), known));
     let cut_off = |done| Err(Error::CutOff { done, of: solutions.len() });
     for solution in &solutions[..all.len()] {
         if heard(solution, None).is_break() {
@@ -52,7 +53,9 @@ pub fn read_states(
                 Err(error @ Error::NotFinite { .. }) => return Err(error),
                 Err(error) => (None, Some(error)),
             };
-            file.push(states.as_deref())?;
+            if let Some(file) = &mut file {
+                file.push(states.as_deref())?;
+            }
             all.push(states);
             if heard(solution, reason.as_ref()).is_break() {
                 return cut_off(all.len());

@@ -51,7 +51,7 @@ fn solutions(count: usize) -> Vec<JudgedSolution> {
 }
 
 fn read(reader: &mut Fake, path: &Path, in_flight: usize) -> Result<Vec<Option<Vec<Hidden>>>> {
-    read_states(reader, &solutions(12), path, in_flight, |_, _| Continue(()))
+    read_states(reader, &solutions(12), Some(path), in_flight, |_, _| Continue(()))
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn every_step_has_its_states_and_what_is_known_is_not_read_again() {
     let path = folder.path().join("states");
     let mut told = Vec::new();
     let mut reader = fake("small");
-    let states = read_states(&mut reader, &solutions(12), &path, 5, |solution, reason| {
+    let states = read_states(&mut reader, &solutions(12), Some(&path), 5, |solution, reason| {
         told.push((solution.id.clone(), reason.map(ToString::to_string)));
         Continue(())
     });
@@ -80,6 +80,11 @@ fn every_step_has_its_states_and_what_is_known_is_not_read_again() {
     let asked = reader.asked;
     assert_eq!(read(&mut reader, &path, 2).unwrap(), states);
     assert_eq!(reader.asked, asked, "all of it is known");
+    assert_eq!(
+        read_states(&mut reader, &solutions(12), None, 3, |_, _| Continue(())).unwrap(),
+        states,
+        "nothing is kept"
+    );
 }
 
 #[test]
@@ -100,7 +105,7 @@ fn a_reading_that_broke_off_ends_in_the_same_bytes() {
         fs::remove_file(&pieces).unwrap();
     }
     let mut heard = 0;
-    let told_to_end = read_states(&mut fake("small"), &solutions(12), &pieces, 5, |_, _| {
+    let told_to_end = read_states(&mut fake("small"), &solutions(12), Some(&pieces), 5, |_, _| {
         heard += 1;
         if heard == 7 { Break(()) } else { Continue(()) }
     });
@@ -148,7 +153,7 @@ fn other_states_are_refused_by_what_differs() {
     read(&mut fake("small"), &path, 4).unwrap();
     let before = fs::read(&path).unwrap();
     let refused = |reader: &mut Fake, solutions: &[JudgedSolution], parts: &[&str]| {
-        let error = read_states(reader, solutions, &path, 4, |_, _| Continue(())).unwrap_err().to_string();
+        let error = read_states(reader, solutions, Some(&path), 4, |_, _| Continue(())).unwrap_err().to_string();
         assert!(parts.iter().all(|part| error.contains(part)), "{error}");
         assert!(fs::read(&path).unwrap() == before);
     };

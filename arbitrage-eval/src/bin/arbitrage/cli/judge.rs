@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use arbitrage_router::calibrate::Goal;
 use clap::{Args, ValueEnum};
 
-use super::{DeviceOptions, LearningOptions, ProbeShape};
+use super::{LearningOptions, ProbeShape, StatesOptions};
 
 /// Options of `compare`.
 #[derive(Args)]
@@ -19,12 +19,9 @@ pub struct CompareOptions {
     /// Folders of reward models, for RSD.
     #[arg(long, num_args = 0..)]
     pub prm: Vec<PathBuf>,
-    /// The draft model, where a probe reads hidden states.
-    #[arg(long)]
-    pub draft: Option<String>,
-    /// Where models run.
+    /// What a probe reads.
     #[command(flatten)]
-    pub device: DeviceOptions,
+    pub states: StatesOptions,
     /// The table.
     #[command(flatten)]
     pub table: TableOptions,
@@ -80,12 +77,9 @@ pub struct CalibrateOptions {
     /// How estimates become probabilities.
     #[arg(long, value_enum, default_value_t = Calibration::Isotonic)]
     pub by: Calibration,
-    /// The draft model, where a probe reads hidden states.
-    #[arg(long)]
-    pub draft: Option<String>,
-    /// Where models run.
+    /// What a probe reads.
     #[command(flatten)]
-    pub device: DeviceOptions,
+    pub states: StatesOptions,
 }
 
 /// How estimates become probabilities.

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand};
 pub use batch::{BatchOptions, CollectOptions, MiniRange, ProblemOptions, RolloutOptions, RunOptions, Writer};
 pub use eval::{EvalOptions, MergeOptions};
 pub use judge::{CalibrateOptions, Calibration, CompareOptions, CrossValidateOptions, TableOptions};
-pub use models::{DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, Segmenter};
+pub use models::{DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, Segmenter, StatesOptions};
 pub use solve::SolveOptions;
 pub use steps::{HeadOptions, ScoreOptions, StepFileOptions};
 pub use train::{

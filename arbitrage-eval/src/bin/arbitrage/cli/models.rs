@@ -96,6 +96,21 @@ pub struct DeviceOptions {
     pub device: String,
 }
 
+/// Hidden states of drafted steps, which traces do not keep.
+#[derive(Args, Clone)]
+pub struct StatesOptions {
+    /// The draft model, where a probe reads its hidden states.
+    #[arg(long)]
+    pub draft: Option<String>,
+    /// Keeps the states that were read in this file, and takes those that it has: whatever reads the same traces reads them once, and a
+    /// reading that was cut off goes on.
+    #[arg(long)]
+    pub states: Option<PathBuf>,
+    /// Where models run.
+    #[command(flatten)]
+    pub device: DeviceOptions,
+}
+
 /// Where steps and solutions end.
 #[derive(Args)]
 pub struct LimitOptions {

@@ -147,12 +147,9 @@ pub struct ProbeShape {
     /// hidden states; or both.
     #[arg(long, default_value_t = Inputs::Both)]
     pub inputs: Inputs,
-    /// The draft model, of which hidden states are read.
-    #[arg(long)]
-    pub draft: Option<String>,
-    /// Where it runs.
+    /// Where these are from.
     #[command(flatten)]
-    pub device: DeviceOptions,
+    pub states: StatesOptions,
     /// Width of the inner layer: 64 unless said otherwise, 0 for none.
     #[arg(long)]
     pub width: Option<usize>,
