@@ -202,6 +202,26 @@ fn a_disk_that_gets_full_keeps_what_it_has() {
     assert_eq!(content(&out).1.len(), PROBLEMS);
 }
 
+/// Spaces, bytes that are no text, and a locale with decimal commas.
+#[test]
+fn files_may_be_called_anything() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let odd = folder.path().join(std::ffi::OsStr::from_bytes(b"an odd\xff folder"));
+    std::fs::create_dir(&odd).unwrap();
+    let anywhere = |mut command: Command| {
+        command.env("LC_ALL", "de_DE.UTF-8").env("LC_NUMERIC", "de_DE.UTF-8");
+        succeed(command)
+    };
+    let [out, plain] = [odd.join("the steps.jsonl"), folder.path().join("plain.jsonl")];
+    let few = [("--mini", "train:0..3")];
+    anywhere(collect(&out, &few));
+    succeed(collect(&plain, &few));
+    assert!(content(&out) == content(&plain));
+    let told = anywhere(super::support::train("draft", "2", &odd.join("a draft")));
+    assert!(odd.join("a draft/model.safetensors").exists() && told.contains(" nats") && !told.contains("0,"), "{told}");
+}
+
 #[test]
 fn problems_of_one_name_are_refused() {
     let folder = tempfile::tempdir().unwrap();
