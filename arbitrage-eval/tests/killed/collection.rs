@@ -223,6 +223,21 @@ fn files_may_be_called_anything() {
 }
 
 #[test]
+fn places_where_nothing_can_be_kept_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, "what was there").unwrap();
+    let train = super::support::train;
+    refused(train("draft", "2", &file), &["a-file"]);
+    refused(train("draft", "2", &file.join("inside")), &["a-file/inside"]);
+    let few = [("--mini", "train:0..2")];
+    refused(collect(folder.path(), &few), &[folder.path().to_str().unwrap()]);
+    refused(collect(&folder.path().join("none/steps.jsonl"), &few), &["none/steps.jsonl"]);
+    refused(collect(Path::new("/proc/steps.jsonl"), &few), &["/proc/steps.jsonl"]);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "what was there");
+}
+
+#[test]
 fn problems_of_one_name_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let [one, other] = ["one.jsonl", "other.jsonl"].map(|name| folder.path().join(name));

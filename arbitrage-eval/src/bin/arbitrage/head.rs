@@ -14,13 +14,14 @@ use crate::Failure;
 use crate::cli::HeadOptions;
 use crate::interrupt;
 use crate::judged::load;
+use crate::output::make_folder;
 use crate::pair::reader;
 use crate::progress::{Training, style};
 
 /// Reads the steps' hidden states, trains the head, and gives its AUC on held-out questions.
 pub fn train(options: &HeadOptions) -> Result<f64, Failure> {
     let (solutions, digest) = load(&options.files, &options.traces)?;
-    std::fs::create_dir_all(&options.out)?;
+    make_folder(&options.out)?;
     let reading = &options.reading;
     let load = reading.device.load()?;
     let mut reader = reader(&options.reader, reading.system.as_deref(), &load)?;

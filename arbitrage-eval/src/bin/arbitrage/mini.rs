@@ -8,6 +8,7 @@ use arbitrage_eval::mini::{Family, Writer};
 use crate::Failure;
 use crate::cli::MiniCommand;
 use crate::interrupt;
+use crate::output::make_folder;
 use crate::progress::Training;
 
 /// Runs one of them.
@@ -30,7 +31,7 @@ fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Fail
         recipe.fit = recipe.fit.with_every(steps);
     }
     recipe.fit = recipe.fit.with_checkpoint(options.out.join("checkpoint"));
-    std::fs::create_dir_all(&options.out)?;
+    make_folder(&options.out)?;
     let mut bar = Training::new(&options.out.display().to_string());
     let fitted = writer.train(&recipe, &options.out, &mut bar)?;
     bar.finish();

@@ -1,11 +1,19 @@
-//! What a run's records say beside models, router and limits.
+//! Where results go, and what records say beside models, router and limits.
+
+use std::path::Path;
 
 use arbitrage_core::Problem;
 use arbitrage_eval::problems::digest;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use crate::Failure;
 use crate::cli::{LimitOptions, PairOptions};
+
+/// Makes a folder, and those that it is in.
+pub fn make_folder(path: &Path) -> Result<(), Failure> {
+    Ok(std::fs::create_dir_all(path).map_err(|error| format!("{}: {error}", path.display()))?)
+}
 
 /// What texts depend on beside models, router and limits.
 pub fn notes(models: &PairOptions, limits: &LimitOptions, target: &str, problems: &[Problem]) -> Value {

@@ -14,6 +14,7 @@ use crate::cli::{
 };
 use crate::data::{Loaded, attach_hidden, load};
 use crate::interrupt;
+use crate::output::make_folder;
 use crate::progress::Training;
 
 /// Runs one of the trainings.
@@ -100,7 +101,7 @@ impl ProbeShape {
 
 /// Loads the traces and makes the folder.
 fn begin(options: &FitOptions) -> Result<Loaded, Failure> {
-    std::fs::create_dir_all(&options.out)?;
+    make_folder(&options.out)?;
     load(&options.traces)
 }
 

@@ -7,6 +7,7 @@ use arbitrage_eval::harness::write_canonical;
 
 use super::Set;
 use crate::Failure;
+use crate::output::make_folder;
 
 /// Joins the records that the shards have of one run of `set`, and writes them as those of an undivided one.
 pub fn merge(set: &Set<'_>, slug: &str, evaluation: &Path) -> Result<(), Failure> {
@@ -19,7 +20,7 @@ pub fn merge(set: &Set<'_>, slug: &str, evaluation: &Path) -> Result<(), Failure
         }
     }
     let folder = set.folder(evaluation);
-    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    make_folder(&folder)?;
     Ok(write_canonical(records, &set.problems, &folder.join(name))?)
 }
 

@@ -17,7 +17,7 @@ use super::plan::Planned;
 use crate::Failure;
 use crate::cli::{Guesses, PairOptions, RolloutOptions};
 use crate::interrupt::{self, UntilInterrupted};
-use crate::output;
+use crate::output::{self, make_folder};
 use crate::pair::{self, Pair, guessing, router_folder};
 use crate::progress::style;
 use crate::rollouts::no_rollouts;
@@ -44,7 +44,7 @@ impl<'a> Driver<'a> {
     pub fn run(&self, set: &Set<'_>, planned: &Planned<'_>) -> Result<(), Failure> {
         let problems = self.shard.map_or_else(|| set.problems.clone(), |shard| shard.of(&set.problems));
         let folder = set.folder(&self.folder);
-        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        make_folder(&folder)?;
         let path = folder.join(format!("{}.jsonl", planned.slug()));
         let planned = self.settled(planned, &folder)?;
         let (sink, records) = Records::open(&path)?;
