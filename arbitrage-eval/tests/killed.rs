@@ -4,6 +4,8 @@
 
 #[path = "killed/collection.rs"]
 mod collection;
+#[path = "killed/evaluation.rs"]
+mod evaluation;
 #[path = "killed/interrupts.rs"]
 mod interrupts;
 #[path = "killed/support.rs"]
