@@ -17,7 +17,7 @@ use crate::cli::{EvalOptions, MergeOptions, ProblemOptions};
 use crate::interrupt;
 use crate::pair::Pair;
 use config::{Benchmark, Config};
-use plan::plan;
+use plan::{Planned, plan};
 
 /// Runs what is open, and reports on everything.
 pub fn run(options: &EvalOptions) -> Result<(), Failure> {
@@ -29,7 +29,7 @@ pub fn run(options: &EvalOptions) -> Result<(), Failure> {
     let driver = run::Driver::new(&asked, Pair::load(&asked.models)?, options.shard, folder)?;
     interrupt::listen()?;
     for set in &sets {
-        for planned in &runs {
+        for planned in runs.iter().filter(|planned| options.shard.is_none() || planned.can_be_divided()) {
             driver.run(set, planned)?;
         }
     }
@@ -42,7 +42,11 @@ pub fn merge(options: &MergeOptions) -> Result<(), Failure> {
     let runs = plan(&config)?;
     for benchmark in &config.benchmarks {
         let set = Set::load(benchmark, &config)?;
-        runs.iter().try_for_each(|planned| merge::merge(&set, &planned.slug(), &options.out))?;
+        let divided = runs.iter().filter(|planned| planned.can_be_divided());
+        divided.map(Planned::slug).try_for_each(|slug| merge::merge(&set, &slug, &options.out))?;
+    }
+    if let Some(left) = runs.iter().find(|planned| !planned.can_be_divided()) {
+        anstream::eprintln!("`{}` needs the rate of the whole: `eval` without --shard runs what is left", left.label);
     }
     Ok(())
 }

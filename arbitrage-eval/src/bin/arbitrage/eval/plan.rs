@@ -25,6 +25,11 @@ impl Planned<'_> {
         slug(&self.label)
     }
 
+    /// Whether parts of its problems can be solved apart: not where its rate is what another's turns out to be.
+    pub fn can_be_divided(&self) -> bool {
+        self.entry.matches.is_none()
+    }
+
     /// Sets the rate of one that matches what another cost.
     pub fn matched(&self, usage: &Usage) -> Result<Policy, Failure> {
         let accepted = usage.acceptance_by_steps().ok_or_else(|| format!("{}: nothing to match", self.label))?;
@@ -48,6 +53,11 @@ pub fn plan(config: &Config) -> Result<Vec<Planned<'_>>, Failure> {
         for tau in &entry.tau {
             let policy = entry.policy.with_threshold(*tau).map_err(|error| format!("policy `{family}`: {error}"))?;
             runs.push(Planned { label: format!("{family}:{tau}"), family: family.clone(), policy, entry });
+        }
+    }
+    for Planned { policy, .. } in &runs {
+        if !policy.needs_scorer() && !matches!(policy, Policy::Learned(_)) {
+            policy.router(None)?; // refuses a wrong threshold before a model is loaded
         }
     }
     let mut names: Vec<String> = runs.iter().map(Planned::slug).collect();
