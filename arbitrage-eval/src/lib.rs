@@ -4,6 +4,7 @@
 //! `wgpu`, `cuda`) switches on.
 
 pub mod answer;
+pub mod evaluation;
 pub mod gold;
 pub mod mini;
 pub mod problems;
