@@ -4,10 +4,13 @@
 //! `wgpu`, `cuda`) switches on.
 
 pub mod answer;
+pub mod cost;
 pub mod evaluation;
 pub mod gold;
+pub mod metrics;
 pub mod mini;
 pub mod problems;
+pub mod replay;
 pub mod steps;
 mod text;
 pub mod worked;
