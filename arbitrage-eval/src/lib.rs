@@ -4,10 +4,14 @@
 //! `wgpu`, `cuda`) switches on.
 
 pub mod answer;
+pub mod cost;
+pub mod evaluation;
 pub mod gold;
 pub mod harness;
+pub mod metrics;
 pub mod mini;
 pub mod problems;
+pub mod replay;
 pub mod steps;
 mod text;
 pub mod worked;

@@ -1,6 +1,5 @@
 //! A run's records in one order.
 
-use std::io::Write;
 use std::path::Path;
 
 use arbitrage_core::Problem;
@@ -8,6 +7,7 @@ use arbitrage_core::trace::{Record, RunRecord};
 use arbitrage_router::labels::{LabelError, trajectories};
 
 use super::HarnessError;
+use super::lines::replace_lines;
 
 /// What the records tell of these problems, in their order: who wrote them, once, and each problem's steps and end. What a run that
 /// was killed left of problems that were begun again is left out. So runs that were interrupted, batched or divided in different ways give the
@@ -48,15 +48,7 @@ pub fn write_canonical(records: Vec<Record>, problems: &[Problem], path: &Path) 
         let (expected, missing, first) = (problems.len(), missing.len(), first.id.clone());
         return Err(HarnessError::Incomplete { path: path.to_owned(), expected, missing, first });
     }
-    let new = path.with_extension("new");
-    let io = |source| HarnessError::io(&new, source);
-    let mut file = std::io::BufWriter::new(std::fs::File::create(&new).map_err(io)?);
-    for record in &ordered {
-        serde_json::to_writer(&mut file, record).map_err(|error| io(error.into()))?;
-        file.write_all(b"\n").map_err(io)?;
-    }
-    file.into_inner().map_err(|error| io(error.into_error()))?.sync_all().map_err(io)?;
-    std::fs::rename(&new, path).map_err(|source| HarnessError::io(path, source))
+    replace_lines(path, &ordered)
 }
 
 fn one_run(records: &[Record], path: &Path) -> Result<(), HarnessError> {

@@ -1,6 +1,5 @@
 //! Results and samples in the files of lm-evaluation-harness, for the tools that read those.
 
-use std::io::Write;
 use std::path::Path;
 
 use arbitrage_core::trace::RunRecord;
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::HarnessError;
+use super::lines::replace_lines;
 
 /// A solution and what it was graded by.
 #[derive(Clone, Debug)]
@@ -37,13 +37,8 @@ pub fn write_lm_eval(folder: &Path, task: &str, run: &RunRecord, samples: &[Samp
     let results = serde_json::to_vec_pretty(&results(task, run, samples))
         .map_err(|error| HarnessError::io(&path, error.into()))?;
     std::fs::write(&path, results).map_err(|source| HarnessError::io(&path, source))?;
-    let path = folder.join(format!("samples_{task}_arbitrage.jsonl"));
-    let io = |source| HarnessError::io(&path, source);
-    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).map_err(io)?);
-    for (at, sample) in samples.iter().enumerate() {
-        writeln!(file, "{}", row(at, sample)).map_err(io)?;
-    }
-    file.flush().map_err(io)
+    let rows = samples.iter().enumerate().map(|(at, sample)| row(at, sample));
+    replace_lines(&folder.join(format!("samples_{task}_arbitrage.jsonl")), rows)
 }
 
 fn results(task: &str, run: &RunRecord, samples: &[Sample<'_>]) -> Value {

@@ -5,6 +5,7 @@
 //! | [`Records`] | a file of records that a run which was cut off goes on with |
 //! | [`solve_into`] | an engine of any make over what is open of a file's problems |
 //! | [`canonical`] | a finished run's records in the problems' order, whatever the order in which they were written |
+//! | [`grade`] | verdicts on a run's solutions, a pure function of its records |
 //! | [`write_lm_eval`] | results and samples as lm-evaluation-harness writes them |
 //! | [`Shard`] | a part of the problems, for one of many processes |
 //!
@@ -12,6 +13,8 @@
 
 mod canonical;
 mod error;
+mod grades;
+mod lines;
 mod lm_eval;
 mod records;
 mod shard;
@@ -19,6 +22,7 @@ mod solve;
 
 pub use canonical::{canonical, write_canonical};
 pub use error::HarnessError;
+pub use grades::{Graded, grade, write_grades};
 pub use lm_eval::{Sample, write_lm_eval};
 pub use records::Records;
 pub use shard::Shard;

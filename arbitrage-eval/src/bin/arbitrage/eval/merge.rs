@@ -6,6 +6,7 @@ use arbitrage_core::trace::{Record, read_jsonl};
 use arbitrage_eval::harness::write_canonical;
 
 use super::Set;
+use super::run::told;
 use crate::Failure;
 use crate::output::make_folder;
 
@@ -21,7 +22,9 @@ pub fn merge(set: &Set<'_>, slug: &str, evaluation: &Path) -> Result<(), Failure
     }
     let folder = set.folder(evaluation);
     make_folder(&folder)?;
-    Ok(write_canonical(records, &set.problems, &folder.join(name))?)
+    let path = folder.join(name);
+    write_canonical(records, &set.problems, &path)?;
+    told(set, &path, &folder.join("lm-eval").join(slug))
 }
 
 /// The shards' folders, in the order of their names.

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use arbitrage_core::trace::{Record, read_jsonl};
+use arbitrage_core::trace::{Record, SolutionRecord, read_jsonl};
 use arbitrage_core::{Drafter, Engine, Problem, Shared, Usage};
-use arbitrage_eval::harness::{Records, Shard, solve_into, write_canonical};
+use arbitrage_eval::evaluation::Outcome;
+use arbitrage_eval::harness::{
+    Graded, Records, Sample, Shard, grade, solve_into, write_canonical, write_grades, write_lm_eval,
+};
 use arbitrage_models::source::file_digest;
 use arbitrage_models::{LoadOptions, LocalModel, LocalTarget};
 use arbitrage_router::Policy;
@@ -57,7 +60,8 @@ impl<'a> Driver<'a> {
         bar.finish();
         solved?;
         interrupt::check()?;
-        Ok(write_canonical(read_jsonl(&path)?, &problems, &path)?)
+        write_canonical(read_jsonl(&path)?, &problems, &path)?;
+        told(set, &path, &folder.join("lm-eval").join(planned.slug()))
     }
 
     /// The run with its rate, where that is another's.
@@ -111,6 +115,29 @@ impl<'a> Driver<'a> {
             notes["scorer"] = scorer.note(&RolloutOptions { rollouts_temperature: 0.0 })?;
         }
         Ok(notes)
+    }
+}
+
+/// Grades a whole run, beside its records, and tells it to those who read lm-evaluation-harness's files.
+pub fn told(set: &Set<'_>, path: &Path, lm_eval: &Path) -> Result<(), Failure> {
+    let records = read_jsonl(path)?;
+    let grades = grade(&records, &set.gold);
+    write_grades(&grades, &path.with_extension("grades.jsonl"))?;
+    let run = records.iter().find_map(|record| if let Record::Run(run) = record { Some(run) } else { None });
+    let ends = records.iter().filter_map(|record| if let Record::Solution(end) = record { Some(end) } else { None });
+    let known = ends.zip(&grades).filter(|(_, grade)| grade.verdict != Outcome::Errored);
+    let samples: Vec<Sample<'_>> = known.map(|(end, grade)| sample(end, grade)).collect();
+    run.map_or(Ok(()), |run| Ok(write_lm_eval(lm_eval, &set.benchmark.name, run, &samples)?))
+}
+
+fn sample<'a>(end: &'a SolutionRecord, grade: &'a Graded) -> Sample<'a> {
+    Sample {
+        id: &end.problem,
+        question: &end.question,
+        gold: &grade.gold,
+        response: &end.text,
+        extracted: &grade.extracted,
+        is_right: grade.verdict == Outcome::Right,
     }
 }
 

@@ -1,0 +1,91 @@
+//! One policy on one benchmark.
+
+use serde::{Deserialize, Serialize};
+
+use super::{EvaluationError, ProblemResult};
+
+/// One policy on one benchmark, problem by problem: all that metrics and reports are made of. The problems are sorted by id, each is
+/// there once, and their numbers are finite and not negative: made, or read from a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+#[non_exhaustive]
+pub struct PolicyResults {
+    /// Name of the benchmark.
+    pub benchmark: String,
+    /// Name of the policy, without its threshold, as in [`Policy`](arbitrage_router::Policy).
+    pub policy: String,
+    /// Its threshold, or rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tau: Option<f32>,
+    problems: Vec<ProblemResult>,
+}
+
+impl PolicyResults {
+    /// Sorts and checks the problems.
+    ///
+    /// # Errors
+    /// [`EvaluationError`] for a problem that is there twice, and for numbers that are none.
+    pub fn new(
+        benchmark: impl Into<String>,
+        policy: impl Into<String>,
+        tau: Option<f32>,
+        mut problems: Vec<ProblemResult>,
+    ) -> Result<Self, EvaluationError> {
+        let policy = policy.into();
+        if tau.is_some_and(f32::is_nan) {
+            return Err(EvaluationError::Threshold { policy });
+        }
+        problems.sort_by(|one, other| one.id.cmp(&other.id));
+        if let Some(pair) = problems.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            return Err(EvaluationError::Twice { id: pair[0].id.clone() });
+        }
+        problems.iter().try_for_each(check)?;
+        Ok(Self { benchmark: benchmark.into(), policy, tau, problems })
+    }
+
+    /// The problems, by id.
+    pub fn problems(&self) -> &[ProblemResult] {
+        &self.problems
+    }
+
+    /// Policy and threshold, such as `rsd:0.5`.
+    pub fn name(&self) -> String {
+        self.tau.map_or_else(|| self.policy.clone(), |tau| format!("{}:{tau}", self.policy))
+    }
+}
+
+fn check(problem: &ProblemResult) -> Result<(), EvaluationError> {
+    let usage = &problem.usage;
+    let numbers = [
+        ("seconds", problem.seconds),
+        ("seconds of the draft", usage.draft.seconds),
+        ("prefill seconds of the draft", usage.draft.prefill_seconds),
+        ("seconds of the target", usage.target.seconds),
+        ("prefill seconds of the target", usage.target.prefill_seconds),
+        ("seconds of the router", usage.router_seconds),
+    ];
+    match numbers.into_iter().find(|(_, number)| !(number.is_finite() && *number >= 0.0)) {
+        Some((what, found)) => Err(EvaluationError::Number { id: problem.id.clone(), what, found }),
+        None => Ok(()),
+    }
+}
+
+/// What a file says of results, to be checked.
+#[derive(Deserialize)]
+struct Unchecked {
+    benchmark: String,
+    policy: String,
+    #[serde(default)]
+    tau: Option<f32>,
+    problems: Vec<ProblemResult>,
+}
+
+impl TryFrom<Unchecked> for PolicyResults {
+    type Error = EvaluationError;
+    fn try_from(found: Unchecked) -> Result<Self, EvaluationError> {
+        Self::new(found.benchmark, found.policy, found.tau, found.problems)
+    }
+}
+
+#[cfg(test)]
+mod tests;

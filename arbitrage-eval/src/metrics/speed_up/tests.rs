@@ -1,0 +1,120 @@
+//! Against walking along the curves in small steps.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::metrics::curve::tests::curve;
+
+fn points(rows: &[(f64, f64)]) -> Vec<Point> {
+    rows.iter().map(|(cost, accuracy)| Point { tau: None, cost: *cost, accuracy: *accuracy }).collect()
+}
+
+/// The first place of the polyline, by cost, that is as accurate.
+fn slow_cost(mut points: Vec<Point>, accuracy: f64) -> f64 {
+    const PARTS: i32 = 2_000;
+    points.sort_by(|one, other| one.cost.total_cmp(&other.cost).then(other.accuracy.total_cmp(&one.accuracy)));
+    let between = |pair: &[Point]| {
+        let (from, to) = (pair[0], pair[1]);
+        let place = move |part: i32| f64::from(part) / f64::from(PARTS);
+        let mix = move |from: f64, to: f64, at: f64| from + (to - from) * at;
+        (0..=PARTS)
+            .map(move |part| (mix(from.cost, to.cost, place(part)), mix(from.accuracy, to.accuracy, place(part))))
+    };
+    let first = [(points[0].cost, points[0].accuracy)];
+    let mut all = first.into_iter().chain(points.windows(2).flat_map(between));
+    all.find(|(_, reached)| *reached >= accuracy - 1e-12).map_or(f64::NAN, |(cost, _)| cost)
+}
+
+fn grid() -> impl Strategy<Value = Vec<(f64, f64)>> {
+    prop::collection::vec((1u8..12, 0u8..9), 1..5)
+        .prop_map(|rows| rows.iter().map(|(cost, accuracy)| (f64::from(*cost), f64::from(*accuracy) / 8.0)).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn it_is_the_walk(one in grid(), two in grid()) {
+        let (one, two) = (points(&one), points(&two));
+        let Ok(found) = matched(one.clone(), two.clone()) else {
+            let span = |points: &[Point], pick: fn(f64, f64) -> f64, start| points.iter().map(|p| p.accuracy).fold(start, pick);
+            let least = |points: &[Point]| span(points, f64::min, 2.0);
+            let most = |points: &[Point]| span(points, f64::max, -1.0);
+            prop_assert!(least(&one).max(least(&two)) > most(&one).min(most(&two)));
+            return Ok(());
+        };
+        const PARTS: i32 = 40;
+        let width = found.to - found.from;
+        let at = |part: i32| found.from + width * (f64::from(part) + 0.5) / f64::from(PARTS);
+        let ratios: Vec<f64> =
+            (0..PARTS).map(|part| slow_cost(two.clone(), at(part)) / slow_cost(one.clone(), at(part))).collect();
+        let mean = ratios.iter().sum::<f64>() / f64::from(PARTS);
+        prop_assert!((found.mean - mean).abs() < 0.02 * mean, "{found:?} {mean}");
+        let greatest = ratios.iter().copied().fold(0.0, f64::max);
+        prop_assert!(found.greatest >= greatest * (1.0 - 2e-3), "{found:?} {greatest}");
+        // Between two of the walk's accuracies costs may rise, but not without bound.
+        let beside = [found.at - 1e-9, found.at, found.at + 1e-9].map(|at| at.clamp(found.from, found.to));
+        let near = beside.iter().flat_map(|own| beside.map(|other| slow_cost(two.clone(), other) / slow_cost(one.clone(), *own)));
+        prop_assert!(found.greatest <= near.fold(0.0, f64::max) * (1.0 + 2e-3), "{found:?}");
+    }
+
+    #[test]
+    fn halving_the_costs_doubles_the_speed(rows in grid()) {
+        let half: Vec<_> = rows.iter().map(|(cost, accuracy)| (cost / 2.0, *accuracy)).collect();
+        let found = matched(points(&half), points(&rows)).unwrap();
+        prop_assert!((found.greatest - 2.0).abs() < 1e-9 && (found.mean - 2.0).abs() < 1e-9, "{found:?}");
+    }
+
+    #[test]
+    fn ratios_of_lines_have_this_mean(a in 0.1..9.0f64, b in 0.1..9.0f64, c in 0.1..9.0f64, d in 0.1..9.0f64) {
+        const PARTS: i32 = 4_000;
+        let mix = |ends: [f64; 2], part: i32| ends[0] + (ends[1] - ends[0]) * (f64::from(part) + 0.5) / f64::from(PARTS);
+        let sum: f64 = (0..PARTS).map(|part| mix([a, b], part) / mix([c, d], part)).sum();
+        prop_assert!((mean_ratio([a, b], [c, d]) - sum / f64::from(PARTS)).abs() < 1e-3 * (a + b) / c.min(d));
+        let near = [c, c * 1.0099];
+        let closed = { let run = near[1] - near[0]; (b - a) / run + (a - near[0] * (b - a) / run) * (near[1] / near[0]).ln() / run };
+        prop_assert!((mean_ratio([a, b], near) - closed).abs() < 1e-8 * (1.0 + closed.abs()));
+    }
+}
+
+#[test]
+fn known_values() {
+    // From 2 to 4 seconds against from 4 to 6, over the same accuracies: 2 at the beginning, 1.5 at the end, 1 + ln 2 between.
+    let found = matched(points(&[(2.0, 0.5), (4.0, 0.75)]), points(&[(4.0, 0.5), (6.0, 0.75)])).unwrap();
+    assert_eq!((found.greatest, found.at, found.from, found.to), (2.0, 0.5, 0.5, 0.75));
+    assert!((found.mean - (1.0 + 2f64.ln())).abs() < 1e-12, "{found:?}");
+}
+
+#[test]
+fn a_detour_that_gains_nothing_costs_nothing() {
+    let plain = [(1.0, 0.5), (3.0, 1.0)];
+    let detour = [(1.0, 0.5), (1.5, 0.5), (2.0, 0.25), (3.0, 1.0)];
+    let found = matched(points(&plain), points(&detour)).unwrap();
+    // Behind the dip, 0.5 is reached again at 2⅓, which the plain one has at 1.
+    assert!((found.greatest - 7.0 / 3.0).abs() < 1e-12 && found.at == 0.5, "{found:?}");
+}
+
+#[test]
+fn one_accuracy_is_enough() {
+    let found = matched(points(&[(2.0, 0.5)]), points(&[(3.0, 0.5), (4.0, 0.75)])).unwrap();
+    assert_eq!((found.greatest, found.mean, found.from, found.to), (1.5, 1.5, 0.5, 0.5));
+}
+
+#[test]
+fn what_cannot_be_compared_says_why() {
+    let (one, two) = (points(&[(1.0, 0.25), (2.0, 0.5)]), points(&[(1.0, 0.625)]));
+    let apart = CompareError::Apart { first: (0.25, 0.5), second: (0.625, 0.625) };
+    assert_eq!(matched(one.clone(), two), Err(apart));
+    assert_eq!(matched(one.clone(), Vec::new()), Err(CompareError::Empty { what: "point" }));
+    assert_eq!(matched(one, points(&[(0.0, 0.5)])), Err(CompareError::Free { found: 0.0 }));
+    let (few, many) = (curve("a", 3, &[(1.0, 2)]), curve("b", 4, &[(1.0, 2)]));
+    assert!(matches!(speed_up(&few, &many, &Bootstrap::default()), Err(CompareError::Problems { .. })));
+}
+
+#[test]
+fn intervals_are_pinned() {
+    let (one, two) = (curve("a", 40, &[(1.0, 20), (2.0, 30)]), curve("b", 40, &[(1.5, 18), (3.0, 31)]));
+    let found = speed_up(&one, &two, &Bootstrap::new(200, 0.9).unwrap().with_seed(1)).unwrap();
+    assert_eq!(format!("{:.6} {:.6}", found.greatest, found.mean), "");
+    assert_eq!((found.from, found.to), (0.5, 0.75));
+}

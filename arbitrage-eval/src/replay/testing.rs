@@ -1,0 +1,58 @@
+//! Collections for tests.
+
+use std::sync::{Arc, Mutex};
+
+use arbitrage_core::router::Labelling;
+use arbitrage_core::scorer::{StepScorer, scorer_fn};
+use arbitrage_core::testing::Babbler;
+use arbitrage_core::trace::Record;
+use arbitrage_core::{AdvantageRouter, Author, Engine, Limits, Problem, Step};
+use arbitrage_router::Policy;
+
+use super::Dump;
+use crate::evaluation::{Grade, Grades, Outcome, PolicyResults, problem_results};
+use crate::text::fnv;
+
+/// A scorer with a few scores, by the step's text alone, many of them equal.
+pub(crate) fn scorer() -> Box<dyn StepScorer> {
+    Box::new(scorer_fn(|_, step: &Step| (fnv(step.text.bytes()) % 9) as f32 / 8.0))
+}
+
+/// The trace of a run over so many problems.
+pub(crate) fn trace(router: impl AdvantageRouter + 'static, problems: usize) -> Vec<Record> {
+    let problem = |at: usize| Problem::new(format!("Question {at}?")).with_id(format!("{at:03}")).with_seed(at as u64);
+    let model = |author, seed| Babbler::new("babbler", author, seed).with_rollback();
+    let sink = Arc::new(Mutex::new(Vec::new()));
+    Engine::new(model(Author::Draft, 1), model(Author::Target, 2), router)
+        .with_limits(Limits::default().with_steps(8))
+        .with_sink(sink.clone())
+        .solve_all(&(0..problems).map(problem).collect::<Vec<_>>());
+    std::mem::take(&mut *sink.lock().unwrap())
+}
+
+/// The trace of a policy, with both steps scored.
+pub(crate) fn collection(policy: &str, problems: usize) -> Vec<Record> {
+    let policy: Policy = policy.parse().unwrap();
+    trace(Labelling::new(scorer(), policy.router(Some(scorer())).unwrap()), problems)
+}
+
+/// Results of a trace, of which two in three are right.
+pub(crate) fn graded(policy: &str, records: &[Record]) -> PolicyResults {
+    let grade = |record: &Record| match record {
+        Record::Solution(end) => {
+            let right = fnv(end.text.bytes()) % 3 > 0;
+            Some(Grade::new(&end.problem, if right { Outcome::Right } else { Outcome::Wrong }))
+        }
+        _ => None,
+    };
+    let grades = Grades::new(records.iter().filter_map(grade));
+    let (name, tau) = policy.split_once(':').map_or((policy, None), |(name, tau)| (name, tau.parse().ok()));
+    let found = problem_results(records, &grades, 0).unwrap();
+    PolicyResults::new("babble", name, tau, found.problems).unwrap()
+}
+
+/// A graded dump of a policy's collection.
+pub(crate) fn dump(policy: &str, problems: usize) -> Dump {
+    let records = collection(policy, problems);
+    Dump::new(&records).unwrap().with_outcomes(&graded(policy, &records)).unwrap()
+}
