@@ -22,6 +22,7 @@ mod decide;
 mod dump;
 mod error;
 mod expect;
+mod grid;
 mod place;
 mod prediction;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub(crate) mod testing;
 pub use check::{Check, Difference, check};
 pub use dump::{Collected, Dump};
 pub use error::ReplayError;
+pub use grid::grid;
 pub use place::{Place, Written};
 pub use prediction::{Predicted, Prediction, replay, replay_curve};
 

@@ -17,6 +17,7 @@ mod models;
 mod output;
 mod pair;
 mod progress;
+mod replay;
 mod rescore;
 mod rollouts;
 mod run;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         cli::Command::Run(options) => run::run(&options),
         cli::Command::Eval(options) => eval::run(&options),
         cli::Command::Merge(options) => eval::merge(&options),
+        cli::Command::Replay(options) => replay::run(&options),
         cli::Command::Compare(options) => compare::run(&options),
         cli::Command::CrossValidate(options) => cross_validate::run(&options),
         cli::Command::Mini(command) => mini::run(&command),

@@ -1,9 +1,11 @@
-//! Options of `eval` and `merge`.
+//! Options of `eval`, `merge` and `replay`.
 
 use std::path::PathBuf;
 
 use arbitrage_eval::harness::Shard;
 use clap::Args;
+
+use super::StatesOptions;
 
 /// Options of `eval`.
 #[derive(Args)]
@@ -26,4 +28,39 @@ pub struct MergeOptions {
     /// The evaluation's folder, with those of its shards inside.
     #[arg(long)]
     pub out: PathBuf,
+}
+
+/// Options of `replay`.
+#[derive(Args)]
+pub struct ReplayOptions {
+    /// A trace of `collect`: both models' steps, both scored, along the oracle's solutions or another policy's.
+    pub collection: PathBuf,
+    /// Policies, such as rsd:0.5; one without its threshold is replayed at several.
+    #[arg(long, num_args = 1.., allow_negative_numbers = true, default_values = ["draft", "target", "random", "logprob", "rsd", "oracle"])]
+    pub policy: Vec<String>,
+    /// How many thresholds those without one are replayed at; their shares of escalated steps are evenly spaced.
+    #[arg(long, default_value_t = 5)]
+    pub grid: usize,
+    /// The folder of a trained router, for `learned`.
+    #[arg(long)]
+    pub router: Option<PathBuf>,
+    /// What a probe reads.
+    #[command(flatten)]
+    pub states: StatesOptions,
+    /// The files of problems with their answers, where these are not of the mini family.
+    #[arg(long, num_args = 1..)]
+    pub problems: Vec<PathBuf>,
+    /// Costs of other hardware: JSON files with `name`, `draft` and `target` (each seconds a `decoded` and a `prefilled` token), `router_step`
+    /// and `scorer_token`.
+    #[arg(long, num_args = 1..)]
+    pub hardware: Vec<PathBuf>,
+    /// Rejected drafts are not reused as guesses.
+    #[arg(long)]
+    pub no_reuse: bool,
+    /// Records of `run` or `eval` over the same problems: says how far the replay is from each.
+    #[arg(long, num_args = 1..)]
+    pub check: Vec<PathBuf>,
+    /// Writes all figures to this JSON file.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
 }

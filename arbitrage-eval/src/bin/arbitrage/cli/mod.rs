@@ -14,7 +14,7 @@ use anstyle::{AnsiColor, Style};
 use clap::{Args, Parser, Subcommand};
 
 pub use batch::{BatchOptions, CollectOptions, MiniRange, ProblemOptions, RolloutOptions, RunOptions, Writer};
-pub use eval::{EvalOptions, MergeOptions};
+pub use eval::{EvalOptions, MergeOptions, ReplayOptions};
 pub use judge::{CalibrateOptions, Calibration, CompareOptions, CrossValidateOptions, TableOptions};
 pub use models::{DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, Segmenter, StatesOptions};
 pub use solve::SolveOptions;
@@ -59,6 +59,8 @@ pub enum Command {
     Eval(EvalOptions),
     /// Joins the shards of an evaluation.
     Merge(MergeOptions),
+    /// Predicts what policies would do and cost, from a collection and without decoding.
+    Replay(ReplayOptions),
     /// Compares routers and gates on collected steps of problems that none has seen.
     Compare(CompareOptions),
     /// Trains probes on all problems but a part, for each part, and compares what they say of it with gates and RSD: every
