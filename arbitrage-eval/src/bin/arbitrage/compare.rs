@@ -9,11 +9,15 @@ use arbitrage_router::learned::{self, Card, Inputs, Reads};
 
 use crate::Failure;
 use crate::cli::{CompareOptions, DeviceOptions};
+use crate::compare_runs;
 use crate::data::{attach_hidden, in_batches, load};
 use crate::table::{Method, gates, report};
 
 /// Prints a table, and writes it as JSON where that is asked.
 pub fn run(options: &CompareOptions) -> Result<(), Failure> {
+    if let [a, b] = options.runs.as_slice() {
+        return compare_runs::run([a, b], options);
+    }
     let loaded = load(&options.traces)?;
     let mut examples = loaded.examples;
     let cards = options.router.iter().map(|folder| Card::open(folder)).collect::<Result<Vec<_>, _>>()?;

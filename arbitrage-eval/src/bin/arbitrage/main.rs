@@ -5,6 +5,7 @@ mod calibrate;
 mod cli;
 mod collect;
 mod compare;
+mod compare_runs;
 mod cross_validate;
 mod data;
 mod eval;

@@ -10,8 +10,14 @@ use super::{LearningOptions, ProbeShape, StatesOptions};
 /// Options of `compare`.
 #[derive(Args)]
 pub struct CompareOptions {
-    /// Traces of `collect` along the oracle, of problems that nothing was trained on.
-    #[arg(long, num_args = 1.., required = true)]
+    /// Two runs over the same problems, records of `run` or `eval`: are their differences more than noise?
+    #[arg(num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["traces", "router", "prm"])]
+    pub runs: Vec<PathBuf>,
+    /// The files of problems with their answers, for runs that are not graded yet and not of the mini family.
+    #[arg(long, num_args = 1.., requires = "runs")]
+    pub problems: Vec<PathBuf>,
+    /// Traces of `collect` along the oracle, of problems that nothing was trained on: compares routers and gates on their steps.
+    #[arg(long, num_args = 1.., required_unless_present = "runs")]
     pub traces: Vec<PathBuf>,
     /// Folders of routers.
     #[arg(long, num_args = 0..)]

@@ -61,7 +61,7 @@ pub enum Command {
     Merge(MergeOptions),
     /// Predicts what policies would do and cost, from a collection and without decoding.
     Replay(ReplayOptions),
-    /// Compares routers and gates on collected steps of problems that none has seen.
+    /// Compares two runs, or routers and gates on collected steps of problems that none has seen.
     Compare(CompareOptions),
     /// Trains probes on all problems but a part, for each part, and compares what they say of it with gates and RSD: every
     /// problem is judged by a probe that has not seen it.
