@@ -70,10 +70,10 @@ fn print(found: &Comparison) {
     let told = if low > 0.0 || high < 0.0 { "more than noise" } else { "may be noise" };
     println!("A less B: {value:+.2} points [{low:+.2}, {high:+.2}]: {told}");
     if let Some(test) = found.test {
-        println!("McNemar: p = {:.4} (mid-p), {:.4} (exact)", test.mid_p, test.exact);
+        println!("McNemar: p = {:.4} (mid-p), {:.4} (exact)", test.mid, test.exact);
     }
-    if let Some(Range { value, low, high, .. }) = found.speed {
-        println!("seconds a problem, B over A: {value:.3} [{low:.3}, {high:.3}]");
+    if let Some(speed) = found.speed {
+        println!("seconds a problem, B over A: {speed:.3}");
     }
 }
 
