@@ -6,7 +6,7 @@ use arbitrage_router::labels::Balance;
 use arbitrage_router::learned::Inputs;
 use clap::{Args, Subcommand};
 
-use super::DeviceOptions;
+use super::StatesOptions;
 
 use super::HeadOptions;
 

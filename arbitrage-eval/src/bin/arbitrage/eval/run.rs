@@ -18,7 +18,7 @@ use super::Set;
 use super::config::Options;
 use super::plan::Planned;
 use crate::Failure;
-use crate::cli::{Guesses, PairOptions, RolloutOptions};
+use crate::cli::RolloutOptions;
 use crate::interrupt::{self, UntilInterrupted};
 use crate::output::{self, make_folder};
 use crate::pair::{self, Pair, guessing, router_folder};
