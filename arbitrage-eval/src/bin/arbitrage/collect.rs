@@ -112,7 +112,7 @@ fn labelling(policy: Policy, scorer: impl ScoreBoth + 'static) -> Result<Box<dyn
 fn notes(options: &CollectOptions, mut notes: Value) -> Result<Value, Failure> {
     let seed = options.batch.problems.seed;
     notes["collected"] = json!({ "policy": options.policy.to_string(), "seed": seed });
-    notes["scorer"] = options.scorer.note(&options.rollouts)?;
+    notes["scorer"] = options.scorer.note(Some(&options.rollouts))?;
     if let Scorer::Rollouts(_) = options.scorer {
         notes["completed_by"] = json!(output::name(options.rollouts_by));
     }

@@ -88,7 +88,7 @@ fn run_record(
         run.notes = json!({});
     }
     run.notes["collected_by"] = run.notes["scorer"].take();
-    run.notes["scorer"] = options.scorer.note(&options.rollouts)?;
+    run.notes["scorer"] = options.scorer.note(Some(&options.rollouts))?;
     if let Some(model) = reader {
         run.notes["reader"] = json!({ "model": model, "system": options.reading.system });
     }

@@ -33,7 +33,9 @@ pub fn scorer(
     let writer = writer.with_sampling(Sampling::at_temperature(options.rollouts_temperature)?);
     let gold = gold.clone();
     let scorer = Rollouts::new(writer, count, move |problem, solution| Ok(gold.is_solved(problem, solution)?))?
-        .with_limits(limits.with_in_flight(limits.in_flight.saturating_mul(SIDE_BY_SIDE)))?
+        .with_limits(
+            limits.with_in_flight(limits.in_flight.saturating_mul(SIDE_BY_SIDE)).with_tokens(options.rollouts_tokens),
+        )?
         .with_segmenter(segmenter);
     Ok(Box::new(scorer))
 }

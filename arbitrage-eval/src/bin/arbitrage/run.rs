@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::batch::Batch;
-use crate::cli::{RolloutOptions, RunOptions};
+use crate::cli::RunOptions;
 use crate::interrupt;
 use crate::pair::{Pair, guessing, router, router_folder, scorer};
 use crate::rollouts::no_rollouts;
@@ -49,7 +49,7 @@ fn notes(options: &RunOptions, mut notes: Value, router: Option<&Path>) -> Resul
         notes["router"] = json!(file_digest(folder.join("model.safetensors"))?);
     }
     if let Some(scorer) = &options.scorer {
-        notes["scorer"] = scorer.note(&RolloutOptions { rollouts_temperature: 0.0 })?;
+        notes["scorer"] = scorer.note(None)?;
     }
     Ok(notes)
 }

@@ -66,10 +66,14 @@ impl Scorer {
     }
 
     /// What a trace says of it: trained ones are known by their weights, wherever they lie.
-    pub fn note(&self, rollouts: &RolloutOptions) -> Result<Value, Failure> {
+    pub fn note(&self, rollouts: Option<&RolloutOptions>) -> Result<Value, Failure> {
         Ok(match self {
             Self::Checker | Self::Judge | Self::Worked => json!(self.to_string()),
-            Self::Rollouts(count) => json!({ "rollouts": count, "temperature": rollouts.rollouts_temperature }),
+            Self::Rollouts(count) => json!({
+                "rollouts": count,
+                "temperature": rollouts.map(|options| options.rollouts_temperature),
+                "tokens": rollouts.map(|options| options.rollouts_tokens),
+            }),
             Self::Head(folder) => json!({ "head": file_digest(folder.join("model.safetensors"))? }),
             Self::Prm(folder) => json!({ "prm": file_digest(folder.join("model.safetensors"))? }),
         })

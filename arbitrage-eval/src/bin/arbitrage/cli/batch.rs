@@ -24,6 +24,9 @@ pub struct RolloutOptions {
     /// At which temperature completions are written, with `--scorer rollouts:K`; above 0.
     #[arg(long, default_value_t = 0.7)]
     pub rollouts_temperature: f32,
+    /// Most tokens of a completion: one that is longer counts as wrong. The few that never end would otherwise take most of the time.
+    #[arg(long, default_value_t = 1024)]
+    pub rollouts_tokens: usize,
 }
 
 /// Problems of the mini family: a stream and a range, `train:0..6000`.

@@ -18,7 +18,6 @@ use super::Set;
 use super::config::Options;
 use super::plan::Planned;
 use crate::Failure;
-use crate::cli::RolloutOptions;
 use crate::interrupt::{self, UntilInterrupted};
 use crate::output::{self, make_folder};
 use crate::pair::{self, Pair, guessing, router_folder};
@@ -112,7 +111,7 @@ impl<'a> Driver<'a> {
             notes["router"] = json!(file_digest(folder.join("model.safetensors"))?);
         }
         if let Some(scorer) = &planned.entry.scorer {
-            notes["scorer"] = scorer.note(&RolloutOptions { rollouts_temperature: 0.0 })?;
+            notes["scorer"] = scorer.note(None)?;
         }
         Ok(notes)
     }
