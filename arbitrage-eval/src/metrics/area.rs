@@ -70,8 +70,9 @@ mod tests {
         fn it_is_the_sum_of_columns(rows in prop::collection::vec((1u8..20, 0u8..9), 0..6)) {
             let points: Vec<Point> =
                 rows.iter().map(|(cost, right)| point(1.0 + f64::from(*cost) / 10.0, f64::from(*right) / 8.0)).collect();
+            let ends = [ENDS.0, ENDS.1];
             let best = |cost: f64| {
-                let same = points.iter().chain([&ENDS.0, &ENDS.1]).filter(|point| point.cost == cost);
+                let same = points.iter().chain(&ends).filter(|point| point.cost == cost);
                 same.map(|point| point.accuracy).fold(f64::MIN, f64::max)
             };
             let within = |point: &&Point| point.cost > 1.0 && point.cost < 3.0;

@@ -107,9 +107,9 @@ mod tests {
     #[test]
     fn speed_is_of_problems_that_both_timed() {
         let first = results("a", None, &[(Some(true), 1.0), (Some(true), 3.0)]);
-        let mut warm = result("1", Some(true), 100.0);
+        let mut warm = result("001", Some(true), 100.0);
         warm.warm_up = true;
-        let second = PolicyResults::new("tables", "b", None, vec![result("0", Some(true), 2.0), warm]).unwrap();
+        let second = PolicyResults::new("tables", "b", None, vec![result("000", Some(true), 2.0), warm]).unwrap();
         let speed = compare(&first, &second, &Bootstrap::default()).unwrap().speed.unwrap();
         assert_eq!((speed.value, speed.low, speed.high), (2.0, 2.0, 2.0));
         let free = results("a", None, &[(Some(true), 0.0), (Some(true), 0.0)]);
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn other_problems_are_refused_by_name() {
         let (one, two) = (results("a", None, &[(None, 1.0)]), results("b", Some(0.5), &[(None, 1.0), (None, 1.0)]));
-        let expected = CompareError::Problems { id: "1".into(), known: "b:0.5".into(), missing: "a".into() };
+        let expected = CompareError::Problems { id: "001".into(), known: "b:0.5".into(), missing: "a".into() };
         assert_eq!(compare(&one, &two, &Bootstrap::default()), Err(expected.clone()));
         assert_eq!(compare(&two, &one, &Bootstrap::default()), Err(expected));
         let nothing = compare(&one, &one, &Bootstrap::default()).unwrap();

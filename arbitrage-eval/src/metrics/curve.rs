@@ -148,7 +148,7 @@ pub(super) mod tests {
         let one = results("a", None, &[(Some(true), 1.0)]);
         for cost in [f64::NAN, f64::INFINITY, -1.0] {
             let error = Curve::new(&[&one], |_| Some(cost)).unwrap_err().to_string();
-            assert!(error.starts_with("`a`, problem `0`: cost"), "{error}");
+            assert!(error.starts_with("`a`, problem `000`: cost"), "{error}");
         }
         let wrong = Sample { cost: None, right: Some(f64::NAN) };
         assert!(Curve::from_samples("a".into(), vec!["0".into()], vec![(None, vec![wrong])]).is_err());

@@ -22,6 +22,6 @@ pub(crate) fn result(id: &str, right: Option<bool>, seconds: f64) -> ProblemResu
 
 /// A policy's results on problems `000`, `001` and so on.
 pub(crate) fn results(policy: &str, tau: Option<f32>, rows: &[(Option<bool>, f64)]) -> PolicyResults {
-    let problems = rows.iter().enumerate().map(|(at, (right, seconds))| result(&at.to_string(), *right, *seconds));
+    let problems = rows.iter().enumerate().map(|(at, (right, seconds))| result(&format!("{at:03}"), *right, *seconds));
     PolicyResults::new("tables", policy, tau, problems.collect()).unwrap()
 }

@@ -25,9 +25,9 @@ pub(super) fn work(problem: &Collected, escalations: &[f64], habits: Habits) -> 
     let sum = |figure: &dyn Fn(&Place) -> usize| -> f64 {
         problem.places.iter().zip(&asked).map(|(place, asked)| asked * figure(place) as f64).sum()
     };
-    let drafted: f64 = problem.places.iter().map(|place| place.draft.tokens as f64).sum();
+    let drafted: f64 = problem.places.iter().map(|place| place.draft.decoded as f64).sum();
     let mut work = Work::default();
-    work.target.decoded = sum(&|place| place.target.tokens);
+    work.target.decoded = sum(&|place| place.target.decoded);
     work.target.prefilled = read_by_target(places(), &asked, habits.writes_both);
     if habits.drafts {
         work.draft = RoleWork { decoded: drafted, prefilled: read_by_draft(places()), ..RoleWork::default() };
@@ -52,8 +52,8 @@ fn read_by_draft<'p>(places: impl DoubleEndedIterator<Item = (&'p Place, f64)> +
     prompt + later.sum::<f64>()
 }
 
-/// A step is read by the target if it is asked at a later place. It is not asked of the places on a way to the end that the draft
-/// writes alone: so laziness saves their reading.
+/// A step is read by the target if it is asked at a later place. What the draft writes behind the target's last step is read by nobody,
+/// and where the target is asked at no place, neither is the prompt: so much laziness saves.
 fn read_by_target<'p>(
     places: impl DoubleEndedIterator<Item = (&'p Place, f64)> + ExactSizeIterator + Clone,
     asked: &[f64],

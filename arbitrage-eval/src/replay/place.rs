@@ -35,6 +35,8 @@ pub struct Written {
     pub score: f32,
     /// Its tokens.
     pub tokens: usize,
+    /// Tokens that were decoded for it: with the end of the text, which is none of the step's, there is one more.
+    pub decoded: usize,
     /// Tokens before it: the prompt and the steps so far.
     pub context: usize,
     /// Tokens that were guessed and verified while it was written, or [would have been](super::Dump::new).
@@ -70,8 +72,10 @@ impl Place {
 impl Written {
     fn new(step: &Step, score: f32) -> Self {
         let cost = &step.cost;
-        let (guessed, confirmed) = (cost.guessed, cost.confirmed);
-        Self { score, tokens: step.token_count(), context: cost.prefilled + cost.cached, guessed, confirmed }
+        let (tokens, context) = (step.token_count(), cost.prefilled + cost.cached);
+        // A writer that reports no cost has decoded what it wrote.
+        let decoded = if cost.decoded == 0 && !step.text.is_empty() { tokens } else { cost.decoded };
+        Self { score, tokens, decoded, context, guessed: cost.guessed, confirmed: cost.confirmed }
     }
 }
 

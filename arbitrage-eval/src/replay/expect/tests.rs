@@ -58,7 +58,7 @@ fn places() -> impl Strategy<Value = Vec<Place>> {
     prop::collection::vec(place, 1..6).prop_map(|rows| {
         let (mut context, mut places) = (3, Vec::new());
         for (index, (draft, target, shared, guessed)) in rows.into_iter().enumerate() {
-            let written = |tokens| Written { score: 0.5, tokens, context, guessed, confirmed: 0 };
+            let written = |tokens| Written { score: 0.5, tokens, decoded: tokens, context, guessed, confirmed: 0 };
             let (draft, target) = (written(draft), written(target));
             places.push(Place {
                 index,
