@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod gold;
+pub mod grader;
 pub mod mini;
 pub mod problems;
 pub mod steps;

@@ -7,6 +7,7 @@ mod collect;
 mod compare;
 mod cross_validate;
 mod data;
+mod grade;
 mod head;
 mod judged;
 mod live;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         cli::Command::Run(options) => run::run(&options),
         cli::Command::Compare(options) => compare::run(&options),
         cli::Command::CrossValidate(options) => cross_validate::run(&options),
+        cli::Command::Grade(options) => grade::run(&options),
         cli::Command::Mini(command) => mini::run(&command),
     };
     match outcome {
