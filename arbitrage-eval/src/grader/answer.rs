@@ -1,12 +1,11 @@
 //! What an answer is: a value, a tuple, an interval, a list, a relation or words.
 
-use dashu_ratio::RBig;
-
 use super::expr::Expr;
 use super::limits::{DEEPEST, MOST_ITEMS, Stop};
+use super::measure::without_unit;
 use super::parser::{parse, relation};
 use super::token::{Relation, Tok, Token};
-use super::units::{Unit, unit};
+use super::units::Unit;
 
 /// An answer, read.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,7 +103,7 @@ fn separates(tok: &Tok) -> bool {
     }
 }
 
-fn level(tok: &Tok) -> i32 {
+pub(super) fn level(tok: &Tok) -> i32 {
     match tok {
         Tok::Open(_) | Tok::Begin => 1,
         Tok::Close(_) | Tok::End => -1,
@@ -241,7 +240,8 @@ fn value(tokens: &[Token]) -> Result<Answer, Stop> {
         0 => Ok(Answer::Value(Value { expr: found, unit, text })),
         1..=4 => {
             let choices = if linked { 2 } else { 1 << signs };
-            let value = |choice| Value { expr: found.chosen(choice, linked, &mut 0), unit: unit.clone(), text: text.clone() };
+            let value =
+                |choice| Value { expr: found.chosen(choice, linked, &mut 0), unit: unit.clone(), text: text.clone() };
             Ok(Answer::Unordered((0..choices).map(|choice| Answer::Value(value(choice))).collect()))
         }
         _ => Err(Stop::TooMuch("signs")),
@@ -261,61 +261,6 @@ fn named_set(tokens: &[Token]) -> Option<Answer> {
         "emptyset" => Some(Answer::Unordered(Vec::new())),
         _ => None,
     }
-}
-
-/// Splits off a percent sign, degrees or words of a unit.
-fn without_unit(tokens: &[Token]) -> (&[Token], Option<Unit>) {
-    let Some((last, rest)) = tokens.split_last() else { return (tokens, None) };
-    match &last.tok {
-        Tok::Op('%') => return (rest, Some(Unit::Percent)),
-        Tok::Op('°') => return (rest, Some(Unit::Known("angle", 1, RBig::ONE))),
-        Tok::Name(scale) if matches!(scale.as_str(), "C" | "F") && rest.last().is_some_and(is_degree) => {
-            return (&rest[..rest.len() - 1], Some(Unit::Other));
-        }
-        _ => {}
-    }
-    let mut depth = 0;
-    let start = tokens.iter().position(|token| {
-        depth += level(&token.tok);
-        depth == 0 && begins_unit(&token.tok)
-    });
-    match start {
-        Some(start) if start > 0 => match named_unit(&tokens[start..]) {
-            Some(unit) => (&tokens[..start], Some(unit)),
-            None => (tokens, None),
-        },
-        _ => (tokens, None),
-    }
-}
-
-/// Whether a word may be a unit: a single letter mostly is a variable.
-fn begins_unit(tok: &Tok) -> bool {
-    let Tok::Word(word) = tok else { return false };
-    word.chars().count() > 1 || matches!(word.as_str(), "m" | "s" | "g" | "h" | "L" | "p" | "a")
-}
-
-fn is_degree(token: &Token) -> bool {
-    token.tok == Tok::Op('°')
-}
-
-/// The unit that tokens are, if they are nothing but words and what belongs to units.
-fn named_unit(tokens: &[Token]) -> Option<Unit> {
-    let (mut words, mut power) = (Vec::new(), None);
-    for (at, token) in tokens.iter().enumerate() {
-        match &token.tok {
-            Tok::Word(word) => words.push(word.clone()),
-            Tok::Number(value, _) if at > 0 && tokens[at - 1].tok == Tok::Op('^') => {
-                power = u32::try_from(value.numerator()).ok();
-            }
-            Tok::Number(value, _) if at > 1 && matches!(tokens[at - 1].tok, Tok::Open('{')) => {
-                power = u32::try_from(value.numerator()).ok();
-            }
-            Tok::Op('.' | '^' | '/' | '*' | '-' | '\'') | Tok::Open('{' | '(') | Tok::Close('{' | '(') => {}
-            _ => return None,
-        }
-    }
-    let compound = tokens.iter().any(|token| matches!(token.tok, Tok::Op('/' | '*')));
-    Some(if compound { Unit::Other } else { unit(&words, power) })
 }
 
 fn words(tokens: &[Token]) -> Answer {

@@ -51,7 +51,9 @@ pub(super) fn boxes(text: &str) -> (Vec<Boxed<'_>>, bool) {
 
 /// The last box, or the last ones where nothing but a conjunction or a comma stands between them; and how many.
 pub(super) fn last_joined<'t>(text: &'t str, boxes: &[Boxed<'t>]) -> Option<(String, usize)> {
-    let count = boxes.windows(2).rev().take(MOST_JOINED).take_while(|pair| joins(&text[pair[0].end..pair[1].start])).count() + 1;
+    let count =
+        boxes.windows(2).rev().take(MOST_JOINED).take_while(|pair| joins(&text[pair[0].end..pair[1].start])).count()
+            + 1;
     let last = boxes.last()?;
     let members: Vec<&str> = boxes[boxes.len() - count..].iter().map(|one| one.inner).collect();
     let mut answer = members.join(", ");

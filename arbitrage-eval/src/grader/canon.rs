@@ -1,12 +1,12 @@
 //! From expressions to canonical forms.
 
-use dashu_int::ops::{BitTest, UnsignedAbs};
-use dashu_int::{IBig, UBig};
 use dashu_ratio::RBig;
 
+use super::exact::exact;
 use super::expr::Expr;
-use super::limits::{GREATEST_FACTORIAL, MOST_ITEMS, MOST_TERMS, Stop, Work};
-use super::poly::{Atom, Mono, Poly, expanded_terms, sized, whole, whole_power};
+use super::limits::{GREATEST_EXPANDED, MOST_ITEMS, MOST_TERMS, Stop, Work};
+use super::poly::{Atom, Mono, Poly, expanded_terms, sized, whole};
+use super::roots::{factors, number_power};
 use super::token::Func;
 
 /// A value in canonical form.
@@ -78,7 +78,8 @@ fn plus(one: Form, other: &Form) -> Result<Form, Stop> {
             Ok(Form::Scalar(sum))
         }
         (Form::Matrix(mut rows), Form::Matrix(others)) => {
-            let same = rows.len() == others.len() && rows.iter().zip(others).all(|(row, other)| row.len() == other.len());
+            let same =
+                rows.len() == others.len() && rows.iter().zip(others).all(|(row, other)| row.len() == other.len());
             if !same {
                 return Err(Stop::Undefined);
             }
@@ -132,7 +133,7 @@ fn power(base: &Poly, exponent: &Poly, work: &mut Work) -> Result<Poly, Stop> {
 }
 
 /// A power whose exponent is a number.
-fn fixed_power(base: &Poly, exponent: &RBig, work: &mut Work) -> Result<Poly, Stop> {
+pub(super) fn fixed_power(base: &Poly, exponent: &RBig, work: &mut Work) -> Result<Poly, Stop> {
     if let Some(number) = base.number() {
         return number_power(&number, exponent, work);
     }
@@ -147,7 +148,9 @@ fn fixed_power(base: &Poly, exponent: &RBig, work: &mut Work) -> Result<Poly, St
         return outer.times(&Poly::term(raised, number), work);
     }
     let count = whole(exponent).and_then(|count| u32::try_from(count).ok());
-    if let Some(count) = count.filter(|count| expanded_terms(base.0.len(), *count) <= MOST_TERMS) {
+    if let Some(count) =
+        count.filter(|count| *count <= GREATEST_EXPANDED && expanded_terms(base.0.len(), *count) <= MOST_TERMS)
+    {
         let mut found = Poly::constant(RBig::ONE);
         for _ in 0..count {
             found = found.times(base, work)?;
@@ -193,88 +196,6 @@ fn open_power(base: &Poly, mono: &Mono, by: &RBig, work: &mut Work) -> Result<Po
     }
 }
 
-fn number_power(base: &RBig, exponent: &RBig, work: &mut Work) -> Result<Poly, Stop> {
-    if base.is_one() {
-        return Ok(Poly::constant(RBig::ONE));
-    }
-    if exponent.is_int() {
-        let exponent = whole(exponent).ok_or(Stop::TooMuch("a power"))?;
-        let undefined = base.is_zero() && exponent <= 0;
-        return if undefined { Err(Stop::Undefined) } else { whole_power(base, exponent).map(Poly::constant) };
-    }
-    if base.is_zero() {
-        return if *exponent > RBig::ZERO { Ok(Poly::default()) } else { Err(Stop::Undefined) };
-    }
-    let under = exponent.denominator();
-    if *base > RBig::ZERO {
-        return positive_power(base, exponent, work);
-    }
-    let size = positive_power(&-base.clone(), exponent, work)?;
-    let odd = |number: &UBig| number.bit(0);
-    if odd(under) {
-        // The real root, as in ∛−8 = −2.
-        let sign = if odd(&exponent.numerator().clone().unsigned_abs()) { -1 } else { 1 };
-        return size.scaled(&RBig::from(sign));
-    }
-    let turn = if *under == UBig::from(2u8) {
-        let turns = i64::try_from(exponent.numerator()).map_err(|_| Stop::TooMuch("a power"))?;
-        fixed_power(&Poly::name("i"), &RBig::from(turns), work)?
-    } else {
-        Poly::atom(Atom::Sum(Poly::constant(RBig::from(-1))), exponent.clone())
-    };
-    size.times(&turn, work)
-}
-
-/// A power of a positive number, as a product of roots of its factors.
-fn positive_power(base: &RBig, exponent: &RBig, work: &mut Work) -> Result<Poly, Stop> {
-    let mut found = Poly::constant(RBig::ONE);
-    for (prime, times) in factors(base, work)? {
-        let all = exponent * RBig::from(times);
-        let floor = all.floor();
-        let power = i64::try_from(&floor).map_err(|_| Stop::TooMuch("a power"))?;
-        let number = whole_power(&RBig::from(prime.clone()), power)?;
-        let left = all - floor;
-        let part = if left.is_zero() { Poly::constant(RBig::ONE) } else { Poly::atom(Atom::Root(prime), left) };
-        found = found.times(&part.scaled(&number)?, work)?;
-    }
-    Ok(found)
-}
-
-/// A positive number as a product of powers of whole numbers: of primes, but for large ones.
-fn factors(number: &RBig, work: &mut Work) -> Result<Vec<(UBig, i64)>, Stop> {
-    const GREATEST: u32 = 1000;
-    let mut found = Vec::new();
-    for (part, sign) in [(number.numerator().clone().unsigned_abs(), 1), (number.denominator().clone(), -1)] {
-        let mut rest = part;
-        work.spend(1 + rest.bit_len() / 64)?;
-        let mut divisor = 2u32;
-        while divisor <= GREATEST && rest >= UBig::from(divisor) * UBig::from(divisor) {
-            let times = rest.remove(&UBig::from(divisor)).unwrap_or(0);
-            if times > 0 {
-                found.push((UBig::from(divisor), sign * times as i64));
-            }
-            divisor += 1 + divisor % 2;
-        }
-        if !rest.is_one() {
-            let (root, times) = perfect(rest);
-            found.push((root, sign * times));
-        }
-    }
-    Ok(found)
-}
-
-/// A number as a power of the least base, among second, third and fifth powers.
-fn perfect(number: UBig) -> (UBig, i64) {
-    for times in [2usize, 3, 5] {
-        let root = number.nth_root(times);
-        if root.pow(times) == number {
-            let (inner, more) = perfect(root);
-            return (inner, more * times as i64);
-        }
-    }
-    (number, 1)
-}
-
 fn call(func: Func, parts: Vec<Poly>, work: &mut Work) -> Result<Poly, Stop> {
     let numbers: Option<Vec<RBig>> = parts.iter().map(Poly::number).collect();
     if let Some(numbers) = numbers
@@ -283,50 +204,4 @@ fn call(func: Func, parts: Vec<Poly>, work: &mut Work) -> Result<Poly, Stop> {
         return Ok(Poly::constant(found));
     }
     Ok(Poly::atom(Atom::Call(func, parts), RBig::ONE))
-}
-
-/// A function of numbers, where its value is a number that is known exactly.
-fn exact(func: Func, numbers: &[RBig], work: &mut Work) -> Result<Option<RBig>, Stop> {
-    let [first, rest @ ..] = numbers else { return Err(Stop::Undefined) };
-    Ok(match func {
-        Func::Abs => Some(if *first < RBig::ZERO { -first.clone() } else { first.clone() }),
-        Func::Floor => Some(RBig::from(first.floor())),
-        Func::Ceil => Some(RBig::from(first.ceil())),
-        Func::Factorial => Some(RBig::from(factorial(natural(first)?, work)?)),
-        Func::Binomial => {
-            let under = natural(rest.first().ok_or(Stop::Undefined)?)?;
-            Some(RBig::from(binomial(natural(first)?, under, work)?))
-        }
-        Func::Ln if first.is_zero() => return Err(Stop::Undefined),
-        Func::Ln if first.is_one() => Some(RBig::ZERO),
-        Func::Sin | Func::Tan | Func::Sinh | Func::Tanh | Func::Arcsin | Func::Arctan if first.is_zero() => {
-            Some(RBig::ZERO)
-        }
-        Func::Cos | Func::Cosh | Func::Sec if first.is_zero() => Some(RBig::ONE),
-        _ => None,
-    })
-}
-
-/// A number that a factorial can be taken of.
-fn natural(number: &RBig) -> Result<u64, Stop> {
-    match whole(number).map(u64::try_from) {
-        Some(Ok(number)) if number <= GREATEST_FACTORIAL => Ok(number),
-        None if number.is_int() => Err(Stop::TooMuch("a factorial")),
-        Some(Ok(_)) => Err(Stop::TooMuch("a factorial")),
-        _ => Err(Stop::Undefined),
-    }
-}
-
-fn factorial(of: u64, work: &mut Work) -> Result<IBig, Stop> {
-    work.spend(of as usize)?;
-    Ok((2..=of).fold(IBig::ONE, |product, factor| product * factor))
-}
-
-fn binomial(over: u64, under: u64, work: &mut Work) -> Result<IBig, Stop> {
-    if under > over {
-        return Ok(IBig::ZERO);
-    }
-    let steps = under.min(over - under);
-    work.spend(steps as usize * 2)?;
-    Ok((1..=steps).fold(IBig::ONE, |product, step| product * (over - steps + step) / step))
 }

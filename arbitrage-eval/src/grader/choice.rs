@@ -39,7 +39,8 @@ pub(super) fn right(text: &str) -> Option<char> {
 fn letters(text: &str) -> impl Iterator<Item = (usize, char)> {
     let bytes = text.as_bytes();
     let alone = move |at: usize| {
-        let word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\''));
+        let word =
+            |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\''));
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
         // `\text{E}` has the letter behind a brace, `\E` is a command.
         !word(before) && before != Some(&b'\\') && !word(bytes.get(at + 1))

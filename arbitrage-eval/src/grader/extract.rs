@@ -11,8 +11,18 @@ const TAIL: usize = 1 << 16;
 const SHORT: usize = 300;
 /// Words behind which an answer stands.
 const PHRASES: &[&str] = &[
-    "answer is", "answer is:", "answer:", "answer**:", "answers are", "answer =", "option is", "choice is", "答案是",
-    "答案为", "答案：", "答案:",
+    "answer is",
+    "answer is:",
+    "answer:",
+    "answer**:",
+    "answers are",
+    "answer =",
+    "option is",
+    "choice is",
+    "答案是",
+    "答案为",
+    "答案：",
+    "答案:",
 ];
 
 /// The final answer of `text`, and how it was found.
@@ -113,9 +123,10 @@ fn is_prose(text: &str) -> bool {
 fn has_words(answer: &Answer) -> bool {
     match answer {
         Answer::Words(_) => true,
-        Answer::Ordered(_, _, members) | Answer::Unordered(members) | Answer::Union(members) | Answer::Ratio(members) => {
-            members.iter().any(has_words)
-        }
+        Answer::Ordered(_, _, members)
+        | Answer::Unordered(members)
+        | Answer::Union(members)
+        | Answer::Ratio(members) => members.iter().any(has_words),
         Answer::Assign(_, value, _) => has_words(value),
         Answer::Value(_) | Answer::Chain(..) => false,
     }
@@ -159,7 +170,8 @@ fn last_number(tail: &str) -> Option<(usize, String)> {
     let bytes = tail.as_bytes();
     let end = bytes.iter().rposition(u8::is_ascii_digit)? + 1;
     let inner = |at: usize| {
-        bytes[at].is_ascii_digit() || (matches!(bytes[at], b'.' | b',' | b'/') && at > 0 && bytes[at - 1].is_ascii_digit())
+        bytes[at].is_ascii_digit()
+            || (matches!(bytes[at], b'.' | b',' | b'/') && at > 0 && bytes[at - 1].is_ascii_digit())
     };
     let mut start = (0..end).rev().take_while(|at| inner(*at)).last()?;
     if start > 0 && bytes[start - 1] == b'.' {

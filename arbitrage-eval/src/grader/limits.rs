@@ -16,6 +16,8 @@ pub(super) const GREATEST_TEN: i64 = 1000;
 pub(super) const MOST_BITS: usize = 1 << 15;
 /// Greatest number whose factorial is taken.
 pub(super) const GREATEST_FACTORIAL: u64 = 3000;
+/// Greatest power of a sum that is multiplied out.
+pub(super) const GREATEST_EXPANDED: u32 = 12;
 /// Most terms of an expanded sum.
 pub(super) const MOST_TERMS: usize = 128;
 /// Most members of a list or entries of a matrix.

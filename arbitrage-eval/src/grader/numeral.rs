@@ -31,7 +31,9 @@ pub(super) fn numeral(chars: &[char], at: usize, grouped: bool) -> Result<Numera
     }
     let mut fraction = String::new();
     let mut repeated = String::new();
-    if chars.get(end) == Some(&'.') && (chars.get(end + 1).is_some_and(char::is_ascii_digit) || bar(&chars[end + 1..]).is_some()) {
+    if chars.get(end) == Some(&'.')
+        && (chars.get(end + 1).is_some_and(char::is_ascii_digit) || bar(&chars[end + 1..]).is_some())
+    {
         let to = run(chars, end + 1);
         fraction = chars[end + 1..to].iter().collect();
         end = to;

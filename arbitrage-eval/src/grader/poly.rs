@@ -6,7 +6,7 @@ use dashu_int::UBig;
 use dashu_int::ops::BitTest;
 use dashu_ratio::RBig;
 
-use super::limits::{MOST_BITS, MOST_TERMS, Stop, Work};
+use super::limits::{GREATEST_EXPANDED, MOST_BITS, MOST_TERMS, Stop, Work};
 use super::token::Func;
 
 /// What is raised to a power in a product.
@@ -56,9 +56,9 @@ pub(super) fn whole_power(base: &RBig, exponent: i64) -> Result<RBig, Stop> {
         return if exponent > 0 { Ok(RBig::ZERO) } else { Err(Stop::Undefined) };
     }
     let bits = base.numerator().bit_len().max(base.denominator().bit_len()) as u64;
-    let size = usize::try_from(exponent.unsigned_abs()).ok().filter(|size| {
-        bits.checked_mul(*size as u64).is_some_and(|bits| bits <= MOST_BITS as u64)
-    });
+    let size = usize::try_from(exponent.unsigned_abs())
+        .ok()
+        .filter(|size| bits.checked_mul(*size as u64).is_some_and(|bits| bits <= MOST_BITS as u64));
     let power = base.pow(size.ok_or(Stop::TooMuch("a power"))?);
     Ok(if exponent < 0 { RBig::ONE / power } else { power })
 }
@@ -149,7 +149,8 @@ impl Poly {
         let open = mono.0.iter().find_map(|(atom, exponent)| match atom {
             Atom::Sum(inner) if *exponent >= RBig::ONE => {
                 let count = i64::try_from(exponent.floor()).ok().and_then(|count| u32::try_from(count).ok())?;
-                (expanded_terms(inner.0.len(), count) <= MOST_TERMS).then(|| (atom.clone(), inner.clone(), count))
+                let small = count <= GREATEST_EXPANDED && expanded_terms(inner.0.len(), count) <= MOST_TERMS;
+                small.then(|| (atom.clone(), inner.clone(), count))
             }
             _ => None,
         });

@@ -31,7 +31,8 @@ enum Place {
 pub(super) fn vanishes(difference: &Poly, work: &mut Work) -> Result<bool, Stop> {
     let names = names(difference);
     if names.is_empty() {
-        let (value, size) = Evaluation::at(Place::Positive, 0, work).sum(difference)?.ok_or(Stop::TooMuch("a value"))?;
+        let (value, size) =
+            Evaluation::at(Place::Positive, 0, work).sum(difference)?.ok_or(Stop::TooMuch("a value"))?;
         return Ok(value.norm() <= CONSTANT * size);
     }
     let mut seen = 0;
@@ -72,7 +73,10 @@ pub(super) fn factor(one: &Poly, other: &Poly, work: &mut Work) -> Result<Option
 fn places(poly: &Poly) -> impl Iterator<Item = (Place, u64)> {
     let kinds: &[Place] =
         if has_steps(poly) { &[Place::Whole, Place::Whole] } else { &[Place::Positive, Place::Mixed] };
-    kinds.iter().enumerate().flat_map(|(kind, place)| (0..POINTS).map(move |point| (*place, kind as u64 * POINTS + point)))
+    kinds
+        .iter()
+        .enumerate()
+        .flat_map(|(kind, place)| (0..POINTS).map(move |point| (*place, kind as u64 * POINTS + point)))
 }
 
 /// The variables.

@@ -100,7 +100,11 @@ impl std::fmt::Display for Summary {
 ///
 /// # Errors
 /// [`ProblemsError`], naming file, line and field.
-pub fn read_rows(path: &Path, reader: impl BufRead, bad: BadRows) -> Result<(Vec<Row>, Vec<ProblemsError>), ProblemsError> {
+pub fn read_rows(
+    path: &Path,
+    reader: impl BufRead,
+    bad: BadRows,
+) -> Result<(Vec<Row>, Vec<ProblemsError>), ProblemsError> {
     read_lines(path, reader, bad, |line, row| parsed(line, row).map(|row| vec![row]))
 }
 

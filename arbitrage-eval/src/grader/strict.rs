@@ -172,6 +172,7 @@ fn readings(gold: &Lexed, pred: &Lexed) -> Vec<(Reading, Flag)> {
 
 /// The single letters among tokens.
 fn names(tokens: &[Token]) -> BTreeSet<&str> {
-    let letters = tokens.iter().filter_map(|token| if let Tok::Name(name) = &token.tok { Some(name.as_str()) } else { None });
+    let letters =
+        tokens.iter().filter_map(|token| if let Tok::Name(name) = &token.tok { Some(name.as_str()) } else { None });
     letters.filter(|name| name.len() == 1).collect()
 }

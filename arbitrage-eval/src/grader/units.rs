@@ -73,9 +73,10 @@ const PERCENT: &[&str] = &["percent", "percentage", "pct", "percents"];
 
 /// Words of up to three letters that are not products of letters.
 const SHORT: &[&str] = &[
-    "and", "or", "cm", "km", "mm", "dm", "kg", "mg", "ml", "ft", "yd", "mi", "lb", "lbs", "oz", "hr", "hrs", "min", "sec",
-    "pct", "mph", "per", "deg", "rad", "usd", "the", "is", "of", "no", "yes", "not", "odd", "all", "if", "for", "are", "sq",
-    "day", "its", "was", "has", "had", "one", "two", "six", "ten", "any", "but", "mod", "div", "gcd", "lcm", "may", "can",
+    "and", "or", "cm", "km", "mm", "dm", "kg", "mg", "ml", "ft", "yd", "mi", "lb", "lbs", "oz", "hr", "hrs", "min",
+    "sec", "pct", "mph", "per", "deg", "rad", "usd", "the", "is", "of", "no", "yes", "not", "odd", "all", "if", "for",
+    "are", "sq", "day", "its", "was", "has", "had", "one", "two", "six", "ten", "any", "but", "mod", "div", "gcd",
+    "lcm", "may", "can",
 ];
 
 /// What a unit is.

@@ -15,9 +15,10 @@ pub fn run(options: &GradeOptions) -> Result<(), Failure> {
     let bad = if options.skip_bad_rows { BadRows::Skip } else { BadRows::Fail };
     let (rows, skipped) = read_rows(&options.file, BufReader::new(file), bad)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let summary = grade_rows(Grader::new(options.profile), &rows, |_: &Row, graded: &GradedRow| -> Result<(), Failure> {
-        Ok(writeln!(out, "{}", serde_json::to_string(graded)?)?)
-    })?;
+    let summary =
+        grade_rows(Grader::new(options.profile), &rows, |_: &Row, graded: &GradedRow| -> Result<(), Failure> {
+            Ok(writeln!(out, "{}", serde_json::to_string(graded)?)?)
+        })?;
     out.flush()?;
     skipped.iter().for_each(|error| anstream::eprintln!("left out: {error}"));
     if rows.iter().any(|row| row.should_match.is_some()) {

@@ -59,7 +59,8 @@ fn same(pred: &str, gold: &str, depth: usize, work: &mut Work, rule: &mut Rule) 
 
 /// A choice's letter, or what else there is.
 fn letter(pred: &str) -> String {
-    let text = pred.trim_matches('\n').trim_end_matches('.').trim_end_matches('/').trim_matches(' ').trim_start_matches(':');
+    let text =
+        pred.trim_matches('\n').trim_end_matches('.').trim_end_matches('/').trim_matches(' ').trim_start_matches(':');
     let found = letters(&text.to_uppercase()).next_back();
     found.map_or_else(|| text.trim().trim_matches('.').trim_end_matches('/').to_owned(), String::from)
 }
@@ -71,7 +72,8 @@ fn close(one: f64, other: f64) -> bool {
 
 fn without_brackets(pred: &str, gold: &str) -> bool {
     let within = |text: &str, open: char, close: char| text.starts_with(open) && text.ends_with(close);
-    let strips = (within(pred, '[', ']') && !gold.starts_with('(')) || (within(pred, '(', ')') && !gold.starts_with('['));
+    let strips =
+        (within(pred, '[', ']') && !gold.starts_with('(')) || (within(pred, '(', ')') && !gold.starts_with('['));
     let bare = |text: &str| {
         let text = if strips { text.trim_matches(['[', ']', '(', ')']) } else { text };
         text.replace(['{', '}', '(', ')'], "").to_lowercase()

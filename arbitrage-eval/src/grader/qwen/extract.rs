@@ -86,7 +86,8 @@ pub(super) fn choice(text: &str) -> String {
     }
     let last = TRIGGERS.iter().filter_map(|trigger| text.rfind(trigger).map(|at| at + trigger.len())).max();
     let text = &text[last.unwrap_or(0)..];
-    let text = text.trim_matches('\n').trim_end_matches('.').trim_end_matches('/').trim_matches(' ').trim_start_matches(':');
+    let text =
+        text.trim_matches('\n').trim_end_matches('.').trim_end_matches('/').trim_matches(' ').trim_start_matches(':');
     let upper = text.to_uppercase();
     let mut letters = letters(&upper);
     let found = if last.is_some() { letters.next() } else { letters.next_back() };
@@ -97,11 +98,14 @@ pub(super) fn choice(text: &str) -> String {
 /// Letters from A to E that stand alone.
 pub(super) fn letters(upper: &str) -> impl DoubleEndedIterator<Item = char> {
     let word = |c: char| c.is_alphanumeric() || c == '_';
-    upper.char_indices().filter(move |(at, c)| {
-        let before = upper[..*at].chars().next_back().is_some_and(word);
-        let behind = upper[at + c.len_utf8()..].chars().next().is_some_and(word);
-        ('A'..='E').contains(c) && !before && !behind
-    }).map(|(_, c)| c)
+    upper
+        .char_indices()
+        .filter(move |(at, c)| {
+            let before = upper[..*at].chars().next_back().is_some_and(word);
+            let behind = upper[at + c.len_utf8()..].chars().next().is_some_and(word);
+            ('A'..='E').contains(c) && !before && !behind
+        })
+        .map(|(_, c)| c)
 }
 
 #[cfg(test)]

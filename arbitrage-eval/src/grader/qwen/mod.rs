@@ -6,6 +6,7 @@ mod extract;
 mod latex;
 mod numbers;
 mod strip;
+mod tokens;
 mod units;
 
 use super::extract::end_of;

@@ -22,8 +22,26 @@ pub(super) fn digits(text: &str) -> Option<f64> {
 }
 
 const SMALL: &[&str] = &[
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
 ];
 const TENS: &[&str] = &["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const LARGE: &[(&str, u64)] = &[("thousand", 1_000), ("million", 1_000_000), ("billion", 1_000_000_000)];
@@ -64,7 +82,9 @@ mod tests {
         {
             assert_eq!(digits(text), value, "{text}");
         }
-        for (text, words) in [("007", Some("7")), ("Twenty-five", Some("25")), ("two thousand one", Some("2001")), ("x", None)] {
+        for (text, words) in
+            [("007", Some("7")), ("Twenty-five", Some("25")), ("two thousand one", Some("2001")), ("x", None)]
+        {
             assert_eq!(in_words(text).as_deref(), words, "{text}");
         }
     }

@@ -107,8 +107,12 @@ fn without_wrapper(text: &str, open: &str, keep: bool) -> String {
 fn without_units(text: &str) -> String {
     let mut chars: Vec<char> = text.chars().collect();
     let plural = |unit: &str| format!("{unit}s");
-    let all: Vec<Vec<char>> =
-        UNITS.iter().map(|unit| (*unit).to_owned()).chain(UNITS.iter().map(|unit| plural(unit))).map(|unit| unit.chars().collect()).collect();
+    let all: Vec<Vec<char>> = UNITS
+        .iter()
+        .map(|unit| (*unit).to_owned())
+        .chain(UNITS.iter().map(|unit| plural(unit)))
+        .map(|unit| unit.chars().collect())
+        .collect();
     for _ in 0..2 {
         for unit in &all {
             // Most units do not occur at all.

@@ -1,6 +1,7 @@
 //! From tokens to an expression: a descent with a limit on depth.
 
-use dashu_ratio::RBig;
+mod calls;
+mod numbers;
 
 use super::expr::Expr;
 use super::limits::{DEEPEST, MOST_ITEMS, Stop};
@@ -146,7 +147,7 @@ impl Parser {
                 negative ^= *sign == '-';
                 parser.at += 1;
             }
-            let base = parser.primary()?;
+            let base = parser.argument()?;
             let found = if parser.eat_op('^') { base.power(parser.exponent()?) } else { base };
             Ok(if negative { found.negated() } else { found })
         })
@@ -261,62 +262,6 @@ impl Parser {
         }
     }
 
-    fn number(&mut self, value: RBig, digits: String) -> Result<Expr, Stop> {
-        if self.peek() == Some(&Tok::Op('_')) {
-            return Ok(Expr::Based(digits, self.subscript()?));
-        }
-        let back = self.at;
-        if value.is_int()
-            && let Some(part) = self.proper_fraction()
-        {
-            return Ok(Expr::Number(value + part));
-        }
-        self.at = back;
-        Ok(Expr::Number(value))
-    }
-
-    /// A fraction of whole numbers below one, right behind a whole number: both are a mixed number.
-    fn proper_fraction(&mut self) -> Option<RBig> {
-        let whole = |tok: &Tok| match tok {
-            Tok::Number(value, _) if value.is_int() => Some(value.clone()),
-            _ => None,
-        };
-        let (over, under) = if self.eat(&Tok::Frac) {
-            let mut part = || match self.part_of_fraction() {
-                Ok(Expr::Number(value)) if value.is_int() => Some(value),
-                _ => None,
-            };
-            (part()?, part()?)
-        } else {
-            let next = self.tokens.get(self.at).filter(|token| token.gap)?;
-            let over = whole(&next.tok)?;
-            self.at += 1;
-            if !self.eat_op('/') {
-                return None;
-            }
-            let under = whole(self.peek()?)?;
-            self.at += 1;
-            (over, under)
-        };
-        (over > RBig::ZERO && over < under && self.peek() != Some(&Tok::Op('^'))).then(|| over / under)
-    }
-
-    /// A numerator or denominator. Without braces it is one digit, as in LaTeX.
-    fn part_of_fraction(&mut self) -> Result<Expr, Stop> {
-        if let Some(Tok::Number(_, digits)) = self.peek()
-            && digits.len() > 1
-            && digits.bytes().all(|c| c.is_ascii_digit())
-        {
-            let digits = digits.clone();
-            let number = |text: &str| -> Result<Token, Stop> {
-                Ok(Token { tok: Tok::Number(text.parse().map_err(|_| Stop::Undefined)?, text.to_owned()), gap: false })
-            };
-            self.tokens[self.at] = number(&digits[..1])?;
-            self.tokens.insert(self.at + 1, number(&digits[1..])?);
-        }
-        self.argument()
-    }
-
     /// A group, or else one atom that takes nothing behind it.
     fn argument(&mut self) -> Result<Expr, Stop> {
         match self.peek().cloned() {
@@ -335,67 +280,6 @@ impl Parser {
             self.expect(&Tok::Close('['))?;
         }
         Ok(self.argument()?.power(degree.inverse()))
-    }
-
-    fn call(&mut self, func: Func) -> Result<Expr, Stop> {
-        let (mut func, mut exponent, mut base) = (func, None, None);
-        loop {
-            if self.eat_op('^') {
-                exponent = Some(self.exponent()?);
-            } else if self.eat_op('_') {
-                base = Some(self.argument()?);
-            } else {
-                break;
-            }
-        }
-        if let (Some(power), Some(inverse)) = (&exponent, func.inverse())
-            && *power == Expr::integer(-1)
-        {
-            (func, exponent) = (inverse, None);
-        }
-        self.functions += 1;
-        let argument = self.function_argument();
-        self.functions -= 1;
-        let found = applied(func, argument?, base);
-        Ok(match exponent {
-            Some(exponent) => found.power(exponent),
-            None => found,
-        })
-    }
-
-    fn function_argument(&mut self) -> Result<Expr, Stop> {
-        if matches!(self.peek(), Some(Tok::Open('(' | '[' | 'S' | '{'))) {
-            return self.primary();
-        }
-        let mut factors = vec![self.power()?];
-        while self.begins_factor() && !matches!(self.peek(), Some(Tok::Func(_) | Tok::Big(_))) {
-            factors.push(self.power()?);
-        }
-        Ok(if factors.len() == 1 { factors.swap_remove(0) } else { Expr::Product(factors) })
-    }
-
-    /// A sum or the like: its range as text, its upper end and its body.
-    fn big(&mut self, name: &str) -> Result<Expr, Stop> {
-        let (mut name, mut parts) = (name.to_owned(), Vec::new());
-        loop {
-            if self.peek() == Some(&Tok::Op('_')) {
-                name += &self.subscript()?;
-            } else if self.eat_op('^') {
-                parts.push(self.exponent()?);
-            } else {
-                break;
-            }
-        }
-        if self.eat(&Tok::Open('(')) {
-            parts.push(self.sum()?);
-            while self.eat_op(',') {
-                parts.push(self.sum()?);
-            }
-            self.expect(&Tok::Close('('))?;
-        } else {
-            parts.push(self.deeper(Self::product)?);
-        }
-        Ok(Expr::Opaque(name, parts))
     }
 
     fn matrix(&mut self) -> Result<Expr, Stop> {
@@ -419,17 +303,6 @@ impl Parser {
             }
         }
         Err(Stop::TooMuch("entries"))
-    }
-}
-
-fn applied(func: Func, argument: Expr, base: Option<Expr>) -> Expr {
-    let ln = |of: Expr| Expr::Call(Func::Ln, vec![of]);
-    match (func, base) {
-        (Func::Exp, _) => Expr::Name("e".to_owned()).power(argument),
-        (Func::Log, Some(base)) => ln(argument).over(ln(base)),
-        (Func::Lg, _) => ln(argument).over(ln(Expr::integer(10))),
-        (Func::Log, None) => ln(argument),
-        (func, _) => Expr::Call(func, vec![argument]),
     }
 }
 
