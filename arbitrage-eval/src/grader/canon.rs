@@ -96,8 +96,8 @@ fn product(one: &Form, other: &Form, work: &mut Work) -> Result<Form, Stop> {
     match (one, other) {
         (Form::Scalar(one), Form::Scalar(other)) => one.times(other, work).map(Form::Scalar),
         (Form::Scalar(by), Form::Matrix(rows)) | (Form::Matrix(rows), Form::Scalar(by)) => {
-            let mut row = |row: &Vec<Poly>| row.iter().map(|entry| entry.times(by, work)).collect();
-            rows.iter().map(|entries| row(entries)).collect::<Result<_, _>>().map(Form::Matrix)
+            let row = |row: &Vec<Poly>| row.iter().map(|entry| entry.times(by, work)).collect();
+            rows.iter().map(row).collect::<Result<_, _>>().map(Form::Matrix)
         }
         (Form::Matrix(one), Form::Matrix(other)) => {
             let (columns, inner) = (other.first().map_or(0, Vec::len), other.len());

@@ -135,8 +135,8 @@ fn has_words(answer: &Answer) -> bool {
 /// The last formula between delimiters that is more than a letter, and where it ends.
 fn last_formula(tail: &str) -> Option<(usize, &str)> {
     let bytes = tail.as_bytes();
-    let (mut open, mut found): (Option<(usize, &[u8])>, Option<(usize, &str)>) = (None, None);
-    let mut at = 0;
+    let mut open: Option<(usize, &[u8])> = None;
+    let (mut found, mut at) = (None, 0);
     while at < bytes.len() {
         let rest = &bytes[at..];
         let (mark, length): (&[u8], usize) = match rest {

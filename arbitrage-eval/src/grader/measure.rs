@@ -11,6 +11,8 @@ pub(super) fn without_unit(tokens: &[Token]) -> (&[Token], Option<Unit>) {
     let Some((last, rest)) = tokens.split_last() else { return (tokens, None) };
     match &last.tok {
         Tok::Op('%') => return (rest, Some(Unit::Percent)),
+        // The degrees of a function's argument belong to it.
+        Tok::Op('°') if tokens.iter().any(|token| matches!(token.tok, Tok::Func(_))) => {}
         Tok::Op('°') => return (rest, Some(Unit::Known("angle", 1, RBig::ONE))),
         Tok::Name(scale) if matches!(scale.as_str(), "C" | "F") && rest.last().is_some_and(is_degree) => {
             return (&rest[..rest.len() - 1], Some(Unit::Other));

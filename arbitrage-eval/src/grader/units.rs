@@ -27,6 +27,7 @@ const UNITS: &[(&str, &str, u32, u32)] = &[
     ("yard", "length", 1143, 1250),
     ("mi", "length", 201_168, 125),
     ("mile", "length", 201_168, 125),
+    ("s", "time", 1, 1),
     ("sec", "time", 1, 1),
     ("second", "time", 1, 1),
     ("min", "time", 60, 1),
