@@ -15,7 +15,13 @@ pub(super) fn number_power(base: &RBig, exponent: &RBig, work: &mut Work) -> Res
     if exponent.is_int() {
         let exponent = whole(exponent).ok_or(Stop::TooMuch("a power"))?;
         let undefined = base.is_zero() && exponent <= 0;
-        return if undefined { Err(Stop::Undefined) } else { whole_power(base, exponent).map(Poly::constant) };
+        if undefined {
+            return Err(Stop::Undefined);
+        }
+        let power = whole_power(base, exponent)?;
+        let words = (power.numerator().bit_len() + power.denominator().bit_len()) / 64;
+        work.spend(words * words / 512)?;
+        return Ok(Poly::constant(power));
     }
     if base.is_zero() {
         return if *exponent > RBig::ZERO { Ok(Poly::default()) } else { Err(Stop::Undefined) };
