@@ -7,6 +7,7 @@ pub mod answer;
 pub mod cost;
 pub mod evaluation;
 pub mod gold;
+pub mod grader;
 pub mod harness;
 pub mod metrics;
 pub mod mini;

@@ -17,10 +17,7 @@ use super::lines::replace_lines;
 ///
 /// # Errors
 /// [`LabelError::Question`] where an id stands for two questions.
-pub fn canonical(
-    records: Vec<Record>,
-    problems: &[Problem],
-) -> Result<(Vec<Record>, Vec<&Problem>), LabelError> {
+pub fn canonical(records: Vec<Record>, problems: &[Problem]) -> Result<(Vec<Record>, Vec<&Problem>), LabelError> {
     let run = records.iter().find(|record| matches!(record, Record::Run(_))).cloned();
     let (mut told, _) = trajectories(records)?;
     let (mut ordered, mut missing): (Vec<Record>, Vec<&Problem>) = (run.into_iter().collect(), Vec::new());

@@ -9,6 +9,7 @@ mod compare_runs;
 mod cross_validate;
 mod data;
 mod eval;
+mod grade;
 mod head;
 mod interrupt;
 mod judged;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         cli::Command::Replay(options) => replay::run(&options),
         cli::Command::Compare(options) => compare::run(&options),
         cli::Command::CrossValidate(options) => cross_validate::run(&options),
+        cli::Command::Grade(options) => grade::run(&options),
         cli::Command::Mini(command) => mini::run(&command),
     };
     match outcome {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod eval;
+mod grade;
 mod judge;
 mod models;
 mod solve;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use batch::{BatchOptions, CollectOptions, MiniRange, ProblemOptions, RolloutOptions, RunOptions, Writer};
 pub use eval::{EvalOptions, MergeOptions, ReplayOptions};
+pub use grade::GradeOptions;
 pub use judge::{CalibrateOptions, Calibration, CompareOptions, CrossValidateOptions, TableOptions};
 pub use models::{DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, Segmenter, StatesOptions};
 pub use solve::SolveOptions;
@@ -66,6 +68,8 @@ pub enum Command {
     /// Trains probes on all problems but a part, for each part, and compares what they say of it with gates and RSD: every
     /// problem is judged by a probe that has not seen it.
     CrossValidate(Box<CrossValidateOptions>),
+    /// Grades answers against gold answers: a JSON row each, with verdict, reason and microseconds.
+    Grade(GradeOptions),
     /// The mini family: a draft, a target and a router that are trained from scratch on generated problems.
     #[command(subcommand)]
     Mini(MiniCommand),

@@ -1,0 +1,144 @@
+//! Normal forms as text, for whoever wants to know why.
+
+use std::fmt::Write;
+
+use super::answer::{Answer, Value};
+use super::canon::{Form, canonical};
+use super::limits::Work;
+use super::poly::{Atom, Mono, Poly};
+use super::units::Unit;
+
+/// Longest normal form that is shown, in characters.
+const LONGEST: usize = 200;
+
+/// The normal form of an answer.
+pub(super) fn form(answer: &Answer) -> String {
+    let mut text = String::new();
+    write_answer(answer, &mut text);
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+fn write_answer(answer: &Answer, out: &mut String) {
+    // What is not shown need not be written.
+    if out.len() > LONGEST * 4 {
+        return;
+    }
+    match answer {
+        Answer::Value(value) => write_value(value, out),
+        Answer::Ordered(open, close, members) => {
+            out.push(*open);
+            write_members(members, ", ", out);
+            out.push(if *close == '[' { ']' } else { ')' });
+        }
+        Answer::Unordered(members) => {
+            out.push('{');
+            write_members(members, ", ", out);
+            out.push('}');
+        }
+        Answer::Union(members) => write_members(members, " ∪ ", out),
+        Answer::Ratio(members) => write_members(members, ":", out),
+        Answer::Assign(name, value, _) => {
+            out.push_str(name);
+            out.push_str(" = ");
+            write_answer(value, out);
+        }
+        Answer::Chain(sides, relations) => {
+            let side = |at: usize| Answer::Value(Value { expr: sides[at].clone(), unit: None, text: "?".to_owned() });
+            write_answer(&side(0), out);
+            for (at, relation) in relations.iter().enumerate() {
+                let _ = write!(out, " {relation:?} ");
+                write_answer(&side(at + 1), out);
+            }
+        }
+        Answer::Words(words) => {
+            let _ = write!(out, "{words:?}");
+        }
+    }
+}
+
+fn write_members(members: &[Answer], between: &str, out: &mut String) {
+    for (at, member) in members.iter().enumerate() {
+        if at > 0 {
+            out.push_str(between);
+        }
+        write_answer(member, out);
+    }
+}
+
+fn write_value(value: &Value, out: &mut String) {
+    match canonical(&value.expr, &mut Work::new()) {
+        Ok(Form::Scalar(poly)) => write_poly(&poly, out),
+        Ok(Form::Matrix(rows)) => {
+            for (at, row) in rows.iter().enumerate() {
+                out.push_str(if at == 0 { "[" } else { "; " });
+                for (at, entry) in row.iter().enumerate() {
+                    out.push_str(if at == 0 { "" } else { ", " });
+                    write_poly(entry, out);
+                }
+            }
+            out.push(']');
+        }
+        Err(_) => out.push_str(&value.text),
+    }
+    match &value.unit {
+        Some(Unit::Percent) => out.push('%'),
+        Some(Unit::Known(kind, power, _)) => {
+            let _ = write!(out, " [{kind}^{power}]");
+        }
+        _ => {}
+    }
+}
+
+fn write_poly(poly: &Poly, out: &mut String) {
+    if poly.is_zero() {
+        out.push('0');
+    }
+    for (at, (mono, by)) in poly.0.iter().enumerate() {
+        if out.len() > LONGEST * 4 {
+            return;
+        }
+        out.push_str(if at == 0 { "" } else { " + " });
+        if !by.is_one() || mono.0.is_empty() {
+            let _ = write!(out, "{by}");
+            out.push_str(if mono.0.is_empty() { "" } else { "·" });
+        }
+        write_mono(mono, out);
+    }
+}
+
+fn write_mono(mono: &Mono, out: &mut String) {
+    for (at, (atom, exponent)) in mono.0.iter().enumerate() {
+        out.push_str(if at == 0 { "" } else { "·" });
+        match atom {
+            Atom::Root(base) => {
+                let _ = write!(out, "{base}");
+            }
+            Atom::Name(name) => out.push_str(name),
+            Atom::Call(func, parts) => write_call(&format!("{func:?}").to_lowercase(), parts, out),
+            Atom::Opaque(name, parts) => write_call(name, parts, out),
+            Atom::Sum(inner) => write_call("", std::slice::from_ref(inner), out),
+            Atom::Exp(base, mono) => {
+                write_mono(&Mono([((**base).clone(), dashu_ratio::RBig::ONE)].into()), out);
+                out.push_str("^(");
+                write_mono(mono, out);
+                out.push(')');
+            }
+        }
+        if !exponent.is_one() {
+            let _ = write!(out, "^({exponent})");
+        }
+    }
+}
+
+fn write_call(name: &str, parts: &[Poly], out: &mut String) {
+    out.push_str(name);
+    out.push('(');
+    for (at, part) in parts.iter().enumerate() {
+        out.push_str(if at == 0 { "" } else { ", " });
+        write_poly(part, out);
+    }
+    out.push(')');
+}

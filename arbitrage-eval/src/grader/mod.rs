@@ -1,0 +1,103 @@
+//! Whether a final answer is right: [`Grader`].
+//!
+//! Answers are read by a grammar of their own and compared by canonical forms first, then by values at seeded points; no text is
+//! ever run as code. Limits count work and size, never time, so a verdict is the same on every machine, and what is too complex
+//! is said to be so ([`Verdict::Refused`]).
+//!
+//! ```
+//! use arbitrage_eval::grader::{Grader, Kind, Profile};
+//! let grader = Grader::new(Profile::Strict);
+//! assert!(grader.grade(r"\frac{\sqrt{2}}{2}", r"1/\sqrt{2}").is_correct());
+//! assert!(!grader.grade("(1, 2)", "[1, 2]").is_correct());
+//! assert!(grader.grade_response("12", r"So it is \boxed{12}.", Kind::Response).is_correct());
+//! ```
+
+mod answer;
+mod boxes;
+mod canon;
+mod choice;
+mod compare;
+mod exact;
+mod expr;
+mod extract;
+mod form;
+mod lexer;
+mod limits;
+mod measure;
+mod numeral;
+mod parser;
+mod poly;
+mod probe;
+mod qwen;
+mod roots;
+mod rows;
+mod strict;
+mod tables;
+mod token;
+mod unicode;
+mod units;
+mod verdict;
+
+pub use limits::{LONGEST_ANSWER, LONGEST_RESPONSE};
+pub use rows::{GradedRow, Row, Shares, Summary, grade_rows, read_rows};
+pub use verdict::{Flag, Found, Grade, Rule, Verdict};
+
+/// Which conventions decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// Mathematical equality; see `docs/grader.md`.
+    #[default]
+    Strict,
+    /// The grader behind Qwen2.5-Math's published scores, with its tolerances, as far as it can be had without running text as code.
+    QwenCompat,
+}
+
+impl std::str::FromStr for Profile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "strict" => Ok(Self::Strict),
+            "qwen-compat" => Ok(Self::QwenCompat),
+            _ => Err(format!("expected strict or qwen-compat, found `{text}`")),
+        }
+    }
+}
+
+/// What is graded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A bare answer.
+    #[default]
+    Answer,
+    /// A whole response, which ends in an answer somehow.
+    Response,
+    /// A whole response to a multiple choice.
+    Choice,
+}
+
+/// Grades answers under one profile.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Grader {
+    profile: Profile,
+}
+
+impl Grader {
+    /// A grader.
+    pub fn new(profile: Profile) -> Self {
+        Self { profile }
+    }
+
+    /// Compares a bare answer with the gold answer.
+    pub fn grade(&self, gold: &str, pred: &str) -> Grade {
+        self.grade_response(gold, pred, Kind::Answer)
+    }
+
+    /// Finds the final answer of a response, and compares it with the gold answer, which may be a worked solution itself.
+    pub fn grade_response(&self, gold: &str, response: &str, kind: Kind) -> Grade {
+        match self.profile {
+            Profile::Strict => strict::grade(gold, response, kind),
+            Profile::QwenCompat => qwen::grade(gold, response, kind),
+        }
+    }
+}

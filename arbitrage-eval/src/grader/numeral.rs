@@ -1,0 +1,164 @@
+//! Numbers as they are written: separators, decimals, repeating decimals, powers of ten.
+
+use dashu_int::{IBig, UBig};
+use dashu_ratio::RBig;
+
+use super::limits::{GREATEST_TEN, MOST_DIGITS, Stop};
+
+/// A number in a text.
+pub(super) struct Numeral {
+    pub value: RBig,
+    /// Its digits and decimal point, without separators.
+    pub digits: String,
+    /// Whether a bare comma stood between groups of digits: it may be a list's.
+    pub commas: bool,
+    /// Where it ends.
+    pub end: usize,
+}
+
+/// The number that begins at `at`, which is a digit, or a point before one. With `grouped`, bare commas and spaces between groups of
+/// three digits are thousands' separators.
+pub(super) fn numeral(chars: &[char], at: usize, grouped: bool) -> Result<Numeral, Stop> {
+    let mut end = run(chars, at);
+    let mut digits: String = chars[at..end].iter().collect();
+    let mut commas = false;
+    if (1..=3).contains(&digits.len()) {
+        while let Some((group, comma)) = separator(&chars[end..], grouped) {
+            digits.extend(&chars[end + group..end + group + 3]);
+            commas |= comma;
+            end += group + 3;
+        }
+    }
+    let mut fraction = String::new();
+    let mut repeated = String::new();
+    if chars.get(end) == Some(&'.')
+        && (chars.get(end + 1).is_some_and(char::is_ascii_digit) || bar(&chars[end + 1..]).is_some())
+    {
+        let to = run(chars, end + 1);
+        fraction = chars[end + 1..to].iter().collect();
+        end = to;
+        if let Some((inner, length)) = bar(&chars[end..]) {
+            repeated = inner;
+            end += length;
+        }
+    }
+    let (power, length) = exponent(&chars[end..])?;
+    end += length;
+    if digits.len() + fraction.len() + repeated.len() > MOST_DIGITS {
+        return Err(Stop::TooMuch("digits"));
+    }
+    let value = value(&digits, &fraction, &repeated)? * ten(power);
+    if !fraction.is_empty() {
+        digits = format!("{digits}.{fraction}");
+    }
+    Ok(Numeral { value, digits, commas, end })
+}
+
+/// The end of a run of digits.
+fn run(chars: &[char], at: usize) -> usize {
+    at + chars[at.min(chars.len())..].iter().take_while(|c| c.is_ascii_digit()).count()
+}
+
+/// The length of a separator before exactly three digits, and whether it is a bare comma.
+fn separator(rest: &[char], grouped: bool) -> Option<(usize, bool)> {
+    const LATEX: [&[char]; 9] = [
+        &['{', ',', '}'],
+        &[',', '\\', '!'],
+        &[',', '\\', ','],
+        &['\\', ',', '\\', '!'],
+        &['\\', ','],
+        &['\\', ' '],
+        &['\\', ';'],
+        &['\\', ':'],
+        &['~'],
+    ];
+    let three = |from: usize| run(rest, from) == from + 3;
+    if let Some(found) = LATEX.iter().find(|separator| rest.starts_with(separator)) {
+        let spaces = rest[found.len()..].iter().take_while(|c| **c == ' ').count();
+        return three(found.len() + spaces).then_some((found.len() + spaces, false));
+    }
+    let bare = *rest.first()?;
+    (grouped && matches!(bare, ',' | ' ') && three(1)).then_some((1, bare == ','))
+}
+
+/// The digits under a bar, and the length of the whole.
+fn bar(rest: &[char]) -> Option<(String, usize)> {
+    let name = ["\\overline{", "\\bar{", "\\dot{"].into_iter().find(|name| {
+        let mut expected = name.chars();
+        rest.len() >= name.len() && rest.iter().take(name.len()).all(|c| expected.next() == Some(*c))
+    })?;
+    let end = run(rest, name.len());
+    let digits: String = rest[name.len()..end].iter().collect();
+    (!digits.is_empty() && rest.get(end) == Some(&'}')).then_some((digits, end + 1))
+}
+
+/// The power of ten behind an `E`, and the length of both.
+fn exponent(rest: &[char]) -> Result<(i64, usize), Stop> {
+    if !rest.first().is_some_and(|c| matches!(c, 'e' | 'E')) {
+        return Ok((0, 0));
+    }
+    let signed = usize::from(rest.get(1).is_some_and(|c| matches!(c, '+' | '-')));
+    let end = run(rest, 1 + signed);
+    if end == 1 + signed {
+        return Ok((0, 0));
+    }
+    let text: String = rest[1 + signed..end].iter().collect();
+    match text.parse::<i64>() {
+        Ok(power) if power <= GREATEST_TEN => Ok((if rest[1] == '-' { -power } else { power }, end)),
+        _ => Err(Stop::TooMuch("a power of ten")),
+    }
+}
+
+/// Ten to a power of at most [`GREATEST_TEN`].
+pub(super) fn ten(power: i64) -> RBig {
+    let size = UBig::from(10u8).pow(power.unsigned_abs() as usize);
+    if power < 0 { RBig::from_parts(IBig::ONE, size) } else { RBig::from(size) }
+}
+
+fn value(whole: &str, fraction: &str, repeated: &str) -> Result<RBig, Stop> {
+    let number = |digits: String| -> Result<UBig, Stop> {
+        if digits.is_empty() { Ok(UBig::ZERO) } else { digits.parse().map_err(|_| Stop::Undefined) }
+    };
+    let plain = number(format!("{whole}{fraction}"))?;
+    let scale = UBig::from(10u8).pow(fraction.len());
+    if repeated.is_empty() {
+        return Ok(RBig::from_parts(IBig::from(plain), scale));
+    }
+    let nines = UBig::from(10u8).pow(repeated.len()) - UBig::ONE;
+    let all = number(format!("{whole}{fraction}{repeated}"))?;
+    Ok(RBig::from_parts(IBig::from(all - plain), scale * nines))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_spelling_are_read() {
+        for (text, numerator, denominator) in [
+            ("007", 7, 1),
+            ("1,234,567", 1_234_567, 1),
+            ("12{,}345", 12_345, 1),
+            ("12,\\! 345", 12_345, 1),
+            ("12\\,345", 12_345, 1),
+            ("12 345", 12_345, 1),
+            ("1,23", 1, 1),
+            ("12,3456", 12, 1),
+            ("1234,567", 1234, 1),
+            (".25", 1, 4),
+            ("0.1\\overline{6}", 1, 6),
+            ("0.\\overline{3}", 1, 3),
+            ("2.5E-1", 1, 4),
+            ("3e2", 300, 1),
+            ("3e", 3, 1),
+        ] {
+            let chars: Vec<char> = text.chars().collect();
+            let found = numeral(&chars, 0, true).unwrap().value;
+            assert_eq!(found, RBig::from_parts(IBig::from(numerator), UBig::from(denominator as u32)), "{text}");
+        }
+        for text in ["1E999999999", &"9".repeat(MOST_DIGITS + 1)] {
+            let chars: Vec<char> = text.chars().collect();
+            assert!(matches!(numeral(&chars, 0, true), Err(Stop::TooMuch(_))));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Text in one spelling: signs that Unicode has of their own become ASCII or LaTeX.
+
+use super::tables::{CHARACTERS, LOWERED_ZERO, RAISED};
+
+/// The characters of `text`, respelled.
+pub(super) fn respelled(text: &str) -> Vec<char> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(next) = chars.next() {
+        match next {
+            c if c.is_ascii() => out.push(c),
+            '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}' | '\u{fe0f}' => {}
+            // These are between the groups of a number, as LaTeX's thin space is.
+            '\u{a0}' | '\u{2009}' | '\u{202f}' | '\u{2002}'..='\u{2008}' | '\u{200a}' => out.extend("\\,".chars()),
+            '\u{3000}' | '\u{2028}' | '\u{2029}' => out.push(' '),
+            '\u{ff01}'..='\u{ff5e}' => out.push(char::from_u32(next as u32 - 0xfee0).unwrap_or(next)),
+            c if raised(c).is_some() => script(&mut out, "^{", raised(c), || next_if(&mut chars, raised)),
+            c if lowered(c).is_some() => script(&mut out, "_{", lowered(c), || next_if(&mut chars, lowered)),
+            c => match CHARACTERS.iter().find(|(from, _)| *from == c) {
+                Some((_, to)) => out.extend(to.chars()),
+                None => out.push(c),
+            },
+        }
+    }
+    out
+}
+
+fn raised(c: char) -> Option<char> {
+    RAISED.iter().find(|(from, _)| *from == c).map(|(_, to)| *to)
+}
+
+fn lowered(c: char) -> Option<char> {
+    let digit = (c as u32).checked_sub(LOWERED_ZERO as u32)?;
+    char::from_digit(digit, 10)
+}
+
+fn next_if(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, map: fn(char) -> Option<char>) -> Option<char> {
+    let found = map(*chars.peek()?)?;
+    chars.next();
+    Some(found)
+}
+
+/// A run of raised or lowered characters.
+fn script(out: &mut Vec<char>, open: &str, first: Option<char>, more: impl FnMut() -> Option<char>) {
+    out.extend(open.chars());
+    out.extend(first);
+    out.extend(std::iter::from_fn(more));
+    out.push('}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_are_respelled() {
+        for (text, expected) in [
+            ("−2", "-2"),
+            ("７＋１", "7+1"),
+            ("x²⁺ⁿ", "x^{2+n}"),
+            ("a₁₂", "a_{12}"),
+            ("7\u{200b}", "7"),
+            ("√5", "\\sqrt 5"),
+            ("1\u{a0}000", "1\\,000"),
+            ("é", "é"),
+        ] {
+            assert_eq!(respelled(text).into_iter().collect::<String>(), expected);
+        }
+    }
+}
