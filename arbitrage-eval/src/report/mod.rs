@@ -5,7 +5,7 @@
 //! tells, what is not graded or was cut off. [`html`] and [`markdown`] say the same figures, which are those of
 //! [`metrics`](crate::metrics) and [`replay`](crate::replay); nothing is measured here.
 //!
-//! Everything that models, problems and file names say is data: it is made [visible](text), escaped where it is written, and never
+//! Everything that models, problems and file names say is data: it is made visible, escaped where it is written, and never
 //! marked as safe. The page has no network, no outside file and no date: the same log gives the same bytes.
 
 mod answer;

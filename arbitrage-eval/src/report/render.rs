@@ -1,6 +1,7 @@
 //! From what a report says to HTML and Markdown.
 
-use minijinja::value::Value;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, Error, Output, State, context};
 
 use super::browser::Browser;
@@ -19,7 +20,8 @@ const SCRIPT: &str = include_str!("templates/browser.js");
 pub fn html(evaluation: &Evaluation, options: &Options) -> Result<String, ReportError> {
     let browser = Browser::new(evaluation, options);
     let data = if browser.is_empty() { None } else { Some(browser.json()?) };
-    let context = context! { page => Page::new(evaluation, options), style => STYLE, script => SCRIPT, data };
+    let page = Value::from(Serde(Page::new(evaluation, options)));
+    let context = context! { page, style => STYLE, script => SCRIPT, data };
     Ok(environment()?.get_template("page.html")?.render(context)?)
 }
 
@@ -28,15 +30,15 @@ pub fn html(evaluation: &Evaluation, options: &Options) -> Result<String, Report
 /// # Errors
 /// [`ReportError::Template`], which no evaluation is known to cause.
 pub fn markdown(evaluation: &Evaluation, options: &Options) -> Result<String, ReportError> {
-    Ok(environment()?.get_template("page.md")?.render(context! { page => Page::new(evaluation, options) })?)
+    let page = Value::from(Serde(Page::new(evaluation, options)));
+    Ok(environment()?.get_template("page.md")?.render(context! { page })?)
 }
 
 fn environment() -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_auto_escape_callback(|name| {
-        if name.ends_with(".md") { AutoEscape::Custom("markdown") } else { AutoEscape::Html }
+        if name.ends_with(".md") { AutoEscape::Custom("markdown".into()) } else { AutoEscape::Html }
     });
     environment.set_formatter(format);
     environment.add_template("page.html", include_str!("templates/page.html"))?;
@@ -45,14 +47,13 @@ fn environment() -> Result<Environment<'static>, Error> {
 }
 
 /// Writes a value: made visible first, then escaped as the template's language asks.
-fn format(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
+fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let is_html = *state.auto_escape() == AutoEscape::Html;
     match value.as_str().filter(|_| !value.is_safe()) {
-        Some(text) if state.auto_escape() == AutoEscape::Html => {
-            minijinja::escape_formatter(out, state, &Value::from(visible(text)))
-        }
-        Some(text) => out.write_str(&escaped(&visible(text))).map_err(Error::from),
-        None if state.auto_escape() == AutoEscape::Html => minijinja::escape_formatter(out, state, value),
-        None => out.write_str(&value.to_string()).map_err(Error::from),
+        Some(text) if is_html => minijinja::escape_formatter(out, state, &Value::from(visible(text))),
+        Some(text) => Ok(out.write_str(&escaped(&visible(text)))?),
+        None if is_html => minijinja::escape_formatter(out, state, value),
+        None => Ok(out.write_str(&value.to_string())?),
     }
 }
 

@@ -4,6 +4,8 @@ use super::{WIDTH, text_width};
 
 /// Height of a line of text.
 const HEIGHT: f64 = 12.0;
+/// Names are bold, which is wider.
+const BOLD: f64 = 1.12;
 /// Half the width of a marker.
 const MARKER: f64 = 5.0;
 
@@ -31,12 +33,14 @@ impl Area {
     }
 }
 
-/// A name with its place: the left end of its base line.
+/// A name with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placed {
     /// Which of the series.
     pub series: usize,
-    /// Where its name begins.
+    /// Which part of the name's base line is at its place: that beside the point, so that it keeps its distance in any face.
+    pub anchor: &'static str,
+    /// Where that is.
     pub at: (f64, f64),
 }
 
@@ -51,35 +55,40 @@ pub fn place(names: &[String], points: &[Vec<(f64, f64)>], within: Area) -> Vec<
             let over = |areas: &[Area]| areas.iter().map(|other| area.shared(other)).sum::<f64>();
             8.0 * over(&taken) + over(&obstacles)
         };
-        let all = candidates(own, text_width(name)).filter(|area| within.holds(area));
-        let best =
-            all.map(|area| (cost(&area), area)).reduce(|best, other| if other.0 < best.0 { other } else { best });
-        if let Some((_, area)) = best {
+        let all = candidates(own, BOLD * text_width(name)).filter(|(area, ..)| within.holds(area));
+        let all = all.map(|(area, anchor, x)| (cost(&area), area, anchor, x));
+        let best = all.reduce(|best, other| if other.0 < best.0 { other } else { best });
+        if let Some((_, area, anchor, x)) = best {
             taken.push(area);
-            placed.push(Placed { series, at: (area.from.0, area.to.1 - 3.0) });
+            placed.push(Placed { series, anchor, at: (x, area.to.1 - 3.0) });
         }
     }
     placed
 }
 
-/// Places about each point, beginning with the last: right, left, above, below, and the four corners.
-fn candidates(points: &[(f64, f64)], width: f64) -> impl Iterator<Item = Area> + '_ {
+/// Places about each point, beginning with the last: right, left, above, below, and the four corners. Each with its anchor.
+fn candidates(points: &[(f64, f64)], width: f64) -> impl Iterator<Item = (Area, &'static str, f64)> {
     const GAP: f64 = MARKER + 2.0;
+    const SIDES: [(&str, f64, f64); 8] = [
+        ("start", GAP, -HEIGHT / 2.0),
+        ("end", -GAP, -HEIGHT / 2.0),
+        ("middle", 0.0, -GAP - HEIGHT),
+        ("middle", 0.0, GAP),
+        ("start", GAP - 3.0, 3.0 - GAP - HEIGHT),
+        ("end", 3.0 - GAP, 3.0 - GAP - HEIGHT),
+        ("start", GAP - 3.0, GAP - 3.0),
+        ("end", 3.0 - GAP, GAP - 3.0),
+    ];
     points.iter().rev().flat_map(move |(x, y)| {
-        let (middle, half) = (x - width / 2.0, HEIGHT / 2.0);
-        let (right, left) = (x + GAP, x - GAP - width);
-        let (above, below) = (y - GAP - HEIGHT, y + GAP);
-        let corners = [
-            (right, y - half),
-            (left, y - half),
-            (middle, above),
-            (middle, below),
-            (right - 3.0, above + 3.0),
-            (left + 3.0, above + 3.0),
-            (right - 3.0, below - 3.0),
-            (left + 3.0, below - 3.0),
-        ];
-        corners.map(|(x, y)| Area::new((x, y), (x + width, y + HEIGHT)))
+        SIDES.map(|(anchor, right, below)| {
+            let (x, top) = (x + right, y + below);
+            let left = match anchor {
+                "start" => x,
+                "end" => x - width,
+                _ => x - width / 2.0,
+            };
+            (Area::new((left, top), (left + width, top + HEIGHT)), anchor, x)
+        })
     })
 }
 
@@ -109,7 +118,10 @@ mod tests {
         let placed = place(&names, &points, Area::new((40.0, 10.0), (400.0, 260.0)));
         assert_eq!(placed.len(), 8);
         let area = |label: &Placed| {
-            Area::new((label.at.0, label.at.1 - 9.0), (label.at.0 + text_width(&names[0]), label.at.1 + 3.0))
+            let width = BOLD * text_width(&names[0]);
+            let left = label.at.0
+                - width * ["start", "middle", "end"].iter().position(|a| *a == label.anchor).unwrap() as f64 / 2.0;
+            Area::new((left, label.at.1 - 9.0), (left + width, label.at.1 + 3.0))
         };
         for (at, one) in placed.iter().enumerate() {
             assert!(placed[at + 1..].iter().all(|other| area(one).shared(&area(other)) == 0.0), "{placed:?}");

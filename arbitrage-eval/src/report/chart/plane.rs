@@ -38,12 +38,12 @@ pub struct Series {
 }
 
 /// A straight line to hold points against.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Guide {
-    /// Where it begins.
-    pub from: (f64, f64),
-    /// Where it ends. What is not finite is at an axis's end.
-    pub to: (f64, f64),
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Guide {
+    /// One value of the second axis.
+    Level(f64),
+    /// Where both axes have the same value.
+    Diagonal,
 }
 
 /// A chart of points.
@@ -70,7 +70,7 @@ impl Plane {
         let y = self.y.scale(marks().map(|mark| mark.at.1).chain(spans), (HEIGHT - BOTTOM, TOP));
         let mut svg = self.heading.begin(HEIGHT);
         axes(&mut svg, (&self.x, &x), (&self.y, &y), HEIGHT);
-        self.guides.iter().for_each(|guide| draw_guide(&mut svg, guide, &x, &y));
+        self.guides.iter().for_each(|guide| draw_guide(&mut svg, *guide, &x, &y));
         self.series.iter().for_each(|series| draw(&mut svg, series, &x, &y));
         self.names(&mut svg, &x, &y);
         svg.finish()
@@ -84,7 +84,7 @@ impl Plane {
         let within = Area::new((LEFT + 2.0, TOP - 8.0), (WIDTH - 2.0, HEIGHT - BOTTOM - 1.0));
         for label in place(&names, &points, within) {
             let class = format!("name s{}", self.series[label.series].slot % COLOURS);
-            svg.words(&class, "start", label.at, &names[label.series]);
+            svg.words(&class, label.anchor, label.at, &names[label.series]);
         }
     }
 }
@@ -107,9 +107,16 @@ pub(super) fn axes(svg: &mut Svg, (x_axis, x): (&Axis, &Scale), (y_axis, y): (&A
     svg.end();
 }
 
-fn draw_guide(svg: &mut Svg, guide: &Guide, x: &Scale, y: &Scale) {
+fn draw_guide(svg: &mut Svg, guide: Guide, x: &Scale, y: &Scale) {
+    let (from, to) = match guide {
+        Guide::Level(value) => ((x.range.0, value), (x.range.1, value)),
+        Guide::Diagonal => {
+            let (from, to) = (x.range.0.max(y.range.0), x.range.1.min(y.range.1));
+            ((from, from), (to, to))
+        }
+    };
     let place = |at: (f64, f64)| (x.place(at.0), y.place(at.1));
-    svg.line("guide", place(guide.from), place(guide.to));
+    svg.line("guide", place(from), place(to));
 }
 
 fn draw(svg: &mut Svg, series: &Series, x: &Scale, y: &Scale) {

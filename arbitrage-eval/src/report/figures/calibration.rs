@@ -44,7 +44,7 @@ pub fn figure(id: String, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Option<
         x: Axis::share("estimate of P(Δ > 0)").reaching([0.0, 1.0]),
         y: Axis::share("share of steps with Δ > 0").reaching([0.0, 1.0]),
         series: best.into_iter().map(Judged::series).collect(),
-        guides: vec![Guide { from: (0.0, 0.0), to: (1.0, 1.0) }],
+        guides: vec![Guide::Diagonal],
     };
     Some(Figure { title: TITLE.to_owned(), caption, svg: plane.svg() })
 }

@@ -61,8 +61,8 @@ pub(super) fn families<'r>(facts: &[Facts<'r>], mark: impl Fn(&Facts<'r>) -> Opt
     families.map(series).filter(|series| !series.points.is_empty()).collect()
 }
 
-/// The target's accuracy, from end to end.
+/// The target's accuracy.
 fn guide(target: &Run, facts: &[Facts<'_>]) -> Option<Guide> {
     let accuracy = facts.iter().find(|facts| std::ptr::eq(facts.run, target))?.summary.accuracy?.value;
-    Some(Guide { from: (f64::NEG_INFINITY, accuracy), to: (f64::INFINITY, accuracy) })
+    Some(Guide::Level(accuracy))
 }

@@ -36,7 +36,7 @@ pub fn figure(id: String, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Option<
         x: Axis::share("deferral, share of steps (1 − α)").reaching([0.0, 1.0]),
         y: Axis::share("steps regenerated for no gain").reaching([0.0]),
         series,
-        guides: vec![Guide { from: (0.0, 0.0), to: (1.0, 1.0) }],
+        guides: vec![Guide::Diagonal],
     };
     Some(Figure { title: TITLE.to_owned(), caption, svg: plane.svg() })
 }

@@ -1,24 +1,28 @@
 //! How many are right.
 
 use super::{Cell, Facts, Table};
+use crate::metrics::Pairs;
 use crate::report::number::Unit;
 
 /// Outcomes and accuracy of each run, and how it differs from the target alone.
 pub fn table(facts: &[Facts<'_>]) -> Table {
     let head =
-        ["Policy", "right", "wrong", "errored", "accuracy", "less the target’s, points", "only it", "only target", "p"];
+        ["Policy", "accuracy", "less the target’s, points", "p", "only it", "only target", "right", "wrong", "errored"];
     let row = |facts: &Facts<'_>| {
         let (outcomes, against) = (&facts.summary.outcomes, facts.against_target.as_ref());
-        let alone = |count: usize| Cell::figure(Unit::Count, (against.is_some()).then_some(count as f64));
+        let alone = |count: fn(&Pairs) -> usize| match against {
+            Some(against) => Cell::count(count(&against.pairs)),
+            None => Cell::figure(Unit::Count, None),
+        };
         facts.row(vec![
+            Cell::range(Unit::Share, facts.summary.accuracy),
+            Cell::range(Unit::Points, against.and_then(|against| against.difference)),
+            Cell::figure(Unit::Probability, against.and_then(|against| Some(against.test?.mid))),
+            alone(|pairs| pairs.first_only),
+            alone(|pairs| pairs.second_only),
             Cell::count(outcomes.right),
             Cell::count(outcomes.wrong),
             Cell::count(outcomes.errored),
-            Cell::range(Unit::Share, facts.summary.accuracy),
-            Cell::range(Unit::Points, against.and_then(|against| against.difference)),
-            against.map_or_else(|| alone(0), |against| Cell::count(against.pairs.first_only)),
-            against.map_or_else(|| alone(0), |against| Cell::count(against.pairs.second_only)),
-            Cell::figure(Unit::Probability, against.and_then(|against| Some(against.test?.mid))),
         ])
     };
     Table {

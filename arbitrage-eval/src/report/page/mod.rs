@@ -12,6 +12,7 @@ mod table;
 pub use facts::Facts;
 pub use table::{Cell, Row, Table};
 
+use arbitrage_core::Overlap;
 use serde::Serialize;
 
 use super::figures::{Figure, figures};
@@ -99,7 +100,7 @@ fn summary(evaluation: &Evaluation) -> String {
 /// What seconds mean where problems shared a machine or roles shared seconds.
 fn batched(benchmark: &Benchmark) -> Option<String> {
     let most = benchmark.runs.iter().map(|run| run.record.limits.in_flight).max()?;
-    let overlaps = benchmark.runs.iter().any(|run| !run.record.overlap.is_off());
+    let overlaps = benchmark.runs.iter().any(|run| run.record.overlap != Overlap::Off);
     let batch = format!(
         "Up to {most} problems were in flight: where no wall time was measured, seconds are a problem's share of its batch"
     );
