@@ -88,7 +88,8 @@ fn solve(policy: Policy, problems: &[Problem], notes: Value) -> Result<Vec<Recor
     let limits = Limits::default().with_steps(12).with_step_tokens(40).with_in_flight(1);
     let mut engine =
         Engine::new(draft, target, router(policy)?).with_limits(limits).with_notes(notes).with_sink(trace.clone());
-    engine.solve_all(problems).into_iter().collect::<Result<Vec<_>, _>>()?;
+    // Where a babbler says nothing, a gate has nothing to decide by: such a failure is on record and belongs to the report.
+    drop(engine.solve_all(problems));
     let mut records = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
     records.iter_mut().for_each(|record| time(record, policy));
     Ok(records)
@@ -138,9 +139,10 @@ fn time(record: &mut Record, policy: Policy) {
     }
 }
 
-/// The verdict on a solution: the better its steps, the more likely right.
+/// The verdict on a solution, unless it failed: the better its steps, the more likely right.
 fn grade(record: &Record, all: &[Record]) -> Option<Value> {
     let Record::Solution(end) = record else { return None };
+    end.stop?;
     let mean = mean_score(end, all);
     let luck = chance(&[&end.problem, "luck"]);
     let verdict = match luck {

@@ -40,11 +40,11 @@
         fact("s_d", draftScore, 3), fact("s_t", targetScore, 3), fact("Δ", gain, 3), fact("estimate", estimate, 3),
         tokens === null ? null : element("span", "", `${tokens} ${tokens === 1 ? "token" : "tokens"}`),
         element("span", "", `${number(seconds, seconds < 1 ? 3 : 2)} s`)),
-      element("div", "raw", text(committed)));
+      element("div", "raw", text(committed).trimEnd()));
     if (other !== null) {
       const title = author ? "The draft that was rejected" : "What the target would have written";
       const rest = author ? draftTokens : targetTokens;
-      item.append(element("details", "", element("summary", "", `${title} (${rest} tokens)`), element("div", "raw", text(other))));
+      item.append(element("details", "", element("summary", "", `${title} (${rest} tokens)`), element("div", "raw", text(other).trimEnd())));
     }
     if (error !== null) item.append(element("div", "raw e", text(error)));
     return item;
