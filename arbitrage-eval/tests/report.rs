@@ -89,6 +89,7 @@ fn hostile_text_stays_text() {
     let evaluation = Evaluation::read(folder.path()).unwrap();
     let text = markdown(&evaluation, &options()).unwrap();
     assert!(text.contains("| a\\|b&lt;b\\>\\`\\*\\_ \\# x |") && !text.contains("<b>"), "{text}");
+    assert!(text.contains("\n|---|---:|") && text.contains("\n|---|---|"), "{text}");
     Page::new(html(&evaluation, &options()).unwrap()).document();
 }
 

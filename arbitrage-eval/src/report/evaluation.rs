@@ -104,6 +104,11 @@ impl Benchmark {
         self.runs.chunk_by(|one, other| one.family == other.family).collect()
     }
 
+    /// The runs of one family, in order.
+    pub fn family(&self, name: &str) -> &[Run] {
+        self.families().into_iter().find(|family| family[0].family == name).unwrap_or_default()
+    }
+
     /// The collection that tells what other policies' calls would have gained: the oracle's if there is one, else that with the most
     /// places.
     pub fn collection(&self) -> Option<(&Run, &Dump)> {

@@ -1,14 +1,12 @@
 //! Whether a trained router's estimates are shares of gains.
 
-use arbitrage_router::Policy;
-
 use super::{Figure, heading};
 use crate::metrics::wilson;
-use crate::replay::Dump;
+use crate::replay::{Dump, Place};
 use crate::report::chart::{Axis, Guide, Mark, Plane, Series};
-use crate::report::estimates::estimates;
 use crate::report::number::counted;
 use crate::report::page::Facts;
+use crate::report::replayable::{is_trained, replayable};
 use crate::report::{Benchmark, Run};
 
 const TITLE: &str = "Calibration";
@@ -20,18 +18,15 @@ const STEPS: usize = 8;
 /// The share of steps that gain from the target against what trained routers said of them.
 pub fn figure(id: String, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Option<Figure> {
     let collection = benchmark.collection()?;
-    let learned = facts.iter().filter(|facts| matches!(facts.run.policy, Some(Policy::Learned(_))));
-    let learned: Vec<Judged<'_>> = learned.map(|facts| Judged::new(facts, collection)).collect();
-    // A family's runs judge much the same steps, so that the one with the most of them speaks for all.
-    let families = learned.chunk_by(|one, other| one.family == other.family);
-    let best = families.filter_map(|family| {
-        family.iter().reduce(|best, other| if other.steps.len() > best.steps.len() { other } else { best })
-    });
-    let best: Vec<&Judged<'_>> = best.filter(|judged| judged.steps.len() >= STEPS).collect();
-    if best.is_empty() {
+    let families = benchmark.families().into_iter().filter(|family| is_trained(family));
+    let slot = |family: &[Run]| facts.iter().find(|facts| facts.run.family == family[0].family).map(|facts| facts.slot);
+    let judged = |family| Some(Judged::new(family, slot(family)?, &replayable(family, collection)));
+    let judged: Vec<Judged<'_>> = families.filter_map(judged).filter(|judged| judged.steps.len() >= STEPS).collect();
+    if judged.is_empty() {
         return None;
     }
-    let counts: Vec<String> = best.iter().map(|judged| format!("{} ({})", judged.family, judged.steps.len())).collect();
+    let counts: Vec<String> =
+        judged.iter().map(|judged| format!("{} ({})", judged.family, judged.steps.len())).collect();
     let caption = format!(
         "Share of steps whose Δ is above 0, as {} tells, against the router’s estimate of it, in groups of equally many steps; on the \
          dashed line estimates are right on the average. Bars are 95% intervals over steps. By router, with its steps: {}; {}.",
@@ -43,7 +38,7 @@ pub fn figure(id: String, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Option<
         heading: heading(id, TITLE, &caption),
         x: Axis::share("estimate of P(Δ > 0)").reaching([0.0, 1.0]),
         y: Axis::share("share of steps with Δ > 0").reaching([0.0, 1.0]),
-        series: best.into_iter().map(Judged::series).collect(),
+        series: judged.iter().map(Judged::series).collect(),
         guides: vec![Guide::Diagonal],
     };
     Some(Figure { title: TITLE.to_owned(), caption, svg: plane.svg() })
@@ -58,15 +53,14 @@ struct Judged<'r> {
 }
 
 impl<'r> Judged<'r> {
-    fn new(facts: &Facts<'r>, (collection, dump): (&Run, &Dump)) -> Self {
-        let estimates = estimates(facts.run, collection);
-        let step = |(id, place): (&str, &crate::replay::Place)| {
-            let estimate = *estimates.get(&(id, place.index))?;
-            (0.0..=1.0).contains(&estimate).then_some((estimate, place.advantage() > 0.0))
+    fn new(family: &'r [Run], slot: usize, dump: &Dump) -> Self {
+        let step = |(_, place): (&str, &Place)| {
+            let estimate = place.estimate.filter(|estimate| (0.0..=1.0).contains(estimate))?;
+            Some((estimate, place.advantage() > 0.0))
         };
         let mut steps: Vec<(f32, bool)> = dump.places().filter_map(step).collect();
         steps.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
-        Self { family: &facts.run.family, slot: facts.slot, steps }
+        Self { family: &family[0].family, slot, steps }
     }
 
     fn series(&self) -> Series {

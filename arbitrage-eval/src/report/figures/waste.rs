@@ -5,11 +5,11 @@ use arbitrage_router::Policy;
 use super::curve::families;
 use super::{Figure, heading};
 use crate::metrics::Waste;
-use crate::replay::{Dump, replay};
+use crate::replay::replay;
 use crate::report::chart::{Axis, Guide, Mark, Plane};
-use crate::report::estimates::{estimated, estimates};
 use crate::report::number::counted;
 use crate::report::page::Facts;
+use crate::report::replayable::{is_trained, replayable};
 use crate::report::{Benchmark, Run};
 
 const TITLE: &str = "Waste against deferral";
@@ -17,9 +17,8 @@ const TITLE: &str = "Waste against deferral";
 /// Steps regenerated for no gain against steps deferred. Where a run does not know it, being lazy, the collection tells what its policy
 /// would have done there.
 pub fn figure(id: String, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Option<Figure> {
-    let collection = benchmark.collection();
     let mut replayed = Vec::new();
-    let known: Vec<Option<(Waste, bool)>> = facts.iter().map(|facts| waste(facts, collection)).collect();
+    let known: Vec<Option<(Waste, bool)>> = facts.iter().map(|facts| waste(facts, benchmark)).collect();
     for (facts, known) in facts.iter().zip(&known) {
         if known.is_some_and(|(_, replayed)| replayed) && !replayed.contains(&facts.run.family.as_str()) {
             replayed.push(&facts.run.family);
@@ -30,7 +29,7 @@ pub fn figure(id: String, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Option<
     if series.is_empty() {
         return None;
     }
-    let caption = caption(benchmark, collection, &replayed);
+    let caption = caption(benchmark, &replayed);
     let plane = Plane {
         heading: heading(id, TITLE, &caption),
         x: Axis::share("deferral, share of steps (1 − α)").reaching([0.0, 1.0]),
@@ -42,23 +41,20 @@ pub fn figure(id: String, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Option<
 }
 
 /// A run's waste, and whether it had to be replayed.
-fn waste(facts: &Facts<'_>, collection: Option<(&Run, &Dump)>) -> Option<(Waste, bool)> {
+fn waste(facts: &Facts<'_>, benchmark: &Benchmark) -> Option<(Waste, bool)> {
     match facts.summary.waste {
         Some(waste) if waste.of_steps.is_some() => Some((waste, false)),
-        _ => replayed(facts.run, collection?).map(|waste| (waste, true)),
+        _ => replayed(facts.run, benchmark).map(|waste| (waste, true)),
     }
 }
 
-fn replayed(run: &Run, (collection, dump): (&Run, &Dump)) -> Option<Waste> {
-    let policy = run.policy?;
-    let waste = match policy {
-        Policy::Learned(_) => {
-            let dump = estimated(dump, &estimates(run, collection));
-            replay(&dump, &Policy::Learned(run.results.tau)).ok()?.waste()
-        }
-        policy => replay(dump, &policy).ok()?.waste(),
+fn replayed(run: &Run, benchmark: &Benchmark) -> Option<Waste> {
+    let policy = match run.policy? {
+        Policy::Learned(_) => Policy::Learned(run.results.tau),
+        policy => policy,
     };
-    waste.filter(|waste| waste.of_steps.is_some())
+    let dump = replayable(benchmark.family(&run.family), benchmark.collection()?);
+    replay(&dump, &policy).ok()?.waste().filter(|waste| waste.of_steps.is_some())
 }
 
 fn mark(facts: &Facts<'_>, waste: &Waste, replayed: bool) -> Option<Mark> {
@@ -69,16 +65,21 @@ fn mark(facts: &Facts<'_>, waste: &Waste, replayed: bool) -> Option<Mark> {
     Some(Mark { at: (waste.deferral, of_steps), span: None, title })
 }
 
-fn caption(benchmark: &Benchmark, collection: Option<(&Run, &Dump)>, replayed: &[&str]) -> String {
+fn caption(benchmark: &Benchmark, replayed: &[&str]) -> String {
     let mut caption = format!(
         "Share of all steps that the target wrote and that score no higher than the draft’s, against the share that it wrote; on the \
          dashed line every call is in vain. Over {}.",
         counted(benchmark.problems(), "problem")
     );
-    if let Some((run, dump)) = collection.filter(|_| !replayed.is_empty()) {
-        let (list, problems) = (replayed.join(", "), counted(dump.problems.len(), "problem"));
-        let steps = counted(dump.places().count(), "step");
-        caption.push_str(&format!(" Replayed along the {steps} and {problems} of {}: {list}.", run.label));
+    if let Some((run, dump)) = benchmark.collection().filter(|_| !replayed.is_empty()) {
+        let along = |family: &str| {
+            let runs = benchmark.family(family);
+            let steps = counted(replayable(runs, (run, dump)).places().count(), "step");
+            if is_trained(runs) { format!("{family} (the {steps} that it came by too)") } else { family.to_owned() }
+        };
+        let (steps, list) = (counted(dump.places().count(), "step"), replayed.iter().map(|family| along(family)));
+        let list = list.collect::<Vec<_>>().join(", ");
+        caption.push_str(&format!(" Replayed along the {steps} of {}: {list}.", run.label));
     }
     caption
 }

@@ -1,6 +1,6 @@
 //! How many are right.
 
-use super::{Cell, Facts, Table};
+use super::{Cell, Facts, Kind, Table};
 use crate::metrics::Pairs;
 use crate::report::number::Unit;
 
@@ -32,6 +32,6 @@ pub fn table(facts: &[Facts<'_>]) -> Table {
             .to_owned(),
         head: head.map(str::to_owned).into(),
         rows: facts.iter().map(row).collect(),
-        numeric: true,
+        kind: Kind::Numbers,
     }
 }

@@ -1,6 +1,6 @@
 //! Who wrote, and which calls were in vain.
 
-use super::{Cell, Facts, Table};
+use super::{Cell, Facts, Kind, Table};
 use crate::report::number::Unit;
 
 /// Acceptance and waste of each run.
@@ -34,6 +34,6 @@ pub fn table(facts: &[Facts<'_>]) -> Table {
             .to_owned(),
         head: head.map(str::to_owned).into(),
         rows: facts.iter().map(row).collect(),
-        numeric: true,
+        kind: Kind::Numbers,
     }
 }

@@ -3,12 +3,12 @@
 use arbitrage_router::Policy;
 use arbitrage_router::metrics::{Bootstrap, Budget};
 
-use super::{Cell, Facts, Row, Table};
+use super::{Cell, Facts, Kind, Row, Table};
 use crate::evaluation::ProblemResult;
 use crate::metrics::{CompareError, Curve, Range, SpeedUp, area, captured, speed_up};
 use crate::report::chart::COLOURS;
-use crate::report::estimates::{estimated, estimates};
 use crate::report::number::{Unit, counted};
+use crate::report::replayable::{is_trained, replayable};
 use crate::report::{Benchmark, Run};
 
 /// Parts of the oracle's own number of calls at which captured advantage is told.
@@ -36,7 +36,7 @@ pub fn table(benchmark: &Benchmark, facts: &[Facts<'_>], bootstrap: &Bootstrap, 
             Cell::range(Unit::Ratio, speed.map(|speed| speed.mean)),
             Cell::range(Unit::Ratio, speed.map(|speed| speed.greatest)),
             Cell::figure(Unit::Share, speed.map(|speed| speed.at)),
-            Cell::range(Unit::Score, ends.area(curve.as_ref(), bootstrap)),
+            Cell::range(Unit::Score, ends.area(family, curve.as_ref(), bootstrap)),
         ];
         cells.extend(capture(benchmark, family, bootstrap).map(|range| Cell::range(Unit::Score, range)));
         let slot = facts.iter().find(|facts| facts.run.family == family[0].family).map(|facts| facts.slot % COLOURS);
@@ -47,7 +47,7 @@ pub fn table(benchmark: &Benchmark, facts: &[Facts<'_>], bootstrap: &Bootstrap, 
         caption: caption(benchmark),
         head: head.map(str::to_owned).into(),
         rows: benchmark.families().iter().map(row).collect(),
-        numeric: true,
+        kind: Kind::Wide,
     }
 }
 
@@ -57,12 +57,17 @@ fn caption(benchmark: &Benchmark) -> String {
                     under accuracy over latency is 0.5 for a coin between the two models alone, and the greater the better."
         .to_owned();
     if let Some((run, dump)) = benchmark.collection() {
-        let problems = counted(dump.problems.len(), "problem");
-        let captured = format!(
-            " Captured advantage is 0 for calls at random and 1 for the oracle’s choice of as many; advantages are those of {}, over {problems}.",
+        let steps = counted(dump.places().count(), "step");
+        text.push_str(&format!(
+            " Captured advantage is 0 for calls at random and 1 for the oracle’s choice of as many, over the {steps} of {}",
             run.label
-        );
-        text.push_str(&captured);
+        ));
+        let trained = benchmark.families().into_iter().filter(|family| is_trained(family));
+        for family in trained {
+            let steps = counted(replayable(family, (run, dump)).places().count(), "step");
+            text.push_str(&format!("; of {}, over the {steps} that it came by too", family[0].family));
+        }
+        text.push('.');
     }
     text
 }
@@ -100,27 +105,37 @@ impl<'b> Ends<'b> {
         notes: &mut Vec<String>,
     ) -> Option<SpeedUp> {
         let (name, rsd) = self.rsd.as_ref().filter(|(name, _)| *name != family[0].family)?;
-        let tell =
-            |error: &CompareError| notes.push(format!("{} has no speed-up over {name}: {error}.", family[0].family));
+        let tell = |error: &CompareError| notes.push(untold(&family[0].family, name, error));
         speed_up(curve?, rsd, bootstrap).inspect_err(tell).ok()
     }
 
-    fn area(&self, curve: Option<&Curve>, bootstrap: &Bootstrap) -> Option<Range> {
+    /// Of the two ends alone it would always be ½.
+    fn area(&self, family: &[Run], curve: Option<&Curve>, bootstrap: &Bootstrap) -> Option<Range> {
+        if matches!(family[0].policy, Some(Policy::Draft | Policy::Target)) {
+            return None;
+        }
         area(curve?, (self.draft.as_ref()?, self.target.as_ref()?), bootstrap).ok()?
     }
 }
 
-/// Captured advantage at each of the [`BUDGETS`]. Thresholds do not matter, so that one run speaks for its family: of trained routers,
-/// whose estimates are known where a run came by the collection's steps, the one with the most of them.
+/// Why a family has no speed-up over another.
+fn untold(family: &str, rsd: &str, error: &CompareError) -> String {
+    match error {
+        CompareError::Apart { first, second } => {
+            let [own, other] =
+                [first, second].map(|(low, high)| match (Unit::Share.show(*low), Unit::Share.show(*high)) {
+                    (low, high) if low == high => low,
+                    (low, high) => format!("{low} to {high}"),
+                });
+            format!("{family} reaches {own} and {rsd} {other}: without a common accuracy there is no speed-up.")
+        }
+        error => format!("{family} has no speed-up over {rsd}: {error}."),
+    }
+}
+
+/// Captured advantage at each of the [`BUDGETS`]. Thresholds do not matter, so that one policy speaks for its family.
 fn capture(benchmark: &Benchmark, family: &[Run], bootstrap: &Bootstrap) -> [Option<Range>; 3] {
-    let Some((collection, dump)) = benchmark.collection() else { return [None; 3] };
-    let learned = |run: &Run| estimated(dump, &estimates(run, collection));
-    let candidates = family.iter().filter_map(|run| match run.policy? {
-        policy @ Policy::Learned(_) => Some((policy, learned(run))),
-        policy => Some((policy, dump.clone())),
-    });
-    let best =
-        candidates.reduce(|best, other| if other.1.problems.len() > best.1.problems.len() { other } else { best });
-    let Some((policy, dump)) = best.filter(|(_, dump)| !dump.problems.is_empty()) else { return [None; 3] };
+    let (Some(collection), Some(policy)) = (benchmark.collection(), family[0].policy) else { return [None; 3] };
+    let dump = replayable(family, collection);
     BUDGETS.map(|part| captured(&dump, &policy, Budget::OfOracle(part), bootstrap).ok().flatten())
 }

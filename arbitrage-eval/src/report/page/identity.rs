@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Cell, Row, Table};
+use super::{Cell, Kind, Row, Table};
 use crate::report::text::cut;
 use crate::report::{Evaluation, Run};
 
@@ -45,7 +45,7 @@ pub fn tables(evaluation: &Evaluation) -> Vec<Table> {
         caption: caption.to_owned(),
         head: head.iter().map(|name| (*name).to_owned()).collect(),
         rows,
-        numeric: false,
+        kind: Kind::Words,
     };
     let tables = [
         table(

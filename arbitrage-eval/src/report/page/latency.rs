@@ -1,6 +1,6 @@
 //! How long a problem takes.
 
-use super::{Cell, Facts, Table};
+use super::{Cell, Facts, Kind, Table};
 use crate::report::number::Unit;
 
 /// Seconds a problem, and by how much each run is faster than the target alone.
@@ -24,6 +24,6 @@ pub fn table(facts: &[Facts<'_>]) -> Table {
             .to_owned(),
         head: head.map(str::to_owned).into(),
         rows: facts.iter().map(row).collect(),
-        numeric: true,
+        kind: Kind::Numbers,
     }
 }

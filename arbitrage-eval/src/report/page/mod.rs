@@ -10,7 +10,7 @@ mod roles;
 mod table;
 
 pub use facts::Facts;
-pub use table::{Cell, Row, Table};
+pub use table::{Cell, Kind, Row, Table};
 
 use arbitrage_core::Overlap;
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! Whose time and tokens.
 
-use super::{Cell, Facts, Table};
+use super::{Cell, Facts, Kind, Table};
 use crate::metrics::RoleMeans;
 use crate::report::number::Unit;
 
@@ -46,6 +46,6 @@ pub fn table(facts: &[Facts<'_>]) -> Table {
             .to_owned(),
         head: head.map(str::to_owned).into(),
         rows: facts.iter().map(row).collect(),
-        numeric: true,
+        kind: Kind::Numbers,
     }
 }

@@ -16,8 +16,20 @@ pub struct Table {
     pub head: Vec<String>,
     /// The rows.
     pub rows: Vec<Row>,
+    /// How its cells are set.
+    pub kind: Kind,
+}
+
+/// How a table is set. Templates know it by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
     /// Its cells are numbers.
-    pub numeric: bool,
+    Numbers,
+    /// Its cells are numbers, and so many have intervals that these stand below them.
+    Wide,
+    /// Its cells are text.
+    Words,
 }
 
 /// A row.
