@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod mini;
 pub mod problems;
 pub mod replay;
+pub mod report;
 pub mod steps;
 mod text;
 pub mod worked;

@@ -14,7 +14,7 @@ type Pair = Engine<Babbler, Target<Babbler>, Random>;
 
 fn engine(in_flight: usize, rate: f32) -> Pair {
     let babbler = |author| Babbler::new(format!("{author:?}"), author, 7).with_end_probability(0.3);
-    Engine::new(babbler(Author::Draft), Target::new(babbler(Author::Target)), Random::new(rate).unwrap())
+    Engine::new(babbler(Author::Draft), Target(babbler(Author::Target)), Random::new(rate).unwrap())
         .with_segmenter(Newline::new())
         .with_limits(Limits::default().with_steps(6).with_step_tokens(8).with_in_flight(in_flight))
 }

@@ -1,0 +1,34 @@
+//! What a grader told beside its verdict.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::problems::{BadRows, ProblemsError, read_lines};
+
+/// What a grader compared, as far as its row tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The right answer.
+    pub gold: Option<String>,
+    /// The answer that was found in the solution.
+    pub extracted: Option<String>,
+    /// What decided.
+    pub rule: Option<String>,
+}
+
+impl Answer {
+    /// Reads a file of grades, by its problems' ids. Of two rows of a problem the later counts, as among the verdicts.
+    pub(super) fn read(path: &Path, text: &[u8]) -> Result<BTreeMap<String, Self>, ProblemsError> {
+        let (rows, _) = read_lines(path, text, BadRows::Fail, |line, row| {
+            let answer = Self {
+                gold: line.text(row, "gold")?,
+                extracted: line.text(row, "extracted")?,
+                rule: line.text(row, "rule")?,
+            };
+            let id = line.text(row, "id")?.ok_or_else(|| line.wrong("`id`", "none"))?;
+            Ok(vec![(id, answer)])
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+}

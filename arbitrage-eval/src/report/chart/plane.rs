@@ -1,0 +1,136 @@
+//! Points and curves in the plane of two axes.
+
+use super::labels::{Area, place};
+use super::marker::marker;
+use super::scale::Scale;
+use super::svg::{Px, Svg};
+use super::{Axis, COLOURS, Heading, WIDTH};
+use crate::report::text::cut;
+
+const HEIGHT: f64 = 300.0;
+const LEFT: f64 = 42.0;
+const RIGHT: f64 = 14.0;
+const TOP: f64 = 24.0;
+const BOTTOM: f64 = 40.0;
+/// Longest name that is written beside a curve, in characters.
+const NAME: usize = 22;
+
+/// One point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// Its numbers along both axes.
+    pub at: (f64, f64),
+    /// Ends of its interval along the second axis.
+    pub span: Option<(f64, f64)>,
+    /// What it stands for.
+    pub title: String,
+}
+
+/// Points that belong together, such as a policy's over its thresholds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Its name, written beside it; nothing is where there is none.
+    pub name: String,
+    /// Which colour and marker it has.
+    pub slot: usize,
+    /// Its points, in the order in which a line joins them.
+    pub points: Vec<Mark>,
+}
+
+/// A straight line to hold points against.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Guide {
+    /// One value of the second axis.
+    Level(f64),
+    /// Where both axes have the same value.
+    Diagonal,
+}
+
+/// A chart of points.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plane {
+    /// What it says in words.
+    pub heading: Heading,
+    /// The first axis.
+    pub x: Axis,
+    /// The second axis.
+    pub y: Axis,
+    /// The curves.
+    pub series: Vec<Series>,
+    /// Lines behind them.
+    pub guides: Vec<Guide>,
+}
+
+impl Plane {
+    /// The chart as an SVG element.
+    pub fn svg(&self) -> String {
+        let marks = || self.series.iter().flat_map(|series| &series.points);
+        let spans = marks().flat_map(|mark| mark.span).flat_map(|(low, high)| [low, high]);
+        let x = self.x.scale(marks().map(|mark| mark.at.0), (LEFT, WIDTH - RIGHT));
+        let y = self.y.scale(marks().map(|mark| mark.at.1).chain(spans), (HEIGHT - BOTTOM, TOP));
+        let mut svg = self.heading.begin(HEIGHT);
+        axes(&mut svg, (&self.x, &x), (&self.y, &y), HEIGHT);
+        self.guides.iter().for_each(|guide| draw_guide(&mut svg, *guide, &x, &y));
+        self.series.iter().for_each(|series| draw(&mut svg, series, &x, &y));
+        self.names(&mut svg, &x, &y);
+        svg.finish()
+    }
+
+    fn names(&self, svg: &mut Svg, x: &Scale, y: &Scale) {
+        let names: Vec<String> = self.series.iter().map(|series| cut(&series.name, NAME)).collect();
+        let places =
+            |series: &Series| series.points.iter().map(|mark| (x.place(mark.at.0), y.place(mark.at.1))).collect();
+        let points: Vec<Vec<(f64, f64)>> = self.series.iter().map(places).collect();
+        let within = Area::new((LEFT + 2.0, TOP - 8.0), (WIDTH - 2.0, HEIGHT - BOTTOM - 1.0));
+        for label in place(&names, &points, within) {
+            let class = format!("name s{}", self.series[label.series].slot % COLOURS);
+            svg.words(&class, label.anchor, label.at, &names[label.series]);
+        }
+    }
+}
+
+/// Both axes with grid, ticks and labels. The label of the second stands above it, where it is read without turning one's head.
+pub(super) fn axes(svg: &mut Svg, (x_axis, x): (&Axis, &Scale), (y_axis, y): (&Axis, &Scale), height: f64) {
+    let (left, right, bottom) = (LEFT, WIDTH - RIGHT, height - BOTTOM);
+    svg.begin("g", &[("class", &"axes"), ("aria-hidden", &"true")]);
+    for (at, text) in y.ticks() {
+        svg.line("grid", (left, at), (right, at));
+        svg.words("tick", "end", (left - 6.0, at + 4.0), &text);
+    }
+    for (at, text) in x.ticks() {
+        svg.line("grid", (at, TOP), (at, bottom));
+        svg.words("tick", "middle", (at, bottom + 15.0), &text);
+    }
+    svg.line("axis", (left, bottom), (right, bottom));
+    svg.words("label", "start", (4.0, 12.0), &y_axis.label);
+    svg.words("label", "end", (right, height - 8.0), &x_axis.label);
+    svg.end();
+}
+
+fn draw_guide(svg: &mut Svg, guide: Guide, x: &Scale, y: &Scale) {
+    let (from, to) = match guide {
+        Guide::Level(value) => ((x.range.0, value), (x.range.1, value)),
+        Guide::Diagonal => {
+            let (from, to) = (x.range.0.max(y.range.0), x.range.1.min(y.range.1));
+            ((from, from), (to, to))
+        }
+    };
+    let place = |at: (f64, f64)| (x.place(at.0), y.place(at.1));
+    svg.line("guide", place(from), place(to));
+}
+
+fn draw(svg: &mut Svg, series: &Series, x: &Scale, y: &Scale) {
+    svg.begin("g", &[("class", &format!("series s{}", series.slot % COLOURS))]);
+    let places: Vec<(f64, f64)> = series.points.iter().map(|mark| (x.place(mark.at.0), y.place(mark.at.1))).collect();
+    if places.len() > 1 {
+        let corners: Vec<String> = places.iter().map(|(x, y)| format!("{},{}", Px(*x), Px(*y))).collect();
+        svg.leaf("polyline", &[("class", &"curve"), ("points", &corners.join(" "))]);
+    }
+    for (mark, at) in series.points.iter().zip(&places) {
+        if let Some((low, high)) = mark.span {
+            svg.line("span", (at.0, y.place(low)), (at.0, y.place(high)));
+        }
+    }
+    series.points.iter().zip(&places).for_each(|(mark, at)| marker(svg, series.slot, *at, &mark.title));
+    svg.end();
+}

@@ -1,0 +1,105 @@
+//! Sums beside each other, each in its parts.
+
+use super::svg::{Px, Svg};
+use super::{Axis, Heading, WIDTH, text_width};
+use crate::report::text::cut;
+
+const ROW: f64 = 22.0;
+const BAR: f64 = 14.0;
+/// Room for the key above the bars and for the axis below.
+const TOP: f64 = 46.0;
+const BOTTOM: f64 = 40.0;
+/// Longest name of a bar, in characters.
+const NAME: usize = 20;
+
+/// One sum.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bar {
+    /// Its name.
+    pub name: String,
+    /// Its parts, as many as the chart has names for, at least 0.
+    pub parts: Vec<f64>,
+}
+
+/// A chart of sums.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stack {
+    /// What it says in words.
+    pub heading: Heading,
+    /// What is summed.
+    pub x: Axis,
+    /// The parts' names. The `i`-th has the class `part-i`.
+    pub parts: Vec<&'static str>,
+    /// The sums.
+    pub bars: Vec<Bar>,
+}
+
+impl Stack {
+    /// The chart as an SVG element.
+    pub fn svg(&self) -> String {
+        let names: Vec<String> = self.bars.iter().map(|bar| cut(&bar.name, NAME)).collect();
+        let left = 10.0 + names.iter().map(|name| text_width(name)).fold(0.0, f64::max);
+        let height = TOP + ROW * self.bars.len() as f64 + BOTTOM;
+        let sum = |bar: &Bar| bar.parts.iter().sum::<f64>();
+        // The sums stand behind the bars: they take their room from the scale.
+        let x = self.x.scale(self.bars.iter().map(sum).chain([0.0]), (left, WIDTH - 44.0));
+        let mut svg = self.heading.begin(height);
+        self.key(&mut svg);
+        svg.begin("g", &[("class", &"axes"), ("aria-hidden", &"true")]);
+        for (at, text) in x.ticks() {
+            svg.line("grid", (at, TOP), (at, height - BOTTOM));
+            svg.words("tick", "middle", (at, height - BOTTOM + 15.0), &text);
+        }
+        svg.words("label", "end", (WIDTH - 14.0, height - 8.0), &self.x.label);
+        svg.end();
+        for (row, (bar, name)) in self.bars.iter().zip(&names).enumerate() {
+            let top = TOP + ROW * row as f64 + (ROW - BAR) / 2.0;
+            svg.words("bar-name", "end", (left - 6.0, top + BAR - 3.0), name);
+            self.bar(&mut svg, bar, top, |value| x.place(value));
+            svg.words("tick", "start", (x.place(sum(bar)) + 4.0, top + BAR - 3.0), &self.x.unit.show(sum(bar)));
+        }
+        svg.finish()
+    }
+
+    fn bar(&self, svg: &mut Svg, bar: &Bar, top: f64, place: impl Fn(f64) -> f64) {
+        let mut from = 0.0;
+        for (part, (value, name)) in bar.parts.iter().zip(&self.parts).enumerate() {
+            let (left, right) = (place(from), place(from + value));
+            from += value;
+            if right - left < 0.05 {
+                continue;
+            }
+            let (class, width) = (format!("part part-{part}"), Px(right - left));
+            svg.begin(
+                "rect",
+                &[("class", &class), ("x", &Px(left)), ("y", &Px(top)), ("width", &width), ("height", &Px(BAR))],
+            );
+            svg.text("title", &[], &format!("{}, {name}: {} s", bar.name, self.x.unit.show(*value)));
+            svg.end();
+        }
+    }
+
+    /// The parts with their colours, in as many lines as they need.
+    fn key(&self, svg: &mut Svg) {
+        let (mut left, mut line) = (4.0, 0.0);
+        for (part, name) in self.parts.iter().enumerate() {
+            let width = 16.0 + text_width(name) + 12.0;
+            if left + width > WIDTH {
+                (left, line) = (4.0, line + 17.0);
+            }
+            let class = format!("part part-{part}");
+            svg.leaf(
+                "rect",
+                &[
+                    ("class", &class),
+                    ("x", &Px(left)),
+                    ("y", &Px(4.0 + line)),
+                    ("width", &Px(11.0)),
+                    ("height", &Px(11.0)),
+                ],
+            );
+            svg.words("key", "start", (left + 16.0, 14.0 + line), name);
+            left += width;
+        }
+    }
+}

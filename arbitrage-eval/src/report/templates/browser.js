@@ -1,0 +1,128 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const root = document.getElementById("browser");
+  const form = root.querySelector("form");
+  const fields = form.elements;
+  const list = root.querySelector(".problems");
+  const about = root.querySelector(".about");
+  const verdicts = { r: ["✓", "right"], w: ["✗", "wrong"], e: ["–", "errored"] };
+
+  // Text goes into text nodes alone, so that nothing of it is ever markup.
+  const element = (name, kind, ...children) => {
+    const made = document.createElement(name);
+    if (kind) made.className = kind;
+    made.append(...children.filter((child) => child !== null && child !== undefined));
+    return made;
+  };
+  const text = (place) => (place === null ? "" : data.texts[place]);
+  const number = (value, digits) => value.toFixed(digits).replace("-", "−");
+  const fact = (name, value, digits) => (value === null ? null : element("span", "", `${name} ${number(value, digits)}`));
+
+  const options = (select, names) => {
+    select.replaceChildren(...names.map(([value, name]) => {
+      const option = element("option", "", name);
+      option.value = value;
+      return option;
+    }));
+  };
+  const benchmark = () => data.benchmarks[fields.benchmark.value] ?? data.benchmarks[0];
+
+  const step = (found, at) => {
+    const [author, committed, other, draftScore, targetScore, estimate, draftTokens, targetTokens, seconds, error] = found;
+    const gain = draftScore === null || targetScore === null ? null : targetScore - draftScore;
+    const who = author ? "target" : "draft";
+    const decision = error !== null ? "escalated, since the router failed" : author ? "escalated" : "accepted";
+    const tokens = author ? targetTokens : draftTokens;
+    const item = element("li", `step ${who}`,
+      element("div", "facts",
+        element("span", "who", `${at + 1} · ${who}`), element("span", "", decision),
+        fact("s_d", draftScore, 3), fact("s_t", targetScore, 3), fact("Δ", gain, 3), fact("estimate", estimate, 3),
+        tokens === null ? null : element("span", "", `${tokens} ${tokens === 1 ? "token" : "tokens"}`),
+        element("span", "", `${number(seconds, seconds < 1 ? 3 : 2)} s`)),
+      element("div", "raw", text(committed).trimEnd()));
+    if (other !== null) {
+      const title = author ? "The draft that was rejected" : "What the target would have written";
+      const rest = author ? draftTokens : targetTokens;
+      item.append(element("details", "", element("summary", "", `${title} (${rest} tokens)`), element("div", "raw", text(other).trimEnd())));
+    }
+    if (error !== null) item.append(element("div", "raw e", text(error)));
+    return item;
+  };
+
+  const solution = (run) => {
+    const [mark, word] = verdicts[run.verdict];
+    const facts = element("p", "about",
+      element("span", run.verdict, `${mark} ${word}`), ` · ${run.end} · ${number(run.seconds, 2)} s`,
+      run.answer === undefined ? null : element("bdi", "raw", ` · answer: ${run.answer}`),
+      run.rule === undefined ? null : element("bdi", "raw", ` · rule: ${run.rule}`));
+    return [facts, element("ol", "steps", ...run.steps.map(step))];
+  };
+
+  const open = (holder, problem, policies) => {
+    const shown = element("div", "");
+    const tabs = element("div", "tabs");
+    const show = (run, button) => {
+      for (const other of tabs.children) other.setAttribute("aria-pressed", String(other === button));
+      shown.replaceChildren(...solution(run));
+    };
+    for (const run of problem.runs) {
+      const button = element("button", "", element("bdi", "", policies[run.policy]), " ", element("span", run.verdict, verdicts[run.verdict][0]));
+      button.type = "button";
+      button.addEventListener("click", () => show(run, button));
+      tabs.append(button);
+    }
+    holder.append(element("div", "raw question", text(problem.question)));
+    if (problem.gold !== null) holder.append(element("p", "about", element("bdi", "raw", `Right answer: ${problem.gold}`)));
+    holder.append(tabs, shown);
+    const first = Math.max(0, problem.runs.findIndex((run) => String(run.policy) === fields.policy.value));
+    if (problem.runs.length > 0) show(problem.runs[first], tabs.children[first]);
+  };
+
+  const row = (problem, policies) => {
+    const marks = element("span", "verdicts", ...problem.runs.map((run) => {
+      const mark = element("span", run.verdict, verdicts[run.verdict][0]);
+      mark.title = `${policies[run.policy]}: ${verdicts[run.verdict][1]}`;
+      return mark;
+    }));
+    const summary = element("summary", "", element("bdi", "id", problem.id || "(no id)"), marks, element("span", "gist", text(problem.question).slice(0, 200)));
+    const details = element("details", "problem", summary);
+    details.addEventListener("toggle", () => {
+      if (details.open && details.children.length === 1) open(details, problem, policies);
+    });
+    return details;
+  };
+
+  const holds = (problem, words) => {
+    const texts = [problem.id, text(problem.question)];
+    for (const run of problem.runs) for (const found of run.steps) texts.push(text(found[1]));
+    return texts.some((one) => one.toLowerCase().includes(words));
+  };
+
+  const fits = (problem) => {
+    const runs = problem.runs.filter((run) => fields.policy.value === "" || String(run.policy) === fields.policy.value);
+    const words = fields.text.value.trim().toLowerCase();
+    return runs.length > 0
+      && (fields.verdict.value === "" || runs.some((run) => run.verdict === fields.verdict.value))
+      && (!fields.differs.checked || problem.differs)
+      && (words === "" || holds(problem, words));
+  };
+
+  const update = () => {
+    const found = benchmark().problems.filter(fits);
+    about.textContent = `${benchmark().about} Shown: ${found.length}.`;
+    list.replaceChildren(...found.map((problem) => row(problem, benchmark().policies)));
+  };
+  const choose = () => {
+    options(fields.policy, [["", "any"], ...benchmark().policies.map((name, at) => [String(at), name])]);
+    update();
+  };
+
+  options(fields.benchmark, data.benchmarks.map((one, at) => [String(at), one.name]));
+  fields.benchmark.addEventListener("change", choose);
+  for (const name of ["policy", "verdict", "differs"]) fields[name].addEventListener("change", update);
+  fields.text.addEventListener("input", update);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  root.hidden = false;
+  choose();
+})();

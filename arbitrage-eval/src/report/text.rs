@@ -1,0 +1,66 @@
+//! Text of models and file names, which may be anything, made safe to look at.
+
+/// The text with what would act instead of being seen made visible: control characters become their pictures (`␛`), and those that turn
+/// the direction of writing, hide or break lines become their names (`⟨U+202E⟩`). Line feeds and tabs stay.
+///
+/// Escaping for HTML, JSON or Markdown is another matter, and comes after it.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => out.push(c),
+            '\0'..='\u{1f}' => out.extend(char::from_u32(0x2400 + c as u32)),
+            '\u{7f}' => out.push('␡'),
+            c if acts(c) => out.push_str(&format!("⟨U+{:04X}⟩", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// C1 controls, directions (Unicode Standard Annex 9), invisible characters, and what XML and HTML parsers refuse.
+fn acts(c: char) -> bool {
+    const RANGES: [(u32, u32); 10] = [
+        (0x80, 0x9f),
+        (0xad, 0xad),
+        (0x61c, 0x61c),
+        (0x200b, 0x200b),
+        (0x200e, 0x200f),
+        (0x2028, 0x202e),
+        (0x2060, 0x206f),
+        (0xfdd0, 0xfdef),
+        (0xfeff, 0xfeff),
+        (0xfff0, 0xfffb),
+    ];
+    let code = c as u32;
+    RANGES.iter().any(|(low, high)| (*low..=*high).contains(&code))
+        || code & 0xfffe == 0xfffe
+        || (0xe0000..=0xe0fff).contains(&code)
+}
+
+/// At most `most` characters, the last one an ellipsis where some were cut.
+pub fn cut(text: &str, most: usize) -> String {
+    if text.chars().nth(most).is_none() {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acts_is_seen() {
+        assert_eq!(visible("a\tb\nc é 数 𝔸"), "a\tb\nc é 数 𝔸");
+        assert_eq!(visible("\u{1b}[31m\0\r\u{7f}"), "␛[31m␀␍␡");
+        assert_eq!(visible("x\u{202e}y\u{2028}\u{feff}\u{ffff}"), "x⟨U+202E⟩y⟨U+2028⟩⟨U+FEFF⟩⟨U+FFFF⟩");
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(cut("éééé", 4), "éééé");
+        assert_eq!(cut("ééééé", 4), "ééé…");
+        assert_eq!(cut("ab", 0), "…");
+    }
+}
