@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::trace::{JsonlSink, Record, SolutionRecord, read_jsonl};
 use arbitrage_core::{Engine, Limits, Overlap, Problem, Shared, StepScorer, Usage};
-use arbitrage_eval::answer::{final_answer, same_answer};
+use arbitrage_eval::grader::{Grader, Kind};
 use arbitrage_models::source::{ModelSource, NoProgress};
 use arbitrage_models::speculation::{DraftModel, PromptLookup};
 use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, device};
@@ -148,7 +148,9 @@ fn report(policy: &str, problems: &[Row], path: &Path) -> Result<(), Failure> {
     let solutions = solutions(path)?;
     let right = |solution: &&SolutionRecord| {
         let gold = problems.iter().find(|(problem, _)| problem.id == solution.problem);
-        gold.zip(final_answer(&solution.text)).is_some_and(|((_, gold), answer)| same_answer(gold, answer))
+        gold.is_some_and(|(_, gold)| {
+            Grader::default().grade_response(gold, &solution.text, Kind::Response).is_correct()
+        })
     };
     let count = solutions.len() as f64;
     let usage: Usage = solutions.iter().map(|solution| solution.usage).sum();

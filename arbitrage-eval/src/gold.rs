@@ -5,14 +5,15 @@ use std::collections::HashMap;
 
 use arbitrage_core::Problem;
 
-use crate::answer::{final_answer, same_answer};
+use crate::grader::{Grade, Grader, Kind, Profile, gold_answer};
 use crate::mini;
 use crate::problems::ProblemRow;
 
 /// Says whether a whole solution is right: by the `answer` of the problem's row, or by the question alone where it is one of the
 /// mini family's.
 ///
-/// Of an answer that is a worked solution, as GSM8K's are, what follows the last `####` counts, or the last `\boxed{…}`.
+/// Answers are compared by the [`Grader`], under the tolerance of the row if it has one. Of an answer that is a worked solution, as
+/// GSM8K's are, [`gold_answer`] counts.
 ///
 /// ```
 /// use arbitrage_core::Problem;
@@ -23,8 +24,9 @@ use crate::problems::ProblemRow;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Gold {
-    /// By question.
-    answers: HashMap<String, String>,
+    /// By question: the answer, and the greatest error that is allowed.
+    answers: HashMap<String, (String, f64)>,
+    grader: Grader,
 }
 
 /// Nobody knows what is right.
@@ -39,10 +41,17 @@ impl Gold {
     /// The answers that rows hold.
     pub fn new<'r>(rows: impl IntoIterator<Item = &'r ProblemRow>) -> Self {
         let answer = |row: &ProblemRow| {
-            let short = short(row.answer.as_deref()?).filter(|answer| !answer.is_empty())?;
-            Some((row.problem.question.clone(), short.to_owned()))
+            let answer = gold_answer(row.answer.as_deref()?);
+            let tolerance = row.tolerance.unwrap_or(0.0);
+            (!answer.is_empty()).then(|| (row.problem.question.clone(), (answer, tolerance)))
         };
-        Self { answers: rows.into_iter().filter_map(answer).collect() }
+        Self { answers: rows.into_iter().filter_map(answer).collect(), grader: Grader::default() }
+    }
+
+    /// Grades by another profile.
+    pub fn with_profile(mut self, profile: Profile) -> Self {
+        self.grader = Grader::new(profile);
+        self
     }
 
     /// The right answer.
@@ -51,8 +60,18 @@ impl Gold {
     /// [`NoAnswer`].
     pub fn answer(&self, problem: &Problem) -> Result<Cow<'_, str>, NoAnswer> {
         let generated = || mini::plan(problem).ok()?.answer().map(|answer| Cow::Owned(answer.to_string()));
-        let known = self.answers.get(&problem.question).map(|answer| Cow::Borrowed(answer.as_str()));
+        let known = self.answers.get(&problem.question).map(|(answer, _)| Cow::Borrowed(answer.as_str()));
         known.or_else(generated).ok_or_else(|| NoAnswer { id: problem.id.clone() })
+    }
+
+    /// Grades `text`, a whole solution.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub fn grade(&self, problem: &Problem, text: &str) -> Result<Grade, NoAnswer> {
+        let answer = self.answer(problem)?;
+        let tolerance = self.answers.get(&problem.question).map_or(0.0, |(_, tolerance)| *tolerance);
+        Ok(self.grader.with_tolerance(tolerance).grade_response(&answer, text, Kind::Response))
     }
 
     /// Whether `text`, a whole solution, ends in the right answer.
@@ -60,17 +79,7 @@ impl Gold {
     /// # Errors
     /// [`NoAnswer`].
     pub fn is_solved(&self, problem: &Problem, text: &str) -> Result<bool, NoAnswer> {
-        let answer = self.answer(problem)?;
-        Ok(final_answer(text).is_some_and(|found| same_answer(found, &answer)))
-    }
-}
-
-/// The result alone.
-fn short(answer: &str) -> Option<&str> {
-    match answer.rsplit_once("####") {
-        Some((_, result)) => Some(result.trim()),
-        None if answer.contains(r"\boxed{") => final_answer(answer).map(str::trim),
-        None => Some(answer.trim()),
+        Ok(self.grade(problem, text)?.is_correct())
     }
 }
 
@@ -101,6 +110,16 @@ mod tests {
             assert!(gold.is_solved(&problem, &format!(r"So \boxed{{{short}}}.")).unwrap());
             assert!(!gold.is_solved(&problem, r"So \boxed{7}.").unwrap());
             assert!(!gold.is_solved(&problem, "").unwrap());
+        }
+    }
+
+    #[test]
+    fn a_row_says_how_close_is_close_enough() {
+        for (tolerance, solved) in [(Some(0.1), true), (Some(0.01), false), (None, false)] {
+            let line = br#"{"question": "How far?", "answer": "2.5"}"#;
+            let mut rows = read(Path::new("set.jsonl"), &line[..], BadRows::Fail).unwrap().rows;
+            rows[0].tolerance = tolerance;
+            assert_eq!(Gold::new(&rows).is_solved(&rows[0].problem, "It is 2.6.").unwrap(), solved, "{tolerance:?}");
         }
     }
 

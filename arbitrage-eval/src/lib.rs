@@ -3,7 +3,6 @@
 //! The library part needs no tensors; the command is behind the feature `local`, which every backend feature (`flex`,
 //! `wgpu`, `cuda`) switches on.
 
-pub mod answer;
 pub mod cost;
 pub mod evaluation;
 pub mod gold;

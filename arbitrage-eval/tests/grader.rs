@@ -1,6 +1,6 @@
 //! The grader on a table of cases of its own, on properties, and on texts that nobody means.
 
-use arbitrage_eval::grader::{Found, Grader, Kind, Profile, Verdict};
+use arbitrage_eval::grader::{Found, Grader, Kind, Profile, Verdict, final_answer, gold_answer};
 use proptest::prelude::*;
 
 fn strict() -> Grader {
@@ -191,6 +191,42 @@ fn responses_are_searched() {
     }
     for response in ["", "no idea", r"it is \boxed{7"] {
         assert!(!strict().grade_response("7", response, Kind::Response).is_correct(), "{response}");
+    }
+}
+
+#[test]
+fn a_tolerance_is_absolute_and_asked_for() {
+    for (gold, pred, tolerance, right) in [
+        ("0.2", "0.3", 0.1, true),
+        ("0.2", "0.3", 0.0, false),
+        ("0.2", "0.31", 0.1, false),
+        (r"\frac{1}{3}", "0.33", 0.01, true),
+        (r"2\sqrt{3}", "3.46", 0.01, true),
+        ("(1, 2)", "(1.05, 2)", 0.1, true),
+        ("7", "7", 0.1, true),
+        ("7", "8", f64::NAN, false),
+        ("7", "8", f64::INFINITY, false),
+        ("x", "y", 5.0, false),
+    ] {
+        let grade = strict().with_tolerance(tolerance).grade(gold, pred);
+        assert_eq!(grade.is_correct(), right, "{gold} | {pred} within {tolerance}");
+        assert_eq!(strict().with_tolerance(tolerance).grade(pred, gold).is_correct(), right, "{pred} | {gold}");
+    }
+}
+
+#[test]
+fn the_answer_of_a_worked_gold_is_found() {
+    for (gold, answer) in [
+        ("72", "72"),
+        ("48/2 = <<48/2=24>>24 in May.\n#### 1,072 ", "1,072"),
+        (r"so $\boxed{\frac{1}{2}}$ is left", r"\frac{1}{2}"),
+        ("in 3 days 4 of 5", "in 3 days 4 of 5"),
+    ] {
+        assert_eq!(gold_answer(gold), answer);
+    }
+    for (text, answer) in [(r"\boxed{1} then \boxed{2", Some("1")), ("She has 1,250 left.", Some("1,250")), ("", None)]
+    {
+        assert_eq!(final_answer(text).map(|(_, answer)| answer).as_deref(), answer, "{text}");
     }
 }
 

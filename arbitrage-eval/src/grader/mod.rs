@@ -42,6 +42,22 @@ pub use limits::{LONGEST_ANSWER, LONGEST_RESPONSE};
 pub use rows::{GradedRow, Row, Shares, Summary, grade_rows, read_rows};
 pub use verdict::{Flag, Found, Grade, Rule, Verdict};
 
+/// The final answer of a response, and how it was found; `None` where there is none.
+///
+/// ```
+/// use arbitrage_eval::grader::{Found, final_answer};
+/// assert_eq!(final_answer(r"so \boxed{\frac{1}{2}}."), Some((Found::Boxed, r"\frac{1}{2}".to_owned())));
+/// assert_eq!(final_answer("No idea"), None);
+/// ```
+pub fn final_answer(response: &str) -> Option<(Found, String)> {
+    extract::final_answer(extract::end_of(response, LONGEST_RESPONSE).trim())
+}
+
+/// The answer of a gold that may be a worked solution: its last box, or what follows `####` or "the answer is"; else all of it.
+pub fn gold_answer(gold: &str) -> String {
+    strict::of_gold(gold.trim()).trim().to_owned()
+}
+
 /// Which conventions decide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
@@ -80,12 +96,20 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Grader {
     profile: Profile,
+    tolerance: f64,
 }
 
 impl Grader {
     /// A grader.
     pub fn new(profile: Profile) -> Self {
-        Self { profile }
+        Self { profile, tolerance: 0.0 }
+    }
+
+    /// Takes numbers that differ by at most `tolerance`, which is absolute, for equal (profile `strict`), as OlympiadBench allows for
+    /// some problems. 0, the default, takes them exactly; what is no finite number above 0 counts as 0.
+    pub fn with_tolerance(mut self, tolerance: f64) -> Self {
+        self.tolerance = if tolerance.is_finite() { tolerance.max(0.0) } else { 0.0 };
+        self
     }
 
     /// Compares a bare answer with the gold answer.
@@ -96,7 +120,7 @@ impl Grader {
     /// Finds the final answer of a response, and compares it with the gold answer, which may be a worked solution itself.
     pub fn grade_response(&self, gold: &str, response: &str, kind: Kind) -> Grade {
         match self.profile {
-            Profile::Strict => strict::grade(gold, response, kind),
+            Profile::Strict => strict::grade(gold, response, kind, self.tolerance),
             Profile::QwenCompat => qwen::grade(gold, response, kind),
         }
     }

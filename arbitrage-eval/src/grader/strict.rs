@@ -15,7 +15,7 @@ use super::token::{Tok, Token};
 use super::verdict::{Flag, Found, Grade, Rule, Verdict};
 
 /// Grades `response` under the profile `strict`.
-pub(super) fn grade(gold: &str, response: &str, kind: Kind) -> Grade {
+pub(super) fn grade(gold: &str, response: &str, kind: Kind, tolerance: f64) -> Grade {
     let gold = gold.trim();
     let response = end_of(response, LONGEST_RESPONSE).trim();
     if gold.is_empty() || response.is_empty() {
@@ -35,11 +35,11 @@ pub(super) fn grade(gold: &str, response: &str, kind: Kind) -> Grade {
         Kind::Response => of_gold(gold),
         _ => unboxed(gold),
     };
-    compared(&gold, &pred, found)
+    compared(&gold, &pred, found, tolerance)
 }
 
 /// The answer of a gold that may be a worked solution.
-fn of_gold(gold: &str) -> String {
+pub(super) fn of_gold(gold: &str) -> String {
     match final_answer(gold) {
         Some((Found::Boxed | Found::Boxes | Found::Hashes | Found::Phrase, answer)) => answer,
         _ => gold.to_owned(),
@@ -80,7 +80,7 @@ fn choice(gold: &str, response: &str) -> Grade {
 }
 
 /// Compares two bare answers in every reading that makes sense of them, until they are equal in one.
-fn compared(gold: &str, pred: &str, found: Found) -> Grade {
+fn compared(gold: &str, pred: &str, found: Found, tolerance: f64) -> Grade {
     let mut grade = undecided(Verdict::Incorrect, found, pred);
     if pred.trim().is_empty() || gold.trim().is_empty() {
         return Grade { verdict: Verdict::NoAnswer, ..grade };
@@ -91,7 +91,7 @@ fn compared(gold: &str, pred: &str, found: Found) -> Grade {
     if gold.len() > LONGEST_ANSWER || pred.len() > LONGEST_ANSWER {
         return Grade { verdict: refused(Stop::TooMuch("text")), ..grade };
     }
-    let first = attempt(gold, pred, Reading::default(), &mut grade);
+    let first = attempt((gold, pred), Reading::default(), tolerance, &mut grade);
     let mut outcome = first.as_ref().map(|outcome| outcome.right);
     let others = first.as_ref().map(|outcome| outcome.readings.clone()).unwrap_or_default();
     for (reading, flag) in others {
@@ -99,7 +99,7 @@ fn compared(gold: &str, pred: &str, found: Found) -> Grade {
             break;
         }
         let mut again = grade.clone();
-        if let Ok(Attempt { right: true, .. }) = attempt(gold, pred, reading, &mut again) {
+        if let Ok(Attempt { right: true, .. }) = attempt((gold, pred), reading, tolerance, &mut again) {
             grade = again;
             grade.flags.push(flag);
             grade.flags.sort();
@@ -127,7 +127,7 @@ struct Attempt {
     readings: Vec<(Reading, Flag)>,
 }
 
-fn attempt(gold: &str, pred: &str, reading: Reading, grade: &mut Grade) -> Result<Attempt, Stop> {
+fn attempt((gold, pred): (&str, &str), reading: Reading, tolerance: f64, grade: &mut Grade) -> Result<Attempt, Stop> {
     let (gold, pred) = (lex(gold, reading)?, lex(pred, reading)?);
     let readings = readings(&gold, &pred);
     if !gold.tokens.is_empty() && gold.tokens == pred.tokens {
@@ -139,7 +139,7 @@ fn attempt(gold: &str, pred: &str, reading: Reading, grade: &mut Grade) -> Resul
     if empty(&pred) || empty(&gold) {
         return Ok(Attempt { right: false, readings });
     }
-    let mut comparison = Comparison::new();
+    let mut comparison = Comparison::new(tolerance);
     let (right, rule) = match comparison.same(&gold, &pred) {
         Err(Stop::Undefined) => (false, Rule::Kinds),
         outcome => outcome?,

@@ -69,7 +69,7 @@ pub enum Rule {
     Words,
     /// They are different kinds of things.
     Kinds,
-    /// Percentages of numbers (profile `qwen-compat`).
+    /// Closeness: within the tolerance that was asked for, or that of profile `qwen-compat`.
     Tolerance,
 }
 

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::HarnessError;
 use super::lines::replace_lines;
-use crate::answer::final_answer;
 use crate::evaluation::Outcome;
 use crate::gold::Gold;
+use crate::grader::{self, Flag, Found, Rule};
 
 /// A solution with its verdict: a row of a file of [`Grades`](crate::evaluation::Grades), and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,6 +24,27 @@ pub struct Graded {
     pub gold: String,
     /// The answer that was found in the solution; empty where there is none.
     pub extracted: String,
+    /// What the grader said and why; nothing where nobody knows the right answer.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+/// Why a verdict is as it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Reason {
+    /// The grader's own verdict.
+    pub grade: grader::Verdict,
+    /// The rule that decided.
+    pub rule: Rule,
+    /// How the answer was found.
+    pub found: Found,
+    /// Normal form of the right answer.
+    pub gold_form: String,
+    /// Normal form of the answer that was found.
+    pub pred_form: String,
+    /// What was read generously.
+    pub flags: Vec<Flag>,
 }
 
 /// Verdicts on all solutions of a trace, in its order: a pure function of it, so that solutions can be graded anew at any time.
@@ -35,14 +56,21 @@ pub fn grade(records: &[Record], gold: &Gold) -> Vec<Graded> {
 fn graded(end: &SolutionRecord, gold: &Gold) -> Graded {
     let problem = Problem::new(&end.question).with_id(&end.problem);
     let answer = gold.answer(&problem).map_or_else(|_| String::new(), |answer| answer.into_owned());
-    let verdict = match gold.is_solved(&problem, &end.text) {
-        _ if end.error.is_some() => Outcome::Errored,
-        Ok(true) => Outcome::Right,
-        Ok(false) => Outcome::Wrong,
-        Err(_) => Outcome::Errored,
+    let grade = gold.grade(&problem, &end.text).ok();
+    let verdict = match &grade {
+        Some(grade) if end.error.is_none() && grade.is_correct() => Outcome::Right,
+        Some(_) if end.error.is_none() => Outcome::Wrong,
+        _ => Outcome::Errored,
     };
-    let extracted = final_answer(&end.text).unwrap_or_default().to_owned();
-    Graded { id: end.problem.clone(), verdict, gold: answer, extracted }
+    let extracted = grade.as_ref().map(|grade| grade.extracted.clone()).unwrap_or_default();
+    Graded { id: end.problem.clone(), verdict, gold: answer, extracted, reason: grade.map(Reason::from) }
+}
+
+impl From<grader::Grade> for Reason {
+    fn from(grade: grader::Grade) -> Self {
+        let grader::Grade { verdict, rule, found, gold_form, pred_form, flags, .. } = grade;
+        Self { grade: verdict, rule, found, gold_form, pred_form, flags }
+    }
 }
 
 /// Writes a row a solution to `path`, which replaces what was there in one move.
@@ -51,4 +79,44 @@ fn graded(end: &SolutionRecord, gold: &Gold) -> Graded {
 /// [`HarnessError::Io`].
 pub fn write_grades(grades: &[Graded], path: &Path) -> Result<(), HarnessError> {
     replace_lines(path, grades)
+}
+
+#[cfg(test)]
+mod tests {
+    use arbitrage_core::Usage;
+
+    use super::*;
+
+    fn row(question: &str, text: &str, error: Option<&str>) -> serde_json::Value {
+        let mut end =
+            serde_json::json!({ "problem": "p", "question": question, "text": text, "usage": Usage::default() });
+        if let Some(error) = error {
+            end["error"] = error.into();
+        }
+        let end: SolutionRecord = serde_json::from_value(end).unwrap();
+        let rows = grade(&[Record::Solution(end)], &Gold::default());
+        serde_json::to_value(&rows[0]).unwrap()
+    }
+
+    #[test]
+    fn a_row_says_what_was_found_and_why_it_counts() {
+        let question = "Ann has 12 pens. She gives 3 to Bob. She gives half to Bob. How many are left?";
+        let right = row(question, r"12-3=9, so 9 div 2 is \boxed{4}", None);
+        assert_eq!(right["gold"], "4");
+        for (field, value) in [
+            ("verdict", "right"),
+            ("extracted", "4"),
+            ("grade", "correct"),
+            ("found", "boxed"),
+            ("pred_form", "4"),
+            ("rule", "same"),
+        ] {
+            assert_eq!(right[field], value, "{right}");
+        }
+        assert_eq!(row(question, r"\boxed{5}", None)["verdict"], "wrong");
+        assert_eq!(row(question, r"\boxed{4}", Some("no answer in time"))["verdict"], "errored");
+        let unknown = row("How many?", r"\boxed{5}", None);
+        assert_eq!(unknown["verdict"], "errored");
+        assert_eq!(unknown.get("rule"), None);
+    }
 }

@@ -90,7 +90,7 @@ impl Writer {
         };
         let fit = Fit::new(steps, peak).with_batch(batch).with_seed(self as u64 + 1);
         let (problems, held_out) = ((steps * batch) as u64, if quick { 64 } else { 512 });
-        Recipe { fit, problems, held_out, family: self.school(Family::default()) }
+        Recipe { fit, problems, held_out, family: self.school(Family::practised()) }
     }
 
     /// Trains the model and writes it into `folder`, a Hugging Face folder.

@@ -23,7 +23,9 @@ fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Fail
     let start = Instant::now();
     interrupt::listen()?;
     let mut recipe = writer.recipe(options.quick);
-    recipe.family = writer.school(family(options.family.as_deref())?);
+    if let Some(path) = &options.family {
+        recipe.family = writer.school(family(Some(path))?);
+    }
     if let Some(steps) = options.steps {
         recipe = recipe.with_steps(steps);
     }

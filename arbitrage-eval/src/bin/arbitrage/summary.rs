@@ -3,7 +3,7 @@
 use std::fmt;
 
 use arbitrage_core::{Author, Problem, Solution, Stop, Usage};
-use arbitrage_eval::answer::final_answer;
+use arbitrage_eval::grader::final_answer;
 use arbitrage_router::Policy;
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ impl Summary {
         let per_token = usage.target.seconds_per_token().filter(|_| plain);
         let tokens = usage.draft.kept_tokens + usage.target.kept_tokens;
         Self {
-            answer: final_answer(&text).map(str::to_owned),
+            answer: final_answer(&text).map(|(_, answer)| answer),
             text,
             question: problem.question.clone(),
             policy,

@@ -19,6 +19,8 @@ use super::verdict::{Flag, Rule};
 /// One comparison under way.
 pub(super) struct Comparison {
     work: Work,
+    /// Greatest absolute difference between equal numbers.
+    tolerance: f64,
     pub flags: BTreeSet<Flag>,
 }
 
@@ -26,8 +28,8 @@ pub(super) struct Comparison {
 type Outcome = Result<(bool, Rule), Stop>;
 
 impl Comparison {
-    pub fn new() -> Self {
-        Self { work: Work::new(), flags: BTreeSet::new() }
+    pub fn new(tolerance: f64) -> Self {
+        Self { work: Work::new(), tolerance, flags: BTreeSet::new() }
     }
 
     /// Symmetric: what is equal to what does not depend on the order.
@@ -184,6 +186,9 @@ impl Comparison {
     }
 
     fn scalars(&mut self, one: &Poly, other: &Poly) -> Outcome {
+        if self.tolerance > 0.0 && self.close(one, other)? {
+            return Ok((true, Rule::Tolerance));
+        }
         if let (Some(one), Some(other)) = (one.number(), other.number()) {
             return Ok((one == other, Rule::Number));
         }
@@ -196,6 +201,15 @@ impl Comparison {
             return Ok((difference.is_zero(), Rule::Canonical));
         }
         Ok((probe::vanishes(&difference, &mut self.work)?, Rule::Points))
+    }
+
+    /// Whether two different numbers are within the tolerance, which decimals reach exactly: 0.3 is 0.1 from 0.2.
+    fn close(&mut self, one: &Poly, other: &Poly) -> Result<bool, Stop> {
+        if one == other {
+            return Ok(false);
+        }
+        let apart = probe::number(&one.minus(other)?, &mut self.work)?;
+        Ok(apart.is_some_and(|apart| apart.abs() <= self.tolerance * (1.0 + 1e-9)))
     }
 
     /// Whether a matrix of one row or column has the members of a tuple.

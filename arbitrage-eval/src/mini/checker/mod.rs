@@ -4,7 +4,7 @@ use arbitrage_core::{BoxError, Finish, Prefix, Problem, Step, StepScorer};
 
 use super::language;
 use super::{Kind, MiniError, Plan, PlanStep, Statement};
-use crate::answer::{final_answer, same_answer};
+use crate::grader::{self, Grader};
 
 /// The step scorer of the mini family: 1 for right steps, 0 for wrong ones.
 ///
@@ -79,7 +79,7 @@ pub fn kind_of(problem: &Problem, index: usize) -> Result<Option<Kind>, MiniErro
 /// As [`plan`].
 pub fn is_solved(problem: &Problem, text: &str) -> Result<bool, MiniError> {
     let truth = plan(problem)?.answer().map(|answer| answer.to_string()).unwrap_or_default();
-    Ok(final_answer(text).is_some_and(|answer| same_answer(answer, &truth)))
+    Ok(Grader::default().grade_response(&truth, text, grader::Kind::Response).is_correct())
 }
 
 /// The result that a step's text states; `None` when it cannot be read.

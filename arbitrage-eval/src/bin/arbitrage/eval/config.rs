@@ -167,8 +167,10 @@ fn push(arguments: &mut Vec<String>, key: &str, value: &Value) -> Result<(), Fai
         Value::String(text) => text.clone(),
         Value::Integer(number) => number.to_string(),
         Value::Float(number) => number.to_string(),
-        Value::Boolean(true) => return Ok(arguments.push(name)),
-        Value::Boolean(false) => return Ok(()),
+        Value::Boolean(present) => {
+            arguments.extend(present.then_some(name));
+            return Ok(());
+        }
         other => return Err(format!("`{key}`: expected text or a number, found {other}").into()),
     };
     arguments.push(format!("{name}={text}"));
