@@ -1,5 +1,6 @@
 //! How long a problem takes.
 
+use arbitrage_router::metrics::quantile;
 use serde::{Deserialize, Serialize};
 
 use crate::evaluation::PolicyResults;
@@ -27,14 +28,6 @@ impl Latency {
         let (median, p90) = (quantile(&seconds, 0.5)?, quantile(&seconds, 0.9)?);
         Some(Self { problems: seconds.len(), median, mean, p90 })
     }
-}
-
-/// Between the two neighbours of `share`'s place among the sorted values, in proportion (Hyndman and Fan 1996, type 7). `None` without
-/// values.
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let place = share * sorted.len().checked_sub(1)? as f64;
-    let (low, high) = (sorted.get(place.floor() as usize)?, sorted.get(place.ceil() as usize)?);
-    Some(low + (high - low) * place.fract())
 }
 
 #[cfg(test)]

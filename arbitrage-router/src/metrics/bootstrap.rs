@@ -86,8 +86,13 @@ impl Bootstrap {
     }
 }
 
-/// Between the two neighbours of `share`'s place among the sorted values, in proportion.
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+/// The value below which `share` (within 0 and 1) of the sorted values lie: between the two neighbours of that place, in proportion
+/// (Hyndman and Fan 1996, type 7). `None` without values.
+///
+/// ```
+/// assert_eq!(arbitrage_router::metrics::quantile(&[1.0, 2.0, 4.0], 0.75), Some(3.0));
+/// ```
+pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let place = share * sorted.len().checked_sub(1)? as f64;
     let (low, high) = (sorted.get(place.floor() as usize)?, sorted.get(place.ceil() as usize)?);
     Some(low + (high - low) * place.fract())

@@ -43,7 +43,7 @@ mod spearman;
 
 pub use advantage::{Budget, CapturedAdvantage, CurvePoint, captured_advantage};
 pub use auc::{Auc, auc};
-pub use bootstrap::{Bootstrap, Interval};
+pub use bootstrap::{Bootstrap, Interval, quantile};
 pub use calibration_error::{brier, expected_calibration_error};
 pub use classification::{Confusion, confusion};
 pub use clusters::{Clusters, expand};
