@@ -13,6 +13,8 @@ pub mod mini;
 pub mod problems;
 pub mod replay;
 pub mod report;
+#[cfg(feature = "local")]
+pub mod shipped;
 pub mod steps;
 mod text;
 pub mod worked;

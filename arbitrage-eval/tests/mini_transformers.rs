@@ -59,7 +59,7 @@ fn shipped() -> TempDir {
     for part in ["draft", "target", "prm"] {
         let to = folder.path().join(part);
         tokenizer::write(&to).unwrap();
-        for entry in std::fs::read_dir(place("mini").join(part)).unwrap().map(Result::unwrap) {
+        for entry in std::fs::read_dir(place("shipped/mini").join(part)).unwrap().map(Result::unwrap) {
             std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
         }
     }
@@ -73,7 +73,7 @@ fn reference(folder: &Path) -> Reference {
         let found = file_digest(folder.join(part).join("model.safetensors")).unwrap();
         assert!(
             &found == sha256,
-            "mini/{part}/model.safetensors is not the one that reference.json was made with; make it again by\n    \
+            "shipped/mini/{part}/model.safetensors is not the one that reference.json was made with; make it again by\n    \
              PYTHON=python3 cargo test --workspace --release --test mini_transformers -- --ignored\n\
              (needs torch and transformers: see tests/fixtures/mini/reference.py)"
         );

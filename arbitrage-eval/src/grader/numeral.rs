@@ -61,21 +61,15 @@ fn run(chars: &[char], at: usize) -> usize {
 
 /// The length of a separator before exactly three digits, and whether it is a bare comma.
 fn separator(rest: &[char], grouped: bool) -> Option<(usize, bool)> {
-    const LATEX: [&[char]; 9] = [
-        &['{', ',', '}'],
-        &[',', '\\', '!'],
-        &[',', '\\', ','],
-        &['\\', ',', '\\', '!'],
-        &['\\', ','],
-        &['\\', ' '],
-        &['\\', ';'],
-        &['\\', ':'],
-        &['~'],
-    ];
+    const LATEX: [&[char]; 7] =
+        [&['{', ',', '}'], &['\\', ',', '\\', '!'], &['\\', ','], &['\\', ' '], &['\\', ';'], &['\\', ':'], &['~']];
     let three = |from: usize| run(rest, from) == from + 3;
-    if let Some(found) = LATEX.iter().find(|separator| rest.starts_with(separator)) {
-        let spaces = rest[found.len()..].iter().take_while(|c| **c == ' ').count();
-        return three(found.len() + spaces).then_some((found.len() + spaces, false));
+    let blank = |from: usize| from + rest[from..].iter().take_while(|c| **c == ' ').count();
+    let kern = |at: usize| rest[at..].starts_with(&['\\', '!']) || rest[at..].starts_with(&['\\', ',']);
+    let comma = (*rest.first()? == ',').then(|| blank(1)).filter(|at| kern(*at)).map(|at| at + 2);
+    let latex = LATEX.iter().find(|separator| rest.starts_with(separator)).map(|separator| separator.len());
+    if let Some(end) = comma.or(latex) {
+        return three(blank(end)).then_some((blank(end), false));
     }
     let bare = *rest.first()?;
     (grouped && matches!(bare, ',' | ' ') && three(1)).then_some((1, bare == ','))
@@ -140,6 +134,8 @@ mod tests {
             ("1,234,567", 1_234_567, 1),
             ("12{,}345", 12_345, 1),
             ("12,\\! 345", 12_345, 1),
+            ("12, \\! 345, \\,678", 12_345_678, 1),
+            ("12, 345", 12, 1),
             ("12\\,345", 12_345, 1),
             ("12 345", 12_345, 1),
             ("1,23", 1, 1),

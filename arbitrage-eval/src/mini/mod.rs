@@ -28,8 +28,6 @@ mod generator;
 mod kind;
 mod language;
 mod plan;
-#[cfg(feature = "local")]
-pub mod shipped;
 mod statement;
 mod stream;
 pub mod tokenizer;

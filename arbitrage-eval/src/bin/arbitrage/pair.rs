@@ -10,7 +10,8 @@ use arbitrage_core::{
     AdvantageRouter, Drafter, Limits, Prefix, Problem, SequenceId, Shared, StepRule, StepScorer, StepSegmenter,
     Verifier,
 };
-use arbitrage_eval::mini::{Checker, shipped};
+use arbitrage_eval::mini::Checker;
+use arbitrage_eval::shipped::{self, ROUTERS};
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::source::{ModelSource, file_digest, known_digest};
 use arbitrage_models::speculation::{DraftModel, PromptLookup};
@@ -134,27 +135,32 @@ impl LimitOptions {
     }
 }
 
-/// The folder of the shipped pair, which is unpacked and compared once.
+/// The folder of what is shipped, which is unpacked and compared once.
 fn shipped_folder() -> Result<&'static Path, Failure> {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     if FOLDER.get().is_none() {
         FOLDER.set(shipped::unpack()?).ok();
     }
-    FOLDER.get().map(PathBuf::as_path).ok_or_else(|| "the shipped pair is not unpacked".into())
+    FOLDER.get().map(PathBuf::as_path).ok_or_else(|| "what is shipped is not unpacked".into())
 }
 
-/// A folder of the shipped pair, as a name.
+/// A folder of the mini pair, as a name.
 fn mini(part: &str) -> Result<String, Failure> {
-    let path = shipped_folder()?.join(part);
+    let path = shipped_folder()?.join(MINI).join(part);
     Ok(path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?.to_owned())
 }
 
-/// The folder of the router that belongs to the pair, unless another is named.
+/// The folder of a router: that of a shipped one's name, any other folder, or, unnamed, that of the router which goes with the pair.
 pub fn router_folder(options: &PairOptions, named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
-    match named {
-        Some(folder) => Ok(Some(folder.to_owned())),
-        None if options.pair.as_deref() == Some(MINI) => Ok(Some(shipped_folder()?.join("router"))),
-        None => Ok(None),
+    let pair = options.pair.as_deref().unwrap_or(DEFAULT);
+    let own = options.draft.is_none() && options.target.is_none();
+    let found = ROUTERS.iter().find(|(name, _)| match named {
+        Some(path) => path == Path::new(name),
+        None => own && name.split(':').next() == Some(pair),
+    });
+    match found {
+        Some((_, place)) => Ok(Some(shipped_folder()?.join(place))),
+        None => Ok(named.map(Path::to_owned)),
     }
 }
 

@@ -9,6 +9,7 @@ use toml::{Table, Value};
 use crate::Failure;
 use crate::cli::{Guesses, LimitOptions, MiniRange, PairOptions};
 use crate::scorer::Scorer;
+use arbitrage_eval::shipped::ROUTERS;
 use arbitrage_router::Policy;
 use clap::ValueEnum;
 
@@ -83,7 +84,7 @@ pub struct Entry {
     pub tau: Vec<f32>,
     /// For `random`: escalates as often as the policy of this label, which stands before it.
     pub matches: Option<String>,
-    /// For `learned`: the router's folder.
+    /// For `learned`: the router's folder, or the name of a shipped one.
     pub router: Option<PathBuf>,
     /// For `rsd` and `oracle`: what scores steps.
     #[serde(default, deserialize_with = "scorer")]
@@ -152,9 +153,10 @@ impl Config {
         let benchmarks = self.benchmarks.iter_mut();
         let of_benchmarks =
             benchmarks.flat_map(|one| one.problems.iter_mut().chain(&mut one.format).chain(&mut one.family));
+        let is_shipped = |path: &Path| ROUTERS.iter().any(|(name, _)| path == Path::new(name));
         let of_policies = self.policies.iter_mut().flat_map(|one| {
             let scorer = one.scorer.as_mut().and_then(Scorer::folder);
-            one.router.iter_mut().chain(scorer)
+            one.router.iter_mut().filter(|path| !is_shipped(path)).chain(scorer)
         });
         of_benchmarks.chain(of_policies).for_each(|path| *path = folder.join(&*path));
     }
