@@ -19,7 +19,7 @@ fn routers_and_reward_models_learn_by_adapters() {
     let (code, err) = arbitrage(place, &collect);
     assert_eq!(code, Some(0), "{err}");
     let cache = std::fs::read_dir(place.join("cache")).unwrap().next().unwrap().unwrap().path();
-    let base = cache.join("draft");
+    let base = cache.join("mini/draft");
     let train = |what: &str, further: &[&str]| {
         let fixed = ["train", what, "--traces", "steps.jsonl", "--base", base.to_str().unwrap(), "--out", what];
         arbitrage(place, &[&fixed[..], &["--steps", "4", "--batch", "4"], further].concat())

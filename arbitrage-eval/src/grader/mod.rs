@@ -42,19 +42,23 @@ pub use limits::{LONGEST_ANSWER, LONGEST_RESPONSE};
 pub use rows::{GradedRow, Row, Shares, Summary, grade_rows, read_rows};
 pub use verdict::{Flag, Found, Grade, Rule, Verdict};
 
-/// The final answer of a response, and how it was found; `None` where there is none.
+/// The final answer of a response, and how it was found; `None` where there is none, or a box that was cut off.
 ///
 /// ```
 /// use arbitrage_eval::grader::{Found, final_answer};
 /// assert_eq!(final_answer(r"so \boxed{\frac{1}{2}}."), Some((Found::Boxed, r"\frac{1}{2}".to_owned())));
-/// assert_eq!(final_answer("No idea"), None);
+/// assert_eq!(final_answer(r"so \boxed{10"), None);
 /// ```
 pub fn final_answer(response: &str) -> Option<(Found, String)> {
     extract::final_answer(extract::end_of(response, LONGEST_RESPONSE).trim())
 }
 
 /// The answer of a gold that may be a worked solution: its last box, or what follows `####` or "the answer is"; else all of it.
+/// Empty where nothing follows `####`.
 pub fn gold_answer(gold: &str) -> String {
+    if gold.trim_end().ends_with("####") {
+        return String::new();
+    }
     strict::of_gold(gold.trim()).trim().to_owned()
 }
 

@@ -86,7 +86,14 @@ fn compared(gold: &str, pred: &str, found: Found, tolerance: f64) -> Grade {
         return Grade { verdict: Verdict::NoAnswer, ..grade };
     }
     if gold == pred {
-        return Grade { verdict: Verdict::Correct, rule: Rule::Symbols, ..grade };
+        let form = same_form(gold);
+        return Grade {
+            verdict: Verdict::Correct,
+            rule: Rule::Symbols,
+            gold_form: form.clone(),
+            pred_form: form,
+            ..grade
+        };
     }
     if gold.len() > LONGEST_ANSWER || pred.len() > LONGEST_ANSWER {
         return Grade { verdict: refused(Stop::TooMuch("text")), ..grade };
@@ -114,6 +121,15 @@ fn compared(gold: &str, pred: &str, found: Found, tolerance: f64) -> Grade {
     grade
 }
 
+/// The normal form of two identical answers: what is written, where it is too complex to be read.
+fn same_form(answer: &str) -> String {
+    if answer.len() > LONGEST_ANSWER {
+        return String::new();
+    }
+    let read = lex(answer, Reading::default()).and_then(|lexed| read(&lexed.tokens));
+    read.map_or_else(|_| answer.to_owned(), |answer| form(&answer))
+}
+
 fn refused(stop: Stop) -> Verdict {
     match stop {
         Stop::TooMuch(reason) => Verdict::Refused { reason: reason.to_owned() },
@@ -128,10 +144,12 @@ struct Attempt {
 }
 
 fn attempt((gold, pred): (&str, &str), reading: Reading, tolerance: f64, grade: &mut Grade) -> Result<Attempt, Stop> {
+    let written = gold;
     let (gold, pred) = (lex(gold, reading)?, lex(pred, reading)?);
     let readings = readings(&gold, &pred);
     if !gold.tokens.is_empty() && gold.tokens == pred.tokens {
         grade.rule = Rule::Symbols;
+        (grade.gold_form, grade.pred_form) = (same_form(written), same_form(written));
         return Ok(Attempt { right: true, readings });
     }
     let (gold, pred) = (read(&gold.tokens)?, read(&pred.tokens)?);

@@ -109,7 +109,7 @@ mod tests {
             ("grade", "correct"),
             ("found", "boxed"),
             ("pred_form", "4"),
-            ("rule", "same"),
+            ("rule", "symbols"),
         ] {
             assert_eq!(right[field], value, "{right}");
         }

@@ -55,7 +55,7 @@ mod tests {
     fn shares_are_even_where_places_differ() {
         let dump = dump("oracle:0", 40).with_estimates(|_, place| Some(place.draft.score));
         let places = dump.places().count() as f64;
-        for name in ["rsd", "logprob", "entropy", "oracle", "learned:0.5", "random"] {
+        for name in ["rsd", "logprob", "oracle", "learned:0.5", "random"] {
             let policies = grid(&dump, name.parse().unwrap(), 4).unwrap();
             assert!(!policies.is_empty() && policies.len() <= 4, "{name}: {policies:?}");
             let mut before = 0.0;

@@ -156,13 +156,18 @@ mod tests {
     #[test]
     fn copies_and_continuations_take_over() {
         let texts = [text(&[1, 2, 3], true), text(&[1, 2, 3], true), text(&[1], true), text(&[1, 1, 9], false)];
-        let parts = plan(&texts);
-        let of = |at: usize| (parts[at].from, parts[at].read, parts[at].turn);
-        assert_eq!(of(2), (None, LEAST, 0), "the last token is left to the pass that draws");
-        assert_eq!(of(3), (None, 0, 0), "what is held is not read");
-        let [first, second] = if parts[0].turn < parts[1].turn { [0, 1] } else { [1, 0] };
-        assert_eq!(of(first), (Some((2, LEAST)), LEAST + 2, 1));
-        assert_eq!(of(second), (Some((first, LEAST + 2)), 0, 2));
+        let of = |parts: &[Part], at: usize| (parts[at].from, parts[at].read, parts[at].turn);
+        for (texts, of_short, of_first) in [
+            (&texts[..3], (None, LEAST, 0), Some((2, LEAST))),
+            (&texts[..], (Some((3, LEAST)), 0, 1), Some((3, LEAST + 1))),
+        ] {
+            let parts = plan(texts);
+            assert_eq!(of(&parts, 2), of_short, "the last token is left to the pass that draws");
+            let [first, second] = if parts[0].turn < parts[1].turn { [0, 1] } else { [1, 0] };
+            assert_eq!(of(&parts, first), (of_first, LEAST + 2, 1));
+            assert_eq!(of(&parts, second), (Some((first, LEAST + 2)), 0, 2));
+        }
+        assert_eq!(of(&plan(&texts), 3), (None, 0, 0), "what is held is not read");
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn kinds_and_answers() {
     let kinds: Vec<_> = (0..4).map(|index| kind_of(&problem(), index).unwrap()).collect();
     assert_eq!(kinds, [Some(Kind::Times), Some(Kind::Add), Some(Kind::Subtract), None]);
     assert_eq!(Kind::Times.tier(), Tier::Medium);
-    for (text, solved) in [(r"\boxed{50}", true), ("so 50.", true), (r"50, no, \boxed{51}", false), ("", false)] {
+    for (text, solved) in [(r"\boxed{50}", true), ("so it is 50.", true), (r"50, no, \boxed{51}", false), ("", false)] {
         assert_eq!(is_solved(&problem(), text).unwrap(), solved, "{text}");
     }
 }

@@ -18,9 +18,9 @@ fn problems_are_pinned() {
         format!("{} | {}", mini.problem.question, mini.plan.solution().replace("\n\n", ", "))
     });
     let pinned = [
-        r"Max starts with 47 eggs. He gets as many again. He gets 25% of 280. How many has he now? | 47*2=94, 25%*280=70, 94+70=\boxed{164}",
-        r"Mia starts with 52 cups. She keeps one of 4 equal parts. She gets as many again. She finds 14. How many are left? | 52/4=13, 13*2=26, 26+14=\boxed{40}",
-        r"Ann starts with 18 books. She splits them by 6 and keeps a part. Dan has twice as many. How many has Dan? | 18/6=3, 3*2=\boxed{6}",
+        r"Max starts with 16 coins. He wins 50% of 40. What do they cost at 8 each? | 50%*40=20, 16+20=36, 36*8=\boxed{288}",
+        r"Max has 30 nuts. He keeps one of 5 equal parts. He wins 10% of 400. How many are left? | 30/5=6, 10%*400=40, 6+40=\boxed{46}",
+        r"Zoe starts with 26 coins. She gets 19 from Tom. She keeps one of 5 equal parts. How many are left? | 26+19=45, 45/5=\boxed{9}",
     ];
     assert_eq!(texts, pinned);
 }
@@ -47,7 +47,7 @@ fn the_default_family_is_as_it_says() {
         steps[tiers.len()] += 1;
     }
     let share = hard as f64 / count as f64;
-    assert!((0.18..0.22).contains(&share), "{share}");
+    assert!((0.2..0.24).contains(&share), "{share}");
     assert!(steps[2] + steps[3] == 5000 && steps[2].min(steps[3]) > 2300, "{steps:?}");
 }
 
