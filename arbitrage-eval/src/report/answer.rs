@@ -15,6 +15,8 @@ pub struct Answer {
     pub extracted: Option<String>,
     /// What decided.
     pub rule: Option<String>,
+    /// By whose conventions.
+    pub profile: Option<String>,
 }
 
 impl Answer {
@@ -25,6 +27,7 @@ impl Answer {
                 gold: line.text(row, "gold")?,
                 extracted: line.text(row, "extracted")?,
                 rule: line.text(row, "rule")?,
+                profile: line.text(row, "profile")?,
             };
             let id = line.text(row, "id")?.ok_or_else(|| line.wrong("`id`", "none"))?;
             Ok(vec![(id, answer)])

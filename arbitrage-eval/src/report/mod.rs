@@ -22,6 +22,7 @@ mod render;
 mod replayable;
 mod run;
 mod solution;
+mod step_costs;
 mod text;
 mod write;
 

@@ -32,6 +32,8 @@ pub struct Stack {
     pub parts: Vec<&'static str>,
     /// The sums.
     pub bars: Vec<Bar>,
+    /// A sum to hold the others against.
+    pub level: Option<f64>,
 }
 
 impl Stack {
@@ -57,6 +59,9 @@ impl Stack {
             svg.words("bar-name", "end", (left - 6.0, top + BAR - 3.0), name);
             self.bar(&mut svg, bar, top, |value| x.place(value));
             svg.words("tick", "start", (x.place(sum(bar)) + 4.0, top + BAR - 3.0), &self.x.unit.show(sum(bar)));
+        }
+        if let Some(at) = self.level.map(|level| x.place(level)) {
+            svg.line("guide", (at, TOP), (at, height - BOTTOM));
         }
         svg.finish()
     }
