@@ -148,7 +148,7 @@ fn guess(record: &mut Record) {
     const LESS: f64 = 0.6;
     match record {
         Record::Step(step) => {
-            for step in &mut step.target {
+            if let Some(step) = &mut step.target {
                 step.cost.seconds *= LESS;
                 step.cost.prefill_seconds *= LESS;
             }
@@ -176,7 +176,9 @@ fn grade(record: &Record, all: &[Record]) -> Option<Value> {
     };
     let hostile = end.question == HOSTILE;
     let answer = if hostile { HOSTILE.to_owned() } else { format!("{:.0}", 100.0 * mean) };
-    Some(json!({ "id": end.problem, "verdict": verdict, "gold": "42", "extracted": answer, "rule": "babble" }))
+    Some(
+        json!({ "id": end.problem, "verdict": verdict, "gold": "42", "extracted": answer, "rule": "babble", "profile": "strict" }),
+    )
 }
 
 fn mean_score(end: &SolutionRecord, all: &[Record]) -> f64 {

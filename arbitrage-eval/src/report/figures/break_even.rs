@@ -28,7 +28,7 @@ pub fn figure(id: String, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Option<
     let plane = Plane {
         heading: heading(id, TITLE, &caption),
         x: Axis::share("deferral, share of steps (1 − α)").reaching([0.0, 1.0]),
-        y: Axis::new("time, of the target’s alone", Unit::Share).reaching([0.0, 1.0]).reaching(ends),
+        y: Axis::new("time relative to the target alone", Unit::Share).reaching([0.0, 1.0]).reaching(ends),
         series,
         guides: [Guide::Level(1.0)]
             .into_iter()

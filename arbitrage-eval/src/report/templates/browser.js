@@ -32,7 +32,7 @@
     const [author, committed, other, draftScore, targetScore, estimate, draftTokens, targetTokens, seconds, error] = found;
     const gain = draftScore === null || targetScore === null ? null : targetScore - draftScore;
     const who = author ? "target" : "draft";
-    const decision = error !== null ? "escalated, since the router failed" : author ? "escalated" : "accepted";
+    const decision = error !== null ? "escalated, since the router failed" : !author ? "accepted" : draftTokens === null ? "not drafted" : "escalated";
     const tokens = author ? targetTokens : draftTokens;
     const item = element("li", `step ${who}`,
       element("div", "facts",
@@ -53,7 +53,7 @@
   const solution = (run) => {
     const [mark, word] = verdicts[run.verdict];
     const facts = element("p", "about",
-      element("span", run.verdict, `${mark} ${word}`), ` · ${run.end} · ${number(run.seconds, 2)} s`,
+      element("span", run.verdict, `${mark} ${word}`), ` · ended: ${run.end} · ${number(run.seconds, 2)} s`,
       run.answer === undefined ? null : element("bdi", "raw", ` · answer: ${run.answer}`),
       run.rule === undefined ? null : element("bdi", "raw", ` · rule: ${run.rule}`));
     return [facts, element("ol", "steps", ...run.steps.map(step))];
