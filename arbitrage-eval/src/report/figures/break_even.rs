@@ -24,16 +24,13 @@ pub fn figure(id: String, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Option<
          where it meets the level.",
         counted(benchmark.problems(), "problem")
     );
-    let ends = lines.iter().flat_map(|(from, to, _)| [from.1, to.1]);
+    let ends = lines.iter().flat_map(Line::ends);
     let plane = Plane {
         heading: heading(id, TITLE, &caption),
         x: Axis::share("deferral, share of steps (1 − α)").reaching([0.0, 1.0]),
         y: Axis::new("time relative to the target alone", Unit::Share).reaching([0.0, 1.0]).reaching(ends),
         series,
-        guides: [Guide::Level(1.0)]
-            .into_iter()
-            .chain(lines.iter().map(|(from, to, slot)| Guide::Line { from: *from, to: *to, slot: *slot }))
-            .collect(),
+        guides: std::iter::once(Guide::Level(1.0)).chain(lines.iter().map(Line::guide)).collect(),
     };
     Some(Figure { title: TITLE.to_owned(), caption, svg: plane.svg() })
 }
@@ -46,13 +43,31 @@ fn mark(facts: &Facts<'_>) -> Option<Mark> {
     Some(Mark { at: (deferral, time), span: Some((1.0 / speed.high, 1.0 / speed.low)), title })
 }
 
-/// Both ends of each family's line, with its colour.
-fn lines(benchmark: &Benchmark, facts: &[Facts<'_>]) -> Vec<((f64, f64), (f64, f64), usize)> {
-    let Some(target) = benchmark.target() else { return Vec::new() };
-    let line = |facts: &Facts<'_>| {
-        let found = break_even(&step_seconds(benchmark.family(&facts.run.family), target)?).ok()?;
-        Some((*found.line.first()?, *found.line.last()?, facts.slot))
-    };
+/// What is foretold of a family at deferrals of 0 and 1.
+struct Line {
+    from: (f64, f64),
+    to: (f64, f64),
+    slot: usize,
+}
+
+impl Line {
+    fn new(benchmark: &Benchmark, facts: &Facts<'_>) -> Option<Self> {
+        let seconds = step_seconds(benchmark.family(&facts.run.family), benchmark.target()?)?;
+        let line = break_even(&seconds).ok()?.line;
+        Some(Self { from: *line.first()?, to: *line.last()?, slot: facts.slot })
+    }
+
+    fn ends(&self) -> [f64; 2] {
+        [self.from.1, self.to.1]
+    }
+
+    fn guide(&self) -> Guide {
+        Guide::Line { from: self.from, to: self.to, slot: self.slot }
+    }
+}
+
+/// A line a family.
+fn lines(benchmark: &Benchmark, facts: &[Facts<'_>]) -> Vec<Line> {
     let families = facts.chunk_by(|one, other| one.run.family == other.run.family);
-    families.filter_map(|family| line(&family[0])).collect()
+    families.filter_map(|family| Line::new(benchmark, &family[0])).collect()
 }
