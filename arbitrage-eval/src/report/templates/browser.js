@@ -17,6 +17,7 @@
   };
   const text = (place) => (place === null ? "" : data.texts[place]);
   const number = (value, digits) => value.toFixed(digits).replace("-", "−");
+  const tokens = (count) => `${count} ${count === 1 ? "token" : "tokens"}`;
   const fact = (name, value, digits) => (value === null ? null : element("span", "", `${name} ${number(value, digits)}`));
 
   const options = (select, names) => {
@@ -33,18 +34,18 @@
     const gain = draftScore === null || targetScore === null ? null : targetScore - draftScore;
     const who = author ? "target" : "draft";
     const decision = error !== null ? "escalated, since the router failed" : !author ? "accepted" : draftTokens === null ? "not drafted" : "escalated";
-    const tokens = author ? targetTokens : draftTokens;
+    const own = author ? targetTokens : draftTokens;
     const item = element("li", `step ${who}`,
       element("div", "facts",
         element("span", "who", `${at + 1} · ${who}`), element("span", "", decision),
-        fact("s_d", draftScore, 3), fact("s_t", targetScore, 3), fact("Δ", gain, 3), fact("estimate", estimate, 3),
-        tokens === null ? null : element("span", "", `${tokens} ${tokens === 1 ? "token" : "tokens"}`),
+        fact("draft’s score", draftScore, 3), fact("target’s score", targetScore, 3), fact("Δ", gain, 3), fact("estimate", estimate, 3),
+        own === null ? null : element("span", "", tokens(own)),
         element("span", "", `${number(seconds, seconds < 1 ? 3 : 2)} s`)),
       element("div", "raw", text(committed).trimEnd()));
     if (other !== null) {
       const title = author ? "The draft that was rejected" : "What the target would have written";
       const rest = author ? draftTokens : targetTokens;
-      item.append(element("details", "", element("summary", "", `${title} (${rest} tokens)`), element("div", "raw", text(other).trimEnd())));
+      item.append(element("details", "", element("summary", "", `${title} (${tokens(rest)})`), element("div", "raw", text(other).trimEnd())));
     }
     if (error !== null) item.append(element("div", "raw e", text(error)));
     return item;
