@@ -40,8 +40,8 @@ mod tests {
         };
         assert_eq!(replace(&path, half).unwrap_err().to_string(), "no room");
         assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         replace(&path, |file| file.write_all(b"three")).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"three");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
