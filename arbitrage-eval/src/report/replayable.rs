@@ -1,5 +1,6 @@
 //! How far a collection tells what a family would have done along it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use arbitrage_router::Policy;
@@ -10,16 +11,16 @@ use crate::replay::{Dump, Place};
 /// A collection as far as a family's policy can be replayed along it: all of it, or, of a trained router, the places that it judged. Its
 /// runs judged a place where they came by the same steps, so that the same draft followed the same history. They leave the collection
 /// where they first decide otherwise, and that place is still among them.
-pub fn replayable(family: &[Run], (collection, dump): (&Run, &Dump)) -> Dump {
+pub fn replayable<'d>(family: &[Run], (collection, dump): (&Run, &'d Dump)) -> Cow<'d, Dump> {
     if !is_trained(family) {
-        return dump.clone();
+        return Cow::Borrowed(dump);
     }
     let estimates = estimates(family, collection);
     let estimate = |id: &str, place: &Place| estimates.get(&(id, place.index)).copied();
     let mut dump = dump.clone().with_estimates(estimate);
     dump.problems.iter_mut().for_each(|problem| problem.places.retain(|place| place.estimate.is_some()));
     dump.problems.retain(|problem| !problem.places.is_empty());
-    dump
+    Cow::Owned(dump)
 }
 
 /// Whether a family is a trained router's, of which a collection tells but a part.
