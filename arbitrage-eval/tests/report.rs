@@ -206,7 +206,7 @@ fn break_even_is_where_the_formula_has_it() {
     let page = page(folder.path());
     let row = page.row("benchmark-0", "Break-even", "probe");
     let [draft, judge, target_reads, target, draft_reads] =
-        [0, 1, 2, 3, 4].map(|at| row[at].parse::<f64>().unwrap_or_else(|_| panic!("{row:?}")));
+        [1, 2, 3, 4, 5].map(|at| row[at].parse::<f64>().unwrap_or_else(|_| panic!("{row:?}")));
     assert!((judge - 0.004).abs() < 1e-9, "{row:?}");
     let benchmark = &Evaluation::read(folder.path()).unwrap().benchmarks[0];
     let usage = |runs: &[Run]| runs.iter().flat_map(|run| run.results.problems()).map(|one| one.usage).sum::<Usage>();
@@ -216,7 +216,7 @@ fn break_even_is_where_the_formula_has_it() {
         assert!((found / expected - 1.0).abs() < 0.01, "{found} {expected}");
     }
     let rate = 100.0 * (target - draft - judge - target_reads) / (target + draft_reads - target_reads);
-    let told: f64 = row[5].trim_end_matches('%').parse().unwrap_or_else(|_| panic!("{row:?}"));
+    let told: f64 = row[0].trim_end_matches('%').parse().unwrap_or_else(|_| panic!("{row:?}"));
     assert!((rate - told).abs() < 1.0, "{rate} {row:?}");
     assert!(page.text.contains("id=\"chart-0-break-even\""));
 }

@@ -10,12 +10,12 @@ use crate::report::{Benchmark, Run};
 pub fn table(benchmark: &Benchmark, facts: &[Facts<'_>]) -> Table {
     let head = [
         "Family",
+        "breaks even at a deferral of",
         "draft writes a step, s",
         "it is judged, s",
         "target reads it, s",
         "target writes a step, s",
         "draft reads it, s",
-        "breaks even at a deferral of",
     ];
     Table {
         title: "Break-even".to_owned(),
@@ -32,14 +32,14 @@ pub fn table(benchmark: &Benchmark, facts: &[Facts<'_>]) -> Table {
 
 fn row(family: &[Run], target: &Run, facts: &[Facts<'_>]) -> Option<Row> {
     let seconds = step_seconds(family, target)?;
-    let rate = break_even(&seconds).ok()?.rate;
-    let parts = [seconds.draft, seconds.router, seconds.target_catch_up, seconds.target, seconds.draft_catch_up];
-    let mut cells: Vec<Cell> = parts.map(|part| Cell::figure(Unit::Seconds, Some(part))).into();
-    cells.push(Cell::text(match rate {
+    let rate = match break_even(&seconds).ok()?.rate {
         None => NONE.to_owned(),
         Some(rate) if rate <= 0.0 => "none: always slower".to_owned(),
         Some(rate) if rate >= 1.0 => "any: always faster".to_owned(),
         Some(rate) => Unit::Share.show(rate),
-    }));
+    };
+    let parts = [seconds.draft, seconds.router, seconds.target_catch_up, seconds.target, seconds.draft_catch_up];
+    let parts = parts.map(|part| Cell::figure(Unit::Seconds, Some(part)));
+    let cells = std::iter::once(Cell::text(rate)).chain(parts).collect();
     Some(Facts::family_row(facts, &family[0].family, cells))
 }
