@@ -54,6 +54,11 @@ impl Gold {
         self
     }
 
+    /// The profile that grades.
+    pub fn profile(&self) -> Profile {
+        self.grader.profile()
+    }
+
     /// The right answer.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ pub mod harness;
 pub mod metrics;
 pub mod mini;
 pub mod problems;
+mod replace;
 pub mod replay;
 pub mod report;
 #[cfg(feature = "local")]

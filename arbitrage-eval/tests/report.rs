@@ -8,8 +8,9 @@ mod page;
 use std::fs;
 use std::path::Path;
 
+use arbitrage_core::Usage;
 use arbitrage_eval::metrics::{Summary, compare};
-use arbitrage_eval::report::{Evaluation, Options, Reason, html, markdown};
+use arbitrage_eval::report::{Benchmark, Evaluation, Options, Reason, Run, html, markdown, write};
 use arbitrage_router::metrics::Bootstrap;
 use page::Page;
 use serde_json::Value;
@@ -147,6 +148,77 @@ fn one_log_gives_the_same_bytes() {
     assert_eq!(page(one.path()).text, page(other.path()).text);
     let text = |folder: &TempDir| markdown(&Evaluation::read(folder.path()).unwrap(), &options()).unwrap();
     assert_eq!(text(&one), text(&other));
+}
+
+#[test]
+fn a_report_is_written_into_the_folder_whole_or_not_at_all() {
+    let folder = folder(&fixture::POLICIES[..2]);
+    let path = |name: &str| folder.path().join(name);
+    let names = || {
+        let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    for _ in 0..2 {
+        let files = write(folder.path(), &options()).unwrap();
+        assert_eq!((&files.html, &files.markdown), (&path("report.html"), &path("report.md")));
+        assert_eq!(fs::read_to_string(files.html).unwrap(), page(folder.path()).text);
+        assert!(fs::read_to_string(files.markdown).unwrap().starts_with("# A &lt;report\\>"));
+        assert_eq!(names(), ["babble", "hostile", "report.html", "report.md"]);
+    }
+    fs::remove_file(path("report.html")).unwrap();
+    fs::create_dir(path("report.html")).unwrap();
+    let error = write(folder.path(), &options()).unwrap_err().to_string();
+    assert!(error.contains("report.html:"), "{error}");
+    assert_eq!(names(), ["babble", "hostile", "report.html", "report.md"]);
+}
+
+#[test]
+fn speculation_is_no_baseline_and_is_held_against() {
+    let folder = folder(&fixture::POLICIES);
+    let evaluation = Evaluation::read(folder.path()).unwrap();
+    let labels: Vec<&str> = evaluation.benchmarks[0].runs.iter().map(|run| run.label.as_str()).collect();
+    assert_eq!(labels[..3], ["target", "speculative", "draft"]);
+    let [target, speculative, ..] = &evaluation.benchmarks[0].runs[..] else { unreachable!() };
+    assert_eq!([target.is_target(), target.is_speculative()], [true, false]);
+    assert_eq!([speculative.is_target(), speculative.is_speculative()], [false, true]);
+    assert_eq!(evaluation.benchmarks[0].target(), Some(target));
+    assert_eq!(evaluation.benchmarks[0].speculative(), Some(speculative));
+    let alone = Benchmark::new("alone", vec![speculative.clone()]);
+    assert_eq!((alone.target(), alone.speculative()), (Some(speculative), None), "there is none without guesses");
+    // It writes the same text, so that the speed-up is that of the clock alone, and the other way about.
+    let page = page(folder.path());
+    let (own, other) = ("speculative", "target");
+    let speed = |family: &str| page.row("benchmark-0", "Speed-up at matched accuracy", family);
+    let mean = page.row("benchmark-0", "Latency", own)[4].clone();
+    let (own, other) = (speed(own), speed(other));
+    let figure = |cell: &String| cell.split(' ').next().unwrap().to_owned();
+    assert_eq!(figure(own.last().unwrap()), figure(&mean));
+    assert!(figure(&mean).trim_end_matches('×').parse::<f64>().unwrap() > 1.2, "{mean}");
+    assert_eq!((own[own.len() - 2].as_str(), other.last().unwrap().as_str()), ("–", "–"));
+    let back: f64 = figure(&other[other.len() - 2]).trim_end_matches('×').parse().unwrap();
+    assert!(back < 0.9, "{back}");
+}
+
+#[test]
+fn break_even_is_where_the_formula_has_it() {
+    let folder = folder(&fixture::POLICIES);
+    let page = page(folder.path());
+    let row = page.row("benchmark-0", "Break-even", "probe");
+    let [draft, judge, target_reads, target, draft_reads] =
+        [1, 2, 3, 4, 5].map(|at| row[at].parse::<f64>().unwrap_or_else(|_| panic!("{row:?}")));
+    assert!((judge - 0.004).abs() < 1e-9, "{row:?}");
+    let benchmark = &Evaluation::read(folder.path()).unwrap().benchmarks[0];
+    let usage = |runs: &[Run]| runs.iter().flat_map(|run| run.results.problems()).map(|one| one.usage).sum::<Usage>();
+    let (probe, alone) = (usage(benchmark.family("probe")).draft, usage(benchmark.family("target")).target);
+    for (found, role, seconds_a_token) in [(draft, probe, 0.004), (target, alone, 0.016)] {
+        let expected = seconds_a_token * role.decoded as f64 / role.calls as f64;
+        assert!((found / expected - 1.0).abs() < 0.01, "{found} {expected}");
+    }
+    let rate = 100.0 * (target - draft - judge - target_reads) / (target + draft_reads - target_reads);
+    let told: f64 = row[0].trim_end_matches('%').parse().unwrap_or_else(|_| panic!("{row:?}"));
+    assert!((rate - told).abs() < 1.0, "{rate} {row:?}");
+    assert!(page.text.contains("id=\"chart-0-break-even\""));
 }
 
 #[test]

@@ -63,7 +63,8 @@ pub fn gold_answer(gold: &str) -> String {
 }
 
 /// Which conventions decide.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Profile {
     /// Mathematical equality; see `docs/grader.md`.
     #[default]
@@ -107,6 +108,11 @@ impl Grader {
     /// A grader.
     pub fn new(profile: Profile) -> Self {
         Self { profile, tolerance: 0.0 }
+    }
+
+    /// Whose conventions decide.
+    pub fn profile(&self) -> Profile {
+        self.profile
     }
 
     /// Takes numbers that differ by at most `tolerance`, which is absolute, for equal (profile `strict`), as OlympiadBench allows for

@@ -10,7 +10,7 @@ use super::HarnessError;
 use super::lines::replace_lines;
 use crate::evaluation::Outcome;
 use crate::gold::Gold;
-use crate::grader::{self, Flag, Found, Rule};
+use crate::grader::{self, Flag, Found, Profile, Rule};
 
 /// A solution with its verdict: a row of a file of [`Grades`](crate::evaluation::Grades), and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,6 +24,8 @@ pub struct Graded {
     pub gold: String,
     /// The answer that was found in the solution; empty where there is none.
     pub extracted: String,
+    /// Whose conventions decided.
+    pub profile: Profile,
     /// What the grader said and why; nothing where nobody knows the right answer.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
@@ -63,7 +65,8 @@ fn graded(end: &SolutionRecord, gold: &Gold) -> Graded {
         _ => Outcome::Errored,
     };
     let extracted = grade.as_ref().map(|grade| grade.extracted.clone()).unwrap_or_default();
-    Graded { id: end.problem.clone(), verdict, gold: answer, extracted, reason: grade.map(Reason::from) }
+    let (id, profile) = (end.problem.clone(), gold.profile());
+    Graded { id, verdict, gold: answer, extracted, profile, reason: grade.map(Reason::from) }
 }
 
 impl From<grader::Grade> for Reason {
@@ -105,6 +108,7 @@ mod tests {
         assert_eq!(right["gold"], "4");
         for (field, value) in [
             ("verdict", "right"),
+            ("profile", "strict"),
             ("extracted", "4"),
             ("grade", "correct"),
             ("found", "boxed"),

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::HarnessError;
 use super::lines::replace_lines;
+use crate::replace::replace;
 
 /// A solution and what it was graded by.
 #[derive(Clone, Debug)]
@@ -34,9 +35,8 @@ pub struct Sample<'a> {
 pub fn write_lm_eval(folder: &Path, task: &str, run: &RunRecord, samples: &[Sample<'_>]) -> Result<(), HarnessError> {
     std::fs::create_dir_all(folder).map_err(|source| HarnessError::io(folder, source))?;
     let path = folder.join("results_arbitrage.json");
-    let results = serde_json::to_vec_pretty(&results(task, run, samples))
-        .map_err(|error| HarnessError::io(&path, error.into()))?;
-    std::fs::write(&path, results).map_err(|source| HarnessError::io(&path, source))?;
+    let written = replace(&path, |file| Ok(serde_json::to_writer_pretty(file, &results(task, run, samples))?));
+    written.map_err(|source| HarnessError::io(&path, source))?;
     let rows = samples.iter().enumerate().map(|(at, sample)| row(at, sample));
     replace_lines(&folder.join(format!("samples_{task}_arbitrage.jsonl")), rows)
 }

@@ -94,9 +94,16 @@ impl Benchmark {
         Self { name: name.into(), runs }
     }
 
-    /// The run in which the target writes everything.
+    /// The run in which the target writes everything, which others are held against: without guesses if there is one.
     pub fn target(&self) -> Option<&Run> {
-        self.runs.iter().find(|run| run.is_target())
+        let first = |is: fn(&Run) -> bool| self.runs.iter().find(|run| is(run));
+        first(Run::is_target).or_else(|| first(Run::is_speculative))
+    }
+
+    /// The run in which the target writes everything with guesses, beside one without.
+    pub fn speculative(&self) -> Option<&Run> {
+        self.target().filter(|target| target.is_target())?;
+        self.runs.iter().find(|run| run.is_speculative())
     }
 
     /// The runs by their families, in order.

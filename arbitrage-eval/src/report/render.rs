@@ -18,9 +18,13 @@ const SCRIPT: &str = include_str!("templates/browser.js");
 /// # Errors
 /// [`ReportError::Template`] and [`ReportError::Json`], which no evaluation is known to cause.
 pub fn html(evaluation: &Evaluation, options: &Options) -> Result<String, ReportError> {
+    html_of(&Page::new(evaluation, options), evaluation, options)
+}
+
+pub(super) fn html_of(page: &Page, evaluation: &Evaluation, options: &Options) -> Result<String, ReportError> {
     let browser = Browser::new(evaluation, options);
     let data = if browser.is_empty() { None } else { Some(browser.json()?) };
-    let page = Value::from(Serde(Page::new(evaluation, options)));
+    let page = Value::from(Serde(page));
     let context = context! { page, style => STYLE, script => SCRIPT, data };
     Ok(environment()?.get_template("page.html")?.render(context)?)
 }
@@ -30,7 +34,11 @@ pub fn html(evaluation: &Evaluation, options: &Options) -> Result<String, Report
 /// # Errors
 /// [`ReportError::Template`], which no evaluation is known to cause.
 pub fn markdown(evaluation: &Evaluation, options: &Options) -> Result<String, ReportError> {
-    let page = Value::from(Serde(Page::new(evaluation, options)));
+    markdown_of(&Page::new(evaluation, options))
+}
+
+pub(super) fn markdown_of(page: &Page) -> Result<String, ReportError> {
+    let page = Value::from(Serde(page));
     Ok(environment()?.get_template("page.md")?.render(context! { page })?)
 }
 

@@ -1,5 +1,6 @@
 //! How far a collection tells what a family would have done along it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use arbitrage_router::Policy;
@@ -10,16 +11,16 @@ use crate::replay::{Dump, Place};
 /// A collection as far as a family's policy can be replayed along it: all of it, or, of a trained router, the places that it judged. Its
 /// runs judged a place where they came by the same steps, so that the same draft followed the same history. They leave the collection
 /// where they first decide otherwise, and that place is still among them.
-pub fn replayable(family: &[Run], (collection, dump): (&Run, &Dump)) -> Dump {
+pub fn replayable<'d>(family: &[Run], (collection, dump): (&Run, &'d Dump)) -> Cow<'d, Dump> {
     if !is_trained(family) {
-        return dump.clone();
+        return Cow::Borrowed(dump);
     }
     let estimates = estimates(family, collection);
     let estimate = |id: &str, place: &Place| estimates.get(&(id, place.index)).copied();
     let mut dump = dump.clone().with_estimates(estimate);
     dump.problems.iter_mut().for_each(|problem| problem.places.retain(|place| place.estimate.is_some()));
     dump.problems.retain(|problem| !problem.places.is_empty());
-    dump
+    Cow::Owned(dump)
 }
 
 /// Whether a family is a trained router's, of which a collection tells but a part.
@@ -47,4 +48,69 @@ fn estimates<'r>(family: &'r [Run], collection: &Run) -> HashMap<(&'r str, usize
 
 fn text(written: Option<&Written>) -> Option<&str> {
     written.map(|written| written.text.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use arbitrage_core::scorer::scorer_fn;
+    use arbitrage_core::testing::Scripted;
+    use arbitrage_core::{AdvantageRouter, Decision, Engine, Problem, Route, router_fn};
+    use serde_json::json;
+
+    use super::*;
+    use crate::evaluation::{Grade, Grades, Outcome};
+
+    const DRAFT: [&str; 4] = ["good 0\n\n", "bad 1\n\n", "good 2\n\n", "good 3"];
+    const TARGET: [&str; 4] = ["bad 0\n\n", "good one\n\n", "bad two\n\n", "bad three"];
+
+    fn run(policy: &str, router: impl AdvantageRouter) -> Run {
+        let sink = Arc::new(Mutex::new(Vec::new()));
+        let notes = json!({ "policy": policy, "family": policy.split(':').next() });
+        Engine::new(Scripted::new("draft", DRAFT), Scripted::new("target", TARGET), router)
+            .with_notes(notes)
+            .with_sink(sink.clone())
+            .solve(&Problem::new("What?").with_id("p"))
+            .unwrap();
+        let records = std::mem::take(&mut *sink.lock().unwrap());
+        let grades = Grades::new([Grade::new("p", Outcome::Right)]);
+        Run::new("set", records, &grades, 0).unwrap().unwrap()
+    }
+
+    /// Follows the draft but for the step that it writes badly.
+    fn collection() -> Run {
+        let scorer = scorer_fn(|_, step| if step.text.starts_with("good") { 1.0 } else { 0.0 });
+        run("oracle:0", Policy::Oracle(0.0).router(Some(Box::new(scorer))).unwrap())
+    }
+
+    /// A trained router that escalates these steps, and says of each where it is.
+    fn probe(escalated: &'static [usize]) -> Run {
+        let router = router_fn(move |candidate| {
+            let at = candidate.prefix.steps.len();
+            Decision::new(Route::escalate_if(escalated.contains(&at))).with_estimate(at as f32 / 8.0)
+        });
+        run("learned:0.5", router)
+    }
+
+    fn estimates(family: &[Run]) -> Vec<(usize, Option<f32>)> {
+        let collection = collection();
+        let dump = replayable(family, (&collection, collection.dump.as_ref().unwrap()));
+        dump.places().map(|(_, place)| (place.index, place.estimate)).collect()
+    }
+
+    #[test]
+    fn a_trained_family_is_replayed_where_its_runs_came_by() {
+        let judged = |to: usize| (0..to).map(|at| (at, Some(at as f32 / 8.0))).collect::<Vec<_>>();
+        assert_eq!(estimates(&[probe(&[])]), judged(2), "it leaves at the second step, which it has judged");
+        assert_eq!(estimates(&[probe(&[0])]), judged(1));
+        assert_eq!(estimates(&[probe(&[1])]), judged(4), "it decides as was collected");
+        assert_eq!(estimates(&[probe(&[0]), probe(&[1, 2]), probe(&[])]), judged(3), "runs speak for each other");
+    }
+
+    #[test]
+    fn others_are_replayed_along_everything() {
+        let random = run("random:0.5", Policy::Random(0.5).router(None).unwrap());
+        assert_eq!(estimates(&[random]), (0..4).map(|at| (at, None)).collect::<Vec<_>>());
+    }
 }

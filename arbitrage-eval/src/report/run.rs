@@ -66,9 +66,18 @@ impl Run {
         Ok(Some(Self { label, family, policy, record, results, solutions, answers: BTreeMap::new(), dump }))
     }
 
-    /// Whether the target writes everything: what others are held against.
+    /// Whether the target writes everything, token by token.
     pub fn is_target(&self) -> bool {
-        self.policy == Some(Policy::Target)
+        self.policy == Some(Policy::Target) && !self.has_guesses()
+    }
+
+    /// Whether the target writes everything and verifies guesses of several tokens at a time: token-level speculation.
+    pub fn is_speculative(&self) -> bool {
+        self.policy == Some(Policy::Target) && self.has_guesses()
+    }
+
+    fn has_guesses(&self) -> bool {
+        self.results.problems().iter().any(|problem| problem.usage.target.guessed > 0)
     }
 
     /// Whether it is of the paper's baseline.
@@ -79,9 +88,9 @@ impl Run {
     /// Where it stands among others: the two models alone, then families by their names, each by its thresholds.
     pub(super) fn order(&self, other: &Self) -> std::cmp::Ordering {
         let rank = |run: &Self| match run.policy {
-            Some(Policy::Target) => 0,
-            Some(Policy::Draft) => 1,
-            _ => 2,
+            Some(Policy::Target) => u8::from(run.has_guesses()),
+            Some(Policy::Draft) => 2,
+            _ => 3,
         };
         let tau = |run: &Self| run.results.tau.unwrap_or(f32::NEG_INFINITY);
         let by_name = rank(self).cmp(&rank(other)).then_with(|| self.family.cmp(&other.family));

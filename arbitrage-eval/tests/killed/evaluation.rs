@@ -108,6 +108,7 @@ fn an_evaluation_killed_at_any_moment_or_divided_ends_as_without() {
     let expected = content(&whole);
     let traces = expected.keys().filter(|name| !name.ends_with(".grades.jsonl")).count();
     assert_eq!(traces, 12, "six runs on two benchmarks: {:?}", expected.keys());
+    assert!(whole.join("report.html").is_file() && whole.join("report.md").is_file());
 
     let (mut draw, mut killed) = (Draw::new(5), 0);
     for _ in 0..20 {
@@ -129,7 +130,8 @@ fn an_evaluation_killed_at_any_moment_or_divided_ends_as_without() {
     for shard in ["3/3", "1/3", "2/3"] {
         succeed(command("eval", &config, &parts, &["--shard", shard]));
     }
-    succeed(command("merge", &config, &parts, &[]));
+    assert!(!parts.join("report.html").exists(), "a part is no evaluation");
+    assert!(succeed(command("merge", &config, &parts, &[])).contains("report.html"));
     // What matches the rate of another has to wait for the whole of it.
     let merged = content(&parts);
     assert!(
@@ -187,4 +189,55 @@ fn an_evaluation_goes_on_with_its_own_runs_only() {
     succeed(command("eval", &config(folder.path(), &[few[0], few[1], more]), &out, &[]));
     let after = content(&out);
     assert!(before.iter().all(|(name, rows)| after[name] == *rows) && after.contains_key("sums/draft.jsonl"));
+}
+
+#[test]
+fn an_evaluation_is_graded_anew_without_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let few = [("0..12", "0..3"), ("0..8", "0..2")];
+    succeed(command("eval", &config(folder.path(), &few), &out, &[]));
+    let (before, grades) = (content(&out), "sums/target.grades.jsonl");
+    std::fs::remove_file(out.join(grades)).unwrap();
+    std::fs::remove_file(out.join("report.html")).unwrap();
+
+    let no_models = ("models = { draft = \"", "models = { draft = \"nowhere");
+    let regrade = |change, options: &[&str]| {
+        command("regrade", &config(folder.path(), &[few[0], few[1], no_models, change]), &out, options)
+    };
+    let same = ("seed = 3", "seed = 3");
+    assert!(succeed(regrade(same, &[])).contains("report.html"));
+    assert!(content(&out) == before && out.join("report.html").is_file());
+    succeed(regrade(same, &["--profile", "qwen-compat"]));
+    assert!(content(&out)[grades].iter().all(|row| row["profile"] == "qwen-compat"));
+    refused(regrade(("seed = 3", "seed = 4"), &[]), &["target.jsonl", "notes.problems"]);
+
+    // What is not whole keeps the grades that it has; the others are graded.
+    let trace = std::fs::read_to_string(out.join("sums/target.jsonl")).unwrap();
+    let (most, _) = trace.trim_end().rsplit_once('\n').unwrap();
+    std::fs::write(out.join("sums/target.jsonl"), format!("{most}\n")).unwrap();
+    succeed(regrade(same, &[]));
+    let after = content(&out);
+    assert!(after[grades].iter().all(|row| row["profile"] == "qwen-compat"));
+    assert_eq!(after["sums/oracle_0.grades.jsonl"], before["sums/oracle_0.grades.jsonl"]);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_undoes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, config) = (folder.path().join("out"), config(folder.path(), &[("0..12", "0..3"), ("0..8", "0..2")]));
+    std::fs::create_dir_all(out.join("report.html")).unwrap();
+    refused(command("eval", &config, &out, &[]), &["the evaluation is done", "report.html"]);
+    let before = content(&out);
+    assert!(before.contains_key("more-sums/speculative.grades.jsonl"), "{:?}", before.keys());
+    std::fs::remove_dir(out.join("report.html")).unwrap();
+    let report = || {
+        let mut command = arbitrage();
+        command.arg("report").arg(&out).args(["--title", "Sums", "--problems", "1"]);
+        command
+    };
+    let said = succeed(report());
+    assert!(said.contains("report.html") && said.contains("report.md"), "{said}");
+    assert!(std::fs::read_to_string(out.join("report.md")).unwrap().starts_with("# Sums\n"));
+    assert!(content(&out) == before);
 }

@@ -20,6 +20,7 @@ mod output;
 mod pair;
 mod progress;
 mod replay;
+mod report;
 mod rescore;
 mod rollouts;
 mod run;
@@ -49,6 +50,8 @@ fn main() -> ExitCode {
         cli::Command::Run(options) => run::run(&options),
         cli::Command::Eval(options) => eval::run(&options),
         cli::Command::Merge(options) => eval::merge(&options),
+        cli::Command::Regrade(options) => eval::regrade(&options),
+        cli::Command::Report(options) => report::run(&options),
         cli::Command::Replay(options) => replay::run(&options),
         cli::Command::Compare(options) => compare::run(&options),
         cli::Command::CrossValidate(options) => cross_validate::run(&options),

@@ -20,11 +20,16 @@ pub fn notes(models: &PairOptions, limits: &LimitOptions, target: &str, problems
     let PairOptions { temperature, top_p, top_k, min_p, system, .. } = models;
     json!({
         "target": target,
-        "problems": { "count": problems.len(), "digest": format!("{:016x}", digest(problems)) },
+        "problems": problems_note(problems),
         "segmenter": name(limits.segmenter),
         "sampling": { "temperature": temperature, "top_p": top_p, "top_k": top_k, "min_p": min_p },
         "system": system,
     })
+}
+
+/// Which problems: a record's note `problems`.
+pub fn problems_note(problems: &[Problem]) -> Value {
+    json!({ "count": problems.len(), "digest": format!("{:016x}", digest(problems)) })
 }
 
 /// What an option's value is called on the command line.

@@ -25,7 +25,7 @@ use svg::Svg;
 /// Width of every chart's view box.
 pub const WIDTH: f64 = 420.0;
 /// Colours that a page has for families, as `--s0` and on. Markers have another period, so that the two together tell more apart.
-pub const COLOURS: usize = 8;
+pub const COLOURS: usize = 10;
 
 /// What a chart says to those who cannot see it, and the name of its element, which is unique on a page.
 #[derive(Clone, Debug, PartialEq)]

@@ -44,6 +44,15 @@ pub enum Guide {
     Level(f64),
     /// Where both axes have the same value.
     Diagonal,
+    /// What is foretold of a series, from one place to another, in the colour of its slot.
+    Line {
+        /// One end.
+        from: (f64, f64),
+        /// The other.
+        to: (f64, f64),
+        /// The series' slot.
+        slot: usize,
+    },
 }
 
 /// A chart of points.
@@ -108,15 +117,20 @@ pub(super) fn axes(svg: &mut Svg, (x_axis, x): (&Axis, &Scale), (y_axis, y): (&A
 }
 
 fn draw_guide(svg: &mut Svg, guide: Guide, x: &Scale, y: &Scale) {
+    let mut class = "guide".to_owned();
     let (from, to) = match guide {
         Guide::Level(value) => ((x.range.0, value), (x.range.1, value)),
         Guide::Diagonal => {
             let (from, to) = (x.range.0.max(y.range.0), x.range.1.min(y.range.1));
             ((from, from), (to, to))
         }
+        Guide::Line { from, to, slot } => {
+            class.push_str(&format!(" foretold s{}", slot % COLOURS));
+            (from, to)
+        }
     };
     let place = |at: (f64, f64)| (x.place(at.0), y.place(at.1));
-    svg.line("guide", place(from), place(to));
+    svg.line(&class, place(from), place(to));
 }
 
 fn draw(svg: &mut Svg, series: &Series, x: &Scale, y: &Scale) {

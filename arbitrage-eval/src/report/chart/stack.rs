@@ -1,5 +1,6 @@
 //! Sums beside each other, each in its parts.
 
+use super::scale::Scale;
 use super::svg::{Px, Svg};
 use super::{Axis, Heading, WIDTH, text_width};
 use crate::report::text::cut;
@@ -32,6 +33,8 @@ pub struct Stack {
     pub parts: Vec<&'static str>,
     /// The sums.
     pub bars: Vec<Bar>,
+    /// A sum to hold the others against.
+    pub level: Option<f64>,
 }
 
 impl Stack {
@@ -45,20 +48,30 @@ impl Stack {
         let x = self.x.scale(self.bars.iter().map(sum).chain([0.0]), (left, WIDTH - 44.0));
         let mut svg = self.heading.begin(height);
         self.key(&mut svg);
-        svg.begin("g", &[("class", &"axes"), ("aria-hidden", &"true")]);
-        for (at, text) in x.ticks() {
-            svg.line("grid", (at, TOP), (at, height - BOTTOM));
-            svg.words("tick", "middle", (at, height - BOTTOM + 15.0), &text);
-        }
-        svg.words("label", "end", (WIDTH - 14.0, height - 8.0), &self.x.label);
-        svg.end();
+        self.axis(&mut svg, &x, height - BOTTOM);
         for (row, (bar, name)) in self.bars.iter().zip(&names).enumerate() {
             let top = TOP + ROW * row as f64 + (ROW - BAR) / 2.0;
             svg.words("bar-name", "end", (left - 6.0, top + BAR - 3.0), name);
             self.bar(&mut svg, bar, top, |value| x.place(value));
-            svg.words("tick", "start", (x.place(sum(bar)) + 4.0, top + BAR - 3.0), &self.x.unit.show(sum(bar)));
+        }
+        if let Some(at) = self.level.map(|level| x.place(level)) {
+            svg.line("guide", (at, TOP), (at, height - BOTTOM));
+        }
+        for (row, sum) in self.bars.iter().map(sum).enumerate() {
+            let line = TOP + ROW * row as f64 + (ROW + BAR) / 2.0 - 3.0;
+            svg.words("tick sum", "start", (x.place(sum) + 4.0, line), &self.x.unit.show(sum));
         }
         svg.finish()
+    }
+
+    fn axis(&self, svg: &mut Svg, x: &Scale, bottom: f64) {
+        svg.begin("g", &[("class", &"axes"), ("aria-hidden", &"true")]);
+        for (at, text) in x.ticks() {
+            svg.line("grid", (at, TOP), (at, bottom));
+            svg.words("tick", "middle", (at, bottom + 15.0), &text);
+        }
+        svg.words("label", "end", (WIDTH - 14.0, bottom + BOTTOM - 8.0), &self.x.label);
+        svg.end();
     }
 
     fn bar(&self, svg: &mut Svg, bar: &Bar, top: f64, place: impl Fn(f64) -> f64) {

@@ -1,6 +1,7 @@
 //! The paper's figures, drawn from the log.
 
 mod advantage;
+mod break_even;
 mod calibration;
 mod curve;
 mod time;
@@ -32,7 +33,8 @@ pub fn figures(at: usize, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Vec<Fig
         waste::figure(name("waste"), benchmark, facts),
         advantage::figure(name("advantage"), benchmark),
         calibration::figure(name("calibration"), benchmark, facts),
-        time::figure(name("time"), facts),
+        break_even::figure(name("break-even"), benchmark, facts),
+        time::figure(name("time"), benchmark, facts),
     ];
     drawn.into_iter().flatten().collect()
 }

@@ -2,6 +2,7 @@
 
 use super::{Figure, heading};
 use crate::metrics::Roles;
+use crate::report::Benchmark;
 use crate::report::chart::{Axis, Bar, Stack};
 use crate::report::number::{Unit, counted};
 use crate::report::page::Facts;
@@ -10,7 +11,7 @@ const TITLE: &str = "Where the time goes";
 const PARTS: [&str; 5] = ["draft decodes", "draft catches up", "target decodes", "target catches up", "router, scorer"];
 
 /// Mean seconds a problem by role, a bar a run.
-pub fn figure(id: String, facts: &[Facts<'_>]) -> Option<Figure> {
+pub fn figure(id: String, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Option<Figure> {
     let bar =
         |facts: &Facts<'_>| Some(Bar { name: facts.run.label.clone(), parts: parts(facts.summary.roles.as_ref()?) });
     let bars: Vec<Bar> = facts.iter().filter_map(bar).collect();
@@ -20,11 +21,13 @@ pub fn figure(id: String, facts: &[Facts<'_>]) -> Option<Figure> {
     }
     let caption = format!(
         "Mean seconds a problem by role, over the problems that are timed, up to {}. A model catches up with the prompt and with \
-         steps that it did not write.",
+         steps that it did not write. The dashed line is the target alone: what crosses it is slower, by the parts on it and beyond.",
         counted(timed, "problem")
     );
     let x = Axis::new("seconds a problem", Unit::Seconds);
-    let stack = Stack { heading: heading(id, TITLE, &caption), x, parts: PARTS.to_vec(), bars };
+    let target = facts.iter().find(|facts| benchmark.target().is_some_and(|target| std::ptr::eq(target, facts.run)));
+    let level = target.and_then(|facts| Some(parts(facts.summary.roles.as_ref()?).iter().sum()));
+    let stack = Stack { heading: heading(id, TITLE, &caption), x, parts: PARTS.to_vec(), bars, level };
     Some(Figure { title: TITLE.to_owned(), caption, svg: stack.svg() })
 }
 

@@ -47,6 +47,12 @@ impl<'r> Facts<'r> {
         facts
     }
 
+    /// A row of a family's.
+    pub fn family_row(facts: &[Self], family: &str, cells: Vec<Cell>) -> Row {
+        let slot = facts.iter().find(|facts| facts.run.family == family).map(|facts| facts.slot % COLOURS);
+        Row { name: family.to_owned(), slot, cells }
+    }
+
     /// A row of the run's.
     pub fn row(&self, cells: Vec<Cell>) -> Row {
         Row { name: self.run.label.clone(), slot: Some(self.slot % COLOURS), cells }

@@ -1,6 +1,6 @@
 //! What was run, without when and where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ pub fn tables(evaluation: &Evaluation) -> Vec<Table> {
     let tables = [
         table(
             "What all runs share",
-            "Models by the digests of their weights, limits, and the runs’ notes.",
+            "Models by the digests of their weights, limits, the runs’ notes, and by whose conventions answers were graded.",
             &["Setting", "value"],
             shared,
         ),
@@ -75,11 +75,17 @@ fn settings(evaluation: &Evaluation) -> BTreeMap<String, BTreeMap<String, Vec<us
         let mut found = Vec::new();
         // A record is plain data; should it have no JSON, there is nothing to show.
         flatten("", &serde_json::to_value(&run.record).unwrap_or(Value::Null), DEPTH, &mut found);
+        found.extend(profiles(run).into_iter().map(|profile| ("grader".to_owned(), cut(profile, LONGEST))));
         for (name, value) in found.into_iter().filter(|(name, _)| !OWN.contains(&name.as_str())) {
             settings.entry(name).or_default().entry(value).or_default().push(at);
         }
     }
     settings
+}
+
+/// By whose conventions the run was graded: one profile, unless somebody mixed files.
+fn profiles(run: &Run) -> BTreeSet<&str> {
+    run.answers.values().filter_map(|answer| answer.profile.as_deref()).collect()
 }
 
 fn flatten(name: &str, value: &Value, depth: usize, found: &mut Vec<(String, String)>) {

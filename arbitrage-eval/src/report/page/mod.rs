@@ -1,12 +1,14 @@
 //! What a report says, before it is HTML or Markdown.
 
 mod accuracy;
+mod break_even;
 mod calls;
 mod curves;
 mod facts;
 mod identity;
 mod latency;
 mod roles;
+mod speed_up;
 mod table;
 
 pub use facts::Facts;
@@ -73,10 +75,12 @@ impl Section {
         let facts = Facts::all(benchmark, families, &options.bootstrap, &mut notes);
         let tables = vec![
             accuracy::table(&facts),
+            speed_up::table(benchmark, &facts, &options.bootstrap, &mut notes),
             latency::table(&facts),
-            calls::table(&facts),
+            break_even::table(benchmark, &facts),
             roles::table(&facts),
-            curves::table(benchmark, &facts, &options.bootstrap, &mut notes),
+            calls::table(&facts),
+            curves::table(benchmark, &facts, &options.bootstrap),
         ];
         notes.extend(batched(benchmark));
         notes.dedup();

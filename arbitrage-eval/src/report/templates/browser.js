@@ -17,6 +17,7 @@
   };
   const text = (place) => (place === null ? "" : data.texts[place]);
   const number = (value, digits) => value.toFixed(digits).replace("-", "−");
+  const tokens = (count) => `${count} ${count === 1 ? "token" : "tokens"}`;
   const fact = (name, value, digits) => (value === null ? null : element("span", "", `${name} ${number(value, digits)}`));
 
   const options = (select, names) => {
@@ -32,19 +33,19 @@
     const [author, committed, other, draftScore, targetScore, estimate, draftTokens, targetTokens, seconds, error] = found;
     const gain = draftScore === null || targetScore === null ? null : targetScore - draftScore;
     const who = author ? "target" : "draft";
-    const decision = error !== null ? "escalated, since the router failed" : author ? "escalated" : "accepted";
-    const tokens = author ? targetTokens : draftTokens;
+    const decision = error !== null ? "escalated, since the router failed" : !author ? "accepted" : draftTokens === null ? "not drafted" : "escalated";
+    const own = author ? targetTokens : draftTokens;
     const item = element("li", `step ${who}`,
       element("div", "facts",
         element("span", "who", `${at + 1} · ${who}`), element("span", "", decision),
-        fact("s_d", draftScore, 3), fact("s_t", targetScore, 3), fact("Δ", gain, 3), fact("estimate", estimate, 3),
-        tokens === null ? null : element("span", "", `${tokens} ${tokens === 1 ? "token" : "tokens"}`),
+        fact("draft’s score", draftScore, 3), fact("target’s score", targetScore, 3), fact("Δ", gain, 3), fact("estimate", estimate, 3),
+        own === null ? null : element("span", "", tokens(own)),
         element("span", "", `${number(seconds, seconds < 1 ? 3 : 2)} s`)),
       element("div", "raw", text(committed).trimEnd()));
     if (other !== null) {
       const title = author ? "The draft that was rejected" : "What the target would have written";
       const rest = author ? draftTokens : targetTokens;
-      item.append(element("details", "", element("summary", "", `${title} (${rest} tokens)`), element("div", "raw", text(other).trimEnd())));
+      item.append(element("details", "", element("summary", "", `${title} (${tokens(rest)})`), element("div", "raw", text(other).trimEnd())));
     }
     if (error !== null) item.append(element("div", "raw e", text(error)));
     return item;
@@ -53,7 +54,7 @@
   const solution = (run) => {
     const [mark, word] = verdicts[run.verdict];
     const facts = element("p", "about",
-      element("span", run.verdict, `${mark} ${word}`), ` · ${run.end} · ${number(run.seconds, 2)} s`,
+      element("span", run.verdict, `${mark} ${word}`), ` · ended: ${run.end} · ${number(run.seconds, 2)} s`,
       run.answer === undefined ? null : element("bdi", "raw", ` · answer: ${run.answer}`),
       run.rule === undefined ? null : element("bdi", "raw", ` · rule: ${run.rule}`));
     return [facts, element("ol", "steps", ...run.steps.map(step))];

@@ -1,7 +1,8 @@
-//! Options of `eval`, `merge` and `replay`.
+//! Options of `eval`, `merge`, `regrade`, `report` and `replay`.
 
 use std::path::PathBuf;
 
+use arbitrage_eval::grader::Profile;
 use arbitrage_eval::harness::Shard;
 use clap::Args;
 
@@ -28,6 +29,33 @@ pub struct MergeOptions {
     /// The evaluation's folder, with those of its shards inside.
     #[arg(long)]
     pub out: PathBuf,
+}
+
+/// Options of `regrade`.
+#[derive(Args)]
+pub struct RegradeOptions {
+    /// The evaluation's file of TOML, which says where the answers are.
+    pub config: PathBuf,
+    /// The evaluation's folder.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Whose conventions decide: strict, or qwen-compat, which repeats the faults of the grader behind Qwen2.5-Math's scores. `eval` and
+    /// `merge` grade by strict.
+    #[arg(long, default_value = "strict")]
+    pub profile: Profile,
+}
+
+/// Options of `report`.
+#[derive(Args)]
+pub struct ReportOptions {
+    /// The evaluation's folder.
+    pub out: PathBuf,
+    /// The report's title.
+    #[arg(long)]
+    pub title: Option<String>,
+    /// Most problems of a benchmark whose solutions are in the page, under every policy. Those on which policies differ come first.
+    #[arg(long)]
+    pub problems: Option<usize>,
 }
 
 /// Options of `replay`.

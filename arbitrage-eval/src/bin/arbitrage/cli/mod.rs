@@ -15,7 +15,7 @@ use anstyle::{AnsiColor, Style};
 use clap::{Args, Parser, Subcommand};
 
 pub use batch::{BatchOptions, CollectOptions, MiniRange, ProblemOptions, RolloutOptions, RunOptions, Writer};
-pub use eval::{EvalOptions, MergeOptions, ReplayOptions};
+pub use eval::{EvalOptions, MergeOptions, RegradeOptions, ReplayOptions, ReportOptions};
 pub use grade::GradeOptions;
 pub use judge::{CalibrateOptions, Calibration, CompareOptions, CrossValidateOptions, TableOptions};
 pub use models::{DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, Segmenter, StatesOptions};
@@ -57,10 +57,14 @@ pub enum Command {
     Calibrate(CalibrateOptions),
     /// Solves many problems with a policy and says how many are right. A run that was cut off goes on.
     Run(Box<RunOptions>),
-    /// Runs policies over benchmarks, as a file says, into a folder of records. One that was cut off goes on.
+    /// Runs policies over benchmarks, as a file says, into a folder of records with a report. One that was cut off goes on.
     Eval(EvalOptions),
-    /// Joins the shards of an evaluation.
+    /// Joins the shards of an evaluation, and writes its report.
     Merge(MergeOptions),
+    /// Grades an evaluation's solutions anew, without a model, and writes its report.
+    Regrade(RegradeOptions),
+    /// Writes the report of an evaluation into its folder: a page that needs nothing else, and its tables as Markdown.
+    Report(ReportOptions),
     /// Predicts what policies would do and cost, from a collection and without decoding.
     Replay(ReplayOptions),
     /// Compares two runs, or routers and gates on collected steps of problems that none has seen.

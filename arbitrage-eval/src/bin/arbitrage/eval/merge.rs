@@ -6,7 +6,7 @@ use arbitrage_core::trace::{Record, read_jsonl};
 use arbitrage_eval::harness::write_canonical;
 
 use super::Set;
-use super::run::told;
+use super::grades::told;
 use crate::Failure;
 use crate::output::make_folder;
 

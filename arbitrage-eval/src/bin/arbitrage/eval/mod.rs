@@ -1,6 +1,8 @@
 //! `arbitrage eval`: policies × benchmarks, from one file.
 
+mod bar;
 pub mod config;
+mod grades;
 mod merge;
 mod plan;
 mod run;
@@ -13,9 +15,10 @@ use arbitrage_eval::problems::ProblemRow;
 
 use crate::Failure;
 use crate::batch::problems;
-use crate::cli::{EvalOptions, MergeOptions, ProblemOptions};
+use crate::cli::{EvalOptions, MergeOptions, ProblemOptions, RegradeOptions};
 use crate::interrupt;
 use crate::pair::Pair;
+use crate::report;
 use config::{Benchmark, Config};
 use plan::{Planned, plan};
 
@@ -33,10 +36,10 @@ pub fn run(options: &EvalOptions) -> Result<(), Failure> {
             driver.run(set, planned)?;
         }
     }
-    Ok(())
+    options.shard.map_or_else(|| report::of_finished(&options.out), |_| Ok(()))
 }
 
-/// Joins the shards of an evaluation.
+/// Joins the shards of an evaluation, and reports on them.
 pub fn merge(options: &MergeOptions) -> Result<(), Failure> {
     let config = Config::read(&options.config)?;
     let runs = plan(&config)?;
@@ -48,7 +51,19 @@ pub fn merge(options: &MergeOptions) -> Result<(), Failure> {
     if let Some(left) = runs.iter().find(|planned| !planned.can_be_divided()) {
         anstream::eprintln!("`{}` needs the rate of the whole: `eval` without --shard runs what is left", left.label);
     }
-    Ok(())
+    report::of_finished(&options.out)
+}
+
+/// Grades what there is of an evaluation anew, and reports on it.
+pub fn regrade(options: &RegradeOptions) -> Result<(), Failure> {
+    let config = Config::read(&options.config)?;
+    let runs = plan(&config)?;
+    for benchmark in &config.benchmarks {
+        let mut set = Set::load(benchmark, &config)?;
+        set.gold = set.gold.with_profile(options.profile);
+        runs.iter().try_for_each(|planned| grades::regrade(&set, planned, &options.out))?;
+    }
+    report::of_finished(&options.out)
 }
 
 /// A benchmark's problems, with their answers.

@@ -2,26 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use arbitrage_core::trace::{Record, SolutionRecord, read_jsonl};
-use arbitrage_core::{Drafter, Engine, Problem, Shared, Usage};
-use arbitrage_eval::evaluation::Outcome;
-use arbitrage_eval::harness::{
-    Graded, Records, Sample, Shard, grade, solve_into, write_canonical, write_grades, write_lm_eval,
-};
+use arbitrage_core::trace::{Record, read_jsonl};
+use arbitrage_core::{Drafter, Engine, Shared, Usage};
+use arbitrage_eval::harness::{Records, Shard, solve_into, write_canonical};
 use arbitrage_models::source::file_digest;
 use arbitrage_models::{LoadOptions, LocalModel, LocalTarget};
 use arbitrage_router::Policy;
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::Set;
+use super::bar::Bar;
 use super::config::Options;
+use super::grades::told;
 use super::plan::Planned;
 use crate::Failure;
 use crate::interrupt::{self, UntilInterrupted};
 use crate::output::{self, make_folder};
 use crate::pair::{self, Pair, guessing, router_folder};
-use crate::progress::style;
 use crate::rollouts::no_rollouts;
 use crate::scorer::Scorer;
 
@@ -50,11 +47,12 @@ impl<'a> Driver<'a> {
         let path = folder.join(format!("{}.jsonl", planned.slug()));
         let planned = self.settled(planned, &folder)?;
         let (sink, records) = Records::open(&path)?;
-        let mut bar = Bar::new(set, &planned.label, &problems, &records);
+        let open = records.open_problems(&problems).len();
+        let mut bar = Bar::new(format!("{} · {}", set.benchmark.name, planned.label), (open, problems.len()));
         let (engine, target) = self.engine(set, &planned)?;
         let engine = engine.with_notes(self.notes(set, &planned, target)?);
         let solved = solve_into(engine, &problems, (UntilInterrupted(sink), &records), |problem, answer| {
-            bar.hear(set, problem, answer.map(|solution| solution.text()).map_err(ToString::to_string));
+            bar.hear(set, problem, answer);
         });
         bar.finish();
         solved?;
@@ -117,63 +115,4 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// Grades a whole run, beside its records, and tells it to those who read lm-evaluation-harness's files.
-pub fn told(set: &Set<'_>, path: &Path, lm_eval: &Path) -> Result<(), Failure> {
-    let records = read_jsonl(path)?;
-    let grades = grade(&records, &set.gold);
-    write_grades(&grades, &path.with_extension("grades.jsonl"))?;
-    let run = records.iter().find_map(|record| if let Record::Run(run) = record { Some(run) } else { None });
-    let ends = records.iter().filter_map(|record| if let Record::Solution(end) = record { Some(end) } else { None });
-    let known = ends.zip(&grades).filter(|(_, grade)| grade.verdict != Outcome::Errored);
-    let samples: Vec<Sample<'_>> = known.map(|(end, grade)| sample(end, grade)).collect();
-    run.map_or(Ok(()), |run| Ok(write_lm_eval(lm_eval, &set.benchmark.name, run, &samples)?))
-}
-
-fn sample<'a>(end: &'a SolutionRecord, grade: &'a Graded) -> Sample<'a> {
-    Sample {
-        id: &end.problem,
-        question: &end.question,
-        gold: &grade.gold,
-        response: &end.text,
-        extracted: &grade.extracted,
-        is_right: grade.verdict == Outcome::Right,
-    }
-}
-
 type BoxedEngine = Engine<LocalModel, Shared<LocalTarget>, Box<dyn arbitrage_core::AdvantageRouter>>;
-
-/// How the run goes on.
-struct Bar {
-    bar: ProgressBar,
-    right: usize,
-    ended: usize,
-}
-
-impl Bar {
-    fn new(set: &Set<'_>, label: &str, problems: &[Problem], records: &Records) -> Self {
-        let bar = ProgressBar::new(problems.len() as u64);
-        bar.set_style(style("{prefix} {wide_bar} {pos}/{len} {elapsed} {eta} {msg}"));
-        bar.set_prefix(format!("{} · {label}", set.benchmark.name));
-        bar.set_position((problems.len() - records.open_problems(problems).len()) as u64);
-        Self { bar, right: 0, ended: 0 }
-    }
-
-    fn hear(&mut self, set: &Set<'_>, problem: &Problem, answer: Result<String, String>) {
-        match answer {
-            Ok(text) => {
-                self.ended += 1;
-                self.right += usize::from(set.gold.is_solved(problem, &text).unwrap_or(false));
-                self.bar.set_message(format!("{:.1}% right", 100.0 * self.right as f64 / self.ended as f64));
-            }
-            Err(error) => self.bar.suspend(|| anstream::eprintln!("problem {}: {error}", problem.id)),
-        }
-        self.bar.inc(1);
-    }
-
-    fn finish(self) {
-        self.bar.abandon();
-        if self.bar.is_hidden() {
-            anstream::eprintln!("{} {}/{}", self.bar.prefix(), self.bar.position(), self.bar.length().unwrap_or(0));
-        }
-    }
-}
