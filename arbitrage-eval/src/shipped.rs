@@ -16,7 +16,7 @@ macro_rules! file {
 }
 
 /// Every file. Tokenizers are written anew: they depend on the code alone.
-const FILES: [(&str, &[u8]); 9] = [
+const FILES: [(&str, &[u8]); 12] = [
     file!("mini/draft/config.json"),
     file!("mini/draft/model.safetensors"),
     file!("mini/target/config.json"),
@@ -26,13 +26,16 @@ const FILES: [(&str, &[u8]); 9] = [
     file!("mini/prm/arbitrage.json"),
     file!("mini/probe/model.safetensors"),
     file!("mini/probe/router.json"),
+    file!("mini/text/config.json"),
+    file!("mini/text/model.safetensors"),
+    file!("mini/text/router.json"),
 ];
 
 /// Folders of models that read text: the mini family's [`Writer`](crate::mini::Writer)s, its reward model, and the paper's router.
-const READERS: [&str; 3] = ["mini/draft", "mini/target", "mini/prm"];
+const READERS: [&str; 4] = ["mini/draft", "mini/target", "mini/prm", "mini/text"];
 
 /// Routers by name, `PAIR:KIND`, and where they lie. The first of a pair is the one that it goes with.
-pub const ROUTERS: [(&str, &str); 1] = [("mini:probe", "mini/probe")];
+pub const ROUTERS: [(&str, &str); 2] = [("mini:probe", "mini/probe"), ("mini:text", "mini/text")];
 
 /// Why what is shipped cannot be had.
 #[derive(Debug, thiserror::Error)]
