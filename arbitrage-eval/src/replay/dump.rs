@@ -74,6 +74,17 @@ impl Dump {
         self
     }
 
+    /// Adds to each place what another scorer says of the draft, by which RSD then decides; accuracies and advantages stay those of the
+    /// collection's own scores.
+    pub fn with_scores(mut self, mut score: impl FnMut(&str, &Place) -> Option<f32>) -> Self {
+        for problem in &mut self.problems {
+            for place in &mut problem.places {
+                place.judged = score(&problem.id, place);
+            }
+        }
+        self
+    }
+
     /// All places, each with its problem's id.
     pub fn places(&self) -> impl Iterator<Item = (&str, &Place)> {
         self.problems.iter().flat_map(|problem| problem.places.iter().map(|place| (problem.id.as_str(), place)))

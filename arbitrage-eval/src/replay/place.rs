@@ -25,6 +25,8 @@ pub struct Place {
     pub recorded: Option<f32>,
     /// The estimate of the trained router that is to be replayed, if [one was given](super::Dump::with_estimates).
     pub estimate: Option<f32>,
+    /// What RSD's own scorer says of the draft, in [0, 1], if it is another than the collection's and [was asked](super::Dump::with_scores).
+    pub judged: Option<f32>,
 }
 
 /// A step that one of the models wrote.
@@ -60,7 +62,13 @@ impl Place {
             first_entropy: draft.first_entropy,
             recorded: record.decision.estimate,
             estimate: None,
+            judged: None,
         })
+    }
+
+    /// The score by which RSD decides.
+    pub(super) fn rsd_score(&self) -> f32 {
+        self.judged.unwrap_or(self.draft.score)
     }
 
     /// The advantage `Δ = s_t − s_d`, in [−1, 1].

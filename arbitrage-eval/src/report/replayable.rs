@@ -8,35 +8,44 @@ use arbitrage_router::Policy;
 use super::{Run, Written};
 use crate::replay::{Dump, Place};
 
-/// A collection as far as a family's policy can be replayed along it: all of it, or, of a trained router, the places that it judged. Its
-/// runs judged a place where they came by the same steps, so that the same draft followed the same history. They leave the collection
+/// A collection as far as a family's policy can be replayed along it: all of it, or, of one that is [partly known](is_partial), the
+/// places that it judged. Its runs judged a place where they came by the same steps, so that the same draft followed the same history. They leave the collection
 /// where they first decide otherwise, and that place is still among them.
 pub fn replayable<'d>(family: &[Run], (collection, dump): (&Run, &'d Dump)) -> Cow<'d, Dump> {
-    if !is_trained(family) {
+    if !is_partial(family) {
         return Cow::Borrowed(dump);
     }
-    let estimates = estimates(family, collection);
-    let estimate = |id: &str, place: &Place| estimates.get(&(id, place.index)).copied();
-    let mut dump = dump.clone().with_estimates(estimate);
-    dump.problems.iter_mut().for_each(|problem| problem.places.retain(|place| place.estimate.is_some()));
+    let judgements = judgements(family, collection);
+    let judged = |id: &str, place: &Place| judgements.get(&(id, place.index)).copied();
+    let dump = dump.clone();
+    let mut dump = if is_trained(family) { dump.with_estimates(judged) } else { dump.with_scores(judged) };
+    let is_known = |place: &Place| place.estimate.or(place.judged).is_some();
+    dump.problems.iter_mut().for_each(|problem| problem.places.retain(is_known));
     dump.problems.retain(|problem| !problem.places.is_empty());
     Cow::Owned(dump)
 }
 
-/// Whether a family is a trained router's, of which a collection tells but a part.
+/// Whether a family decides by what a collection does not hold: a trained router's estimates, or RSD's scores, whose scorer is not the
+/// one that the collection was scored by.
+pub fn is_partial(family: &[Run]) -> bool {
+    is_trained(family) || family.iter().any(|run| matches!(run.policy, Some(Policy::Rsd(_))))
+}
+
+/// Whether a family is a trained router's.
 pub fn is_trained(family: &[Run]) -> bool {
     family.iter().any(|run| matches!(run.policy, Some(Policy::Learned(_))))
 }
 
-/// Estimates by problem and index. They do not depend on thresholds, so that all runs of a family give theirs.
-fn estimates<'r>(family: &'r [Run], collection: &Run) -> HashMap<(&'r str, usize), f32> {
+/// Estimates, or scores of the draft, by problem and index. They do not depend on thresholds, so that all runs of a family give theirs.
+fn judgements<'r>(family: &'r [Run], collection: &Run) -> HashMap<(&'r str, usize), f32> {
     let mut found = HashMap::new();
     for (id, solution) in family.iter().flat_map(|run| &run.solutions) {
         let Some(collected) = collection.solutions.get(id) else { continue };
         for (index, (own, other)) in solution.steps.iter().zip(&collected.steps).enumerate() {
             let is_one_draft = own.draft.is_some() && text(own.draft.as_ref()) == text(other.draft.as_ref());
-            if let Some(estimate) = own.decision.estimate.filter(|_| is_one_draft) {
-                found.entry((id.as_str(), index)).or_insert(estimate);
+            let said = own.decision.draft_score.filter(|_| !is_trained(family)).or(own.decision.estimate);
+            if let Some(said) = said.filter(|_| is_one_draft) {
+                found.entry((id.as_str(), index)).or_insert(said);
             }
             if text(own.committed()) != text(other.committed()) {
                 break;
@@ -106,6 +115,16 @@ mod tests {
         assert_eq!(estimates(&[probe(&[0])]), judged(1));
         assert_eq!(estimates(&[probe(&[1])]), judged(4), "it decides as was collected");
         assert_eq!(estimates(&[probe(&[0]), probe(&[1, 2]), probe(&[])]), judged(3), "runs speak for each other");
+    }
+
+    #[test]
+    fn rsd_is_replayed_by_what_its_own_scorer_said() {
+        let scorer = scorer_fn(|prefix, _| if prefix.steps.len() == 1 { 0.25 } else { 0.75 });
+        let rsd = run("rsd:0.5", Policy::Rsd(0.5).router(Some(Box::new(scorer))).unwrap());
+        let collection = collection();
+        let dump = replayable(&[rsd], (&collection, collection.dump.as_ref().unwrap())).into_owned();
+        let said: Vec<_> = dump.places().map(|(_, place)| (place.judged, place.draft.score)).collect();
+        assert_eq!(said, [(Some(0.75), 1.0), (Some(0.25), 0.0), (Some(0.75), 1.0), (Some(0.75), 1.0)]);
     }
 
     #[test]

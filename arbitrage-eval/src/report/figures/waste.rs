@@ -9,7 +9,7 @@ use crate::replay::replay;
 use crate::report::chart::{Axis, Guide, Mark, Plane};
 use crate::report::number::counted;
 use crate::report::page::Facts;
-use crate::report::replayable::{is_trained, replayable};
+use crate::report::replayable::{is_partial, replayable};
 use crate::report::{Benchmark, Run};
 
 const TITLE: &str = "Waste against deferral";
@@ -75,7 +75,7 @@ fn caption(benchmark: &Benchmark, replayed: &[&str]) -> String {
         let along = |family: &str| {
             let runs = benchmark.family(family);
             let steps = counted(replayable(runs, (run, dump)).places().count(), "step");
-            if is_trained(runs) { format!("{family} (the {steps} that it came by too)") } else { family.to_owned() }
+            if is_partial(runs) { format!("{family} (the {steps} that it came by too)") } else { family.to_owned() }
         };
         let (steps, list) = (counted(dump.places().count(), "step"), replayed.iter().map(|family| along(family)));
         let list = list.collect::<Vec<_>>().join(", ");

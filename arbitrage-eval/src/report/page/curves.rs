@@ -7,7 +7,7 @@ use super::{Cell, Facts, Kind, Table};
 use crate::evaluation::ProblemResult;
 use crate::metrics::{Curve, Range, area, captured};
 use crate::report::number::{Unit, counted};
-use crate::report::replayable::{is_trained, replayable};
+use crate::report::replayable::{is_partial, replayable};
 use crate::report::{Benchmark, Run};
 
 /// Parts of the oracle's own number of calls at which captured advantage is told.
@@ -42,7 +42,7 @@ fn caption(benchmark: &Benchmark) -> String {
             " Captured advantage is 0 for calls at random and 1 for the oracle’s choice of as many, over the {steps} of {}",
             run.label
         ));
-        let trained = benchmark.families().into_iter().filter(|family| is_trained(family));
+        let trained = benchmark.families().into_iter().filter(|family| is_partial(family));
         for family in trained {
             let steps = counted(replayable(family, (run, dump)).places().count(), "step");
             text.push_str(&format!("; of {}, over the {steps} that it came by too", family[0].family));
