@@ -70,6 +70,7 @@ fn places() -> impl Strategy<Value = Vec<Place>> {
                 first_entropy: None,
                 recorded: None,
                 estimate: None,
+                judged: None,
             });
             // Only the prompt is read from a place's context, and it is that of the first.
             context = 3;
