@@ -73,8 +73,7 @@ fn what_sequences_begin_with_is_read_once() {
     let of = |question: &str, seed| Problem::new(question).with_seed(seed);
     let problems = [of(long, 1), of(long, 2), of(&format!("{long} And in two?"), 1), of("Hens?", 1), of(long, 3)];
     let steps = [accepted(Step::new(" She works on five days.\n\n", Finish::Boundary), Author::Target)];
-    let prefixes: Vec<(&Problem, &[Accepted])> =
-        problems.iter().zip([&[][..], &steps, &[], &[], &steps]).map(|(problem, steps)| (problem, steps)).collect();
+    let prefixes: Vec<(&Problem, &[Accepted])> = problems.iter().zip([&[][..], &steps, &[], &[], &steps]).collect();
     for precision in BOTH {
         let fresh = || model(QWEN, precision).with_sampling(Sampling::at_temperature(1.0).unwrap().with_seed(1));
         let alone = |id: u64, (problem, steps)| draft(&mut fresh(), id, problem, steps, 5);

@@ -3,7 +3,7 @@
 //! An evaluation is a folder. For each benchmark and policy it holds a whole trace ([`arbitrage_core::trace`]) and a file of grades, a
 //! row a problem: `id`, `verdict`, and optionally `gold`, `extracted`, `rule` and `profile`. [`Evaluation::read`] takes it in, and leaves
 //! out, and tells, what is not graded or was cut off. [`html`] and [`markdown`] say the same figures, which are those of
-//! [`metrics`](crate::metrics) and [`replay`](crate::replay); nothing is measured here. [`write`] puts both into the folder.
+//! [`metrics`](crate::metrics) and [`replay`](crate::replay); nothing is measured here. [`write()`] puts both into the folder.
 //!
 //! Everything that models, problems and file names say is data: it is made visible, escaped where it is written, and never
 //! marked as safe. The page has no network, no outside file and no date: the same log gives the same bytes.
