@@ -209,6 +209,17 @@ fn probes_are_held_against_problems_that_they_have_not_seen() {
     assert!(err.contains("158 steps are in both, 82 left out: 82 in --traces only"), "{err}");
     let table = rows();
     assert!(rho(&table, 0) < -0.6 && rho(&table, 1) < -0.6, "{table}");
+
+    // What RSD reads may be a third's scores: here of the first problem, and of the second steps, which change sides.
+    let third = place.folder.path().join("third.jsonl");
+    judged_again(&place.good, &third, |_, index| if index == 1 { Verdict::Contrary } else { Verdict::Nothing });
+    let labels = place.path("other.jsonl");
+    let (code, out, err) = cross(&["--folds", "2", "--labels", &labels, "--rsd", &place.path("third.jsonl")]);
+    assert!(code == Some(0) && out.contains("79 problems, 79 steps"), "{out} {err}");
+    let table = rows();
+    let last = table.as_array().unwrap().len() - 1;
+    assert_eq!(table[last]["method"], "RSD of --rsd");
+    assert!(rho(&table, 1) < -0.6 && rho(&table, last) > 0.6, "{table}");
 }
 
 #[test]
@@ -220,7 +231,8 @@ fn cross_validation_refuses_what_it_cannot_measure() {
     trace(Path::new(&foreign), ["other", "large"], oracle(), 90);
     let retold = std::fs::read_to_string(&foreign).unwrap().replace("Question", "Riddle");
     std::fs::write(&foreign, retold).unwrap();
-    let cases: [(&[&str], &[&str]); 6] = [
+    let cases: [(&[&str], &[&str]); 7] = [
+        (&["--labels", good, "--rsd", &foreign], &["--rsd", "0 steps", "30 in --rsd only"]),
         (&["--folds", "1"], &["folds", "at least 2"]),
         (&["--validation", "2"], &["split"]),
         (&["--labels", &none], &["no step"]),

@@ -1,5 +1,8 @@
 //! `arbitrage cross-validate`: what probes say of problems that they have not seen.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+
 use arbitrage_router::labels::{Example, Folds, Rescored, rescored};
 use arbitrage_router::learned::Inputs;
 use arbitrage_router::metrics::spearman;
@@ -14,7 +17,9 @@ use crate::table::{Method, gates, report};
 pub fn run(options: &CrossValidateOptions) -> Result<(), Failure> {
     let folds = Folds::new(options.folds)?.with_seed(options.learning.seed);
     let mut loaded = load(&options.traces)?;
-    let labels = labels(options, &loaded.examples)?; // before hidden states, which take minutes, are read
+    // Before hidden states, which take minutes, are read.
+    let labels = again(&options.labels, "--labels", &loaded.examples)?;
+    let read = again(&options.rsd, "--rsd", &loaded.examples)?;
     options.shape.attach(&mut loaded.examples)?;
     let mut probes = vec![(options.shape.inputs, "probe")];
     if options.shape.inputs != Inputs::Scalars {
@@ -24,30 +29,52 @@ pub fn run(options: &CrossValidateOptions) -> Result<(), Failure> {
     methods.push(Method { name: "RSD".to_owned(), estimates: rsd(&loaded.examples), tau: None });
     methods.extend(gates(&loaded.examples));
     report(&loaded.examples, &methods, &options.table)?;
-    let Some(Rescored { examples, places, .. }) = labels else { return Ok(()) };
+    let Some(mut held) = labels else { return Ok(()) };
     println!("\nHeld against --labels:");
+    if let Some(read) = read {
+        let scores: HashMap<usize, f32> =
+            read.places.into_iter().zip(read.examples.iter().map(|example| example.draft_score)).collect();
+        held = kept(held, |place| scores.contains_key(&place))?;
+        let estimates =
+            (0..loaded.examples.len()).map(|place| scores.get(&place).map_or(0.0, |score| -score)).collect();
+        methods.push(Method { name: "RSD of --rsd".to_owned(), estimates, tau: None });
+    }
+    let Rescored { examples, places, .. } = held;
     for method in &mut methods {
         method.estimates = places.iter().map(|&at| method.estimates[at]).collect();
     }
     report(&examples, &methods, &options.table)
 }
 
-/// The steps that another scorer has judged, too; `None` where none was named.
-fn labels(options: &CrossValidateOptions, examples: &[Example]) -> Result<Option<Rescored>, Failure> {
-    if options.labels.is_empty() {
+/// The steps that another scorer has judged, too; `None` where no trace of it was named.
+fn again(traces: &[PathBuf], name: &str, examples: &[Example]) -> Result<Option<Rescored>, Failure> {
+    if traces.is_empty() {
         return Ok(None);
     }
-    let found = rescored(examples, &load(&options.labels)?.examples);
+    let found = rescored(examples, &load(traces)?.examples);
     let (common, left_out) = (found.examples.len(), found.unknown + found.otherwise + found.surplus);
     let told = format!(
-        "{common} steps are in both, {left_out} left out: {} in --traces only, {} in --labels only, {} whose texts differ",
+        "{common} steps are in both, {left_out} left out: {} in --traces only, {} in {name} only, {} whose texts differ",
         found.unknown, found.surplus, found.otherwise
     );
     if common == 0 {
-        return Err(format!("--labels: expected steps of --traces, scored by another: {told}").into());
+        return Err(format!("{name}: expected steps of --traces, scored by another: {told}").into());
     }
     anstream::eprintln!("{told}");
     Ok(Some(found))
+}
+
+/// The labelled steps whose place is as asked for.
+fn kept(labels: Rescored, is_kept: impl Fn(usize) -> bool) -> Result<Rescored, Failure> {
+    let mut found = Rescored::default();
+    for (place, example) in labels.places.into_iter().zip(labels.examples).filter(|(place, _)| is_kept(*place)) {
+        found.places.push(place);
+        found.examples.push(example);
+    }
+    if found.places.is_empty() {
+        return Err("--rsd: expected steps that --labels has, found none".into());
+    }
+    Ok(found)
 }
 
 /// What the scorer of the traces reads in the drafts.

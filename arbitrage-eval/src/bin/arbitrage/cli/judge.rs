@@ -54,6 +54,10 @@ pub struct CrossValidateOptions {
     /// probes have learned.
     #[arg(long, num_args = 1..)]
     pub labels: Vec<PathBuf>,
+    /// The same steps, or some of them, scored by what RSD reads when it has no answers at hand, such as a head: held against `labels`
+    /// beside the scores of --traces.
+    #[arg(long, num_args = 1.., requires = "labels")]
+    pub rsd: Vec<PathBuf>,
     /// Parts of the problems, each of which is judged by probes that were trained on the others.
     #[arg(long, default_value_t = 5)]
     pub folds: usize,
