@@ -16,7 +16,7 @@ macro_rules! file {
 }
 
 /// Every file. Tokenizers are written anew: they depend on the code alone.
-const FILES: [(&str, &[u8]); 12] = [
+const FILES: [(&str, &[u8]); 14] = [
     file!("mini/draft/config.json"),
     file!("mini/draft/model.safetensors"),
     file!("mini/target/config.json"),
@@ -29,13 +29,16 @@ const FILES: [(&str, &[u8]); 12] = [
     file!("mini/text/config.json"),
     file!("mini/text/model.safetensors"),
     file!("mini/text/router.json"),
+    file!("qwen2.5-coder/probe/model.safetensors"),
+    file!("qwen2.5-coder/probe/router.json"),
 ];
 
 /// Folders of models that read text: the mini family's [`Writer`](crate::mini::Writer)s, its reward model, and the paper's router.
 const READERS: [&str; 4] = ["mini/draft", "mini/target", "mini/prm", "mini/text"];
 
-/// Routers by name, `PAIR:KIND`, and where they lie. The first of a pair is the one that it goes with.
-pub const ROUTERS: [(&str, &str); 2] = [("mini:probe", "mini/probe"), ("mini:text", "mini/text")];
+/// Routers by name, `PAIR:KIND`, and where they lie. That of the real pair is not calibrated: choose its threshold.
+pub const ROUTERS: [(&str, &str); 3] =
+    [("mini:probe", "mini/probe"), ("mini:text", "mini/text"), ("qwen2.5-coder:probe", "qwen2.5-coder/probe")];
 
 /// Why what is shipped cannot be had.
 #[derive(Debug, thiserror::Error)]

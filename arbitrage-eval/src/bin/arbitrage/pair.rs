@@ -150,15 +150,11 @@ fn mini(part: &str) -> Result<String, Failure> {
     Ok(path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?.to_owned())
 }
 
-/// The folder of a router: that of a shipped one's name, any other folder, or, unnamed, that of the router which goes with the pair.
+/// The folder of a router: that of a shipped one's name, any other folder, or, unnamed, that of the router which goes with the mini pair.
 pub fn router_folder(options: &PairOptions, named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
-    let pair = options.pair.as_deref().unwrap_or(DEFAULT);
-    let own = options.draft.is_none() && options.target.is_none();
-    let found = ROUTERS.iter().find(|(name, _)| match named {
-        Some(path) => path == Path::new(name),
-        None => own && name.split(':').next() == Some(pair),
-    });
-    match found {
+    let is_mini = options.pair.as_deref() == Some(MINI) && options.draft.is_none() && options.target.is_none();
+    let name = named.or(is_mini.then_some(Path::new("mini:probe")));
+    match ROUTERS.iter().find(|(known, _)| name == Some(Path::new(known))) {
         Some((_, place)) => Ok(Some(shipped_folder()?.join(place))),
         None => Ok(named.map(Path::to_owned)),
     }
