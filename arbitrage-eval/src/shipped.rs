@@ -40,6 +40,11 @@ const READERS: [&str; 4] = ["mini/draft", "mini/target", "mini/prm", "mini/text"
 pub const ROUTERS: [(&str, &str); 3] =
     [("mini:probe", "mini/probe"), ("mini:text", "mini/text"), ("qwen2.5-coder:probe", "qwen2.5-coder/probe")];
 
+/// Where below the unpacked folder the router of this name lies; `None` where no shipped one is called so.
+pub fn router(name: &Path) -> Option<&'static str> {
+    ROUTERS.iter().find(|(known, _)| name == Path::new(known)).map(|(_, place)| *place)
+}
+
 /// Why what is shipped cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

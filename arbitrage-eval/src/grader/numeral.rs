@@ -66,12 +66,12 @@ fn separator(rest: &[char], grouped: bool) -> Option<(usize, bool)> {
     let three = |from: usize| run(rest, from) == from + 3;
     let blank = |from: usize| from + rest[from..].iter().take_while(|c| **c == ' ').count();
     let kern = |at: usize| rest[at..].starts_with(&['\\', '!']) || rest[at..].starts_with(&['\\', ',']);
-    let comma = (*rest.first()? == ',').then(|| blank(1)).filter(|at| kern(*at)).map(|at| at + 2);
+    let bare = *rest.first()?;
+    let comma = (bare == ',').then(|| blank(1)).filter(|at| kern(*at)).map(|at| at + 2);
     let latex = LATEX.iter().find(|separator| rest.starts_with(separator)).map(|separator| separator.len());
     if let Some(end) = comma.or(latex) {
         return three(blank(end)).then_some((blank(end), false));
     }
-    let bare = *rest.first()?;
     (grouped && matches!(bare, ',' | ' ') && three(1)).then_some((1, bare == ','))
 }
 

@@ -86,14 +86,8 @@ fn compared(gold: &str, pred: &str, found: Found, tolerance: f64) -> Grade {
         return Grade { verdict: Verdict::NoAnswer, ..grade };
     }
     if gold == pred {
-        let form = same_form(gold);
-        return Grade {
-            verdict: Verdict::Correct,
-            rule: Rule::Symbols,
-            gold_form: form.clone(),
-            pred_form: form,
-            ..grade
-        };
+        identical(&mut grade, gold);
+        return Grade { verdict: Verdict::Correct, ..grade };
     }
     if gold.len() > LONGEST_ANSWER || pred.len() > LONGEST_ANSWER {
         return Grade { verdict: refused(Stop::TooMuch("text")), ..grade };
@@ -121,13 +115,14 @@ fn compared(gold: &str, pred: &str, found: Found, tolerance: f64) -> Grade {
     grade
 }
 
-/// The normal form of two identical answers: what is written, where it is too complex to be read.
-fn same_form(answer: &str) -> String {
-    if answer.len() > LONGEST_ANSWER {
-        return String::new();
+/// Notes that both answers are this one, whose normal form is what is written where it is too complex to be read.
+fn identical(grade: &mut Grade, answer: &str) {
+    grade.rule = Rule::Symbols;
+    if answer.len() <= LONGEST_ANSWER {
+        let read = lex(answer, Reading::default()).and_then(|lexed| read(&lexed.tokens));
+        grade.gold_form = read.map_or_else(|_| answer.to_owned(), |answer| form(&answer));
+        grade.pred_form = grade.gold_form.clone();
     }
-    let read = lex(answer, Reading::default()).and_then(|lexed| read(&lexed.tokens));
-    read.map_or_else(|_| answer.to_owned(), |answer| form(&answer))
 }
 
 fn refused(stop: Stop) -> Verdict {
@@ -148,8 +143,7 @@ fn attempt((gold, pred): (&str, &str), reading: Reading, tolerance: f64, grade: 
     let (gold, pred) = (lex(gold, reading)?, lex(pred, reading)?);
     let readings = readings(&gold, &pred);
     if !gold.tokens.is_empty() && gold.tokens == pred.tokens {
-        grade.rule = Rule::Symbols;
-        (grade.gold_form, grade.pred_form) = (same_form(written), same_form(written));
+        identical(grade, written);
         return Ok(Attempt { right: true, readings });
     }
     let (gold, pred) = (read(&gold.tokens)?, read(&pred.tokens)?);

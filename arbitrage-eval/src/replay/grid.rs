@@ -53,9 +53,13 @@ mod tests {
 
     #[test]
     fn shares_are_even_where_places_differ() {
-        let dump = dump("oracle:0", 40).with_estimates(|_, place| Some(place.draft.score));
+        let mut dump = dump("oracle:0", 40).with_estimates(|_, place| Some(place.draft.score));
+        // The babblers report no entropies.
+        for place in dump.problems.iter_mut().flat_map(|problem| &mut problem.places) {
+            place.first_entropy = place.mean_logprob.map(|mean| -mean);
+        }
         let places = dump.places().count() as f64;
-        for name in ["rsd", "logprob", "oracle", "learned:0.5", "random"] {
+        for name in ["rsd", "logprob", "entropy", "oracle", "learned:0.5", "random"] {
             let policies = grid(&dump, name.parse().unwrap(), 4).unwrap();
             assert!(!policies.is_empty() && policies.len() <= 4, "{name}: {policies:?}");
             let mut before = 0.0;

@@ -36,16 +36,15 @@ pub fn is_trained(family: &[Run]) -> bool {
     family.iter().any(|run| matches!(run.policy, Some(Policy::Learned(_))))
 }
 
-/// Estimates, or scores of the draft, by problem and index. They do not depend on thresholds, so that all runs of a family give theirs.
+/// Estimates, of which RSD's are its scores of the draft, by problem and index. They do not depend on thresholds, so that all runs of a family give theirs.
 fn judgements<'r>(family: &'r [Run], collection: &Run) -> HashMap<(&'r str, usize), f32> {
     let mut found = HashMap::new();
     for (id, solution) in family.iter().flat_map(|run| &run.solutions) {
         let Some(collected) = collection.solutions.get(id) else { continue };
         for (index, (own, other)) in solution.steps.iter().zip(&collected.steps).enumerate() {
             let is_one_draft = own.draft.is_some() && text(own.draft.as_ref()) == text(other.draft.as_ref());
-            let said = own.decision.draft_score.filter(|_| !is_trained(family)).or(own.decision.estimate);
-            if let Some(said) = said.filter(|_| is_one_draft) {
-                found.entry((id.as_str(), index)).or_insert(said);
+            if let Some(estimate) = own.decision.estimate.filter(|_| is_one_draft) {
+                found.entry((id.as_str(), index)).or_insert(estimate);
             }
             if text(own.committed()) != text(other.committed()) {
                 break;

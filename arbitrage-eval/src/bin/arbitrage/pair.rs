@@ -11,7 +11,7 @@ use arbitrage_core::{
     Verifier,
 };
 use arbitrage_eval::mini::Checker;
-use arbitrage_eval::shipped::{self, ROUTERS};
+use arbitrage_eval::shipped;
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::source::{ModelSource, file_digest, known_digest};
 use arbitrage_models::speculation::{DraftModel, PromptLookup};
@@ -154,8 +154,8 @@ fn mini(part: &str) -> Result<String, Failure> {
 pub fn router_folder(options: &PairOptions, named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
     let is_mini = options.pair.as_deref() == Some(MINI) && options.draft.is_none() && options.target.is_none();
     let name = named.or(is_mini.then_some(Path::new("mini:probe")));
-    match ROUTERS.iter().find(|(known, _)| name == Some(Path::new(known))) {
-        Some((_, place)) => Ok(Some(shipped_folder()?.join(place))),
+    match name.and_then(shipped::router) {
+        Some(place) => Ok(Some(shipped_folder()?.join(place))),
         None => Ok(named.map(Path::to_owned)),
     }
 }

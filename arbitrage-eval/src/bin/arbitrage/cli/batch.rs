@@ -136,7 +136,7 @@ pub struct RunOptions {
     /// Who decides: see `solve`.
     #[arg(long)]
     pub policy: Policy,
-    /// The folder of a trained router, or the name of a shipped one: mini:probe, mini:text.
+    /// The folder of a trained router, or the name of a shipped one: mini:probe, mini:text, qwen2.5-coder:probe.
     #[arg(long)]
     pub router: Option<PathBuf>,
     /// What scores steps for `rsd` and `oracle`, as `collect` has it, but for roll-outs: of the mini pair its reward model and its checker, of

@@ -24,7 +24,7 @@ pub struct SolveOptions {
     /// (0 to 9), on the mini pair with its reward model and its checker. The default is learned where a router is known, logprob elsewhere.
     #[arg(long)]
     pub policy: Option<Policy>,
-    /// The folder of a trained router, or the name of a shipped one: mini:probe, mini:text.
+    /// The folder of a trained router, or the name of a shipped one: mini:probe, mini:text, qwen2.5-coder:probe.
     #[arg(long)]
     pub router: Option<PathBuf>,
     /// The policy's threshold, in place of the one after its colon.

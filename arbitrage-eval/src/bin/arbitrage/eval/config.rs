@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use crate::Failure;
 use crate::cli::{Guesses, LimitOptions, MiniRange, PairOptions};
 use crate::scorer::Scorer;
-use arbitrage_eval::shipped::ROUTERS;
+use arbitrage_eval::shipped;
 use arbitrage_router::Policy;
 use clap::ValueEnum;
 
@@ -153,10 +153,9 @@ impl Config {
         let benchmarks = self.benchmarks.iter_mut();
         let of_benchmarks =
             benchmarks.flat_map(|one| one.problems.iter_mut().chain(&mut one.format).chain(&mut one.family));
-        let is_shipped = |path: &Path| ROUTERS.iter().any(|(name, _)| path == Path::new(name));
         let of_policies = self.policies.iter_mut().flat_map(|one| {
             let scorer = one.scorer.as_mut().and_then(Scorer::folder);
-            one.router.iter_mut().filter(|path| !is_shipped(path)).chain(scorer)
+            one.router.iter_mut().filter(|path| shipped::router(path).is_none()).chain(scorer)
         });
         of_benchmarks.chain(of_policies).for_each(|path| *path = folder.join(&*path));
     }
