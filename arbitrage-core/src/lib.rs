@@ -52,7 +52,7 @@ pub use drafter::{Drafter, StepResult};
 pub use engine::{Engine, Overlap, Solution};
 pub use error::{BoxError, ConfigError, EngineError, Role, ScoreError};
 pub use limits::{Limits, Stop};
-pub use problem::{Prefix, Problem, SequenceId};
+pub use problem::{Message, Prefix, Problem, SequenceId};
 pub use router::{AdvantageRouter, router_fn};
 pub use scorer::StepScorer;
 pub use seed::Draw;

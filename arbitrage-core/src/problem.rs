@@ -21,6 +21,32 @@ impl SequenceId {
     }
 }
 
+/// One turn of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks: `system`, `user` or `assistant`.
+    pub role: String,
+    /// What is said.
+    pub content: String,
+}
+
+impl Message {
+    /// The rules of the conversation.
+    pub fn system(content: impl Into<String>) -> Self {
+        Self { role: "system".to_owned(), content: content.into() }
+    }
+
+    /// A question.
+    pub fn user(content: impl Into<String>) -> Self {
+        Self { role: "user".to_owned(), content: content.into() }
+    }
+
+    /// An answer.
+    pub fn assistant(content: impl Into<String>) -> Self {
+        Self { role: "assistant".to_owned(), content: content.into() }
+    }
+}
+
 /// A question, with a name for the records.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -29,6 +55,9 @@ pub struct Problem {
     pub id: String,
     /// The question as the user asks it. How it becomes a prompt (chat template, instructions) is the model's business.
     pub question: String,
+    /// What was said before the question, oldest first; empty for most. A system message in it takes the place of the model's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context: Vec<Message>,
     /// Seed of every random draw made for this problem. Two problems with one seed draw alike.
     pub seed: u64,
 }
@@ -36,12 +65,18 @@ pub struct Problem {
 impl Problem {
     /// A nameless problem with seed 0.
     pub fn new(question: impl Into<String>) -> Self {
-        Self { id: String::new(), question: question.into(), seed: 0 }
+        Self { id: String::new(), question: question.into(), context: Vec::new(), seed: 0 }
     }
 
     /// Sets the name.
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         self.id = id.into();
+        self
+    }
+
+    /// Sets what was said before the question.
+    pub fn with_context(mut self, context: Vec<Message>) -> Self {
+        self.context = context;
         self
     }
 

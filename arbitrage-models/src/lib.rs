@@ -49,6 +49,7 @@ pub mod kernels;
 #[cfg(feature = "burn")]
 mod local;
 mod lock;
+mod prompt;
 pub mod sampler;
 #[cfg(feature = "burn")]
 mod sequence;
@@ -68,7 +69,8 @@ pub use device::{compiled_devices, device};
 pub use error::{Error, Result};
 pub use files::ModelFiles;
 #[cfg(feature = "burn")]
-pub use local::{HiddenReader, Listener, LocalModel, LocalTarget, Prompt, Reading, speculation};
+pub use local::{HiddenReader, Listener, LocalModel, LocalTarget, Reading, speculation};
+pub use prompt::Prompt;
 
 /// The README's code is compiled and run with the doc examples.
 #[cfg(all(doctest, feature = "flex"))]

@@ -8,6 +8,8 @@ mod clock;
 mod json;
 mod stack;
 
+pub use arbitrage_core::Message;
+
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
 use minijinja::syntax::SyntaxConfig;
@@ -30,32 +32,6 @@ const LONGEST_TEMPLATE: usize = 1 << 16;
 const MOST_JOINS: usize = 2000;
 
 const NAME: &str = "chat_template";
-
-/// One turn of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Who speaks: `system`, `user` or `assistant`.
-    pub role: String,
-    /// What is said.
-    pub content: String,
-}
-
-impl Message {
-    /// The rules of the conversation.
-    pub fn system(content: impl Into<String>) -> Self {
-        Self { role: "system".to_owned(), content: content.into() }
-    }
-
-    /// A question.
-    pub fn user(content: impl Into<String>) -> Self {
-        Self { role: "user".to_owned(), content: content.into() }
-    }
-
-    /// An answer.
-    pub fn assistant(content: impl Into<String>) -> Self {
-        Self { role: "assistant".to_owned(), content: content.into() }
-    }
-}
 
 /// A checkpoint's chat template, parsed.
 ///

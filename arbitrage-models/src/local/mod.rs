@@ -1,10 +1,10 @@
 //! Models that run in this process: [`LocalModel`] drafts, [`LocalTarget`] verifies.
 
 mod common;
+mod encode;
 mod hidden;
 mod judge;
 mod open;
-mod prompt;
 mod reading;
 pub mod speculation;
 mod states;
@@ -14,7 +14,6 @@ mod writing;
 
 pub use hidden::HiddenReader;
 pub(crate) use open::name;
-pub use prompt::Prompt;
 pub use reading::Reading;
 pub(crate) use states::values;
 pub use target::LocalTarget;
@@ -28,6 +27,7 @@ use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, StepResult, S
 use crate::chat::ChatTemplate;
 use crate::decoder::{Decoder, Span};
 use crate::error::{Error, Result};
+use crate::prompt::Prompt;
 use crate::sampler::{Choice, Sampler, Sampling};
 use crate::sequence::Sequence;
 use crate::tokenizer::Tokenizer;
