@@ -36,7 +36,7 @@ const FILES: [(&str, &[u8]); 14] = [
 /// Folders of models that read text: the mini family's [`Writer`](crate::mini::Writer)s, its reward model, and the paper's router.
 const READERS: [&str; 4] = ["mini/draft", "mini/target", "mini/prm", "mini/text"];
 
-/// Routers by name, `PAIR:KIND`, and where they lie. That of the real pair is not calibrated: choose its threshold.
+/// Routers by name, `PAIR:KIND`, and where they lie.
 pub const ROUTERS: [(&str, &str); 3] =
     [("mini:probe", "mini/probe"), ("mini:text", "mini/text"), ("qwen2.5-coder:probe", "qwen2.5-coder/probe")];
 

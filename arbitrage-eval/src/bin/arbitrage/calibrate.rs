@@ -1,5 +1,6 @@
 //! `arbitrage calibrate`: a router's threshold from a goal.
 
+use arbitrage_eval::shipped;
 use arbitrage_router::calibrate::{Calibrator, Input, Isotonic, Platt, Validation};
 use arbitrage_router::labels::Example;
 use arbitrage_router::learned::Card;
@@ -11,6 +12,14 @@ use crate::data::{attach_hidden, load};
 /// Fits the calibration, finds τ, and writes both into the card.
 pub fn run(options: &CalibrateOptions) -> Result<(), Failure> {
     let loaded = load(&options.traces)?;
+    if shipped::router(&options.router).is_some() {
+        let (name, folder) = (options.router.display(), crate::pair::folder_of(&options.router)?);
+        return Err(format!(
+            "--router {name}: it is shipped and stays as it is; copy {} and name the copy",
+            folder.display()
+        )
+        .into());
+    }
     let mut card = Card::open(&options.router)?;
     card.check_pair(&loaded.pair.draft, &loaded.pair.target)?;
     let mut examples = loaded.examples;

@@ -11,6 +11,7 @@ use crate::Failure;
 use crate::cli::{CompareOptions, DeviceOptions};
 use crate::compare_runs;
 use crate::data::{attach_hidden, in_batches, load};
+use crate::pair::folder_of;
 use crate::table::{Method, gates, report};
 
 /// Prints a table, and writes it as JSON where that is asked.
@@ -20,13 +21,14 @@ pub fn run(options: &CompareOptions) -> Result<(), Failure> {
     }
     let loaded = load(&options.traces)?;
     let mut examples = loaded.examples;
-    let cards = options.router.iter().map(|folder| Card::open(folder)).collect::<Result<Vec<_>, _>>()?;
+    let folders = options.router.iter().map(|name| folder_of(name)).collect::<Result<Vec<_>, _>>()?;
+    let cards = folders.iter().map(|folder| Card::open(folder)).collect::<Result<Vec<_>, _>>()?;
     cards.iter().try_for_each(|card| card.check_pair(&loaded.pair.draft, &loaded.pair.target))?;
     if cards.iter().any(|card| card.reads.needs_hidden()) {
         attach_hidden(&options.states, &mut examples)?;
     }
     let mut methods = Vec::new();
-    for (folder, card) in options.router.iter().zip(&cards) {
+    for (folder, card) in folders.iter().zip(&cards) {
         methods.push(trained((folder, &options.states.device), card, &examples)?);
     }
     for folder in &options.prm {

@@ -41,6 +41,9 @@ const PAIRS: [(&str, &str, &str); 1] = [(DEFAULT, "qwen2.5-coder-0.5b-instruct",
 /// The pair that is shipped inside the program.
 pub const MINI: &str = "mini";
 
+/// The router that a pair is used with where none is named.
+const ROUTERS: [(&str, &str); 2] = [(MINI, "mini:probe"), (DEFAULT, "qwen2.5-coder:probe")];
+
 /// Two loaded models.
 pub struct Pair {
     /// The drafter.
@@ -150,14 +153,20 @@ fn mini(part: &str) -> Result<String, Failure> {
     Ok(path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?.to_owned())
 }
 
-/// The folder of a router: that of a shipped one's name, any other folder, or, unnamed, that of the router which goes with the mini pair.
+/// The folder of a router: that of a shipped one's name, any other folder, or, unnamed, that of the router which goes with the pair.
 pub fn router_folder(options: &PairOptions, named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
-    let is_mini = options.pair.as_deref() == Some(MINI) && options.draft.is_none() && options.target.is_none();
-    let name = named.or(is_mini.then_some(Path::new("mini:probe")));
-    match name.and_then(shipped::router) {
-        Some(place) => Ok(Some(shipped_folder()?.join(place))),
-        None => Ok(named.map(Path::to_owned)),
-    }
+    let own = options.draft.is_none() && options.target.is_none();
+    let pair = options.pair.as_deref().unwrap_or(DEFAULT);
+    let goes_with = ROUTERS.iter().find(|(of, _)| own && *of == pair).map(|(_, name)| Path::new(*name));
+    named.or(goes_with).map(folder_of).transpose()
+}
+
+/// The folder of a router that is named: that of a shipped one, or any other.
+pub fn folder_of(router: &Path) -> Result<PathBuf, Failure> {
+    Ok(match shipped::router(router) {
+        Some(place) => shipped_folder()?.join(place),
+        None => router.to_owned(),
+    })
 }
 
 fn names(options: &PairOptions) -> Result<(String, String), Failure> {

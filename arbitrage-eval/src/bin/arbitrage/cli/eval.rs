@@ -69,7 +69,7 @@ pub struct ReplayOptions {
     /// How many thresholds those without one are replayed at; their shares of escalated steps are evenly spaced.
     #[arg(long, default_value_t = 5)]
     pub grid: usize,
-    /// The folder of a trained router, for `learned`.
+    /// The folder of a trained router, or the name of a shipped one, for `learned`.
     #[arg(long)]
     pub router: Option<PathBuf>,
     /// What a probe reads.

@@ -19,7 +19,7 @@ pub struct CompareOptions {
     /// Traces of `collect` along the oracle, of problems that nothing was trained on: compares routers and gates on their steps.
     #[arg(long, num_args = 1.., required_unless_present = "runs")]
     pub traces: Vec<PathBuf>,
-    /// Folders of routers.
+    /// Folders of routers, or names of shipped ones.
     #[arg(long, num_args = 0..)]
     pub router: Vec<PathBuf>,
     /// Folders of reward models, for RSD.
