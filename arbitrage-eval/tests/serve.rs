@@ -6,7 +6,7 @@ mod client;
 #[path = "serve/house.rs"]
 mod house;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -122,7 +122,7 @@ fn plain_completions_are_answered_too() {
     let (events, done) = post(house.address, "/v1/completions", &body).events();
     let text: String = events.iter().map(|event| event["choices"][0]["text"].as_str().unwrap()).collect();
     assert_eq!((text.as_str(), events.len(), done), ("ONE\n\nTWO\n\nTHREE", 4, true), "the last says why it ends");
-    let body = json!({"model": "arbitrage", "prompt": "Count.", "max_tokens": 2});
+    let body = json!({"model": "arbitrage", "prompt": "Count.", "max_tokens": 3});
     let reply = post(house.address, "/v1/completions", &body).json();
     assert_eq!(
         (&reply["choices"][0]["text"], &reply["choices"][0]["finish_reason"]),
@@ -289,6 +289,46 @@ fn a_full_queue_says_when_to_come_again() {
 }
 
 #[test]
+fn who_comes_first_is_served_first() {
+    let (log, door) = (CallLog::new(), Door::default());
+    let (draft, target) = two_lines();
+    let drafter = Behind(door.clone(), log.record(draft));
+    let house = House::open(server((drafter, target), limits().with_in_flight(1)));
+    let ask = |number| {
+        let stream = house.ask(&question(number, json!({})));
+        let come =
+            || house.metric("arbitrage_queue_length") + house.metric("arbitrage_in_flight") == (number + 1) as f64;
+        wait("its place in the line", come);
+        stream
+    };
+    let asked: Vec<_> = (0..5).map(ask).collect();
+    door.let_through(100);
+    let came: Vec<_> =
+        asked.into_iter().map(|stream| finish(stream).header("x-request-id").unwrap().to_owned()).collect();
+    let mut served: Vec<_> = log.of(Role::Drafter).into_iter().map(|call| call.problem).collect();
+    served.dedup();
+    assert_eq!(served, came);
+    house.close().unwrap();
+}
+
+#[test]
+fn broken_requests_harm_nobody() {
+    let (draft, target) = two_lines();
+    let house = House::of(draft, target);
+    for broken in [
+        "\u{0}\u{1}garbage\r\n\r\n",
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{",
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: -1\r\n\r\n",
+        "GET /health HTTP/1.1\r\nhost",
+    ] {
+        let mut stream = std::net::TcpStream::connect(house.address).unwrap();
+        stream.write_all(broken.as_bytes()).unwrap();
+    }
+    assert_eq!(house.chat(&question(0, json!({}))).status, 200);
+    house.close().unwrap();
+}
+
+#[test]
 fn who_leaves_takes_the_sequence_along() {
     let (log, door) = (CallLog::new(), Door::default());
     let (draft, target) = babblers();
@@ -342,7 +382,7 @@ fn refusals_have_their_status_and_shape() {
     }
     let chunked = format!("{:x}\r\n{long}\r\n0\r\n\r\n", long.len());
     let mut stream = std::net::TcpStream::connect(to).unwrap();
-    std::io::Write::write_all(&mut stream, format!("POST {chat} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{chunked}").as_bytes()).unwrap();
+    stream.write_all(format!("POST {chat} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{chunked}").as_bytes()).unwrap();
     assert_eq!(finish(stream).status, 413, "also where the length is not announced");
     assert_eq!(
         finish(open(to, "POST", chat, &[("content-type", "application/json; charset=utf-8")], &good)).status,
@@ -491,9 +531,9 @@ fn metrics_add_up() {
         ("arbitrage_steps_total{author=\"draft\"}", 3.0),
         ("arbitrage_steps_total{author=\"target\"}", 6.0),
         ("arbitrage_acceptance_ratio", 1.0 / 3.0),
-        ("arbitrage_tokens_total{role=\"draft\",kind=\"decoded\"}", 6.0),
-        ("arbitrage_tokens_total{role=\"draft\",kind=\"kept\"}", 3.0),
-        ("arbitrage_tokens_total{role=\"target\",kind=\"decoded\"}", 6.0),
+        ("arbitrage_tokens_total{role=\"draft\",kind=\"decoded\"}", 10.0),
+        ("arbitrage_tokens_total{role=\"draft\",kind=\"kept\"}", 5.0),
+        ("arbitrage_tokens_total{role=\"target\",kind=\"decoded\"}", 10.0),
         ("arbitrage_solutions_total{end=\"end_of_text\"}", 3.0),
         ("arbitrage_requests_total{endpoint=\"chat/completions\",status=\"200\"}", 3.0),
         ("arbitrage_queue_capacity", 64.0),

@@ -17,8 +17,9 @@ import threading
 import time
 import urllib.parse
 
-NAMES = ["Max", "Ada", "Tom", "Eva"]
-THINGS = ["coins", "shells", "cards", "beads"]
+# Problems as the mini pair knows them; any other pair takes them for what they are.
+NAMES = ["Bob", "Dan", "Max", "Tom"]
+THINGS = ["coins", "cards", "books", "stamps"]
 
 
 def question(draw):

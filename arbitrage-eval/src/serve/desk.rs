@@ -164,12 +164,12 @@ impl Desk {
 }
 
 /// The engine's side of a desk.
-pub(super) struct Counter {
+pub(super) struct Clerk {
     pub desk: Arc<Desk>,
     pub fault: Fault,
 }
 
-impl Counter {
+impl Clerk {
     fn outcome(&self, answer: Result<Solution, EngineError>) -> Result<Ended, Refusal> {
         match answer {
             Ok(solution) => {
@@ -188,7 +188,7 @@ impl Counter {
     }
 }
 
-impl Intake for Counter {
+impl Intake for Clerk {
     fn next(&mut self, idle: bool) -> Option<(SequenceId, Problem)> {
         let desk = &self.desk;
         let mut line = desk.lock();

@@ -39,7 +39,7 @@ pub use dispatch::Dispatch;
 pub use key::Key;
 
 use asked::House;
-use desk::{Counter, Desk, Fault, Phase};
+use desk::{Clerk, Desk, Fault, Phase};
 use metrics::Metrics;
 use routes::{Shop, routes};
 
@@ -190,7 +190,7 @@ impl<D: Drafter + 'static, V: Verifier + 'static> Server<D, V> {
         listener.set_nonblocking(true)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (desk, metrics) = (shop.desk.clone(), shop.metrics.clone());
-        let working = spawn(engine, Counter { desk: desk.clone(), fault })?;
+        let working = spawn(engine, Clerk { desk: desk.clone(), fault })?;
         let served = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             connections::serve(listener, routes(Arc::new(shop)), life(&desk, stop, grace)).await;
@@ -208,7 +208,7 @@ impl<D: Drafter + 'static, V: Verifier + 'static> Server<D, V> {
 /// Runs the engine on a thread of its own. However it ends, the desk learns of it.
 fn spawn<D: Drafter + 'static, V: Verifier + 'static>(
     mut engine: Engine<D, V, Dispatch>,
-    mut counter: Counter,
+    mut clerk: Clerk,
 ) -> std::io::Result<JoinHandle<Result<(), ConfigError>>> {
     struct Closing(Arc<Desk>);
     impl Drop for Closing {
@@ -217,8 +217,8 @@ fn spawn<D: Drafter + 'static, V: Verifier + 'static>(
         }
     }
     std::thread::Builder::new().name("engine".to_owned()).stack_size(STACK).spawn(move || {
-        let _closing = Closing(counter.desk.clone());
-        engine.serve(&mut counter)
+        let _closing = Closing(clerk.desk.clone());
+        engine.serve(&mut clerk)
     })
 }
 
