@@ -1,12 +1,13 @@
 //! `arbitrage serve`.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::Duration;
 
 use arbitrage_core::trace::{JsonlSink, TraceSink};
-use arbitrage_core::{Engine, EngineError, Shared};
-use arbitrage_eval::serve::{Key, Menu, Server};
-use arbitrage_models::Error;
+use arbitrage_core::{Drafter, Engine, EngineError, Shared, Verifier};
+use arbitrage_eval::serve::{Dispatch, Key, Menu, Server};
+use arbitrage_models::{Error, LocalModel, LocalTarget};
 use arbitrage_router::Policy;
 
 use crate::Failure;
@@ -26,51 +27,67 @@ pub fn run(options: &ServeOptions) -> Result<(), Failure> {
     let segmenter = options.limits.segmenter()?;
     let key = options.key_env.as_deref().map(key).transpose()?;
     let sinks = sinks(options)?;
-    // A port that is taken is to be known before models are loaded; and who knocks while they are finds the door slow, not shut.
+    // A port that is taken is to be known before models are loaded; who knocks while they are finds the door slow, not shut.
     let listener = TcpListener::bind(options.bind).map_err(|error| format!("--bind {}: {error}", options.bind))?;
-    interrupt::listen()?;
 
     let Pair { draft, target, .. } = Pair::load(models)?;
     let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
-    let mut menu = Menu::new(usual);
-    let (learned, draft) = match &folder {
-        Some(folder) => {
-            let no_scorer = || Err("a trained router needs no scorer".into());
-            let place = (Some(folder.as_path()), &models.device);
-            let (router, draft) = router(Policy::Learned(None), place, draft, &target, no_scorer)?;
-            (Some(router), draft)
-        }
-        None => (None, draft),
+    let (menu, draft) = menu(options, (usual, folder.as_deref()), draft, &target)?;
+    let engine = |router: Dispatch| {
+        Engine::new(draft, target, router).with_segmenter(segmenter).with_limits(limits).with_sink(sinks)
     };
-    if let Some(router) = learned {
-        menu = menu.with_learned(router);
+    let server = settled(Server::new(menu, engine)?, options, key)?;
+    anstream::eprintln!("http://{} serves `{}`, usually by {usual}", listener.local_addr()?, options.name);
+    interrupt::listen()?; // before, while models are loaded, there is nothing to finish
+    match server.run(listener, || interrupt::check().is_err())?.broken_off {
+        0 => Ok(()),
+        some => Err(format!("the grace time was over: {some} requests were broken off").into()),
+    }
+}
+
+/// What can be chosen: with a router's folder also `learned`, with a scorer also `rsd`.
+fn menu(
+    options: &ServeOptions,
+    (usual, folder): (Policy, Option<&Path>),
+    mut draft: LocalModel,
+    target: &Shared<LocalTarget>,
+) -> Result<(Menu, LocalModel), Failure> {
+    let models = &options.models;
+    let mut menu = Menu::new(usual);
+    if folder.is_some() {
+        let no_scorer = || Err(Failure::from("a trained router needs no scorer"));
+        let (learned, told) = router(Policy::Learned(None), (folder, &models.device), draft, target, no_scorer)?;
+        (menu, draft) = (menu.with_learned(learned), told);
     }
     if options.scorer || matches!(usual, Policy::Rsd(_)) {
-        menu = menu.with_scorer(scorer(models, Policy::Rsd(0.5), &target)?)?;
+        menu = menu.with_scorer(scorer(models, Policy::Rsd(0.5), target)?)?;
     }
     if let Some(most) = options.budget {
         menu = menu.with_budget(most);
     }
-    let engine =
-        |router| Engine::new(draft, target, router).with_segmenter(segmenter).with_limits(limits).with_sink(sinks);
-    let mut server = Server::new(menu, engine)?
+    Ok((menu, draft))
+}
+
+/// The server under the command's settings.
+fn settled<D: Drafter + 'static, V: Verifier + 'static>(
+    server: Server<D, V>,
+    options: &ServeOptions,
+    key: Option<Key>,
+) -> Result<Server<D, V>, Failure> {
+    let server = server
         .with_queue(options.queue)?
         .with_name(&options.name)
-        .with_sampling(models.temperature, models.top_p.unwrap_or(1.0))
+        .with_sampling(options.models.temperature, options.models.top_p.unwrap_or(1.0))
         .with_body_bytes(options.body_bytes)
         .with_grace(Duration::from_secs(options.grace))
         .with_faults(is_the_prompts);
-    if let Some(key) = key {
-        server = server.with_key(key);
-    } else if !options.bind.ip().is_loopback() {
+    if key.is_none() && !options.bind.ip().is_loopback() {
         anstream::eprintln!("{} is open to others, and no key is wanted: --key-env asks for one", options.bind);
     }
-    anstream::eprintln!("http://{} serves `{}`, usually by {usual}", listener.local_addr()?, options.name);
-    let served = server.run(listener, || interrupt::check().is_err())?;
-    match served.broken_off {
-        0 => Ok(()),
-        some => Err(format!("the grace time was over: {some} requests were broken off").into()),
-    }
+    Ok(match key {
+        Some(key) => server.with_key(key),
+        None => server,
+    })
 }
 
 /// The key that the variable holds. It is said nowhere, not even in an error.
