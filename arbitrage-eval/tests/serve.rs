@@ -368,6 +368,7 @@ fn refusals_have_their_status_and_shape() {
         ("POST", chat, JSON, "{", 400, json!(null), json!(null)),
         ("POST", chat, JSON, unknown.as_str(), 404, json!("model_not_found"), json!("model")),
         ("GET", "/v1/models/gpt-4", JSON, "", 404, json!("model_not_found"), json!("model")),
+        ("GET", "/v1/models/%ff", JSON, "", 404, json!("not_found"), json!(null)),
         ("GET", "/v2", JSON, "", 404, json!("not_found"), json!(null)),
         ("GET", chat, JSON, "", 405, json!("method_not_allowed"), json!(null)),
         ("POST", "/metrics", JSON, "", 405, json!("method_not_allowed"), json!(null)),

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
@@ -150,7 +151,8 @@ async fn models(State(shop): Shared) -> Response {
     json_response(StatusCode::OK, &json!({"object": "list", "data": data}))
 }
 
-async fn model(State(shop): Shared, Path(name): Path<String>) -> Result<Response, Refusal> {
+async fn model(State(shop): Shared, name: Result<Path<String>, PathRejection>) -> Result<Response, Refusal> {
+    let Path(name) = name.map_err(|_| Refusal::Route("a name that is not UTF-8".to_owned()))?;
     let known = shop.house.models().iter().any(|(known, _)| *known == name);
     if !known {
         return Err(shop.house.unknown(&name));
