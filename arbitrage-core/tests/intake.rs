@@ -12,7 +12,7 @@ use arbitrage_core::{
     router::AlwaysDraft, testing::Scripted,
 };
 use proptest::prelude::*;
-use support::{Setup, expected_stop, setup, timeless};
+use support::{expected_stop, setup, timeless};
 
 /// A problem's visit: in which turn it comes, and after how many steps it is given up.
 #[derive(Clone, Debug)]

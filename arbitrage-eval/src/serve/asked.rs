@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::choice::{Choice, Offer};
 use super::fields::{Fields, wrong};
+use super::neutral;
 use super::refusal::Refusal;
 
 /// Which of the two kinds of completion.
@@ -67,7 +68,9 @@ impl House {
         let model = fields.text("model")?.ok_or_else(|| fields.wrong("model", "a model's name"))?;
         let (_, alone) =
             self.models().into_iter().find(|(name, _)| name == model).ok_or_else(|| self.unknown(model))?;
-        self.refuse_what_cannot_be_done(kind, &fields)?;
+        neutral::check(kind, &fields)?;
+        neutral::check_fixed("temperature", self.temperature, &fields)?;
+        neutral::check_fixed("top_p", self.top_p, &fields)?;
         let problem = match kind {
             Kind::Chat => conversation(&fields)?,
             Kind::Text => Problem::new(prompt(&fields)?),
@@ -119,56 +122,6 @@ impl House {
 
     fn checked(&self, field: &'static str, policy: Policy, budget: Option<usize>) -> Result<Choice, Refusal> {
         self.offer.choose(policy, budget).map_err(|error| Refusal::Choice { field, reason: error.to_string() })
-    }
-
-    /// Fields that change what an answer is, and that nothing here follows, may hold only what changes nothing: an answer that
-    /// silently is another than was asked for is worse than none. Unknown fields are left alone.
-    fn refuse_what_cannot_be_done(&self, kind: Kind, fields: &Fields<'_>) -> Result<(), Refusal> {
-        let is = |number: f32| move |value: &Value| value.as_f64().is_some_and(|found| found as f32 == number);
-        let one = is(1.0);
-        let zero = is(0.0);
-        let empty = |value: &Value| {
-            value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(serde_json::Map::is_empty)
-        };
-        let off = |value: &Value| *value == Value::Bool(false);
-        let no_tool = |value: &Value| matches!(value.as_str(), Some("none" | "auto"));
-        let plain_text = |value: &Value| value.get("type").and_then(Value::as_str) == Some("text");
-        let text_alone = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(|of| of == "text"));
-        let never = |_: &Value| false;
-        let (temperature, top_p) = (is(self.temperature), is(self.top_p));
-        let [sampled, shared] =
-            [self.temperature, self.top_p].map(|own| format!("{own}, which the server was started with"));
-        let mut checks: Vec<(&str, &dyn Fn(&Value) -> bool, &str)> = vec![
-            ("temperature", &temperature, &sampled),
-            ("top_p", &top_p, &shared),
-            ("n", &one, "1"),
-            ("stop", &empty, "no stop sequences"),
-            ("presence_penalty", &zero, "0"),
-            ("frequency_penalty", &zero, "0"),
-            ("logit_bias", &empty, "no bias"),
-        ];
-        match kind {
-            Kind::Chat => checks.extend::<[(&str, &dyn Fn(&Value) -> bool, &str); 10]>([
-                ("logprobs", &off, "false"),
-                ("top_logprobs", &zero, "0"),
-                ("tools", &empty, "no tools"),
-                ("tool_choice", &no_tool, "none or auto"),
-                ("functions", &empty, "no functions"),
-                ("function_call", &no_tool, "none or auto"),
-                ("response_format", &plain_text, "the type text"),
-                ("modalities", &text_alone, "text alone"),
-                ("audio", &never, "nothing"),
-                ("prediction", &never, "nothing"),
-            ]),
-            Kind::Text => checks.extend::<[(&str, &dyn Fn(&Value) -> bool, &str); 4]>([
-                ("logprobs", &off, "nothing"),
-                ("best_of", &one, "1"),
-                ("echo", &off, "false"),
-                ("suffix", &never, "nothing"),
-            ]),
-        }
-        let bad = checks.into_iter().find(|(field, neutral, _)| fields.get(field).is_some_and(|value| !neutral(value)));
-        bad.map_or(Ok(()), |(field, _, expected)| Err(fields.wrong(field, expected)))
     }
 }
 

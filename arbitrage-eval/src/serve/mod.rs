@@ -6,7 +6,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `asked` | a request's body, read field by field |
+//! | `asked`, `fields`, `neutral` | a request's body, read field by field |
 //! | `choice`, `dispatch` | policy, threshold and budget of each request, and the router that follows them |
 //! | `desk` | the line, and the engine's [`Intake`](arbitrage_core::Intake) |
 //! | `routes`, `answer`, `stream`, `refusal` | HTTP |
@@ -22,6 +22,7 @@ mod event;
 mod fields;
 mod key;
 mod metrics;
+mod neutral;
 mod refusal;
 mod routes;
 mod stream;
