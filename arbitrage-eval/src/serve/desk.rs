@@ -170,11 +170,11 @@ pub(super) struct Clerk {
 }
 
 impl Clerk {
-    fn outcome(&self, answer: Result<Solution, EngineError>) -> Result<Ended, Refusal> {
+    fn outcome(&self, answer: Result<Solution, EngineError>) -> Result<Box<Ended>, Refusal> {
         match answer {
             Ok(solution) => {
                 self.desk.metrics.ended(name(solution.stop));
-                Ok(Ended::new(&solution))
+                Ok(Box::new(Ended::new(&solution)))
             }
             Err(error) if (self.fault)(&error) => {
                 self.desk.metrics.ended("unfit");

@@ -13,7 +13,7 @@ pub(super) enum Event {
     /// A step was written.
     Step(Written),
     /// It has ended.
-    End(Result<Ended, Refusal>),
+    End(Result<Box<Ended>, Refusal>),
 }
 
 /// A committed step.
