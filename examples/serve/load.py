@@ -70,7 +70,7 @@ class Client(threading.Thread):
             if after is None or json.loads(text)["error"]["code"] != "queue_full":
                 raise RuntimeError(f"a refusal without a time or reason: {text}")
             # Not all at the same moment.
-            time.sleep(float(after) * random.uniform(0.5, 1.0))
+            time.sleep(float(after) * random.uniform(1.0, 1.5))
             return False
         if response.status != 200:
             raise RuntimeError(f"{response.status}: {text[:200]}")
