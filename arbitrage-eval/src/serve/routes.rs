@@ -129,7 +129,7 @@ async fn in_one_piece(answer: &Answer, mut events: Events) -> Result<Response, R
     loop {
         match events.next().await {
             Event::Step(step) => steps.push(step),
-            Event::End(end) => return Ok(json_response(StatusCode::OK, &answer.whole(&steps, &end?))),
+            Event::End(end) => return Ok(json_response(StatusCode::OK, &answer.whole(&steps, &*end?))),
         }
     }
 }
