@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let target = Babbler::new("babbler-large", Author::Target, 2).with_cache();
     let limits = Limits::default().with_in_flight(32);
 
-    let menu = Menu::new(Policy::FirstTokenEntropy(1.4));
+    let menu = Menu::new(Policy::MeanLogprob(-1.2));
     let server = Server::new(menu, |router| Engine::new(draft, target, router).with_limits(limits))?;
     let listener = TcpListener::bind(&address)?;
     println!("http://{}", listener.local_addr()?);
