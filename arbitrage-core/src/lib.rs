@@ -49,7 +49,7 @@ mod verifier;
 
 pub use decision::{Decision, Evidence, Route};
 pub use drafter::{Drafter, StepResult};
-pub use engine::{Engine, Overlap, Solution};
+pub use engine::{Engine, Intake, Overlap, Solution};
 pub use error::{BoxError, ConfigError, EngineError, Role, ScoreError};
 pub use limits::{Limits, Stop};
 pub use problem::{Message, Prefix, Problem, SequenceId};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Accepted, ConfigError, Finish};
+use crate::{Accepted, ConfigError, Finish, Problem};
 
 /// Caps on a solution. Counted in work, never in seconds, so that a run stops at the same place on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +86,11 @@ impl Limits {
         }
     }
 
+    /// The limits of one problem, which may ask for fewer tokens than all may have.
+    pub(crate) fn of(self, problem: &Problem) -> Self {
+        Self { tokens: problem.most_tokens.map_or(self.tokens, |most| most.min(self.tokens)), ..self }
+    }
+
     /// Whether a solution has to stop after its latest step.
     pub(crate) fn stop(&self, steps: &[Accepted], tokens: usize) -> Option<Stop> {
         let last = &steps.last()?.step;
@@ -118,7 +123,7 @@ pub enum Stop {
     EndOfText,
     /// [`Limits::steps`] was reached.
     Steps,
-    /// [`Limits::tokens`] was reached.
+    /// [`Limits::tokens`] was reached, or the problem's own [`most_tokens`](Problem::most_tokens).
     Tokens,
     /// [`Limits::blank_steps`] blank steps in a row.
     Blank,

@@ -60,12 +60,16 @@ pub struct Problem {
     pub context: Vec<Message>,
     /// Seed of every random draw made for this problem. Two problems with one seed draw alike.
     pub seed: u64,
+    /// Most committed tokens of this problem's solution, where that is fewer than [`Limits::tokens`](crate::Limits::tokens) and
+    /// looked at in the same way: between steps, so there is always a first one, and the last may pass it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_tokens: Option<usize>,
 }
 
 impl Problem {
     /// A nameless problem with seed 0.
     pub fn new(question: impl Into<String>) -> Self {
-        Self { id: String::new(), question: question.into(), context: Vec::new(), seed: 0 }
+        Self { id: String::new(), question: question.into(), context: Vec::new(), seed: 0, most_tokens: None }
     }
 
     /// Sets the name.
@@ -83,6 +87,12 @@ impl Problem {
     /// Sets the seed.
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Sets the most tokens of its solution.
+    pub fn with_most_tokens(mut self, tokens: usize) -> Self {
+        self.most_tokens = Some(tokens);
         self
     }
 }

@@ -7,7 +7,7 @@ use super::turn::{self, Part, Turn, choose};
 use crate::{Drafter, Limits, Role, Step, StepRule};
 
 /// Has a step drafted for every turn that wants one and has none yet.
-pub(super) fn draft(drafter: &mut impl Drafter, live: &[Live<'_>], turns: &mut [Turn], rule: &StepRule<'_>) {
+pub(super) fn draft(drafter: &mut impl Drafter, live: &[Live], turns: &mut [Turn], rule: &StepRule<'_>) {
     let chosen = choose(turns, |turn| !turn.is_escalated() && turn.draft.is_none());
     if chosen.is_empty() {
         return;
@@ -22,7 +22,7 @@ pub(super) fn draft(drafter: &mut impl Drafter, live: &[Live<'_>], turns: &mut [
 
 /// Supposes that the drafts will be accepted, and gives the positions of those that a step can follow. None where neither
 /// router nor target has work in this turn, which the drafter's could overlap with.
-pub(super) fn suppose(live: &mut [Live<'_>], turns: &[Turn], limits: &Limits) -> Vec<usize> {
+pub(super) fn suppose(live: &mut [Live], turns: &[Turn], limits: &Limits) -> Vec<usize> {
     if choose(turns, |turn| turn.decision.is_none() || turn.is_escalated()).is_empty() {
         return Vec::new();
     }
@@ -35,7 +35,7 @@ pub(super) fn suppose(live: &mut [Live<'_>], turns: &[Turn], limits: &Limits) ->
 /// in its turn, where it may fail as it would have failed without having been asked before.
 pub(super) fn draft_ahead(
     drafter: &mut impl Drafter,
-    live: &[Live<'_>],
+    live: &[Live],
     supposed: &[usize],
     rule: &StepRule<'_>,
 ) -> Vec<Option<Step>> {

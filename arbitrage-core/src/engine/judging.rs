@@ -15,8 +15,8 @@ pub(super) struct Judging<V, R> {
 
 impl<V: Verifier, R: AdvantageRouter> Judging<V, R> {
     /// Opens the turns; routers that need no draft decide.
-    pub fn decide_early(&mut self, live: &mut [Live<'_>]) -> Vec<Turn> {
-        let open = |sequence: &mut Live<'_>| {
+    pub fn decide_early(&mut self, live: &mut [Live]) -> Vec<Turn> {
+        let open = |sequence: &mut Live| {
             let decision = if sequence.error.is_none() { self.router.before_draft(&sequence.prefix()) } else { None };
             sequence.open(decision)
         };
@@ -24,7 +24,7 @@ impl<V: Verifier, R: AdvantageRouter> Judging<V, R> {
     }
 
     /// Decides on the drafts and has the escalated steps written.
-    pub fn judge(&mut self, live: &[Live<'_>], turns: &mut [Turn], rule: &StepRule<'_>) {
+    pub fn judge(&mut self, live: &[Live], turns: &mut [Turn], rule: &StepRule<'_>) {
         if self.router.evidence() == Evidence::Both {
             self.rewrite(live, turns, rule, |turn| turn.decision.is_none());
         }
@@ -32,7 +32,7 @@ impl<V: Verifier, R: AdvantageRouter> Judging<V, R> {
         self.rewrite(live, turns, rule, |turn| turn.is_escalated() && turn.target.is_none());
     }
 
-    fn rewrite(&mut self, live: &[Live<'_>], turns: &mut [Turn], rule: &StepRule<'_>, wanted: impl Fn(&Turn) -> bool) {
+    fn rewrite(&mut self, live: &[Live], turns: &mut [Turn], rule: &StepRule<'_>, wanted: impl Fn(&Turn) -> bool) {
         let chosen = choose(turns, wanted);
         if chosen.is_empty() {
             return;
@@ -46,7 +46,7 @@ impl<V: Verifier, R: AdvantageRouter> Judging<V, R> {
         turn::store_steps(live, turns, &chosen, steps, seconds, part, |turn| &mut turn.target);
     }
 
-    fn route(&mut self, live: &[Live<'_>], turns: &mut [Turn]) {
+    fn route(&mut self, live: &[Live], turns: &mut [Turn]) {
         let chosen = choose(turns, |turn| turn.decision.is_none());
         let start = Instant::now();
         let candidate = |&at: &usize| {

@@ -9,10 +9,9 @@ use crate::{
 
 /// A sequence in flight. Nothing of it changes between the opening of a turn and its commit, so that the drafter may read it
 /// on a thread of its own.
-pub(super) struct Live<'p> {
-    pub index: usize,
+pub(super) struct Live {
     pub id: SequenceId,
-    pub problem: &'p Problem,
+    pub problem: Problem,
     pub records: Vec<StepRecord>,
     pub usage: Usage,
     pub stop: Option<Stop>,
@@ -25,17 +24,16 @@ pub(super) struct Live<'p> {
     ahead: Option<Step>,
 }
 
-impl<'p> Live<'p> {
-    pub fn new(index: usize, id: SequenceId, problem: &'p Problem) -> Self {
+impl Live {
+    pub fn new(id: SequenceId, problem: Problem) -> Self {
         let empty = problem.question.trim().is_empty();
         Self {
-            index,
             id,
-            problem,
             records: Vec::new(),
             usage: Usage::default(),
             stop: None,
             error: empty.then(|| EngineError::EmptyQuestion { id: problem.id.clone() }),
+            problem,
             tokens: 0,
             steps: Vec::new(),
             ahead: None,
@@ -44,16 +42,21 @@ impl<'p> Live<'p> {
 
     /// The committed steps.
     pub fn prefix(&self) -> Prefix<'_> {
-        Prefix { id: self.id, problem: self.problem, steps: &self.steps[..self.records.len()] }
+        Prefix { id: self.id, problem: &self.problem, steps: &self.steps[..self.records.len()] }
     }
 
     /// The committed steps and the supposed one.
     pub fn supposed_prefix(&self) -> Prefix<'_> {
-        Prefix { id: self.id, problem: self.problem, steps: &self.steps }
+        Prefix { id: self.id, problem: &self.problem, steps: &self.steps }
     }
 
     pub fn is_finished(&self) -> bool {
         self.stop.is_some() || self.error.is_some()
+    }
+
+    /// The step that was committed in the turn before: a sequence that failed has none.
+    pub fn latest(&self) -> Option<(SequenceId, &StepRecord)> {
+        self.records.last().filter(|_| self.error.is_none()).map(|record| (self.id, record))
     }
 
     /// Ends the sequence because step `step` could not be recorded.
@@ -74,7 +77,8 @@ impl<'p> Live<'p> {
     /// Supposes that `draft` will be accepted, and says whether a step can follow it then.
     pub fn suppose(&mut self, draft: &Step, limits: &Limits) -> bool {
         self.steps.push(Accepted { step: draft.clone(), author: Author::Draft });
-        let goes_on = limits.stop(&self.steps, self.tokens + draft.token_count()).is_none();
+        let tokens = self.tokens + draft.token_count();
+        let goes_on = limits.of(&self.problem).stop(&self.steps, tokens).is_none();
         if !goes_on {
             self.steps.truncate(self.records.len());
         }
@@ -108,7 +112,7 @@ impl<'p> Live<'p> {
         self.account(&record, &step);
         self.steps.push(Accepted { step, author });
         self.records.push(record.clone());
-        self.stop = limits.stop(&self.steps, self.tokens);
+        self.stop = limits.of(&self.problem).stop(&self.steps, self.tokens);
         Some(record)
     }
 

@@ -1,12 +1,14 @@
 //! The loop: draft, route, rewrite where it pays, commit.
 
 mod drafting;
+mod intake;
 mod judging;
 mod live;
 mod overlap;
 mod pace;
 mod turn;
 
+pub use intake::Intake;
 pub use overlap::Overlap;
 
 use std::ops::ControlFlow;
@@ -15,9 +17,10 @@ use std::time::Instant;
 use crate::segmenter::BlankLine;
 use crate::trace::{ModelRecord, Record, RunRecord, SolutionRecord, StepRecord, TraceSink};
 use crate::{
-    Accepted, AdvantageRouter, Author, Drafter, EngineError, Limits, Problem, Role, SequenceId, StepRule,
+    Accepted, AdvantageRouter, Author, ConfigError, Drafter, EngineError, Limits, Problem, Role, SequenceId, StepRule,
     StepSegmenter, Stop, Usage, Verifier,
 };
+use intake::Listed;
 use judging::Judging;
 use live::Live;
 use overlap::beside;
@@ -169,47 +172,63 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
         problems: &[Problem],
         mut done: impl FnMut(usize, Result<Solution, EngineError>) -> ControlFlow<()>,
     ) {
-        if let Err(error) = self.limits.validate() {
+        let served = self.serve(&mut Listed::new(problems, &mut done));
+        if let Err(error) = served {
             let _ = (0..problems.len()).try_for_each(|index| done(index, Err(error.clone().into())));
-            return;
         }
+    }
+
+    /// Solves what `intake` brings, up to [`Limits::in_flight`] at a time, until it has nothing more. A problem that comes
+    /// while others are being solved joins them at the next turn; each turn writes one step of every open sequence. What is
+    /// written of a problem does not depend on when it came and on what was beside it.
+    ///
+    /// # Errors
+    /// [`ConfigError::Limit`], before anything is asked of the intake.
+    pub fn serve(&mut self, intake: &mut impl Intake) -> Result<(), ConfigError> {
+        self.limits.validate()?;
         self.introduce();
-        let mut waiting = problems.iter().enumerate();
-        let mut live: Vec<Live<'_>> = Vec::new();
+        let mut live: Vec<Live> = Vec::new();
         loop {
-            let room = self.limits.in_flight - live.len();
-            live.extend(
-                waiting.by_ref().take(room).map(|(index, problem)| Live::new(index, SequenceId::fresh(), problem)),
-            );
+            for dropped in live.extract_if(.., |sequence| intake.is_cancelled(sequence.id)) {
+                self.release(dropped.id);
+            }
+            while live.len() < self.limits.in_flight
+                && let Some((id, problem)) = intake.next(live.is_empty())
+            {
+                live.push(Live::new(id, problem));
+            }
             if live.is_empty() {
-                return;
+                return Ok(());
             }
             self.timed_advance(&mut live);
+            for (id, record) in live.iter().filter_map(Live::latest) {
+                intake.committed(id, record);
+            }
             let mut told = ControlFlow::Continue(());
             for finished in live.extract_if(.., |sequence| sequence.is_finished()) {
-                let (index, answer) = (finished.index, self.conclude(finished));
-                told = if told.is_continue() { done(index, answer) } else { told };
+                let (id, answer) = (finished.id, self.conclude(finished));
+                told = if told.is_continue() { intake.finished(id, answer) } else { told };
             }
             if told.is_break() {
                 live.iter().for_each(|dropped| self.release(dropped.id));
-                return;
+                return Ok(());
             }
         }
     }
 
     /// Advances, and lets the pace learn from how long it took.
-    fn timed_advance(&mut self, live: &mut [Live<'_>]) {
-        let tokens = |live: &[Live<'_>]| live.iter().map(|sequence| sequence.tokens).sum::<usize>();
+    fn timed_advance(&mut self, live: &mut [Live]) {
+        let tokens = |live: &[Live]| live.iter().map(|sequence| sequence.tokens).sum::<usize>();
         let (start, before) = (Instant::now(), tokens(live));
         let opening = live.iter().any(|sequence| sequence.records.is_empty());
         self.advance(live);
-        let by_target = |live: &Live<'_>| live.records.last().is_some_and(|record| record.author == Author::Target);
+        let by_target = |live: &Live| live.records.last().is_some_and(|record| record.author == Author::Target);
         let kind = Kind { opening, escalated: live.iter().any(by_target) };
         self.pace.record(kind, start.elapsed().as_secs_f64(), tokens(live) - before);
     }
 
     /// One step of every open sequence. This is the algorithm.
-    fn advance(&mut self, live: &mut [Live<'_>]) {
+    fn advance(&mut self, live: &mut [Live]) {
         let rule = StepRule::new(&self.segmenter, self.limits.step_tokens);
         let mut turns = self.judging.decide_early(live);
         drafting::draft(&mut self.drafter, live, &mut turns, &rule);
@@ -226,7 +245,7 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
         self.commit(live, turns);
     }
 
-    fn commit(&mut self, live: &mut [Live<'_>], turns: Vec<Turn>) {
+    fn commit(&mut self, live: &mut [Live], turns: Vec<Turn>) {
         for (sequence, turn) in live.iter_mut().zip(turns) {
             let Some(record) = sequence.commit(turn, &self.limits) else { continue };
             let index = record.index;
@@ -244,7 +263,7 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
     }
 
     /// Lets all parts forget a finished sequence and records its end.
-    fn conclude(&mut self, finished: Live<'_>) -> Result<Solution, EngineError> {
+    fn conclude(&mut self, finished: Live) -> Result<Solution, EngineError> {
         self.release(finished.id);
         let record = Record::Solution(SolutionRecord {
             problem: finished.problem.id.clone(),

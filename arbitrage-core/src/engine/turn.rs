@@ -32,7 +32,7 @@ pub(super) fn choose(turns: &[Turn], wanted: impl Fn(&Turn) -> bool) -> Vec<usiz
 /// Gives each chosen turn its step, or the error that ends its sequence. A model that does not time itself gets its share
 /// of the call's `seconds`.
 pub(super) fn store_steps(
-    live: &[Live<'_>],
+    live: &[Live],
     turns: &mut [Turn],
     chosen: &[usize],
     steps: Vec<StepResult>,
@@ -52,7 +52,7 @@ pub(super) fn store_steps(
 
 /// Gives each chosen turn its decision. A router's failure ends the sequence, or sends it to the target.
 pub(super) fn store_decisions(
-    live: &[Live<'_>],
+    live: &[Live],
     turns: &mut [Turn],
     chosen: &[usize],
     decisions: Vec<Result<Decision, BoxError>>,
@@ -103,7 +103,7 @@ pub(super) struct Part<'a> {
 /// Pairs answers with the turns that were asked about. All of them fail when the counts differ, since then nobody knows
 /// which answer is whose.
 fn pair<'t, A>(
-    live: &[Live<'_>],
+    live: &[Live],
     turns: &'t mut [Turn],
     chosen: &[usize],
     answers: Vec<Result<A, BoxError>>,

@@ -26,6 +26,8 @@ mod rollouts;
 mod run;
 mod score;
 mod scorer;
+#[cfg(feature = "serve")]
+mod serve;
 mod solve;
 mod summary;
 mod table;
@@ -56,6 +58,8 @@ fn main() -> ExitCode {
         cli::Command::Compare(options) => compare::run(&options),
         cli::Command::CrossValidate(options) => cross_validate::run(&options),
         cli::Command::Grade(options) => grade::run(&options),
+        #[cfg(feature = "serve")]
+        cli::Command::Serve(options) => serve::run(&options),
         cli::Command::Mini(command) => mini::run(&command),
     };
     match outcome {

@@ -5,6 +5,8 @@ mod eval;
 mod grade;
 mod judge;
 mod models;
+#[cfg(feature = "serve")]
+mod serve;
 mod solve;
 mod steps;
 mod train;
@@ -19,6 +21,8 @@ pub use eval::{EvalOptions, MergeOptions, RegradeOptions, ReplayOptions, ReportO
 pub use grade::GradeOptions;
 pub use judge::{CalibrateOptions, Calibration, CompareOptions, CrossValidateOptions, TableOptions};
 pub use models::{DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, Segmenter, StatesOptions};
+#[cfg(feature = "serve")]
+pub use serve::ServeOptions;
 pub use solve::SolveOptions;
 pub use steps::{HeadOptions, ScoreOptions, StepFileOptions};
 pub use train::{
@@ -74,6 +78,9 @@ pub enum Command {
     CrossValidate(Box<CrossValidateOptions>),
     /// Grades answers against gold answers: a JSON row each, with verdict, reason and microseconds.
     Grade(GradeOptions),
+    /// Serves the pair over HTTP, as OpenAI's clients know it: completions, streamed step by step, with who wrote what.
+    #[cfg(feature = "serve")]
+    Serve(Box<ServeOptions>),
     /// The mini family: a draft, a target and a router that are trained from scratch on generated problems.
     #[command(subcommand)]
     Mini(MiniCommand),
