@@ -98,7 +98,9 @@ fn add_sampling(body: &mut Map<String, Value>, sampling: &Sampling, seed: u32, d
         return;
     }
     body.insert("seed".to_owned(), seed.into());
-    body.insert("top_p".to_owned(), short(sampling.top_p));
+    if sampling.top_p < 1.0 || dialect.sampling.whole_top_p {
+        body.insert("top_p".to_owned(), short(sampling.top_p));
+    }
     if let Some(all) = dialect.sampling.top_k_of_all {
         let kept = if sampling.top_k == 0 { Value::from(all) } else { sampling.top_k.into() };
         body.insert("top_k".to_owned(), kept);

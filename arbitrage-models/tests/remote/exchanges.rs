@@ -5,8 +5,9 @@ use std::net::TcpListener;
 use std::thread;
 
 use arbitrage_core::segmenter::{BlankLine, Separators};
-use arbitrage_core::{Finish, StepRule, StepSegmenter};
-use arbitrage_models::remote::{Dialect, Prompting, Retry};
+use arbitrage_core::{Finish, Prefix, Problem, SequenceId, Step, StepRule, StepScorer, StepSegmenter};
+use arbitrage_models::Layout;
+use arbitrage_models::remote::{Client, Dialect, OpenAiScorer, Prompting, Retry, ScoreKind};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -33,17 +34,20 @@ struct Exchange {
 
 /// A server that has one answer.
 fn canned(exchange: &Exchange) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let status = exchange.status;
     let event = |event: &Value| match event {
         Value::String(done) => format!("data: {done}\n\n"),
         event => format!("data: {event}\n\n"),
     };
-    let (kind, body) = match &exchange.body {
-        Some(body) => ("application/json", body.to_string()),
-        None => ("text/event-stream", exchange.events.iter().map(event).collect()),
-    };
+    match &exchange.body {
+        Some(body) => server(exchange.status, "application/json", body.to_string()),
+        None => server(exchange.status, "text/event-stream", exchange.events.iter().map(event).collect()),
+    }
+}
+
+/// A server that gives everyone this answer.
+fn server(status: u16, kind: &'static str, body: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut reader = BufReader::new(stream.try_clone().unwrap());
@@ -136,4 +140,48 @@ fn given(exchange: &Exchange, count: usize) -> Vec<f32> {
         native.or_else(|| answer.pointer("/choices/0/logprobs/content"))?.as_array()
     });
     lists.flatten().take(count).map(|entry| entry["logprob"].as_f64().unwrap() as f32).collect()
+}
+
+#[derive(Deserialize)]
+struct Scores {
+    exchanges: Vec<Score>,
+}
+
+#[derive(Deserialize)]
+struct Score {
+    name: String,
+    dialect: String,
+    kind: String,
+    layout: String,
+    body: Value,
+    score: Option<f32>,
+    error: Option<String>,
+}
+
+#[test]
+fn documented_scores_are_read_as_they_are_meant() {
+    let file: Scores = serde_json::from_str(include_str!("exchanges/scores.json")).unwrap();
+    let (problem, step) = (Problem::new("Why?"), Step::new("So.", Finish::EndOfText));
+    for exchange in &file.exchanges {
+        let url = server(200, "application/json", exchange.body.to_string());
+        let client = Client::new(endpoint(&url, Dialect::named(&exchange.dialect).unwrap())).unwrap();
+        let kind = match exchange.kind.as_str() {
+            "pooling" => ScoreKind::Pooling,
+            "embeddings" => ScoreKind::Embeddings,
+            _ => ScoreKind::Classify,
+        };
+        let layout = if exchange.layout == "trl" { Layout::trl() } else { Layout::skywork() };
+        let mut scorer = OpenAiScorer::new(client, "m", layout, kind).unwrap();
+        let scores = scorer.score(&[(Prefix::new(SequenceId(0), &problem, &[]), &step)]);
+        match (scores, exchange.score, &exchange.error) {
+            (Ok(scores), Some(score), None) => {
+                assert!((scores[0] - score).abs() < 1e-5, "{}: {scores:?}", exchange.name)
+            }
+            (Err(error), None, Some(cause)) => {
+                let error = error.to_string();
+                assert!(error.starts_with(&url) && error.contains(cause.as_str()), "{}: {error}", exchange.name);
+            }
+            (found, ..) => panic!("{}: {found:?}", exchange.name),
+        }
+    }
 }

@@ -6,6 +6,7 @@ use arbitrage_core::{
 };
 use arbitrage_models::Layout;
 use arbitrage_models::remote::{Client, Dialect, OpenAiRouter, OpenAiScorer, ScoreKind};
+use arbitrage_models::tokenizer::Tokenizer;
 
 use crate::endpoint;
 use crate::proxy::{Fault, Proxy};
@@ -83,5 +84,21 @@ fn a_step_that_cannot_be_scored_fails_alone() {
         let mut scorer = OpenAiScorer::new(client, "prm", Layout::skywork(), ScoreKind::Pooling).unwrap();
         let error = scorer.score(&[(prefix, &three)]).unwrap_err().to_string();
         assert!(error.starts_with(&format!("{}/pooling: ", proxy.url())), "{error}");
+    }
+}
+
+#[test]
+fn tokens_are_those_of_the_layout() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/scorers/value");
+    let tokenizer = || Tokenizer::from_folder(&folder).unwrap();
+    let (problem, before, [three, _]) = steps();
+    let prefix = Prefix::new(SequenceId(0), &problem, &before);
+    for (dialect, field) in [(Dialect::VLLM, "input"), (Dialect::SGLANG, "input_ids")] {
+        let server = StandIn::start(Manners::new(dialect.clone()));
+        let client = Client::new(endpoint(&server.url(), dialect)).unwrap();
+        let scorer = OpenAiScorer::new(client, "prm", Layout::skywork(), ScoreKind::Pooling).unwrap();
+        scorer.with_tokenizer(tokenizer()).score(&[(prefix, &three)]).unwrap();
+        let expected = Layout::skywork().tokens(&tokenizer(), &prefix, &three).unwrap();
+        assert_eq!(server.requests()[0].1[field], serde_json::json!(expected));
     }
 }
