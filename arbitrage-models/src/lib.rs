@@ -28,9 +28,10 @@
 //! | `local` | drafter and verifier roles, caches with rollback |
 //! | `train` | decoders and heads trained with burn's autodiff (feature `train`) |
 //! | [`source`] | models by name: cache, hub, package index |
+//! | `remote` | models behind vLLM, SGLang, llama.cpp, TGI and OpenAI servers (feature `remote`) |
 //!
 //! Features `flex` (the processor, default), `wgpu` and `cuda` choose burn's backends and are additive. Without any of them
-//! the crate reads files and text and needs no burn.
+//! the crate reads files and text and needs no burn; `remote` needs none either.
 
 #[cfg(feature = "burn")]
 mod catch_up;
@@ -46,10 +47,13 @@ mod error;
 mod files;
 #[cfg(feature = "flex")]
 pub mod kernels;
+mod layout;
 #[cfg(feature = "burn")]
 mod local;
 mod lock;
 mod prompt;
+#[cfg(feature = "remote")]
+pub mod remote;
 pub mod sampler;
 #[cfg(feature = "burn")]
 mod sequence;
@@ -68,6 +72,7 @@ pub use decoder::{Cache, Decoder, HeadTokens, LoadOptions, Output, Outputs, Prec
 pub use device::{compiled_devices, device};
 pub use error::{Error, Result};
 pub use files::ModelFiles;
+pub use layout::{Layout, Score};
 #[cfg(feature = "burn")]
 pub use local::{HiddenReader, Listener, LocalModel, LocalTarget, Reading, speculation};
 pub use prompt::Prompt;

@@ -100,6 +100,12 @@ impl ChatTemplate {
         self.environment.is_none()
     }
 
+    /// What the template writes for the beginning-of-text token; empty for none.
+    #[cfg(feature = "remote")]
+    pub(crate) fn bos_text(&self) -> &str {
+        &self.bos
+    }
+
     /// Fixes the day that the template may write into its prompt (Llama 3.1 does), which is today otherwise: for runs that
     /// must be repeatable.
     pub fn with_now(mut self, now: SystemTime) -> Self {

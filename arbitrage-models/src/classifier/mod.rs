@@ -9,11 +9,10 @@
 //! see them and makes its outputs scores.
 
 mod head;
-mod layout;
 mod open;
 mod process_reward;
 
-pub use layout::{Layout, Score};
+pub use crate::layout::{Layout, Score};
 pub use process_reward::ProcessReward;
 
 use std::collections::HashMap;

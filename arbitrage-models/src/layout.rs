@@ -21,7 +21,7 @@ const MOST_BYTES: u64 = 1 << 16;
 /// them.
 ///
 /// ```
-/// use arbitrage_models::classifier::Layout;
+/// use arbitrage_models::Layout;
 /// let layout: Layout = serde_json::from_str(
 ///     r#"{"bos": true, "after_question": "\n", "separator": "\n\n", "score": {"kind": "sigmoid"}}"#,
 /// )?;
@@ -162,6 +162,24 @@ impl Layout {
         Ok(tokens)
     }
 
+    /// The same as one text, for a server that has the tokenizer: it may put a token across the edge of two parts, which
+    /// [`tokens`](Self::tokens) never does.
+    ///
+    /// # Errors
+    /// [`Error::EmptyPrompt`] for a blank question, naming `model`.
+    pub fn text(&self, model: &str, prefix: &Prefix<'_>, step: &Step) -> Result<String> {
+        let question = &prefix.problem.question;
+        if question.trim().is_empty() {
+            return Err(Error::EmptyPrompt { model: model.to_owned() });
+        }
+        let mut text = format!("{question}{}", self.after_question);
+        let history = prefix.steps.iter().map(|accepted| (accepted.author, accepted.step.text.as_str()));
+        for (author, step) in history.chain([(Author::Draft, step.text.as_str())]) {
+            text.extend([self.authors[author as usize].as_str(), self.bare(step), &self.separator]);
+        }
+        Ok(text)
+    }
+
     /// A step's text without separators at its ends.
     fn bare<'t>(&self, text: &'t str) -> &'t str {
         match self.separator.as_str() {
@@ -171,9 +189,10 @@ impl Layout {
     }
 }
 
+#[cfg(any(test, feature = "burn", feature = "remote"))]
 impl Score {
     /// Refuses a head of so many outputs that this reading does not fit.
-    pub(super) fn check(self, outputs: usize) -> Result<()> {
+    pub(crate) fn check(self, outputs: usize) -> Result<()> {
         let (fits, expected) = match self {
             Self::Sigmoid => (outputs == 1, "a head with one output".to_owned()),
             Self::Softmax { class } => {
@@ -187,7 +206,7 @@ impl Score {
     }
 
     /// The score of finite outputs, from 0 to 1.
-    pub(super) fn of(self, outputs: &[f32]) -> f32 {
+    pub(crate) fn of(self, outputs: &[f32]) -> f32 {
         let against = |x: f32, of: f32| (f64::from(x) - f64::from(of)).exp();
         let odds_against: f64 = match (self, outputs) {
             (Self::Sigmoid, &[value, ..]) => against(0.0, value),

@@ -1,0 +1,200 @@
+//! What is a step, in every dialect and by every segmenter.
+
+use arbitrage_core::segmenter::{BlankLine, Newline, Separators, StepMarkers, TokenBudget};
+use arbitrage_core::{Author, Drafter, Finish, Prefix, Problem, SequenceId, StepRule, StepSegmenter};
+use arbitrage_models::chat::{ChatTemplate, Message};
+use arbitrage_models::remote::{Client, Continuation, Dialect, Endpoint, OpenAiModel, Prompting, StopTold};
+use arbitrage_models::sampler::Sampling;
+
+use crate::standin::{Manners, StandIn, solution};
+use crate::{endpoint, model, next, plain, solve};
+
+const QUESTION: &str = "six times seven?";
+
+#[test]
+fn a_solution_is_the_same_in_every_dialect_by_either_route() {
+    let whole = solution(QUESTION).concat();
+    for dialect in Dialect::ALL {
+        for chat in [false, true] {
+            if chat && dialect.continuation == Continuation::Never {
+                continue;
+            }
+            let server = StandIn::start(Manners::new(dialect.clone()));
+            let route = if chat { &dialect.chat } else { &dialect.completions };
+            let wanted = !route.logprobs.is_empty();
+            let prompting = if chat { Prompting::Chat } else { plain() };
+            let mut model = model(endpoint(&server.url(), dialect.clone()), prompting).with_logprobs(wanted).unwrap();
+            let (steps, text) = solve(&mut model, QUESTION, &BlankLine::new());
+            let name = format!("{} {}", dialect.name, route.path);
+            assert_eq!(text, whole, "{name}");
+            let finishes: Vec<_> = steps.iter().map(|step| step.finish).collect();
+            let expected = [Finish::Boundary, Finish::Boundary, Finish::Boundary, Finish::EndOfText];
+            assert_eq!(finishes, expected, "{name}");
+            for step in &steps[..3] {
+                assert_eq!(step.logprobs, vec![-0.25; if wanted { 6 } else { 0 }], "{name}");
+                assert_eq!(step.cost.decoded, 6, "{name}");
+            }
+            let streamed = route.stop == StopTold::Unsaid || wanted && !route.stop_logprob;
+            assert!(server.requests().iter().all(|(_, body, _)| (body["stream"] == true) == streamed), "{name}");
+            assert_eq!(model.counts().without_logprobs, 0, "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_segmenter_has_its_steps() {
+    let segmenters: [(&dyn StepSegmenter, &[&str]); 3] = [
+        (&Newline::new(), &["1. For «q» é=1.\n\n", "2. For «q» é=2.\n\n", "3. For «q» é=3.\n\n", "Answer: \\boxed{1}"]),
+        (&Separators::new(["=", "."]).unwrap(), &["1.", " For «q» é=", "1.", "\n\n2."]),
+        (&TokenBudget::new(4).unwrap(), &["1. For «q» é=", "1.\n\n2. For ", "«q» é=2.\n\n", "3. For «q» é="]),
+    ];
+    for (segmenter, expected) in segmenters {
+        for dialect in [Dialect::VLLM, Dialect::OPENAI] {
+            let server = StandIn::start(Manners::new(dialect.clone()));
+            let mut model = model(endpoint(&server.url(), dialect.clone()), plain());
+            let (steps, text) = solve(&mut model, "q", segmenter);
+            assert_eq!(text, solution("q").concat());
+            let texts: Vec<&str> = steps.iter().map(|step| step.text.trim_matches('\n')).collect();
+            for (at, expected) in expected.iter().enumerate() {
+                assert_eq!(texts[at], expected.trim_matches('\n'), "{} of {}", at, dialect.name);
+            }
+        }
+    }
+}
+
+fn marked(_: &str) -> Vec<String> {
+    ["Step 1: a", "dd.\n", "Step", " 2", ": check", ".\n", "Step 3: done"].map(str::to_owned).to_vec()
+}
+
+#[test]
+fn a_marker_that_is_found_late_opens_the_next_step() {
+    for dialect in [Dialect::VLLM, Dialect::LLAMA_CPP] {
+        let server = StandIn::start(Manners { solution: marked, ..Manners::new(dialect.clone()) });
+        let mut model = model(endpoint(&server.url(), dialect), plain());
+        let (steps, text) = solve(&mut model, "q", &StepMarkers::new());
+        let texts: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();
+        assert_eq!(texts, ["Step 1: add.\n", "Step 2: check.\n", "Step 3: done"]);
+        assert_eq!((text, model.counts().cut), (marked("").concat(), 2));
+    }
+}
+
+fn blank_start(_: &str) -> Vec<String> {
+    ["\n\n", "\n", "\n\n", "one.", "\n\n\n", "two"].map(str::to_owned).to_vec()
+}
+
+#[test]
+fn a_blank_line_with_nothing_before_it_ends_no_step() {
+    for dialect in Dialect::ALL {
+        let server = StandIn::start(Manners { solution: blank_start, ..Manners::new(dialect.clone()) });
+        let mut model = model(endpoint(&server.url(), dialect.clone()), plain());
+        let (steps, text) = solve(&mut model, "q", &BlankLine::new());
+        let texts: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();
+        assert_eq!(text.trim_end(), "\n\n\n\n\none.\n\n\ntwo", "{}", dialect.name);
+        assert!(texts[0].starts_with("\n\n\n\n\none.\n\n"), "{}: {texts:?}", dialect.name);
+        assert_eq!(steps[0].finish, Finish::Boundary, "{}", dialect.name);
+        // What a server cuts off behind its stop string is written once more.
+        assert!((5..=6).contains(&steps[0].cost.decoded), "{}", dialect.name);
+    }
+}
+
+#[test]
+fn blank_lines_alone_come_to_an_end() {
+    fn endless(_: &str) -> Vec<String> {
+        vec!["\n\n".to_owned(); 100]
+    }
+    let server = StandIn::start(Manners { solution: endless, ..Manners::new(Dialect::VLLM) });
+    let mut model = model(endpoint(&server.url(), Dialect::VLLM), plain());
+    let step = next(&mut model, "q", &[], &StepRule::new(&BlankLine::new(), 10)).unwrap();
+    assert_eq!((step.finish, step.cost.decoded, step.text), (Finish::Length, 10, "\n\n".repeat(10)));
+}
+
+#[test]
+fn the_context_ends_a_text_and_refuses_a_prompt() {
+    for dialect in [Dialect::VLLM, Dialect::LLAMA_CPP] {
+        let server = StandIn::start(Manners { context: 30, ..Manners::new(dialect.clone()) });
+        let mut model = model(endpoint(&server.url(), dialect.clone()), plain());
+        let segmenter = BlankLine::new();
+        let rule = StepRule::new(&segmenter, 64);
+        let mut steps: Vec<String> = Vec::new();
+        let finish = loop {
+            let texts: Vec<&str> = steps.iter().map(String::as_str).collect();
+            let step = next(&mut model, "q", &texts, &rule).unwrap();
+            steps.push(step.text);
+            assert!(steps.len() < 40);
+            if matches!(step.finish, Finish::Context | Finish::EndOfText) {
+                break step.finish;
+            }
+        };
+        // The stand-in counts four characters a token and writes shorter ones, so the text fits or is cut, but never fails.
+        assert!(solution("q").concat().starts_with(&steps.concat()), "{steps:?}");
+        if finish == Finish::Context {
+            assert!(!steps.concat().is_empty());
+        }
+        let error = next(&mut model, &"long ".repeat(40), &[], &rule).unwrap_err();
+        assert!(error.contains("does not fit the model's context") && error.contains(&server.url()), "{error}");
+        let error = next(&mut model, " \n", &[], &rule).unwrap_err();
+        assert!(error.contains("the prompt is empty"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_is_what_is_meant() {
+    let server = StandIn::start(Manners::new(Dialect::VLLM));
+    let sampling = Sampling::at_temperature(0.7).unwrap().with_top_p(0.95).unwrap().with_min_p(0.05).unwrap();
+    let ask = |author, seed, prompting| {
+        let mut model = model(endpoint(&server.url(), Dialect::VLLM), prompting);
+        model = model.with_sampling(sampling).unwrap().with_author(author).with_field("priority", 3);
+        let problem = Problem::new("q").with_seed(seed);
+        let steps = model.draft(&[Prefix::new(SequenceId(0), &problem, &[])], &StepRule::new(&BlankLine::new(), 33));
+        steps.into_iter().for_each(|step| drop(step.unwrap()));
+        server.requests().pop().unwrap()
+    };
+    let (path, body, headers) = ask(Author::Draft, 1, plain());
+    assert_eq!((path.as_str(), &body["max_tokens"], &body["stop"][0]), ("/v1/completions", &33.into(), &"\n\n".into()));
+    let expected = serde_json::json!([0.7, 0.95, -1, 0.05, 1.0, 3]);
+    let fields = ["temperature", "top_p", "top_k", "min_p", "repetition_penalty", "priority"];
+    assert_eq!(serde_json::Value::from(fields.map(|field| body[field].clone()).to_vec()), expected);
+    assert!(headers.contains(&("authorization".to_owned(), format!("Bearer {}", crate::KEY))));
+    assert!(headers.contains(&("accept-encoding".to_owned(), "identity".to_owned())));
+    // A draw depends on author and problem alone.
+    let seed = |author, seed| ask(author, seed, plain()).1["seed"].as_u64().unwrap();
+    let (draft, target, other) = (seed(Author::Draft, 1), seed(Author::Target, 1), seed(Author::Draft, 2));
+    assert_eq!(draft, body["seed"].as_u64().unwrap());
+    assert!(draft != target && draft != other && draft < 1 << 31);
+}
+
+#[test]
+fn special_tokens_are_written_once() {
+    let template = "{{ bos_token }}{% for m in messages %}{{ m.content }}\n{% endfor %}";
+    for (dialect, prompt, adds) in [(Dialect::VLLM, "<s>q\n", false), (Dialect::SGLANG, "q\n", true)] {
+        let server = StandIn::start(Manners { solution: |_| vec!["x".to_owned()], ..Manners::new(dialect.clone()) });
+        let template = ChatTemplate::new("t", template, Some("<s>"), None).unwrap();
+        assert!(template.render(&[Message::user("q")], true).unwrap().starts_with("<s>"));
+        let mut model = model(endpoint(&server.url(), dialect), Prompting::template(template));
+        next(&mut model, "q", &[], &StepRule::new(&BlankLine::new(), 8)).unwrap();
+        let (_, body, _) = server.requests().pop().unwrap();
+        assert_eq!((body["prompt"].as_str(), body.get("add_special_tokens").is_none()), (Some(prompt), adds));
+    }
+}
+
+#[test]
+fn what_cannot_be_had_is_refused_at_once() {
+    let client = |dialect| Client::new(Endpoint::new("http://localhost:1", dialect).unwrap()).unwrap();
+    let chat = OpenAiModel::new(client(Dialect::OPENAI), "m", Prompting::Chat).unwrap_err().to_string();
+    assert!(chat.contains("prompting") && chat.contains("openai"), "{chat}");
+    let tgi = OpenAiModel::new(client(Dialect::TGI), "m", plain()).unwrap();
+    assert!(tgi.with_logprobs(true).unwrap_err().to_string().contains("/v1/completions"));
+    let openai = OpenAiModel::new(client(Dialect::OPENAI), "m", plain()).unwrap();
+    let sampling = Sampling::at_temperature(1.0).unwrap().with_top_k(20);
+    assert!(openai.with_sampling(sampling).unwrap_err().to_string().contains("top_k 20"));
+    for url in ["", "localhost:8000", "ftp://x", "http://me:pw@x", "http://x/?key=pw", "http://x/#pw", "http://"] {
+        let error = Endpoint::new(url, Dialect::VLLM).unwrap_err().to_string();
+        assert!(error.starts_with("endpoint: expected") && !error.contains("pw"), "{url}: {error}");
+    }
+    let endpoint = || Endpoint::new("http://x/base/v1/", Dialect::VLLM).unwrap();
+    assert_eq!(endpoint().url(), "http://x/base");
+    assert!(endpoint().with_key("two words").is_err() && endpoint().with_key("").is_err());
+    let unset = endpoint().with_key_from("ARBITRAGE_TEST_NO_SUCH_KEY").unwrap_err().to_string();
+    assert!(unset.contains("ARBITRAGE_TEST_NO_SUCH_KEY"), "{unset}");
+    assert!(endpoint().with_in_flight(0).is_err());
+}
