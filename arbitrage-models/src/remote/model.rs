@@ -19,8 +19,8 @@ use crate::sampler::Sampling;
 ///
 /// All prefixes of a call are in flight together, up to the [`Endpoint`](super::Endpoint)'s bound. Steps carry no ids, so they travel
 /// between models as text. Log-probabilities are asked for [on demand](Self::with_logprobs); where they come in another number than
-/// the text's tokens, the step has none, and [`Counts::without_logprobs`] counts it.
-#[derive(Debug)]
+/// the text's tokens, the step has none, and [`Counts::without_logprobs`] counts it. Clones share connections and counts.
+#[derive(Clone, Debug)]
 pub struct OpenAiModel {
     pub(super) client: Client,
     pub(super) name: String,

@@ -3,18 +3,18 @@
 use std::collections::HashSet;
 
 use arbitrage_core::trace::JsonlSink;
-use arbitrage_core::{AdvantageRouter, Engine, Problem, Shared, Solution};
+use arbitrage_core::{AdvantageRouter, Engine, Problem, Solution};
 use arbitrage_eval::gold::Gold;
 use arbitrage_eval::harness::{Records, solve_into};
 use arbitrage_eval::mini;
 use arbitrage_eval::problems::{BadRows, Format, ProblemRow, deduplicate, read_file, read_file_as, stratified};
-use arbitrage_models::{LocalModel, LocalTarget};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
 use crate::Failure;
 use crate::cli::{BatchOptions, ProblemOptions};
 use crate::interrupt::{self, UntilInterrupted};
+use crate::model::{Model, Trusted};
 use crate::output;
 use crate::progress::style;
 
@@ -62,7 +62,7 @@ impl<'a> Batch<'a> {
     /// bar. Gives back all problems. Where a record cannot be kept, that is the end: no further one could be.
     pub fn solve(
         self,
-        (draft, target): (LocalModel, Shared<LocalTarget>),
+        (draft, target): (Model, Trusted),
         router: impl AdvantageRouter,
         notes: Value,
         mut heard: impl FnMut(Option<&Solution>) -> String,

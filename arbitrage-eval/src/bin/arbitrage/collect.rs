@@ -2,15 +2,15 @@
 
 use arbitrage_core::router::{Labelling, Oracle, ScoreBoth, TargetSamples};
 use arbitrage_core::trace::StepRecord;
-use arbitrage_core::{AdvantageRouter, Author, Drafter, Shared, Solution, StepScorer};
+use arbitrage_core::{AdvantageRouter, Author, Drafter, Solution, StepScorer};
 use arbitrage_eval::worked::Worked;
-use arbitrage_models::LocalModel;
 use arbitrage_router::Policy;
 use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::batch::Batch;
 use crate::cli::{CollectOptions, Writer};
+use crate::model::Model;
 use crate::output;
 use crate::pair::{Pair, guessing};
 use crate::rollouts;
@@ -24,18 +24,18 @@ pub fn run(options: &CollectOptions) -> Result<(), Failure> {
     let Pair { draft, target, .. } = Pair::load(models)?;
     let notes = notes(options, batch.notes(target.name()))?;
     // What the target has of its own steps need not be read for the head.
-    let target = target.with_hidden(matches!(options.scorer, Scorer::Head(_)));
+    let target = target.with_hidden(matches!(options.scorer, Scorer::Head(_)), "a head")?;
     let second = target.share().with_author(Author::Target);
     let completing = match options.rollouts_by {
         Writer::Draft => draft.share(),
         Writer::Target => second.share(),
     };
-    let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
+    let target = guessing(target, &draft, models.guesses)?;
     let load = models.device.load()?;
     let limits = options.batch.limits.limits().with_in_flight(options.batch.problems.in_flight);
     let ends = (options.batch.limits.segmenter()?, limits);
     let rollouts = |count| rollouts::scorer(completing, count, &options.rollouts, batch.gold(), ends);
-    let scorer = options.scorer.open(|| Ok(target.clone()), batch.rows(), rollouts, &load)?;
+    let scorer = options.scorer.open(|what| target.local(what), batch.rows(), rollouts, &load)?;
     let router = router(options, scorer, second)?;
     let mut counts = Counts::default();
     let problems = batch.solve((draft, target), router, notes, |solution| {
@@ -88,7 +88,7 @@ fn check(options: &CollectOptions, batch: &Batch<'_>) -> Result<(), Failure> {
 fn router(
     options: &CollectOptions,
     scorer: Box<dyn StepScorer>,
-    second: LocalModel,
+    second: Model,
 ) -> Result<Box<dyn AdvantageRouter>, Failure> {
     if options.samples == 1 {
         return labelling(options.policy, scorer);

@@ -15,6 +15,7 @@ mod interrupt;
 mod judged;
 mod live;
 mod mini;
+mod model;
 mod models;
 mod output;
 mod pair;
@@ -26,8 +27,10 @@ mod rollouts;
 mod run;
 mod score;
 mod scorer;
+
 #[cfg(feature = "serve")]
 mod serve;
+mod served;
 mod solve;
 mod summary;
 mod table;

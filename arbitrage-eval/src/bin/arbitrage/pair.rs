@@ -7,8 +7,7 @@ use arbitrage_core::scorer::Judge;
 use arbitrage_core::segmenter::{self, TokenBudget};
 use arbitrage_core::trace::ModelRecord;
 use arbitrage_core::{
-    AdvantageRouter, Drafter, Limits, Prefix, Problem, SequenceId, Shared, StepRule, StepScorer, StepSegmenter,
-    Verifier,
+    AdvantageRouter, Drafter, Limits, Prefix, Problem, SequenceId, StepRule, StepScorer, StepSegmenter, Verifier,
 };
 use arbitrage_eval::mini::Checker;
 use arbitrage_eval::shipped;
@@ -24,7 +23,9 @@ use arbitrage_router::learned::{self, Card};
 
 use crate::Failure;
 use crate::cli::{DeviceOptions, Guesses, LimitOptions, PairOptions, Segmenter};
+use crate::model::{Model, Trusted};
 use crate::progress::Bars;
+use crate::served::Address;
 
 /// The pair that `--pair` means when it is not given.
 pub const DEFAULT: &str = "qwen2.5-coder";
@@ -47,9 +48,9 @@ const ROUTERS: [(&str, &str); 2] = [(MINI, "mini:probe"), (DEFAULT, "qwen2.5-cod
 /// Two loaded models.
 pub struct Pair {
     /// The drafter.
-    pub draft: LocalModel,
+    pub draft: Model,
     /// The target.
-    pub target: LocalModel,
+    pub target: Model,
     /// Seconds a decoded token of the target, measured at warm-up.
     pub target_seconds_per_token: f64,
 }
@@ -58,10 +59,10 @@ impl Pair {
     /// Gets and loads both models and warms them up.
     pub fn load(options: &PairOptions) -> Result<Self, Failure> {
         let (draft, target) = names(options)?;
-        let load = options.device.load()?;
-        let mut draft = open(&draft, &load, &lean(options), options)?;
-        let mut target = open(&target, &load, &Lean::default(), options)?;
-        if options.draft.as_deref() == Some(SAME) && draft.decoder().bytes_a_token() >= target.decoder().bytes_a_token()
+        let mut draft = open(&draft, ("draft", options.draft_template.as_deref()), &lean(options), options)?;
+        let mut target = open(&target, ("target", options.target_template.as_deref()), &Lean::default(), options)?;
+        if let (Some(SAME), Model::Local(draft), Model::Local(target)) = (options.draft.as_deref(), &draft, &target)
+            && draft.decoder().bytes_a_token() >= target.decoder().bytes_a_token()
         {
             anstream::eprintln!("the draft is no smaller than the target: its weights have no more bits as they are");
         }
@@ -75,10 +76,10 @@ impl Pair {
 pub fn router(
     policy: Policy,
     (folder, device): (Option<&Path>, &DeviceOptions),
-    mut draft: LocalModel,
-    target: &Shared<LocalTarget>,
+    mut draft: Model,
+    target: &Trusted,
     scorer: impl FnOnce() -> Result<Box<dyn StepScorer>, Failure>,
-) -> Result<(Box<dyn AdvantageRouter>, LocalModel), Failure> {
+) -> Result<(Box<dyn AdvantageRouter>, Model), Failure> {
     let Policy::Learned(tau) = policy else {
         return Ok((policy.router(policy.needs_scorer().then(scorer).transpose()?)?, draft));
     };
@@ -86,32 +87,33 @@ pub fn router(
     let card = Card::open(folder)?;
     let record = |name: &str, digest: Option<String>| ModelRecord { name: name.to_owned(), digest };
     card.check_pair(&record(draft.name(), draft.digest()), &record(Verifier::name(target), Verifier::digest(target)))?;
-    draft = draft.with_hidden(card.reads.needs_hidden());
+    draft = draft.with_hidden(card.reads.needs_hidden(), "a probe")?;
     let card = tau.map_or(Ok(card.clone()), |tau| card.with_threshold(tau))?;
     Ok((learned::open(card, folder, &device.load()?)?, draft))
 }
 
 /// What scores steps for RSD and the oracle: the mini family's reward model and checker, elsewhere the target as judge.
-pub fn scorer(
-    options: &PairOptions,
-    policy: Policy,
-    target: &Shared<LocalTarget>,
-) -> Result<Box<dyn StepScorer>, Failure> {
+pub fn scorer(options: &PairOptions, policy: Policy, target: &Trusted) -> Result<Box<dyn StepScorer>, Failure> {
     Ok(match policy {
-        _ if options.pair.as_deref() != Some(MINI) => Box::new(Judge::new(target.clone())),
+        _ if options.pair.as_deref() != Some(MINI) => Box::new(Judge::new(target.local("the target as judge")?)),
         Policy::Oracle(_) => Box::new(Checker),
         _ => Box::new(ProcessReward::open(mini("prm")?, &options.device.load()?)?),
     })
 }
 
 /// The target's role, with what it verifies several tokens at a time.
-pub fn guessing(target: LocalModel, draft: &LocalModel, guesses: Guesses) -> Result<LocalTarget, Failure> {
+pub fn guessing(target: Model, draft: &Model, guesses: Guesses) -> Result<Trusted, Failure> {
+    let target = match target {
+        Model::Local(target) => *target,
+        Model::Remote(_) if matches!(guesses, Guesses::Off | Guesses::Rejected) => return Ok(Trusted::behind(target)),
+        Model::Remote(_) => return Err("--guesses: a target behind a server verifies none".into()),
+    };
     let target = match guesses {
         Guesses::Off | Guesses::Rejected => target,
         Guesses::Lookup => target.with_proposer(PromptLookup::new())?,
-        Guesses::Draft => target.with_proposer(DraftModel::new(draft.share()))?,
+        Guesses::Draft => target.with_proposer(DraftModel::new(draft.local("--guesses draft")?.share()))?,
     };
-    Ok(LocalTarget::new(target).with_reuse(guesses != Guesses::Off))
+    Ok(Trusted::of(LocalTarget::new(target).with_reuse(guesses != Guesses::Off)))
 }
 
 impl DeviceOptions {
@@ -234,12 +236,28 @@ pub fn resolve(name: &str) -> Result<PathBuf, Failure> {
     Ok(ModelSource::parse(name)?.resolve(&mut Bars::default())?)
 }
 
-fn open(name: &str, load: &LoadOptions, lean: &Lean<'_>, options: &PairOptions) -> Result<LocalModel, Failure> {
-    let path = resolve(name)?;
-    let files = ModelFiles::open(&path)?;
-    let load = lean.options(load, &files.tokenizer)?;
-    let model = LocalModel::from_files(files, &load)?.with_sampling(sampling(options)?);
-    known(model, name, &path, options.system.as_deref())
+/// A model by its name or address, in a role; a template is for prompts to a server.
+fn open(
+    name: &str,
+    (role, template): (&str, Option<&Path>),
+    lean: &Lean<'_>,
+    options: &PairOptions,
+) -> Result<Model, Failure> {
+    let model = match Address::parse(name) {
+        Some(address) => {
+            let model = address.map_err(|error| format!("--{role} {name}: {error}"))?.model(role, template)?;
+            let model = Model::Remote(Box::new(model));
+            options.system.as_ref().map_or(model.share(), |text| model.with_prompt(Prompt::system(text)))
+        }
+        None => {
+            let path = resolve(name)?;
+            let files = ModelFiles::open(&path)?;
+            let load = lean.options(&options.device.load()?, &files.tokenizer)?;
+            let model = LocalModel::from_files(files, &load)?;
+            Model::Local(Box::new(known(model, name, &path, options.system.as_deref())?))
+        }
+    };
+    model.with_sampling(sampling(options)?)
 }
 
 /// A model that reads and does not write.
@@ -290,8 +308,8 @@ fn sampling(options: &PairOptions) -> Result<Sampling, Failure> {
     Ok(sampling)
 }
 
-/// Writes a few tokens, so that weights are paged in and threads are awake, and returns the seconds a token.
-fn warm_up(model: &mut LocalModel) -> Result<f64, Failure> {
+/// Writes a few tokens, so that weights are paged in, threads awake and servers known to answer, and returns the seconds a token.
+fn warm_up(model: &mut Model) -> Result<f64, Failure> {
     const TOKENS: usize = 8;
     let problem = Problem::new("Count from one to ten.");
     let id = SequenceId(u64::MAX);

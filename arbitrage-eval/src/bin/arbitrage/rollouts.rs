@@ -3,11 +3,11 @@
 use arbitrage_core::scorer::Rollouts;
 use arbitrage_core::{Limits, Problem, StepScorer, StepSegmenter};
 use arbitrage_eval::gold::Gold;
-use arbitrage_models::LocalModel;
 use arbitrage_models::sampler::Sampling;
 
 use crate::Failure;
 use crate::cli::RolloutOptions;
+use crate::model::Model;
 
 /// Completions at a time, for each problem in flight.
 const SIDE_BY_SIDE: usize = 8;
@@ -24,13 +24,13 @@ pub fn check(options: &RolloutOptions, problems: &[Problem], gold: &Gold) -> Res
 
 /// A scorer by `count` completions a step, for as many problems in flight as `limits` say.
 pub fn scorer(
-    writer: LocalModel,
+    writer: Model,
     count: usize,
     options: &RolloutOptions,
     gold: &Gold,
     (segmenter, limits): (Box<dyn StepSegmenter>, Limits),
 ) -> Result<Box<dyn StepScorer>, Failure> {
-    let writer = writer.with_sampling(Sampling::at_temperature(options.rollouts_temperature)?);
+    let writer = writer.with_sampling(Sampling::at_temperature(options.rollouts_temperature)?)?;
     let gold = gold.clone();
     let scorer = Rollouts::new(writer, count, move |problem, solution| Ok(gold.is_solved(problem, solution)?))?
         .with_limits(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use arbitrage_core::trace::{Record, SolutionRecord, read_jsonl};
-use arbitrage_core::{Drafter, Problem, Shared, Usage};
+use arbitrage_core::{Drafter, Problem, Usage};
 use arbitrage_eval::gold::Gold;
 use arbitrage_models::source::file_digest;
 use arbitrage_router::Policy;
@@ -26,11 +26,11 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let folder = router_folder(models, options.router.as_deref())?;
     let Pair { draft, target, .. } = Pair::load(models)?;
     let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
-    let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))));
-    let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
+    let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))), "a head")?;
+    let target = guessing(target, &draft, models.guesses)?;
     let load = models.device.load()?;
     let asked = || match &options.scorer {
-        Some(scorer) => scorer.open(|| Ok(target.clone()), batch.rows(), no_rollouts, &load),
+        Some(scorer) => scorer.open(|what| target.local(what), batch.rows(), no_rollouts, &load),
         None => scorer(models, options.policy, &target),
     };
     let (router, draft) = router(options.policy, (folder.as_deref(), &models.device), draft, &target, asked)?;

@@ -17,6 +17,7 @@ use indicatif::ProgressBar;
 use crate::Failure;
 use crate::cli::ScoreOptions;
 use crate::judged::load;
+use crate::model::Model;
 use crate::pair::reader;
 use crate::progress::style;
 use crate::rollouts;
@@ -45,10 +46,10 @@ pub fn open(options: &ScoreOptions) -> Result<(Box<dyn StepScorer>, Option<Model
         record.replace(Some(model.record()));
         Ok::<_, Failure>(model)
     };
-    let target = || Ok(Shared::new(LocalTarget::new(model()?), "reader"));
+    let target = |_: &str| Ok(Shared::new(LocalTarget::new(model()?), "reader"));
     let ends: (Box<dyn StepSegmenter>, Limits) =
         (Box::new(BlankLine::new()), Limits::default().with_in_flight(options.reading.in_flight));
-    let completing = |count| rollouts::scorer(model()?, count, &options.rollouts, &gold, ends);
+    let completing = |count| rollouts::scorer(Model::Local(Box::new(model()?)), count, &options.rollouts, &gold, ends);
     let scorer = options.scorer.open(target, &rows, completing, &load)?;
     Ok((scorer, record.into_inner()))
 }

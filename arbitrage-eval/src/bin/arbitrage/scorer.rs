@@ -10,12 +10,13 @@ use arbitrage_eval::mini::Checker;
 use arbitrage_eval::problems::ProblemRow;
 use arbitrage_eval::worked::Worked;
 use arbitrage_models::source::file_digest;
-use arbitrage_models::{LoadOptions, LocalTarget, ProcessReward};
+use arbitrage_models::{Layout, LoadOptions, LocalTarget, ProcessReward};
 use arbitrage_router::learned::ValueHead;
 use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::cli::RolloutOptions;
+use crate::served::Address;
 
 /// A scorer by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,28 +33,51 @@ pub enum Scorer {
     Head(PathBuf),
     /// `prm:DIR`: a process reward model.
     Prm(PathBuf),
+    /// `skywork@ADDRESS` or `trl@ADDRESS`: a reward model behind a server, with the layout that it was trained on.
+    Served(Trained, Address),
+}
+
+/// How a reward model was trained to see a solution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trained {
+    /// As Skywork's: a value at each separator.
+    Skywork,
+    /// As TRL trains them: two classes at each separator.
+    Trl,
+}
+
+impl Trained {
+    const ALL: [(Self, &str); 2] = [(Self::Skywork, "skywork"), (Self::Trl, "trl")];
+
+    fn layout(self) -> Layout {
+        match self {
+            Self::Skywork => Layout::skywork(),
+            Self::Trl => Layout::trl(),
+        }
+    }
 }
 
 impl Scorer {
     /// What can be asked for.
-    const NAMES: &str = "checker, judge, worked, rollouts:K, head:DIR or prm:DIR";
+    const NAMES: &str = "checker, judge, worked, rollouts:K, head:DIR, prm:DIR, skywork@ADDRESS or trl@ADDRESS";
 
     /// The scorer. `target` is asked for by those which read with it: its caches then serve both; `rollouts` for completions of
     /// each step; `rows` are the problems that come with answers.
     pub fn open(
         &self,
-        target: impl FnOnce() -> Result<Shared<LocalTarget>, Failure>,
+        target: impl FnOnce(&str) -> Result<Shared<LocalTarget>, Failure>,
         rows: &[ProblemRow],
         rollouts: impl FnOnce(usize) -> Result<Box<dyn StepScorer>, Failure>,
         load: &LoadOptions,
     ) -> Result<Box<dyn StepScorer>, Failure> {
         Ok(match self {
             Self::Checker => Box::new(Checker),
-            Self::Judge => Box::new(Judge::new(target()?)),
+            Self::Judge => Box::new(Judge::new(target("the target as judge")?)),
             Self::Worked => Box::new(Worked::new(rows)?),
             Self::Rollouts(count) => rollouts(*count)?,
-            Self::Head(folder) => Box::new(ValueHead::open(folder)?.over(target()?)?),
+            Self::Head(folder) => Box::new(ValueHead::open(folder)?.over(target("a head")?)?),
             Self::Prm(folder) => Box::new(ProcessReward::open(folder, load)?),
+            Self::Served(trained, address) => Box::new(address.scorer(trained.layout())?),
         })
     }
 
@@ -68,7 +92,7 @@ impl Scorer {
     /// What a trace says of it: trained ones are known by their weights, wherever they lie.
     pub fn note(&self, rollouts: Option<&RolloutOptions>) -> Result<Value, Failure> {
         Ok(match self {
-            Self::Checker | Self::Judge | Self::Worked => json!(self.to_string()),
+            Self::Checker | Self::Judge | Self::Worked | Self::Served(..) => json!(self.to_string()),
             Self::Rollouts(count) => json!({
                 "rollouts": count,
                 "temperature": rollouts.map(|options| options.rollouts_temperature),
@@ -78,6 +102,12 @@ impl Scorer {
             Self::Prm(folder) => json!({ "prm": file_digest(folder.join("model.safetensors"))? }),
         })
     }
+}
+
+/// A layout's name before an address.
+fn served(text: &str) -> Option<(Trained, &str)> {
+    let (name, address) = text.split_once('@')?;
+    Trained::ALL.iter().find(|(_, known)| *known == name).map(|(trained, _)| (*trained, address))
 }
 
 impl FromStr for Scorer {
@@ -94,6 +124,7 @@ impl FromStr for Scorer {
             },
             ("head", folder) if !folder.is_empty() => Ok(Self::Head(folder.into())),
             ("prm", folder) if !folder.is_empty() => Ok(Self::Prm(folder.into())),
+            _ if let Some((trained, address)) = served(text) => Ok(Self::Served(trained, address.parse()?)),
             _ => Err(format!("expected {}, found `{text}`", Self::NAMES)),
         }
     }
@@ -108,6 +139,10 @@ impl fmt::Display for Scorer {
             Self::Rollouts(count) => write!(f, "rollouts:{count}"),
             Self::Head(folder) => write!(f, "head:{}", folder.display()),
             Self::Prm(folder) => write!(f, "prm:{}", folder.display()),
+            Self::Served(trained, address) => {
+                let name = Trained::ALL.iter().find(|(known, _)| known == trained).map_or("", |(_, name)| name);
+                write!(f, "{name}@{address}")
+            }
         }
     }
 }
@@ -118,6 +153,9 @@ mod tests {
 
     #[test]
     fn text_and_back() {
+        for text in ["skywork@vllm:http://localhost:8000#Skywork/PRM", "trl@sglang:https://a/v1#m"] {
+            assert_eq!(text.parse::<Scorer>().unwrap().to_string(), text);
+        }
         for text in ["checker", "judge", "worked", "rollouts:8", "head:a folder", "prm:C:\\models\\prm", "prm:../a"] {
             assert_eq!(text.parse::<Scorer>().unwrap().to_string(), text);
         }

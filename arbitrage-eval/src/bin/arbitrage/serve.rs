@@ -5,15 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use arbitrage_core::trace::{JsonlSink, TraceSink};
-use arbitrage_core::{Drafter, Engine, EngineError, Shared, Verifier};
+use arbitrage_core::{Drafter, Engine, EngineError, Verifier};
 use arbitrage_eval::serve::{Dispatch, Key, Menu, Server};
-use arbitrage_models::{Error, LocalModel, LocalTarget};
+use arbitrage_models::Error;
 use arbitrage_router::Policy;
 
 use crate::Failure;
 use crate::cli::ServeOptions;
 use crate::interrupt;
 use crate::live::Sinks;
+use crate::model::{Model, Trusted};
 use crate::pair::{Pair, guessing, router, router_folder, scorer};
 
 /// Serves requests until it is told to stop.
@@ -31,7 +32,7 @@ pub fn run(options: &ServeOptions) -> Result<(), Failure> {
     let listener = TcpListener::bind(options.bind).map_err(|error| format!("--bind {}: {error}", options.bind))?;
 
     let Pair { draft, target, .. } = Pair::load(models)?;
-    let target = Shared::new(guessing(target, &draft, models.guesses)?, "target");
+    let target = guessing(target, &draft, models.guesses)?;
     let (menu, draft) = menu(options, (usual, folder.as_deref()), draft, &target)?;
     let engine = |router: Dispatch| {
         Engine::new(draft, target, router).with_segmenter(segmenter).with_limits(limits).with_sink(sinks)
@@ -49,9 +50,9 @@ pub fn run(options: &ServeOptions) -> Result<(), Failure> {
 fn menu(
     options: &ServeOptions,
     (usual, folder): (Policy, Option<&Path>),
-    mut draft: LocalModel,
-    target: &Shared<LocalTarget>,
-) -> Result<(Menu, LocalModel), Failure> {
+    mut draft: Model,
+    target: &Trusted,
+) -> Result<(Menu, Model), Failure> {
     let models = &options.models;
     let mut menu = Menu::new(usual);
     if folder.is_some() {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use arbitrage_core::router::Budget;
 use arbitrage_core::trace::{JsonlSink, TraceSink};
-use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem, Shared};
+use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem};
 
 use arbitrage_eval::mini;
 use arbitrage_router::Policy;
@@ -41,7 +41,6 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
         target = target.with_listener(screen.listener(Author::Target));
     }
     let target = guessing(target, &draft, models.guesses)?;
-    let target = Shared::new(target, "target");
     let asked = || scorer(models, policy, &target);
     let (router, draft) = router(policy, (folder.as_deref(), &models.device), draft, &target, asked)?;
     let router: Box<dyn AdvantageRouter> = match options.budget {

@@ -48,8 +48,9 @@ pub struct PairOptions {
     /// A pair of models: mini, which is shipped with the program and solves generated problems, or qwen2.5-coder, the default.
     #[arg(long)]
     pub pair: Option<String>,
-    /// Another drafter: a name from `models list`, a GGUF file, a Hugging Face folder, hf:OWNER/REPO:FILE, or `same` for the
-    /// target's own file, made smaller by --draft-weights.
+    /// Another drafter: a name from `models list`, a GGUF file, a Hugging Face folder, hf:OWNER/REPO:FILE, `same` for the
+    /// target's own file, made smaller by --draft-weights, or DIALECT:URL#MODEL for one behind a server (vllm, sglang, llama.cpp,
+    /// tgi, openai), such as vllm:http://localhost:8000#Qwen/Qwen2.5-7B-Instruct. Its key is that of ARBITRAGE_DRAFT_KEY.
     #[arg(long)]
     pub draft: Option<String>,
     /// Requantises the drafter's weights that have more bits: q8_0, q6_k, q5_0, q4_k, q4_0, q3 or another format.
@@ -62,9 +63,16 @@ pub struct PairOptions {
     /// Trims the drafter's head to the tokens that are frequent in this text, best one that the models wrote themselves: 32768 unless --draft-head says how many.
     #[arg(long, value_name = "FILE")]
     pub draft_head_from: Option<PathBuf>,
-    /// Another target, likewise.
+    /// Another target, likewise; its key is that of ARBITRAGE_TARGET_KEY.
     #[arg(long)]
     pub target: Option<String>,
+    /// Renders a served draft's prompts here, by the chat template of this model (a name, a GGUF file or a folder), in place of the
+    /// server's chat route.
+    #[arg(long, value_name = "MODEL")]
+    pub draft_template: Option<PathBuf>,
+    /// A served target's, likewise.
+    #[arg(long, value_name = "MODEL")]
+    pub target_template: Option<PathBuf>,
     /// What the target verifies several tokens at a time. It changes the time and never the text.
     #[arg(long, value_enum, default_value_t = Guesses::Rejected)]
     pub guesses: Guesses,

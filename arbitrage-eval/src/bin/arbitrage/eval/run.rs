@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use arbitrage_core::trace::{Record, read_jsonl};
-use arbitrage_core::{Drafter, Engine, Shared, Usage};
+use arbitrage_core::{Drafter, Engine, Usage};
 use arbitrage_eval::harness::{Records, Shard, solve_into, write_canonical};
+use arbitrage_models::LoadOptions;
 use arbitrage_models::source::file_digest;
-use arbitrage_models::{LoadOptions, LocalModel, LocalTarget};
 use arbitrage_router::Policy;
 use serde_json::{Value, json};
 
@@ -17,6 +17,7 @@ use super::grades::told;
 use super::plan::Planned;
 use crate::Failure;
 use crate::interrupt::{self, UntilInterrupted};
+use crate::model::{Model, Trusted};
 use crate::output::{self, make_folder};
 use crate::pair::{self, Pair, guessing, router_folder};
 use crate::rollouts::no_rollouts;
@@ -25,8 +26,8 @@ use crate::scorer::Scorer;
 /// What all runs share: the models, loaded once, and where records go.
 pub struct Driver<'a> {
     options: &'a Options,
-    draft: LocalModel,
-    target: LocalModel,
+    draft: Model,
+    target: Model,
     load: LoadOptions,
     shard: Option<Shard>,
     folder: PathBuf,
@@ -72,13 +73,13 @@ impl<'a> Driver<'a> {
 
     fn engine(&self, set: &Set<'_>, planned: &Planned<'_>) -> Result<(BoxedEngine, String), Failure> {
         let (models, entry) = (&self.options.models, planned.entry);
-        let target = self.target.share().with_hidden(matches!(entry.scorer, Some(Scorer::Head(_))));
+        let target = self.target.share().with_hidden(matches!(entry.scorer, Some(Scorer::Head(_))), "a head")?;
         let name = target.name().to_owned();
         let guesses = entry.guesses.unwrap_or(models.guesses);
-        let target = Shared::new(guessing(target, &self.draft, guesses)?, "target");
+        let target = guessing(target, &self.draft, guesses)?;
         let folder = self.router_folder(planned)?;
         let scorer = || match &entry.scorer {
-            Some(scorer) => scorer.open(|| Ok(target.clone()), &set.rows, no_rollouts, &self.load),
+            Some(scorer) => scorer.open(|what| target.local(what), &set.rows, no_rollouts, &self.load),
             None => pair::scorer(models, planned.policy, &target),
         };
         let place = (folder.as_deref(), &models.device);
@@ -115,4 +116,4 @@ impl<'a> Driver<'a> {
     }
 }
 
-type BoxedEngine = Engine<LocalModel, Shared<LocalTarget>, Box<dyn arbitrage_core::AdvantageRouter>>;
+type BoxedEngine = Engine<Model, Trusted, Box<dyn arbitrage_core::AdvantageRouter>>;

@@ -1,0 +1,122 @@
+//! Models behind servers, by their address.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use arbitrage_models::chat::ChatTemplate;
+use arbitrage_models::remote::{Client, Dialect, Endpoint, OpenAiModel, OpenAiScorer, Prompting, ScoreKind};
+use arbitrage_models::{Layout, ModelFiles};
+
+use crate::Failure;
+use crate::pair::resolve;
+
+/// Requests in flight to one server: the engine bounds them, by its own number of problems.
+const IN_FLIGHT: usize = 1024;
+
+/// A model behind a server: `DIALECT:URL#MODEL`, such as `vllm:http://localhost:8000#Qwen/Qwen2.5-7B-Instruct`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    dialect: &'static str,
+    url: String,
+    model: String,
+}
+
+impl Address {
+    /// The address, if the text is one and no name of a model here.
+    pub fn parse(text: &str) -> Option<Result<Self, String>> {
+        let (dialect, rest) = text.split_once(':')?;
+        (rest.starts_with("http://") || rest.starts_with("https://")).then(|| Self::of(dialect, rest))
+    }
+
+    fn of(dialect: &str, rest: &str) -> Result<Self, String> {
+        let names = || Dialect::ALL.map(|dialect| dialect.name).join(", ");
+        let known = Dialect::named(dialect).ok_or_else(|| format!("expected one of {}, found `{dialect}`", names()))?;
+        match rest.split_once('#') {
+            Some((url, model)) if !model.is_empty() => {
+                Ok(Self { dialect: known.name, url: url.to_owned(), model: model.to_owned() })
+            }
+            _ => Err("expected #MODEL at its end: the server's name of the model".to_owned()),
+        }
+    }
+
+    /// Connects. The key is that of the environment's variable, if it is set.
+    fn client(&self, variable: &str) -> Result<Client, Failure> {
+        let dialect = Dialect::named(self.dialect).ok_or("the dialect is unknown")?;
+        let endpoint = Endpoint::new(&self.url, dialect)?.with_in_flight(IN_FLIGHT)?;
+        let keyed = std::env::var_os(variable).is_some();
+        Ok(Client::new(if keyed { endpoint.with_key_from(variable)? } else { endpoint })?)
+    }
+
+    /// The model. With a template its prompts are rendered here, else by the server's chat route. Log-probabilities are asked for
+    /// where they can be had: gates read them.
+    pub fn model(&self, role: &str, template: Option<&Path>) -> Result<OpenAiModel, Failure> {
+        let prompting = match template {
+            Some(path) => Prompting::template(self::template(path)?),
+            None => Prompting::Chat,
+        };
+        let model = OpenAiModel::new(self.client(&key_of(role))?, &self.model, prompting);
+        let model = model.map_err(|error| format!("{self}: {error}; --{role}-template has prompts rendered here"))?;
+        Ok(model.clone().with_logprobs(role == "draft").unwrap_or(model))
+    }
+
+    /// The model as a judge of steps.
+    pub fn scorer(&self, layout: Layout) -> Result<OpenAiScorer, Failure> {
+        Ok(OpenAiScorer::new(self.client(&key_of("scorer"))?, &self.model, layout, ScoreKind::Pooling)?)
+    }
+}
+
+/// The variable that holds a role's key.
+fn key_of(role: &str) -> String {
+    format!("ARBITRAGE_{}_KEY", role.to_uppercase())
+}
+
+/// The template of a GGUF file, a folder, or a model by name.
+fn template(path: &Path) -> Result<ChatTemplate, Failure> {
+    let name = path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?;
+    Ok(ChatTemplate::for_tokenizer(&ModelFiles::open(resolve(name)?)?.tokenizer)?)
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let none = || Err(format!("expected DIALECT:URL#MODEL, found `{text}`"));
+        Self::parse(text).unwrap_or_else(none)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}#{}", self.dialect, self.url, self.model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_from_names() {
+        let address = "vllm:http://localhost:8000#Qwen/Qwen2.5-7B-Instruct";
+        assert_eq!(address.parse::<Address>().unwrap().to_string(), address);
+        for name in ["qwen2.5-coder-0.5b-instruct", "hf:owner/repo:file.gguf", "a folder", "C:\\models\\a.gguf"] {
+            assert_eq!(Address::parse(name), None, "{name}");
+        }
+        for (text, part) in [
+            ("vlm:http://localhost#m", "vllm, sglang"),
+            ("vllm:http://localhost", "#MODEL"),
+            ("vllm:http://localhost#", "#MODEL"),
+        ] {
+            let error = text.parse::<Address>().unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_chat_that_answers_anew_needs_a_template() {
+        let address: Address = "openai:http://localhost:1#m".parse().unwrap();
+        let error = address.model("draft", None).unwrap_err().to_string();
+        assert!(error.contains("--draft-template") && error.contains(&address.to_string()), "{error}");
+    }
+}
