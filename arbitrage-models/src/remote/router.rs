@@ -19,7 +19,7 @@ use crate::tokenizer::Tokenizer;
 ///
 /// let client = Client::new(Endpoint::new("http://router:8000", Dialect::VLLM)?)?;
 /// let router = OpenAiRouter::new(client, "router-1.5b", 0.5, ScoreKind::Classify)?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), arbitrage_core::BoxError>(())
 /// ```
 #[derive(Debug)]
 pub struct OpenAiRouter {

@@ -25,7 +25,7 @@ const KEY: &str = "sk-of-the-tests";
 fn endpoint(url: &str, dialect: Dialect) -> Endpoint {
     let ms = Duration::from_millis;
     let timeouts = Timeouts { connect: ms(1000), first_token: ms(900), idle: ms(400), total: ms(1500) };
-    let retry = Retry::default().with_waits(ms(2), ms(1500)).with_budget(10_000).with_rest(20, ms(20));
+    let retry = Retry::default().with_waits(ms(2), ms(3000)).with_budget(10_000).with_rest(20, ms(20));
     let endpoint = Endpoint::new(url, dialect).unwrap().with_timeouts(timeouts).with_retry(retry);
     endpoint.with_key(KEY).unwrap().with_longest(1 << 20)
 }
