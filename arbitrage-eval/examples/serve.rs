@@ -9,7 +9,7 @@ use std::net::TcpListener;
 
 use arbitrage_core::testing::Babbler;
 use arbitrage_core::{Author, Engine, Limits};
-use arbitrage_eval::serve::{Menu, Server};
+use arbitrage_eval::serve::{Policies, Server};
 use arbitrage_router::Policy;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,8 +18,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let target = Babbler::new("babbler-large", Author::Target, 2).with_cache();
     let limits = Limits::default().with_in_flight(32);
 
-    let menu = Menu::new(Policy::MeanLogprob(-1.2));
-    let server = Server::new(menu, |router| Engine::new(draft, target, router).with_limits(limits))?;
+    let policies = Policies::new(Policy::MeanLogprob(-1.2));
+    let server = Server::new(policies, |router| Engine::new(draft, target, router).with_limits(limits))?;
     let listener = TcpListener::bind(&address)?;
     println!("http://{}", listener.local_addr()?);
     server.run(listener, || false)?;

@@ -3,8 +3,8 @@
 
 #[path = "serve/client.rs"]
 mod client;
-#[path = "serve/house.rs"]
-mod house;
+#[path = "serve/running.rs"]
+mod running;
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,10 +16,10 @@ use arbitrage_core::testing::{CallLog, Flaky, Scripted};
 use arbitrage_core::{
     AdvantageRouter, Drafter, Engine, Prefix, Problem, Role, Route, Solution, StepResult, StepRule, router_fn,
 };
-use arbitrage_eval::serve::{Key, Menu, ServeError, Server};
+use arbitrage_eval::serve::{Key, Policies, ServeError, Server};
 use arbitrage_router::Policy;
 use client::{JSON, Reply, finish, get, open, post};
-use house::{Behind, Door, House, ascii, babblers, limits, menu, seen, server, wait};
+use running::{Behind, Door, Running, ascii, babblers, limits, policies, seen, server, wait};
 use serde_json::{Value, json};
 
 /// A request about question `number`.
@@ -54,9 +54,9 @@ fn two_lines() -> (Scripted, Scripted) {
 #[test]
 fn answers_are_the_engines() {
     let (draft, target) = babblers();
-    let house = House::of(draft, target);
+    let running = Running::of(draft, target);
     for number in 0..8 {
-        let reply = house.chat(&question(number, json!({"arbitrage": {"policy": "random:0.4"}})));
+        let reply = running.chat(&question(number, json!({"arbitrage": {"policy": "random:0.4"}})));
         let (json, solution) = (reply.json(), solved(number, Random::new(0.4).unwrap()));
         assert_eq!((reply.status, content(&reply)), (200, solution.text()));
         let own: Vec<String> = solution.steps.iter().map(|accepted| accepted.author.to_string()).collect();
@@ -73,17 +73,17 @@ fn answers_are_the_engines() {
         assert_eq!(json["choices"][0]["finish_reason"], reason);
         assert_eq!(reply.header("x-request-id"), json["id"].as_str());
     }
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 #[test]
 fn streams_tell_who_wrote_each_step() {
     let (draft, target) = babblers();
-    let house = House::of(draft, target);
+    let running = Running::of(draft, target);
     for number in 0..8 {
         let options =
             json!({"stream": true, "stream_options": {"include_usage": true}, "arbitrage": {"policy": "random:0.4"}});
-        let reply = house.chat(&question(number, options));
+        let reply = running.chat(&question(number, options));
         assert!(reply.header("content-type").unwrap().starts_with("text/event-stream"));
         let (mut events, done) = reply.events();
         let (used, last) = (events.pop().unwrap(), events.pop().unwrap());
@@ -105,38 +105,38 @@ fn streams_tell_who_wrote_each_step() {
         assert!(last["choices"][0]["finish_reason"].is_string() && done);
         assert_eq!((&used["choices"], used["usage"]["total_tokens"].is_u64()), (&json!([]), true));
     }
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 #[test]
 fn plain_completions_are_answered_too() {
     let (draft, target) = two_lines();
-    let house = House::of(draft, target);
+    let running = Running::of(draft, target);
     let body = json!({"model": "arbitrage", "prompt": "Count."});
-    let reply = post(house.address, "/v1/completions", &body).json();
+    let reply = post(running.address, "/v1/completions", &body).json();
     assert_eq!(
         (&reply["choices"][0]["text"], &reply["object"]),
         (&json!("one\n\ntwo\n\nthree"), &json!("text_completion"))
     );
     let body = json!({"model": "arbitrage:target", "prompt": ["Count."], "stream": true});
-    let (events, done) = post(house.address, "/v1/completions", &body).events();
+    let (events, done) = post(running.address, "/v1/completions", &body).events();
     let text: String = events.iter().map(|event| event["choices"][0]["text"].as_str().unwrap()).collect();
     assert_eq!((text.as_str(), events.len(), done), ("ONE\n\nTWO\n\nTHREE", 4, true), "the last says why it ends");
     let body = json!({"model": "arbitrage", "prompt": "Count.", "max_tokens": 3});
-    let reply = post(house.address, "/v1/completions", &body).json();
+    let reply = post(running.address, "/v1/completions", &body).json();
     assert_eq!(
         (&reply["choices"][0]["text"], &reply["choices"][0]["finish_reason"]),
         (&json!("one\n\ntwo\n\n"), &json!("length"))
     );
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 #[test]
 fn steps_come_as_they_are_written() {
     let door = Door::default();
     let (draft, target) = two_lines();
-    let house = House::of(Behind(door.clone(), draft), target);
-    let mut stream = house.ask(&question(0, json!({"stream": true})));
+    let running = Running::of(Behind(door.clone(), draft), target);
+    let mut stream = running.ask(&question(0, json!({"stream": true})));
     let mut told = String::new();
     for word in ["one", "two", "three"] {
         assert!(!told.contains(word));
@@ -147,16 +147,16 @@ fn steps_come_as_they_are_written() {
             told += std::str::from_utf8(&some[..count]).unwrap();
         }
     }
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 #[test]
 fn requests_choose_their_policy() {
     let log = CallLog::new();
     let (draft, target) = seen(&log);
-    let house = House::of(draft, target);
+    let running = Running::of(draft, target);
     let calls = |role| log.of(role).len();
-    let asked = |number, choice: Value| content(&house.chat(&question(number, json!({"arbitrage": choice}))));
+    let asked = |number, choice: Value| content(&running.chat(&question(number, json!({"arbitrage": choice}))));
 
     assert_eq!(asked(1, json!({"policy": "draft"})), solved(1, router_fn(|_| Route::Accept)).text());
     assert_eq!(calls(Role::Verifier), 0, "the draft alone");
@@ -173,12 +173,12 @@ fn requests_choose_their_policy() {
         let budget = Budget::new(by_ascii(tau), 1);
         assert_eq!(asked(4, json!({"policy": "learned", "tau": tau, "budget": 1})), solved(4, budget).text());
     }
-    let reply = house.chat(&question(5, json!({"arbitrage": {"policy": "learned", "tau": 0.3, "budget": 2}}))).json();
+    let reply = running.chat(&question(5, json!({"arbitrage": {"policy": "learned", "tau": 0.3, "budget": 2}}))).json();
     assert_eq!((&reply["arbitrage"]["policy"], &reply["arbitrage"]["budget"]), (&json!("learned:0.3"), &json!(2)));
     let steps = reply["arbitrage"]["steps"].as_array().unwrap();
     assert!(authors(&reply["arbitrage"]["steps"]).iter().filter(|author| *author == "target").count() <= 2);
     assert!(steps.iter().any(|step| step["estimate"].is_number()));
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 /// What request `number` of a mixed lot chooses, and what must come of it.
@@ -206,7 +206,7 @@ struct Tally {
 }
 
 /// Has `clients` clients ask `each` times, one streaming, one not, and ask again where they are refused.
-fn crowd(house: &House, clients: u64, each: u64, tally: &Tally) {
+fn crowd(running: &Running, clients: u64, each: u64, tally: &Tally) {
     std::thread::scope(|scope| {
         for client in 0..clients {
             scope.spawn(move || {
@@ -214,7 +214,7 @@ fn crowd(house: &House, clients: u64, each: u64, tally: &Tally) {
                     let (choice, expected) = mixed(number);
                     let body = question(number, json!({"arbitrage": choice, "stream": client % 2 == 0}));
                     let reply = loop {
-                        let reply = house.chat(&body);
+                        let reply = running.chat(&body);
                         if reply.status != 429 {
                             break reply;
                         }
@@ -241,51 +241,51 @@ fn streamed(reply: &Reply) -> String {
 #[test]
 fn sixty_four_clients_get_what_they_asked_for() {
     let log = CallLog::new();
-    let house = House::open(server(seen(&log), limits()).with_queue(64).unwrap());
+    let running = Running::open(server(seen(&log), limits()).with_queue(64).unwrap());
     let tally = Tally::default();
-    crowd(&house, 64, 6, &tally);
+    crowd(&running, 64, 6, &tally);
     assert_eq!((tally.answered.into_inner(), tally.refused.into_inner()), (384, 0), "the queue holds them all");
-    assert_eq!((house.metric("arbitrage_in_flight"), house.metric("arbitrage_queue_length")), (0.0, 0.0));
+    assert_eq!((running.metric("arbitrage_in_flight"), running.metric("arbitrage_queue_length")), (0.0, 0.0));
     let released = log.released().iter().filter(|(role, _)| *role == Role::Drafter).count();
     assert_eq!(released, 384, "nothing is kept of those that are done");
     assert!(log.of(Role::Drafter).iter().any(|call| call.batch > 1), "side by side");
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 #[test]
 fn a_small_queue_refuses_cleanly_and_loses_nothing() {
-    let house = House::open(server(babblers(), limits().with_in_flight(2)).with_queue(2).unwrap());
+    let running = Running::open(server(babblers(), limits().with_in_flight(2)).with_queue(2).unwrap());
     let tally = Tally::default();
-    crowd(&house, 24, 4, &tally);
+    crowd(&running, 24, 4, &tally);
     assert_eq!(tally.answered.into_inner(), 96);
-    let refused = house.metric("arbitrage_requests_total{endpoint=\"chat/completions\",status=\"429\"}");
+    let refused = running.metric("arbitrage_requests_total{endpoint=\"chat/completions\",status=\"429\"}");
     assert_eq!(refused as usize, tally.refused.into_inner());
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 #[test]
 fn a_full_queue_says_when_to_come_again() {
     let door = Door::default();
     let (draft, target) = two_lines();
-    let house =
-        House::open(server((Behind(door.clone(), draft), target), limits().with_in_flight(1)).with_queue(1).unwrap());
-    let first = house.ask(&question(0, json!({})));
-    house.wait_for("arbitrage_in_flight", 1.0);
-    let second = house.ask(&question(1, json!({})));
-    house.wait_for("arbitrage_queue_length", 1.0);
-    let refused = house.chat(&question(2, json!({})));
+    let running =
+        Running::open(server((Behind(door.clone(), draft), target), limits().with_in_flight(1)).with_queue(1).unwrap());
+    let first = running.ask(&question(0, json!({})));
+    running.wait_for("arbitrage_in_flight", 1.0);
+    let second = running.ask(&question(1, json!({})));
+    running.wait_for("arbitrage_queue_length", 1.0);
+    let refused = running.chat(&question(2, json!({})));
     assert_eq!((refused.status, refused.code().as_str()), (429, "queue_full"));
     assert!((1..=60).contains(&refused.header("retry-after").unwrap().parse::<u64>().unwrap()));
 
     drop(second);
     wait("the place of one who left", || {
-        let third = house.ask(&question(3, json!({})));
+        let third = running.ask(&question(3, json!({})));
         third.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         third.peek(&mut [0]).is_err() // no 429, so it waits; then it leaves too
     });
     door.let_through(100);
     assert_eq!(content(&finish(first)), "one\n\ntwo\n\nthree");
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 #[test]
@@ -293,11 +293,11 @@ fn who_comes_first_is_served_first() {
     let (log, door) = (CallLog::new(), Door::default());
     let (draft, target) = two_lines();
     let drafter = Behind(door.clone(), log.record(draft));
-    let house = House::open(server((drafter, target), limits().with_in_flight(1)));
+    let running = Running::open(server((drafter, target), limits().with_in_flight(1)));
     let ask = |number| {
-        let stream = house.ask(&question(number, json!({})));
+        let stream = running.ask(&question(number, json!({})));
         let come =
-            || house.metric("arbitrage_queue_length") + house.metric("arbitrage_in_flight") == (number + 1) as f64;
+            || running.metric("arbitrage_queue_length") + running.metric("arbitrage_in_flight") == (number + 1) as f64;
         wait("its place in the line", come);
         stream
     };
@@ -308,55 +308,55 @@ fn who_comes_first_is_served_first() {
     let mut served: Vec<_> = log.of(Role::Drafter).into_iter().map(|call| call.problem).collect();
     served.dedup();
     assert_eq!(served, came);
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 #[test]
 fn broken_requests_harm_nobody() {
     let (draft, target) = two_lines();
-    let house = House::of(draft, target);
+    let running = Running::of(draft, target);
     for broken in [
         "\u{0}\u{1}garbage\r\n\r\n",
         "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{",
         "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: -1\r\n\r\n",
         "GET /health HTTP/1.1\r\nhost",
     ] {
-        let mut stream = std::net::TcpStream::connect(house.address).unwrap();
+        let mut stream = std::net::TcpStream::connect(running.address).unwrap();
         stream.write_all(broken.as_bytes()).unwrap();
     }
-    assert_eq!(house.chat(&question(0, json!({}))).status, 200);
-    house.close().unwrap();
+    assert_eq!(running.chat(&question(0, json!({}))).status, 200);
+    running.close().unwrap();
 }
 
 #[test]
 fn who_leaves_takes_the_sequence_along() {
     let (log, door) = (CallLog::new(), Door::default());
     let (draft, target) = babblers();
-    let house = House::of(Behind(door.clone(), log.record(draft)), log.record(target));
-    let staying = house.ask(&question(3, json!({"stream": true})));
-    house.wait_for("arbitrage_in_flight", 1.0);
-    let leaving = [house.ask(&question(4, json!({"stream": true}))), house.ask(&question(5, json!({})))];
-    house.wait_for("arbitrage_queue_length", 2.0);
+    let running = Running::of(Behind(door.clone(), log.record(draft)), log.record(target));
+    let staying = running.ask(&question(3, json!({"stream": true})));
+    running.wait_for("arbitrage_in_flight", 1.0);
+    let leaving = [running.ask(&question(4, json!({"stream": true}))), running.ask(&question(5, json!({})))];
+    running.wait_for("arbitrage_queue_length", 2.0);
     door.let_through(1);
-    house.wait_for("arbitrage_in_flight", 3.0);
+    running.wait_for("arbitrage_in_flight", 3.0);
     door.let_through(1);
-    house.wait_for("arbitrage_steps_total{author=\"draft\"}", 4.0);
+    running.wait_for("arbitrage_steps_total{author=\"draft\"}", 4.0);
     drop(leaving);
     std::thread::sleep(Duration::from_millis(200));
     door.let_through(1000);
     assert_eq!(streamed(&finish(staying)), solved(3, router_fn(|_| Route::Accept)).text(), "the others go on");
-    house.wait_for("arbitrage_in_flight", 0.0);
-    assert_eq!(house.metric("arbitrage_solutions_total{end=\"cancelled\"}"), 2.0);
+    running.wait_for("arbitrage_in_flight", 0.0);
+    assert_eq!(running.metric("arbitrage_solutions_total{end=\"cancelled\"}"), 2.0);
     let released = log.released().iter().filter(|(role, _)| *role == Role::Drafter).count();
     assert_eq!(released, 3, "their caches too");
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 #[test]
 fn refusals_have_their_status_and_shape() {
     let (draft, target) = two_lines();
-    let house = House::open(server((draft, target), limits()).with_body_bytes(1000));
-    let to = house.address;
+    let running = Running::open(server((draft, target), limits()).with_body_bytes(1000));
+    let to = running.address;
     let chat = "/v1/chat/completions";
     let good = question(0, json!({})).to_string();
     let long = question(0, json!({"user": "x".repeat(1000)})).to_string();
@@ -390,58 +390,58 @@ fn refusals_have_their_status_and_shape() {
         200
     );
     assert!(finish(open(to, "GET", chat, &[], "")).header("allow").is_some());
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 #[test]
 fn the_key_is_wanted_where_there_is_one() {
     let (draft, target) = two_lines();
-    let house = House::open(server((draft, target), limits()).with_key(Key::new("secret").unwrap()));
-    let models = |headers: &[(&str, &str)]| finish(open(house.address, "GET", "/v1/models", headers, ""));
+    let running = Running::open(server((draft, target), limits()).with_key(Key::new("secret").unwrap()));
+    let models = |headers: &[(&str, &str)]| finish(open(running.address, "GET", "/v1/models", headers, ""));
     for headers in [&[][..], &[("authorization", "Bearer wrong")], &[("authorization", "secret")]] {
         let reply = models(headers);
         assert_eq!((reply.status, reply.code().as_str()), (401, "invalid_api_key"));
         assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
         assert!(!reply.body.contains("secret") && !reply.body.contains("wrong"));
     }
-    assert_eq!(house.chat(&question(0, json!({}))).status, 401);
+    assert_eq!(running.chat(&question(0, json!({}))).status, 401);
     assert_eq!(models(&[("authorization", "Bearer secret")]).status, 200);
-    assert_eq!(get(house.address, "/health").status, 200, "whoever looks after the process has no key");
-    assert_eq!(get(house.address, "/metrics").status, 200);
-    house.close().unwrap();
+    assert_eq!(get(running.address, "/health").status, 200, "whoever looks after the process has no key");
+    assert_eq!(get(running.address, "/metrics").status, 200);
+    running.close().unwrap();
 }
 
 #[test]
 fn a_failure_is_never_a_shorter_success() {
     let (draft, target) = two_lines();
-    let house = House::of(Flaky::new(draft, 1).for_good(), target);
-    let (events, done) = house.chat(&question(0, json!({"stream": true}))).events();
+    let running = Running::of(Flaky::new(draft, 1).for_good(), target);
+    let (events, done) = running.chat(&question(0, json!({"stream": true}))).events();
     assert_eq!(events[0]["choices"][0]["delta"]["content"], "one\n\n");
     let error = &events[1]["error"];
     assert!(error["message"].as_str().unwrap().contains("failure 1, as told") && error["code"] == "engine_failed");
     assert!(!done && events.len() == 2);
     for stream in [false, true] {
-        let reply = house.chat(&question(0, json!({"stream": stream})));
+        let reply = running.chat(&question(0, json!({"stream": stream})));
         assert_eq!(
             (reply.status, reply.code().as_str()),
             (500, "engine_failed"),
             "before the first step it is no stream"
         );
     }
-    assert_eq!(house.metric("arbitrage_solutions_total{end=\"failed\"}"), 3.0);
-    house.close().unwrap();
+    assert_eq!(running.metric("arbitrage_solutions_total{end=\"failed\"}"), 3.0);
+    running.close().unwrap();
 
     let (draft, target) = two_lines();
     let server =
         server((Flaky::new(draft, 0), target), limits()).with_faults(|error| error.to_string().contains("as told"));
-    let house = House::open(server);
-    let reply = house.chat(&question(0, json!({})));
+    let running = Running::open(server);
+    let reply = running.chat(&question(0, json!({})));
     assert_eq!(
         (reply.status, reply.code().as_str()),
         (400, "context_length_exceeded"),
         "where the request is at fault"
     );
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 /// Panics at its first call.
@@ -459,33 +459,33 @@ impl Drafter for Falls {
 
 #[test]
 fn an_engine_that_falls_leaves_nobody_waiting() {
-    let house = House::of(Falls, two_lines().1);
-    let reply = house.chat(&question(0, json!({})));
+    let running = Running::of(Falls, two_lines().1);
+    let reply = running.chat(&question(0, json!({})));
     assert_eq!((reply.status, reply.code().as_str()), (500, "engine_failed"));
-    assert!(matches!(house.close(), Err(ServeError::Fallen)), "and the server ends");
+    assert!(matches!(running.close(), Err(ServeError::Fallen)), "and the server ends");
 }
 
 #[test]
 fn a_stop_finishes_what_was_taken_and_refuses_what_is_new() {
     let door = Door::default();
     let (draft, target) = two_lines();
-    let house = House::open(server((Behind(door.clone(), draft), target), limits().with_in_flight(1)));
-    let taken = [house.ask(&question(0, json!({"stream": true}))), house.ask(&question(1, json!({})))];
-    house.wait_for("arbitrage_queue_length", 1.0);
-    assert_eq!(get(house.address, "/ready").status, 200);
-    house.tell_to_stop();
-    wait("the refusal", || get(house.address, "/ready").status == 503);
-    let refused = house.chat(&question(2, json!({})));
+    let running = Running::open(server((Behind(door.clone(), draft), target), limits().with_in_flight(1)));
+    let taken = [running.ask(&question(0, json!({"stream": true}))), running.ask(&question(1, json!({})))];
+    running.wait_for("arbitrage_queue_length", 1.0);
+    assert_eq!(get(running.address, "/ready").status, 200);
+    running.tell_to_stop();
+    wait("the refusal", || get(running.address, "/ready").status == 503);
+    let refused = running.chat(&question(2, json!({})));
     assert_eq!((refused.status, refused.code().as_str()), (503, "stopping"));
     assert!(refused.header("retry-after").is_some());
-    assert_eq!(get(house.address, "/health").status, 200, "it still lives");
+    assert_eq!(get(running.address, "/health").status, 200, "it still lives");
     door.let_through(100);
     let [first, second] = taken.map(finish);
     assert_eq!(
         (streamed(&first), content(&second)),
         ("one\n\ntwo\n\nthree".to_owned(), "one\n\ntwo\n\nthree".to_owned())
     );
-    assert_eq!(house.close().unwrap().broken_off, 0);
+    assert_eq!(running.close().unwrap().broken_off, 0);
 }
 
 #[test]
@@ -493,40 +493,40 @@ fn the_grace_time_ends() {
     let door = Door::default();
     let (draft, target) = two_lines();
     let server = server((Behind(door.clone(), draft), target), limits().with_in_flight(1));
-    let house = House::open(server.with_grace(Duration::from_millis(100)));
-    let begun = house.ask(&question(0, json!({"stream": true})));
-    house.wait_for("arbitrage_in_flight", 1.0);
+    let running = Running::open(server.with_grace(Duration::from_millis(100)));
+    let begun = running.ask(&question(0, json!({"stream": true})));
+    running.wait_for("arbitrage_in_flight", 1.0);
     door.let_through(1);
-    house.wait_for("arbitrage_steps_total{author=\"draft\"}", 1.0);
-    let waiting = house.ask(&question(1, json!({})));
-    house.wait_for("arbitrage_queue_length", 1.0);
-    house.tell_to_stop();
+    running.wait_for("arbitrage_steps_total{author=\"draft\"}", 1.0);
+    let waiting = running.ask(&question(1, json!({})));
+    running.wait_for("arbitrage_queue_length", 1.0);
+    running.tell_to_stop();
     std::thread::sleep(Duration::from_millis(300));
     door.let_through(1); // a call to a model is not broken off in the middle
     let (events, done) = finish(begun).events();
     assert_eq!((&events.last().unwrap()["error"]["code"], done), (&json!("stopping"), false));
     let waiting = finish(waiting);
     assert_eq!((waiting.status, waiting.code().as_str()), (503, "stopping"));
-    assert_eq!(house.close().unwrap().broken_off, 2);
+    assert_eq!(running.close().unwrap().broken_off, 2);
 }
 
 #[test]
 fn models_are_listed() {
     let (draft, target) = two_lines();
-    let house = House::open(server((draft, target), limits()).with_name("mini"));
-    let list = get(house.address, "/v1/models").json();
+    let running = Running::open(server((draft, target), limits()).with_name("mini"));
+    let list = get(running.address, "/v1/models").json();
     let names: Vec<_> = list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
     assert_eq!(names, ["mini", "mini:draft", "mini:target"]);
-    assert_eq!(get(house.address, "/v1/models/mini:draft").json()["arbitrage"]["draft"], "draft");
-    house.close().unwrap();
+    assert_eq!(get(running.address, "/v1/models/mini:draft").json()["arbitrage"]["draft"], "draft");
+    running.close().unwrap();
 }
 
 #[test]
 fn metrics_add_up() {
     let (draft, target) = two_lines();
-    let house = House::of(draft, target);
+    let running = Running::of(draft, target);
     for policy in ["draft", "target", "random:1"] {
-        assert_eq!(house.chat(&question(0, json!({"arbitrage": {"policy": policy}}))).status, 200);
+        assert_eq!(running.chat(&question(0, json!({"arbitrage": {"policy": policy}}))).status, 200);
     }
     let expected = [
         ("arbitrage_steps_total{author=\"draft\"}", 3.0),
@@ -543,23 +543,23 @@ fn metrics_add_up() {
         ("arbitrage_first_step_seconds_count", 3.0),
     ];
     for (name, value) in expected {
-        assert!((house.metric(name) - value).abs() < 1e-9, "{name}: {}", house.metric(name));
+        assert!((running.metric(name) - value).abs() < 1e-9, "{name}: {}", running.metric(name));
     }
-    let text = get(house.address, "/metrics").body;
+    let text = get(running.address, "/metrics").body;
     for role in ["draft", "target", "router"] {
         assert!(text.contains(&format!("arbitrage_role_seconds_total{{role=\"{role}\"}}")), "{text}");
     }
     assert!(text.ends_with("# EOF\n"));
-    house.close().unwrap();
+    running.close().unwrap();
 }
 
 #[test]
 fn settings_that_make_no_sense_are_refused() {
     let models = || two_lines();
-    let build = |menu: Menu| Server::new(menu, |router| Engine::new(models().0, models().1, router));
-    assert!(matches!(build(Menu::new(Policy::Oracle(0.0))), Err(ServeError::Choice(_))));
-    assert!(matches!(build(Menu::new(Policy::Learned(None))), Err(ServeError::Choice(_))));
-    assert!(build(menu()).unwrap().with_queue(0).is_err());
+    let build = |policies: Policies| Server::new(policies, |router| Engine::new(models().0, models().1, router));
+    assert!(matches!(build(Policies::new(Policy::Oracle(0.0))), Err(ServeError::Choice(_))));
+    assert!(matches!(build(Policies::new(Policy::Learned(None))), Err(ServeError::Choice(_))));
+    assert!(build(policies()).unwrap().with_queue(0).is_err());
     let server = server(models(), limits().with_in_flight(0));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     assert!(matches!(server.run(listener, || true), Err(ServeError::Config(_))));

@@ -6,7 +6,7 @@ use arbitrage_core::{Message, Problem};
 use arbitrage_router::Policy;
 use serde_json::Value;
 
-use super::choice::{Choice, Offer};
+use super::choice::{Available, Choice};
 use super::fields::{Fields, wrong};
 use super::neutral;
 use super::refusal::Refusal;
@@ -22,11 +22,11 @@ pub(super) enum Kind {
 
 /// What holds for all requests.
 #[derive(Clone, Debug)]
-pub(super) struct House {
+pub(super) struct Settings {
     /// The model's name.
     pub name: String,
     /// What can be chosen.
-    pub offer: Offer,
+    pub available: Available,
     /// How the models sample.
     pub temperature: f32,
     /// Likewise.
@@ -53,7 +53,7 @@ pub(super) struct Streaming {
     pub usage: bool,
 }
 
-impl House {
+impl Settings {
     /// The models' names: what chooses for itself, and each model alone.
     pub fn models(&self) -> [(String, Option<Policy>); 3] {
         let name = &self.name;
@@ -98,7 +98,7 @@ impl House {
     fn choice(&self, alone: Option<Policy>, fields: &Fields<'_>) -> Result<Choice, Refusal> {
         const EXTENSION: [&str; 3] = ["policy", "tau", "budget"];
         let Some(own) = fields.object("arbitrage")? else {
-            return self.checked("model", alone.unwrap_or(self.offer.usual), None);
+            return self.checked("model", alone.unwrap_or(self.available.usual), None);
         };
         if let Some(unknown) = own.names().find(|name| !EXTENSION.contains(name)) {
             return Err(own.wrong(unknown, format!("one of {}", EXTENSION.join(", "))));
@@ -109,7 +109,7 @@ impl House {
         }
         let refused = |field, error: &dyn std::fmt::Display| Refusal::Choice { field, reason: error.to_string() };
         let named = named.map(str::parse).transpose().map_err(|error| refused("arbitrage.policy", &error))?;
-        let policy = named.or(alone).unwrap_or(self.offer.usual);
+        let policy = named.or(alone).unwrap_or(self.available.usual);
         let budget = own.count("budget", 0)?;
         match own.number("tau")? {
             None => self.checked("arbitrage.policy", policy, budget),
@@ -121,7 +121,7 @@ impl House {
     }
 
     fn checked(&self, field: &'static str, policy: Policy, budget: Option<usize>) -> Result<Choice, Refusal> {
-        self.offer.choose(policy, budget).map_err(|error| Refusal::Choice { field, reason: error.to_string() })
+        self.available.choose(policy, budget).map_err(|error| Refusal::Choice { field, reason: error.to_string() })
     }
 }
 

@@ -9,13 +9,13 @@ use thiserror::Error;
 ///
 /// ```
 /// use arbitrage_core::scorer::scorer_fn;
-/// use arbitrage_eval::serve::Menu;
+/// use arbitrage_eval::serve::Policies;
 /// use arbitrage_router::Policy;
 ///
-/// let menu = Menu::new(Policy::Rsd(0.5)).with_scorer(scorer_fn(|_, _| 0.7))?;
+/// let policies = Policies::new(Policy::Rsd(0.5)).with_scorer(scorer_fn(|_, _| 0.7))?;
 /// # Ok::<(), arbitrage_core::ConfigError>(())
 /// ```
-pub struct Menu {
+pub struct Policies {
     pub(super) usual: Policy,
     pub(super) budget: Option<usize>,
     pub(super) learned: Option<Box<dyn AdvantageRouter>>,
@@ -23,7 +23,7 @@ pub struct Menu {
     range: Option<(f32, f32)>,
 }
 
-impl Menu {
+impl Policies {
     /// `usual` is what requests get that choose nothing.
     pub fn new(usual: Policy) -> Self {
         Self { usual, budget: None, learned: None, rsd: None, range: None }
@@ -55,14 +55,14 @@ impl Menu {
     }
 
     /// What can be asked for.
-    pub(super) fn offer(&self) -> Offer {
-        Offer { usual: self.usual, budget: self.budget, learned: self.learned.is_some(), range: self.range }
+    pub(super) fn available(&self) -> Available {
+        Available { usual: self.usual, budget: self.budget, learned: self.learned.is_some(), range: self.range }
     }
 }
 
-/// What a [`Menu`] has, without the routers.
+/// What a [`Policies`] has, without the routers.
 #[derive(Clone, Debug)]
-pub(super) struct Offer {
+pub(super) struct Available {
     pub usual: Policy,
     budget: Option<usize>,
     learned: bool,
@@ -106,7 +106,7 @@ pub enum ChoiceError {
     Policy(#[from] PolicyError),
 }
 
-impl Offer {
+impl Available {
     /// A choice, if it can be served; without a budget of its own it has the usual one.
     pub fn choose(&self, policy: Policy, budget: Option<usize>) -> Result<Choice, ChoiceError> {
         let missing = |part| ChoiceError::Missing { policy: policy.to_string(), part, known: self.known() };
@@ -145,13 +145,13 @@ mod tests {
     use arbitrage_core::router::AlwaysDraft;
     use arbitrage_core::scorer::scorer_fn;
 
-    fn choose(menu: &Menu, policy: &str) -> Result<Choice, ChoiceError> {
-        menu.offer().choose(policy.parse().unwrap(), None)
+    fn choose(policies: &Policies, policy: &str) -> Result<Choice, ChoiceError> {
+        policies.available().choose(policy.parse().unwrap(), None)
     }
 
     #[test]
     fn only_what_is_there_can_be_chosen() {
-        let bare = Menu::new(Policy::Draft);
+        let bare = Policies::new(Policy::Draft);
         for (policy, part) in [("oracle:0", "data"), ("learned", "router"), ("rsd:0.5", "scorer")] {
             let error = choose(&bare, policy).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains("entropy:TAU") && !error.contains("rsd:TAU"), "{error}");
@@ -160,13 +160,13 @@ mod tests {
         for policy in ["draft", "target", "random:0.2", "logprob:-1", "entropy:1", "learned", "learned:1", "rsd:0"] {
             assert_eq!(choose(&full, policy).unwrap().budget, Some(3), "{policy}");
         }
-        assert_eq!(full.offer().choose(Policy::Draft, Some(0)).unwrap().budget, Some(0));
+        assert_eq!(full.available().choose(Policy::Draft, Some(0)).unwrap().budget, Some(0));
         assert!(choose(&full, "oracle:0").is_err());
     }
 
     #[test]
     fn thresholds_outside_their_range_are_refused() {
-        let full = Menu::new(Policy::Draft).with_learned(AlwaysDraft).with_scorer(scorer_fn(|_, _| 0.0)).unwrap();
+        let full = Policies::new(Policy::Draft).with_learned(AlwaysDraft).with_scorer(scorer_fn(|_, _| 0.0)).unwrap();
         for policy in
             ["learned:1.1", "learned:NaN", "learned:-0.1", "rsd:1.1", "rsd:NaN", "random:2", "logprob:1", "entropy:-1"]
         {

@@ -19,7 +19,7 @@ const MOST: usize = 1024;
 /// Time in which a request's headers have to come.
 const HEADER_TIME: Duration = Duration::from_secs(30);
 
-/// Time that answers have to leave the house when all else has ended.
+/// Time that answers have to leave the settings when all else has ended.
 const FLUSH_TIME: Duration = Duration::from_secs(3);
 
 /// Time to wait where the system has no connection to give.

@@ -8,8 +8,8 @@ use arbitrage_core::{
 };
 use arbitrage_router::Policy;
 
-use super::choice::{Choice, Menu};
-use super::desk::Desk;
+use super::choice::{Choice, Policies};
+use super::queue::Queue;
 
 /// Decides on each step by the policy that its request has chosen. Trained routers and scorers are loaded once and asked once a
 /// turn about all sequences that are theirs; a request's threshold changes what their estimates are compared with.
@@ -17,21 +17,21 @@ use super::desk::Desk;
 /// It never asks for the target's step before it decides, so the target writes escalated steps only; and policies that need
 /// no draft, as a spent budget, decide before one is written.
 pub struct Dispatch {
-    desk: Arc<Desk>,
+    queue: Arc<Queue>,
     usual: Choice,
     learned: Option<Box<dyn AdvantageRouter>>,
     rsd: Option<Rsd<Box<dyn StepScorer>>>,
 }
 
 impl Dispatch {
-    pub(super) fn new(menu: Menu, desk: Arc<Desk>) -> Self {
-        let usual = Choice { policy: menu.usual, budget: menu.budget };
-        Self { desk, usual, learned: menu.learned, rsd: menu.rsd }
+    pub(super) fn new(policies: Policies, queue: Arc<Queue>) -> Self {
+        let usual = Choice { policy: policies.usual, budget: policies.budget };
+        Self { queue, usual, learned: policies.learned, rsd: policies.rsd }
     }
 
-    /// What was chosen for a sequence. One that did not come over the desk is treated as usual.
+    /// What was chosen for a sequence. One that did not come over the queue is treated as usual.
     fn choice(&self, id: SequenceId) -> Choice {
-        self.desk.choice(id).unwrap_or(self.usual)
+        self.queue.choice(id).unwrap_or(self.usual)
     }
 
     /// Has the router of `kind` decide on the candidates at these places, in one call.

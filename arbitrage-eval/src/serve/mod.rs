@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `asked`, `fields`, `neutral` | a request's body, read field by field |
 //! | `choice`, `dispatch` | policy, threshold and budget of each request, and the router that follows them |
-//! | `desk` | the line, and the engine's [`Intake`](arbitrage_core::Intake) |
+//! | `queue` | the line, and the engine's [`Intake`](arbitrage_core::Intake) |
 //! | `routes`, `answer`, `stream`, `refusal` | HTTP |
 //! | `connections` | how many, and how long |
 
@@ -16,13 +16,13 @@ mod answer;
 mod asked;
 mod choice;
 mod connections;
-mod desk;
 mod dispatch;
 mod event;
 mod fields;
 mod key;
 mod metrics;
 mod neutral;
+mod queue;
 mod refusal;
 mod routes;
 mod stream;
@@ -35,14 +35,14 @@ use std::time::{Duration, Instant};
 use arbitrage_core::{ConfigError, Drafter, Engine, EngineError, Verifier};
 use thiserror::Error;
 
-pub use choice::{ChoiceError, Menu};
+pub use choice::{ChoiceError, Policies};
 pub use dispatch::Dispatch;
 pub use key::Key;
 
-use asked::House;
-use desk::{Clerk, Desk, Fault, Phase};
+use asked::Settings;
 use metrics::Metrics;
-use routes::{Shop, routes};
+use queue::{Fault, Phase, Queue, Worker};
+use routes::{App, routes};
 
 /// How often a server looks whether it is to stop.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -93,11 +93,11 @@ pub struct Served {
 ///
 /// ```
 /// use arbitrage_core::{Engine, testing::Scripted};
-/// use arbitrage_eval::serve::{Menu, Server};
+/// use arbitrage_eval::serve::{Policies, Server};
 /// use arbitrage_router::Policy;
 ///
 /// let (draft, target) = (Scripted::new("draft", ["42"]), Scripted::new("target", ["42"]));
-/// let server = Server::new(Menu::new(Policy::Draft), |router| Engine::new(draft, target, router))?.with_queue(8)?;
+/// let server = Server::new(Policies::new(Policy::Draft), |router| Engine::new(draft, target, router))?.with_queue(8)?;
 /// let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
 /// let served = server.run(listener, || true)?; // told to stop at once
 /// assert_eq!(served.broken_off, 0);
@@ -107,7 +107,7 @@ pub struct Server<D, V> {
     engine: Engine<D, V, Dispatch>,
     fault: Fault,
     grace: Duration,
-    shop: Shop,
+    app: App,
 }
 
 impl<D: Drafter + 'static, V: Verifier + 'static> Server<D, V> {
@@ -115,19 +115,19 @@ impl<D: Drafter + 'static, V: Verifier + 'static> Server<D, V> {
     /// mebibyte each, wants no key, and takes the models to be greedy.
     ///
     /// # Errors
-    /// [`ServeError::Choice`] where the usual policy of `menu` cannot be served.
-    pub fn new(menu: Menu, build: impl FnOnce(Dispatch) -> Engine<D, V, Dispatch>) -> Result<Self, ServeError> {
-        let offer = menu.offer();
-        offer.choose(offer.usual, None)?;
+    /// [`ServeError::Choice`] where the usual policy of `policies` cannot be served.
+    pub fn new(policies: Policies, build: impl FnOnce(Dispatch) -> Engine<D, V, Dispatch>) -> Result<Self, ServeError> {
+        let available = policies.available();
+        available.choose(available.usual, None)?;
         let metrics = Arc::new(Metrics::new());
-        let desk = Arc::new(Desk::new(64, metrics.clone()));
-        let engine = build(Dispatch::new(menu, desk.clone()));
+        let queue = Arc::new(Queue::new(64, metrics.clone()));
+        let engine = build(Dispatch::new(policies, queue.clone()));
         let run = engine.run_record();
-        desk.set_in_flight(run.limits.in_flight);
-        let house = House { name: "arbitrage".to_owned(), offer, temperature: 0.0, top_p: 1.0 };
+        queue.set_in_flight(run.limits.in_flight);
+        let settings = Settings { name: "arbitrage".to_owned(), available, temperature: 0.0, top_p: 1.0 };
         let (draft, target) = (run.drafter.name, run.verifier.name);
-        let shop = Shop { house, key: None, body_bytes: 1 << 20, desk, metrics, draft, target };
-        Ok(Self { engine, fault: Box::new(|_| false), grace: Duration::from_secs(30), shop })
+        let app = App { settings, key: None, body_bytes: 1 << 20, queue, metrics, draft, target };
+        Ok(Self { engine, fault: Box::new(|_| false), grace: Duration::from_secs(30), app })
     }
 
     /// Sets how many requests may wait, at least 1: also those that find the engine idle come over the line.
@@ -138,19 +138,19 @@ impl<D: Drafter + 'static, V: Verifier + 'static> Server<D, V> {
         if places == 0 {
             return Err(ServeError::Setting { name: "queue", expected: "at least 1", found: places.to_string() });
         }
-        self.shop.desk.set_places(places);
+        self.app.queue.set_places(places);
         Ok(self)
     }
 
     /// Wants this key from whoever asks for anything below `/v1`.
     pub fn with_key(mut self, key: Key) -> Self {
-        self.shop.key = Some(key);
+        self.app.key = Some(key);
         self
     }
 
     /// Sets the most bytes of a body.
     pub fn with_body_bytes(mut self, bytes: usize) -> Self {
-        self.shop.body_bytes = bytes;
+        self.app.body_bytes = bytes;
         self
     }
 
@@ -162,14 +162,14 @@ impl<D: Drafter + 'static, V: Verifier + 'static> Server<D, V> {
 
     /// Sets the model's name, `arbitrage` at first: `name:draft` and `name:target` are the models alone.
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
-        self.shop.house.name = name.into();
+        self.app.settings.name = name.into();
         self
     }
 
     /// Says how the models sample. A request that asks for another temperature or `top_p` is refused, since sampling is the
     /// models' and not the request's.
     pub fn with_sampling(mut self, temperature: f32, top_p: f32) -> Self {
-        (self.shop.house.temperature, self.shop.house.top_p) = (temperature, top_p);
+        (self.app.settings.temperature, self.app.settings.top_p) = (temperature, top_p);
         self
     }
 
@@ -186,19 +186,19 @@ impl<D: Drafter + 'static, V: Verifier + 'static> Server<D, V> {
     /// # Errors
     /// [`ServeError::Io`], [`ServeError::Config`] before anything is served; [`ServeError::Fallen`].
     pub fn run(self, listener: TcpListener, stop: impl Fn() -> bool) -> Result<Served, ServeError> {
-        let Self { engine, fault, grace, shop } = self;
+        let Self { engine, fault, grace, app } = self;
         engine.run_record().limits.validate()?;
         listener.set_nonblocking(true)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (desk, metrics) = (shop.desk.clone(), shop.metrics.clone());
-        let working = spawn(engine, Clerk { desk: desk.clone(), fault })?;
+        let (queue, metrics) = (app.queue.clone(), app.metrics.clone());
+        let working = spawn(engine, Worker { queue: queue.clone(), fault })?;
         let served = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            connections::serve(listener, routes(Arc::new(shop)), life(&desk, stop, grace)).await;
+            connections::serve(listener, routes(Arc::new(app)), life(&queue, stop, grace)).await;
             Ok::<_, std::io::Error>(())
         });
         // Without a listener the engine would wait for ever.
-        desk.enter(Phase::Aborted);
+        queue.enter(Phase::Aborted);
         let engine = working.join();
         served?;
         engine.map_err(|_panic| ServeError::Fallen)??;
@@ -206,33 +206,33 @@ impl<D: Drafter + 'static, V: Verifier + 'static> Server<D, V> {
     }
 }
 
-/// Runs the engine on a thread of its own. However it ends, the desk learns of it.
+/// Runs the engine on a thread of its own. However it ends, the queue learns of it.
 fn spawn<D: Drafter + 'static, V: Verifier + 'static>(
     mut engine: Engine<D, V, Dispatch>,
-    mut clerk: Clerk,
+    mut worker: Worker,
 ) -> std::io::Result<JoinHandle<Result<(), ConfigError>>> {
-    struct Closing(Arc<Desk>);
+    struct Closing(Arc<Queue>);
     impl Drop for Closing {
         fn drop(&mut self) {
             self.0.enter(Phase::Ended);
         }
     }
     std::thread::Builder::new().name("engine".to_owned()).stack_size(STACK).spawn(move || {
-        let _closing = Closing(clerk.desk.clone());
-        engine.serve(&mut clerk)
+        let _closing = Closing(worker.queue.clone());
+        engine.serve(&mut worker)
     })
 }
 
 /// Ends when the engine has.
-async fn life(desk: &Desk, stop: impl Fn() -> bool, grace: Duration) {
+async fn life(queue: &Queue, stop: impl Fn() -> bool, grace: Duration) {
     let mut told: Option<Instant> = None;
-    while desk.phase() != Phase::Ended {
+    while queue.phase() != Phase::Ended {
         if told.is_none() && stop() {
             told = Some(Instant::now());
-            desk.enter(Phase::Draining);
+            queue.enter(Phase::Draining);
         }
         if told.is_some_and(|told| told.elapsed() >= grace) {
-            desk.enter(Phase::Aborted);
+            queue.enter(Phase::Aborted);
         }
         tokio::time::sleep(GLANCE).await;
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arbitrage_core::trace::{JsonlSink, TraceSink};
 use arbitrage_core::{Drafter, Engine, EngineError, Verifier};
-use arbitrage_eval::serve::{Dispatch, Key, Menu, Server};
+use arbitrage_eval::serve::{Dispatch, Key, Policies, Server};
 use arbitrage_models::Error;
 use arbitrage_router::Policy;
 
@@ -33,11 +33,11 @@ pub fn run(options: &ServeOptions) -> Result<(), Failure> {
 
     let Pair { draft, target, .. } = Pair::load(models)?;
     let target = guessing(target, &draft, models.guesses)?;
-    let (menu, draft) = menu(options, (usual, folder.as_deref()), draft, &target)?;
+    let (policies, draft) = policies(options, (usual, folder.as_deref()), draft, &target)?;
     let engine = |router: Dispatch| {
         Engine::new(draft, target, router).with_segmenter(segmenter).with_limits(limits).with_sink(sinks)
     };
-    let server = settled(Server::new(menu, engine)?, options, key)?;
+    let server = settled(Server::new(policies, engine)?, options, key)?;
     anstream::eprintln!("http://{} serves `{}`, usually by {usual}", listener.local_addr()?, options.name);
     interrupt::listen()?; // before, while models are loaded, there is nothing to finish
     match server.run(listener, || interrupt::check().is_err())?.broken_off {
@@ -47,26 +47,26 @@ pub fn run(options: &ServeOptions) -> Result<(), Failure> {
 }
 
 /// What can be chosen: with a router's folder also `learned`, with a scorer also `rsd`.
-fn menu(
+fn policies(
     options: &ServeOptions,
     (usual, folder): (Policy, Option<&Path>),
     mut draft: Model,
     target: &Trusted,
-) -> Result<(Menu, Model), Failure> {
+) -> Result<(Policies, Model), Failure> {
     let models = &options.models;
-    let mut menu = Menu::new(usual);
+    let mut policies = Policies::new(usual);
     if folder.is_some() {
         let no_scorer = || Err(Failure::from("a trained router needs no scorer"));
         let (learned, told) = router(Policy::Learned(None), (folder, &models.device), draft, target, no_scorer)?;
-        (menu, draft) = (menu.with_learned(learned), told);
+        (policies, draft) = (policies.with_learned(learned), told);
     }
     if options.scorer || matches!(usual, Policy::Rsd(_)) {
-        menu = menu.with_scorer(scorer(models, Policy::Rsd(0.5), target)?)?;
+        policies = policies.with_scorer(scorer(models, Policy::Rsd(0.5), target)?)?;
     }
     if let Some(most) = options.budget {
-        menu = menu.with_budget(most);
+        policies = policies.with_budget(most);
     }
-    Ok((menu, draft))
+    Ok((policies, draft))
 }
 
 /// The server under the command's settings.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use arbitrage_models::chat::ChatTemplate;
 use arbitrage_models::remote::{Client, Dialect, Endpoint, OpenAiModel, OpenAiScorer, Prompting, ScoreKind};
+use arbitrage_models::tokenizer::Tokenizer;
 use arbitrage_models::{Layout, ModelFiles};
 
 use crate::Failure;
@@ -71,8 +72,11 @@ fn key_of(role: &str) -> String {
     format!("ARBITRAGE_{}_KEY", role.to_uppercase())
 }
 
-/// The template of a GGUF file, a folder, or a model by name.
+/// The template of a folder with a tokenizer, a GGUF file, or a model by name.
 fn template(path: &Path) -> Result<ChatTemplate, Failure> {
+    if path.is_dir() {
+        return Ok(ChatTemplate::for_tokenizer(&Tokenizer::from_folder(path)?)?);
+    }
     let name = path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?;
     Ok(ChatTemplate::for_tokenizer(&ModelFiles::open(resolve(name)?)?.tokenizer)?)
 }

@@ -1,11 +1,11 @@
 use super::*;
-use crate::serve::Menu;
+use crate::serve::Policies;
 use arbitrage_core::scorer::scorer_fn;
 use serde_json::json;
 
-fn house() -> House {
-    let menu = Menu::new(Policy::MeanLogprob(-0.5)).with_scorer(scorer_fn(|_, _| 0.5)).unwrap();
-    House { name: "arbitrage".to_owned(), offer: menu.offer(), temperature: 0.7, top_p: 1.0 }
+fn settings() -> Settings {
+    let policies = Policies::new(Policy::MeanLogprob(-0.5)).with_scorer(scorer_fn(|_, _| 0.5)).unwrap();
+    Settings { name: "arbitrage".to_owned(), available: policies.available(), temperature: 0.7, top_p: 1.0 }
 }
 
 /// A request with these fields beside the model's name and a question; `null` takes one of those out.
@@ -21,7 +21,7 @@ fn body(kind: Kind, fields: Value) -> Value {
 }
 
 fn read(kind: Kind, fields: Value) -> Result<Asked, Refusal> {
-    house().read(kind, body(kind, fields).to_string().as_bytes())
+    settings().read(kind, body(kind, fields).to_string().as_bytes())
 }
 
 #[test]
@@ -146,11 +146,11 @@ fn bad_fields_are_refused_by_name() {
 #[test]
 fn what_is_no_request_is_refused() {
     for body in ["", "{", "[]", "3", "{\"model\": \"\u{0}\"", "{\"model\": \"a\" }x"] {
-        house().read(Kind::Chat, body.as_bytes()).unwrap_err();
+        settings().read(Kind::Chat, body.as_bytes()).unwrap_err();
     }
-    house().read(Kind::Chat, b"{\"model\": \"\xff\"}").unwrap_err();
+    settings().read(Kind::Chat, b"{\"model\": \"\xff\"}").unwrap_err();
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    assert!(matches!(house().read(Kind::Chat, deep.as_bytes()), Err(Refusal::Json(_))));
-    let unknown = house().read(Kind::Text, br#"{"model": "gpt-4", "prompt": "a"}"#).unwrap_err();
+    assert!(matches!(settings().read(Kind::Chat, deep.as_bytes()), Err(Refusal::Json(_))));
+    let unknown = settings().read(Kind::Text, br#"{"model": "gpt-4", "prompt": "a"}"#).unwrap_err();
     assert!(unknown.to_string().contains("arbitrage:draft"), "{unknown}");
 }

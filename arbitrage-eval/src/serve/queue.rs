@@ -17,10 +17,10 @@ use super::refusal::Refusal;
 /// Says of an error whether the request is at fault: a prompt that no model can take.
 pub(super) type Fault = Box<dyn Fn(&EngineError) -> bool + Send + Sync>;
 
-/// The line of requests, first come first served, and those that are in flight. HTTP puts into it, the engine's thread takes
+/// The state of requests, first come first served, and those that are in flight. HTTP puts into it, the engine's thread takes
 /// out; both hold it for moments only.
-pub(super) struct Desk {
-    line: Mutex<Line>,
+pub(super) struct Queue {
+    state: Mutex<State>,
     changed: Condvar,
     metrics: Arc<Metrics>,
 }
@@ -38,17 +38,17 @@ pub(super) enum Phase {
     Ended,
 }
 
-struct Line {
+struct State {
     phase: Phase,
     places: usize,
     in_flight: usize,
-    waiting: VecDeque<Order>,
+    waiting: VecDeque<Queued>,
     open: HashMap<SequenceId, Client>,
     /// Mean seconds of a request in the engine, of late.
     seconds: f64,
 }
 
-struct Order {
+struct Queued {
     problem: Problem,
     client: Client,
 }
@@ -74,13 +74,13 @@ impl Client {
     }
 }
 
-impl Desk {
-    /// A desk with as many `places` to wait at.
+impl Queue {
+    /// A queue with as many `places` to wait at.
     pub fn new(places: usize, metrics: Arc<Metrics>) -> Self {
         metrics.places.set(places as i64);
         let (waiting, open) = Default::default();
-        let line = Line { phase: Phase::Open, places, in_flight: 1, waiting, open, seconds: 0.0 };
-        Self { line: Mutex::new(line), changed: Condvar::new(), metrics }
+        let state = State { phase: Phase::Open, places, in_flight: 1, waiting, open, seconds: 0.0 };
+        Self { state: Mutex::new(state), changed: Condvar::new(), metrics }
     }
 
     /// Sets how many may wait.
@@ -94,25 +94,25 @@ impl Desk {
         self.lock().in_flight = sequences.max(1);
     }
 
-    /// Puts a request at the end of the line.
+    /// Puts a request at the end of the state.
     pub fn submit(&self, problem: Problem, choice: Choice) -> Result<Events, Refusal> {
-        let mut line = self.lock();
-        if line.phase != Phase::Open {
+        let mut state = self.lock();
+        if state.phase != Phase::Open {
             return Err(Refusal::Stopping);
         }
-        if line.waiting.len() >= line.places {
+        if state.waiting.len() >= state.places {
             // Whoever has left holds no place.
-            line.waiting.retain(|order| !self.gave_up(&order.client));
+            state.waiting.retain(|queued| !self.gave_up(&queued.client));
         }
-        if line.waiting.len() >= line.places {
-            let waiting = line.waiting.len();
-            let seconds = line.seconds * waiting as f64 / line.in_flight as f64;
+        if state.waiting.len() >= state.places {
+            let waiting = state.waiting.len();
+            let seconds = state.seconds * waiting as f64 / state.in_flight as f64;
             return Err(Refusal::Full { waiting, seconds: (seconds.ceil() as u64).clamp(1, 60) });
         }
         let (events, rest) = unbounded_channel();
         let client = Client { choice, events, since: Instant::now(), begun: None, seen: false };
-        line.waiting.push_back(Order { problem, client });
-        self.measure(&line);
+        state.waiting.push_back(Queued { problem, client });
+        self.measure(&state);
         self.changed.notify_one();
         Ok(Events::new(rest))
     }
@@ -129,23 +129,23 @@ impl Desk {
 
     /// Goes on to a later phase. At the end, whoever still waits is told that it is over.
     pub fn enter(&self, phase: Phase) {
-        let mut line = self.lock();
-        line.phase = line.phase.max(phase);
+        let mut state = self.lock();
+        state.phase = state.phase.max(phase);
         if phase == Phase::Ended {
-            line.waiting.clear();
-            line.open.clear();
-            self.measure(&line);
+            state.waiting.clear();
+            state.open.clear();
+            self.measure(&state);
         }
         self.changed.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn measure(&self, line: &Line) {
-        self.metrics.waiting.set(line.waiting.len() as i64);
-        self.metrics.in_flight.set(line.open.len() as i64);
+    fn measure(&self, state: &State) {
+        self.metrics.waiting.set(state.waiting.len() as i64);
+        self.metrics.in_flight.set(state.open.len() as i64);
     }
 
     /// Whether the client has left, which is counted once, by whoever drops it then.
@@ -163,79 +163,79 @@ impl Desk {
     }
 }
 
-/// The engine's side of a desk.
-pub(super) struct Clerk {
-    pub desk: Arc<Desk>,
+/// The engine's side of a queue.
+pub(super) struct Worker {
+    pub queue: Arc<Queue>,
     pub fault: Fault,
 }
 
-impl Clerk {
+impl Worker {
     fn outcome(&self, answer: Result<Solution, EngineError>) -> Result<Box<Ended>, Refusal> {
         match answer {
             Ok(solution) => {
-                self.desk.metrics.ended(name(solution.stop));
+                self.queue.metrics.ended(name(solution.stop));
                 Ok(Box::new(Ended::new(&solution)))
             }
             Err(error) if (self.fault)(&error) => {
-                self.desk.metrics.ended("unfit");
+                self.queue.metrics.ended("unfit");
                 Err(Refusal::Unfit(error.to_string()))
             }
             Err(error) => {
-                self.desk.metrics.ended("failed");
+                self.queue.metrics.ended("failed");
                 Err(Refusal::Failed(error.to_string()))
             }
         }
     }
 }
 
-impl Intake for Clerk {
+impl Intake for Worker {
     fn next(&mut self, idle: bool) -> Option<(SequenceId, Problem)> {
-        let desk = &self.desk;
-        let mut line = desk.lock();
+        let queue = &self.queue;
+        let mut state = queue.lock();
         loop {
-            if line.phase >= Phase::Aborted {
-                line.waiting.drain(..).for_each(|order| desk.broke_off(&order.client));
+            if state.phase >= Phase::Aborted {
+                state.waiting.drain(..).for_each(|queued| queue.broke_off(&queued.client));
             }
-            while let Some(Order { problem, mut client }) = line.waiting.pop_front() {
-                if desk.gave_up(&client) {
+            while let Some(Queued { problem, mut client }) = state.waiting.pop_front() {
+                if queue.gave_up(&client) {
                     continue;
                 }
                 let id = SequenceId::fresh();
                 client.begun = Some(Instant::now());
-                desk.metrics.queue_seconds.observe(client.since.elapsed().as_secs_f64());
-                line.open.insert(id, client);
-                desk.measure(&line);
+                queue.metrics.queue_seconds.observe(client.since.elapsed().as_secs_f64());
+                state.open.insert(id, client);
+                queue.measure(&state);
                 return Some((id, problem));
             }
-            desk.measure(&line);
-            if !idle || line.phase != Phase::Open {
+            queue.measure(&state);
+            if !idle || state.phase != Phase::Open {
                 return None;
             }
-            line = desk.changed.wait(line).unwrap_or_else(PoisonError::into_inner);
+            state = queue.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     fn is_cancelled(&mut self, id: SequenceId) -> bool {
-        let desk = &self.desk;
-        let mut line = desk.lock();
-        let Some(client) = line.open.get(&id) else { return true };
-        if line.phase >= Phase::Aborted {
-            desk.broke_off(client);
-        } else if !desk.gave_up(client) {
+        let queue = &self.queue;
+        let mut state = queue.lock();
+        let Some(client) = state.open.get(&id) else { return true };
+        if state.phase >= Phase::Aborted {
+            queue.broke_off(client);
+        } else if !queue.gave_up(client) {
             return false;
         }
-        line.open.remove(&id);
-        desk.measure(&line);
+        state.open.remove(&id);
+        queue.measure(&state);
         true
     }
 
     fn committed(&mut self, id: SequenceId, record: &StepRecord) {
-        let desk = &self.desk;
-        desk.metrics.stepped(record);
-        let mut line = desk.lock();
-        if let Some(client) = line.open.get_mut(&id) {
+        let queue = &self.queue;
+        queue.metrics.stepped(record);
+        let mut state = queue.lock();
+        if let Some(client) = state.open.get_mut(&id) {
             if !std::mem::replace(&mut client.seen, true) {
-                desk.metrics.first_step_seconds.observe(client.since.elapsed().as_secs_f64());
+                queue.metrics.first_step_seconds.observe(client.since.elapsed().as_secs_f64());
             }
             client.tell(Event::Step(Written::new(record)));
         }
@@ -243,13 +243,13 @@ impl Intake for Clerk {
 
     fn finished(&mut self, id: SequenceId, answer: Result<Solution, EngineError>) -> ControlFlow<()> {
         let outcome = self.outcome(answer);
-        let desk = &self.desk;
-        let mut line = desk.lock();
-        if let Some(client) = line.open.remove(&id) {
+        let queue = &self.queue;
+        let mut state = queue.lock();
+        if let Some(client) = state.open.remove(&id) {
             let took = client.begun.map_or(0.0, |begun| begun.elapsed().as_secs_f64());
-            line.seconds = if line.seconds == 0.0 { took } else { 0.9 * line.seconds + 0.1 * took };
-            desk.metrics.request_seconds.observe(client.since.elapsed().as_secs_f64());
-            desk.measure(&line);
+            state.seconds = if state.seconds == 0.0 { took } else { 0.9 * state.seconds + 0.1 * took };
+            queue.metrics.request_seconds.observe(client.since.elapsed().as_secs_f64());
+            queue.measure(&state);
             client.tell(Event::End(outcome));
         }
         ControlFlow::Continue(())

@@ -12,19 +12,19 @@ use arbitrage_core::{
     AdvantageRouter, Author, BoxError, Candidate, Decision, Drafter, Engine, Limits, Prefix, Route, SequenceId,
     StepResult, StepRule, Verifier,
 };
-use arbitrage_eval::serve::{Dispatch, Menu, ServeError, Served, Server};
+use arbitrage_eval::serve::{Dispatch, Policies, ServeError, Served, Server};
 use arbitrage_router::Policy;
 use serde_json::Value;
 
 use super::client;
 
-pub struct House {
+pub struct Running {
     pub address: SocketAddr,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Served, ServeError>>,
 }
 
-impl House {
+impl Running {
     pub fn open<D: Drafter + 'static, V: Verifier + 'static>(server: Server<D, V>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
@@ -33,9 +33,9 @@ impl House {
         Self { address, stop, thread }
     }
 
-    /// A house of these two models with every policy.
+    /// A running of these two models with every policy.
     pub fn of(draft: impl Drafter + 'static, target: impl Verifier + 'static) -> Self {
-        Self::open(Server::new(menu(), |router| Engine::new(draft, target, router).with_limits(limits())).unwrap())
+        Self::open(Server::new(policies(), |router| Engine::new(draft, target, router).with_limits(limits())).unwrap())
     }
 
     pub fn chat(&self, body: &Value) -> client::Reply {
@@ -82,8 +82,8 @@ pub fn limits() -> Limits {
 }
 
 /// Every policy, the draft as usual.
-pub fn menu() -> Menu {
-    Menu::new(Policy::Draft).with_learned(Odd).with_scorer(scorer_fn(|_, step| ascii(&step.text))).unwrap()
+pub fn policies() -> Policies {
+    Policies::new(Policy::Draft).with_learned(Odd).with_scorer(scorer_fn(|_, step| ascii(&step.text))).unwrap()
 }
 
 /// Share of a text that is ASCII.
@@ -115,7 +115,7 @@ pub fn seen(log: &CallLog) -> (impl Drafter + 'static, impl Verifier + 'static) 
 }
 
 pub fn server<D: Drafter + 'static, V: Verifier + 'static>(models: (D, V), limits: Limits) -> Server<D, V> {
-    Server::new(menu(), |router: Dispatch| Engine::new(models.0, models.1, router).with_limits(limits)).unwrap()
+    Server::new(policies(), |router: Dispatch| Engine::new(models.0, models.1, router).with_limits(limits)).unwrap()
 }
 
 /// A door that a drafter stands at before each call. Handles are clones.
