@@ -109,7 +109,8 @@ pub struct CollectOptions {
     pub batch: BatchOptions,
     /// What scores both steps: checker (exact, of the mini family's problems), judge (the target, 0 to 9), worked (the numbers of the
     /// worked solution that comes with the problem), rollouts:K (the share of K completions that reach the answer which comes with
-    /// the problem), head:DIR (of `train head`, on the target's own hidden states) or prm:DIR (a reward model).
+    /// the problem), head:DIR (of `train head`, on the target's own hidden states), prm:DIR (a reward model), or one behind a server,
+    /// skywork@ADDRESS or trl@ADDRESS by its layout, with an address as in --draft and the key of ARBITRAGE_SCORER_KEY.
     #[arg(long)]
     pub scorer: Scorer,
     /// Completions.

@@ -91,7 +91,7 @@ pub struct ScoreOptions {
     /// Where the records with the new scores go. Problems that it holds already are not scored again.
     #[arg(long, requires = "traces")]
     pub out: Option<PathBuf>,
-    /// What scores steps: checker, judge, worked, rollouts:K, head:DIR or prm:DIR; see `collect`.
+    /// What scores steps: checker, judge, worked, rollouts:K, head:DIR, prm:DIR or one behind a server; see `collect`.
     #[arg(long)]
     pub scorer: Scorer,
     /// Files of problems with their answers, for worked and rollouts:K.
