@@ -1,13 +1,17 @@
 //! The command with models behind a server: a stand-in that speaks vLLM's chat route.
 #![cfg(feature = "flex")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::BufReader;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+
+#[allow(dead_code)] // chunks are for others
+#[path = "../../arbitrage-models/tests/remote/http.rs"]
+mod http;
 
 fn arbitrage(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_arbitrage"));
@@ -36,31 +40,17 @@ fn stand_in() -> (String, Asked) {
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let heard = heard.clone();
-            std::thread::spawn(move || while answer(&stream, &heard).is_some() {});
+            let mut reader = BufReader::new(stream);
+            std::thread::spawn(move || while answer(&mut reader, &heard).is_some() {});
         }
     });
     (url, asked)
 }
 
-fn answer(stream: &TcpStream, asked: &Asked) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    let (mut length, mut key, mut line) = (0, None, String::new());
-    loop {
-        line.clear();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        let lower = line.to_lowercase();
-        match lower.split_once(':') {
-            Some(("content-length", value)) => length = value.trim().parse().ok()?,
-            Some(("authorization", _)) => key = line.split_once(' ').map(|(_, value)| value.trim().to_owned()),
-            _ if line == "\r\n" => break,
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let body: Value = serde_json::from_slice(&body).ok()?;
+fn answer(reader: &mut BufReader<TcpStream>, asked: &Asked) -> Option<()> {
+    let request = http::Message::read(reader)?;
+    let key = Some(request.header("authorization")).filter(|key| !key.is_empty()).map(str::to_owned);
+    let body: Value = serde_json::from_slice(&request.body).ok()?;
     let begun = body["messages"].as_array()?.last()?["role"] == "assistant";
     asked.lock().unwrap().push((body["model"].as_str()?.to_owned(), begun, key));
     let (text, stop) = if begun { ("So it is \\boxed{4}.", Value::Null) } else { ("2 and 2.", json!("\n\n")) };
@@ -73,9 +63,7 @@ fn answer(stream: &TcpStream, asked: &Asked) -> Option<()> {
     } else {
         ("application/json", json!({ "choices": choices("message", said), "usage": usage }).to_string())
     };
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", answer.len());
-    let mut stream = stream;
-    stream.write_all((head + &answer).as_bytes()).ok()
+    http::answer(reader.get_mut(), 200, &format!("content-type: {kind}\r\n"), answer.as_bytes()).ok()
 }
 
 /// `run` on one problem, whose answer is 4; the output, and the trace.

@@ -23,10 +23,8 @@ pub(super) struct Answer {
 impl Answer {
     /// The answer to `asked`, under a name of its own.
     pub fn new(asked: &Asked, id: String) -> Self {
-        // A clock before 1970 dates answers wrongly and does no other harm.
-        let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let (kind, model) = (asked.kind, asked.model.clone());
-        Self { kind, id, created, model, choice: asked.choice, seed: asked.problem.seed }
+        Self { kind, id, created: now(), model, choice: asked.choice, seed: asked.problem.seed }
     }
 
     /// The answer's name.
@@ -103,6 +101,11 @@ impl Answer {
             "fallback_steps": end.usage.fallback_steps,
         })
     }
+}
+
+/// Seconds since 1970. A clock before that dates answers wrongly and does no other harm.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// The one choice, which holds what is `said`.

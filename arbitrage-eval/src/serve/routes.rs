@@ -1,7 +1,7 @@
 //! What is found at which address.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::answer::Answer;
+use super::answer::{Answer, now};
 use super::asked::{Kind, Settings};
 use super::event::{Event, Events};
 use super::key::Key;
@@ -135,7 +135,6 @@ async fn in_one_piece(answer: &Answer, mut events: Events) -> Result<Response, R
 }
 
 fn described(app: &App, name: &str) -> Value {
-    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let parts = match name.rsplit_once(':') {
         Some((_, "draft")) => json!({"draft": app.draft}),
         Some((_, "target")) => json!({"target": app.target}),
@@ -143,7 +142,7 @@ fn described(app: &App, name: &str) -> Value {
             json!({"draft": app.draft, "target": app.target, "policy": app.settings.available.usual, "policies": app.settings.available.known()})
         }
     };
-    json!({"id": name, "object": "model", "created": created, "owned_by": "arbitrage", "arbitrage": parts})
+    json!({"id": name, "object": "model", "created": now(), "owned_by": "arbitrage", "arbitrage": parts})
 }
 
 async fn models(State(app): Shared) -> Response {

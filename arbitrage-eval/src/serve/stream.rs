@@ -57,11 +57,11 @@ impl Sending {
 
     fn text(&mut self, event: &Event) -> String {
         match event {
-            Event::Step(step) => data(&self.answer.chunk(step), self.streaming),
+            Event::Step(step) => data(self.answer.chunk(step), self.streaming),
             Event::End(Ok(end)) => {
                 self.ended = true;
-                let used = self.streaming.usage.then(|| data(&self.answer.used(end), self.streaming));
-                format!("{}{}data: [DONE]\n\n", data(&self.answer.last(end), self.streaming), used.unwrap_or_default())
+                let used = self.streaming.usage.then(|| data(self.answer.used(end), self.streaming));
+                format!("{}{}data: [DONE]\n\n", data(self.answer.last(end), self.streaming), used.unwrap_or_default())
             }
             Event::End(Err(refusal)) => {
                 self.ended = true;
@@ -72,8 +72,7 @@ impl Sending {
 }
 
 /// An event. Where usage was asked for, chunks without it say so, as OpenAI's do.
-fn data(chunk: &Value, streaming: Streaming) -> String {
-    let mut chunk = chunk.clone();
+fn data(mut chunk: Value, streaming: Streaming) -> String {
     if streaming.usage && chunk.get("usage").is_none() {
         chunk["usage"] = Value::Null;
     }

@@ -15,7 +15,6 @@ use super::error::RemoteError;
 use super::model::OpenAiModel;
 use super::request::Asked;
 use super::writing::{Next, Writing};
-use crate::weights::shown;
 
 /// The steps of one call, all in flight.
 pub(super) struct Batch<'a> {
@@ -139,14 +138,7 @@ impl<'a> Batch<'a> {
     }
 
     fn format(&self, wrong: answer::Wrong) -> RemoteError {
-        let endpoint = self.model.client.endpoint();
-        let redacted = endpoint.key.as_ref().map_or_else(|| wrong.found.clone(), |key| key.redact(&wrong.found));
-        RemoteError::Format {
-            endpoint: format!("{}{}", endpoint.url, self.model.route().path),
-            field: wrong.field,
-            expected: wrong.expected.to_owned(),
-            found: shown(&redacted),
-        }
+        self.model.client.endpoint().format(self.model.route().path, &wrong.field, wrong.expected, &wrong.found)
     }
 
     /// The steps, each with its part of the wall time.

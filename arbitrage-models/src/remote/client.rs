@@ -134,7 +134,7 @@ impl Client {
 
     /// Sends a request as soon as there is room, and its events, under `number`, to `events`.
     pub(super) fn start(&self, request: Request, number: u64, events: &Sender<(u64, Event)>) -> Call {
-        let endpoint = self.line.address(request.path);
+        let endpoint = self.line.endpoint.address(request.path);
         let sink = Sink { number, events: events.clone(), endpoint, ended: false };
         Call(self.runtime.spawn(exchange(self.line.clone(), request, sink)).abort_handle())
     }
@@ -143,13 +143,6 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("endpoint", &self.line.endpoint).finish_non_exhaustive()
-    }
-}
-
-impl Line {
-    /// The address of a route.
-    pub fn address(&self, path: &str) -> String {
-        format!("{}{path}", self.endpoint.url)
     }
 }
 

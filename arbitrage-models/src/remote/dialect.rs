@@ -112,12 +112,14 @@ pub enum Setting {
     Count(i64),
     /// A number.
     Number(f64),
+    /// A text.
+    Text(&'static str),
     /// An object of flags.
     Flags(&'static [(&'static str, bool)]),
 }
 
 /// A route that judges a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ScoreRoute {
     /// What it is asked for as.
     pub kind: ScoreKind,
@@ -132,16 +134,7 @@ pub struct ScoreRoute {
     /// Whether the numbers are probabilities, rather than a head's raw outputs.
     pub probabilities: bool,
     /// Fields that are always sent.
-    pub fixed: &'static [(&'static str, ScoreSetting)],
-}
-
-/// A fixed value in a request to a [`ScoreRoute`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScoreSetting {
-    /// `true` or `false`.
-    Flag(bool),
-    /// A text.
-    Text(&'static str),
+    pub fixed: &'static [(&'static str, Setting)],
 }
 
 /// The kinds of routes that judge.

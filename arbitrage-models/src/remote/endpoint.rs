@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::Dialect;
+use super::error::RemoteError;
 use super::retry::Retry;
 use super::secret::Secret;
 use crate::error::{Error, Result};
@@ -146,5 +147,25 @@ impl Endpoint {
     /// What is known of the server's kind.
     pub fn dialect(&self) -> &Dialect {
         &self.dialect
+    }
+
+    /// The address of a route.
+    pub(super) fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// What a server said, without the key.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        self.key.as_ref().map_or_else(|| text.to_owned(), |key| key.redact(text))
+    }
+
+    /// The error of an answer's `field` that is not as the format demands.
+    pub(super) fn format(&self, path: &str, field: &str, expected: &str, found: &str) -> RemoteError {
+        RemoteError::Format {
+            endpoint: self.address(path),
+            field: field.to_owned(),
+            expected: expected.to_owned(),
+            found: if found.is_empty() { "nothing".to_owned() } else { shown(&self.redacted(found)) },
+        }
     }
 }

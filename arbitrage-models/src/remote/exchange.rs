@@ -15,7 +15,6 @@ use super::client::{Event, Line, Request, Sink};
 use super::error::{Phase, RemoteError, Stopped};
 use super::retry::{jitter, retry_after};
 use super::sse::{Events, TooLong};
-use crate::weights::shown;
 
 /// The longest body of a refusal that is read, in bytes.
 const LONGEST_REFUSAL: usize = 1 << 16;
@@ -40,7 +39,7 @@ impl From<RemoteError> for Failure {
 pub(super) async fn exchange(line: Arc<Line>, request: Request, mut sink: Sink) {
     // The bound is held through the waits as well: a server that fails is not to get more at once.
     let Ok(_permit) = line.permits.acquire().await else { return };
-    let endpoint = line.address(request.path);
+    let endpoint = line.endpoint.address(request.path);
     let mut attempt = 1;
     loop {
         let exchange = Exchange { line: &line, request: &request, endpoint: &endpoint };
@@ -217,30 +216,29 @@ impl Exchange<'_> {
     async fn refusal(&self, mut answer: Response) -> Failure {
         let status = answer.status().as_u16();
         let wait = retry_after(&header(&answer, RETRY_AFTER), SystemTime::now());
-        let endpoint = self.endpoint.to_owned();
         // A refusal that cannot be read is one all the same.
         let body = self.body(&mut answer, LONGEST_REFUSAL).await.unwrap_or_default();
         let text = String::from_utf8_lossy(&body);
         let said =
             serde_json::from_str::<Value>(&text).map_or_else(|_| text.into_owned(), |value| answer::words(&value));
-        let message = self.quoted(&said);
-        let error = if answer::is_too_long(status, &said) {
-            RemoteError::ContextFull { endpoint, message }
-        } else {
-            RemoteError::Status { endpoint, status, message }
-        };
-        Failure { error, wait }
+        Failure { error: self.refused(status, &said), wait }
     }
 
     /// An answer that is no error in an answer's place.
     fn no_error(&self, value: Value) -> Result<Value, RemoteError> {
-        let Some((status, said)) = answer::error(&value) else { return Ok(value) };
-        let (endpoint, message) = (self.endpoint.to_owned(), self.quoted(&said));
-        Err(if answer::is_too_long(status, &said) {
+        match answer::error(&value) {
+            Some((status, said)) => Err(self.refused(status, &said)),
+            None => Ok(value),
+        }
+    }
+
+    fn refused(&self, status: u16, said: &str) -> RemoteError {
+        let (endpoint, message) = (self.endpoint.to_owned(), self.quoted(said));
+        if answer::is_too_long(status, said) {
             RemoteError::ContextFull { endpoint, message }
         } else {
             RemoteError::Status { endpoint, status, message }
-        })
+        }
     }
 
     fn json(&self, bytes: &[u8]) -> Result<Value, RemoteError> {
@@ -273,12 +271,7 @@ impl Exchange<'_> {
     }
 
     fn format(&self, field: &str, expected: &str, found: &str) -> RemoteError {
-        RemoteError::Format {
-            endpoint: self.endpoint.to_owned(),
-            field: field.to_owned(),
-            expected: expected.to_owned(),
-            found: if found.is_empty() { "nothing".to_owned() } else { shown(&self.redacted(found)) },
-        }
+        self.line.endpoint.format(self.request.path, field, expected, found)
     }
 
     fn too_long(&self, what: &'static str, most: usize) -> RemoteError {
@@ -287,13 +280,9 @@ impl Exchange<'_> {
 
     /// What a server said, without the key, escaped and cut.
     fn quoted(&self, text: &str) -> String {
-        let text = self.redacted(text);
+        let text = self.line.endpoint.redacted(text);
         let cut: String = text.trim().chars().take(QUOTED).flat_map(char::escape_debug).collect();
         if cut.is_empty() { "nothing more".to_owned() } else { cut }
-    }
-
-    fn redacted(&self, text: &str) -> String {
-        self.line.endpoint.key.as_ref().map_or_else(|| text.to_owned(), |key| key.redact(text))
     }
 }
 

@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 
 use super::client::{Client, Event, Request};
 use super::counters::Counters;
-use super::dialect::{ScoreKind, ScoreRoute, ScoreSetting};
+use super::dialect::{ScoreKind, ScoreRoute};
 use super::error::RemoteError;
+use super::request::add;
 use crate::error::{Error, Result};
 use crate::layout::{Layout, Score};
 use crate::tokenizer::Tokenizer;
-use crate::weights::shown;
 
 /// A model that judges, by one of a server's routes.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Judging {
 
     /// The address of the route.
     pub fn endpoint(&self) -> String {
-        format!("{}{}", self.client.endpoint().url(), self.route.path)
+        self.client.endpoint().address(self.route.path)
     }
 
     fn request(&self, prefix: &Prefix<'_>, step: &Step) -> Result<Request> {
@@ -84,13 +84,7 @@ impl Judging {
                 body.insert(text.to_owned(), self.layout.text(&self.model, prefix, step)?.into());
             }
         }
-        for (name, setting) in self.route.fixed {
-            let value = match *setting {
-                ScoreSetting::Flag(flag) => Value::from(flag),
-                ScoreSetting::Text(text) => text.into(),
-            };
-            body.insert((*name).to_owned(), value);
-        }
+        add(&mut body, self.route.fixed);
         body.extend(self.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
         let body = Value::Object(body).to_string().into_bytes();
         Ok(Request { path: self.route.path, body, streamed: false, counters: self.counters.clone() })
@@ -162,13 +156,7 @@ impl Judging {
     }
 
     fn wrong(&self, field: &str, expected: &str, found: Option<&Value>) -> RemoteError {
-        let found = found.map_or_else(|| "nothing".to_owned(), Value::to_string);
-        let key = self.client.endpoint().key.as_ref();
-        RemoteError::Format {
-            endpoint: self.endpoint(),
-            field: field.to_owned(),
-            expected: expected.to_owned(),
-            found: shown(&key.map_or_else(|| found.clone(), |key| key.redact(&found))),
-        }
+        let found = found.map(Value::to_string).unwrap_or_default();
+        self.client.endpoint().format(self.route.path, field, expected, &found)
     }
 }

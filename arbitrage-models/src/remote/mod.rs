@@ -44,9 +44,7 @@ mod writing;
 
 pub use client::Client;
 pub use counters::Counts;
-pub use dialect::{
-    Continuation, Dialect, Route, SamplingFields, ScoreKind, ScoreRoute, ScoreSetting, Setting, Shape, StopTold,
-};
+pub use dialect::{Continuation, Dialect, Route, SamplingFields, ScoreKind, ScoreRoute, Setting, Shape, StopTold};
 pub use endpoint::{Endpoint, Timeouts};
 pub use error::{Phase, RemoteError, Stopped};
 pub use model::{OpenAiModel, Prompting};

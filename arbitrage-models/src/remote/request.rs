@@ -61,12 +61,14 @@ impl Asked<'_> {
     }
 }
 
-fn add(body: &mut Map<String, Value>, settings: &[(&str, Setting)]) {
+/// Adds fields that a dialect names, each with its value.
+pub(super) fn add(body: &mut Map<String, Value>, settings: &[(&str, Setting)]) {
     for (name, setting) in settings {
         let value = match *setting {
             Setting::Flag(flag) => flag.into(),
             Setting::Count(count) => count.into(),
             Setting::Number(number) => number.into(),
+            Setting::Text(text) => text.into(),
             Setting::Flags(flags) => {
                 flags.iter().map(|(name, flag)| ((*name).to_owned(), Value::from(*flag))).collect()
             }

@@ -3,7 +3,7 @@
 use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, Shared, StepResult, StepRule, Target, Verifier};
 use arbitrage_models::remote::OpenAiModel;
 use arbitrage_models::sampler::Sampling;
-use arbitrage_models::{LocalModel, LocalTarget, Prompt};
+use arbitrage_models::{LocalModel, LocalTarget};
 
 use crate::Failure;
 
@@ -32,12 +32,6 @@ impl Model {
     /// Sets the role whose random numbers it draws.
     pub fn with_author(self, author: Author) -> Self {
         self.map(|model| model.with_author(author), |model| model.with_author(author))
-    }
-
-    /// Sets what it is told beside the question.
-    pub fn with_prompt(self, prompt: Prompt) -> Self {
-        let same = prompt.clone();
-        self.map(|model| model.with_prompt(prompt), |model| model.with_prompt(same))
     }
 
     /// Sets how it samples.
@@ -116,7 +110,7 @@ pub enum Trusted {
     /// In this process.
     Local(Shared<LocalTarget>),
     /// Behind a server.
-    Remote(Shared<Target<Model>>),
+    Remote(Shared<Target<OpenAiModel>>),
 }
 
 impl Trusted {
@@ -129,7 +123,7 @@ impl Trusted {
     }
 
     /// A target behind a server.
-    pub fn behind(model: Model) -> Self {
+    pub fn behind(model: OpenAiModel) -> Self {
         Self::Remote(Shared::new(Target(model.with_author(Author::Target)), Self::NAME))
     }
 

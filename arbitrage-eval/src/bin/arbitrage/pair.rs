@@ -105,7 +105,9 @@ pub fn scorer(options: &PairOptions, policy: Policy, target: &Trusted) -> Result
 pub fn guessing(target: Model, draft: &Model, guesses: Guesses) -> Result<Trusted, Failure> {
     let target = match target {
         Model::Local(target) => *target,
-        Model::Remote(_) if matches!(guesses, Guesses::Off | Guesses::Rejected) => return Ok(Trusted::behind(target)),
+        Model::Remote(target) if matches!(guesses, Guesses::Off | Guesses::Rejected) => {
+            return Ok(Trusted::behind(*target));
+        }
         Model::Remote(_) => return Err("--guesses: a target behind a server verifies none".into()),
     };
     let target = match guesses {
@@ -161,6 +163,11 @@ pub fn router_folder(options: &PairOptions, named: Option<&Path>) -> Result<Opti
     let pair = options.pair.as_deref().unwrap_or(DEFAULT);
     let goes_with = ROUTERS.iter().find(|(of, _)| own && *of == pair).map(|(_, name)| Path::new(*name));
     named.or(goes_with).map(folder_of).transpose()
+}
+
+/// Who decides where nobody was named: the trained router, where there is one.
+pub fn usual(folder: Option<&Path>) -> Policy {
+    folder.map_or(Policy::MeanLogprob(-0.15), |_| Policy::Learned(None))
 }
 
 /// The folder of a router that is named: that of a shipped one, or any other.
@@ -246,8 +253,10 @@ fn open(
     let model = match Address::parse(name) {
         Some(address) => {
             let model = address.map_err(|error| format!("--{role} {name}: {error}"))?.model(role, template)?;
-            let model = Model::Remote(Box::new(model));
-            options.system.as_ref().map_or(model.share(), |text| model.with_prompt(Prompt::system(text)))
+            Model::Remote(Box::new(match &options.system {
+                Some(text) => model.with_prompt(Prompt::system(text)),
+                None => model,
+            }))
         }
         None => {
             let path = resolve(name)?;

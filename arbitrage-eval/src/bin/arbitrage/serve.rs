@@ -15,14 +15,13 @@ use crate::cli::ServeOptions;
 use crate::interrupt;
 use crate::live::Sinks;
 use crate::model::{Model, Trusted};
-use crate::pair::{Pair, guessing, router, router_folder, scorer};
+use crate::pair::{Pair, guessing, router, router_folder, scorer, usual};
 
 /// Serves requests until it is told to stop.
 pub fn run(options: &ServeOptions) -> Result<(), Failure> {
     let models = &options.models;
     let folder = router_folder(models, options.router.as_deref())?;
-    let other = if folder.is_some() { Policy::Learned(None) } else { Policy::MeanLogprob(-0.15) };
-    let usual = options.policy.unwrap_or(other);
+    let usual = options.policy.unwrap_or(usual(folder.as_deref()));
     let limits = options.limits.limits().with_in_flight(options.in_flight);
     limits.validate()?;
     let segmenter = options.limits.segmenter()?;

@@ -13,7 +13,7 @@ use arbitrage_router::Policy;
 use crate::Failure;
 use crate::cli::{self, PairOptions, SolveOptions};
 use crate::live::{Screen, Sinks};
-use crate::pair::{self, Pair, guessing, router, router_folder, scorer};
+use crate::pair::{self, Pair, guessing, router, router_folder, scorer, usual};
 use crate::summary::Summary;
 
 /// Solves one problem and shows it.
@@ -21,8 +21,7 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
     let (pair, problem) = posed(options)?;
     let models = &PairOptions { pair: Some(pair), ..options.models.clone() };
     let folder = router_folder(models, options.router.as_deref())?;
-    let other = if folder.is_some() { Policy::Learned(None) } else { Policy::MeanLogprob(-0.15) };
-    let policy = options.policy.unwrap_or(other);
+    let policy = options.policy.unwrap_or(usual(folder.as_deref()));
     let policy = options.tau.map_or(Ok(policy), |tau| policy.with_threshold(tau))?;
     let limits = options.limits.limits();
     limits.validate()?;

@@ -1,9 +1,7 @@
 //! The rows. Each says where its facts are documented.
 
-use super::Setting::{Count, Flag, Flags, Number};
-use super::{
-    Continuation, Dialect, Route, SamplingFields, ScoreKind, ScoreRoute, ScoreSetting, Setting, Shape, StopTold,
-};
+use super::Setting::{Count, Flag, Flags, Number, Text};
+use super::{Continuation, Dialect, Route, SamplingFields, ScoreKind, ScoreRoute, Setting, Shape, StopTold};
 
 const CACHED: Option<&str> = Some("/usage/prompt_tokens_details/cached_tokens");
 const LAST_COUNTS: &[(&str, Setting)] = &[("stream_options", Flags(&[("include_usage", true)]))];
@@ -43,7 +41,7 @@ const EMBEDDINGS: ScoreRoute = ScoreRoute {
     output: "embedding",
     listed: true,
     probabilities: false,
-    fixed: &[("encoding_format", ScoreSetting::Text("float"))],
+    fixed: &[("encoding_format", Text("float"))],
 };
 
 impl Dialect {
@@ -68,10 +66,7 @@ impl Dialect {
                 output: "data",
                 listed: true,
                 probabilities: false,
-                fixed: &[
-                    ("encoding_format", ScoreSetting::Text("float")),
-                    ("use_activation", ScoreSetting::Flag(false)),
-                ],
+                fixed: &[("encoding_format", Text("float")), ("use_activation", Flag(false))],
             },
             EMBEDDINGS,
             ScoreRoute {
