@@ -16,16 +16,29 @@ pub fn load_average() -> Option<String> {
     Some(text.split(' ').take(3).collect::<Vec<_>>().join(" "))
 }
 
+/// Bytes that a process can still take without others having to give any back, where the system tells them in `/proc/meminfo`.
+pub fn available_memory() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: usize = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
 /// Memory to read, too large for any cache.
 pub struct Bandwidth(Vec<u64>);
 
 impl Default for Bandwidth {
     fn default() -> Self {
-        Self(vec![1; (1 << 30) / size_of::<u64>()])
+        Self::of(1 << 30)
     }
 }
 
 impl Bandwidth {
+    /// Memory of so many bytes, which should be several times what caches hold.
+    pub fn of(bytes: usize) -> Self {
+        Self(vec![1; bytes.div_ceil(size_of::<u64>())])
+    }
+
     /// The most bytes a second that `threads` read together. How many streams a thread should read at once for that
     /// differs from machine to machine, so a few numbers are tried.
     pub fn measure(&self, threads: usize) -> f64 {

@@ -128,12 +128,16 @@ impl fmt::Display for Report {
     }
 }
 
-fn percent(share: f64) -> String {
+/// A share in whole percent.
+pub fn percent(share: f64) -> String {
     format!("{:.0}%", share * 100.0)
 }
 
 /// Writes rows, the first of them titles, as a Markdown table.
-fn table(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
+///
+/// # Errors
+/// Those of the formatter.
+pub fn table(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
     let columns = rows[0].len();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();

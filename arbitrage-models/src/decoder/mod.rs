@@ -18,6 +18,7 @@ mod linear;
 mod load;
 mod norm;
 mod options;
+mod random;
 mod rope;
 
 pub(crate) use body::Body;

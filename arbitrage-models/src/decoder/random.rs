@@ -1,0 +1,165 @@
+//! Decoders with random weights, drawn where they are used: measuring a shape needs neither its file nor room for one on the host.
+
+#[cfg(feature = "flex")]
+use std::path::Path;
+#[cfg(feature = "flex")]
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::{Distribution, Tensor};
+
+use super::attention::Attention;
+use super::embedding::Embedding;
+#[cfg(feature = "flex")]
+use super::fused::PackedLinear;
+use super::layer::Layer;
+use super::linear::Linear;
+use super::norm::RmsNorm;
+use super::options::{LoadOptions, Precision};
+use super::{Body, Decoder};
+use crate::config::ModelConfig;
+use crate::error::Result;
+#[cfg(feature = "flex")]
+use crate::weights::{DType, Rows, TensorView};
+
+impl Decoder {
+    /// A decoder of shape `config` with weights drawn on the options' device: what it costs is what a trained one costs, what it writes
+    /// is nonsense. Entries are uniform with variance `1 / in`, so that products are about as large as what goes in and states stay
+    /// finite; norms are 1, biases 0. Packed weights are f16. Equal seeds give equal weights on one kind of device.
+    ///
+    /// The options that change a file's weights (`scan`, `weights`, `head`) have nothing to work on, and are ignored.
+    ///
+    /// # Errors
+    /// Those of packing.
+    pub fn random(config: ModelConfig, options: &LoadOptions, seed: u64) -> Result<Self> {
+        options.device.seed(seed);
+        let maker = Maker { config: &config, options };
+        let shape = [config.vocabulary, config.hidden];
+        let table = maker.matrix(shape);
+        let head = match (config.tied, options.precision) {
+            (true, Precision::Plain) => None,
+            #[cfg(feature = "flex")]
+            (true, Precision::Packed) => Some(maker.linear(table.clone(), false)?),
+            (false, _) => Some(maker.drawn(shape, false)?),
+        };
+        let body = Body {
+            name: format!("random {}", config.family),
+            embedding: Embedding::Plain(table),
+            layers: (0..config.layers).map(|_| maker.layer()).collect::<Result<_>>()?,
+            norm: maker.norm(),
+            frequencies: config.rope.frequencies(config.head_dim),
+            device: options.device.clone(),
+            precision: options.precision,
+            checked: AtomicBool::new(false),
+            unused: Vec::new(),
+            config,
+        };
+        Ok(Self { body, head, kept: None })
+    }
+}
+
+struct Maker<'a> {
+    config: &'a ModelConfig,
+    options: &'a LoadOptions,
+}
+
+impl Maker<'_> {
+    fn layer(&self) -> Result<Layer> {
+        let &ModelConfig { hidden, feed_forward: inner, heads, kv_heads, head_dim, .. } = self.config;
+        let [q, kv] = [heads, kv_heads].map(|heads| heads * head_dim);
+        let biased = self.config.family == "qwen2";
+        Ok(Layer {
+            attention_norm: self.norm(),
+            attention: Attention {
+                query: self.drawn([q, hidden], biased)?,
+                key: self.drawn([kv, hidden], biased)?,
+                value: self.drawn([kv, hidden], biased)?,
+                output: self.drawn([hidden, q], false)?,
+            },
+            feed_forward_norm: self.norm(),
+            gate: self.drawn([inner, hidden], false)?,
+            up: self.drawn([inner, hidden], false)?,
+            down: self.drawn([hidden, inner], false)?,
+        })
+    }
+
+    fn drawn(&self, shape: [usize; 2], biased: bool) -> Result<Linear> {
+        self.linear(self.matrix(shape), biased)
+    }
+
+    /// Lays `weight`, `[out, in]`, out as the loader does.
+    fn linear(&self, weight: Tensor<2>, biased: bool) -> Result<Linear> {
+        match self.options.precision {
+            Precision::Plain => {
+                let bias = biased.then(|| Tensor::zeros([weight.dims()[0]], &self.options.device));
+                Ok(Linear::Plain { weight: weight.transpose(), bias })
+            }
+            #[cfg(feature = "flex")]
+            Precision::Packed => packed(weight, biased).map(|linear| Linear::Packed(Arc::new(linear))),
+        }
+    }
+
+    /// `[out, in]`.
+    fn matrix(&self, shape: [usize; 2]) -> Tensor<2> {
+        let reach = (3.0 / shape[1] as f64).sqrt();
+        Tensor::random(shape, Distribution::Uniform(-reach, reach), &self.options.device)
+    }
+
+    fn norm(&self) -> RmsNorm {
+        let (width, epsilon) = (self.config.hidden, self.config.norm_epsilon);
+        match self.options.precision {
+            Precision::Plain => RmsNorm::plain(Tensor::ones([width], &self.options.device), epsilon),
+            #[cfg(feature = "flex")]
+            Precision::Packed => RmsNorm::fused(vec![1.0; width], epsilon),
+        }
+    }
+}
+
+#[cfg(feature = "flex")]
+fn packed(weight: Tensor<2>, biased: bool) -> Result<PackedLinear> {
+    let shape = weight.dims();
+    let halves = weight.into_data_as::<half::f16>();
+    let view = TensorView { name: "weight", dtype: DType::F16, shape: &shape, bytes: halves.as_bytes() };
+    let rows = Rows::of(Path::new("random"), view)?;
+    PackedLinear::new(&rows, biased.then(|| vec![0.0; shape[0]]))
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::decoder::{Outputs, Span};
+    use burn::tensor::Device;
+
+    fn config(family: &str, tied: bool) -> ModelConfig {
+        let json = serde_json::json!({
+            "model_type": family, "vocab_size": 96, "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 3,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "tie_word_embeddings": tied,
+        });
+        ModelConfig::from_json(Path::new("config.json"), &json.to_string()).unwrap()
+    }
+
+    fn logits(config: ModelConfig, precision: Precision, seed: u64) -> Vec<f32> {
+        let options = LoadOptions::new(Device::flex()).with_precision(precision);
+        let decoder = Decoder::random(config, &options, seed).unwrap();
+        let mut cache = decoder.cache();
+        let output =
+            decoder.forward(&mut [Span { cache: &mut cache, tokens: &[5, 90, 3], outputs: Outputs::All }]).unwrap();
+        output.unwrap().logits.into_data_as::<f32>().try_into_vec::<f32>().unwrap()
+    }
+
+    /// One test, since the seed is the device's, and tests run side by side.
+    #[test]
+    fn seeds_tell_weights_which_are_the_same_in_either_form() {
+        for (family, tied) in [("qwen2", false), ("llama", true)] {
+            let config = config(family, tied);
+            let plain = logits(config.clone(), Precision::Plain, 1);
+            assert!(plain.len() == 3 * 96 && plain.iter().all(|logit| logit.is_finite()));
+            assert!(plain.iter().any(|logit| logit.abs() > 0.1), "{plain:?}");
+            assert_ne!(plain, logits(config.clone(), Precision::Plain, 2));
+            let packed = logits(config.clone(), Precision::Packed, 1);
+            assert_eq!(packed, logits(config.clone(), Precision::Packed, 1));
+            let far = |(a, b): (&f32, &f32)| (a - b).abs() > 0.05;
+            assert!(!plain.iter().zip(&packed).any(far), "{plain:?} {packed:?}");
+        }
+    }
+}
