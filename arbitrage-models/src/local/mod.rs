@@ -7,6 +7,7 @@ mod judge;
 mod open;
 mod reading;
 pub mod speculation;
+mod rows;
 mod states;
 mod target;
 mod writer;
@@ -15,7 +16,7 @@ mod writing;
 pub use hidden::HiddenReader;
 pub(crate) use open::name;
 pub use reading::Reading;
-pub(crate) use states::values;
+pub(crate) use rows::values;
 pub use target::LocalTarget;
 
 use std::collections::HashMap;
