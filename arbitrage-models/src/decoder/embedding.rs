@@ -55,9 +55,7 @@ impl Embedding {
     /// Scores every token: `hidden · Eᵀ`, `[rows, hidden]` → `[rows, vocabulary]`.
     pub fn predict(&self, hidden: Tensor<2>) -> Tensor<2> {
         match self {
-            Self::Plain(table) => {
-                hidden.cast(table.dtype()).matmul(table.clone().transpose()).cast(FloatDType::F32)
-            }
+            Self::Plain(table) => hidden.cast(table.dtype()).matmul(table.clone().transpose()).cast(FloatDType::F32),
             // The loader gives every packed model a head of its own.
             #[cfg(feature = "flex")]
             Self::Mapped(_) => hidden,

@@ -3,12 +3,12 @@
 #[cfg(feature = "flex")]
 use std::sync::Arc;
 
+use super::Span;
 use super::body::Body;
 use super::cache::{Cache, Caches, Store};
 #[cfg(feature = "flex")]
 use super::fused;
 use super::plain::PlainPass;
-use super::Span;
 use crate::error::{Error, Result};
 
 /// One pass, until its caches are advanced.

@@ -64,10 +64,8 @@ impl PassRows {
 
     /// The rows, in order.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        (0..self.scores.rows()).map(|at| Row {
-            scores: self.scores.row(at),
-            hidden: &self.hidden[at * self.width..][..self.width],
-        })
+        (0..self.scores.rows())
+            .map(|at| Row { scores: self.scores.row(at), hidden: &self.hidden[at * self.width..][..self.width] })
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::Instant;
 use arbitrage_core::{BoxError, Rewrite, StepResult, StepRule};
 
 use super::common::read_once;
-use super::speculation::{MOST, Plan, Speculation};
 use super::rows::PassRows;
+use super::speculation::{MOST, Plan, Speculation};
 use super::writing::Writing;
 use super::{Listener, LocalModel};
 use crate::decoder::{Outputs, Span};

@@ -4,8 +4,8 @@ use arbitrage_core::{Finish, Rewrite, SequenceId, Step, StepCost, StepRule, Voca
 
 use super::LocalModel;
 use super::hidden::Written;
-use super::speculation::{Ask, Rejected};
 use super::rows::{Row, Scores};
+use super::speculation::{Ask, Rejected};
 use super::states::States;
 use crate::decoder::Cache;
 use crate::error::{Error, Result};
