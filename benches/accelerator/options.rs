@@ -77,6 +77,8 @@ pub struct Sizes {
 pub enum Form {
     /// f32 tensors.
     Plain,
+    /// bf16 or f16 tensors.
+    Half,
     /// f16, multiplied by the processor's kernels.
     Packed,
 }
@@ -88,11 +90,12 @@ impl Options {
     /// A device that is unknown or was not compiled in.
     pub fn load(&self) -> Result<LoadOptions, Failure> {
         let options = LoadOptions::new(device(&self.device)?);
-        Ok(match self.precision {
-            None => options,
-            Some(Form::Plain) => options.with_precision(Precision::Plain),
-            Some(Form::Packed) => options.with_precision(Precision::Packed),
-        })
+        let precision = self.precision.map_or(options.precision, |form| match form {
+            Form::Plain => Precision::Plain,
+            Form::Half => Precision::Half,
+            Form::Packed => Precision::Packed,
+        });
+        Ok(options.with_precision(precision))
     }
 
     /// Everything to be measured: shapes, then the pairs that they make.

@@ -9,11 +9,11 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use arbitrage_benches::{Failure, machine};
-use arbitrage_models::LoadOptions;
+use arbitrage_models::{LoadOptions, Precision};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::options::{Form, Options};
+use crate::options::Options;
 use crate::shapes::{PAIRS, Pair, SHAPES, Shape};
 use crate::simulation::Simulated;
 use crate::single::Single;
@@ -79,7 +79,7 @@ impl Part {
     /// Those of the device, and weights that the host has no room for, where it is the host that needs it.
     pub fn measure(self, options: &Options) -> Result<(), Failure> {
         let load = options.load()?;
-        self.admit(options, &load)?;
+        self.admit(&load)?;
         match self {
             Self::Shape(shape) => {
                 Single::measure(shape, &options.sizes, &load, |single| tell(&Figures::Single(single.clone())))
@@ -89,9 +89,8 @@ impl Part {
     }
 
     /// Refuses what would have the system end this process, or others, for want of memory.
-    fn admit(self, options: &Options, load: &LoadOptions) -> Result<(), Failure> {
-        let plain = matches!(options.precision, Some(Form::Plain));
-        let needed = self.bytes(if plain { size_of::<f32>() } else { size_of::<u16>() });
+    fn admit(self, load: &LoadOptions) -> Result<(), Failure> {
+        let needed = self.bytes(if load.precision == Precision::Plain { size_of::<f32>() } else { size_of::<u16>() });
         match machine::available_memory().filter(|_| load.device == Device::flex()) {
             Some(available) if available < needed => {
                 let [needed, available] = [needed, available].map(|bytes| bytes as f64 / 1e9);

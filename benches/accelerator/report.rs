@@ -81,13 +81,21 @@ impl Report {
     }
 
     fn singles(&self) -> Vec<Vec<String>> {
-        let titles =
-            ["shape", "GB read a token", "limit, GB/s", "prefill, tokens/s", "judge, ms a step", "switch, ms a step"];
+        let titles = [
+            "shape",
+            "weights",
+            "GB read a token",
+            "limit, GB/s",
+            "prefill, tokens/s",
+            "judge, ms a step",
+            "switch, ms a step",
+        ];
         let mut rows = vec![titles.map(str::to_owned).to_vec()];
         for single in &self.shapes {
             let limit = single.bandwidth.map_or(f64::NAN, |bandwidth| bandwidth.best());
             rows.push(vec![
                 single.shape.clone(),
+                single.precision.clone(),
                 number(single.weight_bytes as f64 / 1e9, 3),
                 number(limit / 1e9, 1),
                 number(self.sizes.prompt as f64 / median(single.prefill.clone()), 1),

@@ -83,9 +83,9 @@ pub fn write_all(decoder: &Decoder, sequences: &mut [Sequence], count: usize) ->
     for _ in 0..count {
         let mut spans: Vec<_> = sequences.iter_mut().map(|sequence| sequence.span(Outputs::Last)).collect();
         let output = decoder.forward(&mut spans)?.ok_or("a pass without logits")?;
-        let ids = output.logits.argmax(1).try_into_data_as::<i32>()?;
-        for (sequence, &id) in sequences.iter_mut().zip(ids.as_slice::<i32>()?) {
-            sequence.text.push(id.cast_unsigned());
+        let choices = decoder.likeliest(output.logits).ok_or("a logit that is not finite")?;
+        for (sequence, choice) in sequences.iter_mut().zip(choices) {
+            sequence.text.push(choice.id);
         }
     }
     Ok(())

@@ -18,6 +18,8 @@ pub struct Single {
     pub shape: String,
     /// What the driver calls the device.
     pub card: Option<String>,
+    /// How the weights were kept.
+    pub precision: String,
     /// Of the device, measured before there was a model on it.
     pub bandwidth: Option<Bandwidth>,
     /// Bytes of weights that a decoding pass reads.
@@ -53,7 +55,8 @@ impl Single {
         mut each: impl FnMut(&Self) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let device = &options.device;
-        let mut found = Self { shape: shape.name.to_owned(), card: card(device), ..Self::default() };
+        let (shape_name, precision) = (shape.name.to_owned(), format!("{:?}", options.precision).to_lowercase());
+        let mut found = Self { shape: shape_name, card: card(device), precision, ..Self::default() };
         found.bandwidth = measure_bandwidth(device, sizes);
         device.memory_cleanup();
         let decoder = Decoder::random(shape.config()?, options, 0)?;

@@ -21,7 +21,7 @@ fn read(folder: &Path, name: &str) -> String {
 
 #[test]
 fn tiny_shapes_give_every_figure_and_a_cost_model_that_the_simulator_reads() {
-    for precision in ["packed", "plain"] {
+    for precision in ["packed", "plain", "half"] {
         let folder = tempfile::tempdir().unwrap();
         let output =
             accelerator(folder.path(), &["--precision", precision, "--name", "a machine", "--bandwidth", "10"]);

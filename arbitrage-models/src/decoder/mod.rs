@@ -18,8 +18,11 @@ mod linear;
 mod load;
 mod norm;
 mod options;
+mod pass;
+mod plain;
 mod random;
 mod rope;
+mod slots;
 
 pub(crate) use body::Body;
 pub use cache::Cache;
@@ -30,6 +33,8 @@ use burn::tensor::{Device, Tensor};
 
 use crate::config::ModelConfig;
 use crate::error::Result;
+use crate::local::values;
+use crate::sampler::{Choice, best};
 use linear::Linear;
 
 /// New tokens of one sequence, to be run after what its cache holds.
@@ -107,6 +112,11 @@ impl Decoder {
         head + self.body.layer_bytes()
     }
 
+    /// Whether burn's own operations run it, so that results lie where the device is.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.body.is_plain()
+    }
+
     /// An empty cache for one sequence.
     pub fn cache(&self) -> Cache {
         self.body.cache()
@@ -144,5 +154,11 @@ impl Decoder {
             Some(head) => head.forward(hidden),
             None => self.body.embedding().predict(hidden),
         }
+    }
+
+    /// The likeliest token of each row of [`logits`](Self::logits), found on the device, with its log-probability and the entropy:
+    /// a few numbers a row are read back. `None` when a logit is not finite.
+    pub fn likeliest(&self, logits: Tensor<2>) -> Option<Vec<Choice>> {
+        best::choices(&values(best::on_device(logits)), self.head_ids())
     }
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use burn::tensor::{Distribution, Tensor};
+use burn::tensor::{Distribution, FloatDType, Tensor};
 
 use super::attention::Attention;
+use super::cache::Caches;
 use super::embedding::Embedding;
 #[cfg(feature = "flex")]
 use super::fused::PackedLinear;
@@ -30,17 +31,16 @@ impl Decoder {
     /// The options that change a file's weights (`scan`, `weights`, `head`) have nothing to work on, and are ignored.
     ///
     /// # Errors
-    /// Those of packing.
+    /// [`Error::Device`](crate::Error::Device) where the device lacks half precision that is asked for; those of packing.
     pub fn random(config: ModelConfig, options: &LoadOptions, seed: u64) -> Result<Self> {
         options.device.seed(seed);
-        let maker = Maker { config: &config, options };
+        let maker = Maker { config: &config, options, dtype: options.precision.dtype(&options.device)? };
         let shape = [config.vocabulary, config.hidden];
         let table = maker.matrix(shape);
-        let head = match (config.tied, options.precision) {
-            (true, Precision::Plain) => None,
-            #[cfg(feature = "flex")]
-            (true, Precision::Packed) => Some(maker.linear(table.clone(), false)?),
-            (false, _) => Some(maker.drawn(shape, false)?),
+        let head = match config.tied {
+            true if options.precision.is_plain() => None,
+            true => Some(maker.linear(table.clone(), false)?),
+            false => Some(maker.drawn(shape, false)?),
         };
         let body = Body {
             name: format!("random {}", config.family),
@@ -49,7 +49,7 @@ impl Decoder {
             norm: maker.norm(),
             frequencies: config.rope.frequencies(config.head_dim),
             device: options.device.clone(),
-            precision: options.precision,
+            caches: Caches::new(&config, options)?,
             checked: AtomicBool::new(false),
             unused: Vec::new(),
             config,
@@ -61,6 +61,8 @@ impl Decoder {
 struct Maker<'a> {
     config: &'a ModelConfig,
     options: &'a LoadOptions,
+    /// Of burn tensors.
+    dtype: FloatDType,
 }
 
 impl Maker<'_> {
@@ -90,7 +92,7 @@ impl Maker<'_> {
     /// Lays `weight`, `[out, in]`, out as the loader does.
     fn linear(&self, weight: Tensor<2>, biased: bool) -> Result<Linear> {
         match self.options.precision {
-            Precision::Plain => {
+            Precision::Plain | Precision::Half => {
                 let bias = biased.then(|| Tensor::zeros([weight.dims()[0]], &self.options.device));
                 Ok(Linear::Plain { weight: weight.transpose(), bias })
             }
@@ -102,13 +104,13 @@ impl Maker<'_> {
     /// `[out, in]`.
     fn matrix(&self, shape: [usize; 2]) -> Tensor<2> {
         let reach = (3.0 / shape[1] as f64).sqrt();
-        Tensor::random(shape, Distribution::Uniform(-reach, reach), &self.options.device)
+        Tensor::random(shape, Distribution::Uniform(-reach, reach), &self.options.device).cast(self.dtype)
     }
 
     fn norm(&self) -> RmsNorm {
         let (width, epsilon) = (self.config.hidden, self.config.norm_epsilon);
         match self.options.precision {
-            Precision::Plain => RmsNorm::plain(Tensor::ones([width], &self.options.device), epsilon),
+            Precision::Plain | Precision::Half => RmsNorm::plain(Tensor::ones([width], &self.options.device), epsilon),
             #[cfg(feature = "flex")]
             Precision::Packed => RmsNorm::fused(vec![1.0; width], epsilon),
         }
@@ -156,10 +158,12 @@ mod tests {
             assert!(plain.len() == 3 * 96 && plain.iter().all(|logit| logit.is_finite()));
             assert!(plain.iter().any(|logit| logit.abs() > 0.1), "{plain:?}");
             assert_ne!(plain, logits(config.clone(), Precision::Plain, 2));
-            let packed = logits(config.clone(), Precision::Packed, 1);
-            assert_eq!(packed, logits(config.clone(), Precision::Packed, 1));
-            let far = |(a, b): (&f32, &f32)| (a - b).abs() > 0.05;
-            assert!(!plain.iter().zip(&packed).any(far), "{plain:?} {packed:?}");
+            for precision in [Precision::Half, Precision::Packed] {
+                let other = logits(config.clone(), precision, 1);
+                assert_eq!(other, logits(config.clone(), precision, 1));
+                let far = |(a, b): (&f32, &f32)| (a - b).abs() > 0.1;
+                assert!(!plain.iter().zip(&other).any(far), "{precision:?} {plain:?} {other:?}");
+            }
         }
     }
 }
