@@ -52,30 +52,22 @@ impl Single {
         shape: &Shape,
         sizes: &Sizes,
         options: &LoadOptions,
-        mut each: impl FnMut(&Self) -> Result<(), Failure>,
+        each: impl FnMut(&Self) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let device = &options.device;
-        let (shape_name, precision) = (shape.name.to_owned(), format!("{:?}", options.precision).to_lowercase());
-        let mut found = Self { shape: shape_name, card: card(device), precision, ..Self::default() };
-        found.bandwidth = measure_bandwidth(device, sizes);
+        let bandwidth = measure_bandwidth(device, sizes);
         device.memory_cleanup();
         let decoder = Decoder::random(shape.config()?, options, 0)?;
         device.sync()?;
-        found.weight_bytes = decoder.bytes_a_token();
-        let bench = Bench { decoder: &decoder, sizes };
-        let behind = Sequence::behind(&decoder, sizes.prompt)?;
-        found.judge = bench.step(&behind, Sequence::judge)?;
-        each(&found)?;
-        found.switch = bench.step(&behind, |sequence, decoder| sequence.write(decoder, 1))?;
-        each(&found)?;
-        found.prefill = bench.prefill()?;
-        each(&found)?;
-        for &sequences in &sizes.batches {
-            let seconds = bench.decode(&behind, sequences)?;
-            found.decode.push(Decode { sequences, seconds });
-            each(&found)?;
-        }
-        Ok(())
+        let mut found = Self {
+            shape: shape.name.to_owned(),
+            card: card(device),
+            precision: format!("{:?}", options.precision).to_lowercase(),
+            bandwidth,
+            weight_bytes: decoder.bytes_a_token(),
+            ..Self::default()
+        };
+        Bench { decoder: &decoder, sizes }.fill(&mut found, each)
     }
 
     /// Median seconds of a decoding pass over so many sequences.
@@ -107,6 +99,23 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// Figure by figure.
+    fn fill(&self, found: &mut Single, mut each: impl FnMut(&Single) -> Result<(), Failure>) -> Result<(), Failure> {
+        let behind = Sequence::behind(self.decoder, self.sizes.prompt)?;
+        found.judge = self.step(&behind, Sequence::judge)?;
+        each(found)?;
+        found.switch = self.step(&behind, |sequence, decoder| sequence.write(decoder, 1))?;
+        each(found)?;
+        found.prefill = self.prefill()?;
+        each(found)?;
+        for &sequences in &self.sizes.batches {
+            let seconds = self.decode(&behind, sequences)?;
+            found.decode.push(Decode { sequences, seconds });
+            each(found)?;
+        }
+        Ok(())
+    }
+
     fn rounds(&self, work: impl FnMut() -> Result<(), Failure>) -> Result<Vec<f64>, Failure> {
         rounds(self.decoder.device(), self.sizes.rounds, work)
     }
