@@ -23,7 +23,7 @@ pub(crate) fn configure() {
 }
 
 fn is_untouched(config: &CubeClRuntimeConfig) -> bool {
-    let value = |config| serde_json::to_value(config).ok();
+    let value = |config: &CubeClRuntimeConfig| serde_json::to_value(config).ok();
     value(config) == value(&CubeClRuntimeConfig::default())
 }
 

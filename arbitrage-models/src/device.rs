@@ -1,6 +1,6 @@
 //! Devices by name: `flex`, `wgpu`, `wgpu:1`, `cuda:0`.
 
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::backend::DeviceOps as _;
 use burn::tensor::{DType, DeviceType};
@@ -102,11 +102,13 @@ pub fn device(name: &str) -> Result<Device> {
 
 /// Whether it is the processor that computes.
 #[cfg(feature = "train")]
+#[cfg_attr(not(feature = "flex"), allow(unused_variables, reason = "nothing else is the processor"))]
 pub(crate) fn is_processor(device: &Device) -> bool {
     #[cfg(feature = "flex")]
-    return *device == Device::flex();
+    let is_flex = *device == Device::flex();
     #[cfg(not(feature = "flex"))]
-    return false;
+    let is_flex = false;
+    is_flex
 }
 
 /// A backend's devices, discrete GPUs first.
@@ -124,7 +126,7 @@ fn found(kind: &DeviceType) -> Vec<Device> {
 
 /// What cubecl meets a missing symbol or a refused card with is a panic; here it is a device that cannot be had.
 fn without_panic<T>(ask: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(std::panic::AssertUnwindSafe(ask)).ok()
+    catch_unwind(AssertUnwindSafe(ask)).ok()
 }
 
 fn refused(name: &str, reason: &str) -> Error {

@@ -99,8 +99,8 @@ pub struct PairOptions {
 /// Where models run and learn.
 #[derive(Args, Clone)]
 pub struct DeviceOptions {
-    /// Where models run and learn: flex (the processor), wgpu, vulkan, metal or cuda, the latter with or without a number, such as
-    /// cuda:1. `devices` lists those that there are.
+    /// Where models run and learn: flex (the processor), wgpu, vulkan, metal or cuda; cuda:1 is the second of its kind. `devices`
+    /// lists what there is.
     #[arg(long, default_value = "flex")]
     pub device: String,
 }
