@@ -128,6 +128,71 @@ fn what_makes_no_sense_is_refused_in_a_line() {
 }
 
 #[test]
+fn devices_are_listed_and_those_that_there_are_not_are_refused() {
+    let mut list = arbitrage();
+    list.arg("devices");
+    let (out, err) = told(&run(list));
+    let mut lines = out.lines();
+    assert!(lines.next().unwrap().starts_with("compiled in: flex"), "{out}{err}");
+    assert!(lines.next().unwrap().starts_with("flex      the processor"), "{out}{err}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (toml, out) = (path("eval.toml"), path("out"));
+    let models = "models = { pair = \"mini\", draft_device = \"tpu\" }";
+    let rest = "benchmark = [{ name = \"sums\", mini = \"test:0..1\" }]\npolicy = [{ policy = \"draft\" }]";
+    std::fs::write(&toml, format!("{models}\n{rest}\n")).unwrap();
+    let mut commands = vec![arbitrage(), arbitrage()];
+    commands[0].args(["mini", "draft", "--quick", "--device", "tpu", "--out", &out]);
+    commands[1].args(["eval", &toml, "--out", &out]);
+    for option in ["--device", "--draft-device", "--target-device", "--router-device", "--scorer-device"] {
+        commands.push(solve(&["Eggs?", option, "tpu"]));
+    }
+    for command in commands {
+        let command_line = format!("{command:?}");
+        let output = run(command);
+        let (_, err) = told(&output);
+        assert_eq!(output.status.code(), Some(1), "{command_line}: {err}");
+        let parts = ["error: device `tpu`: unknown; compiled in: flex", "; found: flex"];
+        assert!(parts.iter().all(|part| err.contains(part)), "{command_line}: {err}");
+    }
+    assert!(!Path::new(&out).exists(), "nothing was begun");
+}
+
+#[test]
+fn every_role_has_a_device_of_its_own() {
+    let text = |arguments: &[&str]| {
+        let (out, err) = told(&run(solve(&[&["Eggs?", "--json", "--policy", "random:0.5"], arguments].concat())));
+        serde_json::from_str::<Value>(&out).unwrap_or_else(|_| panic!("{err}"))["text"].clone()
+    };
+    let placed = ["--draft-device", "flex", "--target-device", "flex", "--router-device", "flex:0"];
+    assert_eq!(text(&placed), text(&["--device", "flex"]));
+}
+
+/// The records say where, and what was tuned is kept with the models.
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_target_runs_on_an_accelerator_and_what_was_tuned_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (problems, out) = (folder.path().join("problems.jsonl"), folder.path().join("out.jsonl"));
+    std::fs::write(&problems, "{\"question\": \"How many eggs?\", \"answer\": \"1\"}\n").unwrap();
+    let mut command = arbitrage();
+    command.args(["run", "--policy", "random:0.5", "--system", "", "--segmenter", "tokens", "--step-tokens", "3"]);
+    command.arg("--draft").arg(tiny("gguf/qwen2-q5_0-q8_0.gguf")).arg("--target").arg(tiny("hf/llama3-bf16-sharded"));
+    command.args(["--steps", "4", "--target-device", "wgpu"]).arg("--problems").arg(&problems).arg("--out").arg(&out);
+    let output = run({
+        command.env("ARBITRAGE_CACHE", folder.path());
+        command
+    });
+    let (_, err) = told(&output);
+    assert!(output.status.success(), "{err}");
+    let records = std::fs::read_to_string(&out).unwrap();
+    let first: Value = serde_json::from_str(records.lines().next().unwrap()).unwrap();
+    assert_eq!(first["notes"]["backends"], serde_json::json!({ "target": "wgpu" }), "{first}");
+    assert!(folder.path().join(".kernels/default.db").exists());
+}
+
+#[test]
 fn a_format_that_there_is_not_is_refused_with_a_list() {
     let output = run(solve(&["Eggs?", "--draft-weights", "q2_k"]));
     let (_, err) = told(&output);

@@ -1,46 +1,177 @@
 //! Devices by name: `flex`, `wgpu`, `wgpu:1`, `cuda:0`.
 
-use burn::tensor::Device;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use burn::backend::DeviceOps as _;
+use burn::tensor::{DType, DeviceType};
+
+pub use burn::tensor::Device;
 
 use crate::error::{Error, Result};
 
-/// Devices that this build knows, for messages.
+/// All that a name may begin with.
+const KNOWN: [&str; 5] = ["flex", "wgpu", "vulkan", "metal", "cuda"];
+
+/// Those that were compiled in, as burn lists their devices.
+const COMPILED: &[(&str, DeviceType)] = &[
+    #[cfg(feature = "flex")]
+    ("flex", DeviceType::Flex),
+    #[cfg(feature = "wgpu")]
+    ("wgpu", DeviceType::Wgpu),
+    #[cfg(feature = "vulkan")]
+    ("vulkan", DeviceType::Vulkan),
+    #[cfg(feature = "metal")]
+    ("metal", DeviceType::Metal),
+    #[cfg(feature = "cuda")]
+    ("cuda", DeviceType::Cuda),
+];
+
+/// Backends that this build knows, for messages.
 pub fn compiled_devices() -> Vec<&'static str> {
-    [(cfg!(feature = "flex"), "flex"), (cfg!(feature = "wgpu"), "wgpu"), (cfg!(feature = "cuda"), "cuda")]
-        .into_iter()
-        .filter_map(|(compiled, name)| compiled.then_some(name))
-        .collect()
+    COMPILED.iter().map(|(name, _)| *name).collect()
 }
 
-/// The burn device that `name` stands for: `flex` (the processor), `wgpu[:n]` or `cuda[:n]`, where `n` counts discrete
-/// GPUs from 0.
-///
-/// # Errors
-/// [`Error::Device`] when the name is unknown or its backend was not compiled in; it lists those that were.
-pub fn device(name: &str) -> Result<Device> {
-    let (kind, index) = match name.split_once(':') {
-        Some((kind, index)) => {
-            (kind, Some(index.parse::<usize>().map_err(|_| refused(name, "the index is no number"))?))
-        }
-        None => (name, None),
-    };
-    match (kind, index) {
-        #[cfg(feature = "flex")]
-        ("flex", None) => Ok(Device::flex()),
-        #[cfg(feature = "wgpu")]
-        ("wgpu", None) => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
-        #[cfg(feature = "wgpu")]
-        ("wgpu", Some(index)) => Ok(Device::wgpu(burn::tensor::DeviceKind::DiscreteGpu(index))),
-        #[cfg(feature = "cuda")]
-        ("cuda", index) => Ok(Device::cuda(index.unwrap_or(0))),
-        ("flex", Some(_)) => Err(refused(name, "flex has no index")),
-        (kind, _) if ["flex", "wgpu", "cuda"].contains(&kind) => {
-            Err(refused(name, "not compiled in: build with the feature of that name"))
-        }
-        _ => Err(refused(name, "unknown")),
+/// A device of this machine.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FoundDevice {
+    /// The name by which [`device`] gives it.
+    pub name: String,
+    /// The device.
+    pub device: Device,
+}
+
+/// What a device says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceFacts {
+    /// The card's or the driver's name; `None` for the processor.
+    pub model: Option<String>,
+    /// Whether it computes in f16.
+    pub f16: bool,
+    /// Whether it computes in bf16.
+    pub bf16: bool,
+}
+
+impl FoundDevice {
+    /// Opens the device and asks it; `None` where it cannot be opened.
+    pub fn facts(&self) -> Option<DeviceFacts> {
+        let ask = || DeviceFacts {
+            #[cfg(feature = "accelerator")]
+            model: self.device.identity().map(|identity| identity.name),
+            #[cfg(not(feature = "accelerator"))]
+            model: None,
+            f16: self.device.supports_dtype(DType::F16),
+            bf16: self.device.supports_dtype(DType::BF16),
+        };
+        without_panic(ask)
     }
 }
 
+/// The devices of this machine that this build can use, in the order of their names' numbers.
+pub fn found_devices() -> Vec<FoundDevice> {
+    let named = |(backend, kind): &(&str, DeviceType)| {
+        let name = |index| if *backend == "flex" { "flex".to_owned() } else { format!("{backend}:{index}") };
+        let devices = found(kind).into_iter().enumerate();
+        devices.map(|(index, device)| FoundDevice { name: name(index), device }).collect::<Vec<_>>()
+    };
+    COMPILED.iter().flat_map(named).collect()
+}
+
+/// The burn device that `name` stands for: `flex` (the processor), or `wgpu`, `vulkan`, `metal` or `cuda` with the number of
+/// one of its devices behind a colon, as [`found_devices`] counts them: from 0, discrete GPUs first. Without a number it is the
+/// first.
+///
+/// `wgpu` takes the graphics interface that suits the machine; `vulkan` and `metal` insist on theirs, and on its own shaders.
+/// The same card under two of them is two devices.
+///
+/// # Errors
+/// [`Error::Device`] when the name is unknown, its backend was not compiled in, or there is no such device; it lists what was
+/// compiled in and what was found.
+pub fn device(name: &str) -> Result<Device> {
+    let (backend, index) = name.split_once(':').unwrap_or((name, "0"));
+    let index: usize = index.parse().map_err(|_| refused(name, "expected a number behind the colon"))?;
+    match COMPILED.iter().find(|(compiled, _)| *compiled == backend) {
+        Some((_, kind)) => found(kind).into_iter().nth(index).ok_or_else(|| refused(name, "there is no such device")),
+        None if KNOWN.contains(&backend) => {
+            Err(refused(name, "not compiled in: build with the feature of the backend's name"))
+        }
+        None => Err(refused(name, "unknown")),
+    }
+}
+
+/// Whether it is the processor that computes.
+#[cfg(feature = "train")]
+#[cfg_attr(not(feature = "flex"), allow(unused_variables, reason = "nothing else is the processor"))]
+pub(crate) fn is_processor(device: &Device) -> bool {
+    #[cfg(feature = "flex")]
+    let is_flex = *device == Device::flex();
+    #[cfg(not(feature = "flex"))]
+    let is_flex = false;
+    is_flex
+}
+
+/// A backend's devices, discrete GPUs first.
+fn found(kind: &DeviceType) -> Vec<Device> {
+    #[cfg(feature = "accelerator")]
+    crate::accelerator::configure();
+    let mut devices = without_panic(|| Device::enumerate(kind.clone()).into_vec()).unwrap_or_default();
+    // Drivers list in an order of their own; burn numbers kinds by how much one would want them.
+    devices.sort_by_key(|device| {
+        let id = device.as_dispatch().id();
+        (id.type_id, id.index_id)
+    });
+    devices
+}
+
+/// What cubecl meets a missing symbol or a refused card with is a panic; here it is a device that cannot be had.
+fn without_panic<T>(ask: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(ask)).ok()
+}
+
 fn refused(name: &str, reason: &str) -> Error {
-    Error::Device { asked: name.to_owned(), reason: reason.to_owned(), compiled: compiled_devices().join(", ") }
+    let found: Vec<_> = found_devices().into_iter().map(|found| found.name).collect();
+    Error::Device {
+        asked: name.to_owned(),
+        reason: reason.to_owned(),
+        compiled: compiled_devices().join(", "),
+        found: found.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn found_devices_are_had_by_their_names() {
+        for found in found_devices() {
+            assert_eq!(device(&found.name).unwrap(), found.device, "{}", found.name);
+            if let Some(first) = found.name.strip_suffix(":0") {
+                assert_eq!(device(first).unwrap(), found.device, "{first}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_refused_with_what_can() {
+        let found: Vec<_> = found_devices().into_iter().map(|found| found.name).collect();
+        let mut names = vec!["", "tpu", "FLEX", " flex", ":0", "flex:1", "flex:", "flex:x", "flex:-1", "cuda:0:0"];
+        names.extend(["wgpu:65536", "vulkan:65536", "metal:65536", "cuda:65536", "cuda:99999999999999999999"]);
+        names.extend(KNOWN.iter().filter(|name| !compiled_devices().contains(name)));
+        for name in names {
+            let error = device(name).unwrap_err().to_string();
+            for part in [name, &compiled_devices().join(", "), &found.join(", ")] {
+                assert!(error.contains(part), "{name}: {error}");
+            }
+        }
+    }
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn the_processor_is_always_there() {
+        assert_eq!(found_devices()[0].name, "flex");
+        assert_eq!(found_devices()[0].facts().unwrap().model, None);
+        assert_eq!(device("flex").unwrap(), Device::flex());
+    }
 }

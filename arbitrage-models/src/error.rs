@@ -103,14 +103,16 @@ pub enum Error {
         reason: String,
     },
     /// A device was asked for that was not compiled in or not found.
-    #[error("device `{asked}`: {reason}; compiled in: {compiled}")]
+    #[error("device `{asked}`: {reason}; compiled in: {compiled}; found: {found}")]
     Device {
         /// The device as the user wrote it.
         asked: String,
         /// Why it cannot be had.
         reason: String,
-        /// Devices that this build knows.
+        /// Backends that this build knows.
         compiled: String,
+        /// Devices that this machine has for them.
+        found: String,
     },
     /// The work was asked to end before it was done.
     #[error("cut off after {done} of {of} steps; what is done is kept, and the same call goes on from it")]

@@ -30,9 +30,12 @@
 //! | [`source`] | models by name: cache, hub, package index |
 //! | `remote` | models behind vLLM, SGLang, llama.cpp, TGI and OpenAI servers (feature `remote`) |
 //!
-//! Features `flex` (the processor, default), `wgpu` and `cuda` choose burn's backends and are additive. Without any of them
-//! the crate reads files and text and needs no burn; `remote` needs none either.
+//! Features `flex` (the processor, default), `wgpu`, `vulkan`, `metal` and `cuda` choose burn's backends and are additive;
+//! [`device`](device()) gives a device by its name. Without any of them the crate reads files and text and needs no burn; `remote`
+//! needs none either.
 
+#[cfg(feature = "accelerator")]
+mod accelerator;
 #[cfg(feature = "burn")]
 mod catch_up;
 pub mod chat;
@@ -69,7 +72,7 @@ pub use classifier::{Classifier, ProcessReward};
 #[cfg(feature = "burn")]
 pub use decoder::{Cache, Decoder, HeadTokens, LoadOptions, Output, Outputs, Precision, Span};
 #[cfg(feature = "burn")]
-pub use device::{compiled_devices, device};
+pub use device::{Device, DeviceFacts, FoundDevice, compiled_devices, device, found_devices};
 pub use error::{Error, Result};
 pub use files::ModelFiles;
 pub use layout::{Layout, Score};

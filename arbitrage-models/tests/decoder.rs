@@ -12,8 +12,8 @@ use support::{best, fixture, fixtures, options, rows, run, spoil};
 fn tolerance(name: &str, precision: Precision) -> f32 {
     match precision {
         Precision::Plain => 5e-5,
-        // Weights, keys, values and products of 8 bits.
-        Precision::Half => 0.2,
+        // Eight bits of weights, keys, values and products, where no noise averages out.
+        Precision::Half => 0.5,
         // Keys and values are kept in halves.
         Precision::Packed if name.starts_with("hf") || ["f32", "f16", "bf16"].iter().any(|t| name.contains(t)) => {
             1.5e-2

@@ -5,7 +5,7 @@ use std::path::Path;
 use arbitrage_models::config::ModelConfig;
 use arbitrage_models::tokenizer::Tokenizer;
 use arbitrage_models::train::{Fit, Fitted, FolderFiles, Language, Lesson, Progress, Transformer};
-use arbitrage_models::{Error, device};
+use arbitrage_models::{Device, Error};
 use serde::{Deserialize, Serialize};
 
 use super::corpus::{Row, rows};
@@ -93,7 +93,7 @@ impl Writer {
         Recipe { fit, problems, held_out, family: self.school(Family::practised()) }
     }
 
-    /// Trains the model and writes it into `folder`, a Hugging Face folder.
+    /// Trains the model on `device` and writes it into `folder`, a Hugging Face folder.
     ///
     /// # Errors
     /// [`MiniError`], whatever fails.
@@ -101,6 +101,7 @@ impl Writer {
         self,
         recipe: &Recipe,
         folder: &Path,
+        device: &Device,
         progress: &mut dyn Progress,
     ) -> Result<Fitted<Transformer>, MiniError> {
         tokenizer::write(folder)?;
@@ -109,7 +110,7 @@ impl Writer {
         let lessons = |stream, count| lessons(&generator, stream, count, &tokenizer);
         let objective =
             Language::new(lessons(Stream::Train, recipe.problems)?, lessons(Stream::Validation, recipe.held_out)?)?;
-        let model = Transformer::init(self.config(tokenizer.vocab_size())?, recipe.fit.seed, &device("flex")?)?;
+        let model = Transformer::init(self.config(tokenizer.vocab_size())?, recipe.fit.seed, device)?;
         let fitted = recipe.fit.run(model, &objective, progress)?;
         fitted.model.save(folder, &FolderFiles::default())?;
         Ok(fitted)

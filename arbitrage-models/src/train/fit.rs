@@ -71,7 +71,7 @@ pub struct Fit {
     pub schedule: Schedule,
     /// Examples a step, at least 1.
     pub batch: usize,
-    /// Parts of a batch that run side by side.
+    /// Parts of a batch that run side by side on the processor.
     pub shards: usize,
     /// AdamW's decay of weights a step, times the learning rate.
     pub weight_decay: f32,
@@ -173,7 +173,8 @@ impl Fit {
         self
     }
 
-    /// Trains `model`. Interrupted at any moment and called again, it gives the same bits as without the interruption.
+    /// Trains `model` where its weights are. Interrupted at any moment and called again, it gives on the processor the same bits as
+    /// without the interruption; an accelerator chooses among kernels by their speed.
     ///
     /// # Errors
     /// [`Error::Parameter`] for numbers that make no sense, and where a checkpoint is of another training: another loop, other

@@ -5,10 +5,12 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
 
 use super::fit::Objective;
+use crate::device::is_processor;
 use crate::error::{Error, Result};
 
 /// Mean loss of `batch`, and its gradients. Each of `shards` parts of the batch runs on a thread of its own, since most of burn's
-/// operations on the processor use one. Parts and the order of their sum are fixed, and so are the bits.
+/// operations on the processor use one. Parts and the order of their sum are fixed, and so are the bits. An accelerator takes
+/// the batch whole: it has one queue, and the larger a product is, the better it is used.
 pub(super) fn gradients<O: Objective>(
     objective: &O,
     model: &O::Model,
@@ -16,11 +18,13 @@ pub(super) fn gradients<O: Objective>(
     shards: usize,
 ) -> Result<(f64, GradientsParams)> {
     let total: f64 = batch.iter().map(|&example| objective.weight(example)).sum();
+    let device = device_of(model);
+    let shards = if is_processor(&device) { shards } else { 1 };
     let parts: Vec<&[usize]> = batch.chunks(batch.len().div_ceil(shards.max(1)).max(1)).collect();
     let results = std::thread::scope(|scope| {
         let run = |part| {
             // A fork has a graph of its own: backward passes over one graph would wait for each other.
-            let own = model.clone().fork(&device_of(model));
+            let own = model.clone().fork(&device);
             scope.spawn(move || shard(objective, own, part, total))
         };
         let threads: Vec<_> = parts.into_iter().map(run).collect();

@@ -6,7 +6,7 @@ use arbitrage_models::train::Fit;
 use arbitrage_router::learned::{HeadCard, HeadData, JudgedStates, RouterError, ValueHead};
 use arbitrage_router::metrics::auc;
 
-use super::support::pair;
+use super::support::{pair, processor};
 
 const WIDTH: usize = 12;
 
@@ -48,7 +48,7 @@ fn fit() -> Fit {
 }
 
 fn train(steps: &[Step], width: usize, fit: &Fit) -> Result<ValueHead, RouterError> {
-    ValueHead::train((&judged(steps), &judged(&self::steps(200, 2))), width, fit, card(), &mut ())
+    ValueHead::train((&judged(steps), &judged(&self::steps(200, 2))), width, fit, card(), &processor(), &mut ())
 }
 
 fn scores(head: &ValueHead, steps: &[Step]) -> Vec<f32> {
@@ -94,7 +94,7 @@ fn a_training_goes_on_from_its_checkpoint_to_the_same_bits() {
     let kept = fit().with_checkpoint(folder.path().join("checkpoint"));
     let (own, validation) = (judged(&examples), judged(&steps(200, 2)));
     let broken = std::panic::AssertUnwindSafe(|| {
-        ValueHead::train((&own, &validation), 4, &kept, card(), &mut Broken(7)).map(drop)
+        ValueHead::train((&own, &validation), 4, &kept, card(), &processor(), &mut Broken(7)).map(drop)
     });
     assert!(std::panic::catch_unwind(broken).is_err());
     assert!(folder.path().join("checkpoint").exists());

@@ -5,7 +5,7 @@ use arbitrage_router::labels::{Balance, Classes, Example};
 use arbitrage_router::learned::{Inputs, Outcome, Probe, Recipe, RouterError};
 use arbitrage_router::metrics::spearman;
 
-use super::support::{doubts, origin};
+use super::support::{doubts, origin, processor};
 
 fn recipe(outcome: Outcome, balance: Balance) -> Recipe {
     Recipe::new(Fit::new(120, 0.03).with_batch(32)).with_outcome(outcome).with_balance(balance)
@@ -16,7 +16,7 @@ fn paper() -> Recipe {
 }
 
 fn train(examples: &[Example], width: Option<usize>, recipe: &Recipe) -> Result<Probe, RouterError> {
-    Probe::train((examples, &doubts(100, 2)), Inputs::Scalars, width, recipe, origin(), &mut ())
+    Probe::train((examples, &doubts(100, 2)), Inputs::Scalars, width, recipe, origin(), &processor(), &mut ())
 }
 
 /// The estimates of a probe.
@@ -83,7 +83,7 @@ fn hidden_states_are_read_too() {
     let (examples, validation, unseen) = (with_hidden(200, 1), with_hidden(60, 2), with_hidden(100, 3));
     for inputs in [Inputs::Hidden, Inputs::Both] {
         let data = (examples.as_slice(), validation.as_slice());
-        let probe = Probe::train(data, inputs, Some(8), &paper(), origin(), &mut ()).unwrap();
+        let probe = Probe::train(data, inputs, Some(8), &paper(), origin(), &processor(), &mut ()).unwrap();
         let found = estimates(&probe, &unseen);
         assert!(found.iter().zip(&unseen).all(|(estimate, example)| (*estimate > 0.5) == example.label()));
     }
@@ -126,7 +126,8 @@ fn hidden_states_that_do_not_fit_are_refused_by_example() {
     let hidden = |width| Some(Hidden { last: vec![0.5; width], mean: vec![0.5; width] });
     examples.iter_mut().for_each(|example| example.draft.hidden = hidden(3));
     let train = |examples: &[Example], validation: &[Example]| {
-        Probe::train((examples, validation), Inputs::Hidden, Some(0), &paper(), origin(), &mut ()).unwrap_err()
+        Probe::train((examples, validation), Inputs::Hidden, Some(0), &paper(), origin(), &processor(), &mut ())
+            .unwrap_err()
     };
     let other = |width| {
         let mut examples = examples.clone();
@@ -145,7 +146,8 @@ fn hidden_states_that_do_not_fit_are_refused_by_example() {
 #[test]
 fn no_held_out_example_and_no_step_are_no_nan() {
     let recipe = Recipe::new(Fit::new(0, 0.03));
-    let probe = Probe::train((&doubts(40, 1), &[]), Inputs::Scalars, None, &recipe, origin(), &mut ()).unwrap();
+    let probe =
+        Probe::train((&doubts(40, 1), &[]), Inputs::Scalars, None, &recipe, origin(), &processor(), &mut ()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     probe.save(folder.path()).unwrap();
     assert!(Probe::open(folder.path()).unwrap().card().metrics.is_empty());

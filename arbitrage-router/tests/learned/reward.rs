@@ -7,7 +7,7 @@ use arbitrage_router::labels::Example;
 use arbitrage_router::learned::{RouterError, train_reward};
 use arbitrage_router::metrics::auc;
 
-use super::support::{SLIP, VOCABULARY, base, slips, tokenizer};
+use super::support::{SLIP, VOCABULARY, base, processor, slips, tokenizer};
 
 fn fit() -> Fit {
     Fit::new(160, 0.01).with_batch(16).with_every(20)
@@ -34,7 +34,10 @@ fn module(examples: &[Example], validation: &[Example], tokenizer: &Tokenizer) -
         Ok(auc(&scores, &good).unwrap().unwrap())
     };
     let objective = Judging::new(Labelled::merged(labelled(examples, tokenizer)), Loss::Sigmoid).unwrap();
-    fit().run(Headed::new(base(VOCABULARY), 1, true, 0), &objective.with_score(score), &mut ()).unwrap().model
+    fit()
+        .run(Headed::new(base(VOCABULARY, &processor()), 1, true, 0), &objective.with_score(score), &mut ())
+        .unwrap()
+        .model
 }
 
 fn scores(reward: &mut ProcessReward, examples: &[Example]) -> Vec<f32> {
@@ -52,7 +55,8 @@ fn a_reward_model_learns_and_opens_as_what_was_trained() {
     let (files, folder) = (tokenizer(), tempfile::tempdir().unwrap());
     let (examples, validation, unseen) = (slips(250, 1), slips(60, 2), slips(80, 3));
     let data = (&examples[..], &validation[..]);
-    let told = train_reward(base(VOCABULARY), files.path(), data, &fit(), folder.path(), &mut ()).unwrap();
+    let told =
+        train_reward(base(VOCABULARY, &processor()), files.path(), data, &fit(), folder.path(), &mut ()).unwrap();
     assert!(told > 0.9, "{told}");
 
     let mut reward = ProcessReward::open(folder.path(), &LoadOptions::new(device("flex").unwrap())).unwrap();
@@ -75,7 +79,7 @@ fn scores_that_are_no_probabilities_and_no_examples_are_refused() {
     let (files, folder) = (tokenizer(), tempfile::tempdir().unwrap());
     let train = |examples: &[Example]| {
         let data = (examples, &slips(5, 2)[..]);
-        train_reward(base(VOCABULARY), files.path(), data, &fit(), folder.path(), &mut ()).unwrap_err()
+        train_reward(base(VOCABULARY, &processor()), files.path(), data, &fit(), folder.path(), &mut ()).unwrap_err()
     };
     let mut cases = vec![Vec::new()];
     for score in [1.5, -0.5, 9.0, f32::NAN, f32::INFINITY] {
@@ -93,6 +97,6 @@ fn scores_that_are_no_probabilities_and_no_examples_are_refused() {
     validation[1].target_score = 9.0;
     let (examples, short) = (slips(5, 1), Fit::new(1, 0.01));
     let data = (&examples[..], &validation[..]);
-    let found = train_reward(base(VOCABULARY), files.path(), data, &short, folder.path(), &mut ());
+    let found = train_reward(base(VOCABULARY, &processor()), files.path(), data, &short, folder.path(), &mut ());
     assert!(matches!(found.unwrap_err(), RouterError::Models(Error::Parameter { .. })));
 }

@@ -1,12 +1,13 @@
 //! A language of letters, a decoder that reads it, and steps whose advantage follows a rule.
+#![allow(dead_code, reason = "every test uses its part")]
 
 use std::path::Path;
 
 use arbitrage_core::trace::ModelRecord;
 use arbitrage_core::{Accepted, Author, Draw, Finish, Step};
 use arbitrage_models::config::ModelConfig;
-use arbitrage_models::device;
 use arbitrage_models::train::Transformer;
+use arbitrage_models::{Device, device};
 use arbitrage_router::labels::Example;
 use arbitrage_router::learned::{Data, Pair};
 use serde_json::json;
@@ -48,15 +49,20 @@ pub fn tokenizer() -> TempDir {
     folder
 }
 
-/// A decoder with fresh weights for that tokenizer.
-pub fn base(vocabulary: usize) -> Transformer {
+/// Where all of this is trained.
+pub fn processor() -> Device {
+    device("flex").unwrap()
+}
+
+/// A decoder with fresh weights for that tokenizer, on `device`.
+pub fn base(vocabulary: usize, device: &Device) -> Transformer {
     let json = json!({
         "model_type": "llama", "vocab_size": vocabulary, "hidden_size": 32, "intermediate_size": 64,
         "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16,
         "max_position_embeddings": 96, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": true
     });
     let config = ModelConfig::from_json(Path::new("config.json"), &json.to_string()).unwrap();
-    Transformer::init(config, 1, &device("flex").unwrap()).unwrap()
+    Transformer::init(config, 1, device).unwrap()
 }
 
 /// Tokens of [`tokenizer`].

@@ -8,7 +8,7 @@ use arbitrage_router::learned::{Annotation, Reads, Recipe, RouterError, TextRout
 use arbitrage_router::metrics::spearman;
 use tempfile::TempDir;
 
-use super::support::{VOCABULARY, base, below, origin, pair, slips, tokenizer};
+use super::support::{VOCABULARY, base, below, origin, pair, processor, slips, tokenizer};
 
 fn recipe() -> Recipe {
     Recipe::new(Fit::new(400, 0.01).with_batch(16).with_every(20))
@@ -17,7 +17,7 @@ fn recipe() -> Recipe {
 fn train(examples: &[Example], annotation: Annotation, recipe: &Recipe) -> Result<(TempDir, TextRouter), RouterError> {
     let (files, folder) = (tokenizer(), tempfile::tempdir().unwrap());
     let data = (examples, &slips(60, 2)[..]);
-    let model = base(VOCABULARY);
+    let model = base(VOCABULARY, &processor());
     let trained = TextRouter::train(model, files.path(), data, annotation, recipe, origin(), folder.path(), &mut ())?;
     Ok((folder, trained))
 }
@@ -131,8 +131,16 @@ fn ids_that_the_decoder_does_not_have_are_refused() {
     let examples = slips(20, 1);
     let data = (&examples[..], &examples[..]);
     let recipe = Recipe::new(Fit::new(2, 0.01));
-    let found =
-        TextRouter::train(base(50), files.path(), data, Annotation::Authors, &recipe, origin(), folder.path(), &mut ());
+    let found = TextRouter::train(
+        base(50, &processor()),
+        files.path(),
+        data,
+        Annotation::Authors,
+        &recipe,
+        origin(),
+        folder.path(),
+        &mut (),
+    );
     let error = found.err().unwrap();
     assert!(error.to_string().contains("ids below 50"), "{error}");
 }

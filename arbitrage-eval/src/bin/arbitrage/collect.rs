@@ -31,7 +31,7 @@ pub fn run(options: &CollectOptions) -> Result<(), Failure> {
         Writer::Target => second.share(),
     };
     let target = guessing(target, &draft, models.guesses)?;
-    let load = models.device.load()?;
+    let load = models.placement.scorer()?;
     let limits = options.batch.limits.limits().with_in_flight(options.batch.problems.in_flight);
     let ends = (options.batch.limits.segmenter()?, limits);
     let rollouts = |count| rollouts::scorer(completing, count, &options.rollouts, batch.gold(), ends);

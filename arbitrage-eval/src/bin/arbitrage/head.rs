@@ -36,7 +36,7 @@ pub fn train(options: &HeadOptions) -> Result<f64, Failure> {
         .with_patience(options.patience)
         .with_checkpoint(options.out.join("checkpoint"));
     let mut bar = Training::new(&options.out.display().to_string());
-    let head = ValueHead::train((&steps, &validation), options.width, &fit, card, &mut bar)?;
+    let head = ValueHead::train((&steps, &validation), options.width, &fit, card, &load.device, &mut bar)?;
     bar.finish();
     head.save(&options.out)?;
     Ok(head.card().metrics.get("validation AUC").copied().unwrap_or(f64::NAN))

@@ -8,6 +8,7 @@ mod compare;
 mod compare_runs;
 mod cross_validate;
 mod data;
+mod devices;
 mod eval;
 mod grade;
 mod head;
@@ -19,6 +20,7 @@ mod model;
 mod models;
 mod output;
 mod pair;
+mod placement;
 mod progress;
 mod replay;
 mod report;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     let outcome = match cli::Cli::parse().command {
         cli::Command::Solve(options) => solve::run(&options),
         cli::Command::Models(command) => models::run(&command),
+        cli::Command::Devices => devices::run(),
         cli::Command::Collect(options) => collect::run(&options),
         cli::Command::Train(command) => train::run(&command),
         cli::Command::Score(options) => score::run(&options),

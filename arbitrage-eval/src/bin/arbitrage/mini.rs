@@ -33,9 +33,10 @@ fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Fail
         recipe.fit = recipe.fit.with_every(steps);
     }
     recipe.fit = recipe.fit.with_checkpoint(options.out.join("checkpoint"));
+    let device = options.device.device()?;
     make_folder(&options.out)?;
     let mut bar = Training::new(&options.out.display().to_string());
-    let fitted = writer.train(&recipe, &options.out, &mut bar)?;
+    let fitted = writer.train(&recipe, &options.out, &device, &mut bar)?;
     bar.finish();
     let best = fitted.scores.iter().map(|(_, score)| *score).fold(f64::NEG_INFINITY, f64::max);
     let seconds = start.elapsed().as_secs_f64();

@@ -17,14 +17,18 @@ pub fn make_folder(path: &Path) -> Result<(), Failure> {
 
 /// What texts depend on beside models, router and limits.
 pub fn notes(models: &PairOptions, limits: &LimitOptions, target: &str, problems: &[Problem]) -> Value {
-    let PairOptions { temperature, top_p, top_k, min_p, system, .. } = models;
-    json!({
+    let PairOptions { temperature, top_p, top_k, min_p, system, placement, .. } = models;
+    let mut notes = json!({
         "target": target,
         "problems": problems_note(problems),
         "segmenter": name(limits.segmenter),
         "sampling": { "temperature": temperature, "top_p": top_p, "top_k": top_k, "min_p": min_p },
         "system": system,
-    })
+    });
+    if let Some(backends) = placement.note() {
+        notes["backends"] = backends;
+    }
+    notes
 }
 
 /// Which problems: a record's note `problems`.

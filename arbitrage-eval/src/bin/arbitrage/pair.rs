@@ -16,13 +16,13 @@ use arbitrage_models::source::{ModelSource, file_digest, known_digest};
 use arbitrage_models::speculation::{DraftModel, PromptLookup};
 use arbitrage_models::tokenizer::Tokenizer;
 use arbitrage_models::weights::DType;
-use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, ProcessReward, Prompt, device};
+use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, ProcessReward, Prompt};
 
 use arbitrage_router::Policy;
 use arbitrage_router::learned::{self, Card};
 
 use crate::Failure;
-use crate::cli::{DeviceOptions, Guesses, LimitOptions, PairOptions, Segmenter};
+use crate::cli::{Guesses, LimitOptions, PairOptions, PlacementOptions, Segmenter};
 use crate::model::{Model, Trusted};
 use crate::progress::Bars;
 use crate::served::Address;
@@ -59,8 +59,12 @@ impl Pair {
     /// Gets and loads both models and warms them up.
     pub fn load(options: &PairOptions) -> Result<Self, Failure> {
         let (draft, target) = names(options)?;
-        let mut draft = open(&draft, ("draft", options.draft_template.as_deref()), &lean(options), options)?;
-        let mut target = open(&target, ("target", options.target_template.as_deref()), &Lean::default(), options)?;
+        options.placement.check()?;
+        let (of_draft, of_target) = (options.draft_template.as_deref(), options.target_template.as_deref());
+        let lean = (PlacementOptions::draft as Place, lean(options));
+        let mut draft = open(&draft, ("draft", of_draft), lean, options)?;
+        let whole = (PlacementOptions::target as Place, Lean::default());
+        let mut target = open(&target, ("target", of_target), whole, options)?;
         if let (Some(SAME), Model::Local(draft), Model::Local(target)) = (options.draft.as_deref(), &draft, &target)
             && draft.decoder().bytes_a_token() >= target.decoder().bytes_a_token()
         {
@@ -75,7 +79,7 @@ impl Pair {
 /// A policy's router. Trained ones are checked against the pair, and have the drafter report what they read.
 pub fn router(
     policy: Policy,
-    (folder, device): (Option<&Path>, &DeviceOptions),
+    (folder, placement): (Option<&Path>, &PlacementOptions),
     mut draft: Model,
     target: &Trusted,
     scorer: impl FnOnce() -> Result<Box<dyn StepScorer>, Failure>,
@@ -89,7 +93,7 @@ pub fn router(
     card.check_pair(&record(draft.name(), draft.digest()), &record(Verifier::name(target), Verifier::digest(target)))?;
     draft = draft.with_hidden(card.reads.needs_hidden(), "a probe")?;
     let card = tau.map_or(Ok(card.clone()), |tau| card.with_threshold(tau))?;
-    Ok((learned::open(card, folder, &device.load()?)?, draft))
+    Ok((learned::open(card, folder, &placement.router()?)?, draft))
 }
 
 /// What scores steps for RSD and the oracle: the mini family's reward model and checker, elsewhere the target as judge.
@@ -97,7 +101,7 @@ pub fn scorer(options: &PairOptions, policy: Policy, target: &Trusted) -> Result
     Ok(match policy {
         _ if options.pair.as_deref() != Some(MINI) => Box::new(Judge::new(target.local("the target as judge")?)),
         Policy::Oracle(_) => Box::new(Checker),
-        _ => Box::new(ProcessReward::open(mini("prm")?, &options.device.load()?)?),
+        _ => Box::new(ProcessReward::open(mini("prm")?, &options.placement.scorer()?)?),
     })
 }
 
@@ -116,13 +120,6 @@ pub fn guessing(target: Model, draft: &Model, guesses: Guesses) -> Result<Truste
         Guesses::Draft => target.with_proposer(DraftModel::new(draft.local("--guesses draft")?.share()))?,
     };
     Ok(Trusted::of(LocalTarget::new(target).with_reuse(guesses != Guesses::Off)))
-}
-
-impl DeviceOptions {
-    /// How models are loaded there.
-    pub fn load(&self) -> Result<LoadOptions, Failure> {
-        Ok(LoadOptions::new(device(&self.device)?))
-    }
 }
 
 impl LimitOptions {
@@ -220,8 +217,7 @@ fn lean(options: &PairOptions) -> Lean<'_> {
 }
 
 impl Lean<'_> {
-    fn options(&self, load: &LoadOptions, tokenizer: &Tokenizer) -> Result<LoadOptions, Failure> {
-        let mut load = load.clone();
+    fn options(&self, mut load: LoadOptions, tokenizer: &Tokenizer) -> Result<LoadOptions, Failure> {
         if let Some(most) = self.weights {
             load = load.with_weights(most);
         }
@@ -243,11 +239,14 @@ pub fn resolve(name: &str) -> Result<PathBuf, Failure> {
     Ok(ModelSource::parse(name)?.resolve(&mut Bars::default())?)
 }
 
+/// How a role's model is loaded, as the options place it.
+type Place = fn(&PlacementOptions) -> Result<LoadOptions, Failure>;
+
 /// A model by its name or address, in a role; a template is for prompts to a server.
 fn open(
     name: &str,
     (role, template): (&str, Option<&Path>),
-    lean: &Lean<'_>,
+    (place, lean): (Place, Lean<'_>),
     options: &PairOptions,
 ) -> Result<Model, Failure> {
     let model = match Address::parse(name) {
@@ -261,7 +260,7 @@ fn open(
         None => {
             let path = resolve(name)?;
             let files = ModelFiles::open(&path)?;
-            let load = lean.options(&options.device.load()?, &files.tokenizer)?;
+            let load = lean.options(place(&options.placement)?, &files.tokenizer)?;
             let model = LocalModel::from_files(files, &load)?;
             Model::Local(Box::new(known(model, name, &path, options.system.as_deref())?))
         }

@@ -28,12 +28,12 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
     let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))), "a head")?;
     let target = guessing(target, &draft, models.guesses)?;
-    let load = models.device.load()?;
+    let load = models.placement.scorer()?;
     let asked = || match &options.scorer {
         Some(scorer) => scorer.open(|what| target.local(what), batch.rows(), no_rollouts, &load),
         None => scorer(models, options.policy, &target),
     };
-    let (router, draft) = router(options.policy, (folder.as_deref(), &models.device), draft, &target, asked)?;
+    let (router, draft) = router(options.policy, (folder.as_deref(), &models.placement), draft, &target, asked)?;
     let (gold, problems) = (batch.gold().clone(), batch.problems().to_vec());
     let solved = batch.solve((draft, target), router, notes, |_| String::new());
     if solved.is_ok() || interrupt::check().is_err() {

@@ -56,7 +56,7 @@ fn policies(
     let mut policies = Policies::new(usual);
     if folder.is_some() {
         let no_scorer = || Err(Failure::from("a trained router needs no scorer"));
-        let (learned, told) = router(Policy::Learned(None), (folder, &models.device), draft, target, no_scorer)?;
+        let (learned, told) = router(Policy::Learned(None), (folder, &models.placement), draft, target, no_scorer)?;
         (policies, draft) = (policies.with_learned(learned), told);
     }
     if options.scorer || matches!(usual, Policy::Rsd(_)) {

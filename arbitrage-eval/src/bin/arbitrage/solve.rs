@@ -41,7 +41,7 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
     }
     let target = guessing(target, &draft, models.guesses)?;
     let asked = || scorer(models, policy, &target);
-    let (router, draft) = router(policy, (folder.as_deref(), &models.device), draft, &target, asked)?;
+    let (router, draft) = router(policy, (folder.as_deref(), &models.placement), draft, &target, asked)?;
     let router: Box<dyn AdvantageRouter> = match options.budget {
         Some(most) => Box::new(Budget::new(router, most)),
         None => router,

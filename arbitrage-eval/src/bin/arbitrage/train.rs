@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::time::Instant;
 
-use arbitrage_models::device;
 use arbitrage_models::train::{Fit, Lora, Transformer, learning};
 use arbitrage_router::labels::{Classes, Example};
 use arbitrage_router::learned::{Annotation, Data, Inputs, Outcome, Pair, Probe, Recipe, TextRouter, train_reward};
 
 use crate::Failure;
 use crate::cli::{
-    self, FitOptions, LearningOptions, LoraOptions, ProbeOptions, ProbeShape, RecipeOptions, TextOptions, TrainCommand,
+    self, DeviceOptions, FitOptions, LearningOptions, LoraOptions, ProbeOptions, ProbeShape, RecipeOptions,
+    TextOptions, TrainCommand,
 };
 use crate::data::{Loaded, attach_hidden, load};
 use crate::interrupt;
@@ -33,7 +33,8 @@ pub fn run(command: &TrainCommand) -> Result<(), Failure> {
 
 fn prm(options: &cli::PrmOptions) -> Result<f64, Failure> {
     let (examples, validation) = options.fit.learning.split(begin(&options.fit)?.examples)?;
-    let base = adapted(base(&options.base, options.layers)?, &options.lora, options.fit.learning.seed)?;
+    let base = base((&options.base, &options.device), options.layers)?;
+    let base = adapted(base, &options.lora, options.fit.learning.seed)?;
     let fit = fit(&options.fit);
     let mut bar = Training::new(&options.fit.out.display().to_string());
     let data = (examples.as_slice(), some(&validation));
@@ -47,9 +48,10 @@ fn text(options: &TextOptions) -> Result<f64, Failure> {
     let (examples, validation) = options.fit.learning.split(examples)?;
     let recipe = recipe(&options.recipe, fit(&options.fit), &examples)?;
     let annotation = if options.unannotated { Annotation::None } else { Annotation::Authors };
+    let base = base((&options.base, &options.device), options.layers)?;
     let mut bar = Training::new(&options.fit.out.display().to_string());
     let router = TextRouter::train(
-        adapted(base(&options.base, options.layers)?, &options.lora, options.fit.learning.seed)?,
+        adapted(base, &options.lora, options.fit.learning.seed)?,
         &options.base,
         (&examples, some(&validation)),
         annotation,
@@ -92,8 +94,9 @@ impl ProbeShape {
         name: &str,
     ) -> Result<Probe, Failure> {
         let recipe = recipe(&self.recipe, fit, &examples)?;
+        let device = self.states.device.device()?;
         let mut bar = Training::new(name);
-        let probe = Probe::train((&examples, &validation), inputs, self.width, &recipe, data, &mut bar)?;
+        let probe = Probe::train((&examples, &validation), inputs, self.width, &recipe, data, &device, &mut bar)?;
         bar.finish();
         Ok(probe)
     }
@@ -110,8 +113,8 @@ fn some(validation: &[Example]) -> &[Example] {
     &validation[..validation.len().min(600)]
 }
 
-fn base(folder: &Path, layers: Option<usize>) -> Result<Transformer, Failure> {
-    let base = Transformer::open(folder, &device("flex")?)?;
+fn base((folder, place): (&Path, &DeviceOptions), layers: Option<usize>) -> Result<Transformer, Failure> {
+    let base = Transformer::open(folder, &place.device()?)?;
     Ok(layers.map_or(base.clone(), |layers| base.with_layers(layers)))
 }
 

@@ -2,7 +2,7 @@
 
 use arbitrage_core::Hidden;
 use arbitrage_models::train::{Fit, Loss, Progress};
-use arbitrage_models::{Error, Result, device};
+use arbitrage_models::{Device, Error, Result};
 
 use super::super::features::states;
 use super::super::{HeadCard, RouterError, ValueHead};
@@ -61,7 +61,7 @@ impl JudgedStates {
 impl ValueHead {
     /// Trains a head on `steps`, whose labels it takes for probabilities, and keeps the weights with the greatest AUC for labels
     /// above one half on `validation`. `width` is that of the one inner layer; 0 leaves it out, which makes a logistic
-    /// regression. `card` says whose states they are.
+    /// regression. `card` says whose states they are, `device` where it learns.
     ///
     /// # Errors
     /// [`RouterError::Examples`] unless there are right and wrong steps; [`RouterError::Models`] for labels and states that are none,
@@ -71,6 +71,7 @@ impl ValueHead {
         width: usize,
         fit: &Fit,
         card: HeadCard,
+        device: &Device,
         progress: &mut dyn Progress,
     ) -> Result<Self, RouterError> {
         let inputs = card.width.saturating_mul(2);
@@ -93,7 +94,7 @@ impl ValueHead {
         };
         let table = Table::new(&steps.rows, &standard, lessons, Loss::Sigmoid, score);
         let widths = if width > 0 { vec![inputs, width, 1] } else { vec![inputs, 1] };
-        let fitted = fit.run(Network::new(&widths, fit.seed, &device("flex")?), &table, progress)?;
+        let fitted = fit.run(Network::new(&widths, fit.seed, device), &table, progress)?;
         let training = serde_json::json!({ "width": width, "fit": fit });
         let mut card = HeadCard { seed: fit.seed, training, ..card };
         card.metrics.extend(fitted.best().map(|best| ("validation AUC".to_owned(), best)));

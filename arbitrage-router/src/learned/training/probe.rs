@@ -2,7 +2,7 @@
 
 use arbitrage_core::Evidence;
 use arbitrage_models::train::Progress;
-use arbitrage_models::{Error, device};
+use arbitrage_models::{Device, Error};
 
 use super::super::features::Inputs;
 use super::super::{Data, Pair, Probe, Reads, RouterError};
@@ -16,7 +16,7 @@ const WIDTH: usize = 64;
 impl Probe {
     /// Trains a probe on `examples`, and keeps the weights with the greatest rank correlation ρ with the advantage on
     /// `validation` (paper, App. D). `width` is that of the one inner layer, 64 where it is `None`; 0 leaves it out, which makes
-    /// a logistic regression. Drafts must carry what the probe reads.
+    /// a logistic regression. Drafts must carry what the probe reads. It learns on `device` and decides in plain Rust.
     ///
     /// # Errors
     /// [`RouterError`]: drafts that lack a signal, examples of one class only, whatever the loop meets.
@@ -26,6 +26,7 @@ impl Probe {
         width: Option<usize>,
         recipe: &Recipe,
         (pair, data): (Pair, Data),
+        device: &Device,
         progress: &mut dyn Progress,
     ) -> Result<Self, RouterError> {
         let rows = read(inputs, examples, None)?;
@@ -44,7 +45,7 @@ impl Probe {
         let width = width.unwrap_or(WIDTH);
         let ends = [rows.first().map_or(0, Vec::len), recipe.outcome.outputs()];
         let widths = if width > 0 { vec![ends[0], width, ends[1]] } else { ends.to_vec() };
-        let network = Network::new(&widths, recipe.fit.seed, &device("flex")?);
+        let network = Network::new(&widths, recipe.fit.seed, device);
         let fitted = recipe.fit.run(network, &table, progress)?;
         card.metrics.extend(fitted.best().map(|best| ("validation ρ".to_owned(), best)));
         Self::new(card, fitted.model.to_mlp(&standard))

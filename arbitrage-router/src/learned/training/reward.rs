@@ -12,7 +12,7 @@ use crate::metrics::auc;
 
 /// Trains a process reward model, `h(x, z)` of the paper (§3.1), on both steps of every example: what it learns is their scores, as
 /// probabilities. Keeps the weights with the greatest AUC for scores above one half on `validation`, and returns it. The model is
-/// written into `folder` in the layout of Skywork's, and opens as a `ProcessReward`.
+/// written into `folder` in the layout of Skywork's, and opens as a `ProcessReward`. It learns where `base` is.
 ///
 /// # Errors
 /// [`RouterError`]: scores outside [0, 1], whatever the loop meets.

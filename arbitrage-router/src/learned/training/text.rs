@@ -12,7 +12,7 @@ use crate::labels::Example;
 impl TextRouter {
     /// Trains a router on `examples`, from the decoder `base` whose tokenizer is that of the folder `tokenizer`, and keeps the weights
     /// with the greatest rank correlation ρ with the advantage on `validation` (paper, App. C and D). The router is written into
-    /// `folder`.
+    /// `folder`. It learns where `base` is, and is opened there.
     ///
     /// The steps of a solution that the draft wrote are judged in one pass over it, which the separators make the same as
     /// judging each alone.
@@ -53,6 +53,6 @@ impl TextRouter {
         card.metrics.extend(fitted.best().map(|best| ("validation ρ".to_owned(), best)));
         fitted.model.save(folder, &files)?;
         card.save(folder)?;
-        Self::open(folder, &LoadOptions::new(arbitrage_models::device("flex")?))
+        Self::open(folder, &LoadOptions::new(fitted.model.device()))
     }
 }

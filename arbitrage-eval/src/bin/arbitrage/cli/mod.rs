@@ -20,7 +20,9 @@ pub use batch::{BatchOptions, CollectOptions, MiniRange, ProblemOptions, Rollout
 pub use eval::{EvalOptions, MergeOptions, RegradeOptions, ReplayOptions, ReportOptions};
 pub use grade::GradeOptions;
 pub use judge::{CalibrateOptions, Calibration, CompareOptions, CrossValidateOptions, TableOptions};
-pub use models::{DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, Segmenter, StatesOptions};
+pub use models::{
+    DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, PlacementOptions, Segmenter, StatesOptions,
+};
 #[cfg(feature = "serve")]
 pub use serve::ServeOptions;
 pub use solve::SolveOptions;
@@ -50,6 +52,8 @@ pub enum Command {
     /// Models: what there is, getting it, looking inside.
     #[command(subcommand)]
     Models(ModelsCommand),
+    /// Lists what models can run on: the backends compiled in, the devices found, and in which half precision each computes.
+    Devices,
     /// Collects labelled steps: both models write every step, both are scored. A collection that was cut off goes on.
     Collect(Box<CollectOptions>),
     /// Trains reward models and routers on collected steps. A training that was killed goes on from its checkpoint.
@@ -113,6 +117,9 @@ pub struct WriterOptions {
     /// Steps between two scores and two checkpoints.
     #[arg(long)]
     pub every: Option<usize>,
+    /// Where it learns.
+    #[command(flatten)]
+    pub device: DeviceOptions,
 }
 
 /// The subcommands of `models`.

@@ -93,15 +93,36 @@ pub struct PairOptions {
     pub system: Option<String>,
     /// Where the models run.
     #[command(flatten)]
-    pub device: DeviceOptions,
+    pub placement: PlacementOptions,
 }
 
-/// Where models run.
+/// Where models run and learn.
 #[derive(Args, Clone)]
 pub struct DeviceOptions {
-    /// Where models run: flex (the processor), wgpu or cuda (or wgpu:N, cuda:N), as compiled in.
+    /// Where models run and learn: flex (the processor), wgpu, vulkan, metal or cuda; cuda:1 is the second of its kind. `devices`
+    /// lists what there is.
     #[arg(long, default_value = "flex")]
     pub device: String,
+}
+
+/// Where each of several models runs.
+#[derive(Args, Clone)]
+pub struct PlacementOptions {
+    /// Where those run that no other option places.
+    #[command(flatten)]
+    pub device: DeviceOptions,
+    /// Where the draft runs.
+    #[arg(long, value_name = "DEVICE")]
+    pub draft_device: Option<String>,
+    /// Where the target runs, which is also the judge, and the reader of a head.
+    #[arg(long, value_name = "DEVICE")]
+    pub target_device: Option<String>,
+    /// Where a router runs that reads the text; a probe asks for no device.
+    #[arg(long, value_name = "DEVICE")]
+    pub router_device: Option<String>,
+    /// Where a reward model runs that scores steps.
+    #[arg(long, value_name = "DEVICE")]
+    pub scorer_device: Option<String>,
 }
 
 /// Hidden states of drafted steps, which traces do not keep.

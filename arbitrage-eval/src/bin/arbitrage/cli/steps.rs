@@ -13,7 +13,7 @@ pub struct ReaderOptions {
     /// The system message that it is told, in place of the default one.
     #[arg(long)]
     pub system: Option<String>,
-    /// Where models run.
+    /// Where models run, and the head learns.
     #[command(flatten)]
     pub device: DeviceOptions,
     /// Solutions that are read at a time.

@@ -6,9 +6,7 @@ use arbitrage_router::labels::Balance;
 use arbitrage_router::learned::Inputs;
 use clap::{Args, Subcommand};
 
-use super::StatesOptions;
-
-use super::HeadOptions;
+use super::{DeviceOptions, HeadOptions, StatesOptions};
 
 /// The subcommands of `train`.
 #[derive(Subcommand)]
@@ -101,6 +99,9 @@ pub struct PrmOptions {
     /// What of it learns.
     #[command(flatten)]
     pub lora: LoraOptions,
+    /// Where it learns.
+    #[command(flatten)]
+    pub device: DeviceOptions,
 }
 
 /// Options of `train text`.
@@ -121,6 +122,9 @@ pub struct TextOptions {
     /// What of it learns.
     #[command(flatten)]
     pub lora: LoraOptions,
+    /// Where it learns.
+    #[command(flatten)]
+    pub device: DeviceOptions,
     /// Does not tell who wrote each step.
     #[arg(long)]
     pub unannotated: bool,

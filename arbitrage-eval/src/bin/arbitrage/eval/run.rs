@@ -37,7 +37,7 @@ impl<'a> Driver<'a> {
     /// Runs of `pair` into `folder`, of a part of the problems if one is named.
     pub fn new(options: &'a Options, pair: Pair, shard: Option<Shard>, folder: PathBuf) -> Result<Self, Failure> {
         let Pair { draft, target, .. } = pair;
-        Ok(Self { options, draft, target, load: options.models.device.load()?, shard, folder })
+        Ok(Self { options, draft, target, load: options.models.placement.scorer()?, shard, folder })
     }
 
     /// Solves what the run's file has no end of, and puts the file in order when it is whole.
@@ -82,7 +82,7 @@ impl<'a> Driver<'a> {
             Some(scorer) => scorer.open(|what| target.local(what), &set.rows, no_rollouts, &self.load),
             None => pair::scorer(models, planned.policy, &target),
         };
-        let place = (folder.as_deref(), &models.device);
+        let place = (folder.as_deref(), &models.placement);
         let (router, draft) = pair::router(planned.policy, place, self.draft.share(), &target, scorer)?;
         let limits = &self.options.limits;
         let engine = Engine::new(draft, target, router)

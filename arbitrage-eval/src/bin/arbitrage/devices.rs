@@ -1,0 +1,36 @@
+//! `arbitrage devices`.
+
+use std::io::Write;
+
+use arbitrage_models::{DeviceFacts, compiled_devices, found_devices};
+
+use crate::Failure;
+
+/// Lists the backends that were compiled in, and the devices that there are for them.
+pub fn run() -> Result<(), Failure> {
+    let out = &mut std::io::stdout().lock();
+    let (compiled, found) = (compiled_devices(), found_devices());
+    writeln!(out, "compiled in: {}", compiled.join(", "))?;
+    for device in &found {
+        writeln!(
+            out,
+            "{:9} {}",
+            device.name,
+            device.facts().map_or("cannot be opened".to_owned(), |facts| told(&facts))
+        )?;
+    }
+    let is_there = |backend: &str| found.iter().any(|device| device.name.split(':').next() == Some(backend));
+    for backend in compiled.into_iter().filter(|backend| !is_there(backend)) {
+        writeln!(out, "{backend:9} no device found")?;
+    }
+    Ok(())
+}
+
+fn told(facts: &DeviceFacts) -> String {
+    let model = facts.model.as_deref().unwrap_or("the processor");
+    let halves: Vec<_> =
+        [(facts.f16, "f16"), (facts.bf16, "bf16")].into_iter().filter_map(|(has, name)| has.then_some(name)).collect();
+    let halves = if halves.is_empty() { "no half precision".to_owned() } else { halves.join(", ") };
+    // A driver may call its card anything, terminal commands included.
+    format!("{:40} {halves}", model.escape_debug())
+}
