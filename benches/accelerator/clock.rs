@@ -15,7 +15,7 @@ pub fn rounds(
     count: usize,
     mut work: impl FnMut() -> Result<(), Failure>,
 ) -> Result<Vec<f64>, Failure> {
-    let mut run = || {
+    let mut run = || -> Result<f64, Failure> {
         let start = Instant::now();
         work()?;
         device.sync()?;

@@ -8,7 +8,7 @@ use clap::{Args, Parser, ValueEnum};
 use serde::Serialize;
 
 use crate::part::Part;
-use crate::shapes::{PAIRS, Pair, SHAPES, Shape};
+use crate::shapes::{PAIRS, SHAPES, Shape};
 
 /// Measures random weights in published shapes on a device: prefill, decode, judging a step, switching models, and Arbitrage steps
 /// of a pair. Each shape and pair is measured in a process of its own; one that fails, as where memory is short, is left out.
