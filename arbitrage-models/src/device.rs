@@ -56,11 +56,12 @@ pub struct DeviceFacts {
 impl FoundDevice {
     /// Opens the device and asks it; `None` where it cannot be opened.
     pub fn facts(&self) -> Option<DeviceFacts> {
+        #[cfg(any(feature = "wgpu", feature = "cuda"))]
+        let model = || self.device.identity().map(|identity| identity.name);
+        #[cfg(not(any(feature = "wgpu", feature = "cuda")))]
+        let model = || None;
         let ask = || DeviceFacts {
-            #[cfg(feature = "accelerator")]
-            model: self.device.identity().map(|identity| identity.name),
-            #[cfg(not(feature = "accelerator"))]
-            model: None,
+            model: model(),
             f16: self.device.supports_dtype(DType::F16),
             bf16: self.device.supports_dtype(DType::BF16),
         };

@@ -13,6 +13,7 @@ use crate::cli::{CollectOptions, Writer};
 use crate::model::Model;
 use crate::output;
 use crate::pair::{Pair, guessing};
+use crate::placement::Role;
 use crate::rollouts;
 use crate::scorer::Scorer;
 
@@ -31,7 +32,7 @@ pub fn run(options: &CollectOptions) -> Result<(), Failure> {
         Writer::Target => second.share(),
     };
     let target = guessing(target, &draft, models.guesses)?;
-    let load = models.placement.scorer()?;
+    let load = models.placement.load(Role::Scorer)?;
     let limits = options.batch.limits.limits().with_in_flight(options.batch.problems.in_flight);
     let ends = (options.batch.limits.segmenter()?, limits);
     let rollouts = |count| rollouts::scorer(completing, count, &options.rollouts, batch.gold(), ends);

@@ -12,12 +12,8 @@ pub fn run() -> Result<(), Failure> {
     let (compiled, found) = (compiled_devices(), found_devices());
     writeln!(out, "compiled in: {}", compiled.join(", "))?;
     for device in &found {
-        writeln!(
-            out,
-            "{:9} {}",
-            device.name,
-            device.facts().map_or("cannot be opened".to_owned(), |facts| told(&facts))
-        )?;
+        let facts = device.facts().map_or_else(|| "cannot be opened".to_owned(), |facts| told(&facts));
+        writeln!(out, "{:9} {facts}", device.name)?;
     }
     let is_there = |backend: &str| found.iter().any(|device| device.name.split(':').next() == Some(backend));
     for backend in compiled.into_iter().filter(|backend| !is_there(backend)) {

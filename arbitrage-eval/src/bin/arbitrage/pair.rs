@@ -24,6 +24,7 @@ use arbitrage_router::learned::{self, Card};
 use crate::Failure;
 use crate::cli::{Guesses, LimitOptions, PairOptions, PlacementOptions, Segmenter};
 use crate::model::{Model, Trusted};
+use crate::placement::Role;
 use crate::progress::Bars;
 use crate::served::Address;
 
@@ -61,10 +62,8 @@ impl Pair {
         let (draft, target) = names(options)?;
         options.placement.check()?;
         let (of_draft, of_target) = (options.draft_template.as_deref(), options.target_template.as_deref());
-        let lean = (PlacementOptions::draft as Place, lean(options));
-        let mut draft = open(&draft, ("draft", of_draft), lean, options)?;
-        let whole = (PlacementOptions::target as Place, Lean::default());
-        let mut target = open(&target, ("target", of_target), whole, options)?;
+        let mut draft = open(&draft, (Role::Draft, of_draft), &lean(options), options)?;
+        let mut target = open(&target, (Role::Target, of_target), &Lean::default(), options)?;
         if let (Some(SAME), Model::Local(draft), Model::Local(target)) = (options.draft.as_deref(), &draft, &target)
             && draft.decoder().bytes_a_token() >= target.decoder().bytes_a_token()
         {
@@ -93,7 +92,7 @@ pub fn router(
     card.check_pair(&record(draft.name(), draft.digest()), &record(Verifier::name(target), Verifier::digest(target)))?;
     draft = draft.with_hidden(card.reads.needs_hidden(), "a probe")?;
     let card = tau.map_or(Ok(card.clone()), |tau| card.with_threshold(tau))?;
-    Ok((learned::open(card, folder, &placement.router()?)?, draft))
+    Ok((learned::open(card, folder, &placement.load(Role::Router)?)?, draft))
 }
 
 /// What scores steps for RSD and the oracle: the mini family's reward model and checker, elsewhere the target as judge.
@@ -101,7 +100,7 @@ pub fn scorer(options: &PairOptions, policy: Policy, target: &Trusted) -> Result
     Ok(match policy {
         _ if options.pair.as_deref() != Some(MINI) => Box::new(Judge::new(target.local("the target as judge")?)),
         Policy::Oracle(_) => Box::new(Checker),
-        _ => Box::new(ProcessReward::open(mini("prm")?, &options.placement.scorer()?)?),
+        _ => Box::new(ProcessReward::open(mini("prm")?, &options.placement.load(Role::Scorer)?)?),
     })
 }
 
@@ -239,19 +238,17 @@ pub fn resolve(name: &str) -> Result<PathBuf, Failure> {
     Ok(ModelSource::parse(name)?.resolve(&mut Bars::default())?)
 }
 
-/// How a role's model is loaded, as the options place it.
-type Place = fn(&PlacementOptions) -> Result<LoadOptions, Failure>;
-
 /// A model by its name or address, in a role; a template is for prompts to a server.
 fn open(
     name: &str,
-    (role, template): (&str, Option<&Path>),
-    (place, lean): (Place, Lean<'_>),
+    (role, template): (Role, Option<&Path>),
+    lean: &Lean<'_>,
     options: &PairOptions,
 ) -> Result<Model, Failure> {
     let model = match Address::parse(name) {
         Some(address) => {
-            let model = address.map_err(|error| format!("--{role} {name}: {error}"))?.model(role, template)?;
+            let model =
+                address.map_err(|error| format!("--{} {name}: {error}", role.name()))?.model(role.name(), template)?;
             Model::Remote(Box::new(match &options.system {
                 Some(text) => model.with_prompt(Prompt::system(text)),
                 None => model,
@@ -260,7 +257,7 @@ fn open(
         None => {
             let path = resolve(name)?;
             let files = ModelFiles::open(&path)?;
-            let load = lean.options(place(&options.placement)?, &files.tokenizer)?;
+            let load = lean.options(options.placement.load(role)?, &files.tokenizer)?;
             let model = LocalModel::from_files(files, &load)?;
             Model::Local(Box::new(known(model, name, &path, options.system.as_deref())?))
         }

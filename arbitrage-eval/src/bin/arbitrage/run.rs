@@ -16,6 +16,7 @@ use crate::batch::Batch;
 use crate::cli::RunOptions;
 use crate::interrupt;
 use crate::pair::{Pair, guessing, router, router_folder, scorer};
+use crate::placement::Role;
 use crate::rollouts::no_rollouts;
 use crate::scorer::Scorer;
 
@@ -28,7 +29,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
     let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))), "a head")?;
     let target = guessing(target, &draft, models.guesses)?;
-    let load = models.placement.scorer()?;
+    let load = models.placement.load(Role::Scorer)?;
     let asked = || match &options.scorer {
         Some(scorer) => scorer.open(|what| target.local(what), batch.rows(), no_rollouts, &load),
         None => scorer(models, options.policy, &target),

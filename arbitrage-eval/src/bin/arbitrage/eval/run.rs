@@ -20,6 +20,7 @@ use crate::interrupt::{self, UntilInterrupted};
 use crate::model::{Model, Trusted};
 use crate::output::{self, make_folder};
 use crate::pair::{self, Pair, guessing, router_folder};
+use crate::placement::Role;
 use crate::rollouts::no_rollouts;
 use crate::scorer::Scorer;
 
@@ -37,7 +38,7 @@ impl<'a> Driver<'a> {
     /// Runs of `pair` into `folder`, of a part of the problems if one is named.
     pub fn new(options: &'a Options, pair: Pair, shard: Option<Shard>, folder: PathBuf) -> Result<Self, Failure> {
         let Pair { draft, target, .. } = pair;
-        Ok(Self { options, draft, target, load: options.models.placement.scorer()?, shard, folder })
+        Ok(Self { options, draft, target, load: options.models.placement.load(Role::Scorer)?, shard, folder })
     }
 
     /// Solves what the run's file has no end of, and puts the file in order when it is whole.
