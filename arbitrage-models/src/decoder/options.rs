@@ -3,7 +3,8 @@
 use burn::tensor::{Device, FloatDType};
 
 use super::head::HeadTokens;
-use crate::error::{Error, Result};
+use crate::device::refused;
+use crate::error::Result;
 use crate::weights::DType;
 
 /// In which form weights are kept and multiplied.
@@ -35,10 +36,9 @@ impl Precision {
     /// [`Error::Device`] when half precision is asked for on a device that lacks it.
     pub(super) fn dtype(self, device: &Device) -> Result<FloatDType> {
         match self {
-            Self::Half => half(device).ok_or_else(|| Error::Device {
-                asked: format!("{device:?}"),
-                reason: "it does not compute in half precision; ask for `Precision::Plain`".to_owned(),
-                compiled: crate::compiled_devices().join(", "),
+            Self::Half => half(device).ok_or_else(|| {
+                let reason = "it does not compute in half precision: ask for `Precision::Plain`";
+                refused(&format!("{device:?}"), reason)
             }),
             _ => Ok(FloatDType::F32),
         }
