@@ -104,7 +104,8 @@ impl Maker<'_> {
     /// `[out, in]`.
     fn matrix(&self, shape: [usize; 2]) -> Tensor<2> {
         let reach = (3.0 / shape[1] as f64).sqrt();
-        Tensor::random(shape, Distribution::Uniform(-reach, reach), &self.options.device).cast(self.dtype)
+        let drawn = Tensor::<2>::random(shape, Distribution::Uniform(-reach, reach), &self.options.device);
+        drawn.cast(self.dtype)
     }
 
     fn norm(&self) -> RmsNorm {
