@@ -24,7 +24,7 @@ fn tiny_shapes_give_every_figure_and_a_cost_model_that_the_simulator_reads() {
     for precision in ["packed", "plain", "half"] {
         let folder = tempfile::tempdir().unwrap();
         let output =
-            accelerator(folder.path(), &["--precision", precision, "--name", "a machine", "--bandwidth", "10"]);
+            accelerator(folder.path(), "24", &["--precision", precision, "--name", "a machine", "--bandwidth", "10"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
         for part in ["a machine (flex)", "| tiny, 3 ", "of nominal", "| tiny-pair | 2 of 4 "] {
@@ -53,7 +53,7 @@ fn tiny_shapes_give_every_figure_and_a_cost_model_that_the_simulator_reads() {
 #[test]
 fn what_cannot_be_measured_is_left_out_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let output = accelerator(folder.path(), &["--prompt", "5000"]);
+    let output = accelerator(folder.path(), "5000", &[]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(!output.status.success() && text.contains("tiny is left out"), "{text}");
     assert!(String::from_utf8(output.stderr).unwrap().contains("5000 tokens"), "the reason is told");
