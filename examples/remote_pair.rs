@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Tokens a solution, by either way.
-const TOKENS: usize = 400;
+const TOKENS: usize = 320;
 
 fn main() -> Result<(), Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -46,8 +46,7 @@ fn main() -> Result<(), Failure> {
     let remote = |url: &str, path: &str, logprobs| Ok::<_, Failure>(Shared::new(remote(url, path, logprobs)?, url));
     let (far_draft, far_target) = (remote(draft_url, draft, true)?, remote(target_url, target, false)?);
 
-    let whole = uninterrupted(&mut far_target.lock(), &problems)?;
-    let always = solve(Scripted::new("none", [""]), Target(far_target.clone()), AlwaysTarget, &problems)?;
+    let (whole, always) = stepwise(&far_target, &problems)?;
     let server = Server { url: target_url, template: template(target)? };
     let mut equal = 0;
     for ((problem, whole), always) in problems.iter().zip(&whole).zip(&always) {
@@ -96,15 +95,26 @@ fn remote(url: &str, path: &str, logprobs: bool) -> Result<OpenAiModel, Failure>
     Ok(OpenAiModel::new(client, url, Prompting::template(template(path)?))?.with_logprobs(logprobs)?)
 }
 
-/// One answer a problem, all of it one step.
-fn uninterrupted(model: &mut OpenAiModel, problems: &[Problem]) -> Result<Vec<String>, Failure> {
-    let segmenter = TokenBudget::new(TOKENS)?;
-    let rule = StepRule::new(&segmenter, TOKENS);
-    let mut write = |problem: &Problem| -> Result<String, Failure> {
-        let steps = model.draft(&[Prefix::new(SequenceId::fresh(), problem, &[])], &rule);
-        Ok(steps.into_iter().next().ok_or("no answer")??.text)
-    };
-    problems.iter().map(&mut write).collect()
+/// Each problem's one uninterrupted completion, and its steps under always-target.
+///
+/// A server rounds a prompt otherwise where it reads it in other pieces, as after another prompt that begins alike. So every prompt is read
+/// once before, and both begin from the same state of the server's cache.
+fn stepwise(target: &Shared<OpenAiModel>, problems: &[Problem]) -> Result<(Vec<String>, Vec<String>), Failure> {
+    let mut texts = (Vec::new(), Vec::new());
+    for problem in problems {
+        complete(&mut target.lock(), problem, 1)?;
+        texts.0.push(complete(&mut target.lock(), problem, TOKENS)?);
+        let one = std::slice::from_ref(problem);
+        texts.1.extend(solve(Scripted::new("none", [""]), Target(target.clone()), AlwaysTarget, one)?);
+    }
+    Ok(texts)
+}
+
+/// The answer as one step of at most so many tokens.
+fn complete(model: &mut OpenAiModel, problem: &Problem, tokens: usize) -> Result<String, Failure> {
+    let segmenter = TokenBudget::new(tokens)?;
+    let steps = model.draft(&[Prefix::new(SequenceId::fresh(), problem, &[])], &StepRule::new(&segmenter, tokens));
+    Ok(steps.into_iter().next().ok_or("no answer")??.text)
 }
 
 fn solve<D: Drafter, V: Verifier, R: AdvantageRouter>(
@@ -118,7 +128,12 @@ fn solve<D: Drafter, V: Verifier, R: AdvantageRouter>(
     let mut engine = Engine::new(draft, target, router).with_limits(limits);
     let answers = engine.solve_all(problems);
     let texts = answers.into_iter().map(|answer| Ok::<_, Failure>(answer?.text())).collect();
-    println!("{} problems in {:.0} s", problems.len(), start.elapsed().as_secs_f64());
+    eprintln!(
+        "{} problems, the first of them {:?}: {:.0} s",
+        problems.len(),
+        problems[0].id,
+        start.elapsed().as_secs_f64()
+    );
     texts
 }
 
@@ -155,11 +170,16 @@ fn report(
     Ok(())
 }
 
-/// The last place up to which both are equal and a token may begin.
+/// The last place up to which both are equal and a token may begin: not within a word, whose first letter's token has the space.
 fn parting(one: &str, other: &str) -> usize {
     let equal = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
-    let edge = |at: usize| at == 0 || one.is_char_boundary(at) && one[at..].starts_with([' ', '\n']);
-    (0..=equal.min(one.len().saturating_sub(1))).rev().find(|&at| edge(at) && other.is_char_boundary(at)).unwrap_or(0)
+    let letter = |text: &str| text.chars().next().is_some_and(char::is_alphabetic);
+    let edge = |at: usize| {
+        let (Some((before, rest)), Some(other)) = (one.split_at_checked(at), other.get(at..)) else { return false };
+        let within = before.ends_with(|last: char| last == ' ' || last.is_alphabetic());
+        !rest.is_empty() && !other.is_empty() && !(within && (letter(rest) || letter(other)))
+    };
+    (0..=equal).rev().find(|&at| edge(at)).unwrap_or(0)
 }
 
 /// The local log-probabilities of both continuations' first tokens, and their difference.

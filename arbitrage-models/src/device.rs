@@ -130,7 +130,7 @@ fn without_panic<T>(ask: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(ask)).ok()
 }
 
-fn refused(name: &str, reason: &str) -> Error {
+pub(crate) fn refused(name: &str, reason: &str) -> Error {
     let found: Vec<_> = found_devices().into_iter().map(|found| found.name).collect();
     Error::Device {
         asked: name.to_owned(),

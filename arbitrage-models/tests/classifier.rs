@@ -13,7 +13,7 @@ use support::scorers::{CLASSES, Owned, SCORERS, SEQUENCE, Solution, VALUE, chang
 
 fn tolerance(precision: Precision) -> f32 {
     match precision {
-        Precision::Plain => 1e-4,
+        Precision::Plain | Precision::Half => 1e-4,
         Precision::Packed => 1e-2,
     }
 }
@@ -37,7 +37,7 @@ fn assert_same(precision: Precision, ours: &[Vec<f32>], theirs: &[Vec<f32>], wha
     let flat = |rows: &[Vec<f32>]| rows.concat();
     match precision {
         Precision::Packed => assert_eq!(ours, theirs, "{what}"),
-        Precision::Plain => assert_near(&flat(ours), &flat(theirs), 5e-5, what),
+        Precision::Plain | Precision::Half => assert_near(&flat(ours), &flat(theirs), 5e-5, what),
     }
 }
 

@@ -35,7 +35,9 @@ fn assert_same(precision: Precision, ours: &[f32], theirs: &[f32], what: &str) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     match precision {
         Precision::Packed => assert_eq!(bits(ours), bits(theirs), "{what}"),
-        Precision::Plain => assert!(ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() <= 5e-5), "{what}"),
+        Precision::Plain | Precision::Half => {
+            assert!(ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() <= 5e-5), "{what}")
+        }
     }
 }
 

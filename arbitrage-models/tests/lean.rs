@@ -114,7 +114,9 @@ fn kept_tokens_have_the_logits_of_the_whole_head() {
                 let expected: Vec<f32> = kept.iter().map(|&id| whole[id as usize]).collect();
                 let same = match precision {
                     Precision::Packed => ours == expected,
-                    Precision::Plain => ours.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 5e-5),
+                    Precision::Plain | Precision::Half => {
+                        ours.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 5e-5)
+                    }
                 };
                 assert!(same, "{} {precision:?}", fixture.name);
             }

@@ -44,7 +44,7 @@ fn score_of(name: &str, outputs: &[f32]) -> f32 {
 
 fn tolerance(precision: Precision) -> f32 {
     match precision {
-        Precision::Plain => 1e-4,
+        Precision::Plain | Precision::Half => 1e-4,
         Precision::Packed => 1e-2,
     }
 }
@@ -121,7 +121,7 @@ fn step(text: &str) -> Step {
 fn near(precision: Precision, ours: f32, theirs: f32) -> bool {
     match precision {
         Precision::Packed => ours.to_bits() == theirs.to_bits(),
-        Precision::Plain => (ours - theirs).abs() <= 1e-5,
+        Precision::Plain | Precision::Half => (ours - theirs).abs() <= 1e-5,
     }
 }
 

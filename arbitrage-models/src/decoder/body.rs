@@ -2,13 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
-use super::attention::Batch;
+use super::cache::Caches;
 use super::embedding::Embedding;
 use super::layer::Layer;
 use super::norm::RmsNorm;
-use super::{Cache, Outputs, Precision, Span};
+use super::pass::Pass;
+use super::plain::ints;
+use super::{Cache, Outputs, Span};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 
@@ -21,7 +23,7 @@ pub(crate) struct Body {
     pub(super) layers: Vec<Layer>,
     pub(super) norm: RmsNorm,
     pub(super) frequencies: Vec<f64>,
-    pub(super) precision: Precision,
+    pub(super) caches: Caches,
     pub(super) checked: AtomicBool,
     pub(super) unused: Vec<String>,
 }
@@ -51,9 +53,14 @@ impl Body {
         &self.embedding
     }
 
+    /// Whether burn's own operations run it.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.caches, Caches::Plain(_))
+    }
+
     /// An empty cache for one sequence.
     pub fn cache(&self) -> Cache {
-        Cache::new(&self.config, self.precision)
+        self.caches.empty(&self.config)
     }
 
     /// Runs all spans in one pass and gives the hidden states of the wanted tokens after the final norm, `[wanted, hidden]`.
@@ -65,15 +72,15 @@ impl Body {
         let ids: Vec<u32> = spans.iter().flat_map(|span| span.tokens).copied().collect();
         let wanted = wanted_rows(spans);
         let mut x = self.embedding.look_up(&ids, &self.device)?;
-        let mut batch = Batch::new(spans, &self.config, &self.frequencies, &self.device);
+        let mut pass = Pass::new(spans, self)?;
         let check = !self.checked.load(Ordering::Relaxed);
         for (index, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x, index, &mut batch);
+            x = layer.forward(x, index, &mut pass);
             if check {
                 self.check_finite(&x, || format!("layer {index}"))?;
             }
         }
-        batch.advance();
+        pass.advance();
         self.checked.store(true, Ordering::Relaxed);
         Ok((!wanted.is_empty()).then(|| {
             let x = if wanted.len() == ids.len() { x } else { select_rows(x, &wanted, &self.device) };
@@ -135,6 +142,5 @@ fn wanted_rows(spans: &[Span<'_>]) -> Vec<usize> {
 }
 
 fn select_rows(x: Tensor<2>, rows: &[usize], device: &Device) -> Tensor<2> {
-    let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
-    x.select(0, Tensor::<1, Int>::from_data(TensorData::from(rows.as_slice()), device))
+    x.select(0, ints(rows, device))
 }

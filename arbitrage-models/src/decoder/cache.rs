@@ -3,9 +3,7 @@
 #[cfg(feature = "flex")]
 use std::sync::{Arc, Mutex, PoisonError};
 
-use burn::tensor::Tensor;
-
-use super::Precision;
+use super::slots::{SharedSlots, Slot};
 use crate::config::ModelConfig;
 #[cfg(feature = "flex")]
 use crate::kernels::KvCache;
@@ -20,33 +18,45 @@ pub(super) enum Store {
     Fused(Arc<Mutex<KvCache>>),
 }
 
-/// Preallocated tensors, `[kv_heads, capacity, head_dim]` a layer for keys and for values, written in place and grown by
-/// doubling.
+/// A place among the decoder's other sequences, from the first pass on.
 pub(super) struct PlainCache {
-    pub layers: Vec<Option<[Tensor<3>; 2]>>,
+    slots: SharedSlots,
+    slot: Option<Slot>,
     pub len: usize,
 }
 
-impl Cache {
-    pub(super) fn new(config: &ModelConfig, precision: Precision) -> Self {
-        match precision {
-            Precision::Plain => {
-                Self(Store::Plain(PlainCache { layers: (0..config.layers).map(|_| None).collect(), len: 0 }))
-            }
-            #[cfg(feature = "flex")]
-            Precision::Packed => {
-                let cache = KvCache::new(config.layers, config.kv_heads, config.head_dim);
-                Self(Store::Fused(Arc::new(Mutex::new(cache))))
-            }
-        }
-    }
+/// Which caches a decoder makes.
+pub(super) enum Caches {
+    /// Places in what its sequences share.
+    Plain(SharedSlots),
+    /// The processor's kernels', each by itself.
+    #[cfg(feature = "flex")]
+    Fused,
+}
 
+impl Caches {
+    /// An empty one, for a model of this shape.
+    pub fn empty(&self, config: &ModelConfig) -> Cache {
+        Cache(match self {
+            Self::Plain(slots) => Store::Plain(PlainCache { slots: slots.clone(), slot: None, len: 0 }),
+            #[cfg(feature = "flex")]
+            Self::Fused => {
+                let cache = KvCache::new(config.layers, config.kv_heads, config.head_dim);
+                Store::Fused(Arc::new(Mutex::new(cache)))
+            }
+        })
+    }
+}
+
+impl Cache {
     /// A cache of its own of the first `len` positions, or of all that are held: where a second sequence begins as this one.
     /// On the processor, pages that neither has written to since are held once.
     pub fn fork(&self, len: usize) -> Self {
         match &self.0 {
             Store::Plain(cache) => {
-                Self(Store::Plain(PlainCache { layers: cache.layers.clone(), len: cache.len.min(len) }))
+                let len = cache.len.min(len);
+                let slot = cache.slot.as_ref().filter(|_| len > 0).map(|slot| slot.copy(len));
+                Self(Store::Plain(PlainCache { slots: cache.slots.clone(), slot, len }))
             }
             #[cfg(feature = "flex")]
             Store::Fused(cache) => {
@@ -81,33 +91,8 @@ impl Cache {
 }
 
 impl PlainCache {
-    /// Writes `new` keys and values, `[kv_heads, rows, head_dim]` each, after the held positions of `layer`, and returns
-    /// all of them, `[kv_heads, len + rows, head_dim]`.
-    pub fn append(&mut self, layer: usize, new: [Tensor<3>; 2]) -> [Tensor<3>; 2] {
-        let [heads, rows, width] = new[0].dims();
-        let end = self.len + rows;
-        let held = self.layers[layer].take();
-        let capacity = held.as_ref().map_or(0, |[keys, _]| keys.dims()[1]);
-        let mut stored = match held {
-            Some(pair) if capacity >= end => pair,
-            held => grow(held, [heads, end.next_power_of_two().max(64), width], self.len, &new[0]),
-        };
-        for (stored, new) in stored.iter_mut().zip(new) {
-            *stored = stored.clone().slice_assign([0..heads, self.len..end, 0..width], new);
-        }
-        let all = stored.clone().map(|tensor| tensor.slice([0..heads, 0..end, 0..width]));
-        self.layers[layer] = Some(stored);
-        all
-    }
-}
-
-fn grow(held: Option<[Tensor<3>; 2]>, shape: [usize; 3], len: usize, like: &Tensor<3>) -> [Tensor<3>; 2] {
-    let empty = || -> Tensor<3> { Tensor::<3>::zeros(shape, &like.device()).cast(like.dtype()) };
-    match held {
-        None => [empty(), empty()],
-        Some(pair) => pair.map(|old| {
-            let kept = [0..shape[0], 0..len, 0..shape[2]];
-            empty().slice_assign(kept.clone(), old.slice(kept))
-        }),
+    /// The sequence's place, which is taken now if it has none; `None` where it is not among `slots`.
+    pub fn slot(&mut self, slots: &SharedSlots) -> Option<usize> {
+        self.slots.are(slots).then(|| self.slot.get_or_insert_with(|| slots.take()).index)
     }
 }

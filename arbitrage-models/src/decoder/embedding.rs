@@ -3,8 +3,11 @@
 #[cfg(feature = "flex")]
 use std::sync::Arc;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+#[cfg(feature = "flex")]
+use burn::tensor::TensorData;
+use burn::tensor::{Device, FloatDType, Tensor};
 
+use super::plain::ints;
 use crate::error::Result;
 #[cfg(feature = "flex")]
 use crate::weights::{DType, WeightSource, dequantize_row};
@@ -31,19 +34,18 @@ impl Embedding {
     /// Bytes of the table where it is the head too.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Plain(table) => size_of::<f32>() * table.shape().num_elements(),
+            Self::Plain(table) => table.dtype().size() * table.shape().num_elements(),
             #[cfg(feature = "flex")]
             Self::Mapped(_) => 0,
         }
     }
 
-    /// `[ids, hidden]`. The ids lie in the vocabulary; the caller has checked.
+    /// `[ids, hidden]`, f32. The ids lie in the vocabulary; the caller has checked.
     pub fn look_up(&self, ids: &[u32], device: &Device) -> Result<Tensor<2>> {
         match self {
             Self::Plain(table) => {
-                let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
-                let ids = Tensor::<1, Int>::from_data(TensorData::from(ids.as_slice()), device);
-                Ok(table.clone().select(0, ids))
+                let ids: Vec<usize> = ids.iter().map(|&id| id as usize).collect();
+                Ok(table.clone().select(0, ints(&ids, device)).cast(FloatDType::F32))
             }
             #[cfg(feature = "flex")]
             Self::Mapped(mapped) => mapped.look_up(ids, device),
@@ -53,7 +55,7 @@ impl Embedding {
     /// Scores every token: `hidden · Eᵀ`, `[rows, hidden]` → `[rows, vocabulary]`.
     pub fn predict(&self, hidden: Tensor<2>) -> Tensor<2> {
         match self {
-            Self::Plain(table) => hidden.matmul(table.clone().transpose()),
+            Self::Plain(table) => hidden.cast(table.dtype()).matmul(table.clone().transpose()).cast(FloatDType::F32),
             // The loader gives every packed model a head of its own.
             #[cfg(feature = "flex")]
             Self::Mapped(_) => hidden,

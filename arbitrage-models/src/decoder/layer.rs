@@ -2,9 +2,10 @@
 
 use burn::tensor::Tensor;
 
-use super::attention::{Attention, Batch};
+use super::attention::Attention;
 use super::linear::{Linear, gated};
 use super::norm::RmsNorm;
+use super::pass::Pass;
 
 /// Attention and feed-forward, each behind a norm and added to the residual stream.
 pub(super) struct Layer {
@@ -23,9 +24,9 @@ impl Layer {
         [query, key, value, output, &self.gate, &self.up, &self.down].into_iter().map(Linear::bytes).sum()
     }
 
-    /// `[rows, hidden]` → `[rows, hidden]`; appends the rows' keys and values to the batch's caches.
-    pub fn forward(&self, x: Tensor<2>, index: usize, batch: &mut Batch<'_, '_>) -> Tensor<2> {
-        let attended = self.attention.forward(self.attention_norm.forward(x.clone()), index, batch);
+    /// `[rows, hidden]` → `[rows, hidden]`; appends the rows' keys and values to the pass's caches.
+    pub fn forward(&self, x: Tensor<2>, index: usize, pass: &mut Pass<'_, '_>) -> Tensor<2> {
+        let attended = self.attention.forward(self.attention_norm.forward(x.clone()), index, pass);
         let x = x + attended;
         let fed = self.down.forward(gated(self.feed_forward_norm.forward(x.clone()), &self.gate, &self.up));
         x + fed

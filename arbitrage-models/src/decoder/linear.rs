@@ -3,7 +3,7 @@
 #[cfg(feature = "flex")]
 use std::sync::Arc;
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{FloatDType, Tensor, activation};
 
 #[cfg(feature = "flex")]
 use super::fused::{self, PackedLinear};
@@ -13,7 +13,7 @@ use super::fused::{self, PackedLinear};
 pub(super) enum Linear {
     /// Weight `[in, out]` and bias `[out]` as burn tensors.
     Plain {
-        /// `[in, out]`.
+        /// `[in, out]`, f32 or half precision, in which the product then is.
         weight: Tensor<2>,
         /// `[out]`.
         bias: Option<Tensor<1>>,
@@ -27,17 +27,17 @@ impl Linear {
     /// Bytes of the matrix.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Plain { weight, .. } => size_of::<f32>() * weight.shape().num_elements(),
+            Self::Plain { weight, .. } => weight.dtype().size() * weight.shape().num_elements(),
             #[cfg(feature = "flex")]
             Self::Packed(weight) => weight.bytes(),
         }
     }
 
-    /// `[rows, in]` → `[rows, out]`.
+    /// `[rows, in]` → `[rows, out]`, f32.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Plain { weight, bias } => {
-                let y = x.matmul(weight.clone());
+                let y = x.cast(weight.dtype()).matmul(weight.clone()).cast(FloatDType::F32);
                 match bias {
                     Some(bias) => y + bias.clone().unsqueeze(),
                     None => y,

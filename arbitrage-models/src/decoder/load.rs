@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{FloatDType, Tensor, TensorData};
 
 use super::attention::Attention;
+use super::cache::Caches;
 use super::embedding::Embedding;
 #[cfg(feature = "flex")]
 use super::embedding::Mapped;
@@ -16,6 +17,7 @@ use super::layer::Layer;
 use super::linear::Linear;
 use super::norm::RmsNorm;
 use super::options::{LoadOptions, Precision};
+use super::slots::SharedSlots;
 use super::{Body, Decoder};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -45,7 +47,8 @@ impl Decoder {
         report.finish(source.path())?;
         check_head(options, &config)?;
         let body = Body::load(source.clone(), config, options, PREFIX, &report)?;
-        let head = Loader { source, config: &body.config, options, prefix: PREFIX }.head()?;
+        let dtype = options.precision.dtype(&options.device)?;
+        let head = Loader { source, config: &body.config, options, dtype, prefix: PREFIX }.head()?;
         Ok(Self { body, head, kept: options.head.clone() })
     }
 }
@@ -62,7 +65,8 @@ impl Body {
         prefix: &str,
         report: &LoadReport,
     ) -> Result<Self> {
-        let loader = Loader { source, config: &config, options, prefix };
+        let dtype = options.precision.dtype(&options.device)?;
+        let loader = Loader { source, config: &config, options, dtype, prefix };
         let layers = (0..config.layers).map(|layer| loader.layer(layer)).collect::<Result<_>>()?;
         Ok(Self {
             name: loader.source.path().display().to_string(),
@@ -71,7 +75,11 @@ impl Body {
             norm: loader.norm("norm.weight")?,
             frequencies: config.rope.frequencies(config.head_dim),
             device: options.device.clone(),
-            precision: options.precision,
+            caches: match options.precision {
+                Precision::Plain | Precision::Half => Caches::Plain(SharedSlots::new(&config, dtype, &options.device)),
+                #[cfg(feature = "flex")]
+                Precision::Packed => Caches::Fused,
+            },
             checked: AtomicBool::new(false),
             unused: report.unused().into_iter().map(str::to_owned).collect(),
             config,
@@ -94,6 +102,8 @@ struct Loader<'a> {
     source: Arc<dyn WeightSource>,
     config: &'a ModelConfig,
     options: &'a LoadOptions,
+    /// Of burn tensors.
+    dtype: FloatDType,
     /// What stands before the decoder's own names.
     prefix: &'a str,
 }
@@ -133,7 +143,7 @@ impl Loader<'_> {
         let weight = self.view(&self.full(name))?.to_f32()?;
         let epsilon = self.config.norm_epsilon;
         match self.options.precision {
-            Precision::Plain => Ok(RmsNorm::plain(self.vector(weight), epsilon)),
+            Precision::Plain | Precision::Half => Ok(RmsNorm::plain(self.vector(weight), epsilon)),
             #[cfg(feature = "flex")]
             Precision::Packed => Ok(RmsNorm::fused(weight, epsilon)),
         }
@@ -152,7 +162,7 @@ impl Loader<'_> {
             None => (rows, bias),
         };
         let linear = match self.options.precision {
-            Precision::Plain => {
+            Precision::Plain | Precision::Half => {
                 let weight = self.matrix(&rows)?.transpose();
                 Linear::Plain { weight, bias: bias.map(|bias| self.vector(bias)) }
             }
@@ -174,7 +184,7 @@ impl Loader<'_> {
     fn embedding(&self) -> Result<Embedding> {
         let name = self.full(EMBEDDING);
         match self.options.precision {
-            Precision::Plain => Ok(Embedding::Plain(self.matrix(&self.rows(&name)?)?)),
+            Precision::Plain | Precision::Half => Ok(Embedding::Plain(self.matrix(&self.rows(&name)?)?)),
             // The table stays in the file, whose rows are decoded as they are needed.
             #[cfg(feature = "flex")]
             Precision::Packed => {
@@ -187,7 +197,7 @@ impl Loader<'_> {
     /// The head; `None` where the embedding's plain table serves as it is.
     fn head(&self) -> Result<Option<Linear>> {
         let kept = self.options.head.as_ref().map(|head| head.ids().to_vec());
-        let plain = self.options.precision == Precision::Plain;
+        let plain = self.options.precision.is_plain();
         let table = self.full(EMBEDDING);
         if self.config.tied && plain && kept.is_none() && self.smaller(self.rows(&table)?).is_as_in_file() {
             return Ok(None);
@@ -212,9 +222,10 @@ impl Loader<'_> {
         Tensor::from_data(TensorData::new(values, shape), &self.options.device)
     }
 
+    /// Rounded on this side, so that only what is kept is carried over.
     fn matrix(&self, rows: &Rows<'_>) -> Result<Tensor<2>> {
-        let data = TensorData::new(rows.to_f32()?, [rows.len(), rows.cols()]);
-        Ok(Tensor::from_data(data, &self.options.device))
+        let data = TensorData::new(rows.to_f32()?, [rows.len(), rows.cols()]).convert_dtype(self.dtype.into());
+        Ok(Tensor::from_data(data, (&self.options.device, self.dtype.into())))
     }
 }
 

@@ -18,7 +18,10 @@ mod linear;
 mod load;
 mod norm;
 mod options;
+mod pass;
+mod plain;
 mod rope;
+mod slots;
 
 pub(crate) use body::Body;
 pub use cache::Cache;
@@ -104,6 +107,11 @@ impl Decoder {
     pub fn bytes_a_token(&self) -> usize {
         let head = self.head.as_ref().map_or_else(|| self.body.embedding().bytes(), Linear::bytes);
         head + self.body.layer_bytes()
+    }
+
+    /// Whether burn's own operations run it, so that results lie where the device is.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.body.is_plain()
     }
 
     /// An empty cache for one sequence.

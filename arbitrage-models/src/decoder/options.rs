@@ -1,18 +1,53 @@
 //! How a decoder is loaded.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, FloatDType};
 
 use super::head::HeadTokens;
+use crate::device::refused;
+use crate::error::Result;
 use crate::weights::DType;
 
 /// In which form weights are kept and multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
-    /// f32 burn tensors and plain operations, on any device: the reference, and the way of GPUs and of training.
+    /// f32 burn tensors and plain operations, on any device: the reference, and the way of training.
     Plain,
+    /// As [`Plain`](Self::Plain) with weights, caches and products in half precision: the way of GPUs. bf16 where the device
+    /// computes in it, which has the range of f32, else f16. The residual stream, norms, rotations and softmax stay in f32.
+    Half,
     /// As the file has them (f32, f16, bf16 or GGUF blocks), multiplied by the processor's kernels. Device `flex` only.
     #[cfg(feature = "flex")]
     Packed,
+}
+
+impl Precision {
+    /// Whether the operations are burn's own.
+    pub(super) fn is_plain(self) -> bool {
+        match self {
+            Self::Plain | Self::Half => true,
+            #[cfg(feature = "flex")]
+            Self::Packed => false,
+        }
+    }
+
+    /// The type of burn tensors that hold weights and caches; `None` where the processor's kernels hold them.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when half precision is asked for on a device that lacks it.
+    pub(super) fn dtype(self, device: &Device) -> Result<FloatDType> {
+        match self {
+            Self::Half => half(device).ok_or_else(|| {
+                let reason = "it does not compute in half precision: ask for `Precision::Plain`";
+                refused(&format!("{device:?}"), reason)
+            }),
+            _ => Ok(FloatDType::F32),
+        }
+    }
+}
+
+/// The half-precision type that `device` computes in, if it does.
+fn half(device: &Device) -> Option<FloatDType> {
+    [FloatDType::BF16, FloatDType::F16].into_iter().find(|&dtype| device.supports_dtype(dtype))
 }
 
 /// Options of [`Decoder::load`](crate::Decoder::load).
@@ -32,12 +67,13 @@ pub struct LoadOptions {
 }
 
 impl LoadOptions {
-    /// Packed on the processor where that is compiled in, plain elsewhere.
+    /// Packed on the processor; elsewhere in half precision where the device computes in it, else plain.
     pub fn new(device: Device) -> Self {
+        let on_device = if half(&device).is_some() { Precision::Half } else { Precision::Plain };
         #[cfg(feature = "flex")]
-        let precision = if device == Device::flex() { Precision::Packed } else { Precision::Plain };
+        let precision = if device == Device::flex() { Precision::Packed } else { on_device };
         #[cfg(not(feature = "flex"))]
-        let precision = Precision::Plain;
+        let precision = on_device;
         Self { device, precision, scan: false, weights: None, head: None }
     }
 

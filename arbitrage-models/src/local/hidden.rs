@@ -4,7 +4,8 @@ use arbitrage_core::trace::ModelRecord;
 use arbitrage_core::{Drafter, Hidden, Prefix, SequenceId, Shared, Step};
 
 use super::reading::Text;
-use super::states::{States, values};
+use super::rows::values;
+use super::states::States;
 use super::{LocalModel, LocalTarget};
 use crate::catch_up::{each_if_not_all, in_turns};
 use crate::error::Result;

@@ -6,6 +6,7 @@ mod hidden;
 mod judge;
 mod open;
 mod reading;
+mod rows;
 pub mod speculation;
 mod states;
 mod target;
@@ -15,7 +16,7 @@ mod writing;
 pub use hidden::HiddenReader;
 pub(crate) use open::name;
 pub use reading::Reading;
-pub(crate) use states::values;
+pub(crate) use rows::values;
 pub use target::LocalTarget;
 
 use std::collections::HashMap;

@@ -4,7 +4,8 @@ use arbitrage_core::{Hidden, Prefix, SequenceId, Step};
 use burn::tensor::Tensor;
 
 use super::LocalModel;
-use super::states::{States, values};
+use super::rows::values;
+use super::states::States;
 use crate::catch_up::{Run, catch_up, each_if_not_all, in_turns};
 use crate::error::{Error, Result};
 use crate::sampler;

@@ -1,50 +1,6 @@
 //! Hidden states of a step.
 
 use arbitrage_core::{Finish, Hidden};
-use burn::tensor::Tensor;
-
-use crate::decoder::{Decoder, Span};
-use crate::error::Result;
-
-/// What a pass gives for one wanted token.
-pub(super) struct Row<'a> {
-    /// Scores of the next token, `[head_width]`.
-    pub logits: &'a [f32],
-    /// The state behind them, `[hidden]`; empty where it was not asked for.
-    pub hidden: &'a [f32],
-}
-
-/// What a pass gives for all wanted tokens, a row after the other.
-pub(super) struct PassRows {
-    logits: Vec<f32>,
-    hidden: Vec<f32>,
-    head_width: usize,
-    width: usize,
-}
-
-impl PassRows {
-    /// Runs `spans`, and keeps the states too if they are `wanted`.
-    pub fn run(decoder: &Decoder, spans: &mut [Span<'_>], wanted: bool) -> Result<Self> {
-        let (mut logits, mut hidden) = (Vec::new(), Vec::new());
-        if let Some(output) = decoder.forward(spans)? {
-            logits = values(output.logits);
-            hidden = if wanted { values(output.hidden) } else { hidden };
-        }
-        let width = if wanted { decoder.config().hidden } else { 0 };
-        Ok(Self { logits, hidden, head_width: decoder.head_width(), width })
-    }
-
-    /// The rows, in order.
-    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        let rows = self.logits.chunks_exact(self.head_width).enumerate();
-        rows.map(|(at, logits)| Row { logits, hidden: &self.hidden[at * self.width..][..self.width] })
-    }
-}
-
-/// The numbers of a tensor, a row after the other.
-pub(crate) fn values(tensor: Tensor<2>) -> Vec<f32> {
-    tensor.into_data_as::<f32>().try_into_vec::<f32>().unwrap_or_default()
-}
 
 /// The states that a step's tokens were drawn from, in the tokens' order.
 ///

@@ -10,8 +10,8 @@ use std::time::Instant;
 use arbitrage_core::{BoxError, Rewrite, StepResult, StepRule};
 
 use super::common::read_once;
+use super::rows::PassRows;
 use super::speculation::{MOST, Plan, Speculation};
-use super::states::PassRows;
 use super::writing::Writing;
 use super::{Listener, LocalModel};
 use crate::decoder::{Outputs, Span};
@@ -170,5 +170,5 @@ fn run_forward(model: &LocalModel, open: &mut [&mut Writing], parts: &[Part]) ->
         let outputs = if whole { Outputs::Tail(1 + part.guesses().len()) } else { Outputs::None };
         spans.push(Span { cache: &mut writing.sequence.cache, tokens, outputs });
     }
-    PassRows::run(&model.decoder, &mut spans, model.hidden)
+    PassRows::run(model, &mut spans)
 }

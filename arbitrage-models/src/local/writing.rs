@@ -4,8 +4,9 @@ use arbitrage_core::{Finish, Rewrite, SequenceId, Step, StepCost, StepRule, Voca
 
 use super::LocalModel;
 use super::hidden::Written;
+use super::rows::{Row, Scores};
 use super::speculation::{Ask, Rejected};
-use super::states::{Row, States};
+use super::states::States;
 use crate::decoder::Cache;
 use crate::error::{Error, Result};
 use crate::sampler::{Choice, Sampler};
@@ -137,7 +138,12 @@ impl Writing {
         if let Some(states) = &mut self.states {
             states.push(row.hidden);
         }
-        model.draw(&mut self.sampler, row.logits).map_err(|error| model.at_position(error, position))
+        match row.scores {
+            Scores::Best(choice) => Ok(choice),
+            Scores::Logits(logits) => {
+                model.draw(&mut self.sampler, logits).map_err(|error| model.at_position(error, position))
+            }
+        }
     }
 
     /// Takes the chosen token in and sees whether the step ends with it.

@@ -27,7 +27,6 @@ mod batch;
 mod breaker;
 mod client;
 mod counters;
-mod date;
 mod dialect;
 mod endpoint;
 mod error;

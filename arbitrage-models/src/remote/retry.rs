@@ -6,8 +6,6 @@ use std::time::{Duration, SystemTime};
 
 use arbitrage_core::Draw;
 
-use super::date;
-
 /// How failures that may pass are met: those of the connection, 429, and 5xx. Nothing else is tried again.
 ///
 /// Waits double from one try to the next, and each is drawn at random from its upper half, so that requests which failed together do
@@ -108,7 +106,7 @@ pub(super) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
     let header = header.trim();
     match header.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => Some(date::parse(header)?.duration_since(now).unwrap_or_default()),
+        Err(_) => Some(httpdate::parse_http_date(header).ok()?.duration_since(now).unwrap_or_default()),
     }
 }
 

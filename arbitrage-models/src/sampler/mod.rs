@@ -7,6 +7,8 @@
 //! Log-probabilities and entropies are those of the model itself: the softmax of all logits at temperature 1, whatever
 //! the filters are, so that a gate reads the same numbers at any temperature.
 
+#[cfg(feature = "burn")]
+pub(crate) mod best;
 mod filter;
 mod softmax;
 

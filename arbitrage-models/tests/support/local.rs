@@ -9,6 +9,8 @@ use arbitrage_models::{LocalModel, Precision, Prompt};
 
 use super::{Fixture, fixture, options};
 
+pub const ALL: [Precision; 3] = [Precision::Plain, Precision::Half, Precision::Packed];
+/// The exact ones.
 pub const BOTH: [Precision; 2] = [Precision::Plain, Precision::Packed];
 pub const LLAMA: &str = "hf/llama3-bf16-sharded";
 pub const QWEN: &str = "gguf/qwen2-q5_0-q8_0";
