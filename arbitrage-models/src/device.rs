@@ -87,18 +87,19 @@ pub fn found_devices() -> Vec<FoundDevice> {
 /// The same card under two of them is two devices.
 ///
 /// # Errors
-/// [`Error::Device`] when the name is unknown, its backend was not compiled in, or there is no such device; it lists what was
-/// compiled in and what was found.
+/// [`Error::Device`] when the name is unknown, its backend was not compiled in, there is no such device, or it cannot be opened;
+/// it lists what was compiled in and what was found.
 pub fn device(name: &str) -> Result<Device> {
     let (backend, index) = name.split_once(':').unwrap_or((name, "0"));
     let index: usize = index.parse().map_err(|_| refused(name, "expected a number behind the colon"))?;
-    match COMPILED.iter().find(|(compiled, _)| *compiled == backend) {
-        Some((_, kind)) => found(kind).into_iter().nth(index).ok_or_else(|| refused(name, "there is no such device")),
-        None if KNOWN.contains(&backend) => {
-            Err(refused(name, "not compiled in: build with the feature of the backend's name"))
-        }
-        None => Err(refused(name, "unknown")),
-    }
+    let Some((_, kind)) = COMPILED.iter().find(|(compiled, _)| *compiled == backend) else {
+        let missing = "not compiled in: build with the feature of the backend's name";
+        return Err(refused(name, if KNOWN.contains(&backend) { missing } else { "unknown" }));
+    };
+    let device = found(kind).into_iter().nth(index).ok_or_else(|| refused(name, "there is no such device"))?;
+    // Only a question that the device itself answers tells whether it can be had: by its first use it would be a panic.
+    without_panic(|| device.supports_dtype(DType::F32)).ok_or_else(|| refused(name, "it cannot be opened"))?;
+    Ok(device)
 }
 
 /// Whether it is the processor that computes.

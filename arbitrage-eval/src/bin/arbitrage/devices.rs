@@ -28,5 +28,5 @@ fn told(facts: &DeviceFacts) -> String {
         [(facts.f16, "f16"), (facts.bf16, "bf16")].into_iter().filter_map(|(has, name)| has.then_some(name)).collect();
     let halves = if halves.is_empty() { "no half precision".to_owned() } else { halves.join(", ") };
     // A driver may call its card anything, terminal commands included.
-    format!("{:40} {halves}", model.escape_debug())
+    format!("{:40} {halves}", model.escape_debug().to_string())
 }
