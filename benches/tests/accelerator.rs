@@ -6,9 +6,9 @@ use std::process::{Command, Output};
 use arbitrage_eval::cost::{Hardware, Reuse, Work};
 use serde_json::Value;
 
-fn accelerator(folder: &Path, more: &[&str]) -> Output {
+fn accelerator(folder: &Path, prompt: &str, more: &[&str]) -> Output {
     let sizes =
-        ["--prompt", "24", "--step", "6", "--tokens", "4", "--batches", "1,3", "--rounds", "2", "--buffer", "4"];
+        ["--prompt", prompt, "--step", "6", "--tokens", "4", "--batches", "1,3", "--rounds", "2", "--buffer", "4"];
     let mut command = Command::new(env!("CARGO_BIN_EXE_accelerator"));
     command.args(["--device", "flex", "--shapes", "tiny", "--steps", "4", "--share", "0.5"]).args(sizes);
     command.arg("--json").arg(folder.join("all.json")).arg("--cost").arg(folder.join("cost.json")).args(more);
