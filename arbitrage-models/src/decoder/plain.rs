@@ -39,6 +39,7 @@ struct Group {
 }
 
 /// Rows of a tensor.
+#[allow(clippy::large_enum_variant, reason = "there is one of them a group")]
 enum Picked {
     Range(std::ops::Range<usize>),
     Each(Tensor<1, Int>),
