@@ -14,7 +14,7 @@ use crate::shapes::{PAIRS, SHAPES, Shape};
 /// of a pair. Each shape and pair is measured in a process of its own; one that fails, as where memory is short, is left out.
 #[derive(Parser)]
 pub struct Options {
-    /// The device: flex, wgpu[:n], vulkan[:n], metal[:n] or cuda[:n], as far as they were compiled in.
+    /// The device: `flex`, `wgpu[:n]`, `vulkan[:n]`, `metal[:n]` or `cuda[:n]`, as far as they were compiled in.
     #[arg(long, default_value = "flex")]
     pub device: String,
     /// How weights are kept; by default as a model's would be on this device.

@@ -5,9 +5,7 @@ use burn::tensor::Tensor;
 #[cfg(feature = "flex")]
 use super::fused;
 use super::linear::Linear;
-use super::pass::Pass;
-#[cfg(feature = "flex")]
-use super::pass::Way;
+use super::pass::{Pass, Way};
 
 /// The attention part of a layer.
 pub(super) struct Attention {

@@ -60,7 +60,7 @@ impl Body {
 
     /// An empty cache for one sequence.
     pub fn cache(&self) -> Cache {
-        self.caches.empty(&self.config)
+        self.caches.empty()
     }
 
     /// Runs all spans in one pass and gives the hidden states of the wanted tokens after the final norm, `[wanted, hidden]`.

@@ -31,9 +31,9 @@ pub(super) struct PlainCache {
 pub(super) enum Caches {
     /// Places in what its sequences share.
     Plain(SharedSlots),
-    /// The processor's kernels', each by itself.
+    /// The processor's kernels', each by itself; this is the empty one.
     #[cfg(feature = "flex")]
-    Fused,
+    Fused(KvCache),
 }
 
 impl Caches {
@@ -48,19 +48,16 @@ impl Caches {
                 Self::Plain(SharedSlots::new(config, precision.dtype(device)?, device))
             }
             #[cfg(feature = "flex")]
-            Precision::Packed => Self::Fused,
+            Precision::Packed => Self::Fused(KvCache::new(config.layers, config.kv_heads, config.head_dim)),
         })
     }
 
-    /// An empty one, for a model of this shape.
-    pub fn empty(&self, config: &ModelConfig) -> Cache {
+    /// An empty one.
+    pub fn empty(&self) -> Cache {
         Cache(match self {
             Self::Plain(slots) => Store::Plain(PlainCache { slots: slots.clone(), slot: None, len: 0 }),
             #[cfg(feature = "flex")]
-            Self::Fused => {
-                let cache = KvCache::new(config.layers, config.kv_heads, config.head_dim);
-                Store::Fused(Arc::new(Mutex::new(cache)))
-            }
+            Self::Fused(empty) => Store::Fused(Arc::new(Mutex::new(empty.fork(0)))),
         })
     }
 }

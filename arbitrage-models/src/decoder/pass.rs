@@ -66,7 +66,7 @@ impl Way {
                 Some(Self::Plain(PlainPass::new(slots.clone(), &held?, rows, body)))
             }
             #[cfg(feature = "flex")]
-            Caches::Fused => {
+            Caches::Fused(_) => {
                 let fused = |cache: &&mut &mut Cache| match &cache.0 {
                     Store::Fused(cache) => Some(cache.clone()),
                     Store::Plain(_) => None,
