@@ -32,7 +32,8 @@ fn usual() -> CubeClRuntimeConfig {
     // cubecl's own choice is a `target` folder above, where there is one: what was tuned for one project is then tuned again.
     if let Ok(settings) = Settings::from_env() {
         config.environment.path = CacheConfig::Directory(settings.cache.join(FOLDER));
-        config.compilation.cache = true;
+        #[cfg(feature = "persistence")]
+        (config.compilation.cache = true);
     }
     // A stream a thread has memory a thread. Threads here wait for each other where they share a device, and some live for a
     // turn only: memory of theirs would pile up.
