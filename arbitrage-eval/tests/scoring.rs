@@ -228,6 +228,30 @@ fn a_collection_scored_anew_has_the_labels_of_its_scorer() {
     assert_eq!(run.notes["scorer"], "checker");
     assert!(run.notes["collected_by"]["head"].is_string() && run.verifier.digest.is_some(), "{run:?}");
 
+    // Of some places alone, with all records there to be read as a collection.
+    let (places, few) = (text(&at("places.jsonl")), at("few.jsonl"));
+    let all = labels(&by_checker);
+    let asked: Vec<_> = all.iter().step_by(3).take(8).cloned().collect();
+    let line =
+        |(problem, index, _): &(String, usize, [f32; 2])| json!({"problem": problem, "index": index}).to_string();
+    std::fs::write(&places, asked.iter().map(line).collect::<Vec<_>>().join("\n")).unwrap();
+    let out_few = text(&few);
+    let only = ["score", "--traces", &head_trace, "--out", &out_few, "--scorer", "checker", "--places", &places];
+    let told = succeed(&only);
+    assert!(told.contains(" 16 steps scored now"), "both of each place: {told}");
+    let mut found = labels(&few);
+    found.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
+    let mut wanted = asked.clone();
+    wanted.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
+    assert_eq!(found, wanted);
+    // Other places are another run; lines that are none are named.
+    std::fs::write(&places, line(&all[1])).unwrap();
+    refused(&only, &["few.jsonl", "holds another run", "notes.places"]);
+    std::fs::write(&places, "{\"problem\": \"a\"}\n").unwrap();
+    refused(&only, &["places.jsonl:1:", "missing field `index`"]);
+    std::fs::write(&places, "\n").unwrap();
+    refused(&only, &["places.jsonl", "found none"]);
+
     // Back again: what the head says of a step that was read is what it said when the step was written.
     let back = at("back.jsonl");
     let (checked, to, scorer) = (text(&by_checker), text(&back), format!("head:{}", head()));

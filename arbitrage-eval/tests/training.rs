@@ -227,6 +227,51 @@ fn probes_are_held_against_problems_that_they_have_not_seen() {
 }
 
 #[test]
+fn only_disputed_steps_need_labels() {
+    let place = place();
+    let good = place.good.to_str().unwrap();
+    // Of the draft's steps this one's scores are upside down, so that an RSD that reads them chooses the contrary.
+    let contrary = place.folder.path().join("contrary.jsonl");
+    judged_again(&place.good, &contrary, |_, _| Verdict::Contrary);
+    let (rsd, places) = (place.path("contrary.jsonl"), place.path("places.jsonl"));
+    let fixed = ["cross-validate", "--traces", good, "--inputs", "scalars", "--width", "0", "--rate", "0.05"];
+    let loop_ = ["--steps", "40", "--balance", "weights", "--resamples", "40", "--folds", "2", "--rsd", &rsd];
+    let cross = |further: &[&str]| {
+        let (code, out, err) = run(&[&fixed[..], &loop_, further].concat());
+        assert_eq!(code, Some(0), "{err}");
+        out
+    };
+    let out = cross(&["--disputed", &places]);
+    let disputed = std::fs::read_to_string(&places).unwrap();
+    let count = disputed.lines().count();
+    assert!(count > 0 && out.contains(&format!("{count} of 240 steps are disputed: ")), "{out}");
+
+    // With labels of these alone the probe leads by as much as with all.
+    let is_disputed = |problem: &str, index: usize| {
+        let line = serde_json::json!({ "problem": problem, "index": index }).to_string();
+        disputed.lines().any(|known| known == line)
+    };
+    let few = place.folder.path().join("few.jsonl");
+    let judge = |problem: &str, index| if is_disputed(problem, index) { Verdict::Same } else { Verdict::Nothing };
+    judged_again(&place.good, &few, judge);
+    let table = |labels: &str| {
+        let out = cross(&["--labels", labels]);
+        let (_, table) = out.split_once("| probe against |").unwrap_or_else(|| panic!("{out}"));
+        table.lines().skip(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (all, some) = (table(good), table(&place.path("few.jsonl")));
+    assert_eq!(all, some);
+    let rows: Vec<Vec<&str>> = all.iter().map(|row| row.split('|').map(str::trim).collect()).collect();
+    assert_eq!(rows.iter().map(|row| row[1]).collect::<Vec<_>>()[..3], ["RSD of --rsd"; 3]);
+    // A call where the draft was unsure gains 0.8, any other nothing.
+    for row in &rows[..3] {
+        let (labelled, steps) = row[5].split_once(" of ").unwrap();
+        let lead: f64 = row[6].split(' ').next().unwrap().parse().unwrap();
+        assert!(labelled == steps && (lead - 0.8).abs() < 0.01, "{row:?}");
+    }
+}
+
+#[test]
 fn cross_validation_refuses_what_it_cannot_measure() {
     let place = place();
     let good = place.good.to_str().unwrap();

@@ -7,6 +7,7 @@
 //! | [`auc`] | the same, over all τ | |
 //! | [`brier`], [`expected_calibration_error`] | are estimates probabilities? | |
 //! | [`captured_advantage`] | which share of the oracle's gain do as many calls bring? | Theorem B.1, normalised |
+//! | [`Dispute`] | which of two chooses better, by the labels of few steps? | the same sums, subtracted |
 //! | [`FirstErrors`] | does a scorer find the first wrong step? | ProcessBench |
 //! | [`Bootstrap`] | how sure is any of it? | problems drawn anew |
 //!
@@ -36,6 +37,7 @@ mod bootstrap;
 mod calibration_error;
 mod classification;
 mod clusters;
+mod dispute;
 pub(crate) mod error;
 mod first_error;
 mod order;
@@ -47,6 +49,7 @@ pub use bootstrap::{Bootstrap, Interval, quantile};
 pub use calibration_error::{brier, expected_calibration_error};
 pub use classification::{Confusion, confusion};
 pub use clusters::{Clusters, expand};
+pub use dispute::Dispute;
 pub use error::MetricsError;
 pub use first_error::{FirstErrors, Graded};
 pub use spearman::{Spearman, spearman};

@@ -1,6 +1,5 @@
 //! `arbitrage cross-validate`: what probes say of problems that they have not seen.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use arbitrage_router::labels::{Example, Folds, Rescored, rescored};
@@ -11,6 +10,7 @@ use crate::Failure;
 use crate::cli::CrossValidateOptions;
 use crate::compare::asked;
 use crate::data::{Loaded, load};
+use crate::disputes::Disputes;
 use crate::table::{Method, gates, report};
 
 /// Trains the probes, and holds all methods against the labels.
@@ -29,21 +29,48 @@ pub fn run(options: &CrossValidateOptions) -> Result<(), Failure> {
     methods.push(Method { name: "RSD".to_owned(), estimates: rsd(&loaded.examples), tau: None });
     methods.extend(gates(&loaded.examples));
     report(&loaded.examples, &methods, &options.table)?;
-    let Some(mut held) = labels else { return Ok(()) };
-    println!("\nHeld against --labels:");
-    if let Some(read) = read {
-        let scores: HashMap<usize, f32> =
-            read.places.into_iter().zip(read.examples.iter().map(|example| example.draft_score)).collect();
-        held = kept(held, |place| scores.contains_key(&place))?;
-        let estimates =
-            (0..loaded.examples.len()).map(|place| scores.get(&place).map_or(0.0, |score| -score)).collect();
-        methods.push(Method { name: "RSD of --rsd".to_owned(), estimates, tau: None });
+    let read = read.map(|read| of_another(read, loaded.examples.len()));
+    let disputes = disputes(&loaded.examples, &methods, read.as_ref());
+    if let Some(path) = &options.disputed {
+        disputes.as_ref().map_err(ToString::to_string)?.write(path, &loaded.examples)?;
     }
+    let Some(mut held) = labels else { return Ok(()) };
+    let by_labels = held.clone();
+    println!("\nHeld against --labels:");
+    if let Some((method, places)) = read {
+        held = kept(held, |place| places.binary_search(&place).is_ok())?;
+        methods.push(method);
+    }
+    let first = methods[0].name.clone();
     let Rescored { examples, places, .. } = held;
     for method in &mut methods {
         method.estimates = places.iter().map(|&at| method.estimates[at]).collect();
     }
-    report(&examples, &methods, &options.table)
+    report(&examples, &methods, &options.table)?;
+    match disputes {
+        Ok(disputes) => disputes.print(&loaded.examples, &by_labels, &first, options.table.resamples),
+        Err(_) => Ok(()), // no step has a gain, so that there is no budget
+    }
+}
+
+/// RSD by the scores of another scorer than the traces', and the steps that it has scored.
+fn of_another(read: Rescored, steps: usize) -> (Method, Vec<usize>) {
+    let mut estimates = vec![0.0; steps];
+    read.places.iter().zip(&read.examples).for_each(|(place, example)| estimates[*place] = -example.draft_score);
+    (Method { name: "RSD of --rsd".to_owned(), estimates, tau: None }, read.places)
+}
+
+/// Where the probe parts from RSD, of another scorer if there is one, and from the gate by log-probability.
+fn disputes(
+    examples: &[Example],
+    methods: &[Method],
+    read: Option<&(Method, Vec<usize>)>,
+) -> Result<Disputes, Failure> {
+    let named = |name: &str| methods.iter().find(|method| method.name == name);
+    let rsd = read.map(|(method, _)| method).or(named("RSD"));
+    let rivals: Vec<&Method> = rsd.into_iter().chain(named("mean log-probability")).collect();
+    let places = read.map_or_else(|| (0..examples.len()).collect(), |(_, places)| places.clone());
+    Disputes::new(examples, places, &methods[0], &rivals)
 }
 
 /// The steps that another scorer has judged, too; `None` where no trace of it was named.

@@ -7,6 +7,7 @@ use arbitrage_core::scorer::score_each;
 use arbitrage_core::trace::{ModelRecord, Record, RunRecord, StepRecord, TraceSink, read_jsonl};
 use arbitrage_core::{Accepted, Author, BoxError, Draw, Prefix, Problem, SequenceId, Step, StepScorer};
 use arbitrage_eval::harness::Records;
+use arbitrage_models::source::file_digest;
 use arbitrage_router::labels::{Trajectory, trajectories};
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -14,56 +15,103 @@ use serde_json::json;
 use crate::Failure;
 use crate::cli::ScoreOptions;
 use crate::interrupt;
+use crate::places::Places;
 use crate::progress::style;
 
-/// Scores both steps of every place of `traces`, problem by problem in random order, into `out`.
+/// Scores both steps of every place of `traces`, or of those that are asked for, problem by problem in random order, into `out`.
 pub fn run(options: &ScoreOptions, traces: &Path, out: &Path) -> Result<(), Failure> {
     if std::fs::canonicalize(traces).ok().is_some_and(|path| std::fs::canonicalize(out).is_ok_and(|out| out == path)) {
         return Err(format!("{}: expected another file than the one that is read", out.display()).into());
     }
     let records = read_jsonl(traces)?;
+    let places = options.places.as_deref().map(Places::read).transpose()?;
     let (mut sink, known) = Records::open(out)?;
     let (mut scorer, reader) = crate::score::open(options)?;
     let run = run_record(&records, options, &scorer.name(), reader);
     let run = run.map_err(|what| format!("{}: {what}", traces.display()))?;
     known.check(&run)?;
     interrupt::listen()?;
-    let chosen = choose(trajectories(records)?.0, options);
+    let mut found = trajectories(records)?.0;
+    if let Some(places) = &places {
+        found.retain(|_, trajectory| trajectory.steps.values().any(|record| places.has(record)));
+    }
+    let chosen = choose(found, options);
     let problems = chosen.len();
     let open: Vec<_> = chosen.into_iter().filter(|trajectory| !known.has(id(trajectory))).collect();
     sink.write(&Record::Run(run))?;
-    let (steps, errors) = score_all(scorer.as_mut(), &open, problems, options.reading.in_flight, &mut sink)?;
+    let mut rescorer = Rescorer { scorer: scorer.as_mut(), places, in_flight: options.reading.in_flight.max(1) };
+    let (steps, errors) = rescorer.score_all(&open, problems, &mut sink)?;
     println!("{problems} problems, {steps} steps scored now, {errors} errors");
     Ok(())
 }
 
-/// Scores what is open, so many problems at a time, and writes their records. Gives the numbers of steps and of problems that failed.
-fn score_all(
-    scorer: &mut dyn StepScorer,
-    open: &[Trajectory],
-    problems: usize,
+/// What scores, and which steps.
+struct Rescorer<'a> {
+    scorer: &'a mut dyn StepScorer,
+    /// Those that are asked for; all without.
+    places: Option<Places>,
     in_flight: usize,
-    sink: &mut impl TraceSink,
-) -> Result<(usize, usize), Failure> {
-    let bar = ProgressBar::new(problems as u64);
-    bar.set_style(style("scoring {wide_bar} {pos}/{len} problems {elapsed} {eta}"));
-    bar.set_position((problems - open.len()) as u64);
-    let (mut steps, mut errors) = (0, 0);
-    for some in open.chunks(in_flight.max(1)) {
-        interrupt::check()?;
-        for (trajectory, scores) in some.iter().zip(score(scorer, some)) {
-            bar.inc(1);
-            match scores {
-                Ok(scores) => steps += write(sink, trajectory, scores)?,
-                Err(error) => {
-                    errors += 1;
-                    bar.suspend(|| anstream::eprintln!("problem {}: {error}", id(trajectory)));
+}
+
+impl Rescorer<'_> {
+    /// Scores what is open, so many problems at a time, and writes their records. Gives the numbers of steps and of problems that failed.
+    fn score_all(
+        &mut self,
+        open: &[Trajectory],
+        problems: usize,
+        sink: &mut impl TraceSink,
+    ) -> Result<(usize, usize), Failure> {
+        let bar = ProgressBar::new(problems as u64);
+        bar.set_style(style("scoring {wide_bar} {pos}/{len} problems {elapsed} {eta}"));
+        bar.set_position((problems - open.len()) as u64);
+        let (mut steps, mut errors) = (0, 0);
+        for some in open.chunks(self.in_flight) {
+            interrupt::check()?;
+            for (trajectory, scores) in some.iter().zip(self.score(some)) {
+                bar.inc(1);
+                match scores {
+                    Ok(scores) => steps += write(sink, trajectory, scores)?,
+                    Err(error) => {
+                        errors += 1;
+                        bar.suspend(|| anstream::eprintln!("problem {}: {error}", id(trajectory)));
+                    }
                 }
             }
         }
+        bar.finish();
+        Ok((steps, errors))
     }
-    bar.finish();
-    Ok((steps, errors))
+
+    /// Scores of the steps of several problems, asked for in one call.
+    fn score(&mut self, some: &[Trajectory]) -> Vec<Result<Scores, BoxError>> {
+        let question = |trajectory: &Trajectory| trajectory.end.as_ref().map_or("", |end| &end.question).to_owned();
+        let problems: Vec<Problem> = some.iter().map(|one| Problem::new(question(one)).with_id(id(one))).collect();
+        let histories: Vec<Vec<Accepted>> = some.iter().map(history).collect();
+        let ids = (0..).map(SequenceId);
+        let mut requests: Vec<(Prefix<'_>, &Step)> = Vec::new();
+        for (((one, problem), history), id) in some.iter().zip(&problems).zip(&histories).zip(ids.clone()) {
+            for (place, record) in scorable(one, history) {
+                let prefix = Prefix::new(id, problem, &history[..place]);
+                requests.extend(self.asked(record).into_iter().flatten().map(|step| (prefix, step)));
+            }
+        }
+        let mut scores = score_each(self.scorer, &requests).into_iter();
+        ids.take(some.len()).for_each(|id| self.scorer.release(id));
+        let mut scores_of = |one: &Trajectory, history: &[Accepted]| {
+            let own =
+                |(_, record): (usize, &StepRecord)| self.asked(record).map(|step| step.and_then(|_| scores.next()));
+            scorable(one, history).map(own).collect::<Vec<_>>() // all are taken before the first error is looked for
+        };
+        let lists: Vec<Vec<Answers>> =
+            some.iter().zip(&histories).map(|(one, history)| scores_of(one, history)).collect();
+        lists.into_iter().map(|list| list.into_iter().map(whole).collect()).collect()
+    }
+
+    /// The draft's and the target's step, where they are asked for.
+    fn asked<'r>(&self, record: &'r StepRecord) -> [Option<&'r Step>; 2] {
+        let is_asked = self.places.as_ref().is_none_or(|places| places.has(record));
+        [record.draft.as_ref(), record.target.as_ref()].map(|step| step.filter(|_| is_asked))
+    }
 }
 
 fn id(trajectory: &Trajectory) -> &str {
@@ -89,6 +137,9 @@ fn run_record(
     }
     run.notes["collected_by"] = run.notes["scorer"].take();
     run.notes["scorer"] = options.scorer.note(Some(&options.rollouts))?;
+    if let Some(places) = &options.places {
+        run.notes["places"] = json!(file_digest(places)?);
+    }
     if let Some(model) = reader {
         run.notes["reader"] = json!({ "model": model, "system": options.reading.system });
     }
@@ -112,29 +163,6 @@ type Scores = Vec<[Option<f32>; 2]>;
 /// What the scorer says of them.
 type Answers = [Option<Result<f32, BoxError>>; 2];
 
-/// Scores of all steps of several problems, asked for in one call.
-fn score(scorer: &mut dyn StepScorer, some: &[Trajectory]) -> Vec<Result<Scores, BoxError>> {
-    let question = |trajectory: &Trajectory| trajectory.end.as_ref().map_or("", |end| &end.question).to_owned();
-    let problems: Vec<Problem> = some.iter().map(|one| Problem::new(question(one)).with_id(id(one))).collect();
-    let histories: Vec<Vec<Accepted>> = some.iter().map(history).collect();
-    let ids = (0..).map(SequenceId);
-    let mut requests: Vec<(Prefix<'_>, &Step)> = Vec::new();
-    for (((one, problem), history), id) in some.iter().zip(&problems).zip(&histories).zip(ids.clone()) {
-        for (place, record) in scorable(one, history) {
-            let prefix = Prefix::new(id, problem, &history[..place]);
-            requests.extend(both(record).into_iter().flatten().map(|step| (prefix, step)));
-        }
-    }
-    let mut scores = score_each(scorer, &requests).into_iter();
-    ids.take(some.len()).for_each(|id| scorer.release(id));
-    let mut scores_of = |one: &Trajectory, history: &[Accepted]| {
-        let own = |(_, record): (usize, &StepRecord)| both(record).map(|step| step.and_then(|_| scores.next()));
-        scorable(one, history).map(own).collect::<Vec<_>>() // all are taken before the first error is looked for
-    };
-    let lists: Vec<Vec<Answers>> = some.iter().zip(&histories).map(|(one, history)| scores_of(one, history)).collect();
-    lists.into_iter().map(|list| list.into_iter().map(whole).collect()).collect()
-}
-
 fn whole([draft, target]: Answers) -> Result<[Option<f32>; 2], BoxError> {
     Ok([draft.transpose()?, target.transpose()?])
 }
@@ -157,10 +185,6 @@ fn history(trajectory: &Trajectory) -> Vec<Accepted> {
 fn scorable<'a>(trajectory: &'a Trajectory, history: &[Accepted]) -> impl Iterator<Item = (usize, &'a StepRecord)> {
     let known = history.len();
     trajectory.steps.iter().map(|(index, record)| (*index, record)).filter(move |(index, _)| *index <= known)
-}
-
-fn both(record: &StepRecord) -> [Option<&Step>; 2] {
-    [record.draft.as_ref(), record.target.as_ref()]
 }
 
 /// Appends a problem's records with their new scores, its end last; says how many steps were scored.

@@ -13,7 +13,7 @@ use crate::Failure;
 use crate::cli::TableOptions;
 
 /// Budgets, as shares of the oracle's own calls.
-const BUDGETS: [f64; 3] = [0.25, 0.5, 1.0];
+pub const BUDGETS: [f64; 3] = [0.25, 0.5, 1.0];
 
 /// One way to choose which steps to escalate.
 pub struct Method {
@@ -81,7 +81,7 @@ struct Lead {
 
 /// A number with its interval.
 #[derive(Clone, Copy, Serialize)]
-struct Range {
+pub struct Range {
     value: f64,
     low: f64,
     high: f64,
@@ -206,7 +206,8 @@ fn print_leads(rows: &[Row]) {
     }
 }
 
-fn shown(range: &Option<Range>) -> String {
+/// As a table has it.
+pub fn shown(range: &Option<Range>) -> String {
     match range {
         Some(Range { value, low, high }) => format!("{value:.3} [{low:.3}, {high:.3}]"),
         None => "–".to_owned(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use arbitrage_router::calibrate::Goal;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use super::{LearningOptions, ProbeShape, StatesOptions};
 
@@ -46,18 +46,23 @@ pub struct TableOptions {
 
 /// Options of `cross-validate`.
 #[derive(Args)]
+#[command(group = ArgGroup::new("judged").multiple(true))]
 pub struct CrossValidateOptions {
     /// Traces of `collect`, all of one pair. Their scores are what probes learn, and RSD's reading of the drafts.
     #[arg(long, num_args = 1.., required = true)]
     pub traces: Vec<PathBuf>,
     /// The same steps, or some of them, scored by another scorer: what estimates are held against, in place of the scores that
     /// probes have learned.
-    #[arg(long, num_args = 1..)]
+    #[arg(long, num_args = 1.., group = "judged")]
     pub labels: Vec<PathBuf>,
     /// The same steps, or some of them, scored by what RSD reads when it has no answers at hand, such as a head: held against `labels`
     /// beside the scores of --traces.
-    #[arg(long, num_args = 1.., requires = "labels")]
+    #[arg(long, num_args = 1.., requires = "judged")]
     pub rsd: Vec<PathBuf>,
+    /// Writes which steps the probe and its rivals, RSD and the gate by log-probability, choose differently: all that --labels has to
+    /// have for the table that compares their calls. `score --places` takes the file.
+    #[arg(long, group = "judged")]
+    pub disputed: Option<PathBuf>,
     /// Parts of the problems, each of which is judged by probes that were trained on the others.
     #[arg(long, default_value_t = 5)]
     pub folds: usize,

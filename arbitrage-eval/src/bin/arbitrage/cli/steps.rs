@@ -91,6 +91,9 @@ pub struct ScoreOptions {
     /// Where the records with the new scores go. Problems that it holds already are not scored again.
     #[arg(long, requires = "traces")]
     pub out: Option<PathBuf>,
+    /// Of the traces, scores these steps only: JSON lines of `problem` and `index`, as `cross-validate --disputed` writes them.
+    #[arg(long, requires = "traces")]
+    pub places: Option<PathBuf>,
     /// What scores steps: checker, judge, worked, rollouts:K, head:DIR, prm:DIR or one behind a server; see `collect`.
     #[arg(long)]
     pub scorer: Scorer,
