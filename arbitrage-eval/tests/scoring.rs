@@ -239,11 +239,11 @@ fn a_collection_scored_anew_has_the_labels_of_its_scorer() {
     let only = ["score", "--traces", &head_trace, "--out", &out_few, "--scorer", "checker", "--places", &places];
     let told = succeed(&only);
     assert!(told.contains(" 16 steps scored now"), "both of each place: {told}");
-    let mut found = labels(&few);
-    found.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
-    let mut wanted = asked.clone();
-    wanted.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
-    assert_eq!(found, wanted);
+    let sorted = |mut labels: Vec<(String, usize, [f32; 2])>| {
+        labels.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
+        labels
+    };
+    assert_eq!(sorted(labels(&few)), sorted(asked));
     // Other places are another run; lines that are none are named.
     std::fs::write(&places, line(&all[1])).unwrap();
     refused(&only, &["few.jsonl", "holds another run", "notes.places"]);

@@ -33,7 +33,9 @@ fn usual() -> CubeClRuntimeConfig {
     if let Ok(settings) = Settings::from_env() {
         config.environment.path = CacheConfig::Directory(settings.cache.join(FOLDER));
         #[cfg(feature = "persistence")]
-        (config.compilation.cache = true);
+        {
+            config.compilation.cache = true;
+        }
     }
     // A stream a thread has memory a thread. Threads here wait for each other where they share a device, and some live for a
     // turn only: memory of theirs would pile up.

@@ -30,27 +30,24 @@ pub fn run(options: &CrossValidateOptions) -> Result<(), Failure> {
     methods.extend(gates(&loaded.examples));
     report(&loaded.examples, &methods, &options.table)?;
     let read = read.map(|read| of_another(read, loaded.examples.len()));
-    let disputes = disputes(&loaded.examples, &methods, read.as_ref());
+    let disputes = disputes(&loaded.examples, &methods, read.as_ref())?;
     if let Some(path) = &options.disputed {
-        disputes.as_ref().map_err(ToString::to_string)?.write(path, &loaded.examples)?;
+        disputes.write(path, &loaded.examples)?;
     }
     let Some(mut held) = labels else { return Ok(()) };
-    let by_labels = held.clone();
+    let mut known = vec![None; loaded.examples.len()];
+    held.places.iter().zip(&held.examples).for_each(|(place, example)| known[*place] = Some(example.advantage()));
     println!("\nHeld against --labels:");
     if let Some((method, places)) = read {
         held = kept(held, |place| places.binary_search(&place).is_ok())?;
         methods.push(method);
     }
-    let first = methods[0].name.clone();
     let Rescored { examples, places, .. } = held;
     for method in &mut methods {
         method.estimates = places.iter().map(|&at| method.estimates[at]).collect();
     }
     report(&examples, &methods, &options.table)?;
-    match disputes {
-        Ok(disputes) => disputes.print(&loaded.examples, &by_labels, &first, options.table.resamples),
-        Err(_) => Ok(()), // no step has a gain, so that there is no budget
-    }
+    disputes.print(&loaded.examples, &known, &methods[0].name, options.table.resamples)
 }
 
 /// RSD by the scores of another scorer than the traces', and the steps that it has scored.

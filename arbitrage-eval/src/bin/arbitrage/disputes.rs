@@ -1,9 +1,8 @@
 //! Where a probe and its rivals part: which steps need labels, and who is right about them.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use arbitrage_router::labels::{Example, Rescored};
+use arbitrage_router::labels::Example;
 use arbitrage_router::metrics::{Bootstrap, Clusters, Dispute};
 
 use crate::Failure;
@@ -26,11 +25,12 @@ struct Parting {
 }
 
 impl Disputes {
-    /// Between the first of `methods` and `rivals`, over the steps at `places`. Budgets are those of the oracle by the examples' own scores.
+    /// Between `first` and `rivals`, over the steps at `places`. Budgets are those of the oracle by the examples' own scores: none,
+    /// and nothing to dispute, where it sees no gain.
     pub fn new(examples: &[Example], places: Vec<usize>, first: &Method, rivals: &[&Method]) -> Result<Self, Failure> {
         let oracle = places.iter().filter(|at| examples[**at].label()).count() as f64;
         if oracle == 0.0 {
-            return Err("expected steps with a gain, by which budgets are set, found none".into());
+            return Ok(Self { places, partings: Vec::new() });
         }
         let of = |method: &Method| places.iter().map(|at| method.estimates[*at]).collect::<Vec<_>>();
         let estimates = of(first);
@@ -48,6 +48,9 @@ impl Disputes {
 
     /// Writes which steps are disputed at any budget, for `score --places`.
     pub fn write(&self, path: &Path, examples: &[Example]) -> Result<(), Failure> {
+        if self.partings.is_empty() {
+            return Err("expected steps with a gain, by which budgets are set, found none".into());
+        }
         let disputed = self.partings.iter().flat_map(|parting| parting.dispute.places());
         let place = |at: usize| {
             let example = &examples[self.places[at]];
@@ -59,11 +62,19 @@ impl Disputes {
         Ok(())
     }
 
-    /// Prints by how much the first method's calls are better than each rival's, by the labels of the disputed steps.
-    pub fn print(&self, examples: &[Example], labels: &Rescored, first: &str, resamples: usize) -> Result<(), Failure> {
-        let known: HashMap<usize, f32> =
-            labels.places.iter().copied().zip(labels.examples.iter().map(Example::advantage)).collect();
-        let advantages: Vec<Option<f32>> = self.places.iter().map(|at| known.get(at).copied()).collect();
+    /// Prints by how much the first method's calls are better than each rival's. `known` are the advantages of the examples that were
+    /// labelled.
+    pub fn print(
+        &self,
+        examples: &[Example],
+        known: &[Option<f32>],
+        first: &str,
+        resamples: usize,
+    ) -> Result<(), Failure> {
+        if self.partings.is_empty() {
+            return Ok(());
+        }
+        let advantages: Vec<Option<f32>> = self.places.iter().map(|at| known[*at]).collect();
         let problems = Clusters::new(self.places.iter().map(|at| examples[*at].problem.as_str()));
         let bootstrap = Bootstrap::new(resamples, 0.95)?;
         println!(
