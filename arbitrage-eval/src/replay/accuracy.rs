@@ -11,17 +11,21 @@ const DRAWS: u32 = 64;
 
 /// Probability that a solution is right, from the product of its steps' scores. See [the module](super) for why.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct AccuracyModel(Isotonic);
+pub(super) struct AccuracyModel {
+    probability: Isotonic,
+    /// The score of a step that is surely right.
+    greatest: f32,
+}
 
 impl AccuracyModel {
     /// Fitted on the graded solutions as they were collected; `None` unless some are right and some wrong.
     pub fn fit(dump: &Dump) -> Option<Self> {
         let graded = dump.problems.iter().filter_map(|problem| {
             let right = problem.outcome?.is_right()?;
-            Some((product(problem, |place| place.author == Author::Target), right))
+            Some((product(problem, dump.greatest, |place| place.author == Author::Target), right))
         });
         let (products, right): (Vec<f32>, Vec<bool>) = graded.unzip();
-        Isotonic::fit(&products, &right).ok().map(Self)
+        Isotonic::fit(&products, &right).ok().map(|probability| Self { probability, greatest: dump.greatest })
     }
 
     /// Expected over the decisions. Those of a random policy are drawn anew a few dozen times, by the problem's id, since the mean of
@@ -37,12 +41,13 @@ impl AccuracyModel {
 
     fn of(&self, problem: &Collected, escalations: &[f64], mut coin: impl FnMut() -> f64) -> f64 {
         let mut escalates = escalations.iter().map(|escalation| coin() < *escalation);
-        f64::from(self.0.apply(product(problem, |_| escalates.next().unwrap_or_default())))
+        let product = product(problem, self.greatest, |_| escalates.next().unwrap_or_default());
+        f64::from(self.probability.apply(product))
     }
 }
 
-/// Product of the scores, the target's where it writes.
-fn product(problem: &Collected, mut by_target: impl FnMut(&Place) -> bool) -> f32 {
+/// Product of the scores as shares of the greatest, the target's where it writes.
+fn product(problem: &Collected, greatest: f32, mut by_target: impl FnMut(&Place) -> bool) -> f32 {
     let score = |place: &Place| if by_target(place) { place.target.score } else { place.draft.score };
-    problem.places.iter().map(score).map(f64::from).product::<f64>() as f32
+    problem.places.iter().map(score).map(|score| f64::from(score / greatest)).product::<f64>() as f32
 }

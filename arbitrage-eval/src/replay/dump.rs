@@ -14,6 +14,8 @@ pub struct Dump {
     pub problems: Vec<Collected>,
     /// Problems that were left out: they did not end or failed, or a place of theirs lacks a step or a score.
     pub left_out: usize,
+    /// The score of a step that is surely right.
+    pub greatest: f32,
 }
 
 /// One collected solution.
@@ -30,23 +32,32 @@ pub struct Collected {
 
 impl Dump {
     /// The whole solutions of a trace. Where no guess is on record, all of each draft is supposed to have been one, which came true as
-    /// far as the target's step begins with it.
+    /// far as the target's step begins with it. Scores are from 0 to 1, or to 9 where the trace says that a
+    /// [judge](arbitrage_core::scorer::Judge) gave them.
     ///
     /// # Errors
-    /// [`ReplayError::Trace`] where an id stands for two questions, [`ReplayError::Score`] for scores outside [0, 1], and
-    /// [`ReplayError::Empty`] without a whole solution.
+    /// As for [`with_greatest`](Self::with_greatest).
     pub fn new(records: &[Record]) -> Result<Self, ReplayError> {
+        Self::with_greatest(records, greatest(records))
+    }
+
+    /// The same for scores from 0 to `greatest`, whose unit thresholds are in, too.
+    ///
+    /// # Errors
+    /// [`ReplayError::Trace`] where an id stands for two questions, [`ReplayError::Score`] for scores outside [0, `greatest`], and
+    /// [`ReplayError::Empty`] without a whole solution.
+    pub fn with_greatest(records: &[Record], greatest: f32) -> Result<Self, ReplayError> {
         let (trajectories, _) = trajectories(records.iter().cloned())?;
         let all = trajectories.len();
         let collected = |(id, trajectory): (String, Trajectory)| {
             Some(Collected { id, outcome: None, places: places(&trajectory)? })
         };
         let mut problems: Vec<Collected> = trajectories.into_iter().filter_map(collected).collect();
-        problems.iter().try_for_each(check)?;
+        problems.iter().try_for_each(|problem| check(problem, greatest))?;
         suppose_guesses(&mut problems);
         match problems.len() {
             0 => Err(ReplayError::Empty { problems: all }),
-            kept => Ok(Self { problems, left_out: all - kept }),
+            kept => Ok(Self { problems, left_out: all - kept, greatest }),
         }
     }
 
@@ -110,11 +121,17 @@ fn suppose_guesses(problems: &mut [Collected]) {
     }
 }
 
-fn check(problem: &Collected) -> Result<(), ReplayError> {
+/// The greatest score that the trace's scorer gives.
+fn greatest(records: &[Record]) -> f32 {
+    let judged = |record: &Record| matches!(record, Record::Run(run) if run.notes["scorer"] == "judge");
+    if records.iter().any(judged) { 9.0 } else { 1.0 }
+}
+
+fn check(problem: &Collected, greatest: f32) -> Result<(), ReplayError> {
     let scores =
         problem.places.iter().flat_map(|place| [(place.index, place.draft.score), (place.index, place.target.score)]);
-    match { scores }.find(|(_, score)| !(0.0..=1.0).contains(score)) {
-        Some((step, found)) => Err(ReplayError::Score { problem: problem.id.clone(), step, found }),
+    match { scores }.find(|(_, score)| !(0.0..=greatest).contains(score)) {
+        Some((step, found)) => Err(ReplayError::Score { problem: problem.id.clone(), step, greatest, found }),
         None => Ok(()),
     }
 }

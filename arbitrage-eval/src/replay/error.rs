@@ -16,13 +16,15 @@ pub enum ReplayError {
         /// Problems in the trace.
         problems: usize,
     },
-    /// A score that is no probability.
-    #[error("problem `{problem}`, step {step}: score expected in 0..=1, found {found}")]
+    /// A score that the collection's scorer cannot have given.
+    #[error("problem `{problem}`, step {step}: score expected in 0..={greatest}, found {found}")]
     Score {
         /// The problem's id.
         problem: String,
         /// Index of the step, from 0.
         step: usize,
+        /// The greatest score that there is.
+        greatest: f32,
         /// What was found.
         found: f32,
     },

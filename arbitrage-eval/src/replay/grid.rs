@@ -22,7 +22,7 @@ pub fn grid(dump: &Dump, policy: Policy, count: usize) -> Result<Vec<Policy>, Re
     let mut found: Vec<Policy> = Vec::new();
     for at in 1..=count {
         let escalated = ((share(at) * inclined.len() as f64).round() as usize).clamp(1, inclined.len());
-        let next = at_threshold(policy, &inclined, escalated);
+        let next = at_threshold(policy, &inclined, escalated, dump.greatest);
         if found.last() != Some(&next) {
             found.push(next);
         }
@@ -31,7 +31,8 @@ pub fn grid(dump: &Dump, policy: Policy, count: usize) -> Result<Vec<Policy>, Re
 }
 
 /// The policy that escalates the first `escalated` of the places, which stand in its order, and those that are like the last of them.
-fn at_threshold(policy: Policy, inclined: &[f32], escalated: usize) -> Policy {
+/// No score is above `greatest`.
+fn at_threshold(policy: Policy, inclined: &[f32], escalated: usize, greatest: f32) -> Policy {
     let last = inclined[escalated - 1];
     // Most escalate above their threshold, RSD at it too.
     let below = inclined.iter().copied().find(|value| *value < last);
@@ -39,7 +40,7 @@ fn at_threshold(policy: Policy, inclined: &[f32], escalated: usize) -> Policy {
         Policy::Rsd(_) => Policy::Rsd(-last),
         Policy::MeanLogprob(_) => Policy::MeanLogprob(below.map_or(0.0, |value| -value)),
         Policy::FirstTokenEntropy(_) => Policy::FirstTokenEntropy(below.unwrap_or(0.0)),
-        Policy::Oracle(_) => Policy::Oracle(below.unwrap_or(-1.0)),
+        Policy::Oracle(_) => Policy::Oracle(below.unwrap_or(-greatest)),
         Policy::Learned(_) => Policy::Learned(Some(below.unwrap_or(0.0))),
         other => other,
     }

@@ -25,7 +25,7 @@ pub struct Place {
     pub recorded: Option<f32>,
     /// The estimate of the trained router that is to be replayed, if [one was given](super::Dump::with_estimates).
     pub estimate: Option<f32>,
-    /// What RSD's own scorer says of the draft, in [0, 1], if it is another than the collection's and [was asked](super::Dump::with_scores).
+    /// What RSD's own scorer says of the draft, in its own unit, if it is another than the collection's and [was asked](super::Dump::with_scores).
     pub judged: Option<f32>,
 }
 
@@ -33,7 +33,7 @@ pub struct Place {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Written {
-    /// Its score, in [0, 1].
+    /// Its score, from 0 to the dump's [greatest](super::Dump::greatest).
     pub score: f32,
     /// Its tokens.
     pub tokens: usize,

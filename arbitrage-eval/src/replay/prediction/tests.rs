@@ -164,6 +164,36 @@ fn curves_are_of_one_dump() {
     assert!(replay_curve(&[], &hardware(), Reuse::Off).is_err());
 }
 
+/// A judge's digits are as good as shares, with thresholds in digits.
+#[test]
+fn a_judges_unit_is_its_own() {
+    let shares = collection("oracle:0", 40);
+    let digits = |mut record: Record| {
+        match &mut record {
+            Record::Run(run) => run.notes = serde_json::json!({ "scorer": "judge" }),
+            Record::Step(step) => {
+                let scores = [&mut step.decision.draft_score, &mut step.decision.target_score];
+                scores.into_iter().flatten().for_each(|score| *score *= 9.0);
+            }
+            _ => {}
+        }
+        record
+    };
+    let digits: Vec<Record> = shares.iter().cloned().map(digits).collect();
+    let results = graded("oracle:0", &shares);
+    let dump = |records: &[Record]| Dump::new(records).unwrap().with_outcomes(&results).unwrap();
+    let (shares, judged) = (dump(&shares), dump(&digits));
+    assert_eq!((shares.greatest, judged.greatest), (1.0, 9.0));
+    for (share, digit) in [("rsd:0.5", "rsd:4.5"), ("oracle:0.25", "oracle:2.25"), ("target", "target")] {
+        let (share, digit) = (replay(&shares, &policy(share)).unwrap(), replay(&judged, &policy(digit)).unwrap());
+        assert_eq!(share.acceptance_by_steps(), digit.acceptance_by_steps());
+        let (share, digit) = (share.accuracy().unwrap(), digit.accuracy().unwrap());
+        assert!((share - digit).abs() < 1e-6, "{share} {digit}");
+    }
+    let found = Dump::with_greatest(&digits, 1.0).unwrap_err();
+    assert!(found.to_string().contains("score expected in 0..=1, found"), "{found}");
+}
+
 #[test]
 fn hostile_collections_are_refused_by_step() {
     let records = collection("oracle:0", 3);
