@@ -200,6 +200,12 @@ impl<'a> StepRule<'a> {
         let max_tokens = segmenter.token_budget().map_or(max_tokens, |budget| budget.min(max_tokens));
         Self { segmenter, max_tokens }
     }
+
+    /// Why a step ends that has [`max_tokens`](Self::max_tokens): it is whole where the segmenter counts tokens, and cut off by a limit
+    /// elsewhere.
+    pub fn finish_when_full(&self) -> Finish {
+        if self.segmenter.token_budget() == Some(self.max_tokens) { Finish::Boundary } else { Finish::Length }
+    }
 }
 
 impl std::fmt::Debug for StepRule<'_> {

@@ -53,10 +53,11 @@ proptest! {
     #[test]
     fn steps_end_at_the_first_boundary(setup in setup()) {
         let rule = segmenter(setup.segmenter);
-        for Accepted { step: Step { text, finish, .. }, .. } in solve_all(&setup, &setup.problems(2)).iter().flat_map(|s| &s.steps) {
+        for Accepted { step: Step { text, tokens, finish, .. }, .. } in solve_all(&setup, &setup.problems(2)).iter().flat_map(|s| &s.steps) {
             match finish {
                 // A marker, which ends the step before it, was dropped with the tokens past the boundary.
                 Finish::Boundary if setup.segmenter == MARKERS => {}
+                Finish::Boundary if rule.token_budget().is_some() => prop_assert_eq!(Some(tokens.len()), rule.token_budget()),
                 Finish::Boundary => prop_assert!(rule.boundary(text).is_some()),
                 _ => prop_assert_eq!(rule.boundary(text), None),
             }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::Finish;
 
 fn separators<const N: usize>(separators: [&str; N]) -> Separators {
     Separators::new(separators).unwrap()
@@ -94,6 +95,9 @@ fn token_budget() {
     assert_eq!(crate::StepRule::new(&budget, 100).max_tokens, 7);
     assert_eq!(crate::StepRule::new(&budget, 3).max_tokens, 3);
     assert_eq!(crate::StepRule::new(&Newline::new(), 3).max_tokens, 3);
+    let ends = |segmenter: &dyn StepSegmenter, most| crate::StepRule::new(segmenter, most).finish_when_full();
+    assert_eq!([100, 7, 3].map(|most| ends(&budget, most)), [Finish::Boundary, Finish::Boundary, Finish::Length]);
+    assert_eq!(ends(&Newline::new(), 7), Finish::Length);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::StepSegmenter;
 use crate::ConfigError;
 
 /// Ends a step after a fixed number of tokens, wherever the text then stands. Such steps finish with
-/// [`Finish::Length`](crate::Finish::Length).
+/// [`Finish::Boundary`](crate::Finish::Boundary): they are whole, and no limit cut them off.
 ///
 /// Tokens cannot be seen in text: [`boundary`](StepSegmenter::boundary) finds nothing, and
 /// [`segment`](StepSegmenter::segment) returns a finished text as one piece.

@@ -108,7 +108,7 @@ impl Babbler {
             if writing.keep_to_boundary(rule) {
                 break Finish::Boundary;
             } else if writing.tokens.len() >= rule.max_tokens {
-                break Finish::Length;
+                break rule.finish_when_full();
             }
         };
         cost.decoded = writing.tokens.len();

@@ -52,18 +52,18 @@ impl Scripted {
     fn write(&self, prefix: &Prefix<'_>, rule: &StepRule<'_>) -> Step {
         let script = self.scripts.get(&prefix.problem.id).unwrap_or(&self.script);
         let step = script.get(prefix.steps.len()).cloned().unwrap_or_else(|| Step::new("", Finish::EndOfText));
-        self.cut(step, rule.max_tokens)
+        self.cut(step, rule)
     }
 
     /// Cuts a step to the rule's length and counts its tokens.
-    fn cut(&self, mut step: Step, max_tokens: usize) -> Step {
+    fn cut(&self, mut step: Step, rule: &StepRule<'_>) -> Step {
         let words: Vec<&str> = step.text.split_inclusive(char::is_whitespace).collect();
-        let kept = words.len().min(max_tokens);
+        let kept = words.len().min(rule.max_tokens);
         if kept < words.len() {
             step.text = words[..kept].concat();
             step.tokens.truncate(kept);
             step.logprobs.truncate(kept);
-            step.finish = Finish::Length;
+            step.finish = rule.finish_when_full();
         }
         step.cost = StepCost::new(0, 0, kept, kept as f64 * self.seconds_per_token);
         step

@@ -166,18 +166,13 @@ impl Writing {
         if let Some(end) = boundary {
             self.cut(end);
         }
-        let counted = rule.segmenter.token_budget() == Some(rule.max_tokens);
         // A full context comes first: whatever else ends the step, no other can follow it.
         self.finish = if self.cost.cached + self.cost.prefilled + self.tokens.len() >= model.decoder.config().context {
             Some(Ok(Finish::Context))
         } else if boundary.is_some() {
             Some(Ok(Finish::Boundary))
         } else {
-            (self.tokens.len() >= rule.max_tokens).then_some(Ok(if counted {
-                Finish::Boundary
-            } else {
-                Finish::Length
-            }))
+            (self.tokens.len() >= rule.max_tokens).then_some(Ok(rule.finish_when_full()))
         };
         Ok(())
     }
