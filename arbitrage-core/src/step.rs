@@ -201,10 +201,11 @@ impl<'a> StepRule<'a> {
         Self { segmenter, max_tokens }
     }
 
-    /// Why a step ends that has [`max_tokens`](Self::max_tokens): it is whole where the segmenter counts tokens, and cut off by a limit
-    /// elsewhere.
-    pub fn finish_when_full(&self) -> Finish {
-        if self.segmenter.token_budget() == Some(self.max_tokens) { Finish::Boundary } else { Finish::Length }
+    /// Why a step ends that has no boundary and may have no more than its `tokens` tokens: it is whole if the segmenter allots it
+    /// no more, and cut off by a limit otherwise.
+    pub fn finish_at(&self, tokens: usize) -> Finish {
+        let is_whole = self.segmenter.token_budget().is_some_and(|budget| tokens >= budget);
+        if is_whole { Finish::Boundary } else { Finish::Length }
     }
 }
 

@@ -95,7 +95,7 @@ impl<M: NextToken> StepScorer for Judge<M> {
     }
 
     fn range(&self) -> (f32, f32) {
-        (0.0, 9.0)
+        Reading::RANGE
     }
 
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
@@ -108,6 +108,9 @@ impl<M: NextToken> StepScorer for Judge<M> {
 }
 
 impl Reading {
+    /// Least and greatest score, by any reading: digits.
+    pub const RANGE: (f32, f32) = (0.0, 9.0);
+
     fn score(self, logprobs: &[f32]) -> Result<f32, ScoreError> {
         if logprobs.len() != DIGITS.len() {
             return Err(ScoreError::Count { expected: DIGITS.len(), found: logprobs.len() });
@@ -134,5 +137,5 @@ impl Reading {
 fn expectation(logprobs: &[f32], top: f32) -> f32 {
     let weights = || logprobs.iter().map(|l| (l - top).exp());
     let weighted: f32 = weights().enumerate().map(|(digit, weight)| digit as f32 * weight).sum();
-    (weighted / weights().sum::<f32>()).clamp(0.0, 9.0)
+    (weighted / weights().sum::<f32>()).clamp(Reading::RANGE.0, Reading::RANGE.1)
 }

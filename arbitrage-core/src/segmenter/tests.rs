@@ -95,9 +95,14 @@ fn token_budget() {
     assert_eq!(crate::StepRule::new(&budget, 100).max_tokens, 7);
     assert_eq!(crate::StepRule::new(&budget, 3).max_tokens, 3);
     assert_eq!(crate::StepRule::new(&Newline::new(), 3).max_tokens, 3);
-    let ends = |segmenter: &dyn StepSegmenter, most| crate::StepRule::new(segmenter, most).finish_when_full();
-    assert_eq!([100, 7, 3].map(|most| ends(&budget, most)), [Finish::Boundary, Finish::Boundary, Finish::Length]);
-    assert_eq!(ends(&Newline::new(), 7), Finish::Length);
+    let full = |segmenter: &dyn StepSegmenter, most| {
+        let rule = crate::StepRule::new(segmenter, most);
+        rule.finish_at(rule.max_tokens)
+    };
+    assert_eq!([100, 7, 3].map(|most| full(&budget, most)), [Finish::Boundary, Finish::Boundary, Finish::Length]);
+    assert_eq!(full(&Newline::new(), 7), Finish::Length);
+    // A server with less room than the rule gives fewer.
+    assert_eq!(crate::StepRule::new(&budget, 100).finish_at(4), Finish::Length);
 }
 
 #[test]

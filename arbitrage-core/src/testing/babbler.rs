@@ -108,7 +108,7 @@ impl Babbler {
             if writing.keep_to_boundary(rule) {
                 break Finish::Boundary;
             } else if writing.tokens.len() >= rule.max_tokens {
-                break rule.finish_when_full();
+                break rule.finish_at(writing.tokens.len());
             }
         };
         cost.decoded = writing.tokens.len();

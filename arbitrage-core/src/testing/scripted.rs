@@ -63,7 +63,7 @@ impl Scripted {
             step.text = words[..kept].concat();
             step.tokens.truncate(kept);
             step.logprobs.truncate(kept);
-            step.finish = rule.finish_when_full();
+            step.finish = rule.finish_at(kept);
         }
         step.cost = StepCost::new(0, 0, kept, kept as f64 * self.seconds_per_token);
         step

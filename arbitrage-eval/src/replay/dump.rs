@@ -1,5 +1,6 @@
 //! What was collected.
 
+use arbitrage_core::scorer::Reading;
 use arbitrage_core::trace::Record;
 use arbitrage_router::labels::{Trajectory, trajectories};
 
@@ -124,7 +125,7 @@ fn suppose_guesses(problems: &mut [Collected]) {
 /// The greatest score that the trace's scorer gives.
 fn greatest(records: &[Record]) -> f32 {
     let judged = |record: &Record| matches!(record, Record::Run(run) if run.notes["scorer"] == "judge");
-    if records.iter().any(judged) { 9.0 } else { 1.0 }
+    if records.iter().any(judged) { Reading::RANGE.1 } else { 1.0 }
 }
 
 fn check(problem: &Collected, greatest: f32) -> Result<(), ReplayError> {

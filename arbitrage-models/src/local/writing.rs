@@ -172,7 +172,7 @@ impl Writing {
         } else if boundary.is_some() {
             Some(Ok(Finish::Boundary))
         } else {
-            (self.tokens.len() >= rule.max_tokens).then_some(Ok(rule.finish_when_full()))
+            (self.tokens.len() >= rule.max_tokens).then_some(Ok(rule.finish_at(self.tokens.len())))
         };
         Ok(())
     }

@@ -129,7 +129,7 @@ impl<'a> Writing<'a> {
         match self.ended {
             Some(Ended::Stop(_) | Ended::SomeStop) if left > 0 => Next::More(left),
             Some(Ended::Length) if written.is_some_and(|written| written < self.asked) => Next::Done(Finish::Context),
-            Some(Ended::Length | Ended::Stop(_) | Ended::SomeStop) => Next::Done(rule.finish_when_full()),
+            Some(Ended::Length | Ended::Stop(_) | Ended::SomeStop) => Next::Done(rule.finish_at(self.cost.decoded)),
             Some(Ended::Text) | None => Next::Done(Finish::EndOfText),
         }
     }
