@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::trace::{JsonlSink, Record, SolutionRecord, read_jsonl};
 use arbitrage_core::{Engine, Limits, Overlap, Problem, Shared, StepScorer, Usage};
-use arbitrage_eval::grader::{Grader, Kind};
+use arbitrage_grader::{Grader, Kind};
 use arbitrage_models::source::{ModelSource, NoProgress};
 use arbitrage_models::speculation::{DraftModel, PromptLookup};
 use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, LocalTarget, ModelFiles, device};

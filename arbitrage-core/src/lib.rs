@@ -43,6 +43,7 @@ pub mod segmenter;
 mod shared;
 mod step;
 pub mod testing;
+pub mod text;
 pub mod trace;
 mod usage;
 mod verifier;

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::Path;
 
-use arbitrage_eval::grader::{Grader, Profile, grade_rows, read_rows};
+use arbitrage_grader::{Grader, Profile, grade_rows, read_rows};
 use arbitrage_eval::problems::BadRows;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

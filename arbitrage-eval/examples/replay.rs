@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use arbitrage_core::trace::{Record, SolutionRecord, read_jsonl};
 use arbitrage_core::{BoxError, Problem, Usage};
 use arbitrage_eval::cost::{Judge, Reuse, measured};
-use arbitrage_eval::evaluation::{Grade, Grades, Outcome, PolicyResults, problem_results};
+use arbitrage_eval::results::{Grade, Grades, Outcome, PolicyResults, problem_results};
 use arbitrage_eval::gold::Gold;
 use arbitrage_eval::metrics::{Summary, compare};
 use arbitrage_eval::replay::{Dump, Place, check, replay};
@@ -51,7 +51,7 @@ fn results(records: &[Record], policy: Policy) -> Result<PolicyResults, BoxError
     let ends = records.iter().filter_map(|record| if let Record::Solution(end) = record { Some(end) } else { None });
     let grade = |end: &SolutionRecord| {
         let problem = Problem::new(&end.question).with_id(&end.problem);
-        let right = Gold::default().is_solved(&problem, &end.text)?;
+        let right = Gold::default().with_fallback(arbitrage_mini::answer).is_solved(&problem, &end.text)?;
         Ok(Grade::new(&end.problem, if right { Outcome::Right } else { Outcome::Wrong }))
     };
     let grades = Grades::new(ends.map(grade).collect::<Result<Vec<_>, BoxError>>()?);

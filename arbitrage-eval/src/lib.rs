@@ -1,23 +1,16 @@
-//! What a solution's answer is, a family of problems to measure on, and the `arbitrage` command.
+//! Measures step-level speculative reasoning: problems and their answers, a harness that can be interrupted at any time, results,
+//! metrics with intervals, replay without decoding, a cost model, and the report.
 //!
-//! The library part needs no tensors; the command is behind the feature `local`, which every backend feature (`flex`,
-//! `wgpu`, `cuda`) switches on. The server, `serve`, takes engines of any make and needs no tensors either.
+//! The library needs no tensors and takes engines of any make.
 
 pub mod cost;
-pub mod evaluation;
 pub mod gold;
-pub mod grader;
 pub mod harness;
 pub mod metrics;
-pub mod mini;
 pub mod problems;
 mod replace;
 pub mod replay;
 pub mod report;
-#[cfg(feature = "serve")]
-pub mod serve;
-#[cfg(feature = "local")]
-pub mod shipped;
+pub mod results;
 pub mod steps;
-mod text;
 pub mod worked;

@@ -1,7 +1,7 @@
 //! Results under another clock.
 
 use super::{Hardware, Judge, Reuse, Work};
-use crate::evaluation::{PolicyResults, ProblemResult};
+use crate::results::{PolicyResults, ProblemResult};
 use crate::metrics::{CompareError, Curve};
 
 /// Seconds that a problem of `policy` would take on `hardware`, as its trace counts the work. `None` where it failed. Warm-up problems

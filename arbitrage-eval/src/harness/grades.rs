@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::HarnessError;
 use super::lines::replace_lines;
-use crate::evaluation::Outcome;
+use crate::results::Outcome;
 use crate::gold::Gold;
-use crate::grader::{self, Flag, Found, Profile, Rule};
+use arbitrage_grader::{self, Flag, Found, Profile, Rule};
 
-/// A solution with its verdict: a row of a file of [`Grades`](crate::evaluation::Grades), and why.
+/// A solution with its verdict: a row of a file of [`Grades`](crate::results::Grades), and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Graded {

@@ -13,6 +13,7 @@
 
 mod canonical;
 mod error;
+mod graded_rows;
 mod grades;
 mod lines;
 mod lm_eval;
@@ -22,6 +23,7 @@ mod solve;
 
 pub use canonical::{canonical, write_canonical};
 pub use error::HarnessError;
+pub use graded_rows::{GradedRow, Row, Shares, Summary, grade_rows, read_rows};
 pub use grades::{Graded, grade, write_grades};
 pub use lm_eval::{Sample, write_lm_eval};
 pub use records::Records;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::evaluation::PolicyResults;
+use crate::results::PolicyResults;
 
 /// Shares that the draft wrote of all committed solutions together, those that failed left out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

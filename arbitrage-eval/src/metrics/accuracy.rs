@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Range;
-use crate::evaluation::{Outcome, PolicyResults};
+use crate::results::{Outcome, PolicyResults};
 
 /// The 97.5% quantile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::same_problems;
 use super::{CompareError, McNemar, Range};
-use crate::evaluation::PolicyResults;
+use crate::results::PolicyResults;
 
 /// How two policies fared on the same problems.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

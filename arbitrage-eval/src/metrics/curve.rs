@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{same_ids, same_problems};
 use super::{CompareError, compare::mean};
-use crate::evaluation::{PolicyResults, ProblemResult};
+use crate::results::{PolicyResults, ProblemResult};
 
 /// One threshold's place in the plane of cost and accuracy.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Why policies cannot be compared.
 
-use crate::evaluation::PolicyResults;
+use crate::results::PolicyResults;
 
 /// Why policies cannot be compared.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

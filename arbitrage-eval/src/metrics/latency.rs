@@ -3,9 +3,9 @@
 use arbitrage_router::metrics::quantile;
 use serde::{Deserialize, Serialize};
 
-use crate::evaluation::PolicyResults;
+use crate::results::PolicyResults;
 
-/// Seconds a problem, over those that are [timed](crate::evaluation::ProblemResult::timed_seconds): warm-up and failures are not.
+/// Seconds a problem, over those that are [timed](crate::results::ProblemResult::timed_seconds): warm-up and failures are not.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Latency {

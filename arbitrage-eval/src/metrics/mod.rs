@@ -1,4 +1,4 @@
-//! What results say: pure functions of [`PolicyResults`](crate::evaluation::PolicyResults). Definitions and sources are in
+//! What results say: pure functions of [`PolicyResults`](crate::results::PolicyResults). Definitions and sources are in
 //! `docs/evaluation.md`.
 //!
 //! | | asks |
@@ -15,7 +15,7 @@
 //! Where a figure does not exist it is `None` or an error that says why, never NaN. Problems that [`Errored`] are left out of
 //! accuracies and told beside them.
 //!
-//! [`Errored`]: crate::evaluation::Outcome::Errored
+//! [`Errored`]: crate::results::Outcome::Errored
 
 mod acceptance;
 mod accuracy;

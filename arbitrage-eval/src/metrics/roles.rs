@@ -3,7 +3,7 @@
 use arbitrage_core::{RoleUsage, Usage};
 use serde::{Deserialize, Serialize};
 
-use crate::evaluation::PolicyResults;
+use crate::results::PolicyResults;
 
 /// Mean tokens and seconds a problem of each role, over the problems that are timed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Acceptance, Accuracy, Latency, Range, Roles, Waste};
-use crate::evaluation::PolicyResults;
+use crate::results::PolicyResults;
 
 /// The figures of one policy on one benchmark: a row of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

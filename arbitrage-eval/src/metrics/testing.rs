@@ -2,7 +2,7 @@
 
 use arbitrage_core::{Stop, Usage};
 
-use crate::evaluation::{Outcome, PolicyResults, ProblemResult};
+use crate::results::{Outcome, PolicyResults, ProblemResult};
 
 /// A problem that ended after so many seconds.
 pub(crate) fn result(id: &str, right: Option<bool>, seconds: f64) -> ProblemResult {

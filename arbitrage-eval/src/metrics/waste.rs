@@ -3,7 +3,7 @@
 use arbitrage_core::Usage;
 use serde::{Deserialize, Serialize};
 
-use crate::evaluation::PolicyResults;
+use crate::results::PolicyResults;
 
 /// One point of the paper's Fig. 3: how often the target was asked, and how often in vain (`s_t ≤ s_d`).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Line, ProblemsError};
-use crate::text::shown;
+use arbitrage_core::text::excerpt;
 
 /// Which fields of a row are what. Known benchmarks need none ([`Format::known`]); for others, a file of TOML names the fields:
 ///
@@ -142,7 +142,7 @@ impl Format {
         let least = numbers.and_then(|all| all.into_iter().reduce(f64::min)).filter(|least| *least >= 0.0);
         match least {
             Some(least) if least.is_finite() => Ok(Some(least)),
-            _ => Err(line.wrong("an error of at least 0", shown(&text))),
+            _ => Err(line.wrong("an error of at least 0", excerpt(&text))),
         }
     }
 }
@@ -152,7 +152,7 @@ fn list(line: &Line<'_>, field: &str, items: &[Value]) -> Result<String, Problem
     let text = |item: &Value| match item {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
-        other => Err(line.wrong(format!("texts in `{field}`"), shown(&other.to_string()))),
+        other => Err(line.wrong(format!("texts in `{field}`"), excerpt(&other.to_string()))),
     };
     Ok(items.iter().map(text).collect::<Result<Vec<_>, _>>()?.join(", "))
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::text::shown;
+use arbitrage_core::text::excerpt;
 
 /// Longest line that is read, in bytes.
 pub const LONGEST_LINE: usize = 1 << 22;
@@ -131,7 +131,7 @@ impl Line<'_> {
         })?;
         match value {
             Value::Object(row) => Ok(Some(row)),
-            other => Err(self.wrong("a JSON object", shown(&other.to_string()))),
+            other => Err(self.wrong("a JSON object", excerpt(&other.to_string()))),
         }
     }
 
@@ -158,7 +158,7 @@ impl Line<'_> {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
-            Some(other) => Err(self.wrong(format!("text in `{field}`"), shown(&other.to_string()))),
+            Some(other) => Err(self.wrong(format!("text in `{field}`"), excerpt(&other.to_string()))),
         }
     }
 }

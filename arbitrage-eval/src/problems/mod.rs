@@ -17,5 +17,5 @@ use arbitrage_core::Problem;
 /// A hash of names, questions and seeds, in order: whether two lists of problems are one.
 pub fn digest(problems: &[Problem]) -> u64 {
     let texts = |problem: &Problem| format!("{:?}", (&problem.id, &problem.question, problem.seed)).into_bytes();
-    crate::text::fnv(problems.iter().flat_map(texts))
+    arbitrage_core::text::fnv1a(problems.iter().flat_map(texts))
 }

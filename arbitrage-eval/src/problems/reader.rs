@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::format::Format;
 use super::lines::{BadRows, Line, ProblemsError, read_lines};
-use crate::text::{fnv, shown};
+use arbitrage_core::text::{excerpt, fnv1a};
 
 /// A problem, where it is from, and its gold answer where the row has one.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +87,7 @@ fn read_rows<'f>(
         if ids.insert(row.problem.id.clone()) {
             Ok(vec![row])
         } else {
-            Err(line.wrong("an id of its own", format!("`{}` again", shown(&row.problem.id))))
+            Err(line.wrong("an id of its own", format!("`{}` again", excerpt(&row.problem.id))))
         }
     })?;
     Ok(Rows { rows, skipped })
@@ -97,7 +97,7 @@ fn problem(format: &Format, line: &Line<'_>, row: &Map<String, Value>) -> Result
     let question = format.question(line, row)?;
     let (source, named) = line.names(row)?;
     let id = format.id(line, row)?.unwrap_or(named);
-    let problem = Problem::new(question).with_seed(fnv(id.bytes())).with_id(id);
+    let problem = Problem::new(question).with_seed(fnv1a(id.bytes())).with_id(id);
     Ok(ProblemRow { problem, source, answer: format.answer(line, row)?, tolerance: format.tolerance(line, row)? })
 }
 

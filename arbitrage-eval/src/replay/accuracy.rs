@@ -4,7 +4,7 @@ use arbitrage_core::{Author, Draw};
 use arbitrage_router::calibrate::Isotonic;
 
 use super::{Collected, Dump, Place};
-use crate::text::fnv;
+use arbitrage_core::text::fnv1a;
 
 /// Draws of a random policy's decisions for one problem.
 const DRAWS: u32 = 64;
@@ -34,7 +34,7 @@ impl AccuracyModel {
         if escalations.iter().all(|escalation| *escalation == 0.0 || *escalation == 1.0) {
             return self.of(problem, escalations, || 0.5);
         }
-        let mut draw = Draw::new(fnv(problem.id.bytes()));
+        let mut draw = Draw::new(fnv1a(problem.id.bytes()));
         let sum: f64 = (0..DRAWS).map(|_| self.of(problem, escalations, || draw.uniform())).sum();
         sum / f64::from(DRAWS)
     }

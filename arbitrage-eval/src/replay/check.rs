@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Predicted, Prediction, ReplayError};
 use crate::cost::{Hardware, Reuse, Work};
-use crate::evaluation::{PolicyResults, ProblemResult};
+use crate::results::{PolicyResults, ProblemResult};
 use crate::metrics::Waste;
 
 /// What a replay said and what a run of the policy did, on the problems that both have.

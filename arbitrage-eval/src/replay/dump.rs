@@ -5,7 +5,7 @@ use arbitrage_core::trace::Record;
 use arbitrage_router::labels::{Trajectory, trajectories};
 
 use super::{Place, ReplayError};
-use crate::evaluation::{Outcome, PolicyResults};
+use crate::results::{Outcome, PolicyResults};
 
 /// Solutions of which both models' steps are known at each place, with both scores.
 #[derive(Clone, Debug, PartialEq)]

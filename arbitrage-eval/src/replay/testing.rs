@@ -10,12 +10,12 @@ use arbitrage_core::{AdvantageRouter, Author, Engine, Limits, Problem, Step};
 use arbitrage_router::Policy;
 
 use super::Dump;
-use crate::evaluation::{Grade, Grades, Outcome, PolicyResults, problem_results};
-use crate::text::fnv;
+use crate::results::{Grade, Grades, Outcome, PolicyResults, problem_results};
+use arbitrage_core::text::fnv1a;
 
 /// A scorer with a few scores, by the step's text alone, many of them equal.
 pub(crate) fn scorer() -> Box<dyn StepScorer> {
-    Box::new(scorer_fn(|_, step: &Step| (fnv(step.text.bytes()) % 9) as f32 / 8.0))
+    Box::new(scorer_fn(|_, step: &Step| (fnv1a(step.text.bytes()) % 9) as f32 / 8.0))
 }
 
 /// The trace of a run over so many problems.
@@ -40,7 +40,7 @@ pub(crate) fn collection(policy: &str, problems: usize) -> Vec<Record> {
 pub(crate) fn graded(policy: &str, records: &[Record]) -> PolicyResults {
     let grade = |record: &Record| match record {
         Record::Solution(end) => {
-            let right = fnv(end.text.bytes()) % 3 > 0;
+            let right = fnv1a(end.text.bytes()) % 3 > 0;
             Some(Grade::new(&end.problem, if right { Outcome::Right } else { Outcome::Wrong }))
         }
         _ => None,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use arbitrage_core::trace::JsonlError;
 
-use crate::evaluation::EvaluationError;
+use crate::results::EvaluationError;
 use crate::problems::ProblemsError;
 
 /// Why there is no report.

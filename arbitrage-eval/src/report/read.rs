@@ -7,7 +7,7 @@ use arbitrage_core::trace::{JsonlReader, Record};
 
 use super::run::{CutOff, cut_off};
 use super::{Answer, Benchmark, Evaluation, LeftOut, Reason, ReportError, Run};
-use crate::evaluation::Grades;
+use crate::results::Grades;
 
 const TRACE: &str = ".jsonl";
 const GRADES: &str = ".grades.jsonl";

@@ -68,7 +68,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::evaluation::{Grade, Grades, Outcome};
+    use crate::results::{Grade, Grades, Outcome};
 
     const DRAFT: [&str; 4] = ["good 0\n\n", "bad 1\n\n", "good 2\n\n", "good 3"];
     const TARGET: [&str; 4] = ["bad 0\n\n", "good one\n\n", "bad two\n\n", "bad three"];

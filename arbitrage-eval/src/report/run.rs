@@ -7,7 +7,7 @@ use arbitrage_router::Policy;
 use arbitrage_router::labels::trajectories;
 
 use super::{Answer, Solution};
-use crate::evaluation::{EvaluationError, Grades, PolicyResults, problem_results};
+use crate::results::{EvaluationError, Grades, PolicyResults, problem_results};
 use crate::replay::Dump;
 
 /// One policy on one benchmark, with everything that a report shows of it.

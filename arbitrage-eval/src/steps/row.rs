@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::JudgedSolution;
 use crate::problems::{Line, ProblemsError, normalised};
-use crate::text::shown;
+use arbitrage_core::text::excerpt;
 
 type Row = Map<String, Value>;
 
@@ -23,7 +23,7 @@ pub(super) fn solutions(line: &Line<'_>, row: &Row) -> Result<Vec<JudgedSolution
         Some(Value::Object(step)) if step.contains_key("rating") => objects(line, steps, "rating", rating)?,
         Some(Value::Object(step)) if step.contains_key("label") => objects(line, steps, "label", label)?,
         _ => {
-            let found = shown(&steps.first().unwrap_or(&Value::Null).to_string());
+            let found = excerpt(&steps.first().unwrap_or(&Value::Null).to_string());
             return Err(line.wrong("`error_steps`, or `steps` of objects with `rating` or `label`", found));
         }
     };
@@ -42,7 +42,7 @@ fn prmbench(
     for (at, error) in list(line, row, "error_steps")?.iter().enumerate() {
         let place = error.as_u64().and_then(|place| usize::try_from(place).ok()?.checked_sub(1));
         let step = place.and_then(|place| spoilt.get_mut(place));
-        let wrong = || (format!("a step from 1 to {} in `error_steps[{at}]`", steps.len()), shown(&error.to_string()));
+        let wrong = || (format!("a step from 1 to {} in `error_steps[{at}]`", steps.len()), excerpt(&error.to_string()));
         step.ok_or_else(wrong).map_err(|(expected, found)| line.wrong(expected, found))?.1 = 0.0;
     }
     let before = line.text(row, "original_question")?.unwrap_or_else(|| question.clone());
@@ -59,7 +59,7 @@ fn list<'a>(line: &Line<'_>, row: &'a Row, field: &str) -> Result<&'a [Value], P
     match row.get(field) {
         Some(Value::Array(items)) if !items.is_empty() || field == "error_steps" => Ok(items),
         other => {
-            let found = shown(&other.map_or_else(|| "nothing".to_owned(), Value::to_string));
+            let found = excerpt(&other.map_or_else(|| "nothing".to_owned(), Value::to_string));
             Err(line.wrong(format!("a list of steps in `{field}`"), found))
         }
     }
@@ -79,7 +79,7 @@ fn objects(
 ) -> Result<Steps, ProblemsError> {
     let step = |(at, step): (usize, &Value)| -> Result<_, ProblemsError> {
         let said = step.get(field).unwrap_or(&Value::Null);
-        let wrong = |expected| line.wrong(format!("{expected} in `steps[{at}].{field}`"), shown(&said.to_string()));
+        let wrong = |expected| line.wrong(format!("{expected} in `steps[{at}].{field}`"), excerpt(&said.to_string()));
         let label = verdict(said).map_err(wrong)?;
         Ok((text(line, step.get("text").unwrap_or(&Value::Null), &format!("steps[{at}].text"))?, label))
     };
@@ -89,7 +89,7 @@ fn objects(
 fn text(line: &Line<'_>, value: &Value, field: &str) -> Result<String, ProblemsError> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Ok(text.clone()),
-        other => Err(line.wrong(format!("a step's text in `{field}`"), shown(&other.to_string()))),
+        other => Err(line.wrong(format!("a step's text in `{field}`"), excerpt(&other.to_string()))),
     }
 }
 

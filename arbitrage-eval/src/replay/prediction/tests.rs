@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cost::TokenSeconds;
-use crate::evaluation::PolicyResults;
+use crate::results::PolicyResults;
 use crate::metrics::captured;
 use crate::replay::testing::{collection, dump, graded, scorer, trace};
 use crate::replay::{Difference, check};

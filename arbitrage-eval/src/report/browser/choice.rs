@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evaluation::Outcome;
+use crate::results::Outcome;
 use crate::report::Run;
 
 /// Problems to show.

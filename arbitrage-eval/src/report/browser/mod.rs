@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::number::counted;
 use super::text::{cut, visible};
 use super::{Evaluation, Options, ReportError, Run, Solution, SolutionStep, Written};
-use crate::evaluation::{Outcome, ProblemResult};
+use crate::results::{Outcome, ProblemResult};
 use choice::choose;
 use texts::Texts;
 

@@ -4,7 +4,7 @@ use arbitrage_router::Policy;
 use arbitrage_router::metrics::{Bootstrap, Budget};
 
 use super::{Cell, Facts, Kind, Table};
-use crate::evaluation::ProblemResult;
+use crate::results::ProblemResult;
 use crate::metrics::{Curve, Range, area, captured};
 use crate::report::number::{Unit, counted};
 use crate::report::replayable::{is_partial, replayable};

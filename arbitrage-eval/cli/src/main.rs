@@ -1,0 +1,86 @@
+//! `arbitrage`: step-level speculative reasoning on the command line.
+
+mod batch;
+mod calibrate;
+mod cli;
+mod collect;
+mod compare;
+mod compare_runs;
+mod cross_validate;
+mod data;
+mod devices;
+mod disputes;
+mod eval;
+mod grade;
+mod head;
+mod interrupt;
+mod judged;
+mod live;
+mod mini;
+mod model;
+mod models;
+mod output;
+mod pair;
+mod placement;
+mod places;
+mod progress;
+mod replay;
+mod report;
+mod rescore;
+mod rollouts;
+mod run;
+mod score;
+mod scorer;
+
+mod serve;
+mod served;
+mod solve;
+mod states;
+mod summary;
+mod table;
+mod train;
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Any error of the command, ready to be shown.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let outcome = match cli::Cli::parse().command {
+        cli::Command::Solve(options) => solve::run(&options),
+        cli::Command::Models(command) => models::run(&command),
+        cli::Command::Devices => devices::run(),
+        cli::Command::Collect(options) => collect::run(&options),
+        cli::Command::Train(command) => train::run(&command),
+        cli::Command::Score(options) => score::run(&options),
+        cli::Command::Calibrate(options) => calibrate::run(&options),
+        cli::Command::Run(options) => run::run(&options),
+        cli::Command::Eval(options) => eval::run(&options),
+        cli::Command::Merge(options) => eval::merge(&options),
+        cli::Command::Regrade(options) => eval::regrade(&options),
+        cli::Command::Report(options) => report::run(&options),
+        cli::Command::Replay(options) => replay::run(&options),
+        cli::Command::Compare(options) => compare::run(&options),
+        cli::Command::CrossValidate(options) => cross_validate::run(&options),
+        cli::Command::Grade(options) => grade::run(&options),
+        cli::Command::Serve(options) => serve::run(&options),
+        cli::Command::Mini(command) => mini::run(&command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("{}error:{:#} {error}", cli::ERROR, cli::ERROR);
+            interrupt::check().map_or_else(|interrupted| interrupted.code().into(), |()| ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Whether whoever read the output has seen enough, as `head` has.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let of_io = error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe);
+    of_io || error.source().is_some_and(is_closed_pipe)
+}

@@ -1,0 +1,127 @@
+//! What a solution came to.
+
+use std::fmt;
+
+use arbitrage_core::{Author, Problem, Solution, Stop, Usage};
+use arbitrage_grader::final_answer;
+use arbitrage_router::Policy;
+use serde::Serialize;
+
+use crate::live::{colour, name, time};
+
+/// The answer, the steps and the cost; `--json` prints it as it is.
+#[derive(Serialize)]
+pub struct Summary {
+    answer: Option<String>,
+    text: String,
+    question: String,
+    policy: Policy,
+    stop: Stop,
+    steps: Vec<StepSummary>,
+    usage: Usage,
+    acceptance_by_steps: Option<f64>,
+    acceptance_by_tokens: Option<f64>,
+    seconds: f64,
+    /// Tokens of the solution times the target's measured seconds a token; its prompt's prefill is left out.
+    estimated_target_only_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct StepSummary {
+    author: Author,
+    estimate: Option<f32>,
+    tokens: usize,
+    seconds: f64,
+    text: String,
+    rejected_draft: Option<String>,
+}
+
+impl Summary {
+    /// Sums `solution` up.
+    pub fn new(
+        problem: &Problem,
+        solution: &Solution,
+        policy: Policy,
+        seconds: f64,
+        target_seconds_per_token: f64,
+    ) -> Self {
+        let usage = solution.usage;
+        let text = solution.text();
+        // Tokens that were guessed came several a pass, as they would not from the target alone.
+        let plain = usage.target.decoded >= 32 && usage.target.guessed == 0;
+        let per_token = usage.target.seconds_per_token().filter(|_| plain);
+        let tokens = usage.draft.kept_tokens + usage.target.kept_tokens;
+        Self {
+            answer: final_answer(&text).map(|(_, answer)| answer),
+            text,
+            question: problem.question.clone(),
+            policy,
+            stop: solution.stop,
+            steps: steps(solution),
+            usage,
+            acceptance_by_steps: usage.acceptance_by_steps(),
+            acceptance_by_tokens: usage.acceptance_by_tokens(),
+            seconds,
+            estimated_target_only_seconds: tokens as f64 * per_token.unwrap_or(target_seconds_per_token),
+        }
+    }
+}
+
+fn steps(solution: &Solution) -> Vec<StepSummary> {
+    let pairs = solution.records.iter().zip(&solution.steps);
+    pairs
+        .map(|(record, accepted)| {
+            let written = [&record.draft, &record.target].into_iter().flatten();
+            let rejected = record.draft.as_ref().filter(|_| record.author == Author::Target);
+            StepSummary {
+                author: record.author,
+                estimate: record.decision.estimate,
+                tokens: accepted.step.token_count(),
+                seconds: record.router_seconds + written.map(|step| step.cost.seconds).sum::<f64>(),
+                text: accepted.step.text.clone(),
+                rejected_draft: rejected.map(|step| step.text.clone()),
+            }
+        })
+        .collect()
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent =
+            |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.0}%", 100.0 * share));
+        writeln!(f)?;
+        writeln!(f, "answer         {}", self.answer.as_deref().unwrap_or("none found"))?;
+        for author in [Author::Draft, Author::Target] {
+            let (role, colour) = (self.usage.role(author), colour(author));
+            writeln!(
+                f,
+                "{colour}{}{colour:#}         {} tokens kept of {} written, {} prefilled, {} from cache, {}",
+                name(author),
+                role.kept_tokens,
+                role.decoded,
+                role.prefilled,
+                role.cached,
+                time(role.seconds),
+            )?;
+        }
+        if self.usage.target.guessed > 0 {
+            let (right, all) = (self.usage.target.confirmed, self.usage.target.guessed);
+            writeln!(
+                f,
+                "guesses        {right} of the target's {} tokens verified ahead, {all} tried",
+                self.usage.target.decoded
+            )?;
+        }
+        let (by_steps, by_tokens) = (percent(self.acceptance_by_steps), percent(self.acceptance_by_tokens));
+        writeln!(f, "accepted       {by_steps} of steps, {by_tokens} of tokens ({})", self.policy)?;
+        let estimate = self.estimated_target_only_seconds;
+        write!(
+            f,
+            "time           {}, router {}; target only about {} ({:.2}×)",
+            time(self.seconds),
+            time(self.usage.router_seconds),
+            time(estimate),
+            estimate / self.seconds,
+        )
+    }
+}

@@ -1,0 +1,267 @@
+//! The `arbitrage` command on tiny models of random weights: what it prints, what it refuses, how it ends.
+#![cfg(feature = "flex")]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn tiny(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../arbitrage-models/tests/fixtures/tiny").join(name)
+}
+
+fn arbitrage() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arbitrage"));
+    command.env("ARBITRAGE_OFFLINE", "1").env("ARBITRAGE_THREADS", "1").stdin(Stdio::null());
+    command
+}
+
+/// `solve` on a pair whose vocabularies differ, in steps of five tokens.
+fn solve(arguments: &[&str]) -> Command {
+    let mut command = arbitrage();
+    command.arg("solve").arg("--draft").arg(tiny("gguf/qwen2-q5_0-q8_0.gguf"));
+    command.arg("--target").arg(tiny("hf/llama3-bf16-sharded"));
+    command.args(["--system", "", "--segmenter", "tokens", "--step-tokens", "5", "--steps", "4"]).args(arguments);
+    command
+}
+
+fn run(mut command: Command) -> Output {
+    command.output().unwrap()
+}
+
+fn told(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn one_object_tells_who_wrote_what() {
+    let output = run(solve(&["How many eggs?", "--json", "--policy", "random:0.5"]));
+    let (out, err) = told(&output);
+    assert!(output.status.success(), "{err}");
+    let json: Value = serde_json::from_str(&out).unwrap();
+    let steps = json["steps"].as_array().unwrap();
+    let joined: String = steps.iter().map(|step| step["text"].as_str().unwrap()).collect();
+    assert_eq!(json["text"], joined);
+    let count = |author| steps.iter().filter(|step| step["author"] == author).count();
+    assert_eq!(json["usage"]["accepted_steps"], count("draft"));
+    assert_eq!(json["usage"]["escalated_steps"], count("target"));
+    for step in steps {
+        assert!(step["tokens"].as_u64().unwrap() >= 1 && step["seconds"].as_f64().unwrap() > 0.0, "{step}");
+        assert_eq!(step["rejected_draft"].is_string(), step["author"] == "target", "{step}");
+    }
+    assert!(json["answer"].is_string() || json["answer"].is_null());
+    assert_eq!(json["policy"], "random:0.5");
+}
+
+#[test]
+fn guesses_and_overlap_change_no_text() {
+    // The draft's own file as target: random weights agree with themselves only, and guesses are to come true.
+    let solve = |arguments: &[&str]| {
+        let mut command = arbitrage();
+        command.arg("solve").arg("--draft").arg(tiny("gguf/qwen2-q5_0-q8_0.gguf"));
+        command.arg("--target").arg(tiny("gguf/qwen2-q5_0-q8_0.gguf"));
+        command.args(["--system", "", "--segmenter", "tokens", "--step-tokens", "9", "--steps", "6", "--json"]);
+        command.args(["--policy", "random:0.5", "How many eggs?"]).args(arguments);
+        let (out, err) = told(&run(command));
+        serde_json::from_str::<Value>(&out).unwrap_or_else(|_| panic!("{err}"))
+    };
+    let plain = solve(&["--guesses", "off"]);
+    assert!(plain["usage"]["target"].get("guessed").is_none());
+    let ways: [&[&str]; 4] = [
+        &["--guesses", "rejected"],
+        &["--guesses", "lookup", "--overlap", "on"],
+        &["--guesses", "draft"],
+        &["--overlap", "measured"],
+    ];
+    for arguments in ways {
+        let other = solve(arguments);
+        assert_eq!(other["text"], plain["text"], "{arguments:?}");
+        assert!(other["usage"]["target"]["confirmed"].as_u64().unwrap() > 0, "{arguments:?}: {}", other["usage"]);
+    }
+}
+
+#[test]
+fn the_live_view_ends_in_a_summary_and_the_trace_holds_every_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("a trace.jsonl");
+    let output = run(solve(&["How many eggs?", "--policy", "target", "--trace", trace.to_str().unwrap()]));
+    let (out, err) = told(&output);
+    assert!(output.status.success(), "{err}");
+    for part in ["target", "answer ", "accepted ", "target only about"] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    assert!(!out.contains('\u{1b}'), "no colours where nobody sees them");
+    let records: Vec<_> = BufReader::new(std::fs::File::open(&trace).unwrap()).lines().collect();
+    let steps = out.lines().filter(|line| line.contains("s   ") && line.contains("target")).count();
+    assert!(records.len() >= steps + 2, "a run, {steps} steps and a solution in {} records", records.len());
+}
+
+#[test]
+fn the_question_may_come_from_standard_input() {
+    let mut child =
+        solve(&["--json", "--policy", "draft"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"How many eggs?\n").unwrap();
+    let json: Value = serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(json["question"], "How many eggs?\n");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_a_line() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["Eggs?", "--policy", "logprob:0.5"], "mean-logprob"),
+        (&["Eggs?", "--policy", "rsd:10"], "0..=9"),
+        (&["Eggs?", "--temperature", "NaN"], "temperature"),
+        (&["Eggs?", "--tokens", "0"], "tokens"),
+        (&["Eggs?", "--device", "tpu"], "flex"),
+        (&["Eggs?", "--draft-head", "0"], "head"),
+        (&["Eggs?", "--draft-head-from", "no such file"], "no such file"),
+        (&["  "], "empty"),
+    ];
+    for (arguments, part) in cases {
+        let output = run(solve(arguments));
+        let (_, err) = told(&output);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {err}");
+        assert!(err.starts_with("error:") && err.contains(part), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn devices_are_listed_and_those_that_there_are_not_are_refused() {
+    let mut list = arbitrage();
+    list.arg("devices");
+    let (out, err) = told(&run(list));
+    let mut lines = out.lines();
+    assert!(lines.next().unwrap().starts_with("compiled in: flex"), "{out}{err}");
+    assert!(lines.next().unwrap().starts_with("flex      the processor"), "{out}{err}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (toml, out) = (path("eval.toml"), path("out"));
+    let models = "models = { pair = \"mini\", draft_device = \"tpu\" }";
+    let rest = "benchmark = [{ name = \"sums\", mini = \"test:0..1\" }]\npolicy = [{ policy = \"draft\" }]";
+    std::fs::write(&toml, format!("{models}\n{rest}\n")).unwrap();
+    let mut commands = vec![arbitrage(), arbitrage()];
+    commands[0].args(["mini", "draft", "--quick", "--device", "tpu", "--out", &out]);
+    commands[1].args(["eval", &toml, "--out", &out]);
+    for option in ["--device", "--draft-device", "--target-device", "--router-device", "--scorer-device"] {
+        commands.push(solve(&["Eggs?", option, "tpu"]));
+    }
+    for command in commands {
+        let command_line = format!("{command:?}");
+        let output = run(command);
+        let (_, err) = told(&output);
+        assert_eq!(output.status.code(), Some(1), "{command_line}: {err}");
+        let parts = ["error: device `tpu`: unknown; compiled in: flex", "; found: flex"];
+        assert!(parts.iter().all(|part| err.contains(part)), "{command_line}: {err}");
+    }
+    assert!(!Path::new(&out).exists(), "nothing was begun");
+}
+
+#[test]
+fn every_role_has_a_device_of_its_own() {
+    let text = |arguments: &[&str]| {
+        let (out, err) = told(&run(solve(&[&["Eggs?", "--json", "--policy", "random:0.5"], arguments].concat())));
+        serde_json::from_str::<Value>(&out).unwrap_or_else(|_| panic!("{err}"))["text"].clone()
+    };
+    let placed = ["--draft-device", "flex", "--target-device", "flex", "--router-device", "flex:0"];
+    assert_eq!(text(&placed), text(&["--device", "flex"]));
+}
+
+/// The records say where, and what was tuned is kept with the models.
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_target_runs_on_an_accelerator_and_what_was_tuned_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (problems, out) = (folder.path().join("problems.jsonl"), folder.path().join("out.jsonl"));
+    std::fs::write(&problems, "{\"question\": \"How many eggs?\", \"answer\": \"1\"}\n").unwrap();
+    let mut command = arbitrage();
+    command.args(["run", "--policy", "random:0.5", "--system", "", "--segmenter", "tokens", "--step-tokens", "3"]);
+    command.arg("--draft").arg(tiny("gguf/qwen2-q5_0-q8_0.gguf")).arg("--target").arg(tiny("hf/llama3-bf16-sharded"));
+    command.args(["--steps", "4", "--target-device", "wgpu"]).arg("--problems").arg(&problems).arg("--out").arg(&out);
+    let output = run({
+        command.env("ARBITRAGE_CACHE", folder.path()).env("CUBECL_AUTOTUNE_LEVEL", "minimal");
+        command
+    });
+    let (_, err) = told(&output);
+    assert!(output.status.success(), "{err}");
+    let records = std::fs::read_to_string(&out).unwrap();
+    let first: Value = serde_json::from_str(records.lines().next().unwrap()).unwrap();
+    assert_eq!(first["notes"]["backends"], serde_json::json!({ "target": "wgpu" }), "{first}");
+    assert!(folder.path().join(".kernels/default.db").exists());
+}
+
+#[test]
+fn a_format_that_there_is_not_is_refused_with_a_list() {
+    let output = run(solve(&["Eggs?", "--draft-weights", "q2_k"]));
+    let (_, err) = told(&output);
+    assert!(!output.status.success() && err.contains("`q2_k`") && err.contains("q4_0, q4_1"), "{err}");
+}
+
+#[test]
+fn drafts_are_made_lean_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let (text, trace) = (folder.path().join("domain.txt"), folder.path().join("trace.jsonl"));
+    std::fs::write(&text, "How many eggs do hens lay? Eggs and hens.").unwrap();
+    let (text, trace) = (text.to_str().unwrap(), trace.to_str().unwrap());
+    let json = ["Eggs?", "--json", "--policy", "random:0.5", "--trace", trace];
+    for (lean, name) in [
+        (&["--draft-weights", "q3", "--draft-head", "40"][..], "q8_0+q3+head"),
+        (&["--draft-head-from", text, "--draft-head", "10"], "q8_0+head"),
+        (&["--draft-head-from", text], "q8_0+head"),
+    ] {
+        let output = run(solve(&[&json[..], lean].concat()));
+        let (_, err) = told(&output);
+        assert!(output.status.success() && err.is_empty(), "{err}");
+        let trace = std::fs::read_to_string(trace).unwrap();
+        assert!(trace.contains(name), "{trace}");
+    }
+}
+
+#[test]
+fn a_smaller_copy_of_the_target_drafts_for_it() {
+    let solve = |weights| {
+        let mut command = arbitrage();
+        command.args(["solve", "--draft", "same", "--draft-weights", weights, "--target"]);
+        command.arg(tiny("gguf/qwen2-q5_0-q8_0.gguf"));
+        command.args(["--system", "", "--segmenter", "tokens", "--step-tokens", "5", "--steps", "4", "--json"]);
+        command.args(["--policy", "draft", "Eggs?"]);
+        let output = run(command);
+        assert!(output.status.success(), "{output:?}");
+        told(&output)
+    };
+    let mut bare = arbitrage();
+    bare.args(["solve", "--draft", "same", "Eggs?"]);
+    let (_, err) = told(&run(bare));
+    assert!(err.starts_with("error:") && err.contains("--draft-weights"), "{err}");
+    let ((lean, quiet), (whole, warned)) = (solve("q3"), solve("f16"));
+    let text = |json: &str| serde_json::from_str::<Value>(json).unwrap()["text"].clone();
+    assert_ne!(text(&lean), text(&whole));
+    assert!(quiet.is_empty() && warned.contains("no smaller than the target"), "{quiet} {warned}");
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let mut child =
+        solve(&["Eggs?", "--policy", "draft", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{:?}", told(&output));
+}
+
+#[test]
+fn models_are_listed_and_looked_into() {
+    let mut list = arbitrage();
+    list.args(["models", "list"]);
+    let (out, _) = told(&run(list));
+    assert!(out.contains("qwen2.5-coder-0.5b-instruct"), "{out}");
+    for model in ["gguf/smollm2-k-quants-tied.gguf", "hf/mistral-bf16"] {
+        let mut inspect = arbitrage();
+        inspect.args(["models", "inspect", "--tensors", "--scan"]).arg(tiny(model));
+        let output = run(inspect);
+        let (out, err) = told(&output);
+        assert!(output.status.success(), "{err}");
+        assert!(out.contains("model.layers.0.mlp.down_proj.weight"), "{out}");
+    }
+}

@@ -1,0 +1,64 @@
+//! The shipped pair: it solves generated problems offline, and mends what was unpacked badly.
+#![cfg(feature = "flex")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use arbitrage_mini::{Generator, Stream};
+use serde_json::Value;
+
+fn solve(cache: &Path, arguments: &[&str]) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arbitrage"));
+    command.env("ARBITRAGE_OFFLINE", "1").env("ARBITRAGE_CACHE", cache).env("ARBITRAGE_THREADS", "1");
+    command.args(["solve", "--json"]).args(arguments).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn unpacked(cache: &Path) -> PathBuf {
+    let folders: Vec<PathBuf> = std::fs::read_dir(cache).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(folders.len(), 1, "one folder, and nothing left beside it: {folders:?}");
+    folders[0].clone()
+}
+
+#[test]
+fn problems_are_drawn_and_most_are_solved() {
+    let cache = tempfile::tempdir().unwrap();
+    let generator = Generator::default();
+    let (mut right, mut by_target) = (0, 0);
+    for seed in 0..12 {
+        let solution = solve(cache.path(), &["--seed", &seed.to_string()]);
+        let problem = generator.problem(Stream::Test, seed);
+        assert_eq!(solution["question"], problem.problem.question);
+        assert_eq!(solution["policy"], "learned");
+        right += usize::from(solution["answer"].as_str() == problem.plan.answer().map(|a| a.to_string()).as_deref());
+        by_target += solution["usage"]["escalated_steps"].as_u64().unwrap();
+    }
+    assert!(right >= 6 && by_target >= 4, "{right} right, {by_target} steps by the target");
+}
+
+#[test]
+fn a_seed_gives_one_solution_and_policies_differ() {
+    let cache = tempfile::tempdir().unwrap();
+    let solve = |policy: &str| solve(cache.path(), &["--seed", "3", "--policy", policy]);
+    assert_eq!(solve("learned")["text"], solve("learned")["text"]);
+    assert_eq!(solve("draft")["usage"]["escalated_steps"], 0);
+    assert_eq!(solve("learned:1")["usage"]["escalated_steps"], 0);
+    assert_eq!(solve("target")["usage"]["accepted_steps"], 0);
+    for policy in ["rsd:0.5", "oracle:0"] {
+        assert!(solve(policy)["steps"].as_array().is_some_and(|steps| !steps.is_empty()), "{policy}");
+    }
+}
+
+#[test]
+fn what_was_unpacked_badly_is_unpacked_again() {
+    let cache = tempfile::tempdir().unwrap();
+    let first = solve(cache.path(), &["--seed", "1"]);
+    let weights = unpacked(cache.path()).join("mini/draft/model.safetensors");
+    std::fs::write(&weights, b"torn").unwrap();
+    std::fs::remove_file(unpacked(cache.path()).join("mini/target/tokenizer.json")).unwrap();
+    assert_eq!(solve(cache.path(), &["--seed", "1"])["text"], first["text"]);
+    assert!(std::fs::metadata(&weights).unwrap().len() > 100_000);
+    unpacked(cache.path());
+}

@@ -1,0 +1,157 @@
+//! A server on fakes, which runs until it is told to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arbitrage_core::scorer::scorer_fn;
+use arbitrage_core::testing::{Babbler, CallLog};
+use arbitrage_core::{
+    AdvantageRouter, Author, BoxError, Candidate, Decision, Drafter, Engine, Limits, Prefix, Route, SequenceId,
+    StepResult, StepRule, Verifier,
+};
+use arbitrage_serve::{Dispatch, Policies, ServeError, Served, Server};
+use arbitrage_router::Policy;
+use serde_json::Value;
+
+use super::client;
+
+pub struct Running {
+    pub address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<Served, ServeError>>,
+}
+
+impl Running {
+    pub fn open<D: Drafter + 'static, V: Verifier + 'static>(server: Server<D, V>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
+        let told = stop.clone();
+        let thread = std::thread::spawn(move || server.run(listener, || told.load(Ordering::SeqCst)));
+        Self { address, stop, thread }
+    }
+
+    /// A running of these two models with every policy.
+    pub fn of(draft: impl Drafter + 'static, target: impl Verifier + 'static) -> Self {
+        Self::open(Server::new(policies(), |router| Engine::new(draft, target, router).with_limits(limits())).unwrap())
+    }
+
+    pub fn chat(&self, body: &Value) -> client::Reply {
+        client::post(self.address, "/v1/chat/completions", body)
+    }
+
+    pub fn ask(&self, body: &Value) -> std::net::TcpStream {
+        client::ask(self.address, "/v1/chat/completions", body)
+    }
+
+    /// The value of a metric.
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = client::get(self.address, "/metrics").body;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until a metric is `value`.
+    pub fn wait_for(&self, name: &str, value: f64) {
+        wait(name, || self.metric(name) == value);
+    }
+
+    pub fn tell_to_stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+
+    pub fn close(self) -> Result<Served, ServeError> {
+        self.tell_to_stop();
+        self.thread.join().unwrap()
+    }
+}
+
+/// Waits for what must come.
+pub fn wait(what: &str, come: impl Fn() -> bool) {
+    let since = Instant::now();
+    while !come() {
+        assert!(since.elapsed() < Duration::from_secs(30), "waited for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub fn limits() -> Limits {
+    Limits::default().with_steps(12).with_step_tokens(12).with_in_flight(32)
+}
+
+/// Every policy, the draft as usual.
+pub fn policies() -> Policies {
+    Policies::new(Policy::Draft).with_learned(Odd).with_scorer(scorer_fn(|_, step| ascii(&step.text))).unwrap()
+}
+
+/// Share of a text that is ASCII.
+pub fn ascii(text: &str) -> f32 {
+    let characters = text.chars().count().max(1);
+    text.chars().filter(char::is_ascii_alphanumeric).count() as f32 / characters as f32
+}
+
+/// Stands for a trained router: its estimate is the draft's share of ASCII.
+pub struct Odd;
+
+impl AdvantageRouter for Odd {
+    fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
+        let estimate = ascii(&candidate.draft.text);
+        Ok(Decision::new(Route::escalate_if(estimate > 0.5)).with_estimate(estimate))
+    }
+}
+
+/// Models of one weight, draft and target.
+pub fn babblers() -> (Babbler, Babbler) {
+    let model = |name: &str, author| Babbler::new(name, author, 7 + author as u64).with_end_probability(0.03);
+    (model("draft", Author::Draft).with_cache(), model("target", Author::Target).with_cache())
+}
+
+/// Babblers whose calls are seen.
+pub fn seen(log: &CallLog) -> (impl Drafter + 'static, impl Verifier + 'static) {
+    let (draft, target) = babblers();
+    (log.record(draft), log.record(target))
+}
+
+pub fn server<D: Drafter + 'static, V: Verifier + 'static>(models: (D, V), limits: Limits) -> Server<D, V> {
+    Server::new(policies(), |router: Dispatch| Engine::new(models.0, models.1, router).with_limits(limits)).unwrap()
+}
+
+/// A door that a drafter stands at before each call. Handles are clones.
+#[derive(Clone, Default)]
+pub struct Door(Arc<(Mutex<usize>, Condvar)>);
+
+impl Door {
+    /// Lets so many calls through.
+    pub fn let_through(&self, calls: usize) {
+        *self.0.0.lock().unwrap() += calls;
+        self.0.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut left = self.0.0.lock().unwrap();
+        while *left == 0 {
+            left = self.0.1.wait(left).unwrap();
+        }
+        *left -= 1;
+    }
+}
+
+/// A drafter behind a door.
+pub struct Behind<T>(pub Door, pub T);
+
+impl<T: Drafter> Drafter for Behind<T> {
+    fn name(&self) -> &str {
+        self.1.name()
+    }
+
+    fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
+        self.0.pass();
+        self.1.draft(prefixes, rule)
+    }
+
+    fn release(&mut self, id: SequenceId) {
+        self.1.release(id);
+    }
+}
