@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 out=${1:-mini-run} steps=${2:-1000}
 a=${ARBITRAGE:-target/release/arbitrage}
-if [ -z "${ARBITRAGE:-}" ]; then cargo build --release -p arbitrage-eval; fi
+if [ -z "${ARBITRAGE:-}" ]; then cargo build --release -p arbitrage-cli; fi
 mkdir -p "$out/ablations"
 
 for part in train test; do

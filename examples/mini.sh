@@ -14,7 +14,7 @@ if [ "${1:-}" = "--quick" ]; then quick="--quick"; shift; fi
 out=${1:-mini-run}
 mkdir -p "$out"
 a=${ARBITRAGE:-target/release/arbitrage} # the command, if it is built already
-if [ -z "${ARBITRAGE:-}" ]; then cargo build --release -p arbitrage-eval; fi
+if [ -z "${ARBITRAGE:-}" ]; then cargo build --release -p arbitrage-cli; fi
 
 # Problems of the train stream below 200000 are those that draft and target learn from.
 if [ -n "$quick" ]; then

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 out=${1:-mini-run}
 a=${ARBITRAGE:-target/release/arbitrage}
-if [ -z "${ARBITRAGE:-}" ]; then cargo build --release -p arbitrage-eval; fi
+if [ -z "${ARBITRAGE:-}" ]; then cargo build --release -p arbitrage-cli; fi
 at=$out/scorers
 mkdir -p "$at"
 cat > "$at/draft.toml" <<TOML

@@ -6,8 +6,9 @@ use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::Path;
 
-use arbitrage_grader::{Grader, Profile, grade_rows, read_rows};
+use arbitrage_eval::harness::{grade_rows, read_rows};
 use arbitrage_eval::problems::BadRows;
+use arbitrage_grader::{Grader, Profile};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

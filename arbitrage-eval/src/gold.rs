@@ -100,8 +100,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use arbitrage_mini::{self as mini, Stream, problems};
     use crate::problems::{BadRows, read};
+    use arbitrage_mini::{self as mini, Stream, problems};
 
     fn gold(answer: &str) -> (Gold, Problem) {
         let line = serde_json::json!({ "question": "How many?", "answer": answer, "id": "q" }).to_string();

@@ -6,7 +6,6 @@ use arbitrage_core::trace::JsonlSink;
 use arbitrage_core::{AdvantageRouter, Engine, Problem, Solution};
 use arbitrage_eval::gold::Gold;
 use arbitrage_eval::harness::{Records, solve_into};
-use arbitrage_mini;
 use arbitrage_eval::problems::{BadRows, Format, ProblemRow, deduplicate, read_file, read_file_as, stratified};
 use indicatif::ProgressBar;
 use serde_json::Value;
@@ -109,7 +108,7 @@ pub fn problems(options: &ProblemOptions) -> Result<(Vec<Problem>, Vec<ProblemRo
         anstream::eprintln!("{dropped} problems left out, whose questions were there before");
     }
     let rows = stratified(rows, options.count.unwrap_or(usize::MAX), options.seed);
-    let generator = mini::Generator::new(crate::mini::family(options.family.as_deref())?)?;
+    let generator = arbitrage_mini::Generator::new(crate::mini::family(options.family.as_deref())?)?;
     let generated = options.mini.as_ref().map(|range| generator.problems(range.stream, range.from..range.to));
     let problems: Vec<Problem> =
         rows.iter().map(|row| row.problem.clone()).chain(generated.into_iter().flatten()).collect();

@@ -5,11 +5,11 @@ use std::io::BufReader;
 use std::path::Path;
 
 use arbitrage_core::trace::read_jsonl;
-use arbitrage_eval::results::{Grade, Grades, PolicyResults, problem_results};
 use arbitrage_eval::gold::Gold;
 use arbitrage_eval::harness::grade;
 use arbitrage_eval::metrics::{Comparison, Range, Summary, compare};
 use arbitrage_eval::problems::{BadRows, read_file};
+use arbitrage_eval::results::{Grade, Grades, PolicyResults, problem_results};
 use arbitrage_router::metrics::Bootstrap;
 use serde_json::json;
 

@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::{BufReader, Write};
 
-use arbitrage_grader::{GradedRow, Grader, Row, grade_rows, read_rows};
+use arbitrage_eval::harness::{GradedRow, Row, grade_rows, read_rows};
 use arbitrage_eval::problems::BadRows;
+use arbitrage_grader::Grader;
 
 use crate::Failure;
 use crate::cli::GradeOptions;

@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::{Shared, StepScorer};
-use arbitrage_mini::Checker;
 use arbitrage_eval::problems::ProblemRow;
 use arbitrage_eval::worked::Worked;
+use arbitrage_mini::Checker;
 use arbitrage_models::source::file_digest;
 use arbitrage_models::{Layout, LoadOptions, LocalTarget, ProcessReward};
 use arbitrage_router::learned::ValueHead;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use arbitrage_core::trace::{JsonlSink, TraceSink};
 use arbitrage_core::{Drafter, Engine, EngineError, Verifier};
-use arbitrage_serve::{Dispatch, Key, Policies, Server};
 use arbitrage_models::Error;
 use arbitrage_router::Policy;
+use arbitrage_serve::{Dispatch, Key, Policies, Server};
 
 use crate::Failure;
 use crate::cli::ServeOptions;

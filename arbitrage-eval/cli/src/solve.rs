@@ -7,7 +7,7 @@ use arbitrage_core::router::Budget;
 use arbitrage_core::trace::{JsonlSink, TraceSink};
 use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem};
 
-use arbitrage_mini;
+use arbitrage_mini::{Generator, Stream};
 use arbitrage_router::Policy;
 
 use crate::Failure;
@@ -77,7 +77,7 @@ fn posed(options: &SolveOptions) -> Result<(String, Problem), Failure> {
         return Err("no question: give it as an argument, or on standard input".into());
     }
     let index = options.seed.unwrap_or_else(|| drawn() % 100_000);
-    let problem = mini::Generator::default().problem(mini::Stream::Test, index).problem;
+    let problem = Generator::default().problem(Stream::Test, index).problem;
     if !options.json {
         anstream::println!("{} (again with --seed {index})\n\n{}\n", problem.id, problem.question);
     }

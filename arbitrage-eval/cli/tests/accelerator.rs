@@ -9,7 +9,7 @@ use std::path::Path;
 
 use arbitrage_core::segmenter::TokenBudget;
 use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, StepRule};
-use arbitrage_mini::{self, Stream, tokenizer};
+use arbitrage_mini::{self as mini, Stream, tokenizer};
 use arbitrage_models::{LoadOptions, LocalModel, Outputs, Precision, Span, device};
 
 /// Tokens an answer, of which most end earlier.

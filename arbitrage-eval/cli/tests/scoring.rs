@@ -25,7 +25,8 @@ fn place() -> &'static Place {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scoring");
         std::fs::remove_dir_all(&folder).ok();
         let part = |name: &str| {
-            let (to, from) = (folder.join(name), Path::new(env!("CARGO_MANIFEST_DIR")).join("../mini/shipped/mini").join(name));
+            let (to, from) =
+                (folder.join(name), Path::new(env!("CARGO_MANIFEST_DIR")).join("../mini/shipped/mini").join(name));
             tokenizer::write(&to).unwrap();
             for file in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
                 std::fs::copy(file.path(), to.join(file.file_name())).unwrap();

@@ -9,8 +9,8 @@ use std::net::TcpListener;
 
 use arbitrage_core::testing::Babbler;
 use arbitrage_core::{Author, Engine, Limits};
-use arbitrage_serve::{Policies, Server};
 use arbitrage_router::Policy;
+use arbitrage_serve::{Policies, Server};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());

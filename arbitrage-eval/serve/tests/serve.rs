@@ -15,8 +15,8 @@ use arbitrage_core::testing::{CallLog, Flaky, Scripted};
 use arbitrage_core::{
     AdvantageRouter, Drafter, Engine, Prefix, Problem, Role, Route, Solution, StepResult, StepRule, router_fn,
 };
-use arbitrage_serve::{Key, Policies, ServeError, Server};
 use arbitrage_router::Policy;
+use arbitrage_serve::{Key, Policies, ServeError, Server};
 use client::{JSON, Reply, finish, get, open, post};
 use running::{Behind, Door, Running, ascii, babblers, limits, policies, seen, server, wait};
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! Results under another clock.
 
 use super::{Hardware, Judge, Reuse, Work};
-use crate::results::{PolicyResults, ProblemResult};
 use crate::metrics::{CompareError, Curve};
+use crate::results::{PolicyResults, ProblemResult};
 
 /// Seconds that a problem of `policy` would take on `hardware`, as its trace counts the work. `None` where it failed. Warm-up problems
 /// have a price too, since counts do not know of cold caches.

@@ -7,8 +7,8 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::Value;
 
-use arbitrage_grader::{Grade, Grader, Kind};
 use crate::problems::{BadRows, Line, ProblemsError, read_lines};
+use arbitrage_grader::{Grade, Grader, Kind};
 
 /// A row of a file to be graded.
 #[derive(Clone, Debug)]
@@ -121,7 +121,9 @@ fn parsed(line: &Line<'_>, row: &serde_json::Map<String, Value>) -> Result<Row, 
         None | Some(Value::Null) => None,
         Some(Value::Bool(should)) => Some(*should),
         Some(other) => {
-            return Err(line.wrong("true, false or null in `should_match`", arbitrage_core::text::excerpt(&other.to_string())));
+            return Err(
+                line.wrong("true, false or null in `should_match`", arbitrage_core::text::excerpt(&other.to_string()))
+            );
         }
     };
     let taste = ["convention", "disputed"].iter().any(|field| row.get(*field).is_some_and(|value| !value.is_null()));
@@ -163,8 +165,8 @@ pub fn grade_rows<E>(
 
 #[cfg(test)]
 mod tests {
-    use arbitrage_grader::Profile;
     use super::*;
+    use arbitrage_grader::Profile;
 
     fn rows(text: &str, bad: BadRows) -> Result<(Vec<Row>, Vec<ProblemsError>), ProblemsError> {
         read_rows(Path::new("set/rows.jsonl"), text.as_bytes(), bad)

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::HarnessError;
 use super::lines::replace_lines;
-use crate::results::Outcome;
 use crate::gold::Gold;
-use arbitrage_grader::{self, Flag, Found, Profile, Rule};
+use crate::results::Outcome;
+use arbitrage_grader::{Flag, Found, Profile, Rule};
 
 /// A solution with its verdict: a row of a file of [`Grades`](crate::results::Grades), and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,7 +36,7 @@ pub struct Graded {
 #[non_exhaustive]
 pub struct Reason {
     /// The grader's own verdict.
-    pub grade: grader::Verdict,
+    pub grade: arbitrage_grader::Verdict,
     /// The rule that decided.
     pub rule: Rule,
     /// How the answer was found.
@@ -69,9 +69,9 @@ fn graded(end: &SolutionRecord, gold: &Gold) -> Graded {
     Graded { id, verdict, gold: answer, extracted, profile, reason: grade.map(Reason::from) }
 }
 
-impl From<grader::Grade> for Reason {
-    fn from(grade: grader::Grade) -> Self {
-        let grader::Grade { verdict, rule, found, gold_form, pred_form, flags, .. } = grade;
+impl From<arbitrage_grader::Grade> for Reason {
+    fn from(grade: arbitrage_grader::Grade) -> Self {
+        let arbitrage_grader::Grade { verdict, rule, found, gold_form, pred_form, flags, .. } = grade;
         Self { grade: verdict, rule, found, gold_form, pred_form, flags }
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Predicted, Prediction, ReplayError};
 use crate::cost::{Hardware, Reuse, Work};
-use crate::results::{PolicyResults, ProblemResult};
 use crate::metrics::Waste;
+use crate::results::{PolicyResults, ProblemResult};
 
 /// What a replay said and what a run of the policy did, on the problems that both have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

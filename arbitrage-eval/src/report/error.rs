@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use arbitrage_core::trace::JsonlError;
 
-use crate::results::EvaluationError;
 use crate::problems::ProblemsError;
+use crate::results::EvaluationError;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]

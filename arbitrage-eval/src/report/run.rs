@@ -7,8 +7,8 @@ use arbitrage_router::Policy;
 use arbitrage_router::labels::trajectories;
 
 use super::{Answer, Solution};
-use crate::results::{EvaluationError, Grades, PolicyResults, problem_results};
 use crate::replay::Dump;
+use crate::results::{EvaluationError, Grades, PolicyResults, problem_results};
 
 /// One policy on one benchmark, with everything that a report shows of it.
 #[derive(Clone, Debug, PartialEq)]

@@ -42,7 +42,8 @@ fn prmbench(
     for (at, error) in list(line, row, "error_steps")?.iter().enumerate() {
         let place = error.as_u64().and_then(|place| usize::try_from(place).ok()?.checked_sub(1));
         let step = place.and_then(|place| spoilt.get_mut(place));
-        let wrong = || (format!("a step from 1 to {} in `error_steps[{at}]`", steps.len()), excerpt(&error.to_string()));
+        let wrong =
+            || (format!("a step from 1 to {} in `error_steps[{at}]`", steps.len()), excerpt(&error.to_string()));
         step.ok_or_else(wrong).map_err(|(expected, found)| line.wrong(expected, found))?.1 = 0.0;
     }
     let before = line.text(row, "original_question")?.unwrap_or_else(|| question.clone());

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use arbitrage_grader::Profile;
 use arbitrage_eval::harness::Shard;
+use arbitrage_grader::Profile;
 use clap::Args;
 
 use super::StatesOptions;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use arbitrage_core::trace::{Record, RunRecord, SolutionRecord, read_jsonl};
-use arbitrage_eval::results::Outcome;
 use arbitrage_eval::harness::{Graded, Sample, canonical, grade, write_grades, write_lm_eval};
+use arbitrage_eval::results::Outcome;
 use arbitrage_router::labels::LabelError;
 
 use super::Set;

@@ -12,8 +12,8 @@ use arbitrage_core::{
     AdvantageRouter, Author, BoxError, Candidate, Decision, Drafter, Engine, Limits, Prefix, Route, SequenceId,
     StepResult, StepRule, Verifier,
 };
-use arbitrage_serve::{Dispatch, Policies, ServeError, Served, Server};
 use arbitrage_router::Policy;
+use arbitrage_serve::{Dispatch, Policies, ServeError, Served, Server};
 use serde_json::Value;
 
 use super::client;

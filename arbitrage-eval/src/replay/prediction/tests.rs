@@ -8,10 +8,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cost::TokenSeconds;
-use crate::results::PolicyResults;
 use crate::metrics::captured;
 use crate::replay::testing::{collection, dump, graded, scorer, trace};
 use crate::replay::{Difference, check};
+use crate::results::PolicyResults;
 
 /// Those that decide on every step of a babbler. A step of nothing has no first token, and so no entropy.
 const POLICIES: [&str; 7] = ["draft", "target", "rsd:0.5", "rsd:0", "oracle:0", "oracle:0.25", "logprob:-1.5"];

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::results::Outcome;
 use crate::report::Run;
+use crate::results::Outcome;
 
 /// Problems to show.
 #[derive(Clone, Debug, PartialEq, Eq)]

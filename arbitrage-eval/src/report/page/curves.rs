@@ -4,11 +4,11 @@ use arbitrage_router::Policy;
 use arbitrage_router::metrics::{Bootstrap, Budget};
 
 use super::{Cell, Facts, Kind, Table};
-use crate::results::ProblemResult;
 use crate::metrics::{Curve, Range, area, captured};
 use crate::report::number::{Unit, counted};
 use crate::report::replayable::{is_partial, replayable};
 use crate::report::{Benchmark, Run};
+use crate::results::ProblemResult;
 
 /// Parts of the oracle's own number of calls at which captured advantage is told.
 const BUDGETS: [f64; 3] = [0.25, 0.5, 1.0];
