@@ -50,7 +50,7 @@ mod verifier;
 
 pub use decision::{Decision, Evidence, Route};
 pub use drafter::{Drafter, DrafterFn, StepResult, drafter_fn};
-pub use engine::{Engine, Overlap, ProblemSource, Solution};
+pub use engine::{Engine, Overlap, ProblemSource, Solution, WhenEmpty};
 pub use error::{BoxError, ConfigError, EngineError, Role, ScoreError, StepError};
 pub use limits::{Limits, Stop};
 pub use problem::{Message, Prefix, Problem, SequenceId};

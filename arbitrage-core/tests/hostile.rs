@@ -420,7 +420,7 @@ fn overrunning(text: &'static str) -> impl Drafter {
 fn a_step_that_runs_past_its_boundary_ends_its_own_problem() {
     for (text, boundary, length) in [
         ("one\n\ntwo\n\nthree", 5, 15),
-        ("one\n\ntwo\n\n", 5, 12),
+        ("one\n\ntwo\n\n", 5, 10),
         ("one\n\nand then eight more words in one single paragraph", 5, 54),
     ] {
         let error = StepError::PastBoundary { boundary, length };

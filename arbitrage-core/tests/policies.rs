@@ -71,7 +71,7 @@ fn the_oracle_escalates_what_gains_more_than_the_threshold() {
 fn the_oracle_needs_the_targets_step() {
     let mut router = Oracle::new(TableScorer::new([]), 0.0).unwrap();
     let error = decide(&mut router, &step("d"), None).unwrap_err();
-    assert_eq!(error.to_string(), "the policy asked for Both and got no target step");
+    assert_eq!(error.to_string(), "the policy needs Both as evidence, but there is no target step");
 }
 
 #[test]

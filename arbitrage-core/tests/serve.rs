@@ -9,7 +9,7 @@ use arbitrage_core::testing::{CallLog, Flaky};
 use arbitrage_core::trace::StepRecord;
 use arbitrage_core::{
     ConfigError, Drafter, Engine, EngineError, Limits, Problem, ProblemSource, Role, SequenceId, Solution, Stop,
-    Verifier, router::AlwaysDraft, testing::Scripted,
+    Verifier, WhenEmpty, router::AlwaysDraft, testing::Scripted,
 };
 use proptest::prelude::*;
 use support::{expected_stop, setup, timeless};
@@ -47,7 +47,8 @@ impl<'p> ScheduledSource<'p> {
 }
 
 impl ProblemSource for ScheduledSource<'_> {
-    fn next(&mut self, idle: bool) -> Option<(SequenceId, Problem)> {
+    fn next(&mut self, when_empty: WhenEmpty) -> Option<(SequenceId, Problem)> {
+        let idle = when_empty == WhenEmpty::Wait;
         assert_eq!(idle, self.active.is_empty());
         if let Some((_, schedule)) = self.waiting.last().filter(|_| idle) {
             self.iteration = self.iteration.max(schedule.arrives);
@@ -151,7 +152,7 @@ impl Batch {
 }
 
 impl ProblemSource for Batch {
-    fn next(&mut self, _idle: bool) -> Option<(SequenceId, Problem)> {
+    fn next(&mut self, _when_empty: WhenEmpty) -> Option<(SequenceId, Problem)> {
         self.problems.pop().map(|problem| (SequenceId::fresh(), problem))
     }
 

@@ -10,7 +10,7 @@ mod step_state;
 
 pub use overlap::Overlap;
 pub use solution::Solution;
-pub use source::ProblemSource;
+pub use source::{ProblemSource, WhenEmpty};
 
 use std::ops::ControlFlow;
 
@@ -169,9 +169,9 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
             for cancelled in active.extract_if(.., |sequence| source.is_cancelled(sequence.id)) {
                 self.release(cancelled.id);
             }
-            while active.len() < self.limits.in_flight
-                && let Some((id, problem)) = source.next(active.is_empty())
-            {
+            while active.len() < self.limits.in_flight {
+                let when_empty = if active.is_empty() { WhenEmpty::Wait } else { WhenEmpty::Return };
+                let Some((id, problem)) = source.next(when_empty) else { break };
                 active.push(ActiveSequence::new(id, problem));
             }
             if active.is_empty() {

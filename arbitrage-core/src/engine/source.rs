@@ -13,7 +13,7 @@ use crate::{EngineError, Problem, SequenceId, Solution};
 /// ```
 /// use std::collections::VecDeque;
 /// use std::ops::ControlFlow;
-/// use arbitrage_core::{Engine, EngineError, Problem, ProblemSource, SequenceId, Solution};
+/// use arbitrage_core::{Engine, EngineError, Problem, ProblemSource, SequenceId, Solution, WhenEmpty};
 /// use arbitrage_core::{router::AlwaysDraft, testing::Scripted};
 ///
 /// struct Queue {
@@ -22,7 +22,7 @@ use crate::{EngineError, Problem, SequenceId, Solution};
 /// }
 ///
 /// impl ProblemSource for Queue {
-///     fn next(&mut self, _idle: bool) -> Option<(SequenceId, Problem)> {
+///     fn next(&mut self, _when_empty: WhenEmpty) -> Option<(SequenceId, Problem)> {
 ///         Some((SequenceId::fresh(), self.waiting.pop_front()?))
 ///     }
 ///     fn finished(&mut self, _id: SequenceId, result: Result<Solution, EngineError>) -> ControlFlow<()> {
@@ -40,10 +40,8 @@ use crate::{EngineError, Problem, SequenceId, Solution};
 pub trait ProblemSource {
     /// The next problem, under an id that no sequence in flight has ([`SequenceId::fresh`]); `None` if none is waiting.
     ///
-    /// The engine calls it until it returns `None` or [`Limits::in_flight`](crate::Limits::in_flight) sequences are active. `idle`
-    /// says that none is active: a source may then block until a problem arrives, and `None` makes the engine return. Otherwise it
-    /// must not block.
-    fn next(&mut self, idle: bool) -> Option<(SequenceId, Problem)>;
+    /// The engine calls it until it returns `None` or [`Limits::in_flight`](crate::Limits::in_flight) sequences are active.
+    fn next(&mut self, when_empty: WhenEmpty) -> Option<(SequenceId, Problem)>;
 
     /// Whether the sequence is cancelled. The engine then drops it and releases it from all components. Its end is neither recorded
     /// in the trace nor passed to [`finished`](Self::finished). Other sequences are not affected.
@@ -56,6 +54,15 @@ pub trait ProblemSource {
 
     /// The sequence has ended. `Break` drops all others and makes the engine return.
     fn finished(&mut self, id: SequenceId, result: Result<Solution, EngineError>) -> ControlFlow<()>;
+}
+
+/// What [`ProblemSource::next`] does if no problem is waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenEmpty {
+    /// No sequence is active. The source may block until a problem arrives; `None` makes the engine return.
+    Wait,
+    /// Other sequences are active. The source returns `None` without blocking.
+    Return,
 }
 
 /// A slice of problems, in order.
@@ -73,7 +80,7 @@ impl<'p, F> SliceSource<'p, F> {
 }
 
 impl<F: FnMut(usize, Result<Solution, EngineError>) -> ControlFlow<()>> ProblemSource for SliceSource<'_, F> {
-    fn next(&mut self, _idle: bool) -> Option<(SequenceId, Problem)> {
+    fn next(&mut self, _when_empty: WhenEmpty) -> Option<(SequenceId, Problem)> {
         let (index, problem) = self.waiting.next()?;
         let id = SequenceId::fresh();
         self.active.push((id, index));
