@@ -86,12 +86,12 @@ impl Limits {
     }
 
     /// The limits of one problem, which may set a lower limit on tokens of its own.
-    pub(crate) fn of(self, problem: &Problem) -> Self {
+    pub(crate) fn for_problem(self, problem: &Problem) -> Self {
         Self { tokens: problem.max_tokens.map_or(self.tokens, |own| own.min(self.tokens)), ..self }
     }
 
     /// Why a solution has to stop after the last of `steps`, which have `tokens` tokens together.
-    pub(crate) fn stop(&self, steps: &[Accepted], tokens: usize) -> Option<Stop> {
+    pub(crate) fn stop_reason(&self, steps: &[Accepted], tokens: usize) -> Option<Stop> {
         let last = &steps.last()?.step;
         match last.finish {
             Finish::EndOfText => return Some(Stop::EndOfText),

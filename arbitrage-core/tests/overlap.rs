@@ -226,7 +226,7 @@ fn a_step_that_was_drafted_ahead_is_not_drafted_again() {
     let mut engine = Engine::new(log.record(draft), target, log.record(router)).with_overlap(Overlap::On);
     let solution = engine.solve(&Problem::new("?")).unwrap();
     assert_eq!(solution.text(), "a\n\nB\n\nc c c\n\nd d d d\n\ne");
-    // Step 2 was drafted behind "b b" and again behind "B". The last step has none behind it.
+    // Step 2 was drafted after "b b" and again after "B". Nothing is drafted after the last step.
     assert_eq!(requests(&log), [(0, 1), (1, 1), (2, 1), (2, 1), (3, 1), (4, 1)]);
     assert_eq!((solution.usage.draft.calls, solution.usage.discarded.calls), (5, 1));
     assert_eq!((solution.usage.discarded.decoded, solution.usage.discarded.seconds), (4, 4.0));

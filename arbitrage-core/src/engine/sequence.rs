@@ -78,7 +78,7 @@ impl ActiveSequence {
     pub(super) fn assume_accepted(&mut self, draft: &Step, limits: &Limits) -> bool {
         self.steps.push(Accepted { step: draft.clone(), author: Author::Draft });
         let tokens = self.tokens + draft.token_count();
-        let can_continue = limits.of(&self.problem).stop(&self.steps, tokens).is_none();
+        let can_continue = limits.for_problem(&self.problem).stop_reason(&self.steps, tokens).is_none();
         if !can_continue {
             self.steps.truncate(self.records.len());
         }
@@ -107,7 +107,7 @@ impl ActiveSequence {
         self.count(&record, &step);
         self.steps.push(Accepted { step, author });
         self.records.push(record.clone());
-        self.end = limits.of(&self.problem).stop(&self.steps, self.tokens).map(SequenceEnd::Stopped);
+        self.end = limits.for_problem(&self.problem).stop_reason(&self.steps, self.tokens).map(SequenceEnd::Stopped);
         Some(record)
     }
 

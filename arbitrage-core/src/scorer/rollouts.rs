@@ -207,7 +207,7 @@ impl<'a> Completion<'a> {
     fn push(&mut self, step: Step, limits: &Limits) {
         self.tokens += step.token_count();
         self.steps.push(committed(step));
-        self.stop = limits.stop(&self.steps[self.prefix_len..], self.tokens);
+        self.stop = limits.stop_reason(&self.steps[self.prefix_len..], self.tokens);
     }
 }
 
