@@ -1,4 +1,4 @@
-//! What a router answers.
+//! What a router decides, and what it has to see for that.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,18 +25,19 @@ impl Route {
 pub enum Evidence {
     /// The drafted step alone: the target is called only where the router escalates.
     DraftOnly,
-    /// Both models' steps from the same prefix: the oracle and the collection of labels. It can show no speed-up.
+    /// Both models' steps from the same prefix, for the oracle and for collecting labels. The target is then called for every
+    /// step, so there is no speed-up.
     Both,
 }
 
-/// A route, with what the router knew when it chose it. The engine acts on the route alone; the rest is traced.
+/// A route, with the numbers that the router chose it by. The engine acts on the route alone; the rest is recorded in the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Decision {
     /// Who writes the step.
     pub route: Route,
-    /// The router's estimate, in its own unit: `P(Δ > 0)` for learned routers, `Δ` for the oracle, the draft's score for
-    /// RSD, a mean log-probability or an entropy for the gates.
+    /// The number that the router compares with its threshold, in its own unit: `P(Δ > 0)` for learned routers, `Δ` for the oracle,
+    /// the draft's score for RSD, a mean log-probability or an entropy for the confidence gates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<f32>,
     /// Score of the drafted step `s_d`, when the router has it.
@@ -45,7 +46,7 @@ pub struct Decision {
     /// Score of the target's step `s_t`, when the router has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_score: Option<f32>,
-    /// Where that is the mean over several samples of the target's step: their standard deviation, that of a sample.
+    /// The standard deviation of one sample's score, where `target_score` is the mean over several samples of the target's step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_spread: Option<f32>,
 }

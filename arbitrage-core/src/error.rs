@@ -1,4 +1,4 @@
-//! What can go wrong in a run.
+//! The errors of a run.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::Evidence;
 /// Any error of a user's drafter, verifier, router, scorer or sink.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The part of the engine that an error came from.
+/// The component of the engine that an error came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -36,30 +36,30 @@ impl std::fmt::Display for Role {
     }
 }
 
-/// Why a problem has no solution. Other problems of the run are not touched by it.
+/// Why a problem has no solution. Other problems of the run are not affected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// The configuration was refused before anything was written.
+    /// The configuration is invalid. Nothing was written.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A part failed.
+    /// A component failed, or broke its contract ([`StepError`]).
     #[error("{role} `{name}` failed at step {step}: {source}")]
-    Part {
-        /// Which part.
+    Component {
+        /// Which component.
         role: Role,
         /// Its name.
         name: String,
         /// Index of the step, from 0.
         step: usize,
-        /// Its own error.
+        /// Its error.
         #[source]
         source: BoxError,
     },
-    /// A part answered with more or fewer items than it was asked for.
+    /// A component returned more or fewer answers than there were requests.
     #[error("{role} `{name}` gave {found} answers to {expected} requests")]
     Count {
-        /// Which part.
+        /// Which component.
         role: Role,
         /// Its name.
         name: String,
@@ -76,11 +76,11 @@ pub enum EngineError {
     },
 }
 
-/// A policy or limit that makes no sense.
+/// An invalid policy, limit or parameter.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A threshold outside of its policy's range, or not a number.
+    /// A threshold outside of its policy's range, or NaN.
     #[error("{policy}: threshold expected in {low}..={high}, found {found}")]
     Threshold {
         /// The policy.
@@ -102,10 +102,10 @@ pub enum ConfigError {
         /// The value given.
         found: usize,
     },
-    /// A segmenter or policy parameter that makes no sense.
+    /// An invalid parameter of a segmenter or a policy.
     #[error("{what}: expected {expected}, found {found}")]
     Parameter {
-        /// The part and its parameter.
+        /// The segmenter or policy, and its parameter.
         what: String,
         /// What is allowed.
         expected: String,
@@ -114,7 +114,7 @@ pub enum ConfigError {
     },
 }
 
-/// A score or estimate that is not a usable number.
+/// A score that is missing or invalid.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScoreError {
@@ -128,7 +128,7 @@ pub enum ScoreError {
         /// The score given.
         found: f32,
     },
-    /// Fewer or more scores than steps.
+    /// More or fewer scores than steps.
     #[error("{expected} scores expected, {found} found")]
     Count {
         /// Steps that were sent.
@@ -136,26 +136,50 @@ pub enum ScoreError {
         /// Scores that came back.
         found: usize,
     },
-    /// Scoring would take more completions than it may write.
-    #[error("{asked} completions asked for, {left} left of a budget of {budget}")]
+    /// Scoring needs more completions than the budget has left.
+    #[error("scoring needs {requested} completions, but only {left} of a budget of {budget} are left")]
     Budget {
-        /// Completions that may be written in all.
+        /// Completions allowed in total.
         budget: usize,
-        /// Those that have not been begun.
+        /// Completions that are left.
         left: usize,
-        /// Those that the steps of one call would take.
-        asked: usize,
+        /// Completions that the steps of this call need.
+        requested: usize,
     },
-    /// The drafted step lacks the signal that the policy decides by.
+    /// The drafted step lacks the number that the policy decides by.
     #[error("the drafted step has no {signal}: the drafter does not report it")]
     Signal {
         /// The missing signal.
         signal: &'static str,
     },
     /// The policy needs the target's step, which was not given.
-    #[error("the policy asked for {asked:?} and got no target step")]
+    #[error("the policy needs {required:?} as evidence, but there is no target step")]
     Evidence {
-        /// What it had asked for.
-        asked: Evidence,
+        /// What it needs.
+        required: Evidence,
+    },
+}
+
+/// A step that breaks the contract of [`Drafter`](crate::Drafter) and [`Verifier`](crate::Verifier). The engine reports it as the
+/// source of [`EngineError::Component`].
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// One of the step's numbers is NaN or infinite. Such numbers cannot be stored in a trace.
+    #[error("log-probability, entropy or time of the step is not finite: found {found}")]
+    NotFinite {
+        /// The number.
+        found: f32,
+    },
+    /// The text goes on after the step boundary that the segmenter finds in it.
+    #[error(
+        "the step should end at its boundary, byte {boundary} of its text, but is {length} bytes long; \
+         end it at the first token edge at or past the boundary"
+    )]
+    PastBoundary {
+        /// Byte offset of the boundary.
+        boundary: usize,
+        /// Length of the text in bytes.
+        length: usize,
     },
 }

@@ -1,83 +1,139 @@
-//! `Box<T>` and `&mut T` are what `T` is: a command line composes boxes, a library user passes borrowed models.
+//! Wrappers that pass calls on to an inner value, and the implementations for `Box<T>` and `&mut T`: a command line composes boxed
+//! components, and a library user passes borrowed models.
 
-use crate::trace::{Record, TraceSink};
-use crate::{
-    AdvantageRouter, BoxError, Candidate, Decision, Drafter, Evidence, Prefix, Rewrite, SequenceId, Step, StepResult,
-    StepRule, StepScorer, StepSegmenter, Verifier,
-};
+use crate::trace::TraceSink;
+use crate::{AdvantageRouter, Drafter, StepScorer, StepSegmenter, Verifier};
 
-macro_rules! forward {
+/// Writes methods of a component trait that call the same method of an inner value.
+///
+/// ```
+/// use arbitrage_core::{Drafter, Prefix, StepResult, StepRule, forward_methods};
+///
+/// struct Counting<D> {
+///     inner: D,
+///     calls: usize,
+/// }
+///
+/// impl<D: Drafter> Drafter for Counting<D> {
+///     forward_methods!(Drafter, self => self.inner; name, release, digest);
+///
+///     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
+///         self.calls += 1;
+///         self.inner.draft(prefixes, rule)
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! forward_methods {
+    (@Drafter name $self:ident $inner:expr) => {
+        fn name(&$self) -> &str {
+            $inner.name()
+        }
+    };
+    (@Verifier name $self:ident $inner:expr) => {
+        fn name(&$self) -> &str {
+            $inner.name()
+        }
+    };
+    (@$trait:ident name $self:ident $inner:expr) => {
+        fn name(&$self) -> String {
+            $inner.name()
+        }
+    };
+    (@$trait:ident release $self:ident $inner:expr) => {
+        fn release(&mut $self, id: $crate::SequenceId) {
+            $inner.release(id);
+        }
+    };
+    (@$trait:ident digest $self:ident $inner:expr) => {
+        fn digest(&$self) -> Option<String> {
+            $inner.digest()
+        }
+    };
+    (@Drafter draft $self:ident $inner:expr) => {
+        fn draft(
+            &mut $self,
+            prefixes: &[$crate::Prefix<'_>],
+            rule: &$crate::StepRule<'_>,
+        ) -> Vec<$crate::StepResult> {
+            $inner.draft(prefixes, rule)
+        }
+    };
+    (@Verifier rewrite $self:ident $inner:expr) => {
+        fn rewrite(
+            &mut $self,
+            requests: &[$crate::Rewrite<'_>],
+            rule: &$crate::StepRule<'_>,
+        ) -> Vec<$crate::StepResult> {
+            $inner.rewrite(requests, rule)
+        }
+    };
+    (@AdvantageRouter evidence $self:ident $inner:expr) => {
+        fn evidence(&$self) -> $crate::Evidence {
+            $inner.evidence()
+        }
+    };
+    (@AdvantageRouter before_draft $self:ident $inner:expr) => {
+        fn before_draft(&mut $self, prefix: &$crate::Prefix<'_>) -> Option<$crate::Decision> {
+            $inner.before_draft(prefix)
+        }
+    };
+    (@AdvantageRouter route $self:ident $inner:expr) => {
+        fn route(&mut $self, candidate: &$crate::Candidate<'_>) -> Result<$crate::Decision, $crate::BoxError> {
+            $inner.route(candidate)
+        }
+    };
+    (@AdvantageRouter route_batch $self:ident $inner:expr) => {
+        fn route_batch(
+            &mut $self,
+            candidates: &[$crate::Candidate<'_>],
+        ) -> Vec<Result<$crate::Decision, $crate::BoxError>> {
+            $inner.route_batch(candidates)
+        }
+    };
+    (@StepScorer range $self:ident $inner:expr) => {
+        fn range(&$self) -> (f32, f32) {
+            $inner.range()
+        }
+    };
+    (@StepScorer score $self:ident $inner:expr) => {
+        fn score(
+            &mut $self,
+            steps: &[($crate::Prefix<'_>, &$crate::Step)],
+        ) -> Result<Vec<f32>, $crate::BoxError> {
+            $inner.score(steps)
+        }
+    };
+    (@TraceSink write $self:ident $inner:expr) => {
+        fn write(&mut $self, record: &$crate::trace::Record) -> Result<(), $crate::BoxError> {
+            $inner.write(record)
+        }
+    };
+    ($trait:ident, $self:ident => $inner:expr; $($method:ident),+ $(,)?) => {
+        $($crate::forward_methods!(@$trait $method $self $inner);)+
+    };
+}
+
+macro_rules! implement_for_pointers {
     ($($pointer:ty),*) => {$(
         impl<T: Drafter + ?Sized> Drafter for $pointer {
-            fn name(&self) -> &str {
-                (**self).name()
-            }
-            fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
-                (**self).draft(prefixes, rule)
-            }
-            fn release(&mut self, id: SequenceId) {
-                (**self).release(id);
-            }
-            fn digest(&self) -> Option<String> {
-                (**self).digest()
-            }
+            forward_methods!(Drafter, self => **self; name, draft, release, digest);
         }
         impl<T: Verifier + ?Sized> Verifier for $pointer {
-            fn name(&self) -> &str {
-                (**self).name()
-            }
-            fn rewrite(&mut self, requests: &[Rewrite<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
-                (**self).rewrite(requests, rule)
-            }
-            fn release(&mut self, id: SequenceId) {
-                (**self).release(id);
-            }
-            fn digest(&self) -> Option<String> {
-                (**self).digest()
-            }
+            forward_methods!(Verifier, self => **self; name, rewrite, release, digest);
         }
         impl<T: AdvantageRouter + ?Sized> AdvantageRouter for $pointer {
-            fn name(&self) -> String {
-                (**self).name()
-            }
-            fn evidence(&self) -> Evidence {
-                (**self).evidence()
-            }
-            fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision> {
-                (**self).before_draft(prefix)
-            }
-            fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
-                (**self).route(candidate)
-            }
-            fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
-                (**self).route_batch(candidates)
-            }
-            fn release(&mut self, id: SequenceId) {
-                (**self).release(id);
-            }
+            forward_methods!(AdvantageRouter, self => **self; name, evidence, before_draft, route, route_batch, release);
         }
         impl<T: StepScorer + ?Sized> StepScorer for $pointer {
-            fn name(&self) -> String {
-                (**self).name()
-            }
-            fn range(&self) -> (f32, f32) {
-                (**self).range()
-            }
-            fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
-                (**self).score(steps)
-            }
-            fn release(&mut self, id: SequenceId) {
-                (**self).release(id);
-            }
+            forward_methods!(StepScorer, self => **self; name, range, score, release);
         }
         impl<T: TraceSink + ?Sized> TraceSink for $pointer {
-            fn write(&mut self, record: &Record) -> Result<(), BoxError> {
-                (**self).write(record)
-            }
+            forward_methods!(TraceSink, self => **self; write);
         }
     )*};
 }
-forward!(Box<T>, &mut T);
+implement_for_pointers!(Box<T>, &mut T);
 
 impl<T: StepSegmenter + ?Sized> StepSegmenter for Box<T> {
     fn boundary(&self, text: &str) -> Option<usize> {

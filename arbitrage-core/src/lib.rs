@@ -1,18 +1,18 @@
 //! Step-level speculative reasoning: a small draft model writes most reasoning steps, a large target model writes only
 //! those where a router expects it to do better (arXiv 2512.05033).
 //!
-//! This crate is the part that everything else composes: four traits, the loop that joins them, and the records that the
-//! loop leaves behind. It knows no tensor library, no HTTP and no async runtime, and builds in seconds.
+//! The other crates build on this one. It holds the traits of the components, the engine that runs them, and the trace that the
+//! engine writes. It depends on no tensor library, HTTP client or async runtime, and builds in seconds.
 //!
 //! | trait | role |
 //! |---|---|
 //! | [`Drafter`] | writes the next step, cheaply |
 //! | [`AdvantageRouter`] | sees the prefix and the drafted step, decides who writes it |
-//! | [`Verifier`] | the trusted side: writes the step that replaces a rejected draft |
+//! | [`Verifier`] | the target model: writes the step that replaces a rejected draft |
 //! | [`StepSegmenter`] | says where a step ends, for both models alike |
 //! | [`StepScorer`] | scores steps, for the reward-guided and oracle policies |
 //!
-//! [`Engine`] runs them. A first run needs no weights, since the fakes of [`testing`] are shipped:
+//! [`Engine`] runs them. A first run needs no weights: [`testing`] has fake models.
 //!
 //! ```
 //! use arbitrage_core::{Engine, Problem, Route, router_fn, testing::Scripted};
@@ -49,9 +49,9 @@ mod usage;
 mod verifier;
 
 pub use decision::{Decision, Evidence, Route};
-pub use drafter::{Drafter, StepResult};
-pub use engine::{Engine, Intake, Overlap, Solution};
-pub use error::{BoxError, ConfigError, EngineError, Role, ScoreError};
+pub use drafter::{Drafter, DrafterFn, StepResult, drafter_fn};
+pub use engine::{Engine, Overlap, ProblemSource, Solution, WhenEmpty};
+pub use error::{BoxError, ConfigError, EngineError, Role, ScoreError, StepError};
 pub use limits::{Limits, Stop};
 pub use problem::{Message, Prefix, Problem, SequenceId};
 pub use router::{AdvantageRouter, router_fn};
@@ -63,7 +63,7 @@ pub use step::{Accepted, Author, Candidate, Finish, Hidden, Rewrite, Step, StepR
 pub use usage::{RoleUsage, StepCost, Usage};
 pub use verifier::{Target, Verifier};
 
-/// The README's code is compiled and run with the doc examples.
+/// Compiles and runs the README's code as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct ReadmeExamples;
+struct CoreReadme;

@@ -1,24 +1,23 @@
-//! When to stop.
+//! The limits of a solution, and the reasons for which it ends.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Accepted, ConfigError, Finish, Problem};
 
-/// Caps on a solution. Counted in work, never in seconds, so that a run stops at the same place on every machine.
+/// Limits of a solution. They count steps and tokens, never seconds, so that a run stops at the same point on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Most steps a solution, at least 1.
+    /// Most steps in a solution, at least 1.
     pub steps: usize,
-    /// Most tokens a step, at least 1.
+    /// Most tokens in a step, at least 1.
     pub step_tokens: usize,
-    /// Most committed tokens a solution, at least 1. It is looked at between steps, so the last step may pass it. Steps
-    /// without token counts (remote models) count one each.
+    /// Most committed tokens in a solution, at least 1. It is checked between steps, so the last step may exceed it. A step whose
+    /// tokens are unknown (remote models) counts as one.
     pub tokens: usize,
     /// Consecutive blank steps that end a solution, at least 1.
     pub blank_steps: usize,
-    /// Times in a row that a step's text may occur: with the last of them, the solution is cut as a repetition. At
-    /// least 2.
+    /// Number of equal steps in a row that ends a solution as a repetition, at least 2.
     pub repeats: usize,
     /// Most sequences in flight in [`Engine::solve_all`](crate::Engine::solve_all), at least 1.
     pub in_flight: usize,
@@ -31,31 +30,31 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Sets the most steps a solution.
+    /// Sets the most steps in a solution.
     pub fn with_steps(mut self, steps: usize) -> Self {
         self.steps = steps;
         self
     }
 
-    /// Sets the most tokens a step.
+    /// Sets the most tokens in a step.
     pub fn with_step_tokens(mut self, tokens: usize) -> Self {
         self.step_tokens = tokens;
         self
     }
 
-    /// Sets the most tokens a solution.
+    /// Sets the most tokens in a solution.
     pub fn with_tokens(mut self, tokens: usize) -> Self {
         self.tokens = tokens;
         self
     }
 
-    /// Sets the blank steps in a row that end a solution.
+    /// Sets the number of blank steps in a row that ends a solution.
     pub fn with_blank_steps(mut self, steps: usize) -> Self {
         self.blank_steps = steps;
         self
     }
 
-    /// Sets the times that a step in a row is a repetition.
+    /// Sets the number of equal steps in a row that ends a solution.
     pub fn with_repeats(mut self, times: usize) -> Self {
         self.repeats = times;
         self
@@ -67,7 +66,7 @@ impl Limits {
         self
     }
 
-    /// Refuses limits under which nothing could be written.
+    /// Checks that the limits allow at least one step.
     ///
     /// # Errors
     /// [`ConfigError::Limit`], naming the limit, its least value and the value found.
@@ -86,23 +85,23 @@ impl Limits {
         }
     }
 
-    /// The limits of one problem, which may ask for fewer tokens than all may have.
-    pub(crate) fn of(self, problem: &Problem) -> Self {
-        Self { tokens: problem.most_tokens.map_or(self.tokens, |most| most.min(self.tokens)), ..self }
+    /// The limits of one problem, which may set a lower limit on tokens of its own.
+    pub(crate) fn for_problem(self, problem: &Problem) -> Self {
+        Self { tokens: problem.max_tokens.map_or(self.tokens, |own| own.min(self.tokens)), ..self }
     }
 
-    /// Whether a solution has to stop after its latest step.
-    pub(crate) fn stop(&self, steps: &[Accepted], tokens: usize) -> Option<Stop> {
+    /// Why a solution has to stop after the last of `steps`, which have `tokens` tokens together.
+    pub(crate) fn stop_reason(&self, steps: &[Accepted], tokens: usize) -> Option<Stop> {
         let last = &steps.last()?.step;
         match last.finish {
             Finish::EndOfText => return Some(Stop::EndOfText),
             Finish::Context => return Some(Stop::Context),
             Finish::Boundary | Finish::Length => {}
         }
-        let tail = |count: usize| steps.len().checked_sub(count).map(|start| &steps[start..]);
-        if tail(self.blank_steps).is_some_and(|tail| tail.iter().all(|a| a.step.is_blank())) {
+        let last_steps = |count: usize| steps.len().checked_sub(count).map(|start| &steps[start..]);
+        if last_steps(self.blank_steps).is_some_and(|steps| steps.iter().all(|a| a.step.is_blank())) {
             Some(Stop::Blank)
-        } else if tail(self.repeats).is_some_and(|tail| tail.iter().all(|a| a.step.text == last.text)) {
+        } else if last_steps(self.repeats).is_some_and(|steps| steps.iter().all(|a| a.step.text == last.text)) {
             Some(Stop::Repetition)
         } else if tokens >= self.tokens {
             Some(Stop::Tokens)
@@ -119,15 +118,15 @@ impl Limits {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Stop {
-    /// The last step's writer ended its text: the only complete ending.
+    /// The model ended its text. Only such solutions are complete.
     EndOfText,
     /// [`Limits::steps`] was reached.
     Steps,
-    /// [`Limits::tokens`] was reached, or the problem's own [`most_tokens`](Problem::most_tokens).
+    /// [`Limits::tokens`] was reached, or the problem's own [`max_tokens`](Problem::max_tokens).
     Tokens,
-    /// [`Limits::blank_steps`] blank steps in a row.
+    /// There were [`Limits::blank_steps`] blank steps in a row.
     Blank,
-    /// One step's text [`Limits::repeats`] times in a row.
+    /// There were [`Limits::repeats`] equal steps in a row.
     Repetition,
     /// A model's context is full.
     Context,

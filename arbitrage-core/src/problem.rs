@@ -1,4 +1,4 @@
-//! What is to be solved, and how far a solution has come.
+//! A problem, and the prefix of its solution that is written so far.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,79 +6,78 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Accepted, Author, Draw, seed};
 
-/// Names one sequence to the models for as long as it is being solved.
+/// Identifies a sequence to the components for as long as it is being solved.
 ///
-/// It is a hint for caches and nothing else: every call carries the whole prefix, and a model that ignores the identity
-/// gives the same text.
+/// It is only a key for caches: every call carries the whole prefix, and a model that ignores the id writes the same text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SequenceId(pub u64);
 
 impl SequenceId {
-    /// An id that this gives nobody else in the process, so that engines and scorers may share a model.
+    /// An id that is unique within the process, so that engines and scorers can share a model.
     pub fn fresh() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-/// One turn of a conversation.
+/// A message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
-    /// Who speaks: `system`, `user` or `assistant`.
+    /// The author's role: `system`, `user` or `assistant`.
     pub role: String,
-    /// What is said.
+    /// The text.
     pub content: String,
 }
 
 impl Message {
-    /// The rules of the conversation.
+    /// A message with role `system`.
     pub fn system(content: impl Into<String>) -> Self {
         Self { role: "system".to_owned(), content: content.into() }
     }
 
-    /// A question.
+    /// A message with role `user`.
     pub fn user(content: impl Into<String>) -> Self {
         Self { role: "user".to_owned(), content: content.into() }
     }
 
-    /// An answer.
+    /// A message with role `assistant`.
     pub fn assistant(content: impl Into<String>) -> Self {
         Self { role: "assistant".to_owned(), content: content.into() }
     }
 }
 
-/// A question, with a name for the records.
+/// A question to be solved.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Problem {
-    /// Name in traces and reports; a data set's own identifier, or empty.
+    /// Identifier in traces and reports, often a data set's own; may be empty.
     pub id: String,
-    /// The question as the user asks it. How it becomes a prompt (chat template, instructions) is the model's business.
+    /// The question, as the user asks it. The models turn it into a prompt, with their chat templates and instructions.
     pub question: String,
-    /// What was said before the question, oldest first; empty for most. A system message in it takes the place of the model's own.
+    /// The conversation before the question, oldest message first; usually empty. A system message in it replaces the model's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub context: Vec<Message>,
-    /// Seed of every random draw made for this problem. Two problems with one seed draw alike.
+    /// Seed of all random numbers for this problem. Two problems with the same seed get the same numbers.
     pub seed: u64,
-    /// Most committed tokens of this problem's solution, where that is fewer than [`Limits::tokens`](crate::Limits::tokens) and
-    /// looked at in the same way: between steps, so there is always a first one, and the last may pass it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub most_tokens: Option<usize>,
+    /// Most committed tokens in this problem's solution, if that is fewer than [`Limits::tokens`](crate::Limits::tokens). It is
+    /// checked in the same way, between steps, so the first step is always written and the last may exceed it.
+    #[serde(rename = "most_tokens", alias = "max_tokens", default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<usize>,
 }
 
 impl Problem {
-    /// A nameless problem with seed 0.
+    /// A problem with an empty id and seed 0.
     pub fn new(question: impl Into<String>) -> Self {
-        Self { id: String::new(), question: question.into(), context: Vec::new(), seed: 0, most_tokens: None }
+        Self { id: String::new(), question: question.into(), context: Vec::new(), seed: 0, max_tokens: None }
     }
 
-    /// Sets the name.
+    /// Sets the id.
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         self.id = id.into();
         self
     }
 
-    /// Sets what was said before the question.
+    /// Sets the conversation before the question.
     pub fn with_context(mut self, context: Vec<Message>) -> Self {
         self.context = context;
         self
@@ -90,21 +89,21 @@ impl Problem {
         self
     }
 
-    /// Sets the most tokens of its solution.
-    pub fn with_most_tokens(mut self, tokens: usize) -> Self {
-        self.most_tokens = Some(tokens);
+    /// Sets the most tokens in its solution.
+    pub fn with_max_tokens(mut self, tokens: usize) -> Self {
+        self.max_tokens = Some(tokens);
         self
     }
 }
 
-/// The context `x` of the paper (§3): the question and every accepted step.
+/// The context `x` of the paper (§3): the question and all steps that are committed so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Prefix<'a> {
-    /// Cache hint.
+    /// Key for caches.
     pub id: SequenceId,
     /// The question.
     pub problem: &'a Problem,
-    /// The accepted steps, oldest first, each with its author.
+    /// The committed steps, oldest first, each with its author.
     pub steps: &'a [Accepted],
 }
 
@@ -114,44 +113,44 @@ impl<'a> Prefix<'a> {
         Self { id, problem, steps }
     }
 
-    /// Steps that `author` has written so far. Budgets are counted here, so that routers keep no state a sequence.
+    /// Number of steps written by `author`. Budgets count here, so that routers need no state for each sequence.
     pub fn written_by(&self, author: Author) -> usize {
         self.steps.iter().filter(|accepted| accepted.author == author).count()
     }
 
-    /// The text of all accepted steps, joined. The question is not part of it.
+    /// The text of all committed steps, joined. The question is not part of it.
     pub fn text(&self) -> String {
         self.steps.iter().map(|accepted| accepted.step.text.as_str()).collect()
     }
 
-    /// The random numbers that belong to the next step as written by `author`.
+    /// The random numbers with which `author` samples the next step.
     ///
-    /// They depend on the problem's seed, the step's index and the author alone, so neither order nor batch changes a
-    /// sample.
+    /// They depend only on the problem's seed, the step's index and the author, so a sample changes neither with the order of calls
+    /// nor with the batch.
     pub fn draw(&self, author: Author) -> Draw {
         seed::draw(self.problem.seed, self.steps.len() as u64, author as u64)
     }
 
-    /// The random numbers that belong to the routing of the next step, distinct from both authors'.
+    /// The random numbers for routing the next step. They are independent of both authors'.
     pub fn routing_draw(&self) -> Draw {
         const ROUTER: u64 = 2;
         seed::draw(self.problem.seed, self.steps.len() as u64, ROUTER)
     }
 
-    /// Seed of a copy of the problem that a sample of the target's next step is drawn under, beside the one that is committed.
+    /// Seed for further sample `number` of the target's next step. It is used in a copy of the problem.
     pub(crate) fn sample_seed(&self, number: usize) -> u64 {
         const SAMPLES: u64 = 3;
         self.copy_seed(SAMPLES, number)
     }
 
-    /// Seed of a copy of the problem under which the steps behind the next one are written, to see where they lead.
+    /// Seed for roll-out `number` from the next step. It is used in a copy of the problem.
     pub(crate) fn rollout_seed(&self, number: usize) -> u64 {
         const ROLLOUTS: u64 = 4;
         self.copy_seed(ROLLOUTS, number)
     }
 
     fn copy_seed(&self, purpose: u64, number: usize) -> u64 {
-        let all = seed::draw(self.problem.seed, self.steps.len() as u64, purpose).next_u64();
-        seed::draw(all, number as u64, purpose).next_u64()
+        let base = seed::draw(self.problem.seed, self.steps.len() as u64, purpose).next_u64();
+        seed::draw(base, number as u64, purpose).next_u64()
     }
 }

@@ -1,4 +1,4 @@
-//! Random numbers that depend on what is decided, not on when.
+//! Random numbers that depend on what they are used for, and not on the order of calls.
 
 /// A small stream of random numbers (SplitMix64), the same on every machine and in every version.
 ///
@@ -12,7 +12,7 @@
 pub struct Draw(u64);
 
 impl Draw {
-    /// The stream of `seed`.
+    /// The stream that `seed` starts.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -26,15 +26,15 @@ impl Draw {
         z ^ (z >> 31)
     }
 
-    /// A number in `[0, 1)`, uniform over the multiples of 2⁻⁵³.
+    /// A uniformly distributed number in `[0, 1)`, a multiple of 2⁻⁵³.
     pub fn uniform(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 }
 
-/// The stream for step `index` of a problem, as drawn by `who`. Each part is mixed before the next is added, so that
+/// The stream for step `index` of a problem and for one `purpose`. Each number is mixed in before the next is added, so that
 /// neighbouring seeds and steps do not share a stream.
-pub(crate) fn draw(seed: u64, index: u64, who: u64) -> Draw {
-    let mixed = [index, who].into_iter().fold(seed, |state, part| Draw::new(state).next_u64() ^ part);
+pub(crate) fn draw(seed: u64, index: u64, purpose: u64) -> Draw {
+    let mixed = [index, purpose].into_iter().fold(seed, |state, number| Draw::new(state).next_u64() ^ number);
     Draw::new(Draw::new(mixed).next_u64())
 }

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{BoxError, scorer};
-use crate::{Drafter, Prefix, Rewrite, SequenceId, Step, StepResult, StepRule, StepScorer, Verifier};
+use crate::scorer::{NextToken, Question};
+use crate::{BoxError, Drafter, StepScorer, Verifier, forward_methods};
 
-/// Lends one model to several roles: target and judge, draft and probe. Calls take turns.
+/// Uses one model in several roles, such as target and judge. A mutex lets one call at a time through.
 ///
-/// The name is copied at construction, since a lock cannot lend a string.
+/// The name is given at construction, since a reference to the model's own name cannot leave the mutex.
 ///
 /// ```
 /// use arbitrage_core::{Engine, Problem, Shared, Target, router::AlwaysDraft, testing::Scripted};
@@ -36,62 +36,41 @@ impl<T> Shared<T> {
 }
 
 impl<T: ?Sized> Shared<T> {
-    /// The model, for this caller alone until the guard is dropped.
+    /// Locks the model until the guard is dropped.
     ///
-    /// A panic in another role's call does not lock the model out: models keep their caches consistent by checking them
-    /// against the prefix at every call.
+    /// A panic in another role's call does not poison it: models check their caches against the prefix at every call, so a call
+    /// that was broken off leaves nothing that could be used by mistake.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T: Drafter + ?Sized> Drafter for Shared<T> {
+    forward_methods!(Drafter, self => self.lock(); draft, release, digest);
+
     fn name(&self) -> &str {
         &self.name
-    }
-    fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
-        self.lock().draft(prefixes, rule)
-    }
-    fn release(&mut self, id: SequenceId) {
-        self.lock().release(id);
-    }
-    fn digest(&self) -> Option<String> {
-        self.lock().digest()
     }
 }
 
 impl<T: Verifier + ?Sized> Verifier for Shared<T> {
+    forward_methods!(Verifier, self => self.lock(); rewrite, release, digest);
+
     fn name(&self) -> &str {
         &self.name
-    }
-    fn rewrite(&mut self, requests: &[Rewrite<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
-        self.lock().rewrite(requests, rule)
-    }
-    fn release(&mut self, id: SequenceId) {
-        self.lock().release(id);
-    }
-    fn digest(&self) -> Option<String> {
-        self.lock().digest()
     }
 }
 
 impl<T: StepScorer + ?Sized> StepScorer for Shared<T> {
+    forward_methods!(StepScorer, self => self.lock(); range, score, release);
+
     fn name(&self) -> String {
         self.name.to_string()
     }
-    fn range(&self) -> (f32, f32) {
-        self.lock().range()
-    }
-    fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
-        self.lock().score(steps)
-    }
-    fn release(&mut self, id: SequenceId) {
-        self.lock().release(id);
-    }
 }
 
-impl<T: scorer::NextToken + ?Sized> scorer::NextToken for Shared<T> {
-    fn next_token(&mut self, requests: &[scorer::Question<'_>]) -> Vec<Result<Vec<f32>, BoxError>> {
+impl<T: NextToken + ?Sized> NextToken for Shared<T> {
+    fn next_token(&mut self, requests: &[Question<'_>]) -> Vec<Result<Vec<f32>, BoxError>> {
         self.lock().next_token(requests)
     }
 }

@@ -1,4 +1,4 @@
-//! Text that may be anything: quoted in messages, and hashed.
+//! Helpers for arbitrary text: excerpts for error messages, and a hash.
 
 use std::borrow::Borrow;
 

@@ -10,21 +10,21 @@ use crate::Author;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StepCost {
-    /// Prompt tokens that had to be computed (a foreign step's catch-up is among them).
+    /// Prompt tokens that were computed, those of the other model's steps included.
     pub prefilled: usize,
-    /// Prompt tokens that were in the cache already.
+    /// Prompt tokens that were found in the cache.
     pub cached: usize,
     /// Tokens written.
     pub decoded: usize,
     /// Wall time in seconds; in a batch, this sequence's share.
     pub seconds: f64,
-    /// Seconds, of those, until the first token was known: the prompt's catch-up.
+    /// Seconds of those until the first token was known, spent on the prompt.
     #[serde(default)]
     pub prefill_seconds: f64,
-    /// Tokens that were guessed and verified while the step was written.
+    /// Speculative tokens that were verified while the step was written.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub guessed: usize,
-    /// Tokens, of those, that came true.
+    /// Speculative tokens that were accepted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub confirmed: usize,
 }
@@ -34,41 +34,41 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl StepCost {
-    /// A cost from its parts, with no prefill time of its own.
+    /// A cost whose prefill time is unknown.
     pub fn new(prefilled: usize, cached: usize, decoded: usize, seconds: f64) -> Self {
         Self { prefilled, cached, decoded, seconds, ..Self::default() }
     }
 
-    /// Sets the seconds until the first token was known.
+    /// Sets the seconds until the first token was known, spent on the prompt.
     pub fn with_prefill_seconds(mut self, seconds: f64) -> Self {
         self.prefill_seconds = seconds;
         self
     }
 }
 
-/// What one role spent over many steps.
+/// What all steps of one role cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RoleUsage {
-    /// Times that the role was asked for a step.
+    /// Number of steps that the role wrote.
     pub calls: usize,
-    /// Prompt tokens computed.
+    /// Prompt tokens that were computed.
     pub prefilled: usize,
-    /// Prompt tokens found in the cache.
+    /// Prompt tokens that were found in the cache.
     pub cached: usize,
     /// Tokens written, those of rejected steps included.
     pub decoded: usize,
-    /// Tokens of the steps that were kept.
+    /// Tokens of the steps that were committed.
     pub kept_tokens: usize,
     /// Seconds of wall time. Where roles [overlap](crate::Overlap), they share some of them.
     pub seconds: f64,
-    /// Seconds, of those, spent on catching up with prompts and foreign steps.
+    /// Seconds of those that were spent on prompts and on the other model's steps.
     #[serde(default)]
     pub prefill_seconds: f64,
-    /// Tokens guessed and verified.
+    /// Speculative tokens that were verified.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub guessed: usize,
-    /// Tokens, of those, that came true.
+    /// Speculative tokens that were accepted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub confirmed: usize,
 }
@@ -89,7 +89,7 @@ impl RoleUsage {
         self.calls == 0
     }
 
-    /// Mean seconds a decoded token, prefill excluded; `None` before the first.
+    /// Mean seconds per decoded token, without prefill; `None` before the first.
     pub fn seconds_per_token(&self) -> Option<f64> {
         (self.decoded > 0).then(|| (self.seconds - self.prefill_seconds) / self.decoded as f64)
     }
@@ -116,22 +116,22 @@ impl Add for RoleUsage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Usage {
-    /// The drafter's share.
+    /// The drafter's usage.
     pub draft: RoleUsage,
-    /// The target's share.
+    /// The target's usage.
     pub target: RoleUsage,
-    /// What the drafter wrote ahead, under [`Overlap`](crate::Overlap), and nobody read. It is not part of its share.
+    /// Steps that the drafter wrote ahead, under [`Overlap`](crate::Overlap), and that were discarded. They are not in `draft`.
     #[serde(default, skip_serializing_if = "RoleUsage::is_none")]
     pub discarded: RoleUsage,
-    /// Seconds in the router, a scorer's included.
+    /// Seconds in the router, its scorer included.
     pub router_seconds: f64,
     /// Committed steps that the draft wrote.
     pub accepted_steps: usize,
     /// Committed steps that the target wrote.
     pub escalated_steps: usize,
-    /// Escalated steps of which it is known that the target did no better (`s_t ≤ s_d`; paper, Fig. 3).
+    /// Escalated steps whose score the target did not improve (`s_t ≤ s_d`; paper, Fig. 3).
     pub wasted_steps: usize,
-    /// Escalated steps of which it is known whether they were wasted.
+    /// Escalated steps of which both scores are known.
     pub judged_steps: usize,
     /// Steps that were escalated because the router failed.
     pub fallback_steps: usize,
@@ -148,7 +148,7 @@ impl Usage {
         share(self.draft.kept_tokens, self.draft.kept_tokens + self.target.kept_tokens)
     }
 
-    /// The share of `author`.
+    /// The usage of `author`'s model.
     pub fn role(&self, author: Author) -> &RoleUsage {
         match author {
             Author::Draft => &self.draft,

@@ -1,4 +1,5 @@
-//! Bad configuration, bad parts, bad text: each gets a typed error or the declared fallback, and nothing hangs.
+//! Invalid configuration, components that break their contract, and text without end: each gets a typed error or the declared
+//! fallback, and nothing hangs.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +11,8 @@ use arbitrage_core::testing::{Babbler, CallLog, Flaky, Scripted, TableScorer};
 use arbitrage_core::trace::Record;
 use arbitrage_core::{
     AdvantageRouter, Author, BoxError, Candidate, ConfigError, Decision, Drafter, Engine, EngineError, Finish, Limits,
-    Prefix, Problem, Role, Route, ScoreError, SequenceId, Step, StepResult, StepRule, StepScorer, Stop, router_fn,
+    Prefix, Problem, Role, Route, ScoreError, SequenceId, Step, StepError, StepResult, StepRule, StepScorer, Stop,
+    Target, VocabularyId, drafter_fn, router_fn,
 };
 
 const NAN: f32 = f32::NAN;
@@ -117,7 +119,7 @@ fn an_empty_question_is_refused_and_the_others_go_on() {
     assert!(Engine::new(scripted("d"), scripted("t"), AlwaysDraft).solve_all(&[]).is_empty());
 }
 
-/// Scores that a scorer should not give.
+/// Scores that are not valid.
 fn bad_scores() -> Vec<f32> {
     vec![NAN, INF, -INF, -0.001, 1.001, 7.0]
 }
@@ -127,7 +129,7 @@ fn bad_scores_end_the_problem_or_go_to_the_target() {
     for bad in bad_scores() {
         let router = || Rsd::new(TableScorer::new([("d1", bad)]).with_default(1.0), 0.5).unwrap();
         let error = Engine::new(scripted("d"), scripted("t"), router()).solve(&Problem::new("?")).unwrap_err();
-        let EngineError::Part { role: Role::Router, step: 1, name, source } = &error else { panic!("{error}") };
+        let EngineError::Component { role: Role::Router, step: 1, name, source } = &error else { panic!("{error}") };
         assert_eq!(name, "rsd(table, τ=0.5)");
         let Some(ScoreError::Range { low: 0.0, high: 1.0, found }) = source.downcast_ref() else { panic!("{source}") };
         assert_eq!(found.to_bits(), bad.to_bits());
@@ -152,17 +154,17 @@ fn bad_scores_of_one_sequence_do_not_touch_the_others() {
     }
 }
 
-/// A scorer that cannot score one problem, fails whole calls for it, or loses scores.
+/// A scorer that cannot score one problem: a call with it fails, or returns a score too few.
 struct Fussy {
-    loses: bool,
-    asked: Arc<Mutex<Vec<usize>>>,
+    loses_score: bool,
+    batch_sizes: Arc<Mutex<Vec<usize>>>,
 }
 
 impl StepScorer for Fussy {
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
-        self.asked.lock().unwrap().push(steps.len());
+        self.batch_sizes.lock().unwrap().push(steps.len());
         match steps.iter().any(|(prefix, _)| prefix.problem.id == "p1") {
-            true if self.loses => Ok(vec![1.0; steps.len() - 1]),
+            true if self.loses_score => Ok(vec![1.0; steps.len() - 1]),
             true => Err("p1 is too long".into()),
             false => Ok(vec![1.0; steps.len()]),
         }
@@ -171,18 +173,18 @@ impl StepScorer for Fussy {
 
 #[test]
 fn a_scorers_failure_is_confined_to_the_step_that_causes_it() {
-    for loses in [false, true] {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let router = Rsd::new(Fussy { loses, asked: asked.clone() }, 0.5).unwrap();
+    for loses_score in [false, true] {
+        let batch_sizes = Arc::new(Mutex::new(Vec::new()));
+        let router = Rsd::new(Fussy { loses_score, batch_sizes: batch_sizes.clone() }, 0.5).unwrap();
         let answers = Engine::new(scripted("d"), scripted("t"), router).solve_all(&problems(3));
         assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
-        // One call for all, then one for each; later turns need one call.
-        assert_eq!(*asked.lock().unwrap(), [3, 1, 1, 1, 2, 2]);
+        // One call for all, then one for each; later iterations need one call.
+        assert_eq!(*batch_sizes.lock().unwrap(), [3, 1, 1, 1, 2, 2]);
     }
 }
 
 #[test]
-fn an_estimate_that_is_no_number_is_a_routers_failure() {
+fn an_estimate_that_is_nan_or_infinite_is_a_routers_failure() {
     for bad in [NAN, INF, -INF] {
         let decisions: [fn(f32) -> Decision; 3] = [
             |x| Decision::new(Route::Accept).with_estimate(x),
@@ -192,7 +194,7 @@ fn an_estimate_that_is_no_number_is_a_routers_failure() {
         for decide in decisions {
             let router = || router_fn(move |_| decide(bad));
             let error = Engine::new(scripted("d"), scripted("t"), router()).solve(&Problem::new("?")).unwrap_err();
-            assert!(matches!(error, EngineError::Part { role: Role::Router, step: 0, .. }), "{error}");
+            assert!(matches!(error, EngineError::Component { role: Role::Router, step: 0, .. }), "{error}");
             let mut lenient = Engine::new(scripted("d"), scripted("t"), router()).with_fallback_to_target();
             assert_eq!(lenient.solve(&Problem::new("?")).unwrap().usage.fallback_steps, 3);
         }
@@ -209,14 +211,13 @@ fn a_failing_router_ends_one_problem_or_goes_to_the_target() {
     assert_eq!(texts, ["d0\n\nd1\n\nd2", "t0\n\nd1\n\nd2", "d0\n\nd1\n\nd2"]);
 }
 
-/// Answers with more or fewer items than it was asked for, from the second step on.
+/// Returns this many answers too many or too few, from the second step on.
 struct Miscounting(isize);
 
 impl Miscounting {
-    fn skew<A>(&self, mut answers: Vec<A>, extra: impl Fn() -> A) -> Vec<A> {
-        let wanted = answers.len().saturating_add_signed(self.0);
-        answers.truncate(wanted);
-        answers.resize_with(wanted, extra);
+    fn resize<A>(&self, mut answers: Vec<A>, extra: impl Fn() -> A) -> Vec<A> {
+        let len = answers.len().saturating_add_signed(self.0);
+        answers.resize_with(len, extra);
         answers
     }
 }
@@ -228,7 +229,7 @@ impl Drafter for Miscounting {
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let steps = Drafter::draft(&mut scripted("d"), prefixes, rule);
         let second = prefixes.iter().any(|prefix| !prefix.steps.is_empty());
-        if second { self.skew(steps, || Ok(Step::new("surplus", Finish::Boundary))) } else { steps }
+        if second { self.resize(steps, || Ok(Step::new("surplus", Finish::Boundary))) } else { steps }
     }
 }
 
@@ -237,28 +238,28 @@ impl AdvantageRouter for Miscounting {
         Ok(Route::Accept.into())
     }
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
-        self.skew(candidates.iter().map(|_| Ok(Route::Accept.into())).collect(), || Ok(Route::Accept.into()))
+        self.resize(candidates.iter().map(|_| Ok(Route::Accept.into())).collect(), || Ok(Route::Accept.into()))
     }
 }
 
 #[test]
 fn a_wrong_number_of_answers_fails_every_sequence_of_the_call() {
-    for skew in [-2, -1, 1] {
-        let found = 2usize.saturating_add_signed(skew);
+    for surplus in [-2, -1, 1] {
+        let found = 2usize.saturating_add_signed(surplus);
         let count = |role, name: &str| format!("{role} `{name}` gave {found} answers to 2 requests");
         let text = |answers: Vec<Result<arbitrage_core::Solution, _>>| -> Vec<String> {
             answers.into_iter().map(|answer| answer.map_or_else(|e: EngineError| e.to_string(), |s| s.text())).collect()
         };
-        let drafter = Engine::new(Miscounting(skew), scripted("t"), AlwaysDraft).solve_all(&problems(2));
+        let drafter = Engine::new(Miscounting(surplus), scripted("t"), AlwaysDraft).solve_all(&problems(2));
         assert_eq!(text(drafter), [count(Role::Drafter, "miscounting"), count(Role::Drafter, "miscounting")]);
 
-        let target = arbitrage_core::Target(Miscounting(skew));
+        let target = Target(Miscounting(surplus));
         let verifier = Engine::new(scripted("d"), target, AlwaysTarget).solve_all(&problems(2));
         assert_eq!(text(verifier), [count(Role::Verifier, "miscounting"), count(Role::Verifier, "miscounting")]);
 
-        let router = Engine::new(scripted("d"), scripted("t"), Miscounting(skew)).solve_all(&problems(2));
+        let router = Engine::new(scripted("d"), scripted("t"), Miscounting(surplus)).solve_all(&problems(2));
         assert_eq!(text(router), [count(Role::Router, "custom"), count(Role::Router, "custom")]);
-        let lenient = Engine::new(scripted("d"), scripted("t"), Miscounting(skew)).with_fallback_to_target();
+        let lenient = Engine::new(scripted("d"), scripted("t"), Miscounting(surplus)).with_fallback_to_target();
         let lenient = { lenient }.solve_all(&problems(2));
         assert_eq!(text(lenient), ["t0\n\nt1\n\nt2", "t0\n\nt1\n\nt2"]);
     }
@@ -277,22 +278,23 @@ fn a_failing_model_ends_one_problem() {
 }
 
 #[test]
-fn a_model_whose_numbers_are_none_has_failed() {
+fn a_model_whose_numbers_are_nan_or_infinite_has_failed() {
     let step = || Step::new("a", Finish::EndOfText);
     for bad in [step().with_logprobs(vec![-0.5, NAN]), step().with_logprobs(vec![-INF]), step().with_first_entropy(INF)]
     {
         let draft = Scripted::from_steps("d", [bad.clone()]);
         let error = Engine::new(draft, scripted("t"), AlwaysDraft).solve(&Problem::new("?")).unwrap_err();
-        assert!(matches!(error, EngineError::Part { role: Role::Drafter, step: 0, .. }), "{error}");
+        let EngineError::Component { role: Role::Drafter, step: 0, source, .. } = &error else { panic!("{error}") };
+        assert!(matches!(source.downcast_ref(), Some(StepError::NotFinite { .. })), "{error}");
         let target = Scripted::from_steps("t", [bad]);
         let error = Engine::new(scripted("d"), target, AlwaysTarget).solve(&Problem::new("?")).unwrap_err();
-        assert!(matches!(error, EngineError::Part { role: Role::Verifier, step: 0, .. }), "{error}");
+        assert!(matches!(error, EngineError::Component { role: Role::Verifier, step: 0, .. }), "{error}");
     }
 }
 
 #[test]
-fn a_failing_sink_ends_the_problem_at_the_step_that_is_lost() {
-    // Record 0 introduces the run, 1 is the first step, 2 the second, 4 the solution.
+fn a_failing_sink_ends_the_problem_at_the_step_that_was_not_recorded() {
+    // Record 0 is the run's, 1 the first step's, 2 the second step's, and 4 the solution's.
     for (record, step) in [(1, 0), (2, 1), (4, 3)] {
         let mut engine =
             Engine::new(scripted("d"), scripted("t"), AlwaysDraft).with_sink(Flaky::new(Vec::new(), record));
@@ -302,7 +304,7 @@ fn a_failing_sink_ends_the_problem_at_the_step_that_is_lost() {
     }
 }
 
-/// A run whose records are lost would be solved for nothing.
+/// Results that cannot be stored are not worth computing.
 #[test]
 fn a_run_that_is_broken_off_writes_no_further_step() {
     for (in_flight, written) in [(1, 2), (4, 8)] {
@@ -311,30 +313,34 @@ fn a_run_that_is_broken_off_writes_no_further_step() {
         let mut engine = Engine::new(draft, target, AlwaysDraft)
             .with_limits(Limits::default().with_in_flight(in_flight))
             .with_sink(Flaky::new(Vec::new(), in_flight + 1));
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         engine.solve_until(&problems(9), |index, answer| {
-            told.push((index, answer.unwrap_err().to_string()));
+            reported.push((index, answer.unwrap_err().to_string()));
             ControlFlow::Break(())
         });
-        let [(0, error)] = &told[..] else { panic!("{told:?}") };
+        let [(0, error)] = &reported[..] else { panic!("{reported:?}") };
         assert!(error.starts_with("trace sink `trace` failed at step 1"), "{error}");
         assert_eq!(log.calls().len(), written);
         let released = |role| log.released().iter().filter(|(of, _)| *of == role).count();
-        assert_eq!([released(Role::Drafter), released(Role::Verifier)], [in_flight; 2], "what was open is forgotten");
+        assert_eq!(
+            [released(Role::Drafter), released(Role::Verifier)],
+            [in_flight; 2],
+            "unfinished sequences are released"
+        );
     }
-    // Limits that are none are told until nobody listens.
+    // Invalid limits are reported for each problem, until the callback breaks off.
     let mut engine =
         Engine::new(scripted("d"), scripted("t"), AlwaysDraft).with_limits(Limits::default().with_in_flight(0));
-    let mut told = 0;
+    let mut reported = 0;
     engine.solve_until(&problems(9), |_, _| {
-        told += 1;
-        if told < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        reported += 1;
+        if reported < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
-    assert_eq!(told, 3);
+    assert_eq!(reported, 3);
 }
 
 #[test]
-fn solutions_that_go_nowhere_are_stopped() {
+fn solutions_without_end_are_stopped() {
     let blank = Step::new(" \n\n", Finish::Boundary);
     let same = Step::new("again\n\n", Finish::Boundary);
     let other = Step::new("once\n\n", Finish::Boundary);
@@ -373,18 +379,10 @@ fn an_endless_step_is_cut_and_goes_on_as_the_next() {
 
 #[test]
 fn steps_of_unknown_length_count_against_the_limit() {
-    /// A remote model that tells nothing of its tokens.
-    struct Mute;
-    impl Drafter for Mute {
-        fn name(&self) -> &str {
-            "mute"
-        }
-        fn draft(&mut self, prefixes: &[Prefix<'_>], _: &StepRule<'_>) -> Vec<StepResult> {
-            prefixes.iter().map(|p| Ok(Step::new(format!("{}\n\n", p.steps.len()), Finish::Boundary))).collect()
-        }
-    }
+    let draft = drafter_fn("remote", |p, _| Ok(Step::new(format!("{}\n\n", p.steps.len()), Finish::Boundary)));
     let limits = Limits::default().with_tokens(5);
-    let solution = Engine::new(Mute, scripted("t"), AlwaysDraft).with_limits(limits).solve(&Problem::new("?")).unwrap();
+    let solution =
+        Engine::new(draft, scripted("t"), AlwaysDraft).with_limits(limits).solve(&Problem::new("?")).unwrap();
     assert_eq!((solution.stop, solution.steps.len()), (Stop::Tokens, 5));
 }
 
@@ -407,4 +405,48 @@ fn a_panic_in_one_role_does_not_lock_the_model_out() {
     std::thread::scope(|scope| scope.spawn(|| other.draft(&[], &rule).len()).join().unwrap_err());
     let problem = Problem::new("?");
     assert!(model.draft(&[Prefix::new(SequenceId(0), &problem, &[])], &rule)[0].is_ok());
+}
+
+/// A drafter that writes `text` as the second step of problem `p1`, and short steps otherwise.
+fn overrunning(text: &'static str) -> impl Drafter {
+    drafter_fn("overrunning", move |prefix, _rule| {
+        let text = if prefix.steps.len() == 1 && prefix.problem.id == "p1" { text } else { "so\n\n" };
+        let finish = if prefix.steps.len() == 2 { Finish::EndOfText } else { Finish::Boundary };
+        Ok(Step::new(text, finish))
+    })
+}
+
+#[test]
+fn a_step_that_runs_past_its_boundary_ends_its_own_problem() {
+    for (text, boundary, length) in [
+        ("one\n\ntwo\n\nthree", 5, 15),
+        ("one\n\ntwo\n\n", 5, 10),
+        ("one\n\nand then eight more words in one single paragraph", 5, 54),
+    ] {
+        let error = StepError::PastBoundary { boundary, length };
+        let check = |role, name: &str, answers: Vec<Result<arbitrage_core::Solution, EngineError>>| {
+            assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true], "{text:?}");
+            let found = answers[1].as_ref().unwrap_err();
+            let EngineError::Component { source, .. } = found else { panic!("{found}") };
+            assert_eq!(source.downcast_ref(), Some(&error));
+            assert_eq!(found.to_string(), format!("{role} `{name}` failed at step 1: {error}"));
+        };
+        let mut engine = Engine::new(overrunning(text), scripted("t"), AlwaysDraft);
+        check(Role::Drafter, "overrunning", engine.solve_all(&problems(3)));
+        let mut engine = Engine::new(scripted("d"), Target(overrunning(text)), AlwaysTarget);
+        check(Role::Verifier, "overrunning", engine.solve_all(&problems(3)));
+    }
+}
+
+#[test]
+fn text_after_the_boundary_that_one_token_may_hold_is_allowed() {
+    // The token that completes the boundary may hold more: a word, punctuation, or the rest of a character.
+    for text in ["one\n\ntwo", "one\n\n ...", "one\n\n—", "one\n\n    two", "one\n\nup to a few words"] {
+        let answers = Engine::new(overrunning(text), scripted("t"), AlwaysDraft).solve_all(&problems(3));
+        assert!(answers.iter().all(Result::is_ok), "{text:?}");
+    }
+    // A step of one token cannot be cut.
+    let token = Step::new("one\n\ntwo\n\nthree", Finish::EndOfText).with_tokens(vec![7], VocabularyId(1));
+    let draft = Scripted::from_steps("d", [token]);
+    assert!(Engine::new(draft, scripted("t"), AlwaysDraft).solve(&Problem::new("?")).is_ok());
 }

@@ -1,4 +1,4 @@
-//! What holds of every run, whatever the models write and the router decides.
+//! Properties of every run, whatever the models write and the router decides.
 
 mod support;
 
@@ -20,7 +20,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn a_solution_stops_where_a_limit_says_and_no_sooner(setup in setup()) {
+    fn a_solution_stops_at_the_first_limit(setup in setup()) {
         for solution in solve_all(&setup, &setup.problems(3)) {
             let steps = &solution.steps;
             prop_assert_eq!(expected_stop(steps, &setup.limits), Some(solution.stop));
@@ -117,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn the_trace_tells_all(setup in setup()) {
+    fn the_trace_is_complete(setup in setup()) {
         let trace = std::sync::Arc::new(std::sync::Mutex::new(Vec::<Record>::new()));
         let mut engine = setup.engine().0.with_sink(trace.clone());
         let solutions: Vec<_> = engine.solve_all(&setup.problems(3)).into_iter().map(Result::unwrap).collect();
@@ -163,8 +163,8 @@ fn random_runs_reach_every_limit() {
 }
 
 #[test]
-fn a_problem_that_takes_long_holds_up_no_other() {
-    // With two in flight and one endless problem, the other place serves all the short ones.
+fn a_long_problem_does_not_delay_the_others() {
+    // Two sequences are in flight. While one is busy with the long problem, the other solves all short ones.
     let setup = Setup { end_probability: 0.0, ..Setup::new(1, 0) };
     let scripted = |name| {
         let model = arbitrage_core::testing::Scripted::new(name, ["done"]);

@@ -1,4 +1,4 @@
-//! The verifier is called for escalated steps only, the drafter only where a draft is wanted, a scorer once a step.
+//! The verifier is called for escalated steps only, the drafter only if a draft is needed, and a scorer once for each step.
 
 mod support;
 
@@ -13,13 +13,13 @@ use support::{ROUTERS, Setup, router};
 /// Routers with a scorer: RSD, the oracle, a budget over each.
 const SCORED: [usize; 4] = [3, 4, 9, 10];
 
-/// Steps of problems: (problem, step).
+/// Steps, as pairs of problem and index.
 type Steps = BTreeSet<(String, usize)>;
 
-/// The steps that were asked for, each of them once.
-fn asked(calls: &[Call]) -> Steps {
+/// The requested steps. None was requested twice.
+fn requested(calls: &[Call]) -> Steps {
     let steps: Steps = calls.iter().map(|call| (call.problem.clone(), call.step)).collect();
-    assert_eq!(steps.len(), calls.len(), "a step was asked for twice");
+    assert_eq!(steps.len(), calls.len(), "a step was requested twice");
     steps
 }
 
@@ -42,14 +42,14 @@ proptest! {
         let mut setup = Setup::new(seed, kind);
         setup.limits = setup.limits.with_in_flight(in_flight);
         let (solutions, log) = run(&setup);
-        let called = asked(&log.of(Role::Verifier));
+        let called = requested(&log.of(Role::Verifier));
         let escalated = steps_where(&solutions, |record| record.author == Author::Target);
         match router(kind, &log).evidence() {
             Evidence::DraftOnly => prop_assert_eq!(called, escalated),
             Evidence::Both => {
                 prop_assert_eq!(called, steps_where(&solutions, |record| record.target.is_some()));
-                let judged = steps_where(&solutions, |record| record.decision.estimate.is_some());
-                prop_assert_eq!(asked(&log.of(Role::Verifier)), judged);
+                let decided = steps_where(&solutions, |record| record.decision.estimate.is_some());
+                prop_assert_eq!(requested(&log.of(Role::Verifier)), decided);
             }
         }
     }
@@ -57,11 +57,11 @@ proptest! {
     #[test]
     fn the_drafter_writes_what_was_not_escalated_before(seed: u64, kind in 0..ROUTERS) {
         let (solutions, log) = run(&Setup::new(seed, kind));
-        let called = asked(&log.of(Role::Drafter));
+        let called = requested(&log.of(Role::Drafter));
         prop_assert_eq!(&called, &steps_where(&solutions, |record| record.draft.is_some()));
         let kept = steps_where(&solutions, |record| record.author == Author::Draft);
         prop_assert!(called.is_superset(&kept));
-        // Policies that escalate unseen: always-target, and a budget over it while there is budget.
+        // Policies that escalate before a draft is written: always-target, and a budget over it while some is left.
         if [1, 8].contains(&kind) {
             prop_assert_eq!(called, kept);
         }
@@ -77,30 +77,30 @@ proptest! {
     }
 
     #[test]
-    fn every_sequence_is_released_once_by_each_part(seed: u64, kind in 0..ROUTERS, in_flight in 1..6usize) {
+    fn every_component_releases_every_sequence_once(seed: u64, kind in 0..ROUTERS, in_flight in 1..6usize) {
         let mut setup = Setup::new(seed, kind);
         setup.limits = setup.limits.with_in_flight(in_flight);
         let (_, log) = run(&setup);
         let released = log.released();
         let distinct: BTreeSet<_> = released.iter().map(|(role, id)| (role.to_string(), *id)).collect();
-        // Drafter and verifier, and the scorer where the router has one, whether or not it was asked.
-        let parts = if SCORED.contains(&kind) { 3 } else { 2 };
-        prop_assert_eq!((released.len(), distinct.len()), (5 * parts, 5 * parts));
+        // Drafter and verifier, and the scorer if the router has one, even if it was not called.
+        let components = if SCORED.contains(&kind) { 3 } else { 2 };
+        prop_assert_eq!((released.len(), distinct.len()), (5 * components, 5 * components));
     }
 }
 
 #[test]
-fn scorers_see_each_judged_step_once_and_in_batches() {
-    for (kind, steps_a_turn) in [(3, 1), (4, 2), (9, 1), (10, 2)] {
+fn scorers_see_each_step_once_and_in_batches() {
+    for (kind, steps_per_decision) in [(3, 1), (4, 2), (9, 1), (10, 2)] {
         let (solutions, log) = run(&Setup::new(3, kind));
-        let judged = steps_where(&solutions, |record| record.decision.estimate.is_some());
+        let scored = steps_where(&solutions, |record| record.decision.estimate.is_some());
         let calls = log.of(Role::Scorer);
-        assert_eq!(calls.len(), judged.len() * steps_a_turn, "router {kind}");
-        assert!(calls.iter().any(|call| call.batch > steps_a_turn), "router {kind} never scores in batches");
+        assert_eq!(calls.len(), scored.len() * steps_per_decision, "router {kind}");
+        assert!(calls.iter().any(|call| call.batch > steps_per_decision), "router {kind} never scores in batches");
     }
 }
 
-/// What borrows, boxes and shares a part hands the release on.
+/// References, boxes and shared handles forward the release.
 #[test]
 fn a_release_reaches_the_scorer_through_every_wrapper() {
     let log = CallLog::new();
@@ -115,7 +115,7 @@ fn a_release_reaches_the_scorer_through_every_wrapper() {
 }
 
 #[test]
-fn a_spent_budget_asks_nobody() {
+fn a_spent_budget_calls_no_scorer() {
     let (solutions, log) = run(&Setup::new(3, 9));
     let mut spent = 0;
     for solution in &solutions {
@@ -124,12 +124,12 @@ fn a_spent_budget_asks_nobody() {
         assert!(after.iter().all(|record| record.author == Author::Draft && record.decision.estimate.is_none()));
         spent += after.len();
     }
-    assert!(spent > 0, "the test needs a problem that goes on after its budget");
+    assert!(spent > 0, "the test needs a problem that continues after its budget");
     assert!(log.of(Role::Scorer).len() <= solutions.iter().map(|s| s.steps.len()).sum::<usize>() - spent);
 }
 
 #[test]
-fn one_model_alone_never_calls_the_other() {
+fn a_policy_for_one_model_never_calls_the_other() {
     for (kind, idle) in [(0, Role::Verifier), (1, Role::Drafter), (11, Role::Verifier)] {
         let (solutions, log) = run(&Setup::new(1, kind));
         assert!(solutions.iter().all(|solution| !solution.steps.is_empty()));

@@ -1,4 +1,4 @@
-//! The drafter works while others do, and nobody can tell but by the clock.
+//! The drafter works while router and target do, and only the times show it.
 
 mod support;
 
@@ -17,14 +17,18 @@ use arbitrage_core::{
     Prefix, Problem, Rewrite, Role, Route, SequenceId, Step, StepResult, StepRule, Stop, Usage, Verifier, router_fn,
 };
 use proptest::prelude::*;
-use support::{ROUTERS, Setup, expected_stop, router, segmenter, setup, timeless, timeless_usage};
+use support::{Setup, expected_stop, router, segmenter, setup, timeless, timeless_usage};
 
 type Trace = Arc<Mutex<Vec<Record>>>;
 
-/// What an observer without a clock sees of a run: the answers, and the trace.
-type Seen = (Vec<Result<arbitrage_core::Solution, String>>, Vec<Record>);
+/// The results and the trace of a run, without times.
+type Observed = (Vec<Result<arbitrage_core::Solution, String>>, Vec<Record>);
 
-fn seen<D, V, R>(engine: Engine<D, V, R>, sink: impl FnOnce(Trace) -> Box<dyn TraceSink>, problems: &[Problem]) -> Seen
+fn observe<D, V, R>(
+    engine: Engine<D, V, R>,
+    sink: impl FnOnce(Trace) -> Box<dyn TraceSink>,
+    problems: &[Problem],
+) -> Observed
 where
     D: Drafter,
     V: Verifier,
@@ -54,7 +58,7 @@ fn timeless_record(mut record: Record) -> Record {
     record
 }
 
-/// How a drafter goes wrong.
+/// How a drafter fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     None,
@@ -63,7 +67,7 @@ enum Fault {
     Panic,
 }
 
-/// A drafter that goes wrong after certain texts, however often it is asked.
+/// A drafter that fails after certain texts, however often it is called.
 struct Faulty<D> {
     model: D,
     fault: Fault,
@@ -75,20 +79,21 @@ impl<D: Drafter> Drafter for Faulty<D> {
     }
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let steps = self.model.draft(prefixes, rule);
-        let spoil = |(prefix, step): (&Prefix<'_>, StepResult)| match (prefix.text().len() % 11 == 5, self.fault) {
+        let inject = |(prefix, step): (&Prefix<'_>, StepResult)| match (prefix.text().len() % 11 == 5, self.fault) {
             (false, _) | (true, Fault::None) => step,
             (true, Fault::Error) => Err(format!("no step after {} bytes", prefix.text().len()).into()),
             (true, Fault::NotANumber) => Ok(step?.with_first_entropy(f32::NAN)),
             (true, Fault::Panic) => panic!("no step after {:?} of {}", prefix.text(), prefix.problem.id),
         };
-        prefixes.iter().zip(steps).map(spoil).collect()
+        prefixes.iter().zip(steps).map(inject).collect()
     }
     fn release(&mut self, id: SequenceId) {
         self.model.release(id);
     }
 }
 
-/// Parts that may be faulty. Those that count their requests are no drafters: these have more of them under overlap.
+/// The components that fail. Router, verifier and sink fail at a request with a certain number; the drafter cannot, since overlap
+/// changes the number of its requests.
 #[derive(Clone, Debug)]
 struct Faults {
     drafter: Fault,
@@ -108,7 +113,7 @@ prop_compose! {
     }
 }
 
-fn run(setup: &Setup, faults: &Faults, problems: &[Problem]) -> Seen {
+fn run(setup: &Setup, faults: &Faults, problems: &[Problem]) -> Observed {
     const NEVER: usize = usize::MAX;
     let drafter = Faulty { model: setup.drafter(), fault: faults.drafter };
     let verifier = Flaky::new(setup.target(), faults.verifier.unwrap_or(NEVER));
@@ -118,7 +123,7 @@ fn run(setup: &Setup, faults: &Faults, problems: &[Problem]) -> Seen {
         .with_limits(setup.limits)
         .with_overlap(setup.overlap);
     let engine = if faults.fallback { engine.with_fallback_to_target() } else { engine };
-    seen(engine, |trace| Box::new(Flaky::new(trace, faults.sink.unwrap_or(NEVER))), problems)
+    observe(engine, |trace| Box::new(Flaky::new(trace, faults.sink.unwrap_or(NEVER))), problems)
 }
 
 proptest! {
@@ -133,11 +138,10 @@ proptest! {
         let with = |overlap| run(&Setup { overlap, ..setup.clone() }, &faults, &problems);
         let plain = with(Overlap::Off);
         prop_assert_eq!(&plain, &with(Overlap::On));
-        prop_assert_eq!(&plain, &with(Overlap::Measured));
     }
 
     #[test]
-    fn every_call_of_the_drafter_is_accounted(setup in setup()) {
+    fn every_call_of_the_drafter_is_counted(setup in setup()) {
         let (mut engine, log) = setup.engine();
         let answers = engine.solve_all(&setup.problems(4));
         let usage: Usage = answers.into_iter().map(|answer| answer.unwrap().usage).sum();
@@ -148,22 +152,22 @@ proptest! {
     }
 
     #[test]
-    fn the_drafter_is_never_asked_past_an_end(setup in setup()) {
+    fn the_drafter_is_never_called_after_the_end(setup in setup()) {
         let setup = Setup { overlap: Overlap::On, ..setup };
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let drafter = Asked { model: setup.drafter(), asked: asked.clone() };
+        let prefixes = Arc::new(Mutex::new(Vec::new()));
+        let drafter = RecordsPrefixes { model: setup.drafter(), prefixes: prefixes.clone() };
         let mut engine = Engine::new(drafter, setup.target(), router(setup.router, &CallLog::new()))
             .with_segmenter(segmenter(setup.segmenter))
             .with_limits(setup.limits)
             .with_overlap(setup.overlap);
         engine.solve_all(&setup.problems(3));
-        for steps in asked.lock().unwrap().iter() {
+        for steps in prefixes.lock().unwrap().iter() {
             prop_assert_eq!(expected_stop(steps, &setup.limits), None);
         }
     }
 
     #[test]
-    fn panics_come_where_they_would_without_overlap(setup in setup(), count in 1..4usize) {
+    fn panics_happen_where_they_would_without_overlap(setup in setup(), count in 1..4usize) {
         let problems = setup.problems(count);
         let with = |overlap| {
             let setup = Setup { overlap, ..setup.clone() };
@@ -183,19 +187,19 @@ proptest! {
     }
 }
 
-/// A drafter that remembers what it was asked to continue.
-struct Asked<D> {
+/// A drafter that records the prefixes that it has to continue.
+struct RecordsPrefixes<D> {
     model: D,
-    asked: Arc<Mutex<Vec<Vec<Accepted>>>>,
+    prefixes: Arc<Mutex<Vec<Vec<Accepted>>>>,
 }
 
-impl<D: Drafter> Drafter for Asked<D> {
+impl<D: Drafter> Drafter for RecordsPrefixes<D> {
     fn name(&self) -> &str {
         self.model.name()
     }
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let steps = prefixes.iter().map(|prefix| prefix.steps.to_vec()).filter(|steps| !steps.is_empty());
-        self.asked.lock().unwrap().extend(steps);
+        self.prefixes.lock().unwrap().extend(steps);
         self.model.draft(prefixes, rule)
     }
     fn release(&mut self, id: SequenceId) {
@@ -208,8 +212,8 @@ fn scripted(name: &str, texts: &[&str]) -> Scripted {
     Scripted::new(name, texts.iter().copied())
 }
 
-/// What was asked of the drafter: index of the step, and sequences in the call.
-fn asked(log: &CallLog) -> Vec<(usize, usize)> {
+/// The drafter's requests: index of the step, and number of sequences in the call.
+fn requests(log: &CallLog) -> Vec<(usize, usize)> {
     log.of(Role::Drafter).iter().map(|call| (call.step, call.batch)).collect()
 }
 
@@ -222,8 +226,8 @@ fn a_step_that_was_drafted_ahead_is_not_drafted_again() {
     let mut engine = Engine::new(log.record(draft), target, log.record(router)).with_overlap(Overlap::On);
     let solution = engine.solve(&Problem::new("?")).unwrap();
     assert_eq!(solution.text(), "a\n\nB\n\nc c c\n\nd d d d\n\ne");
-    // Step 2 was drafted behind "b b" and again behind "B". The last step has none behind it.
-    assert_eq!(asked(&log), [(0, 1), (1, 1), (2, 1), (2, 1), (3, 1), (4, 1)]);
+    // Step 2 was drafted after "b b" and again after "B". Nothing is drafted after the last step.
+    assert_eq!(requests(&log), [(0, 1), (1, 1), (2, 1), (2, 1), (3, 1), (4, 1)]);
     assert_eq!((solution.usage.draft.calls, solution.usage.discarded.calls), (5, 1));
     assert_eq!((solution.usage.discarded.decoded, solution.usage.discarded.seconds), (4, 4.0));
     assert_eq!(solution.usage.draft.seconds, 15.0);
@@ -232,10 +236,10 @@ fn a_step_that_was_drafted_ahead_is_not_drafted_again() {
 }
 
 #[test]
-fn a_router_that_wants_no_draft_is_asked_before_the_one_drafted_ahead_is_read() {
-    /// Lets the target write step 1 unseen.
-    struct Unseen;
-    impl AdvantageRouter for Unseen {
+fn a_draft_written_ahead_is_dropped_if_the_router_escalates_without_one() {
+    /// Escalates step 1 before it is drafted.
+    struct EscalatesEarly;
+    impl AdvantageRouter for EscalatesEarly {
         fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision> {
             (prefix.steps.len() == 1).then(|| Route::Escalate.into())
         }
@@ -247,7 +251,8 @@ fn a_router_that_wants_no_draft_is_asked_before_the_one_drafted_ahead_is_read() 
     let log = CallLog::new();
     let draft = log.record(scripted("d", &["a\n\n", "b\n\n", "c"]));
     let target = log.record(scripted("t", &["A\n\n", "B\n\n", "C"]));
-    let solution = Engine::new(draft, target, Unseen).with_overlap(Overlap::On).solve(&Problem::new("?")).unwrap();
+    let solution =
+        Engine::new(draft, target, EscalatesEarly).with_overlap(Overlap::On).solve(&Problem::new("?")).unwrap();
     assert_eq!(solution.text(), "a\n\nB\n\nc");
     assert_eq!(solution.records[1].draft, None);
     assert_eq!(log.of(Role::Verifier)[0].text, None, "the target is shown no draft");
@@ -256,8 +261,8 @@ fn a_router_that_wants_no_draft_is_asked_before_the_one_drafted_ahead_is_read() 
 }
 
 #[test]
-fn nothing_is_drafted_ahead_of_a_free_verdict() {
-    // Always-draft decides unseen, so neither router nor target works, and there is nothing to overlap with.
+fn nothing_is_drafted_ahead_if_there_is_nothing_to_overlap_with() {
+    // Always-draft decides before the draft, so neither router nor target has work.
     let threads = |router| {
         let setup = Setup { overlap: Overlap::On, ..Setup::new(3, router) };
         let threads = Arc::new(Mutex::new(HashSet::new()));
@@ -270,7 +275,7 @@ fn nothing_is_drafted_ahead_of_a_free_verdict() {
     assert!(threads(2) > 1);
 }
 
-/// A drafter that remembers the threads it was called on.
+/// A drafter that records the threads it is called on.
 struct OnThread<D> {
     model: D,
     threads: Arc<Mutex<HashSet<ThreadId>>>,
@@ -304,14 +309,14 @@ fn limits_end_the_drafting_ahead() {
                 .with_overlap(Overlap::On);
         let solution = engine.solve(&Problem::new("?")).unwrap();
         assert_eq!((solution.stop, solution.steps.len()), (stop, steps));
-        assert_eq!(asked(&log), (0..steps).map(|step| (step, 1)).collect::<Vec<_>>(), "{limits:?}");
+        assert_eq!(requests(&log), (0..steps).map(|step| (step, 1)).collect::<Vec<_>>(), "{limits:?}");
         assert_eq!(solution.usage.discarded.calls, 0);
     }
 }
 
 #[test]
-fn a_wrong_number_of_steps_ahead_is_told_in_its_turn() {
-    /// Gives one step too many from the second on.
+fn a_wrong_number_of_steps_ahead_counts_only_if_it_is_repeated() {
+    /// Returns one step too many from the second on.
     struct Generous(Scripted);
     impl Drafter for Generous {
         fn name(&self) -> &str {
@@ -335,7 +340,7 @@ fn a_wrong_number_of_steps_ahead_is_told_in_its_turn() {
 
 #[test]
 fn random_runs_roll_back() {
-    // A cache that trusts the sequence to grow is led astray: what was drafted behind rejected steps is in it.
+    // A cache that assumes that sequences only grow is wrong here: it holds steps that were drafted after rejected ones.
     let text = |rolls_back: bool, seed| {
         let setup = Setup { overlap: Overlap::On, ..Setup::new(seed, 2) };
         let model = Setup { cached: false, ..setup.clone() }.drafter();
@@ -349,59 +354,15 @@ fn random_runs_roll_back() {
     assert!(differ > 10, "{differ} of 20");
 }
 
-#[test]
-fn a_measurement_comes_to_a_choice_and_changes_no_text() {
-    for kind in 0..ROUTERS {
-        let mut setup = Setup::new(9, kind);
-        setup.limits = setup.limits.with_in_flight(3);
-        let problems = setup.problems(150);
-        let solve = |overlap| {
-            let (mut engine, _) = Setup { overlap, ..setup.clone() }.engine();
-            let before = engine.overlap_choice();
-            let answers = engine.solve_all(&problems).into_iter().map(|answer| timeless(answer.unwrap()));
-            (answers.collect::<Vec<_>>(), before, engine.overlap_choice())
-        };
-        let ((plain, ..), (overlapped, before, after)) = (solve(Overlap::Off), solve(Overlap::Measured));
-        assert_eq!(plain, overlapped);
-        assert_eq!((before, after.is_some()), (None, true), "router {kind}");
-    }
-}
-
-#[test]
-fn overlap_that_hides_a_slow_router_is_kept() {
-    /// Takes its time for a step.
-    struct Slow(Scripted);
-    const PAUSE: Duration = Duration::from_millis(4);
-    impl Drafter for Slow {
-        fn name(&self) -> &str {
-            "slow"
-        }
-        fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
-            std::thread::sleep(PAUSE);
-            Drafter::draft(&mut self.0, prefixes, rule)
-        }
-    }
-    let script: Vec<String> = (0..100).map(|n| format!("step {n}\n\n")).collect();
-    let script: Vec<&str> = script.iter().map(String::as_str).collect();
-    let router = router_fn(|_| {
-        std::thread::sleep(PAUSE);
-        Route::Accept
-    });
-    let mut engine =
-        Engine::new(Slow(scripted("d", &script)), scripted("t", &[]), router).with_overlap(Overlap::Measured);
-    engine.solve(&Problem::new("?")).unwrap();
-    assert_eq!(engine.overlap_choice(), Some(true));
-}
-
-/// One side of a meeting: tells the other that it has come, and waits until the other has.
-struct Meeting {
+/// One side of a rendezvous: it signals the other side, and waits for its signal.
+struct Rendezvous {
     here: Sender<()>,
     there: Receiver<()>,
     missed: Arc<AtomicBool>,
 }
 
-impl Meeting {
-    /// Both sides, and whether one of them went away before the other came.
+impl Rendezvous {
+    /// Both sides, and whether one of them timed out.
     fn pair() -> (Self, Self, Arc<AtomicBool>) {
         let ((here, a), (there, b), missed) = (channel(), channel(), Arc::new(AtomicBool::new(false)));
         let one = Self { here, there: b, missed: missed.clone() };
@@ -416,53 +377,53 @@ impl Meeting {
     }
 }
 
-/// A part that, when it is first asked for step `at`, goes on only in the presence of another.
-struct Meets<T> {
-    part: T,
+/// A component that, when it is first called for step `at`, waits until the other one is called too.
+struct Waits<T> {
+    inner: T,
     at: usize,
-    meeting: Option<Meeting>,
+    rendezvous: Option<Rendezvous>,
     evidence: Evidence,
 }
 
-impl<T> Meets<T> {
-    fn new(part: T, at: usize, meeting: Option<Meeting>, evidence: Evidence) -> Self {
-        Self { part, at, meeting, evidence }
+impl<T> Waits<T> {
+    fn new(inner: T, at: usize, rendezvous: Option<Rendezvous>, evidence: Evidence) -> Self {
+        Self { inner, at, rendezvous, evidence }
     }
 
-    fn meet(&mut self, step: usize) {
-        if let Some(meeting) = self.meeting.take_if(|_| step == self.at) {
-            meeting.wait();
+    fn wait(&mut self, step: usize) {
+        if let Some(rendezvous) = self.rendezvous.take_if(|_| step == self.at) {
+            rendezvous.wait();
         }
     }
 }
 
-impl<T: Drafter> Drafter for Meets<T> {
+impl<T: Drafter> Drafter for Waits<T> {
     fn name(&self) -> &str {
-        self.part.name()
+        self.inner.name()
     }
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
-        self.meet(prefixes[0].steps.len());
-        self.part.draft(prefixes, rule)
+        self.wait(prefixes[0].steps.len());
+        self.inner.draft(prefixes, rule)
     }
 }
 
-impl<T: Verifier> Verifier for Meets<T> {
+impl<T: Verifier> Verifier for Waits<T> {
     fn name(&self) -> &str {
-        self.part.name()
+        self.inner.name()
     }
     fn rewrite(&mut self, requests: &[Rewrite<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
-        self.meet(requests[0].prefix.steps.len());
-        self.part.rewrite(requests, rule)
+        self.wait(requests[0].prefix.steps.len());
+        self.inner.rewrite(requests, rule)
     }
 }
 
-impl<T: AdvantageRouter> AdvantageRouter for Meets<T> {
+impl<T: AdvantageRouter> AdvantageRouter for Waits<T> {
     fn evidence(&self) -> Evidence {
         self.evidence
     }
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
-        self.meet(candidate.prefix.steps.len());
-        self.part.route(candidate)
+        self.wait(candidate.prefix.steps.len());
+        self.inner.route(candidate)
     }
 }
 
@@ -470,11 +431,11 @@ const DRAFTS: [&str; 3] = ["a\n\n", "b\n\n", "c"];
 const TARGETS: [&str; 3] = ["A\n\n", "B\n\n", "C"];
 
 #[test]
-fn the_drafter_writes_step_1_while_the_router_judges_step_0() {
-    let (one, other, missed) = Meeting::pair();
+fn the_drafter_writes_step_1_while_the_router_decides_on_step_0() {
+    let (one, other, missed) = Rendezvous::pair();
     let evidence = Evidence::DraftOnly;
-    let draft = Meets::new(scripted("d", &DRAFTS), 1, Some(one), evidence);
-    let router = Meets::new(router_fn(|_| Route::Accept), 0, Some(other), evidence);
+    let draft = Waits::new(scripted("d", &DRAFTS), 1, Some(one), evidence);
+    let router = Waits::new(router_fn(|_| Route::Accept), 0, Some(other), evidence);
     let mut engine = Engine::new(draft, scripted("t", &TARGETS), router).with_overlap(Overlap::On);
     assert_eq!(engine.solve(&Problem::new("?")).unwrap().text(), "a\n\nb\n\nc");
     assert!(!missed.load(Ordering::Relaxed));
@@ -487,10 +448,10 @@ fn the_drafter_writes_step_1_while_the_target_writes_step_0() {
         (Evidence::Both, Route::Escalate, "A\n\nB\n\nC"),
         (Evidence::Both, Route::Accept, "a\n\nb\n\nc"),
     ] {
-        let (one, other, missed) = Meeting::pair();
-        let draft = Meets::new(scripted("d", &DRAFTS), 1, Some(one), evidence);
-        let target = Meets::new(scripted("t", &TARGETS), 0, Some(other), evidence);
-        let router = Meets::new(router_fn(move |_| route), 0, None, evidence);
+        let (one, other, missed) = Rendezvous::pair();
+        let draft = Waits::new(scripted("d", &DRAFTS), 1, Some(one), evidence);
+        let target = Waits::new(scripted("t", &TARGETS), 0, Some(other), evidence);
+        let router = Waits::new(router_fn(move |_| route), 0, None, evidence);
         let mut engine = Engine::new(draft, target, router).with_overlap(Overlap::On);
         assert_eq!(engine.solve(&Problem::new("?")).unwrap().text(), text);
         assert!(!missed.load(Ordering::Relaxed), "{evidence:?}, {route:?}");
@@ -499,7 +460,7 @@ fn the_drafter_writes_step_1_while_the_target_writes_step_0() {
 
 #[test]
 fn a_rejected_sequence_does_not_hold_up_the_drafts_of_the_others() {
-    // Both sequences are drafted ahead in one call; the accepted one is spared its next draft.
+    // Both sequences are drafted ahead in one call; the accepted one needs no draft in the next iteration.
     let log = CallLog::new();
     let draft = log.record(scripted("d", &DRAFTS));
     let router = router_fn(|c| Route::escalate_if(c.prefix.problem.id == "hard" && c.prefix.steps.is_empty()));
@@ -507,11 +468,11 @@ fn a_rejected_sequence_does_not_hold_up_the_drafts_of_the_others() {
     let problems = ["easy", "hard"].map(|id| Problem::new("?").with_id(id));
     let texts: Vec<_> = engine.solve_all(&problems).into_iter().map(|answer| answer.unwrap().text()).collect();
     assert_eq!(texts, ["a\n\nb\n\nc", "A\n\nb\n\nc"]);
-    assert_eq!(asked(&log), [(0, 2), (0, 2), (1, 2), (1, 2), (1, 1), (2, 2), (2, 2)]);
+    assert_eq!(requests(&log), [(0, 2), (0, 2), (1, 2), (1, 2), (1, 1), (2, 2), (2, 2)]);
 }
 
 #[test]
-fn a_trace_from_before_overlap_is_read_and_one_without_it_is_written_as_ever() {
+fn traces_without_overlap_do_not_mention_it() {
     let usage = serde_json::to_value(Usage::default()).unwrap();
     assert!(usage.get("discarded").is_none());
     assert_eq!(serde_json::from_value::<Usage>(usage).unwrap(), Usage::default());
@@ -529,18 +490,28 @@ fn a_trace_from_before_overlap_is_read_and_one_without_it_is_written_as_ever() {
 }
 
 #[test]
-fn authors_of_supposed_steps_are_drafts() {
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let drafter = Asked { model: scripted("d", &DRAFTS), asked: asked.clone() };
+fn steps_that_are_assumed_accepted_are_the_drafts() {
+    let prefixes = Arc::new(Mutex::new(Vec::new()));
+    let drafter = RecordsPrefixes { model: scripted("d", &DRAFTS), prefixes: prefixes.clone() };
     let router = router_fn(|_| Route::Escalate);
     Engine::new(drafter, scripted("t", &TARGETS), router).with_overlap(Overlap::On).solve(&Problem::new("?")).unwrap();
-    let asked = asked.lock().unwrap();
-    let told = |steps: &Vec<Accepted>| {
+    let prefixes = prefixes.lock().unwrap();
+    let shown = |steps: &Vec<Accepted>| {
         steps.iter().map(|accepted| (accepted.step.text.trim().to_owned(), accepted.author)).collect::<Vec<_>>()
     };
     let (a, b) = (|text: &str| (text.to_owned(), Author::Draft), |text: &str| (text.to_owned(), Author::Target));
     assert_eq!(
-        asked.iter().map(told).collect::<Vec<_>>(),
+        prefixes.iter().map(shown).collect::<Vec<_>>(),
         [vec![a("a")], vec![b("A")], vec![b("A"), a("b")], vec![b("A"), b("B")]]
     );
+}
+
+#[test]
+fn a_trace_whose_overlap_was_measured_is_read() {
+    let engine = Engine::new(scripted("d", &[]), scripted("t", &[]), router_fn(|_| Route::Accept));
+    let run = serde_json::to_string(&engine.with_overlap(Overlap::On).run_record()).unwrap();
+    let old = run.replace(r#""overlap":"on""#, r#""overlap":"measured""#);
+    assert_ne!(run, old);
+    let read: arbitrage_core::trace::RunRecord = serde_json::from_str(&old).unwrap();
+    assert_eq!(read.overlap, Overlap::On);
 }

@@ -1,7 +1,7 @@
 //! What each policy decides, at its threshold and at both ends of its range.
 
 use arbitrage_core::router::{AlwaysDraft, AlwaysTarget, Budget, FirstTokenEntropy, MeanLogprob, Oracle, Random, Rsd};
-use arbitrage_core::scorer::{Judge, NextToken, Question, Reading, scorer_fn};
+use arbitrage_core::scorer::{Judge, NextToken, Question, ScoreReadout, scorer_fn};
 use arbitrage_core::testing::{CallLog, Scripted, TableScorer};
 use arbitrage_core::{
     Accepted, AdvantageRouter, Author, BoxError, Candidate, Decision, Engine, Evidence, Finish, Prefix, Problem, Role,
@@ -71,7 +71,7 @@ fn the_oracle_escalates_what_gains_more_than_the_threshold() {
 fn the_oracle_needs_the_targets_step() {
     let mut router = Oracle::new(TableScorer::new([]), 0.0).unwrap();
     let error = decide(&mut router, &step("d"), None).unwrap_err();
-    assert_eq!(error.to_string(), "the policy asked for Both and got no target step");
+    assert_eq!(error.to_string(), "the policy needs Both as evidence, but there is no target step");
 }
 
 #[test]
@@ -234,11 +234,11 @@ fn digits(known: &[(usize, f32)]) -> Vec<f32> {
     logprobs
 }
 
-fn judge(logprobs: Vec<f32>, reading: Reading) -> Result<Vec<f32>, BoxError> {
+fn judge(logprobs: Vec<f32>, reading: ScoreReadout) -> Result<Vec<f32>, BoxError> {
     let problem = Problem::new("?");
     let step = step("a");
     let prefix = Prefix::new(SequenceId(0), &problem, &[]);
-    Judge::new(Digits(logprobs)).with_reading(reading).score(&[(prefix, &step)])
+    Judge::new(Digits(logprobs)).with_readout(reading).score(&[(prefix, &step)])
 }
 
 #[test]
@@ -250,8 +250,8 @@ fn a_judges_digit_or_mean_digit_is_the_score() {
         (vec![(3, 0.002), (8, 0.003)], 8.0, 6.0),
         (vec![(9, 1e-30)], 9.0, 9.0),
     ] {
-        assert_eq!(judge(digits(&known), Reading::MostProbable).unwrap(), [digit], "{known:?}");
-        let score = judge(digits(&known), Reading::Expectation).unwrap()[0];
+        assert_eq!(judge(digits(&known), ScoreReadout::MostProbable).unwrap(), [digit], "{known:?}");
+        let score = judge(digits(&known), ScoreReadout::Expectation).unwrap()[0];
         assert!((score - mean).abs() < 1e-5, "{known:?}: {score}");
     }
 }
@@ -263,7 +263,7 @@ fn a_judge_that_gives_no_distribution_is_refused() {
     let mut infinite = digits(&[(3, 0.5)]);
     infinite[4] = f32::INFINITY;
     for logprobs in [vec![], vec![0.0; 9], vec![0.0; 11], digits(&[]), nan, infinite] {
-        for reading in [Reading::Expectation, Reading::MostProbable] {
+        for reading in [ScoreReadout::Expectation, ScoreReadout::MostProbable] {
             assert!(judge(logprobs.clone(), reading).is_err(), "{logprobs:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! Roll-outs: what a score is, what is written for it, and what is left behind.
+//! Roll-outs: their scores, the completions that are written for them, and that all are released.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use arbitrage_core::{
 };
 use proptest::prelude::*;
 
-/// Writes one more step, which is right or wrong by a coin of the problem's seed, and notes the coins.
+/// Writes one more step, right or wrong at random by the problem's seed, and records which.
 #[derive(Clone, Default)]
 struct Coins(Arc<Mutex<BTreeMap<u64, bool>>>);
 
@@ -44,8 +44,8 @@ fn score(scorer: &mut impl StepScorer, problem: &Problem, steps: &[Step]) -> Res
     scorer.score(&steps.iter().map(|step| (prefix, step)).collect::<Vec<_>>())
 }
 
-/// The typed error of a scorer.
-fn refusal(outcome: Result<Vec<f32>, BoxError>) -> ScoreError {
+/// The scorer's typed error.
+fn score_error(outcome: Result<Vec<f32>, BoxError>) -> ScoreError {
     *outcome.unwrap_err().downcast::<ScoreError>().unwrap()
 }
 
@@ -60,11 +60,11 @@ fn a_score_is_the_share_of_right_completions() {
     assert!(!seen.contains_key(&7));
     assert_eq!(found, [right as f32 / 400.0]);
     assert!((found[0] - 0.3).abs() < 0.1, "{found:?}");
-    assert_eq!(scorer.begun(), 400);
+    assert_eq!(scorer.started(), 400);
 }
 
 #[test]
-fn scripts_lead_where_they_lead() {
+fn scores_follow_the_scripts() {
     let writer = Scripted::new("w", ["", "so it is right"])
         .with_problem("wrong", ["", "so it is not"])
         .with_problem("long", ["", "then\n\n", "then\n\n", "right"]);
@@ -76,13 +76,13 @@ fn scripts_lead_where_they_lead() {
     assert_eq!(scorer.name(), "3 roll-outs by w");
 }
 
-/// The checker sees the whole solution, under the problem as it was asked.
+/// The checker gets the whole solution, and the problem with its own seed.
 #[test]
 fn the_whole_solution_is_checked() {
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
-    let heard = seen.clone();
+    let recorded = seen.clone();
     let check = move |problem: &Problem, solution: &str| {
-        heard.lock().unwrap().insert((problem.seed, solution.to_owned()));
+        recorded.lock().unwrap().insert((problem.seed, solution.to_owned()));
         Ok(true)
     };
     let mut scorer = Rollouts::new(Scripted::new("w", ["", "", "c"]), 2, check).unwrap();
@@ -93,11 +93,11 @@ fn the_whole_solution_is_checked() {
     assert_eq!(scorer.score(&[(prefix, &open("b\n\n")), (prefix, &ended)]).unwrap(), [1.0, 1.0]);
     let expected = [(5, "a\n\nb\n\nc".to_owned()), (5, "a\n\nend".to_owned())];
     assert_eq!(*seen.lock().unwrap(), BTreeSet::from(expected));
-    assert_eq!(scorer.begun(), 2, "what ended needs no completion");
+    assert_eq!(scorer.started(), 2, "a step that ended the text needs no completion");
 }
 
 #[test]
-fn steps_that_nothing_can_follow_are_not_completed() {
+fn final_steps_are_not_completed() {
     let log = CallLog::new();
     let mut scorer = Rollouts::new(log.record(Coins::default()), 4, ends_right).unwrap().with_budget(0);
     let steps = [
@@ -110,16 +110,16 @@ fn steps_that_nothing_can_follow_are_not_completed() {
     assert!(log.calls().is_empty());
 }
 
-/// Steps of one place are completed with the same random numbers, those of another with others.
+/// Steps after the same prefix are completed with the same random numbers, other steps with others.
 #[test]
 fn equal_steps_have_equal_scores() {
     let mut scorer = Rollouts::new(Coins::default(), 64, ends_right).unwrap();
     let problem = Problem::new("?").with_seed(1);
     let both = score(&mut scorer, &problem, &[open("a\n\n"), open("a\n\n")]).unwrap();
-    assert_eq!((both[0], scorer.begun()), (both[1], 64), "completed once");
+    assert_eq!((both[0], scorer.started()), (both[1], 64), "completed once");
     let others = [Step::new("a\n\n", Finish::Length), open("b\n\n")];
     score(&mut scorer, &problem, &others).unwrap();
-    assert_eq!(scorer.begun(), 64 * 3);
+    assert_eq!(scorer.started(), 64 * 3);
     let seeds = |seed: u64, given: usize| {
         let coins = Coins::default();
         let mut scorer = Rollouts::new(coins.clone(), 64, ends_right).unwrap();
@@ -143,7 +143,7 @@ fn babbling(seed: u64, in_flight: usize, log: &CallLog) -> impl StepScorer {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Neither batch, nor order, nor how many run at a time, nor caches are seen; and all that was begun is released.
+    /// Scores depend neither on batch and order nor on caches and the completions in flight, and all sequences are released.
     #[test]
     fn a_batch_equals_its_steps(seed: u64, count in 1usize..6, in_flight in 1usize..40) {
         let problems: Vec<_> = (0..count as u64).map(|n| Problem::new(format!("{n}?")).with_seed(seed ^ n)).collect();
@@ -156,11 +156,11 @@ proptest! {
         prop_assert!(together.iter().eq(alone.iter().rev()));
         prop_assert!(together.iter().all(|score| (0.0..=1.0).contains(score) && (score * 5.0).fract() == 0.0));
         let calls = log.calls();
-        let begun: BTreeSet<SequenceId> = calls.iter().map(|call| call.sequence).collect();
+        let started: BTreeSet<SequenceId> = calls.iter().map(|call| call.sequence).collect();
         let released: Vec<SequenceId> = log.released().into_iter().map(|(_, id)| id).collect();
-        prop_assert_eq!(begun.len(), 5 * count);
-        prop_assert_eq!(released.len(), begun.len());
-        prop_assert_eq!(released.into_iter().collect::<BTreeSet<_>>(), begun);
+        prop_assert_eq!(started.len(), 5 * count);
+        prop_assert_eq!(released.len(), started.len());
+        prop_assert_eq!(released.into_iter().collect::<BTreeSet<_>>(), started);
         prop_assert!(calls.iter().all(|call| call.batch <= in_flight));
     }
 }
@@ -174,7 +174,7 @@ fn completions_of_a_call_run_in_one_batch() {
     assert!(calls.len() == 24 && calls.iter().all(|call| call.batch == 24));
 }
 
-/// A writer that never ends its text, and one that says the same for ever.
+/// A writer that never ends its text, and one that repeats itself.
 #[test]
 fn endless_completions_are_cut_and_wrong() {
     let right = |_: &Problem, _: &str| -> Result<bool, BoxError> { Ok(true) };
@@ -194,26 +194,29 @@ fn endless_completions_are_cut_and_wrong() {
 }
 
 #[test]
-fn a_budget_is_kept_and_said() {
+fn a_budget_is_kept_and_reported() {
     let log = CallLog::new();
     let mut scorer = Rollouts::new(log.record(Coins::default()), 4, ends_right).unwrap().with_budget(10);
     let problem = Problem::new("?");
     let three = [open("a\n\n"), open("b\n\n"), open("c\n\n")];
-    let error = refusal(score(&mut scorer, &problem, &three));
-    assert_eq!(error, ScoreError::Budget { budget: 10, left: 10, asked: 12 });
-    assert_eq!(error.to_string(), "12 completions asked for, 10 left of a budget of 10");
-    assert!(log.calls().is_empty(), "nothing was begun");
+    let error = score_error(score(&mut scorer, &problem, &three));
+    assert_eq!(error, ScoreError::Budget { budget: 10, left: 10, requested: 12 });
+    assert_eq!(error.to_string(), "scoring needs 12 completions, but only 10 of a budget of 10 are left");
+    assert!(log.calls().is_empty(), "nothing was started");
     score(&mut scorer, &problem, &three[..2]).unwrap();
     assert_eq!(
-        refusal(score(&mut scorer, &problem, &three[2..])),
-        ScoreError::Budget { budget: 10, left: 2, asked: 4 }
+        score_error(score(&mut scorer, &problem, &three[2..])),
+        ScoreError::Budget { budget: 10, left: 2, requested: 4 }
     );
-    assert_eq!((scorer.begun(), log.of(Role::Drafter).len()), (8, 8));
+    assert_eq!((scorer.started(), log.of(Role::Drafter).len()), (8, 8));
     let mut endless = Rollouts::new(Coins::default(), usize::MAX, ends_right).unwrap().with_budget(10);
-    assert!(matches!(refusal(score(&mut endless, &problem, &three)), ScoreError::Budget { asked: usize::MAX, .. }));
+    assert!(matches!(
+        score_error(score(&mut endless, &problem, &three)),
+        ScoreError::Budget { requested: usize::MAX, .. }
+    ));
 }
 
-/// The engine's oracle scores what the budget suffices for, and names it as the reason of the others' failure.
+/// The oracle scores the steps for which the budget suffices, and the others fail with the budget as the reason.
 #[test]
 fn a_spent_budget_ends_its_problems_only() {
     let (draft, target) = (Scripted::new("d", ["a\n\n", "right"]), Scripted::new("t", ["b\n\n", "wrong"]));
@@ -222,21 +225,21 @@ fn a_spent_budget_ends_its_problems_only() {
     let problems: Vec<_> = (0..2).map(|n| Problem::new("?").with_id(format!("p{n}")).with_seed(n)).collect();
     let answers = engine.solve_all(&problems);
     let error = answers[1].as_ref().unwrap_err().to_string();
-    assert!(answers[0].is_ok() && error.contains("of a budget of 8"), "{error}");
+    assert!(answers[0].is_ok() && error.contains("of a budget of 8 are left"), "{error}");
 }
 
 #[test]
-fn failures_name_the_writer_and_leave_nothing() {
+fn failures_name_the_writer_and_release_everything() {
     let problem = Problem::new("?");
     let log = CallLog::new();
     let flaky = log.record(Flaky::new(Babbler::new("b", Author::Target, 3).with_end_probability(0.0), 9));
     let mut scorer = Rollouts::new(flaky, 4, ends_right).unwrap();
     let error = score(&mut scorer, &problem, &[open("a\n\n")]).unwrap_err();
     assert!(error.to_string().starts_with("drafter `b` failed at step"), "{error}");
-    assert!(matches!(error.downcast_ref(), Some(EngineError::Part { role: Role::Drafter, .. })));
-    let begun: BTreeSet<_> = log.calls().iter().map(|call| call.sequence).collect();
+    assert!(matches!(error.downcast_ref(), Some(EngineError::Component { role: Role::Drafter, .. })));
+    let started: BTreeSet<_> = log.calls().iter().map(|call| call.sequence).collect();
     let released: BTreeSet<_> = log.released().into_iter().map(|(_, id)| id).collect();
-    assert_eq!(begun, released);
+    assert_eq!(started, released);
 
     let nan = Step::new("x\n\n", Finish::Boundary).with_logprobs(vec![f32::NAN]);
     let mut scorer = Rollouts::new(Scripted::from_steps("n", vec![nan; 3]), 2, ends_right).unwrap();
@@ -250,12 +253,12 @@ fn failures_name_the_writer_and_leave_nothing() {
     assert_eq!(log.released().len(), 3);
 }
 
-/// Gives one answer too few.
-struct Miser;
+/// Returns one step too few.
+struct Miscounting;
 
-impl Drafter for Miser {
+impl Drafter for Miscounting {
     fn name(&self) -> &str {
-        "miser"
+        "miscounting"
     }
     fn draft(&mut self, prefixes: &[Prefix<'_>], _: &StepRule<'_>) -> Vec<StepResult> {
         prefixes.iter().skip(1).map(|_| Ok(Step::new("right", Finish::EndOfText))).collect()
@@ -263,14 +266,14 @@ impl Drafter for Miser {
 }
 
 #[test]
-fn answers_that_are_nobodys_are_refused() {
-    let mut scorer = Rollouts::new(Miser, 2, ends_right).unwrap();
+fn a_wrong_number_of_completions_is_an_error() {
+    let mut scorer = Rollouts::new(Miscounting, 2, ends_right).unwrap();
     let error = score(&mut scorer, &Problem::new("?"), &[open("a\n\n")]).unwrap_err().to_string();
-    assert!(error.contains("drafter `miser` gave 1 answers to 2 requests"), "{error}");
+    assert!(error.contains("drafter `miscounting` gave 1 answers to 2 requests"), "{error}");
 }
 
 #[test]
-fn nonsense_is_refused() {
+fn invalid_parameters_are_refused() {
     let none = Rollouts::new(Coins::default(), 0, ends_right).err();
     assert_eq!(none, Some(ConfigError::Limit { name: "roll-outs", least: 1, found: 0 }));
     let limits = Rollouts::new(Coins::default(), 1, ends_right).unwrap().with_limits(Limits::default().with_steps(0));

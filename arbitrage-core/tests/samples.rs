@@ -1,4 +1,4 @@
-//! Several samples of the target's step: what their mean is, and that one sample is none too many.
+//! Several samples of the target's step: their mean, and that one sample changes nothing.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,19 +12,19 @@ use arbitrage_core::{
     Route, SequenceId, Solution, Step, StepResult, StepRule, StepScorer,
 };
 
-/// Writes the next text of a list at each request, and notes whose seed it was asked under.
+/// Writes the next text of a list at each request, and records the problems' seeds.
 #[derive(Clone)]
-struct Listed(Vec<&'static str>, Arc<Mutex<Vec<u64>>>);
+struct CyclingTexts(Vec<&'static str>, Arc<Mutex<Vec<u64>>>);
 
-impl Listed {
+impl CyclingTexts {
     fn new(texts: impl Into<Vec<&'static str>>) -> Self {
         Self(texts.into(), Arc::default())
     }
 }
 
-impl Drafter for Listed {
+impl Drafter for CyclingTexts {
     fn name(&self) -> &str {
-        "listed"
+        "cycling"
     }
     fn draft(&mut self, prefixes: &[Prefix<'_>], _: &StepRule<'_>) -> Vec<StepResult> {
         let write = |prefix: &Prefix<'_>| {
@@ -52,7 +52,7 @@ fn route(router: &mut impl AdvantageRouter, problem: &Problem) -> Decision {
 
 #[test]
 fn the_score_is_the_mean_over_all_samples() {
-    let target = Listed::new(["t1", "t2", "t3"]);
+    let target = CyclingTexts::new(["t1", "t2", "t3"]);
     let problem = Problem::new("?").with_seed(9);
     let mut router = Oracle::new(TargetSamples::new(table(), target.clone(), 4).unwrap(), 0.0).unwrap();
     let decision = route(&mut router, &problem);
@@ -67,7 +67,7 @@ fn the_score_is_the_mean_over_all_samples() {
     assert_eq!(seeds.len(), 3);
     assert_eq!(router.name(), "oracle(table, 4 target samples, τ=0)");
 
-    let mut labelling = Labelling::new(TargetSamples::new(table(), Listed::new(["t2"]), 2).unwrap(), AlwaysDraft);
+    let mut labelling = Labelling::new(TargetSamples::new(table(), CyclingTexts::new(["t2"]), 2).unwrap(), AlwaysDraft);
     let decision = route(&mut labelling, &problem);
     assert_eq!((decision.target_score, decision.route), (Some(0.25), Route::Accept));
     assert_eq!(decision.wasted(), Some(true));
@@ -106,7 +106,7 @@ fn decisions(solutions: &[Solution]) -> Vec<(String, Vec<Decision>)> {
 }
 
 #[test]
-fn one_sample_is_the_oracle_as_it_was() {
+fn one_sample_gives_the_plain_oracle() {
     let plain = decisions(&solve(length(), 4));
     let one = decisions(&solve(sampled(1), 4));
     assert_eq!(plain, one);
@@ -122,7 +122,7 @@ fn a_batch_equals_its_items() {
     assert!(alone.iter().any(spread), "the samples differ");
 }
 
-/// Samples follow from the verifier's own distribution: with the seed apart, they are what the verifier writes.
+/// Further samples change the scores, not the step that is committed.
 #[test]
 fn the_committed_step_is_the_verifiers() {
     for solution in solve(sampled(3), 3) {
@@ -137,7 +137,7 @@ fn the_committed_step_is_the_verifiers() {
 #[test]
 fn a_sample_that_fails_fails_its_candidate() {
     let (problem, other) = (Problem::new("?").with_seed(1), Problem::new("!").with_seed(2));
-    let target = Flaky::new(Listed::new(["t1"]), 1);
+    let target = Flaky::new(CyclingTexts::new(["t1"]), 1);
     let mut router = Oracle::new(TargetSamples::new(table(), target, 3).unwrap(), 0.0).unwrap();
     let (draft, written) = (step("d"), step("t0"));
     let candidate =
@@ -166,12 +166,12 @@ fn samples_are_written_together_and_released() {
 }
 
 #[test]
-fn no_sample_is_refused() {
-    let none = TargetSamples::new(table(), Listed::new(["t1"]), 0).err();
+fn zero_samples_are_refused() {
+    let none = TargetSamples::new(table(), CyclingTexts::new(["t1"]), 0).err();
     assert_eq!(none, Some(ConfigError::Limit { name: "samples", least: 1, found: 0 }));
 }
 
-/// Traces of before have no spread, and those without samples do not either.
+/// Older traces, and those of runs without samples, have no spread.
 #[test]
 fn traces_without_a_spread_are_read_and_written_as_before() {
     let old = r#"{"route":"escalate","draft_score":0.25,"target_score":0.5}"#;
@@ -182,7 +182,7 @@ fn traces_without_a_spread_are_read_and_written_as_before() {
     assert_eq!(serde_json::from_str::<Decision>(&serde_json::to_string(&spread).unwrap()).unwrap(), spread);
 
     let trace = Arc::new(Mutex::new(Vec::<Record>::new()));
-    let target = Listed::new(["t1"]);
+    let target = CyclingTexts::new(["t1"]);
     let scorer = TargetSamples::new(table(), target, 2).unwrap();
     let mut engine =
         Engine::new(Scripted::new("d", ["d"]), Scripted::new("t", ["t0"]), Oracle::new(scorer, 0.0).unwrap())

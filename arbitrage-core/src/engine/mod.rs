@@ -1,59 +1,36 @@
-//! The loop: draft, route, rewrite where it pays, commit.
+//! The engine: it drafts a step, routes it, has the target rewrite it where the router escalates, and commits it.
 
-mod drafting;
-mod intake;
-mod judging;
-mod live;
+mod draft;
 mod overlap;
-mod pace;
-mod turn;
+mod route;
+mod sequence;
+mod solution;
+mod source;
+mod step_state;
 
-pub use intake::Intake;
 pub use overlap::Overlap;
+pub use solution::Solution;
+pub use source::{ProblemSource, WhenEmpty};
 
 use std::ops::ControlFlow;
-use std::time::Instant;
 
 use crate::segmenter::BlankLine;
-use crate::trace::{ModelRecord, Record, RunRecord, SolutionRecord, StepRecord, TraceSink};
+use crate::trace::{ModelRecord, Record, RunRecord, TraceSink};
 use crate::{
-    Accepted, AdvantageRouter, Author, ConfigError, Drafter, EngineError, Limits, Problem, Role, SequenceId, StepRule,
-    StepSegmenter, Stop, Usage, Verifier,
+    AdvantageRouter, ConfigError, Drafter, EngineError, Limits, Problem, SequenceId, StepRule, StepSegmenter, Verifier,
 };
-use intake::Listed;
-use judging::Judging;
-use live::Live;
-use overlap::beside;
-use pace::{Kind, Pace};
-use turn::Turn;
-
-/// A finished solution.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Solution {
-    /// The committed steps, each with its author.
-    pub steps: Vec<Accepted>,
-    /// One record a step: drafts that were rejected, decisions, costs.
-    pub records: Vec<StepRecord>,
-    /// Why it ended.
-    pub stop: Stop,
-    /// What it cost.
-    pub usage: Usage,
-}
-
-impl Solution {
-    /// The whole text: the steps, joined.
-    pub fn text(&self) -> String {
-        self.steps.iter().map(|accepted| accepted.step.text.as_str()).collect()
-    }
-}
+use overlap::run_concurrently;
+use route::RouteStage;
+use sequence::{ActiveSequence, SequenceEnd};
+use source::SliceSource;
+use step_state::{OnRouterError, StepState};
 
 /// Joins a drafter, a verifier and a router into a reasoner.
 ///
-/// The verifier is called for escalated steps only, unless the router asks for
-/// [`Evidence::Both`](crate::Evidence::Both): laziness is where the speed comes from. Models are called with every open
-/// sequence at once, up to [`Limits::in_flight`]; when one finishes, the next problem takes its place. The drafter waits
-/// for router and target, unless [`Overlap`] lets it go on.
+/// The verifier is called for escalated steps only, unless the router asks for [`Evidence::Both`](crate::Evidence::Both): calls that
+/// are not made are where the speed comes from. Models are called with a batch of all active sequences, up to
+/// [`Limits::in_flight`]; when one finishes, the next problem takes its place. The drafter waits for router and target, unless
+/// [`Overlap`] lets it work ahead.
 ///
 /// ```
 /// use arbitrage_core::{Engine, Limits, Problem, router::AlwaysDraft, segmenter::Newline, testing::Scripted};
@@ -68,14 +45,13 @@ impl Solution {
 /// ```
 pub struct Engine<D, V, R> {
     drafter: D,
-    judging: Judging<V, R>,
+    route_stage: RouteStage<V, R>,
     segmenter: Box<dyn StepSegmenter>,
     limits: Limits,
     sink: Box<dyn TraceSink>,
     notes: serde_json::Value,
     overlap: Overlap,
-    pace: Pace,
-    introduced: bool,
+    has_run_record: bool,
 }
 
 impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
@@ -83,14 +59,13 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
     pub fn new(drafter: D, verifier: V, router: R) -> Self {
         Self {
             drafter,
-            judging: Judging { verifier, router, escalate_on_error: false },
+            route_stage: RouteStage { verifier, router, on_router_error: OnRouterError::EndSequence },
             segmenter: Box::new(BlankLine::new()),
             limits: Limits::default(),
             sink: Box::new(()),
             notes: serde_json::Value::Null,
             overlap: Overlap::Off,
-            pace: Pace::new(Overlap::Off),
-            introduced: false,
+            has_run_record: false,
         }
     }
 
@@ -100,13 +75,13 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
         self
     }
 
-    /// Sets the caps.
+    /// Sets the limits.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sends every record to `sink` as it comes.
+    /// Sends every record to `sink` as it is made.
     pub fn with_sink(mut self, sink: impl TraceSink + 'static) -> Self {
         self.sink = Box::new(sink);
         self
@@ -118,185 +93,193 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
         self
     }
 
-    /// Escalates a step when its router fails or answers nonsense, instead of ending the problem with an error. Each
-    /// such step is counted in [`Usage::fallback_steps`] and keeps the error in its record.
+    /// Escalates a step when its router fails or returns NaN, instead of ending the problem with an error. Such steps are counted
+    /// in [`Usage::fallback_steps`](crate::Usage::fallback_steps) and keep the error in their record.
     pub fn with_fallback_to_target(mut self) -> Self {
-        self.judging.escalate_on_error = true;
+        self.route_stage.on_router_error = OnRouterError::Escalate;
         self
     }
 
-    /// Lets the drafter write on while router and target are at work. Off at first.
+    /// Lets the drafter work ahead while router and target are busy. It is off by default.
     pub fn with_overlap(mut self, overlap: Overlap) -> Self {
-        (self.overlap, self.pace) = (overlap, Pace::new(overlap));
+        self.overlap = overlap;
         self
-    }
-
-    /// Whether turns overlap; `None` while [`Overlap::Measured`] has not settled. What it settled for holds as long as the
-    /// engine does.
-    pub fn overlap_choice(&self) -> Option<bool> {
-        self.pace.choice()
     }
 
     /// Solves one problem.
     ///
     /// # Errors
-    /// [`EngineError`], naming the part that failed and the step.
+    /// [`EngineError`], naming the component that failed and the step.
     pub fn solve(&mut self, problem: &Problem) -> Result<Solution, EngineError> {
-        let mut answers = self.solve_all(std::slice::from_ref(problem));
-        answers.pop().unwrap_or_else(|| {
-            let name = self.drafter.name().to_owned();
-            Err(EngineError::Count { role: Role::Drafter, name, expected: 1, found: 0 })
-        })
+        self.limits.validate()?;
+        self.write_run_record();
+        let mut sequence = ActiveSequence::new(SequenceId::fresh(), problem.clone());
+        loop {
+            if let Some(end) = sequence.end.take() {
+                return self.finish_sequence(sequence, end);
+            }
+            self.advance(std::slice::from_mut(&mut sequence));
+        }
     }
 
-    /// Solves many problems, up to [`Limits::in_flight`] at a time, and returns the solutions in the problems' order. A
-    /// problem that fails does not touch the others.
+    /// Solves many problems, up to [`Limits::in_flight`] at a time, and returns the solutions in the problems' order. A problem
+    /// that fails does not affect the others.
     pub fn solve_all(&mut self, problems: &[Problem]) -> Vec<Result<Solution, EngineError>> {
-        let mut answers: Vec<_> = problems.iter().map(|_| None).collect();
-        self.solve_each(problems, |index, answer| answers[index] = Some(answer));
-        answers.into_iter().flatten().collect()
+        let mut results: Vec<_> = problems.iter().map(|_| None).collect();
+        self.solve_each(problems, |index, result| results[index] = Some(result));
+        results.into_iter().flatten().collect()
     }
 
-    /// Solves many problems and hands each solution over as soon as it is finished, with its problem's index.
-    pub fn solve_each(&mut self, problems: &[Problem], mut done: impl FnMut(usize, Result<Solution, EngineError>)) {
-        self.solve_until(problems, |index, answer| {
-            done(index, answer);
+    /// Solves many problems and passes each result on as soon as it is known, with its problem's index.
+    pub fn solve_each(
+        &mut self,
+        problems: &[Problem],
+        mut on_finished: impl FnMut(usize, Result<Solution, EngineError>),
+    ) {
+        self.solve_until(problems, |index, result| {
+            on_finished(index, result);
             ControlFlow::Continue(())
         });
     }
 
-    /// [`solve_each`](Self::solve_each), until `done` breaks off: where answers cannot be kept, writing more of them is of no
-    /// use. What is unfinished then is dropped, without a record of its end.
+    /// [`solve_each`](Self::solve_each), until `on_finished` returns `Break`, for instance because results cannot be stored any
+    /// more. Unfinished problems are then dropped, and their end is not recorded.
     pub fn solve_until(
         &mut self,
         problems: &[Problem],
-        mut done: impl FnMut(usize, Result<Solution, EngineError>) -> ControlFlow<()>,
+        mut on_finished: impl FnMut(usize, Result<Solution, EngineError>) -> ControlFlow<()>,
     ) {
-        let served = self.serve(&mut Listed::new(problems, &mut done));
+        let served = self.serve(&mut SliceSource::new(problems, &mut on_finished));
         if let Err(error) = served {
-            let _ = (0..problems.len()).try_for_each(|index| done(index, Err(error.clone().into())));
+            let _ = (0..problems.len()).try_for_each(|index| on_finished(index, Err(error.clone().into())));
         }
     }
 
-    /// Solves what `intake` brings, up to [`Limits::in_flight`] at a time, until it has nothing more. A problem that comes
-    /// while others are being solved joins them at the next turn; each turn writes one step of every open sequence. What is
-    /// written of a problem does not depend on when it came and on what was beside it.
+    /// Solves the problems that `source` supplies, up to [`Limits::in_flight`] at a time, until it has no more. Each iteration
+    /// writes one step of every active sequence, and problems that arrive meanwhile join at the next one. The text of a solution
+    /// depends neither on when its problem arrived nor on which others were solved at the same time.
     ///
     /// # Errors
-    /// [`ConfigError::Limit`], before anything is asked of the intake.
-    pub fn serve(&mut self, intake: &mut impl Intake) -> Result<(), ConfigError> {
+    /// [`ConfigError::Limit`], before `source` is called.
+    pub fn serve(&mut self, source: &mut impl ProblemSource) -> Result<(), ConfigError> {
         self.limits.validate()?;
-        self.introduce();
-        let mut live: Vec<Live> = Vec::new();
+        self.write_run_record();
+        let mut active: Vec<ActiveSequence> = Vec::new();
         loop {
-            for dropped in live.extract_if(.., |sequence| intake.is_cancelled(sequence.id)) {
-                self.release(dropped.id);
+            for cancelled in active.extract_if(.., |sequence| source.is_cancelled(sequence.id)) {
+                self.release(cancelled.id);
             }
-            while live.len() < self.limits.in_flight
-                && let Some((id, problem)) = intake.next(live.is_empty())
-            {
-                live.push(Live::new(id, problem));
+            while active.len() < self.limits.in_flight {
+                let when_empty = if active.is_empty() { WhenEmpty::Wait } else { WhenEmpty::Return };
+                let Some((id, problem)) = source.next(when_empty) else { break };
+                active.push(ActiveSequence::new(id, problem));
             }
-            if live.is_empty() {
+            if active.is_empty() {
                 return Ok(());
             }
-            self.timed_advance(&mut live);
-            for (id, record) in live.iter().filter_map(Live::latest) {
-                intake.committed(id, record);
+            self.advance(&mut active);
+            for (id, record) in active.iter().filter_map(ActiveSequence::last_committed) {
+                source.committed(id, record);
             }
-            let mut told = ControlFlow::Continue(());
-            for finished in live.extract_if(.., |sequence| sequence.is_finished()) {
-                let (id, answer) = (finished.id, self.conclude(finished));
-                told = if told.is_continue() { intake.finished(id, answer) } else { told };
-            }
-            if told.is_break() {
-                live.iter().for_each(|dropped| self.release(dropped.id));
+            if self.finish_ended(&mut active, source).is_break() {
+                active.iter().for_each(|dropped| self.release(dropped.id));
                 return Ok(());
             }
         }
     }
 
-    /// Advances, and lets the pace learn from how long it took.
-    fn timed_advance(&mut self, live: &mut [Live]) {
-        let tokens = |live: &[Live]| live.iter().map(|sequence| sequence.tokens).sum::<usize>();
-        let (start, before) = (Instant::now(), tokens(live));
-        let opening = live.iter().any(|sequence| sequence.records.is_empty());
-        self.advance(live);
-        let by_target = |live: &Live| live.records.last().is_some_and(|record| record.author == Author::Target);
-        let kind = Kind { opening, escalated: live.iter().any(by_target) };
-        self.pace.record(kind, start.elapsed().as_secs_f64(), tokens(live) - before);
-    }
-
-    /// One step of every open sequence. This is the algorithm.
-    fn advance(&mut self, live: &mut [Live]) {
+    /// Writes one step of every active sequence. This is the algorithm.
+    fn advance(&mut self, active: &mut [ActiveSequence]) {
         let rule = StepRule::new(&self.segmenter, self.limits.step_tokens);
-        let mut turns = self.judging.decide_early(live);
-        drafting::draft(&mut self.drafter, live, &mut turns, &rule);
-        let supposed = if self.pace.overlaps() { drafting::suppose(live, &turns, &self.limits) } else { Vec::new() };
-        if supposed.is_empty() {
-            self.judging.judge(live, &mut turns, &rule);
+        let mut states = self.route_stage.begin_steps(active);
+        draft::draft_steps(&mut self.drafter, active, &mut states, &rule);
+        let assumed = match self.overlap {
+            Overlap::Off => Vec::new(),
+            Overlap::On => draft::assume_accepted(active, &states, &self.limits),
+        };
+        if assumed.is_empty() {
+            self.route_stage.run(active, &mut states, &rule);
         } else {
-            let ahead = beside(
-                || drafting::draft_ahead(&mut self.drafter, live, &supposed, &rule),
-                || self.judging.judge(live, &mut turns, &rule),
+            let next_drafts = run_concurrently(
+                || draft::draft_ahead(&mut self.drafter, active, &assumed, &rule),
+                || self.route_stage.run(active, &mut states, &rule),
             );
-            supposed.into_iter().zip(ahead.into_iter().flatten()).for_each(|(at, step)| turns[at].ahead = step);
+            for (index, next_draft) in assumed.into_iter().zip(next_drafts.into_iter().flatten()) {
+                states[index].next_draft = next_draft;
+            }
         }
-        self.commit(live, turns);
+        self.commit(active, states);
     }
 
-    fn commit(&mut self, live: &mut [Live], turns: Vec<Turn>) {
-        for (sequence, turn) in live.iter_mut().zip(turns) {
-            let Some(record) = sequence.commit(turn, &self.limits) else { continue };
+    fn commit(&mut self, active: &mut [ActiveSequence], states: Vec<StepState>) {
+        for (sequence, state) in active.iter_mut().zip(states) {
+            let Some(record) = sequence.commit(state, &self.limits) else { continue };
             let index = record.index;
             if let Err(source) = self.sink.write(&Record::Step(record)) {
-                sequence.fail_to_record(index, source);
+                sequence.end = Some(SequenceEnd::sink_failed(index, source));
             }
         }
     }
 
-    /// Lets all parts forget a sequence.
+    /// Removes the sequences that have ended and passes their results to `source`, until it returns `Break`.
+    fn finish_ended(&mut self, active: &mut Vec<ActiveSequence>, source: &mut impl ProblemSource) -> ControlFlow<()> {
+        let mut flow = ControlFlow::Continue(());
+        let ended = active.extract_if(.., |sequence| sequence.end.is_some());
+        for (sequence, end) in ended.filter_map(|mut sequence| sequence.end.take().map(|end| (sequence, end))) {
+            let (id, result) = (sequence.id, self.finish_sequence(sequence, end));
+            if flow.is_continue() {
+                flow = source.finished(id, result);
+            }
+        }
+        flow
+    }
+
+    /// Releases a sequence from all components and records its end.
+    fn finish_sequence(&mut self, sequence: ActiveSequence, end: SequenceEnd) -> Result<Solution, EngineError> {
+        self.release(sequence.id);
+        let written = self.sink.write(&Record::Solution(sequence.solution_record(&end)));
+        let end = match (end, written) {
+            (SequenceEnd::Stopped(_), Err(source)) => SequenceEnd::sink_failed(sequence.records.len(), source),
+            (end, _) => end,
+        };
+        match end {
+            SequenceEnd::Stopped(stop) => Ok(sequence.into_solution(stop)),
+            SequenceEnd::Failed(error) => Err(error),
+        }
+    }
+
     fn release(&mut self, id: SequenceId) {
         self.drafter.release(id);
-        self.judging.verifier.release(id);
-        self.judging.router.release(id);
+        self.route_stage.verifier.release(id);
+        self.route_stage.router.release(id);
     }
 
-    /// Lets all parts forget a finished sequence and records its end.
-    fn conclude(&mut self, finished: Live) -> Result<Solution, EngineError> {
-        self.release(finished.id);
-        let record = Record::Solution(SolutionRecord {
-            problem: finished.problem.id.clone(),
-            question: finished.problem.question.clone(),
-            stop: finished.stop,
-            error: finished.error.as_ref().map(ToString::to_string),
-            text: finished.prefix().text(),
-            usage: finished.usage,
-        });
-        let written = self.sink.write(&record);
-        finished.into_answer(written)
-    }
-
-    /// What a trace says of the run, before its first problem.
+    /// The record of the run that comes first in a trace.
     pub fn run_record(&self) -> RunRecord {
-        let (drafter, verifier) = (&self.drafter, &self.judging.verifier);
+        let (drafter, verifier) = (&self.drafter, &self.route_stage.verifier);
         RunRecord {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             drafter: ModelRecord { name: drafter.name().to_owned(), digest: drafter.digest() },
             verifier: ModelRecord { name: verifier.name().to_owned(), digest: verifier.digest() },
-            router: self.judging.router.name(),
+            router: self.route_stage.router.name(),
             limits: self.limits,
             overlap: self.overlap,
             notes: self.notes.clone(),
         }
     }
 
-    /// Writes the run's record before the first problem's.
-    fn introduce(&mut self) {
-        if std::mem::replace(&mut self.introduced, true) {
+    /// Writes the run's record, once, before the first problem.
+    fn write_run_record(&mut self) {
+        if std::mem::replace(&mut self.has_run_record, true) {
             return;
         }
-        // A sink that fails here fails again at the first step, where there is a problem to report it to.
+        // The error can be ignored: a sink that fails here fails again at the first step, where there is a problem to report it for.
         self.sink.write(&Record::Run(self.run_record())).ok();
+    }
+}
+
+impl<D, V, R> std::fmt::Debug for Engine<D, V, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("limits", &self.limits).field("overlap", &self.overlap).finish_non_exhaustive()
     }
 }

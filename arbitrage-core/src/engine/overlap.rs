@@ -1,21 +1,20 @@
-//! Two models at work at once.
+//! Drafting ahead on a second thread while router and target work.
 
 use serde::{Deserialize, Serialize};
 
-/// Whether the drafter goes on from its own step while the router, or the target, is still at work on that step.
+/// Whether the drafter goes on from its own step while the router or the target is still working on that step.
 ///
-/// A step that is accepted has its successor drafted already; where the target wrote another step instead, what was
-/// drafted behind the rejected one is thrown away, and the drafter rolls back by the contract of
-/// [`Drafter`](crate::Drafter). Texts, decisions and errors are those of a run without overlap: a drafter that fails ahead
-/// of its turn, or panics, is asked again in its turn, and the failure counts only there. Only times change, and so do
-/// the caches' hits.
+/// If the step is accepted, its successor is drafted already. If the target writes another step instead, the step drafted after
+/// the rejected one is discarded, and the drafter rolls back as the contract of [`Drafter`](crate::Drafter) requires. Texts,
+/// decisions and errors are the same as without overlap: a drafter that fails or panics while it works ahead is called again in
+/// the next iteration, and only a failure there counts. Times and cache hits differ.
 ///
-/// What it costs: a thread a turn (tens of microseconds), the work that is thrown away
-/// ([`Usage::discarded`](crate::Usage::discarded)), and cores, memory bandwidth or a server's capacity that the target
-/// could have used. A turn lasts as long as the slower side, so a long draft ahead can hold up a short verdict. It gains
-/// most where the two sides share nothing: models on different devices, remote models, slow scorers. With one sequence in
-/// flight a target's rewrite hides nothing, since the step drafted beside it falls; with several, it hides the drafts of
-/// those that were accepted. The seconds of the roles add up to more than the wall time.
+/// The price is a thread for each iteration (tens of microseconds), the discarded work
+/// ([`Usage::discarded`](crate::Usage::discarded)), and the cores, memory bandwidth or server capacity that the target could have
+/// used. An iteration lasts as long as the slower side, so a long draft can delay a fast decision. Overlap gains most where the two
+/// sides share nothing: models on different devices, remote models, slow scorers. With one sequence in flight it hides nothing
+/// behind a target's rewrite, since the step drafted meanwhile is discarded; with several, it hides the drafts of the sequences
+/// whose steps were accepted. The seconds of the roles add up to more than the wall time.
 ///
 /// ```
 /// use arbitrage_core::{Engine, Overlap, Problem, Route, router_fn, testing::Scripted};
@@ -28,7 +27,7 @@ use serde::{Deserialize, Serialize};
 /// };
 /// let (plain, overlapped) = (solve(Overlap::Off)?, solve(Overlap::On)?);
 /// assert_eq!(plain.text(), overlapped.text());
-/// // "is 43." was written beside the verdict on "6 times 7", and kept; the first "So 43." fell with it.
+/// // "is 43." was drafted while the router decided on "6 times 7", and was used. The first "So 43." was discarded.
 /// assert_eq!((plain.usage.discarded.calls, overlapped.usage.discarded.calls), (0, 1));
 /// # Ok::<(), arbitrage_core::EngineError>(())
 /// ```
@@ -36,14 +35,15 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Overlap {
-    /// The drafter waits for the verdict. Nothing is thrown away.
+    /// The drafter waits for router and target. Nothing is discarded.
     #[default]
     Off,
-    /// The drafter goes on, wherever router or target have work and a step could follow.
+    /// The drafter works ahead wherever router or target have work and another step can follow.
+    ///
+    /// Older traces may say `measured`, where the engine switched overlap on for a part of the run. They are read as `On`, since
+    /// their times cannot be compared with those of a run without overlap either.
+    #[serde(alias = "measured")]
     On,
-    /// The engine's first 60 turns are run with and without in alternation, and overlap is kept if the wall time a
-    /// token was more than 5% less with it. [`Engine::overlap_choice`](crate::Engine::overlap_choice) tells.
-    Measured,
 }
 
 impl Overlap {
@@ -52,12 +52,12 @@ impl Overlap {
     }
 }
 
-/// Does `work` here and `ahead` on another thread, and returns what came of `ahead`: nothing if it panicked, or if the
-/// system has no thread to give, since what is done ahead of its time can be done again.
-pub(super) fn beside<A: Send>(ahead: impl FnOnce() -> A + Send, work: impl FnOnce()) -> Option<A> {
+/// Runs `foreground` here and `background` on another thread, and returns the result of `background`. It is `None` if no thread
+/// could be started or `background` panicked: drafting ahead is optional, and can be repeated later.
+pub(super) fn run_concurrently<B: Send>(background: impl FnOnce() -> B + Send, foreground: impl FnOnce()) -> Option<B> {
     std::thread::scope(|scope| {
-        let ahead = std::thread::Builder::new().name("draft ahead".to_owned()).spawn_scoped(scope, ahead);
-        work();
-        ahead.ok()?.join().ok()
+        let thread = std::thread::Builder::new().name("draft ahead".to_owned()).spawn_scoped(scope, background);
+        foreground();
+        thread.ok()?.join().ok()
     })
 }

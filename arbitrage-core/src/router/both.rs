@@ -83,7 +83,7 @@ pub(super) fn score_samples<S: StepScorer>(
         .collect();
     let mut scores = score_each(scorer, &steps).into_iter();
     let both = |(candidate, further): (&Candidate<'_>, Result<Vec<Step>, BoxError>)| {
-        candidate.target.ok_or(ScoreError::Evidence { asked: Evidence::Both })?;
+        candidate.target.ok_or(ScoreError::Evidence { required: Evidence::Both })?;
         let expected = 2 + further?.len();
         // All are taken before the first error ends it: what follows is the next candidate's.
         let found: Vec<_> = scores.by_ref().take(expected).collect();

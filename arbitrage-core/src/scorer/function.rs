@@ -3,7 +3,7 @@
 use super::StepScorer;
 use crate::{BoxError, Prefix, Step};
 
-/// Makes a closure a scorer with range `[0, 1]`.
+/// Makes a closure a scorer, with range `[0, 1]` by default.
 ///
 /// ```
 /// use arbitrage_core::{StepScorer, scorer::scorer_fn};

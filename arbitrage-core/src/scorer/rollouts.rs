@@ -1,4 +1,4 @@
-//! Steps judged by where they lead (Math-Shepherd, arXiv 2312.08935).
+//! Scores from roll-outs: how often a step leads to the right answer (Math-Shepherd, arXiv 2312.08935).
 
 use std::collections::HashMap;
 
@@ -11,18 +11,18 @@ use crate::{
     Step, StepRule, StepSegmenter, Stop,
 };
 
-/// Scores a step by the share of `K` completions from it that reach the right answer: a process reward without a reward model,
-/// for every problem whose answer is known (Math-Shepherd's soft estimation, §3.3). A step that ends the text is right or not,
-/// and one that fills the context leads nowhere: neither is completed.
+/// Scores a step by the share of `K` completions from it that reach the right answer: a process reward without a reward model, for
+/// every problem whose answer is known (Math-Shepherd's soft estimation, §3.3). A step that ends the text is checked itself, and one
+/// that fills the context scores 0: neither is completed.
 ///
-/// The writer of the completions has to sample, at a temperature of its own; greedy ones would all be one. Completion `k` is drawn
-/// under a seed that follows from the problem's, the step's place and `k`, so that the same step gets the same score in any
-/// batch, and two steps from one prefix are completed with the same random numbers, which their difference then does not depend
-/// on. Two equal steps of a call are completed once.
+/// The writer of the completions has to sample with a temperature of its own, since greedy completions would all be equal. The seed
+/// of completion `k` follows from the problem's seed, the step's index and `k`. A step therefore gets the same score in any batch, and
+/// two steps after one prefix are completed with the same random numbers, which reduces the noise in the difference of their scores.
+/// Equal steps in one call are completed once.
 ///
-/// The completions of all steps of a call run side by side, at most [`Limits::in_flight`] at a time, as sequences of their own,
-/// each released when it ends. One that a limit cuts is wrong, whatever it said until then: limits count what is written behind
-/// the step, and endless completions end by them.
+/// The completions of all steps in a call run in one batch, at most [`Limits::in_flight`] at a time. Each is a sequence of its own, and
+/// is released when it ends. Limits count what is written after the step. A completion that a limit cuts off counts as wrong, whatever
+/// it says.
 ///
 /// ```
 /// use arbitrage_core::scorer::Rollouts;
@@ -38,12 +38,12 @@ use crate::{
 /// ```
 pub struct Rollouts<D, C> {
     writer: D,
-    check: C,
+    is_right: C,
     count: usize,
     limits: Limits,
     segmenter: Box<dyn StepSegmenter>,
     budget: usize,
-    begun: usize,
+    started: usize,
 }
 
 impl<D, C> Rollouts<D, C>
@@ -51,24 +51,25 @@ where
     D: Drafter,
     C: FnMut(&Problem, &str) -> Result<bool, BoxError> + Send,
 {
-    /// Completions at a time: rows of one pass, of which more gain little.
+    /// Default for the completions in flight. A larger batch gains little speed.
     const IN_FLIGHT: usize = 128;
 
-    /// `count` completions a step by `writer`; `check` says whether a whole solution, its text, is right, or why that cannot be
-    /// said. Steps end at blank lines and by the default [`Limits`], but for 128 completions in flight.
+    /// Scores with `count` completions of each step by `writer`. `is_right` says whether the text of a whole solution is right, or
+    /// returns an error if that cannot be decided. Steps end at blank lines, and the [`Limits`] are the default ones with 128
+    /// completions in flight.
     ///
     /// # Errors
-    /// [`ConfigError::Limit`] for no completions.
-    pub fn new(writer: D, count: usize, check: C) -> Result<Self, ConfigError> {
+    /// [`ConfigError::Limit`] if `count` is 0.
+    pub fn new(writer: D, count: usize, is_right: C) -> Result<Self, ConfigError> {
         if count == 0 {
             return Err(ConfigError::Limit { name: "roll-outs", least: 1, found: count });
         }
         let limits = Limits::default().with_in_flight(Self::IN_FLIGHT);
         let segmenter = Box::new(BlankLine::new());
-        Ok(Self { writer, check, count, limits, segmenter, budget: usize::MAX, begun: 0 })
+        Ok(Self { writer, is_right, count, limits, segmenter, budget: usize::MAX, started: 0 })
     }
 
-    /// Sets the caps on what is written behind a step, and the most completions at a time.
+    /// Sets the limits on what is written after a step, and the most completions in flight.
     ///
     /// # Errors
     /// As [`Limits::validate`].
@@ -78,114 +79,125 @@ where
         Ok(self)
     }
 
-    /// Cuts steps by another rule, which changes nothing but how soon limits are looked at.
+    /// Cuts steps by another rule. It matters only because limits are checked between steps.
     pub fn with_segmenter(mut self, segmenter: impl StepSegmenter + 'static) -> Self {
         self.segmenter = Box::new(segmenter);
         self
     }
 
-    /// Begins at most so many completions in the scorer's life. A call whose completions are more than are left begins none and is
-    /// an error, [`ScoreError::Budget`], for all of its steps; the oracle then asks for each step alone, so that those for which it
-    /// suffices are scored still. Completions of a call that fails count.
+    /// Limits the number of completions in the scorer's lifetime. A call that needs more than are left starts none and fails for all of
+    /// its steps, with [`ScoreError::Budget`]. [`score_each`](super::score_each) then scores each step alone, so those for which the
+    /// budget suffices still get a score. The completions of a call that fails count too.
     pub fn with_budget(mut self, completions: usize) -> Self {
         self.budget = completions;
         self
     }
 
-    /// Completions begun so far.
-    pub fn begun(&self) -> usize {
-        self.begun
+    /// Number of completions started so far.
+    pub fn started(&self) -> usize {
+        self.started
     }
 
     /// Takes the completions of `steps` from the budget.
-    fn spend(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<(), ScoreError> {
-        let asked = steps.iter().filter(|(_, step)| goes_on(step)).count().saturating_mul(self.count);
-        let (budget, left) = (self.budget, self.budget.saturating_sub(self.begun));
-        if asked > left {
-            return Err(ScoreError::Budget { budget, left, asked });
+    fn spend_budget(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<(), ScoreError> {
+        let requested = steps.iter().filter(|(_, step)| can_continue(step)).count().saturating_mul(self.count);
+        let (budget, left) = (self.budget, self.budget.saturating_sub(self.started));
+        if requested > left {
+            return Err(ScoreError::Budget { budget, left, requested });
         }
-        self.begun += asked;
+        self.started += requested;
         Ok(())
     }
 
     fn score_distinct(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
-        let ended = |(prefix, step): &(Prefix<'_>, &Step)| match step.finish {
-            Finish::EndOfText => (self.check)(prefix.problem, &(prefix.text() + &step.text)).map(usize::from),
+        let score_ended = |(prefix, step): &(Prefix<'_>, &Step)| match step.finish {
+            Finish::EndOfText => (self.is_right)(prefix.problem, &(prefix.text() + &step.text)).map(usize::from),
             _ => Ok(0),
         };
-        let ended = steps.iter().map(ended).collect::<Result<Vec<usize>, BoxError>>()?;
-        self.spend(steps)?;
-        let (mut live, mut right) = (Vec::new(), vec![0; steps.len()]);
-        let outcome = self.complete(steps, &mut live, &mut right);
-        live.iter().for_each(|left| self.writer.release(left.id));
-        outcome?;
-        let share = |(ended, right): (usize, usize)| ended as f32 + right as f32 / self.count as f32;
-        Ok(ended.into_iter().zip(right).map(share).collect())
+        let ended = steps.iter().map(score_ended).collect::<Result<Vec<usize>, BoxError>>()?;
+        self.spend_budget(steps)?;
+        let (mut active, mut right) = (Vec::new(), vec![0; steps.len()]);
+        let completed = self.complete(steps, &mut active, &mut right);
+        active.iter().for_each(|unfinished| self.writer.release(unfinished.id));
+        completed?;
+        let score = |(ended, right): (usize, usize)| ended as f32 + right as f32 / self.count as f32;
+        Ok(ended.into_iter().zip(right).map(score).collect())
     }
 
-    /// Counts the right completions of every step in `right`. Those that are not at their end stay in `live`.
+    /// Adds the number of right completions of each step to `right`. If it fails, unfinished completions are left in `active`.
     fn complete<'a>(
         &mut self,
         steps: &'a [(Prefix<'a>, &Step)],
-        live: &mut Vec<Completion<'a>>,
+        active: &mut Vec<Completion<'a>>,
         right: &mut [usize],
     ) -> Result<(), BoxError> {
         let count = self.count;
-        let open = steps.iter().enumerate().filter(|(_, (_, step))| goes_on(step));
-        let mut waiting = open
-            .flat_map(|(of, (prefix, step))| (0..count).map(move |number| Completion::new(of, prefix, step, number)));
+        let open = steps.iter().enumerate().filter(|(_, (_, step))| can_continue(step));
+        let mut waiting = open.flat_map(|(index, (prefix, step))| {
+            (0..count).map(move |number| Completion::new(index, prefix, step, number))
+        });
         loop {
-            let room = self.limits.in_flight.saturating_sub(live.len());
-            live.extend(waiting.by_ref().take(room));
-            if live.is_empty() {
+            let free = self.limits.in_flight.saturating_sub(active.len());
+            active.extend(waiting.by_ref().take(free));
+            if active.is_empty() {
                 return Ok(());
             }
-            self.advance(live)?;
-            for done in live.extract_if(.., |completion| completion.stop.is_some()) {
-                self.writer.release(done.id);
-                let whole = done.stop == Some(Stop::EndOfText);
-                right[done.of] += usize::from(whole && (self.check)(done.asked, &done.prefix().text())?);
+            self.advance(active)?;
+            for ended in active.extract_if(.., |completion| completion.stop.is_some()) {
+                self.writer.release(ended.id);
+                let is_complete = ended.stop == Some(Stop::EndOfText);
+                let is_right = is_complete && (self.is_right)(ended.original, &ended.prefix().text())?;
+                right[ended.step] += usize::from(is_right);
             }
         }
     }
 
-    /// One step of every completion.
-    fn advance(&mut self, live: &mut [Completion<'_>]) -> Result<(), BoxError> {
+    /// Writes one step of every completion.
+    fn advance(&mut self, active: &mut [Completion<'_>]) -> Result<(), BoxError> {
         let rule = StepRule::new(&self.segmenter, self.limits.step_tokens);
-        let prefixes: Vec<_> = live.iter().map(Completion::prefix).collect();
+        let prefixes: Vec<_> = active.iter().map(Completion::prefix).collect();
         let steps = draft_each(&mut self.writer, &prefixes, &rule);
-        for (completion, step) in live.iter_mut().zip(steps) {
-            let (role, name, step_index) = (Role::Drafter, self.writer.name(), completion.steps.len());
-            let failed = |source| EngineError::Part { role, name: name.to_owned(), step: step_index, source };
+        for (completion, step) in active.iter_mut().zip(steps) {
+            let (role, name, index) = (Role::Drafter, self.writer.name(), completion.steps.len());
+            let failed = |source| EngineError::Component { role, name: name.to_owned(), step: index, source };
             completion.push(step.map_err(failed)?, &self.limits);
         }
         Ok(())
     }
 }
 
-/// A solution under way behind a step.
+/// A solution that is being written after a step.
 struct Completion<'a> {
     id: SequenceId,
-    /// Index of the step that it completes.
-    of: usize,
-    /// The problem as it was asked.
-    asked: &'a Problem,
-    /// The same under the completion's seed.
+    /// Index of the step that is scored with it.
+    step: usize,
+    /// The problem with its own seed.
+    original: &'a Problem,
+    /// The problem with the completion's seed.
     problem: Problem,
     steps: Vec<Accepted>,
-    /// Steps that were there before.
-    given: usize,
+    /// Number of steps up to the one that is scored.
+    prefix_len: usize,
+    /// Tokens written after it.
     tokens: usize,
     stop: Option<Stop>,
 }
 
 impl<'a> Completion<'a> {
-    fn new(of: usize, prefix: &Prefix<'a>, step: &Step, number: usize) -> Self {
+    fn new(index: usize, prefix: &Prefix<'a>, step: &Step, number: usize) -> Self {
         let problem = prefix.problem.clone().with_seed(prefix.rollout_seed(number));
         let mut steps = prefix.steps.to_vec();
-        steps.push(accepted(step.clone()));
-        let given = steps.len();
-        Self { id: SequenceId::fresh(), of, asked: prefix.problem, problem, steps, given, tokens: 0, stop: None }
+        steps.push(committed(step.clone()));
+        Self {
+            id: SequenceId::fresh(),
+            step: index,
+            original: prefix.problem,
+            problem,
+            prefix_len: steps.len(),
+            steps,
+            tokens: 0,
+            stop: None,
+        }
     }
 
     fn prefix(&self) -> Prefix<'_> {
@@ -194,18 +206,18 @@ impl<'a> Completion<'a> {
 
     fn push(&mut self, step: Step, limits: &Limits) {
         self.tokens += step.token_count();
-        self.steps.push(accepted(step));
-        self.stop = limits.stop(&self.steps[self.given..], self.tokens);
+        self.steps.push(committed(step));
+        self.stop = limits.stop_reason(&self.steps[self.prefix_len..], self.tokens);
     }
 }
 
-/// Who wrote a step is not what it is scored by.
-fn accepted(step: Step) -> Accepted {
+/// A step of a completion. Its author is arbitrary, since the score does not depend on it.
+fn committed(step: Step) -> Accepted {
     Accepted { step, author: Author::Target }
 }
 
-/// Whether anything can follow the step.
-fn goes_on(step: &Step) -> bool {
+/// Whether another step can follow.
+fn can_continue(step: &Step) -> bool {
     !matches!(step.finish, Finish::EndOfText | Finish::Context)
 }
 
@@ -219,20 +231,27 @@ where
     }
 
     /// # Errors
-    /// [`ScoreError::Budget`]; [`EngineError::Part`] or [`EngineError::Count`] where the writer fails; the checker's own. No step
-    /// is scored then.
+    /// [`ScoreError::Budget`]; [`EngineError::Component`] or [`EngineError::Count`] if the writer fails; the checker's own. No step is
+    /// scored then.
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
-        let mut places = HashMap::new();
+        let mut indices = HashMap::new();
         let mut distinct: Vec<(Prefix<'_>, &Step)> = Vec::new();
-        let of = steps.iter().map(|&(prefix, step)| {
-            let same = (prefix.problem, prefix.steps.len(), prefix.text(), &step.text, step.finish);
-            *places.entry(same).or_insert_with(|| {
+        let index_of = steps.iter().map(|&(prefix, step)| {
+            let key = (prefix.problem, prefix.steps.len(), prefix.text(), &step.text, step.finish);
+            *indices.entry(key).or_insert_with(|| {
                 distinct.push((prefix, step));
                 distinct.len() - 1
             })
         });
-        let of: Vec<usize> = of.collect();
+        let index_of: Vec<usize> = index_of.collect();
         let scores = self.score_distinct(&distinct)?;
-        Ok(of.into_iter().map(|at| scores[at]).collect())
+        Ok(index_of.into_iter().map(|index| scores[index]).collect())
+    }
+}
+
+impl<D, C> std::fmt::Debug for Rollouts<D, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (count, started) = (self.count, self.started);
+        f.debug_struct("Rollouts").field("count", &count).field("started", &started).finish_non_exhaustive()
     }
 }

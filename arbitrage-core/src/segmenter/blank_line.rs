@@ -1,11 +1,10 @@
-//! The paper's rule: a step ends at a blank line.
+//! Steps that end at a blank line, as in the paper.
 
 use super::{StepSegmenter, content_start, with_blank_lines};
 
-/// Ends a step at the first blank line (`"\n\n"`; paper, §3) that follows some text.
+/// Ends a step at the first blank line (`"\n\n"`; paper, §3) after some text.
 ///
-/// White-space-only lines that follow directly belong to the step as well, so that no step starts with one. Line ends
-/// may be `"\r\n"`.
+/// Lines of white space that follow directly belong to the step as well, so that no step starts with one. Line ends may be `"\r\n"`.
 ///
 /// ```
 /// use arbitrage_core::{StepSegmenter, segmenter::BlankLine};
@@ -17,7 +16,7 @@ pub struct BlankLine {
 }
 
 impl BlankLine {
-    /// The rule. It has no parameters.
+    /// The segmenter. It has no parameters.
     pub fn new() -> Self {
         Self { stops: ["\n\n".to_owned()] }
     }

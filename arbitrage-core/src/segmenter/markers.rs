@@ -1,15 +1,15 @@
-//! Steps that announce themselves.
+//! Steps that begin with a marker such as `Step 2:`.
 
 use super::{StepSegmenter, content_start};
 use crate::ConfigError;
 
 /// Ends a step before the next line that opens with a marker such as `Step 2:`, `### Step 2` or `**Step 2**`.
 ///
-/// A marker stands at the start of a line: a word (`Step` unless said otherwise, in any ASCII case), blanks, a number,
-/// and a colon. In a heading or in bold type the number suffices. "Step 2 shows that …" in running text is no marker.
+/// A marker is at the start of a line: a word (`Step` by default, in any ASCII case), blanks, a number, and a colon. In a heading or
+/// in bold type no colon is needed. "Step 2 shows that …" in running text is not a marker.
 ///
-/// The boundary lies *before* text that is already written when it is found. A model keeps its tokens up to the boundary
-/// and drops the marker's, which the next step opens with. No server's stop string can stand for this rule.
+/// When the boundary is found, the marker after it is already written. A model keeps its tokens up to the boundary and drops the
+/// marker's, with which the next step begins. Stop strings cannot express this rule.
 ///
 /// ```
 /// use arbitrage_core::{StepSegmenter, segmenter::StepMarkers};
@@ -27,10 +27,10 @@ impl StepMarkers {
         Self { words: vec!["Step".to_owned()] }
     }
 
-    /// Markers with any of these words instead.
+    /// Replaces the word by any of these.
     ///
     /// # Errors
-    /// [`ConfigError::Parameter`] when there is no word, or a blank one.
+    /// [`ConfigError::Parameter`] if there is no word, or a blank one.
     pub fn with_words<S: Into<String>>(mut self, words: impl IntoIterator<Item = S>) -> Result<Self, ConfigError> {
         self.words = words.into_iter().map(|word| word.into().trim().to_owned()).collect();
         if self.words.is_empty() || self.words.iter().any(String::is_empty) {
@@ -43,8 +43,8 @@ impl StepMarkers {
         Ok(self)
     }
 
-    /// Whether `line`, of which the end may not be written yet, opens with a whole marker.
-    fn opens(&self, line: &str) -> bool {
+    /// Whether `line`, whose end may not be written yet, begins with a complete marker.
+    fn begins_with_marker(&self, line: &str) -> bool {
         let line = line.trim_start_matches(BLANKS);
         let unhashed = line.trim_start_matches('#').trim_start_matches(BLANKS);
         let bare = unhashed.strip_prefix("**").or_else(|| unhashed.strip_prefix("__")).unwrap_or(unhashed);
@@ -66,13 +66,13 @@ impl StepSegmenter for StepMarkers {
     fn boundary(&self, text: &str) -> Option<usize> {
         let start = content_start(text)?;
         let mut lines = text[start..].match_indices('\n').map(|(at, _)| start + at + 1);
-        lines.find(|&line| self.opens(&text[line..]))
+        lines.find(|&line| self.begins_with_marker(&text[line..]))
     }
 }
 
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// What follows `word`, blanks and a number at the start of `text`.
+/// The rest of `text` after `word`, blanks and a number, if it begins with them.
 fn numbered<'t>(text: &'t str, word: &str) -> Option<&'t str> {
     let (head, rest) = text.split_at_checked(word.len())?;
     let number = rest.trim_start_matches(BLANKS);

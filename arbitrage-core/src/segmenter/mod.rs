@@ -1,7 +1,7 @@
-//! Where a step ends: [`StepSegmenter`], one file an implementation.
+//! Where a step ends: [`StepSegmenter`] and its implementations, one in each file.
 //!
 //! Boundaries are found in decoded text, never in ids: vocabularies merge separators with punctuation (`".\n\n"` is one
-//! token of Qwen's), and a step must end at the same place for both models.
+//! token of Qwen's), and a step must end at the same point for both models.
 
 mod blank_line;
 mod markers;
@@ -17,26 +17,44 @@ pub use token_budget::TokenBudget;
 
 /// Finds the end of the first complete step of a text.
 ///
-/// A model calls [`boundary`](Self::boundary) on what it has written of the current step after each token. Once there is
-/// one, the step is the text up to the first token edge at or past it; tokens after that edge are dropped.
+/// A model calls [`boundary`](Self::boundary) after each token, on the text of the current step so far. Once there is a boundary, the
+/// step ends at the first token edge at or past it, and tokens after that edge are dropped.
+///
+/// ```
+/// use arbitrage_core::{Engine, Problem, StepSegmenter, router::AlwaysDraft, testing::Scripted};
+///
+/// /// Ends a step after each semicolon.
+/// struct Semicolon;
+///
+/// impl StepSegmenter for Semicolon {
+///     fn boundary(&self, text: &str) -> Option<usize> {
+///         text.find(';').map(|at| at + 1)
+///     }
+/// }
+///
+/// assert_eq!(Semicolon.segment("x = 6; y = 7; x * y = 42"), ["x = 6;", " y = 7;", " x * y = 42"]);
+/// let draft = Scripted::new("draft", ["x = 6;", " x * 7 = 42"]);
+/// let mut engine = Engine::new(draft, Scripted::new("target", []), AlwaysDraft).with_segmenter(Semicolon);
+/// assert_eq!(engine.solve(&Problem::new("6 × 7?"))?.steps.len(), 2);
+/// # Ok::<(), arbitrage_core::EngineError>(())
+/// ```
 pub trait StepSegmenter: Send + Sync {
-    /// Byte offset just past the first complete step of `text`; `None` while it is open. A boundary lies on a character
-    /// edge, is greater than 0, and stays where it is when text is appended, except that it may move further into
-    /// appended white space.
+    /// Byte offset just past the first complete step of `text`; `None` while the step is incomplete. A boundary lies on a character
+    /// edge and is greater than 0. It does not move when text is appended, except further into appended white space.
     fn boundary(&self, text: &str) -> Option<usize>;
 
-    /// Most tokens a step has under this segmenter, where it counts tokens. [`StepRule::new`](crate::StepRule::new) takes
-    /// it into account, so models look at the rule alone.
+    /// Most tokens in a step, for segmenters that count tokens. [`StepRule::new`](crate::StepRule::new) applies it, so models need
+    /// to look at the rule's limit only.
     fn token_budget(&self) -> Option<usize> {
         None
     }
 
-    /// Strings at which a server may stop for us; empty where none can stand for the rule.
+    /// Stop strings for a server, each of which completes a step; empty if stop strings cannot express the rule.
     fn stop_sequences(&self) -> &[String] {
         &[]
     }
 
-    /// Cuts a finished text into steps. The pieces concatenate to `text`, none is empty.
+    /// Cuts a finished text into steps. None is empty, and joined they are `text`.
     fn segment<'t>(&self, text: &'t str) -> Vec<&'t str> {
         let mut pieces = Vec::new();
         let mut rest = text;
@@ -52,7 +70,7 @@ pub trait StepSegmenter: Send + Sync {
     }
 }
 
-/// Byte offset just past the first character that is not white space: separators before it end nothing.
+/// Byte offset just past the first character that is not white space. Separators before it end no step.
 fn content_start(text: &str) -> Option<usize> {
     text.char_indices().find(|(_, c)| !c.is_whitespace()).map(|(at, c)| at + c.len_utf8())
 }

@@ -1,8 +1,8 @@
-//! A line a step.
+//! One step for each line.
 
 use super::{StepSegmenter, content_start, with_blank_lines};
 
-/// Ends a step at the first line end that follows some text. Blank lines that follow directly belong to the step.
+/// Ends a step at the first line end after some text. Blank lines that follow directly belong to the step.
 ///
 /// ```
 /// use arbitrage_core::{StepSegmenter, segmenter::Newline};
@@ -14,7 +14,7 @@ pub struct Newline {
 }
 
 impl Newline {
-    /// The rule. It has no parameters.
+    /// The segmenter. It has no parameters.
     pub fn new() -> Self {
         Self { stops: ["\n".to_owned()] }
     }

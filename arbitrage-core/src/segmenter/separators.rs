@@ -1,13 +1,13 @@
-//! Any of several separators.
+//! Steps that end at any of several separators.
 
 use super::{StepSegmenter, content_start, with_blank_lines};
 use crate::ConfigError;
 
-/// Ends a step after whichever of several literal separators is complete first, once there is some text before it.
-/// Blank lines that follow directly belong to the step.
+/// Ends a step after the separator that is complete first, once there is some text before it. Blank lines that follow directly belong
+/// to the step.
 ///
-/// "Complete first" rather than "longest": a step that has ended must not be reopened by what is written next. Where one
-/// separator contains another, the contained one therefore decides.
+/// The first complete separator counts, and not the longest, since the next token must not change where a step has ended. If one
+/// separator contains another, the step therefore ends with the shorter one.
 ///
 /// ```
 /// use arbitrage_core::{StepSegmenter, segmenter::Separators};
@@ -21,10 +21,10 @@ pub struct Separators {
 }
 
 impl Separators {
-    /// The rule for these separators.
+    /// A segmenter with these separators.
     ///
     /// # Errors
-    /// [`ConfigError::Parameter`] when there is no separator, or an empty one.
+    /// [`ConfigError::Parameter`] if there is no separator, or an empty one.
     pub fn new<S: Into<String>>(separators: impl IntoIterator<Item = S>) -> Result<Self, ConfigError> {
         let separators: Vec<String> = separators.into_iter().map(Into::into).collect();
         let refuse = |found: &str| ConfigError::Parameter {

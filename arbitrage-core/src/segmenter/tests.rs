@@ -1,4 +1,4 @@
-//! What every segmenter promises, and what each of them does.
+//! The contract of all segmenters, and examples for each of them.
 
 use proptest::prelude::*;
 
@@ -61,7 +61,7 @@ fn several_separators() {
     ] {
         assert_eq!(cut(&sentences, text), expected, "{text:?}");
     }
-    // The separator that is complete first ends the step, wherever it began.
+    // The separator that is complete first ends the step, wherever it begins.
     assert_eq!(separators(["b", "abc"]).boundary("xabc"), Some(3));
     assert_eq!(separators(["ab", "a"]).boundary("xab"), Some(2));
 }
@@ -95,18 +95,19 @@ fn token_budget() {
     assert_eq!(crate::StepRule::new(&budget, 100).max_tokens, 7);
     assert_eq!(crate::StepRule::new(&budget, 3).max_tokens, 3);
     assert_eq!(crate::StepRule::new(&Newline::new(), 3).max_tokens, 3);
-    let full = |segmenter: &dyn StepSegmenter, most| {
-        let rule = crate::StepRule::new(segmenter, most);
+    let finish_of_longest = |segmenter: &dyn StepSegmenter, max_tokens| {
+        let rule = crate::StepRule::new(segmenter, max_tokens);
         rule.finish_at(rule.max_tokens)
     };
-    assert_eq!([100, 7, 3].map(|most| full(&budget, most)), [Finish::Boundary, Finish::Boundary, Finish::Length]);
-    assert_eq!(full(&Newline::new(), 7), Finish::Length);
-    // A server with less room than the rule gives fewer.
+    let finishes = [100, 7, 3].map(|max_tokens| finish_of_longest(&budget, max_tokens));
+    assert_eq!(finishes, [Finish::Boundary, Finish::Boundary, Finish::Length]);
+    assert_eq!(finish_of_longest(&Newline::new(), 7), Finish::Length);
+    // A server with less context than the rule allows writes fewer tokens.
     assert_eq!(crate::StepRule::new(&budget, 100).finish_at(4), Finish::Length);
 }
 
 #[test]
-fn senseless_parameters_are_refused() {
+fn invalid_parameters_are_refused() {
     assert!(Separators::new::<&str>([]).is_err());
     assert!(Separators::new(["\n", ""]).is_err());
     assert!(StepMarkers::new().with_words::<&str>([]).is_err());
@@ -141,7 +142,7 @@ fn segmenter(kind: usize) -> Box<dyn StepSegmenter> {
     }
 }
 
-/// Text made of what segmenters look at.
+/// Text made of the pieces that segmenters react to.
 fn text() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "\n", "\n", "\r\n", " ", "\t", "\u{a0}", "a", "b", "abc", "—", "É", "Step", "Étape", "1", "23", ":", "#", "##",
@@ -154,7 +155,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn a_boundary_ends_some_text_on_a_character_edge(kind in 0..KINDS, text in text()) {
+    fn a_boundary_follows_some_text_and_lies_on_a_character_edge(kind in 0..KINDS, text in text()) {
         let segmenter = segmenter(kind);
         if let Some(end) = segmenter.boundary(&text) {
             prop_assert!(text.is_char_boundary(end));

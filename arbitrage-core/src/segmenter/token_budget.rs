@@ -3,10 +3,10 @@
 use super::StepSegmenter;
 use crate::ConfigError;
 
-/// Ends a step after a fixed number of tokens, wherever the text then stands. Such steps finish with
-/// [`Finish::Boundary`](crate::Finish::Boundary): they are whole, and no limit cut them off.
+/// Ends a step after a fixed number of tokens, wherever in the text that is. Such steps finish with
+/// [`Finish::Boundary`](crate::Finish::Boundary), since no limit cut them off.
 ///
-/// Tokens cannot be seen in text: [`boundary`](StepSegmenter::boundary) finds nothing, and
+/// A text alone does not tell its tokens, so [`boundary`](StepSegmenter::boundary) finds nothing, and
 /// [`segment`](StepSegmenter::segment) returns a finished text as one piece.
 ///
 /// ```
@@ -23,7 +23,7 @@ impl TokenBudget {
     /// Steps of `tokens` tokens.
     ///
     /// # Errors
-    /// [`ConfigError::Limit`] when `tokens` is 0.
+    /// [`ConfigError::Limit`] if `tokens` is 0.
     pub fn new(tokens: usize) -> Result<Self, ConfigError> {
         match tokens {
             0 => Err(ConfigError::Limit { name: "token_budget", least: 1, found: 0 }),

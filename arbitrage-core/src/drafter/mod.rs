@@ -1,21 +1,30 @@
-//! The model that writes first.
+//! The draft model: [`Drafter`], and closures as drafters.
+
+mod function;
+
+pub use function::{DrafterFn, drafter_fn};
 
 use crate::{BoxError, EngineError, Prefix, Role, SequenceId, Step, StepRule};
 
-/// A step, or why this one sequence got none. The other sequences of a batch go on.
+/// A step, or the error that ends this one sequence. The other sequences of a batch go on.
 pub type StepResult = Result<Step, BoxError>;
 
 /// Writes the next step of each prefix.
 ///
-/// The contract is stateless: each call carries the whole prefix, and what a model caches between calls must be
-/// unobservable in its text. A drafter that keeps a cache finds the sequence again by its
-/// [`SequenceId`] and rolls back to what still holds: under [`Overlap`](crate::Overlap), it is also asked, on another
-/// thread, to continue steps of its own that are then rejected.
+/// The contract is stateless: each call carries the whole prefix, and the text must not depend on what a model caches between
+/// calls. A drafter with a cache finds the sequence again by its [`SequenceId`] and rolls back to the part that still matches the
+/// prefix: under [`Overlap`](crate::Overlap) it is also called, on another thread, to continue steps of its own that are rejected
+/// later.
+///
+/// A step ends at the first token edge at or past the boundary that the rule's segmenter finds in its text. A step that certainly
+/// goes on after its boundary is an error ([`StepError::PastBoundary`](crate::StepError::PastBoundary)).
+///
+/// A closure is a drafter too: [`drafter_fn`].
 ///
 /// ```
 /// use arbitrage_core::{Drafter, Finish, Prefix, Step, StepResult, StepRule};
 ///
-/// /// Repeats the question. A real drafter stops where `rule` says.
+/// /// Repeats the question. A real drafter also stops where `rule` says.
 /// struct Parrot;
 /// impl Drafter for Parrot {
 ///     fn name(&self) -> &str {
@@ -33,7 +42,7 @@ pub trait Drafter: Send {
     /// One step for each prefix, in order. All prefixes of a call have different ids.
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult>;
 
-    /// The sequence is finished: its cache may go.
+    /// The sequence is finished, and its cache can be freed.
     fn release(&mut self, _id: SequenceId) {}
 
     /// SHA-256 of the weights in hexadecimal, or a remote model's identity; recorded in traces.
@@ -42,13 +51,13 @@ pub trait Drafter: Send {
     }
 }
 
-/// A checked step, or an error, for every prefix. Where the drafter answers with more or fewer, all fail: nobody knows which
-/// step is whose.
+/// A step or an error for every prefix. If the drafter returns more or fewer steps than prefixes, all fail, since a step may then
+/// belong to any of them.
 pub(crate) fn draft_each<D: Drafter>(drafter: &mut D, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
     let steps = drafter.draft(prefixes, rule);
     let (expected, found) = (prefixes.len(), steps.len());
     if expected == found {
-        return steps.into_iter().map(|step| step?.checked()).collect();
+        return steps.into_iter().map(|step| Ok(step?.checked(rule)?)).collect();
     }
     let count = || EngineError::Count { role: Role::Drafter, name: drafter.name().to_owned(), expected, found };
     prefixes.iter().map(|_| Err(count().into())).collect()
