@@ -15,7 +15,7 @@ pub use source::{ProblemSource, WhenEmpty};
 use std::ops::ControlFlow;
 
 use crate::segmenter::BlankLine;
-use crate::trace::{ModelRecord, Record, RunRecord, TraceSink};
+use crate::trace::{ModelRecord, Record, RunNotes, RunRecord, TraceSink};
 use crate::{
     AdvantageRouter, ConfigError, Drafter, EngineError, Limits, Problem, SequenceId, StepRule, StepSegmenter, Verifier,
 };
@@ -49,7 +49,7 @@ pub struct Engine<D, V, R> {
     segmenter: Box<dyn StepSegmenter>,
     limits: Limits,
     sink: Box<dyn TraceSink>,
-    notes: serde_json::Value,
+    notes: RunNotes,
     overlap: Overlap,
     has_run_record: bool,
 }
@@ -63,7 +63,7 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
             segmenter: Box::new(BlankLine::new()),
             limits: Limits::default(),
             sink: Box::new(()),
-            notes: serde_json::Value::Null,
+            notes: RunNotes::default(),
             overlap: Overlap::Off,
             has_run_record: false,
         }
@@ -88,8 +88,8 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
     }
 
     /// Adds notes to the run's record: prompt, sampling, device.
-    pub fn with_notes(mut self, notes: serde_json::Value) -> Self {
-        self.notes = notes;
+    pub fn with_notes(mut self, notes: impl Into<RunNotes>) -> Self {
+        self.notes = notes.into();
         self
     }
 
