@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::Failure;
 use crate::cli::{BatchOptions, ProblemOptions};
 use crate::interrupt::{self, UntilInterrupted};
-use crate::model::{Model, Trusted};
+use crate::model::{Model, TargetModel};
 use crate::output;
 use crate::progress::style;
 
@@ -61,7 +61,7 @@ impl<'a> Batch<'a> {
     /// bar. Gives back all problems. Where a record cannot be kept, that is the end: no further one could be.
     pub fn solve(
         self,
-        (draft, target): (Model, Trusted),
+        (draft, target): (Model, TargetModel),
         router: impl AdvantageRouter,
         notes: Value,
         mut heard: impl FnMut(Option<&Solution>) -> String,

@@ -13,7 +13,7 @@ use crate::data::{attach_hidden, load};
 pub fn run(options: &CalibrateOptions) -> Result<(), Failure> {
     let loaded = load(&options.traces)?;
     if shipped::router(&options.router).is_some() {
-        let (name, folder) = (options.router.display(), crate::pair::folder_of(&options.router)?);
+        let (name, folder) = (options.router.display(), crate::pair::resolve_router(&options.router)?);
         return Err(format!(
             "--router {name}: it is shipped and stays as it is; copy {} and name the copy",
             folder.display()

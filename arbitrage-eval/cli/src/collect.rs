@@ -12,7 +12,7 @@ use crate::batch::Batch;
 use crate::cli::{CollectOptions, Writer};
 use crate::model::Model;
 use crate::output;
-use crate::pair::{Pair, guessing};
+use crate::pair::{Pair, as_verifier};
 use crate::placement::Role;
 use crate::rollouts;
 use crate::scorer::Scorer;
@@ -31,7 +31,7 @@ pub fn run(options: &CollectOptions) -> Result<(), Failure> {
         Writer::Draft => draft.share(),
         Writer::Target => second.share(),
     };
-    let target = guessing(target, &draft, models.guesses)?;
+    let target = as_verifier(target, &draft, models.guesses)?;
     let load = models.placement.load(Role::Scorer)?;
     let limits = options.batch.limits.limits().with_in_flight(options.batch.problems.in_flight);
     let ends = (options.batch.limits.segmenter()?, limits);

@@ -11,7 +11,7 @@ use crate::Failure;
 use crate::cli::{CompareOptions, DeviceOptions};
 use crate::compare_runs;
 use crate::data::{attach_hidden, in_batches, load};
-use crate::pair::folder_of;
+use crate::pair::resolve_router;
 use crate::table::{Method, gates, report};
 
 /// Prints a table, and writes it as JSON where that is asked.
@@ -21,7 +21,7 @@ pub fn run(options: &CompareOptions) -> Result<(), Failure> {
     }
     let loaded = load(&options.traces)?;
     let mut examples = loaded.examples;
-    let folders = options.router.iter().map(|name| folder_of(name)).collect::<Result<Vec<_>, _>>()?;
+    let folders = options.router.iter().map(|name| resolve_router(name)).collect::<Result<Vec<_>, _>>()?;
     let cards = folders.iter().map(|folder| Card::open(folder)).collect::<Result<Vec<_>, _>>()?;
     cards.iter().try_for_each(|card| card.check_pair(&loaded.pair.draft, &loaded.pair.target))?;
     if cards.iter().any(|card| card.reads.needs_hidden()) {

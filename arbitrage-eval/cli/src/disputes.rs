@@ -6,7 +6,7 @@ use arbitrage_router::labels::Example;
 use arbitrage_router::metrics::{Bootstrap, Clusters, Dispute};
 
 use crate::Failure;
-use crate::places::{Place, Places};
+use crate::step_ids::{Place, Places};
 use crate::table::{BUDGETS, Method, Range, shown};
 
 /// The first of the methods against its rivals, at each budget.

@@ -15,7 +15,7 @@ use indicatif::ProgressBar;
 use crate::Failure;
 use crate::cli::HeadOptions;
 use crate::interrupt;
-use crate::judged::load;
+use crate::labelled_steps::load;
 use crate::output::make_folder;
 use crate::pair::reader;
 use crate::progress::{Training, style};

@@ -106,14 +106,14 @@ impl Drafter for Model {
 
 /// The target in its role, shared with what else asks it.
 #[derive(Clone)]
-pub enum Trusted {
+pub enum TargetModel {
     /// In this process.
     Local(Shared<LocalTarget>),
     /// Behind a server.
     Remote(Shared<Target<OpenAiModel>>),
 }
 
-impl Trusted {
+impl TargetModel {
     /// Traces call it so, whatever it is.
     const NAME: &str = "target";
 
@@ -150,7 +150,7 @@ impl Trusted {
     }
 }
 
-impl Verifier for Trusted {
+impl Verifier for TargetModel {
     fn name(&self) -> &str {
         self.verifier().name()
     }

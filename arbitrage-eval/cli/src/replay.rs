@@ -83,7 +83,7 @@ fn estimated(
     records: &[Record],
     dump: Dump,
 ) -> Result<Dump, Failure> {
-    let folder = &crate::pair::folder_of(folder)?;
+    let folder = &crate::pair::resolve_router(folder)?;
     let card = Card::open(folder)?;
     let mut examples = examples(records.iter().cloned())?.examples;
     if card.reads.needs_hidden() {

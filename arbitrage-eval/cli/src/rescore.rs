@@ -15,8 +15,8 @@ use serde_json::json;
 use crate::Failure;
 use crate::cli::ScoreOptions;
 use crate::interrupt;
-use crate::places::Places;
 use crate::progress::style;
+use crate::step_ids::Places;
 
 /// Scores both steps of every place of `traces`, or of those that are asked for, problem by problem in random order, into `out`.
 pub fn run(options: &ScoreOptions, traces: &Path, out: &Path) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use crate::Failure;
 use crate::batch::Batch;
 use crate::cli::RunOptions;
 use crate::interrupt;
-use crate::pair::{Pair, guessing, router, router_folder, scorer};
+use crate::pair::{Pair, RouterPlace, as_verifier, router, router_folder, scorer};
 use crate::placement::Role;
 use crate::rollouts::no_rollouts;
 use crate::scorer::Scorer;
@@ -28,13 +28,19 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let Pair { draft, target, .. } = Pair::load(models)?;
     let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
     let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))), "a head")?;
-    let target = guessing(target, &draft, models.guesses)?;
+    let target = as_verifier(target, &draft, models.guesses)?;
     let load = models.placement.load(Role::Scorer)?;
     let asked = || match &options.scorer {
         Some(scorer) => scorer.open(|what| target.local(what), batch.rows(), no_rollouts, &load),
         None => scorer(models, options.policy, &target),
     };
-    let (router, draft) = router(options.policy, (folder.as_deref(), &models.placement), draft, &target, asked)?;
+    let (router, draft) = router(
+        options.policy,
+        RouterPlace { folder: folder.as_deref(), placement: &models.placement },
+        draft,
+        &target,
+        asked,
+    )?;
     let (gold, problems) = (batch.gold().clone(), batch.problems().to_vec());
     let solved = batch.solve((draft, target), router, notes, |_| String::new());
     if solved.is_ok() || interrupt::check().is_err() {

@@ -16,7 +16,7 @@ use indicatif::ProgressBar;
 
 use crate::Failure;
 use crate::cli::ScoreOptions;
-use crate::judged::load;
+use crate::labelled_steps::load;
 use crate::model::Model;
 use crate::pair::reader;
 use crate::progress::style;

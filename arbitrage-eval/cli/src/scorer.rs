@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::cli::RolloutOptions;
-use crate::served::Address;
+use crate::remote_address::Address;
 
 /// A scorer by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,15 +13,15 @@ use arbitrage_serve::{Dispatch, Key, Policies, Server};
 use crate::Failure;
 use crate::cli::ServeOptions;
 use crate::interrupt;
-use crate::live::Sinks;
-use crate::model::{Model, Trusted};
-use crate::pair::{Pair, guessing, router, router_folder, scorer, usual};
+use crate::model::{Model, TargetModel};
+use crate::pair::{Pair, RouterPlace, as_verifier, default_policy, router, router_folder, scorer};
+use crate::progress_view::Sinks;
 
 /// Serves requests until it is told to stop.
 pub fn run(options: &ServeOptions) -> Result<(), Failure> {
     let models = &options.models;
     let folder = router_folder(models, options.router.as_deref())?;
-    let usual = options.policy.unwrap_or(usual(folder.as_deref()));
+    let usual = options.policy.unwrap_or(default_policy(folder.as_deref()));
     let limits = options.limits.limits().with_in_flight(options.in_flight);
     limits.validate()?;
     let segmenter = options.limits.segmenter()?;
@@ -31,7 +31,7 @@ pub fn run(options: &ServeOptions) -> Result<(), Failure> {
     let listener = TcpListener::bind(options.bind).map_err(|error| format!("--bind {}: {error}", options.bind))?;
 
     let Pair { draft, target, .. } = Pair::load(models)?;
-    let target = guessing(target, &draft, models.guesses)?;
+    let target = as_verifier(target, &draft, models.guesses)?;
     let (policies, draft) = policies(options, (usual, folder.as_deref()), draft, &target)?;
     let engine = |router: Dispatch| {
         Engine::new(draft, target, router).with_segmenter(segmenter).with_limits(limits).with_sink(sinks)
@@ -50,13 +50,19 @@ fn policies(
     options: &ServeOptions,
     (usual, folder): (Policy, Option<&Path>),
     mut draft: Model,
-    target: &Trusted,
+    target: &TargetModel,
 ) -> Result<(Policies, Model), Failure> {
     let models = &options.models;
     let mut policies = Policies::new(usual);
     if folder.is_some() {
         let no_scorer = || Err(Failure::from("a trained router needs no scorer"));
-        let (learned, told) = router(Policy::Learned(None), (folder, &models.placement), draft, target, no_scorer)?;
+        let (learned, told) = router(
+            Policy::Learned(None),
+            RouterPlace { folder, placement: &models.placement },
+            draft,
+            target,
+            no_scorer,
+        )?;
         (policies, draft) = (policies.with_learned(learned), told);
     }
     if options.scorer || matches!(usual, Policy::Rsd(_)) {

@@ -12,8 +12,8 @@ use arbitrage_router::Policy;
 
 use crate::Failure;
 use crate::cli::{self, PairOptions, SolveOptions};
-use crate::live::{Screen, Sinks};
-use crate::pair::{self, Pair, guessing, router, router_folder, scorer, usual};
+use crate::pair::{self, Pair, RouterPlace, as_verifier, default_policy, router, router_folder, scorer};
+use crate::progress_view::{Screen, Sinks};
 use crate::summary::Summary;
 
 /// Solves one problem and shows it.
@@ -21,7 +21,7 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
     let (pair, problem) = posed(options)?;
     let models = &PairOptions { pair: Some(pair), ..options.models.clone() };
     let folder = router_folder(models, options.router.as_deref())?;
-    let policy = options.policy.unwrap_or(usual(folder.as_deref()));
+    let policy = options.policy.unwrap_or(default_policy(folder.as_deref()));
     let policy = options.tau.map_or(Ok(policy), |tau| policy.with_threshold(tau))?;
     let limits = options.limits.limits();
     limits.validate()?;
@@ -39,9 +39,10 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
         }
         target = target.with_listener(screen.listener(Author::Target));
     }
-    let target = guessing(target, &draft, models.guesses)?;
+    let target = as_verifier(target, &draft, models.guesses)?;
     let asked = || scorer(models, policy, &target);
-    let (router, draft) = router(policy, (folder.as_deref(), &models.placement), draft, &target, asked)?;
+    let (router, draft) =
+        router(policy, RouterPlace { folder: folder.as_deref(), placement: &models.placement }, draft, &target, asked)?;
     let router: Box<dyn AdvantageRouter> = match options.budget {
         Some(most) => Box::new(Budget::new(router, most)),
         None => router,
@@ -103,7 +104,6 @@ fn overlap(options: &SolveOptions) -> Overlap {
     match options.overlap {
         cli::Overlap::Off => Overlap::Off,
         cli::Overlap::On => Overlap::On,
-        cli::Overlap::Measured => Overlap::Measured,
     }
 }
 

@@ -7,7 +7,7 @@ use arbitrage_grader::final_answer;
 use arbitrage_router::Policy;
 use serde::Serialize;
 
-use crate::live::{colour, name, time};
+use crate::progress_view::{colour, name, time};
 
 /// The answer, the steps and the cost; `--json` prints it as it is.
 #[derive(Serialize)]

@@ -23,10 +23,8 @@ pub enum Segmenter {
 pub enum Overlap {
     /// It waits for the verdict on its step.
     Off,
-    /// It goes on from its own step while router and target are at work.
+    /// It continues from its own step while router and target are busy.
     On,
-    /// Whichever takes less time, measured over the first 60 turns.
-    Measured,
 }
 
 /// What the target verifies several tokens at a time.
@@ -53,16 +51,9 @@ pub struct PairOptions {
     /// tgi, openai), such as vllm:http://localhost:8000#Qwen/Qwen2.5-7B-Instruct. Its key is that of ARBITRAGE_DRAFT_KEY.
     #[arg(long)]
     pub draft: Option<String>,
-    /// Requantises the drafter's weights that have more bits: q8_0, q6_k, q5_0, q4_k, q4_0, q3 or another format.
+    /// Requantises the drafter's weights that have more bits: q8_0, q6_k, q5_0, q4_k, q4_0 or another format.
     #[arg(long, value_name = "FORMAT")]
     pub draft_weights: Option<DType>,
-    /// Trims the drafter's head to the first so many tokens, or with --draft-head-from to the most frequent; beside them,
-    /// end and control tokens and single bytes are kept.
-    #[arg(long, value_name = "TOKENS")]
-    pub draft_head: Option<usize>,
-    /// Trims the drafter's head to the tokens that are frequent in this text, best one that the models wrote themselves: 32768 unless --draft-head says how many.
-    #[arg(long, value_name = "FILE")]
-    pub draft_head_from: Option<PathBuf>,
     /// Another target, likewise; its key is that of ARBITRAGE_TARGET_KEY.
     #[arg(long)]
     pub target: Option<String>,

@@ -17,9 +17,9 @@ use super::grades::told;
 use super::plan::Planned;
 use crate::Failure;
 use crate::interrupt::{self, UntilInterrupted};
-use crate::model::{Model, Trusted};
+use crate::model::{Model, TargetModel};
 use crate::output::{self, make_folder};
-use crate::pair::{self, Pair, guessing, router_folder};
+use crate::pair::{self, Pair, as_verifier, router_folder};
 use crate::placement::Role;
 use crate::rollouts::no_rollouts;
 use crate::scorer::Scorer;
@@ -77,13 +77,13 @@ impl<'a> Driver<'a> {
         let target = self.target.share().with_hidden(matches!(entry.scorer, Some(Scorer::Head(_))), "a head")?;
         let name = target.name().to_owned();
         let guesses = entry.guesses.unwrap_or(models.guesses);
-        let target = guessing(target, &self.draft, guesses)?;
+        let target = as_verifier(target, &self.draft, guesses)?;
         let folder = self.router_folder(planned)?;
         let scorer = || match &entry.scorer {
             Some(scorer) => scorer.open(|what| target.local(what), &set.rows, no_rollouts, &self.load),
             None => pair::scorer(models, planned.policy, &target),
         };
-        let place = (folder.as_deref(), &models.placement);
+        let place = pair::RouterPlace { folder: folder.as_deref(), placement: &models.placement };
         let (router, draft) = pair::router(planned.policy, place, self.draft.share(), &target, scorer)?;
         let limits = &self.options.limits;
         let engine = Engine::new(draft, target, router)
@@ -117,4 +117,4 @@ impl<'a> Driver<'a> {
     }
 }
 
-type BoxedEngine = Engine<Model, Trusted, Box<dyn arbitrage_core::AdvantageRouter>>;
+type BoxedEngine = Engine<Model, TargetModel, Box<dyn arbitrage_core::AdvantageRouter>>;

@@ -1,0 +1,144 @@
+//! Opening models, in this process or behind servers.
+
+use std::path::{Path, PathBuf};
+
+use arbitrage_core::segmenter::TokenBudget;
+use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, StepRule};
+use arbitrage_models::sampler::Sampling;
+use arbitrage_models::source::{ModelSource, file_digest, known_digest};
+use arbitrage_models::{LoadOptions, LocalModel, Prompt};
+
+use super::registry::{SAME, model_names};
+use crate::Failure;
+use crate::cli::PairOptions;
+use crate::model::Model;
+use crate::placement::Role;
+use crate::progress::Bars;
+use crate::remote_address::Address;
+
+/// Two loaded models.
+pub struct Pair {
+    /// The drafter.
+    pub draft: Model,
+    /// The target.
+    pub target: Model,
+    /// Seconds a decoded token of the target, measured at warm-up.
+    pub target_seconds_per_token: f64,
+}
+
+impl Pair {
+    /// Downloads both models if needed, loads them and warms them up.
+    pub fn load(options: &PairOptions) -> Result<Self, Failure> {
+        let names = model_names(options)?;
+        options.placement.check()?;
+        let mut draft = open(&names.draft, Role::Draft, options)?;
+        let mut target = open(&names.target, Role::Target, options)?;
+        if let (Some(SAME), Model::Local(draft), Model::Local(target)) = (options.draft.as_deref(), &draft, &target)
+            && draft.decoder().bytes_a_token() >= target.decoder().bytes_a_token()
+        {
+            anstream::eprintln!(
+                "warning: the draft is no smaller than the target, whose weights have no more bits than --draft-weights"
+            );
+        }
+        warm_up(&mut draft)?;
+        let target_seconds_per_token = warm_up(&mut target)?;
+        Ok(Self { draft, target, target_seconds_per_token })
+    }
+}
+
+/// The path of a model, which is downloaded first if it is not in the cache.
+pub fn resolve(name: &str) -> Result<PathBuf, Failure> {
+    Ok(ModelSource::parse(name)?.resolve(&mut Bars::default())?)
+}
+
+/// Opens a model by its name, path or address for a role. A chat template applies to a model behind a server.
+fn open(name: &str, role: Role, options: &PairOptions) -> Result<Model, Failure> {
+    let template = match role {
+        Role::Draft => options.draft_template.as_deref(),
+        _ => options.target_template.as_deref(),
+    };
+    let model = match Address::parse(name) {
+        Some(address) => {
+            let model =
+                address.map_err(|error| format!("--{} {name}: {error}", role.name()))?.model(role.name(), template)?;
+            Model::Remote(Box::new(match &options.system {
+                Some(text) => model.with_prompt(Prompt::system(text)),
+                None => model,
+            }))
+        }
+        None => {
+            let path = resolve(name)?;
+            let mut load = options.placement.load(role)?;
+            if let (Role::Draft, Some(weights)) = (role, options.draft_weights) {
+                load = load.with_weights(weights);
+            }
+            let model = LocalModel::open(&path, &load)?;
+            Model::Local(Box::new(with_identity(model, name, &path, options.system.as_deref())?))
+        }
+    };
+    model.with_sampling(sampling(options)?)
+}
+
+/// A model that only reads texts, for hidden states.
+pub fn reader(name: &str, system: Option<&str>, load: &LoadOptions) -> Result<LocalModel, Failure> {
+    let path = resolve(name)?;
+    with_identity(LocalModel::open(&path, load)?, name, &path, system)
+}
+
+/// The model with its system message and its digest.
+fn with_identity(model: LocalModel, name: &str, path: &Path, system: Option<&str>) -> Result<LocalModel, Failure> {
+    if let unused @ [first, ..] = model.decoder().unused() {
+        let count = unused.len();
+        anstream::eprintln!(
+            "{}: {count} tensors are not used by this architecture, the first `{}`",
+            path.display(),
+            first.escape_debug()
+        );
+    }
+    let model = match system {
+        Some(text) => model.with_prompt(Prompt::system(text)),
+        None => model,
+    };
+    Ok(match digest(name, path)? {
+        Some(digest) => model.with_digest(digest),
+        None => model,
+    })
+}
+
+/// A model's digest: that of the registry, by path in our cache or by name in another tool's cache, or else of the weights in its
+/// folder.
+fn digest(name: &str, path: &Path) -> Result<Option<String>, Failure> {
+    let known = known_digest(Path::new(name)).or_else(|| known_digest(path));
+    let weights = path.join("model.safetensors");
+    Ok(if known.is_none() && weights.is_file() { Some(file_digest(weights)?) } else { known })
+}
+
+fn sampling(options: &PairOptions) -> Result<Sampling, Failure> {
+    let mut sampling = Sampling::at_temperature(options.temperature)?;
+    if let Some(top_k) = options.top_k {
+        sampling = sampling.with_top_k(top_k);
+    }
+    if let Some(top_p) = options.top_p {
+        sampling = sampling.with_top_p(top_p)?;
+    }
+    if let Some(min_p) = options.min_p {
+        sampling = sampling.with_min_p(min_p)?;
+    }
+    Ok(sampling)
+}
+
+/// Writes a few tokens, so that weights are paged in, threads are awake and a server is known to answer. Returns the seconds a token.
+fn warm_up(model: &mut Model) -> Result<f64, Failure> {
+    const TOKENS: usize = 8;
+    let problem = Problem::new("Count from one to ten.");
+    let id = SequenceId(u64::MAX);
+    let segmenter = TokenBudget::new(TOKENS)?;
+    let mut seconds = 0.0;
+    for _ in 0..2 {
+        let steps = model.draft(&[Prefix::new(id, &problem, &[])], &StepRule::new(&segmenter, TOKENS));
+        let step = steps.into_iter().next().ok_or("the model wrote nothing")??;
+        seconds = (step.cost.seconds - step.cost.prefill_seconds) / step.cost.decoded.max(2) as f64;
+    }
+    model.release(id);
+    Ok(seconds)
+}
