@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arbitrage_core::text::excerpt;
 use reqwest::Url;
 
 use super::Dialect;
@@ -9,7 +10,6 @@ use super::error::RemoteError;
 use super::retry::Retry;
 use super::secret::Secret;
 use crate::error::{Error, Result};
-use crate::weights::shown;
 
 /// A server's address and dialect, with the key, time-outs and limits of everything that is asked of it.
 ///
@@ -71,7 +71,7 @@ impl Endpoint {
         // What holds a password is not repeated, and what is no address may hold anything.
         let parsed = Url::parse(url).map_err(|error| refuse(&error.to_string()))?;
         if !matches!(parsed.scheme(), "http" | "https") {
-            return Err(refuse(&format!("the scheme {}", shown(parsed.scheme()))));
+            return Err(refuse(&format!("the scheme {}", excerpt(parsed.scheme()))));
         }
         let extras = [parsed.query().is_some(), parsed.fragment().is_some(), parsed.password().is_some()];
         if extras.contains(&true) || !parsed.username().is_empty() {
@@ -89,7 +89,7 @@ impl Endpoint {
     /// [`Error::Parameter`] naming the variable when it is unset, empty, or nothing that a header can hold.
     pub fn with_key_from(self, variable: &str) -> Result<Self> {
         let set = std::env::var(variable).unwrap_or_default();
-        self.keyed(&set, || format!("a key in the environment's {}", shown(variable)))
+        self.keyed(&set, || format!("a key in the environment's {}", excerpt(variable)))
     }
 
     /// Sends `key`. Prefer [`with_key_from`](Self::with_key_from): what stands in a program or a command line is seen by others.
@@ -165,7 +165,7 @@ impl Endpoint {
             endpoint: self.address(path),
             field: field.to_owned(),
             expected: expected.to_owned(),
-            found: if found.is_empty() { "nothing".to_owned() } else { shown(&self.redacted(found)) },
+            found: if found.is_empty() { "nothing".to_owned() } else { excerpt(&self.redacted(found)) },
         }
     }
 }
