@@ -16,13 +16,13 @@ use tokio::task::AbortHandle;
 ///
 /// Clones share the thread, which ends with the last of them.
 #[derive(Clone, Debug)]
-pub(crate) struct Driver {
+pub(crate) struct RequestThread {
     runtime: Handle,
     /// The thread runs until this is dropped.
     _keep_running: Arc<oneshot::Sender<()>>,
 }
 
-impl Driver {
+impl RequestThread {
     /// Starts the thread.
     ///
     /// # Errors

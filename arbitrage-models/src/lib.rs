@@ -31,8 +31,8 @@
 //! | `remote` | models behind vLLM, SGLang, llama.cpp, TGI and OpenAI servers (feature `remote`) |
 //!
 //! Features `flex` (the processor, default), `wgpu`, `vulkan`, `metal` and `cuda` choose burn's backends and are additive;
-//! [`device`](device()) gives a device by its name. Without any of them the crate reads files and text and needs no burn; `remote`
-//! needs none either.
+//! [`device`](device()) gives a device by its name. Without any of them the crate reads files and text and needs no burn; `pull`
+//! (downloads, default) and `remote` need none either.
 
 #[cfg(feature = "accelerator")]
 mod accelerator;

@@ -17,7 +17,7 @@ use super::endpoint::Endpoint;
 use super::error::RemoteError;
 use super::retry::RetryBudget;
 use super::send::send_with_retry;
-use crate::http::{self, Driver};
+use crate::http::{self, RequestThread};
 
 /// How long an unused connection is kept open. llama.cpp's server closes its own after 5 s, and a request that is sent at that moment
 /// would have to be repeated.
@@ -31,7 +31,7 @@ const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(4);
 #[derive(Clone)]
 pub struct Client {
     connection: Arc<Connection>,
-    driver: Driver,
+    thread: RequestThread,
 }
 
 /// What all requests to one server share.
@@ -106,7 +106,7 @@ impl Client {
     pub fn new(endpoint: Endpoint) -> Result<Self, RemoteError> {
         let failed = |cause: String| RemoteError::Client { endpoint: endpoint.url.clone(), cause };
         let http = http_client(&endpoint).map_err(|error| failed(http::describe(error)))?;
-        let driver = Driver::start().map_err(|error| failed(error.to_string()))?;
+        let thread = RequestThread::start().map_err(|error| failed(error.to_string()))?;
         let connection = Connection {
             http,
             permits: Semaphore::new(endpoint.in_flight),
@@ -114,7 +114,7 @@ impl Client {
             budget: RetryBudget::new(endpoint.retry.budget),
             endpoint,
         };
-        Ok(Self { connection: Arc::new(connection), driver })
+        Ok(Self { connection: Arc::new(connection), thread })
     }
 
     /// The server's address and how it is treated.
@@ -126,7 +126,7 @@ impl Client {
     pub(super) fn start(&self, request: ServerRequest, id: u64, events: &Sender<(u64, ResponseEvent)>) -> InFlight {
         let endpoint = self.connection.endpoint.address(request.path);
         let events = EventSender { id, events: events.clone(), endpoint, ended: false };
-        InFlight(self.driver.spawn(send_with_retry(self.connection.clone(), request, events)))
+        InFlight(self.thread.spawn(send_with_retry(self.connection.clone(), request, events)))
     }
 }
 

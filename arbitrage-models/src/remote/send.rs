@@ -43,7 +43,7 @@ pub(super) async fn send_with_retry(connection: Arc<Connection>, request: Server
     let endpoint = connection.endpoint.address(request.path);
     let mut number = 1;
     loop {
-        let attempt = Attempt { connection: &connection, request: &request, endpoint: &endpoint, number };
+        let attempt = RequestAttempt { connection: &connection, request: &request, endpoint: &endpoint, number };
         let failure = match attempt.run(&mut events).await {
             Ok(()) => {
                 connection.budget.record_success();
@@ -65,7 +65,7 @@ pub(super) async fn send_with_retry(connection: Arc<Connection>, request: Server
 }
 
 /// One attempt to send a request.
-struct Attempt<'a> {
+struct RequestAttempt<'a> {
     connection: &'a Connection,
     request: &'a ServerRequest,
     endpoint: &'a str,
@@ -73,7 +73,7 @@ struct Attempt<'a> {
     number: u32,
 }
 
-impl Attempt<'_> {
+impl RequestAttempt<'_> {
     /// How long to wait before the next attempt, or the error to report if there is none.
     fn delay_before_retry(&self, failure: AttemptFailure) -> Result<Duration, RemoteError> {
         let AttemptFailure { error, retry_after } = failure;
@@ -199,30 +199,18 @@ impl Attempt<'_> {
     }
 
     /// Passes on the events that `chunk` completes.
-    fn read_events(
-        &self,
-        chunk: &[u8],
-        stream: &mut StreamState,
-        events: &mut EventSender,
-    ) -> Result<(), AttemptFailure> {
-        let StreamState { parser, has_last, is_done, .. } = stream;
-        let parsed = parser.push(chunk, |data| -> Result<(), EventError> {
-            if *is_done || data.is_empty() {
-                return Ok(());
-            }
+    fn read_events(&self, chunk: &[u8], stream: &mut StreamState, events: &mut EventSender) -> Result<(), RemoteError> {
+        let parsed = stream.parser.push(chunk);
+        for data in parsed.map_err(|EventTooLong(limit)| self.too_long("an event of the stream", limit))? {
             if data == b"[DONE]" {
-                *is_done = true;
-                return Ok(());
+                stream.is_done = true;
+                break;
             }
-            let value = self.check_error(self.json(data)?)?;
-            *has_last |= answer::is_last(&value);
+            let value = self.check_error(self.json(&data)?)?;
+            stream.has_last |= answer::is_last(&value);
             events.send(ResponseEvent::Answer(value));
-            Ok(())
-        });
-        parsed.map_err(|error| match error {
-            EventError::TooLong(EventTooLong(limit)) => self.too_long("an event of the stream", limit).into(),
-            EventError::Remote(error) => error.into(),
-        })
+        }
+        Ok(())
     }
 
     async fn read_body(&self, answer: &mut Response, limit: usize) -> Result<Vec<u8>, RemoteError> {
@@ -319,24 +307,6 @@ struct StreamState {
     has_last: bool,
     /// The event `[DONE]` has arrived.
     is_done: bool,
-}
-
-/// Why events cannot be read.
-enum EventError {
-    TooLong(EventTooLong),
-    Remote(RemoteError),
-}
-
-impl From<EventTooLong> for EventError {
-    fn from(error: EventTooLong) -> Self {
-        Self::TooLong(error)
-    }
-}
-
-impl From<RemoteError> for EventError {
-    fn from(error: RemoteError) -> Self {
-        Self::Remote(error)
-    }
 }
 
 fn header(answer: &Response, name: HeaderName) -> String {

@@ -19,25 +19,19 @@ pub(super) struct EventParser {
 pub(super) struct EventTooLong(pub usize);
 
 impl EventParser {
-    /// Adds a chunk, and passes the data of every event that it completes to `each`.
+    /// Adds a chunk, and returns the data of every event that it completes.
     ///
     /// # Errors
-    /// [`EventTooLong`], or `each`'s own error.
-    pub fn push<E: From<EventTooLong>>(
-        &mut self,
-        bytes: &[u8],
-        mut each: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// [`EventTooLong`].
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, EventTooLong> {
         self.buffer.extend_from_slice(bytes);
-        let mut start = 0;
+        let (mut start, mut events) = (0, Vec::new());
         while let Some(at) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') {
             let end = self.searched + at;
             let line = &self.buffer[start..end];
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.is_empty() {
-                if !self.data.is_empty() {
-                    each(&std::mem::take(&mut self.data))?;
-                }
+                events.extend(Some(std::mem::take(&mut self.data)).filter(|data| !data.is_empty()));
             } else if let Some(data) = line.strip_prefix(b"data:") {
                 if !self.data.is_empty() {
                     self.data.push(b'\n');
@@ -49,11 +43,8 @@ impl EventParser {
         }
         self.buffer.drain(..start);
         self.searched = self.buffer.len();
-        if self.buffer.len() + self.data.len() > MAX_EVENT_BYTES {
-            Err(EventTooLong(MAX_EVENT_BYTES).into())
-        } else {
-            Ok(())
-        }
+        let length = self.buffer.len() + self.data.len();
+        if length > MAX_EVENT_BYTES { Err(EventTooLong(MAX_EVENT_BYTES)) } else { Ok(events) }
     }
 
     /// Whether the stream so far ends inside an event.
@@ -67,15 +58,11 @@ mod tests {
     use super::*;
 
     fn parse(chunks: &[&[u8]]) -> (Vec<String>, bool) {
-        let (mut events, mut found) = (EventParser::default(), Vec::new());
+        let (mut parser, mut events) = (EventParser::default(), Vec::new());
         for chunk in chunks {
-            let outcome: Result<(), EventTooLong> = events.push(chunk, |data| {
-                found.push(String::from_utf8_lossy(data).into_owned());
-                Ok(())
-            });
-            assert_eq!(outcome, Ok(()));
+            events.extend(parser.push(chunk).unwrap().into_iter().map(|data| String::from_utf8(data).unwrap()));
         }
-        (found, events.has_partial_event())
+        (events, parser.has_partial_event())
     }
 
     #[test]
@@ -98,9 +85,9 @@ mod tests {
 
     #[test]
     fn an_endless_event_is_refused() {
-        let mut events = EventParser::default();
-        let piece = vec![b'x'; MAX_EVENT_BYTES / 2];
-        let mut push = || events.push(&piece, |_| Ok::<(), EventTooLong>(()));
-        assert_eq!((push(), push(), push()), (Ok(()), Ok(()), Err(EventTooLong(MAX_EVENT_BYTES))));
+        let mut parser = EventParser::default();
+        let chunk = vec![b'x'; MAX_EVENT_BYTES / 2];
+        let mut push = || parser.push(&chunk).map(|events| events.len());
+        assert_eq!((push(), push(), push()), (Ok(0), Ok(0), Err(EventTooLong(MAX_EVENT_BYTES))));
     }
 }

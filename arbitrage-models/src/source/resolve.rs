@@ -63,3 +63,17 @@ pub(super) fn not_available(model: &ModelFile<'_>, settings: &SourceSettings, tr
     let advice = format!("Make one of these work, or put the file{size}{digest} at {}", file.display());
     Error::Source { name: model.name.clone(), tried: tried + &advice }
 }
+
+#[cfg(all(test, not(feature = "pull")))]
+mod tests {
+    use crate::source::{ModelSource, NoProgress, SourceSettings, known_models};
+
+    #[test]
+    fn without_downloads_the_error_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let (settings, model) = (SourceSettings::new(folder.path()), &known_models()[0]);
+        let error = ModelSource::Known(model).resolve_with(&settings, &mut NoProgress).unwrap_err().to_string();
+        let path = folder.path().join(model.file);
+        assert!(error.contains("without the feature `pull`") && error.contains(path.to_str().unwrap()), "{error}");
+    }
+}

@@ -11,7 +11,7 @@ use reqwest::{Client, RequestBuilder, Response};
 
 use super::failure::{SourceFailure, unavailable, write_error};
 use crate::error::{Error, Result};
-use crate::http::{self, Driver};
+use crate::http::{self, RequestThread};
 use crate::source::{HubAddress, Progress, SourceSettings, hub_cache};
 
 /// Until there is a connection. Short, since a machine that is offline has to come to the next source soon.
@@ -29,7 +29,7 @@ const MAX_FAILURES: usize = 3;
 
 /// One file of one repository, in its latest version.
 pub(super) struct Hub<'a> {
-    driver: Driver,
+    thread: RequestThread,
     /// Follows no redirects: only the hub's own answer has the file's size and digest.
     metadata: Client,
     /// Follows the redirect to where the bytes are stored.
@@ -74,7 +74,7 @@ impl<'a> Hub<'a> {
             client.map_err(|error| SourceFailure::Unavailable(http::describe(error)))
         };
         Ok(Self {
-            driver: Driver::start().map_err(|error| SourceFailure::Unavailable(error.to_string()))?,
+            thread: RequestThread::start().map_err(|error| SourceFailure::Unavailable(error.to_string()))?,
             metadata: client(Policy::none())?,
             download: client(Policy::default())?,
             url,
@@ -155,7 +155,7 @@ impl<'a> Hub<'a> {
                 let chunk = answer.chunk().await;
                 (answer, chunk)
             };
-            let Some((rest, chunk)) = self.driver.wait(read) else { return unavailable("the download panicked") };
+            let Some((rest, chunk)) = self.thread.wait(read) else { return unavailable("the download panicked") };
             answer = rest;
             match chunk {
                 Ok(Some(chunk)) => progress.advance(partial.append(&chunk)?),
@@ -172,7 +172,7 @@ impl<'a> Hub<'a> {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
-        match self.driver.wait(request.send()) {
+        match self.thread.wait(request.send()) {
             Some(Ok(answer)) => check_status(answer),
             Some(Err(error)) => unavailable(http::describe(error)),
             None => unavailable("the request panicked"),

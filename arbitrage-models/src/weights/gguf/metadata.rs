@@ -162,62 +162,25 @@ impl Metadata {
     }
 }
 
-/// Shorthands for the getters of [`Metadata`]; each gives [`Error::Format`] naming the key if it is missing or of
-/// another type.
-impl Gguf {
-    /// See [`Metadata::u32_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn u32_of(&self, key: &str) -> Result<u32> {
-        self.all_metadata().u32_of(key)
-    }
-
-    /// See [`Metadata::f32_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn f32_of(&self, key: &str) -> Result<f32> {
-        self.all_metadata().f32_of(key)
-    }
-
-    /// See [`Metadata::bool_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn bool_of(&self, key: &str) -> Result<bool> {
-        self.all_metadata().bool_of(key)
-    }
-
-    /// See [`Metadata::str_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn str_of(&self, key: &str) -> Result<&str> {
-        self.all_metadata().str_of(key)
-    }
-
-    /// See [`Metadata::strings_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn strings_of(&self, key: &str) -> Result<&Strings> {
-        self.all_metadata().strings_of(key)
-    }
-
-    /// See [`Metadata::i32s_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn i32s_of(&self, key: &str) -> Result<Vec<i32>> {
-        self.all_metadata().i32s_of(key)
-    }
-
-    /// See [`Metadata::f32s_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn f32s_of(&self, key: &str) -> Result<Vec<f32>> {
-        self.all_metadata().f32s_of(key)
-    }
+macro_rules! forward_getters {
+    ($($getter:ident -> $type:ty),* $(,)?) => {
+        /// Shorthands for the getters of [`Metadata`].
+        impl Gguf {
+            $(
+                #[doc = concat!("See [`Metadata::", stringify!($getter), "`].\n\n# Errors\nSee [`Metadata`].")]
+                pub fn $getter(&self, key: &str) -> Result<$type> {
+                    self.all_metadata().$getter(key)
+                }
+            )*
+        }
+    };
 }
+forward_getters!(
+    u32_of -> u32,
+    f32_of -> f32,
+    bool_of -> bool,
+    str_of -> &str,
+    strings_of -> &Strings,
+    i32s_of -> Vec<i32>,
+    f32s_of -> Vec<f32>,
+);

@@ -163,3 +163,10 @@ fn an_unreachable_hub_is_given_up_soon() {
     sandbox.resolve_completely();
     assert!(start.elapsed().as_secs() < 6);
 }
+
+#[test]
+fn a_download_may_be_made_inside_a_runtime() {
+    let (sandbox, _server) = sandbox(Fault::None);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async { sandbox.resolve_completely() });
+}
