@@ -3,9 +3,9 @@
 use std::borrow::Borrow;
 
 /// Characters of a text that [`excerpt`] keeps.
-const MAX_EXCERPT_CHARS: usize = 60;
+const MAX_EXCERPT_CHARS: usize = 120;
 
-/// The first 60 characters of `text` for an error message, with control characters escaped and `…` where more follows.
+/// The first 120 characters of `text` for an error message, with control characters escaped and `…` where more follows.
 ///
 /// ```
 /// assert_eq!(arbitrage_core::text::excerpt("two\nlines"), r"two\nlines");

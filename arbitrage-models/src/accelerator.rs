@@ -6,7 +6,7 @@ use burn::cubecl::config::cache::CacheConfig;
 use burn::cubecl::config::streaming::StreamPolicy;
 use burn::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig as _};
 
-use crate::source::Settings;
+use crate::source::SourceSettings;
 
 /// The folder in that of the models in which kernels, and which of them were fastest, are kept.
 const FOLDER: &str = ".kernels";
@@ -30,7 +30,7 @@ fn is_untouched(config: &CubeClRuntimeConfig) -> bool {
 fn usual() -> CubeClRuntimeConfig {
     let mut config = CubeClRuntimeConfig::default();
     // cubecl's own choice is a `target` folder above, where there is one: what was tuned for one project is then tuned again.
-    if let Ok(settings) = Settings::from_env() {
+    if let Ok(settings) = SourceSettings::from_env() {
         config.environment.path = CacheConfig::Directory(settings.cache.join(FOLDER));
         #[cfg(feature = "persistence")]
         {

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Everything that tells one decoder-only transformer of the Llama line from another. One decoder serves them all.
+/// The hyperparameters in which decoder-only transformers of the Llama family differ. One decoder implementation serves them all.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ModelConfig {
     /// The family's name in its own files: `llama`, `qwen2`, `mistral`.
     pub family: String,
-    /// Tokens that the embedding and the head know, padding included.
+    /// Rows of the embedding and the head, padding included.
     pub vocabulary: usize,
     /// Width of the residual stream.
     pub hidden: usize,
@@ -23,17 +23,17 @@ pub struct ModelConfig {
     pub layers: usize,
     /// Query heads.
     pub heads: usize,
-    /// Key and value heads; divides [`heads`](Self::heads).
+    /// Key and value heads, a divisor of [`heads`](Self::heads).
     pub kv_heads: usize,
     /// Width of a head, even.
     pub head_dim: usize,
-    /// Most positions. A sliding window smaller than the trained context becomes the context, inside which the two agree.
+    /// Most positions. A sliding window that is smaller than the trained context becomes the context, since within it both agree.
     pub context: usize,
     /// Added to the mean square in RMSNorm.
     pub norm_epsilon: f32,
     /// Rotary encoding.
     pub rope: Rope,
-    /// The head's weights are the embedding's.
+    /// Whether the head's weights are the embedding's.
     pub tied: bool,
 }
 
@@ -56,9 +56,10 @@ pub enum RopeScaling {
         /// The divisor, greater than 0.
         factor: f64,
     },
-    /// Llama 3.1's: long wavelengths are divided by `factor`, short ones kept, those between are blended.
+    /// As in Llama 3.1: the frequencies of long wavelengths are divided by `factor`, those of short ones kept, and those between
+    /// interpolated.
     Llama3 {
-        /// Divisor of the long wavelengths.
+        /// Divisor for the long wavelengths.
         factor: f64,
         /// Wavelengths above `original_context / low` are long.
         low: f64,
@@ -67,12 +68,12 @@ pub enum RopeScaling {
         /// Context before stretching, in positions.
         original_context: f64,
     },
-    /// One divisor a frequency, `[head_dim / 2]`, as GGUF's `rope_freqs.weight` stores it.
+    /// One divisor for each frequency, `[head_dim / 2]`, as GGUF's `rope_freqs.weight` stores it.
     Factors(Vec<f32>),
 }
 
 impl Rope {
-    /// Inverse wavelengths in radians a position, `[head_dim / 2]`.
+    /// Frequencies in radians for each position, `[head_dim / 2]`.
     pub fn frequencies(&self, head_dim: usize) -> Vec<f64> {
         let plain = (0..head_dim / 2).map(|i| self.theta.powf(-2.0 * i as f64 / head_dim as f64));
         match &self.scaling {
@@ -98,12 +99,12 @@ fn llama3(frequency: f64, factor: f64, low: f64, high: f64, original: f64) -> f6
     }
 }
 
-/// Greatest size of any dimension. A declared size past it is a lie or a model far beyond this engine.
-const GREATEST: usize = 1 << 24;
-/// Most layers, each of which costs a dozen names before the first of them is looked up; the deepest model has 126.
-const MOST_LAYERS: usize = 1 << 12;
+/// Largest size of any dimension. A larger declared size is an error in the file, or a model far beyond this engine.
+const MAX_DIMENSION: usize = 1 << 24;
+/// Most layers. The names of a layer's tensors take memory before any of them is looked up; the deepest public model has 126 layers.
+const MAX_LAYERS: usize = 1 << 12;
 
-/// What a check is about. Each format has its own name for it, which errors tell.
+/// A checked value. Each format has its own name for it, which errors use.
 #[derive(Clone, Copy, Debug)]
 enum Field {
     Vocabulary,
@@ -120,14 +121,13 @@ enum Field {
 }
 
 impl ModelConfig {
-    /// Refuses sizes that do not fit each other and numbers that no arithmetic survives; `name` is the file's own for a
-    /// field.
+    /// Refuses sizes that contradict each other and numbers that would make NaN or infinity; `name` gives the file's name for a field.
     fn check(self, path: &Path, name: impl Fn(Field) -> String) -> Result<Self> {
         let wrong =
             |field: Field, expected: String, found: String| Err(Error::format(path, name(field), expected, found));
-        for (field, size, most) in self.sizes() {
-            if !(1..=most).contains(&size) {
-                return wrong(field, format!("1 to {most}"), size.to_string());
+        for (field, size, max) in self.sizes() {
+            if !(1..=max).contains(&size) {
+                return wrong(field, format!("1 to {max}"), size.to_string());
             }
         }
         if !self.heads.is_multiple_of(self.kv_heads) {
@@ -148,31 +148,31 @@ impl ModelConfig {
         }
     }
 
-    /// Every size with its greatest.
+    /// Every size with its upper limit.
     fn sizes(&self) -> [(Field, usize, usize); 8] {
         [
-            (Field::Vocabulary, self.vocabulary, GREATEST),
-            (Field::Hidden, self.hidden, GREATEST),
-            (Field::FeedForward, self.feed_forward, GREATEST),
-            (Field::Layers, self.layers, MOST_LAYERS),
-            (Field::Heads, self.heads, GREATEST),
-            (Field::KvHeads, self.kv_heads, GREATEST),
-            (Field::HeadDim, self.head_dim, GREATEST),
-            (Field::Context, self.context, GREATEST),
+            (Field::Vocabulary, self.vocabulary, MAX_DIMENSION),
+            (Field::Hidden, self.hidden, MAX_DIMENSION),
+            (Field::FeedForward, self.feed_forward, MAX_DIMENSION),
+            (Field::Layers, self.layers, MAX_LAYERS),
+            (Field::Heads, self.heads, MAX_DIMENSION),
+            (Field::KvHeads, self.kv_heads, MAX_DIMENSION),
+            (Field::HeadDim, self.head_dim, MAX_DIMENSION),
+            (Field::Context, self.context, MAX_DIMENSION),
         ]
     }
 
-    /// Bytes of keys and values that one position takes, at `bytes` a number.
+    /// Bytes of keys and values for one position, with `bytes` for each number.
     pub fn cache_bytes_per_token(&self, bytes: usize) -> usize {
         [self.layers, self.kv_heads, self.head_dim, bytes].into_iter().fold(2, usize::saturating_mul)
     }
 }
 
-/// The width of a head where the file does not tell it: the heads share the hidden size. 0 where there are no heads, for
-/// [`ModelConfig::check`] to tell.
+/// The width of a head where the file does not give it: the hidden size divided by the heads. 0 if there are no heads, which
+/// [`ModelConfig::check`] then reports.
 ///
 /// # Errors
-/// [`Error::Format`] when they do not divide it.
+/// [`Error::Format`] if the heads do not divide it.
 fn shared_head_dim(path: &Path, field: String, hidden: usize, heads: usize) -> Result<usize> {
     match hidden.checked_rem(heads) {
         None => Ok(0),
@@ -186,7 +186,7 @@ fn is_positive(number: f64) -> bool {
 }
 
 impl RopeScaling {
-    /// What was expected and found where the numbers would spoil the frequencies.
+    /// What was expected and what was found, if the numbers would make invalid frequencies.
     fn problem(&self, head_dim: usize) -> Option<(String, String)> {
         let positive = |number: f64| (!is_positive(number)).then(|| ("factors above 0".to_owned(), number.to_string()));
         match self {

@@ -1,7 +1,7 @@
-//! What can go wrong with files, models and text, and what each error tells.
+//! Errors of files, models and text.
 //!
-//! Model files, tokenizers and templates are untrusted input: an error names the file, the field inside it, what was
-//! expected and what was found, so that the reader knows what to do next.
+//! Model files, tokenizers and templates are untrusted input: an error names the file and the field in it, and says what was expected and
+//! what was found, so that the reader knows what to do next.
 
 use std::path::{Path, PathBuf};
 
@@ -28,24 +28,24 @@ pub enum Error {
         /// Bytes that are there.
         found: u64,
     },
-    /// A field of a file does not hold what its format demands.
+    /// A field of a file does not have the content that its format requires.
     #[error("{}: {field}: expected {expected}, found {found}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
         /// A JSON pointer, a metadata key, or a tensor's name.
         field: String,
-        /// What the format or the model demands.
+        /// What the format or the model requires.
         expected: String,
         /// What is there.
         found: String,
     },
-    /// Tensors are missing or misshapen; all problems at once.
+    /// Tensors are missing or of a wrong shape, with all problems at once.
     #[error("{}: {report}", path.display())]
     Weights {
         /// The file or folder.
         path: PathBuf,
-        /// The problems, one a line, with the nearest names.
+        /// The problems, one on each line, with the nearest names.
         report: String,
     },
     /// A NaN or an infinity where a number was expected.
@@ -57,10 +57,10 @@ pub enum Error {
         model: String,
         /// The layer or stage, such as `layer 3` or `logits at token 17`.
         place: String,
-        /// Flat index of the first offender.
+        /// Flat index of the first such value.
         index: usize,
     },
-    /// A sequence does not fit into the model's context.
+    /// A sequence does not fit the model's context.
     #[error("{model}: {tokens} tokens do not fit a context of {context}")]
     ContextFull {
         /// The model's name.
@@ -91,7 +91,7 @@ pub enum Error {
     Tokenizer {
         /// The file that the tokenizer came from.
         path: PathBuf,
-        /// What it said.
+        /// Why.
         reason: String,
     },
     /// The chat template failed, ran out of fuel, or wrote too much.
@@ -107,27 +107,27 @@ pub enum Error {
     Device {
         /// The device as the user wrote it.
         asked: String,
-        /// Why it cannot be had.
+        /// Why it is not available.
         reason: String,
-        /// Backends that this build knows.
+        /// Backends that were compiled in.
         compiled: String,
         /// Devices that this machine has for them.
         found: String,
     },
-    /// The work was asked to end before it was done.
-    #[error("cut off after {done} of {of} steps; what is done is kept, and the same call goes on from it")]
+    /// The caller ended the work before it was done.
+    #[error("cut off after {done} of {of} steps; progress is saved, and the same call continues from there")]
     CutOff {
-        /// What is done.
+        /// Steps that are done.
         done: usize,
-        /// What there is to do.
+        /// Steps in total.
         of: usize,
     },
-    /// A model could not be had from any source.
-    #[error("model `{name}` could not be had:\n{tried}")]
+    /// A model is in no cache and could not be downloaded.
+    #[error("model `{name}` is not available:\n{tried}")]
     Source {
         /// The model's name in the registry.
         name: String,
-        /// One line a source that was tried, with its failure and what to do.
+        /// One line for each source that was tried, with its failure, and then what to do.
         tried: String,
     },
     /// A file's digest differs from the registry's.
@@ -148,7 +148,7 @@ impl Error {
         Self::Io { path: path.as_ref().to_owned(), source }
     }
 
-    /// A field of `path` that is not what it should be.
+    /// The error of a field of `path` that has the wrong content.
     pub fn format(
         path: impl AsRef<Path>,
         field: impl Into<String>,

@@ -1,5 +1,6 @@
-//! What a model's files hold, before anything is loaded.
+//! A model's files, before anything is loaded.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,27 +9,36 @@ use crate::error::{Error, Result};
 use crate::tokenizer::{GgufVocabulary, Tokenizer};
 use crate::weights::{Gguf, SafetensorsFolder, WeightSource};
 
-/// The parts of a GGUF file or a Hugging Face folder: weights are mapped, not read.
+/// The parts of a GGUF file or a Hugging Face folder. Weights are mapped, not read.
 pub struct ModelFiles {
     /// The tensors.
     pub weights: Arc<dyn WeightSource>,
-    /// The decoder's shape.
+    /// The decoder's hyperparameters.
     pub config: ModelConfig,
-    /// The vocabulary and its rules.
+    /// The tokenizer.
     pub tokenizer: Tokenizer,
+}
+
+impl fmt::Debug for ModelFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelFiles")
+            .field("path", &self.weights.path())
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ModelFiles {
     /// Opens a GGUF file, or a folder with `config.json`, `tokenizer.json` and safetensors.
     ///
     /// # Errors
-    /// Any [`Error`]: each names the file, the field, what was expected and what was found.
+    /// Any [`Error`]; it names the file and the field, what was expected and what was found.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         if path.is_dir() { Self::open_folder(path) } else { Self::open_gguf(path) }
     }
 
-    /// Refuses tokens for which the embedding has no row.
+    /// Refuses a vocabulary with tokens for which the embedding has no row.
     ///
     /// # Errors
     /// [`Error::Format`] with both numbers.

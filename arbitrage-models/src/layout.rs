@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
-use crate::weights::shown;
+use arbitrage_core::text::excerpt as shown;
 
 /// Largest file that is read, in bytes.
 const MOST_BYTES: u64 = 1 << 16;

@@ -27,12 +27,12 @@
 //! | `classifier` | heads that judge: process reward models |
 //! | `local` | drafter and verifier roles, caches with rollback |
 //! | `train` | decoders and heads trained with burn's autodiff (feature `train`) |
-//! | [`source`] | models by name: cache, hub, package index |
+//! | [`source`] | models by name: cache, and with the feature `pull` (default) downloads from the hub or a package index |
 //! | `remote` | models behind vLLM, SGLang, llama.cpp, TGI and OpenAI servers (feature `remote`) |
 //!
 //! Features `flex` (the processor, default), `wgpu`, `vulkan`, `metal` and `cuda` choose burn's backends and are additive;
-//! [`device`](device()) gives a device by its name. Without any of them the crate reads files and text and needs no burn; `remote`
-//! needs none either.
+//! [`device`](device()) gives a device by its name. Without any of them the crate reads files and text and needs no burn; `pull`
+//! (downloads, default) and `remote` need none either.
 
 #[cfg(feature = "accelerator")]
 mod accelerator;
@@ -48,11 +48,14 @@ mod decoder;
 mod device;
 mod error;
 mod files;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "flex")]
 pub mod kernels;
 mod layout;
 #[cfg(feature = "burn")]
 mod local;
+#[cfg(any(feature = "pull", feature = "train"))]
 mod lock;
 mod prompt;
 #[cfg(feature = "remote")]

@@ -6,25 +6,26 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// A locked file, with the holder's process id in it. The system lets go of it when the process ends, however it ends.
+/// A locked file that contains the process id of its holder. The system releases it when the process ends, however it ends.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub(crate) struct FileLock {
     _file: File,
 }
 
-impl Lock {
-    /// Takes the lock at `path`. Where it is held, `held` hears by whom, and waits for the file's lock or gives an error.
+impl FileLock {
+    /// Takes the lock at `path`. If another process holds it, `on_conflict` is called with the file and that process's name, and either
+    /// waits for the file's lock or gives an error.
     ///
     /// # Errors
-    /// What `held` gives; [`Error::Io`].
-    pub fn take(path: &Path, held: impl FnOnce(&File, String) -> Result<()>) -> Result<Self> {
+    /// Those of `on_conflict`; [`Error::Io`].
+    pub fn acquire(path: &Path, on_conflict: impl FnOnce(&File, String) -> Result<()>) -> Result<Self> {
         let failed = |error| Error::io(path, error);
         let mut file =
             OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => held(&file, holder(path))?,
-            // Some network file systems know no locks. What is done there is right as long as it is done once.
+            Err(TryLockError::WouldBlock) => on_conflict(&file, holder(path))?,
+            // Some network file systems have no locks. The work is then done without: right, unless two processes do it at once.
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }

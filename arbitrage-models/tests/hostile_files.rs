@@ -1,4 +1,4 @@
-//! Model files are untrusted: over 200 that lie, and what each must get.
+//! Model files are untrusted: over 200 invalid ones, and the error that each must give.
 
 mod hostile;
 
@@ -34,7 +34,7 @@ fn gguf_configs() {
 
 #[test]
 fn tokenizers() {
-    let tables = [tokenizer::files(), tokenizer::model(), tokenizer::rules(), tokenizer::beside()];
+    let tables = [tokenizer::files(), tokenizer::model(), tokenizer::rules(), tokenizer::other_files()];
     run(tables.into_iter().flatten().collect(), 59);
 }
 

@@ -1,4 +1,4 @@
-//! Good files with a few bytes changed or cut off: they open or give a typed error, soon, and never panic.
+//! Valid files with a few bytes changed or cut off: they open or give a typed error, quickly, and never panic.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,13 +11,13 @@ use arbitrage_models::weights::writer::{GgufWriter, write_safetensors};
 use arbitrage_models::weights::{DType, Gguf, SafetensorsFolder, TensorView, scan_finite};
 use proptest::prelude::*;
 
-const MOST_TIME: Duration = Duration::from_secs(1);
+const MAX_TIME: Duration = Duration::from_secs(1);
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny").join(name)
 }
 
-/// All that is done with a tokenizer.
+/// Uses everything that a tokenizer does.
 fn use_tokenizer(tokenizer: &Tokenizer) -> Result<(), Error> {
     let prompt = ChatTemplate::for_tokenizer(tokenizer)?.render(&[Message::user("How many eggs?")], true)?;
     let ids = tokenizer.encode_prompt(&prompt)?;
@@ -25,7 +25,7 @@ fn use_tokenizer(tokenizer: &Tokenizer) -> Result<(), Error> {
     tokenizer.decode(&ids).map(drop)
 }
 
-/// Reads all of a GGUF file; the parts do not depend on each other.
+/// Reads all parts of a GGUF file, each also if another fails.
 fn use_gguf(path: &Path) -> Vec<Error> {
     let file = match Gguf::open(path) {
         Ok(file) => file,
@@ -38,7 +38,7 @@ fn use_gguf(path: &Path) -> Vec<Error> {
         .collect()
 }
 
-/// Reads all of a folder.
+/// Reads all parts of a folder.
 fn use_folder(path: &Path) -> Vec<Error> {
     let config = path.join("config.json");
     let text = std::fs::read_to_string(&config).map_err(|error| Error::io(&config, error));
@@ -48,25 +48,25 @@ fn use_folder(path: &Path) -> Vec<Error> {
     [shape, tokenizer, weights].into_iter().filter_map(Result::err).collect()
 }
 
-/// What is done to a file.
+/// How a file is damaged.
 #[derive(Debug, Clone)]
 struct Damage {
-    /// Place, as a share of the part that is hit, and the byte that is put there.
+    /// Position, relative to the damaged part, and the byte that is written there.
     bytes: Vec<(prop::sample::Index, u8)>,
     cut: Option<prop::sample::Index>,
-    /// Headers are small, and hit most of the time.
-    head: bool,
+    /// Whether only the header is damaged, as in most cases, since headers are small.
+    header_only: bool,
 }
 
 impl Damage {
     fn any() -> impl Strategy<Value = Self> {
         let bytes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6);
         let cut = prop::option::weighted(0.2, any::<prop::sample::Index>());
-        (bytes, cut, prop::bool::weighted(0.8)).prop_map(|(bytes, cut, head)| Self { bytes, cut, head })
+        (bytes, cut, prop::bool::weighted(0.8)).prop_map(|(bytes, cut, header_only)| Self { bytes, cut, header_only })
     }
 
-    fn done_to(&self, file: &mut Vec<u8>, head: usize) {
-        let part = if self.head { head.min(file.len()) } else { file.len() };
+    fn apply_to(&self, file: &mut Vec<u8>, header: usize) {
+        let part = if self.header_only { header.min(file.len()) } else { file.len() };
         for (at, byte) in &self.bytes {
             file[at.index(part)] = *byte;
         }
@@ -76,14 +76,14 @@ impl Damage {
     }
 }
 
-/// Messages name the file, and stay short.
+/// Messages name the file and are short.
 fn check(errors: &[Error], folder: &Path, elapsed: Duration) -> Result<(), TestCaseError> {
     for error in errors {
         let message = error.to_string();
         prop_assert!(message.contains(&folder.display().to_string()), "{message}");
         prop_assert!(message.len() < 4096, "{} bytes", message.len());
     }
-    prop_assert!(elapsed < MOST_TIME, "{elapsed:?}: {errors:?}");
+    prop_assert!(elapsed < MAX_TIME, "{elapsed:?}: {errors:?}");
     Ok(())
 }
 
@@ -93,7 +93,7 @@ proptest! {
     #[test]
     fn a_damaged_gguf_file(damage in Damage::any(), name in prop::sample::select(vec!["llama2-q4_0", "qwen2-q4_1-tied"])) {
         let mut file = std::fs::read(fixture(&format!("gguf/{name}.gguf"))).unwrap();
-        damage.done_to(&mut file, 8000);
+        damage.apply_to(&mut file, 8000);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.gguf");
         std::fs::write(&path, file).unwrap();
@@ -112,7 +112,7 @@ proptest! {
         for (at, file) in files.iter().enumerate() {
             let mut content = std::fs::read(file.path()).unwrap();
             if at == hit {
-                damage.done_to(&mut content, 3000);
+                damage.apply_to(&mut content, 3000);
             }
             std::fs::write(folder.path().join(file.file_name()), content).unwrap();
         }
@@ -122,15 +122,15 @@ proptest! {
     }
 }
 
-/// A file cut anywhere is refused: no beginning of it is a file.
-fn cut_everywhere(whole: &[u8], name: &str, open: fn(&Path) -> Result<(), Error>) {
+/// Checks that the file is refused if it is cut at any byte.
+fn check_every_cut(whole: &[u8], name: &str, open: fn(&Path) -> Result<(), Error>) {
     let folder = tempfile::tempdir().unwrap();
     for length in 0..whole.len() {
         let path = folder.path().join(format!("{length}-{name}"));
         std::fs::write(&path, &whole[..length]).unwrap();
         match open(&path) {
-            Err(Error::Truncated { path: told, expected, found }) => {
-                assert_eq!((&told, found), (&path, length as u64));
+            Err(Error::Truncated { path: reported, expected, found }) => {
+                assert_eq!((&reported, found), (&path, length as u64));
                 assert!(expected > found && expected <= whole.len() as u64, "{length}: {expected} expected");
             }
             other => panic!("cut at {length}: {other:?}"),
@@ -148,7 +148,7 @@ fn tensors() -> [TensorView<'static>; 2] {
 fn a_gguf_file_cut_at_any_byte() {
     let writer = GgufWriter::new().metadata("general.architecture", "llama").metadata("llama.block_count", 2u32);
     let whole = tensors().into_iter().fold(writer, GgufWriter::tensor).to_bytes().unwrap();
-    cut_everywhere(&whole, "model.gguf", |path| Gguf::open(path).map(drop));
+    check_every_cut(&whole, "model.gguf", |path| Gguf::open(path).map(drop));
 }
 
 #[test]
@@ -157,5 +157,5 @@ fn a_safetensors_file_cut_at_any_byte() {
     let path = folder.path().join("whole");
     write_safetensors(&path, &tensors()).unwrap();
     let whole = std::fs::read(path).unwrap();
-    cut_everywhere(&whole, "model.safetensors", |path| SafetensorsFolder::open(path).map(drop));
+    check_every_cut(&whole, "model.safetensors", |path| SafetensorsFolder::open(path).map(drop));
 }

@@ -8,7 +8,7 @@ mod support;
 
 use std::path::Path;
 
-use arbitrage_models::source::{ModelSource, NoProgress, Settings};
+use arbitrage_models::source::{ModelSource, NoProgress, SourceSettings};
 use arbitrage_models::{Decoder, LocalModel, Precision};
 use serde::Deserialize;
 use support::{best, options, run};
@@ -52,7 +52,7 @@ fn qwen_1_5b() {
 }
 
 fn check(name: &str) {
-    let settings = Settings { offline: true, ..Settings::from_env().unwrap() };
+    let settings = SourceSettings { offline: true, ..SourceSettings::from_env().unwrap() };
     let path = ModelSource::parse(name).unwrap().resolve_with(&settings, &mut NoProgress).unwrap();
     let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/parity/{stem}.json"));

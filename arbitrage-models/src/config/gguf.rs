@@ -1,11 +1,13 @@
 //! A decoder's shape from GGUF metadata.
 
+use arbitrage_core::text::excerpt;
+
 use super::{Field, ModelConfig, Rope, RopeScaling, shared_head_dim};
 use crate::error::{Error, Result};
-use crate::weights::{Gguf, WeightSource, shown};
+use crate::weights::{Gguf, WeightSource};
 
-const EMBEDDING: &str = "model.embed_tokens.weight";
-const FACTORS: &str = "rope_freqs.weight";
+const EMBEDDING_TENSOR: &str = "model.embed_tokens.weight";
+const FACTORS_TENSOR: &str = "rope_freqs.weight";
 
 impl ModelConfig {
     /// Reads GGUF metadata.
@@ -16,7 +18,7 @@ impl ModelConfig {
         let path = gguf.path();
         let family = gguf.str_of("general.architecture")?.to_owned();
         if !["llama", "qwen2"].contains(&family.as_str()) {
-            return Err(Error::format(path, "general.architecture", "llama or qwen2", shown(&family)));
+            return Err(Error::format(path, "general.architecture", "llama or qwen2", excerpt(&family)));
         }
         let key = |name: &str| format!("{family}.{name}");
         let size = |name: &str| -> Result<usize> { Ok(gguf.u32_of(&key(name))? as usize) };
@@ -46,8 +48,8 @@ impl ModelConfig {
         };
         let scaling_is_a_tensor = matches!(config.rope.scaling, RopeScaling::Factors(_));
         config.check(path, |field| match field {
-            Field::Vocabulary => EMBEDDING.to_owned(),
-            Field::Scaling if scaling_is_a_tensor => FACTORS.to_owned(),
+            Field::Vocabulary => EMBEDDING_TENSOR.to_owned(),
+            Field::Scaling if scaling_is_a_tensor => FACTORS_TENSOR.to_owned(),
             Field::Scaling => key("rope.scaling.factor"),
             Field::Hidden => key("embedding_length"),
             Field::FeedForward => key("feed_forward_length"),
@@ -62,23 +64,23 @@ impl ModelConfig {
     }
 }
 
-/// Rows of the embedding: GGUF has no key for the padded size.
+/// Rows of the embedding, since GGUF has no key for the padded size of the vocabulary.
 fn vocabulary_rows(gguf: &Gguf) -> Result<usize> {
-    match gguf.get(EMBEDDING)? {
+    match gguf.get(EMBEDDING_TENSOR)? {
         Some(view) if view.shape.len() == 2 => Ok(view.shape[0]),
-        Some(view) => Err(Error::format(gguf.path(), EMBEDDING, "two dimensions", view.shape.len())),
-        None => Err(Error::format(gguf.path(), EMBEDDING, "a tensor", "nothing")),
+        Some(view) => Err(Error::format(gguf.path(), EMBEDDING_TENSOR, "two dimensions", view.shape.len())),
+        None => Err(Error::format(gguf.path(), EMBEDDING_TENSOR, "a tensor", "nothing")),
     }
 }
 
 fn gguf_scaling(gguf: &Gguf, key: &str) -> Result<RopeScaling> {
-    if let Some(factors) = gguf.get(FACTORS)? {
+    if let Some(factors) = gguf.get(FACTORS_TENSOR)? {
         return Ok(RopeScaling::Factors(factors.to_f32()?));
     }
     let kind = format!("{key}.type");
     match gguf.metadata(&kind).map(|_| gguf.str_of(&kind)).transpose()? {
         None | Some("none") => Ok(RopeScaling::None),
         Some("linear") => Ok(RopeScaling::Linear { factor: f64::from(gguf.f32_of(&format!("{key}.factor"))?) }),
-        Some(other) => Err(Error::format(gguf.path(), kind, "none or linear", shown(other))),
+        Some(other) => Err(Error::format(gguf.path(), kind, "none or linear", excerpt(other))),
     }
 }

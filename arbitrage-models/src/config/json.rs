@@ -2,26 +2,26 @@
 
 use std::path::Path;
 
+use arbitrage_core::text::excerpt;
 use serde_json::Value as Json;
 
-use super::{Field, GREATEST, ModelConfig, Rope, RopeScaling, is_positive, shared_head_dim};
+use super::{Field, MAX_DIMENSION, ModelConfig, Rope, RopeScaling, is_positive, shared_head_dim};
 use crate::error::{Error, Result};
-use crate::weights::shown;
 
 impl ModelConfig {
     /// Reads a Hugging Face `config.json`.
     ///
     /// # Errors
-    /// [`Error::Format`] with a JSON pointer for a missing key, a wrong type, sizes that do not fit each other, an unknown
+    /// [`Error::Format`] with a JSON pointer for a missing key, a wrong type, sizes that contradict each other, an unknown
     /// `model_type` or rope scaling.
     pub fn from_json(path: &Path, text: &str) -> Result<Self> {
         let json: Json = serde_json::from_str(text).map_err(|e| {
-            Error::format(path, format!("line {} column {}", e.line(), e.column()), "JSON", shown(&e.to_string()))
+            Error::format(path, format!("line {} column {}", e.line(), e.column()), "JSON", excerpt(&e.to_string()))
         })?;
         let read = JsonReader { path, json: &json };
         let family = read.text("/model_type")?;
         if !["llama", "mistral", "qwen2"].contains(&family) {
-            return Err(Error::format(path, "/model_type", "llama, mistral or qwen2", shown(family)));
+            return Err(Error::format(path, "/model_type", "llama, mistral or qwen2", excerpt(family)));
         }
         let hidden = read.size("/hidden_size")?;
         let heads = read.size("/num_attention_heads")?;
@@ -53,8 +53,8 @@ impl<'a> JsonReader<'a> {
     fn wrong<T>(&self, pointer: &str, expected: &str, found: Option<&Json>) -> Result<T> {
         let found = match found {
             None => "nothing".to_owned(),
-            Some(Json::String(text)) => format!("`{}`", shown(text)),
-            Some(value) => shown(&value.to_string()),
+            Some(Json::String(text)) => format!("`{}`", excerpt(text)),
+            Some(value) => excerpt(&value.to_string()),
         };
         Err(Error::format(self.path, pointer, expected, found))
     }
@@ -72,8 +72,8 @@ impl<'a> JsonReader<'a> {
     fn size(&self, pointer: &str) -> Result<usize> {
         let value = self.get(pointer);
         match value.and_then(Json::as_u64).and_then(|n| usize::try_from(n).ok()) {
-            Some(n) if (1..=GREATEST).contains(&n) => Ok(n),
-            _ => self.wrong(pointer, &format!("a whole number from 1 to {GREATEST}"), value),
+            Some(n) if (1..=MAX_DIMENSION).contains(&n) => Ok(n),
+            _ => self.wrong(pointer, &format!("a whole number from 1 to {MAX_DIMENSION}"), value),
         }
     }
 
@@ -122,7 +122,7 @@ impl<'a> JsonReader<'a> {
         Ok(Rope { theta, scaling })
     }
 
-    /// transformers 5 moved theta and scaling into one object.
+    /// The object that holds the scaling, and since transformers 5 theta too.
     fn nested_rope(&self) -> Option<&'static str> {
         ["/rope_parameters", "/rope_scaling"].into_iter().find(|pointer| self.get(pointer).is_some())
     }
@@ -157,7 +157,7 @@ impl<'a> JsonReader<'a> {
                 high: self.positive(&key("high_freq_factor"), None)?,
                 original_context: self.positive(&key("original_max_position_embeddings"), None)?,
             }),
-            other => Err(Error::format(self.path, kind, "default, linear or llama3", shown(other))),
+            other => Err(Error::format(self.path, kind, "default, linear or llama3", excerpt(other))),
         }
     }
 }

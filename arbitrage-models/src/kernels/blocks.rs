@@ -6,13 +6,11 @@
 //! in the file.
 
 mod k;
-mod q3;
 mod q6_k;
 mod q8_0;
 mod small;
 
 pub(super) use k::K;
-pub(super) use q3::Q3;
 pub(super) use q6_k::Q6K;
 pub(super) use q8_0::Q8;
 pub(super) use small::Small;

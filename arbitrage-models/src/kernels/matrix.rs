@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::blocks::{Blocks, K, Q3, Q6K, Q8, Small};
+use super::blocks::{Blocks, K, Q6K, Q8, Small};
 use super::isa::LANES;
 use super::memory::Memory;
 use crate::error::Result;
@@ -119,7 +119,6 @@ fn layout(dtype: DType, cols: usize) -> (usize, Pack) {
         DType::Q4K => of::<K<false>>(cols),
         DType::Q5K => of::<K<true>>(cols),
         DType::Q6K => of::<Q6K>(cols),
-        DType::Q3 => of::<Q3>(cols),
     }
 }
 

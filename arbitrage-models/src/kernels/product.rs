@@ -5,7 +5,7 @@
 //! a draft give exactly what decoding one token after the other gives.
 
 use super::activations::{BLOCK, Pointer, Quantised, Tile};
-use super::blocks::{Blocks, K, Q3, Q6K, Q8, Small};
+use super::blocks::{Blocks, K, Q6K, Q8, Small};
 use super::isa::{Isa, Kernel, LANES, Set, dispatch};
 use super::matrix::PackedMatrix;
 use super::pool::Pool;
@@ -120,7 +120,6 @@ impl Kernel for Piece<'_> {
                 DType::Q4K => self.blocks::<S, K<false>>(),
                 DType::Q5K => self.blocks::<S, K<true>>(),
                 DType::Q6K => self.blocks::<S, Q6K>(),
-                DType::Q3 => self.blocks::<S, Q3>(),
             }
         }
     }

@@ -1,56 +1,70 @@
-//! A server that fails again and again is left alone for a while.
+//! A circuit breaker: a server that keeps failing gets no requests for a while.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::retry::Retry;
 
-/// Counts failures in a row. From [`Retry::trips_after`] on, nothing is sent for [`Retry::rest`]; then one request tries, and its
-/// outcome decides for all.
+/// Counts failures in a row. From [`Retry::breaker_threshold`] on, nothing is sent for [`Retry::breaker_pause`]; then one request is let
+/// through, and its outcome decides for all.
 #[derive(Debug)]
 pub(super) struct Breaker {
-    trips_after: u32,
-    rest: Duration,
-    state: Mutex<State>,
+    threshold: u32,
+    pause: Duration,
+    state: Mutex<BreakerState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BreakerState {
     failures: u32,
-    /// Until when nothing is sent, but for one request past that moment.
-    until: Option<Instant>,
+    /// Nothing is sent until then, and after that only one request at a time.
+    open_until: Option<Instant>,
+}
+
+/// Why a request is not sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct CircuitOpen {
+    /// Failures in a row.
+    pub failures: u32,
+    /// Until a request may be sent.
+    pub wait: Duration,
 }
 
 impl Breaker {
     pub fn new(retry: &Retry) -> Self {
-        Self { trips_after: retry.trips_after, rest: retry.rest, state: Mutex::default() }
+        Self { threshold: retry.breaker_threshold, pause: retry.breaker_pause, state: Mutex::default() }
     }
 
-    /// Leave to send, or the failures in a row and how long to wait.
-    pub fn admit(&self, now: Instant) -> Result<(), (u32, Duration)> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match state.until {
-            Some(until) if now < until => Err((state.failures, until - now)),
+    /// Whether a request may be sent.
+    pub fn admit(&self, now: Instant) -> Result<(), CircuitOpen> {
+        let mut state = self.state();
+        match state.open_until {
+            Some(until) if now < until => Err(CircuitOpen { failures: state.failures, wait: until - now }),
             Some(_) => {
-                // Others wait for this one's outcome.
-                state.until = Some(now + self.rest);
+                // The others wait for the outcome of this one.
+                state.open_until = Some(now + self.pause);
                 Ok(())
             }
             None => Ok(()),
         }
     }
 
-    /// How a request ended: whether the server is to blame for a failure.
-    pub fn record(&self, failed: bool, now: Instant) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if !failed {
-            *state = State::default();
-            return;
-        }
+    /// A request ended, and not by a fault of the server.
+    pub fn record_success(&self) {
+        *self.state() = BreakerState::default();
+    }
+
+    /// A request failed by a fault of the server.
+    pub fn record_failure(&self, now: Instant) {
+        let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
-        if state.failures >= self.trips_after {
-            state.until = Some(now + self.rest);
+        if state.failures >= self.threshold {
+            state.open_until = Some(now + self.pause);
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, BreakerState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,17 +74,18 @@ mod tests {
 
     #[test]
     fn after_failures_in_a_row_one_request_tries_for_all() {
-        let rest = Duration::from_secs(10);
-        let breaker = Breaker::new(&Retry::default().with_rest(3, rest));
+        let pause = Duration::from_secs(10);
+        let breaker = Breaker::new(&Retry::default().with_breaker(3, pause));
         let start = Instant::now();
-        breaker.record(true, start);
-        breaker.record(true, start);
+        breaker.record_failure(start);
+        breaker.record_failure(start);
         assert!(breaker.admit(start).is_ok());
-        breaker.record(true, start);
-        assert_eq!(breaker.admit(start), Err((3, rest)));
-        assert!(breaker.admit(start + rest).is_ok());
-        assert_eq!(breaker.admit(start + rest), Err((3, rest)));
-        breaker.record(false, start + rest);
-        assert!(breaker.admit(start + rest).is_ok());
+        breaker.record_failure(start);
+        let open = CircuitOpen { failures: 3, wait: pause };
+        assert_eq!(breaker.admit(start), Err(open));
+        assert!(breaker.admit(start + pause).is_ok());
+        assert_eq!(breaker.admit(start + pause), Err(CircuitOpen { failures: 3, wait: pause }));
+        breaker.record_success();
+        assert!(breaker.admit(start + pause).is_ok());
     }
 }

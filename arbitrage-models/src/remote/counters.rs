@@ -1,43 +1,43 @@
-//! What was asked of a server, in numbers.
+//! Counts of requests and tokens.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What one model or scorer has asked of its server so far.
+/// What one model or scorer has sent to its server so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Counts {
-    /// Requests sent, repetitions included.
+pub struct RequestCounts {
+    /// Requests that were sent, retries included.
     pub requests: u64,
-    /// Requests, of those, that repeated one which had failed.
+    /// Those of them that were retries.
     pub retries: u64,
-    /// Requests that failed for good.
+    /// Requests that failed with all their retries.
     pub failures: u64,
-    /// Streams that were cut off behind a step's end.
-    pub cut: u64,
+    /// Streams that were closed early, at the end of a step.
+    pub closed_streams: u64,
     /// Tokens of all prompts, as the server counts them.
     pub prompt_tokens: u64,
-    /// Prompt tokens, of those, that the server found in its prefix cache. 0 where it does not tell.
+    /// Those of them that the server found in its prefix cache. 0 if it does not report them.
     pub cached_tokens: u64,
-    /// Tokens written.
+    /// Tokens that the server generated.
     pub written_tokens: u64,
-    /// Steps whose log-probabilities were asked for and came not at all, in another number than the tokens, or as no numbers.
+    /// Steps without the log-probabilities that were requested: there were none, not as many as tokens, or some were NaN.
     pub without_logprobs: u64,
 }
 
-/// [`Counts`] that are still counted.
+/// [`RequestCounts`] that threads share.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub requests: Counter,
     pub retries: Counter,
     pub failures: Counter,
-    pub cut: Counter,
+    pub closed_streams: Counter,
     pub prompt_tokens: Counter,
     pub cached_tokens: Counter,
     pub written_tokens: Counter,
     pub without_logprobs: Counter,
 }
 
-/// One number.
+/// One count.
 #[derive(Debug, Default)]
 pub(super) struct Counter(AtomicU64);
 
@@ -52,12 +52,12 @@ impl Counter {
 }
 
 impl Counters {
-    pub fn read(&self) -> Counts {
-        Counts {
+    pub fn read(&self) -> RequestCounts {
+        RequestCounts {
             requests: self.requests.get(),
             retries: self.retries.get(),
             failures: self.failures.get(),
-            cut: self.cut.get(),
+            closed_streams: self.closed_streams.get(),
             prompt_tokens: self.prompt_tokens.get(),
             cached_tokens: self.cached_tokens.get(),
             written_tokens: self.written_tokens.get(),

@@ -1,87 +1,88 @@
-//! What is known of each kind of server, as data.
+//! How each kind of server differs from OpenAI's API, as data.
 //!
-//! The servers share OpenAI's routes and differ in what they add: how a stop string that hit is told from the end of the text, where
-//! cached tokens are counted, how an unfinished answer is gone on with. A server of another kind is another row.
+//! The servers share OpenAI's routes and differ in their extensions: how an answer that ended at a stop string is told apart from the end
+//! of the text, where cached tokens are reported, how an unfinished answer is continued. Support for another server is another constant.
 
 mod table;
 
 /// One kind of server.
 ///
 /// ```
-/// use arbitrage_models::remote::{Dialect, StopTold};
-/// assert_eq!(Dialect::VLLM.completions.stop, StopTold::Field("stop_reason"));
-/// // Where a server does not say which stop hit, no stop strings are sent: the text is streamed and cut here.
-/// assert_eq!(Dialect::OPENAI.completions.stop, StopTold::Unsaid);
+/// use arbitrage_models::remote::{Dialect, StopReporting};
+/// assert_eq!(Dialect::VLLM.completions.stop, StopReporting::Field("stop_reason"));
+/// // If a server does not report stop strings, none are sent: the text is streamed and cut here.
+/// assert_eq!(Dialect::OPENAI.completions.stop, StopReporting::Unreported);
 /// assert!(Dialect::named("sglang").is_some());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dialect {
     /// Its name on the command line and in traces.
     pub name: &'static str,
-    /// The route that goes on with a text.
-    pub completions: Route,
-    /// The route that goes on with a conversation.
-    pub chat: Route,
-    /// How the chat route is asked to go on with the last message instead of answering it.
+    /// The route that continues a text.
+    pub completions: GenerationRoute,
+    /// The route that continues a conversation.
+    pub chat: GenerationRoute,
+    /// How the chat route is made to continue the last message instead of answering it.
     pub continuation: Continuation,
-    /// How sampling is asked for.
+    /// How sampling is requested.
     pub sampling: SamplingFields,
-    /// The field that keeps the server from putting special tokens before a prompt that has them already. Where there is none, the
-    /// server is left to write the beginning-of-text token, and the template's is taken out.
-    pub specials: Option<&'static str>,
-    /// Whether a request is refused when prompt and `max_tokens` together pass the context, rather than the prompt alone.
-    pub counts_room: bool,
-    /// The routes that judge a text.
+    /// The field that says whether the server adds special tokens to a prompt. It is sent as `false` for a prompt that has them. Without
+    /// such a field, the server adds the beginning-of-text token, and the template's is removed.
+    pub add_special_tokens: Option<&'static str>,
+    /// Whether a request is refused if prompt and `max_tokens` together exceed the context, rather than the prompt alone.
+    pub context_includes_max_tokens: bool,
+    /// The routes that score a text.
     pub scoring: &'static [ScoreRoute],
 }
 
-/// A route that writes.
+/// A route that generates text.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Route {
+pub struct GenerationRoute {
     /// Its path.
     pub path: &'static str,
-    /// Where text, finish and counts lie in its answers.
-    pub shape: Shape,
-    /// How a stop string that hit is told from the end of the text.
-    pub stop: StopTold,
-    /// Whether the text keeps the stop string that ended it.
-    pub keeps_stop: bool,
-    /// Most stop strings that it takes.
-    pub most_stops: usize,
-    /// Whether the token that completes a stop string comes with its log-probability. Where it does not, and log-probabilities are
-    /// wanted, no stop strings are sent.
+    /// The format of its answers.
+    pub format: AnswerFormat,
+    /// How an answer says that it ended at a stop string.
+    pub stop: StopReporting,
+    /// Whether the text includes the stop string that ended it.
+    pub text_includes_stop: bool,
+    /// Most stop strings that it accepts.
+    pub max_stops: usize,
+    /// Whether the token that completes a stop string has a log-probability. If not, no stop strings are sent when log-probabilities are
+    /// requested.
     pub stop_logprob: bool,
-    /// Fields that ask for the log-probability of each token.
-    pub logprobs: &'static [(&'static str, Setting)],
-    /// Fields that ask for counts in each event of a stream, so that one which is cut off tells them too.
-    pub counts: &'static [(&'static str, Setting)],
-    /// Where cached prompt tokens are counted, as a JSON pointer.
+    /// Fields that request the log-probability of each token.
+    pub logprobs: &'static [(&'static str, FieldValue)],
+    /// Fields that request token counts in the events of a stream, if possible in each, since a stream may be closed early.
+    pub counts: &'static [(&'static str, FieldValue)],
+    /// JSON pointer to the number of cached prompt tokens.
     pub cached: Option<&'static str>,
 }
 
-/// Where things lie in an answer.
+/// Which fields an answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// OpenAI's completions: `choices[0].text`, `usage`.
+pub enum AnswerFormat {
+    /// That of OpenAI's completions: `choices[0].text`, `usage`.
     Completion,
-    /// OpenAI's chat: `choices[0].message.content` or `.delta.content`, `usage`.
+    /// That of OpenAI's chat: `choices[0].message.content` or `.delta.content`, `usage`.
     Chat,
     /// llama.cpp's own: `content`, `stop_type`, `tokens_predicted`.
     Native,
 }
 
-/// How a stop string that hit is told from the end of the text. Both are `stop` to OpenAI.
+/// How an answer that ended at a stop string is told apart from one that ended at the end of the text. OpenAI's finish reason is `stop`
+/// for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StopTold {
-    /// A field of the choice holds the stop string; null, a token's id or an empty text where the model ended its text.
+pub enum StopReporting {
+    /// A field of the choice has the stop string. It is null, a token's id or empty if the model ended its text.
     Field(&'static str),
-    /// `finish_reason` has a word of its own for it.
-    Reason(&'static str),
-    /// Not at all.
-    Unsaid,
+    /// `finish_reason` has a value of its own for stop strings.
+    FinishReason(&'static str),
+    /// It is not.
+    Unreported,
 }
 
-/// How a chat route is asked to go on with the last message.
+/// How a chat route is made to continue the last message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Continuation {
     /// By `continue_final_message` and `add_generation_prompt`.
@@ -92,23 +93,23 @@ pub enum Continuation {
     Never,
 }
 
-/// How sampling is asked for.
+/// How sampling is requested.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SamplingFields {
-    /// The `top_k` that keeps all tokens; `None` where the server knows neither `top_k` nor `min_p`.
-    pub top_k_of_all: Option<i64>,
-    /// Whether a `top_p` of 1 is sent. Where it is not, a server takes it for out of range and keeps all tokens unasked.
-    pub whole_top_p: bool,
-    /// Fields that undo what the server or the model's files would do to the distribution unasked.
-    pub neutral: &'static [(&'static str, Setting)],
+    /// The `top_k` that keeps all tokens; `None` if the server knows neither `top_k` nor `min_p`.
+    pub disabled_top_k: Option<i64>,
+    /// Whether a `top_p` of 1 is sent. Some servers refuse it as out of range, and keep all tokens without it.
+    pub sends_top_p_of_one: bool,
+    /// Fields that switch off what the server's or the model's defaults would do to the distribution.
+    pub neutral: &'static [(&'static str, FieldValue)],
 }
 
-/// A value in a request.
+/// The value of a field in a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Setting {
+pub enum FieldValue {
     /// `true` or `false`.
     Flag(bool),
-    /// A whole number.
+    /// An integer.
     Count(i64),
     /// A number.
     Number(f64),
@@ -118,47 +119,49 @@ pub enum Setting {
     Flags(&'static [(&'static str, bool)]),
 }
 
-/// A route that judges a text.
+/// A route that scores a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoreRoute {
-    /// What it is asked for as.
+    /// Its kind.
     pub kind: ScoreKind,
     /// Its path.
     pub path: &'static str,
-    /// The field that holds a text, and the one that holds tokens.
-    pub input: (&'static str, &'static str),
-    /// The field of each result that holds the numbers.
+    /// The field for an input as text.
+    pub text_field: &'static str,
+    /// The field for an input as tokens.
+    pub tokens_field: &'static str,
+    /// The field of each result that has the numbers.
     pub output: &'static str,
-    /// Whether results lie in a list under `data`; else the body is one result, or a list of them.
-    pub listed: bool,
+    /// Whether results are a list under `data`; otherwise the body is one result, or a list of them.
+    pub results_in_data: bool,
     /// Whether the numbers are probabilities, rather than a head's raw outputs.
     pub probabilities: bool,
     /// Fields that are always sent.
-    pub fixed: &'static [(&'static str, Setting)],
+    pub fixed: &'static [(&'static str, FieldValue)],
 }
 
-/// The kinds of routes that judge.
+/// The kinds of routes that score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ScoreKind {
     /// Raw outputs of a head, of each token or of the last one.
     Pooling,
-    /// An embedding whose numbers are the head's outputs, as reward models are served by plug-ins (Skywork's, for one).
+    /// An embedding whose numbers are the head's outputs, as plug-ins serve reward models, for instance Skywork's.
     Embeddings,
     /// Probabilities of classes.
     Classify,
 }
 
 impl Dialect {
-    /// The whole table.
+    /// All dialects.
     pub const ALL: [Self; 5] = [Self::VLLM, Self::SGLANG, Self::LLAMA_CPP, Self::TGI, Self::OPENAI];
 
-    /// The row of that name.
+    /// The dialect called `name`.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|dialect| dialect.name == name)
     }
 
-    /// The route that judges in that way.
+    /// The scoring route of this kind.
     pub fn score_route(&self, kind: ScoreKind) -> Option<&'static ScoreRoute> {
         self.scoring.iter().find(|route| route.kind == kind)
     }

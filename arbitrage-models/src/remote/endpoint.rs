@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arbitrage_core::text::excerpt;
 use reqwest::Url;
 
 use super::Dialect;
@@ -9,9 +10,8 @@ use super::error::RemoteError;
 use super::retry::Retry;
 use super::secret::Secret;
 use crate::error::{Error, Result};
-use crate::weights::shown;
 
-/// A server's address and dialect, with the key, time-outs and limits of everything that is asked of it.
+/// A server's address and dialect, with the key, timeouts and limits of all requests to it.
 ///
 /// ```
 /// use arbitrage_models::remote::{Dialect, Endpoint};
@@ -29,7 +29,7 @@ pub struct Endpoint {
     pub(super) timeouts: Timeouts,
     pub(super) retry: Retry,
     pub(super) in_flight: usize,
-    pub(super) longest: usize,
+    pub(super) max_body_bytes: usize,
 }
 
 /// How long each phase of a request may take.
@@ -37,12 +37,12 @@ pub struct Endpoint {
 pub struct Timeouts {
     /// Until there is a connection.
     pub connect: Duration,
-    /// From the request to the first event of a stream. An answer that is not streamed comes when it is whole, so it has
-    /// [`total`](Self::total) for that.
+    /// From the request to the first event of a stream. An answer that is not streamed arrives when it is complete, so for it
+    /// [`total`](Self::total) applies.
     pub first_token: Duration,
-    /// Between two pieces of an answer.
+    /// Between two chunks of an answer.
     pub idle: Duration,
-    /// For the whole of one request, however much trickles in.
+    /// For one request as a whole.
     pub total: Duration,
 }
 
@@ -57,7 +57,7 @@ impl Default for Timeouts {
 impl Endpoint {
     /// The server at `url`, with or without `/v1` at its end.
     ///
-    /// Up to 16 requests are kept in flight. No key is sent unless one is given.
+    /// Up to 16 requests are in flight at once. No key is sent unless one is given.
     ///
     /// # Errors
     /// [`Error::Parameter`] unless it is an `http` or `https` address without user, password, query and fragment: those would be
@@ -68,39 +68,39 @@ impl Endpoint {
             expected: "an address such as http://localhost:8000, without user, password, query and fragment".to_owned(),
             found: found.to_owned(),
         };
-        // What holds a password is not repeated, and what is no address may hold anything.
+        // The address is not repeated in the error, since it may contain a password.
         let parsed = Url::parse(url).map_err(|error| refuse(&error.to_string()))?;
         if !matches!(parsed.scheme(), "http" | "https") {
-            return Err(refuse(&format!("the scheme {}", shown(parsed.scheme()))));
+            return Err(refuse(&format!("the scheme {}", excerpt(parsed.scheme()))));
         }
         let extras = [parsed.query().is_some(), parsed.fragment().is_some(), parsed.password().is_some()];
         if extras.contains(&true) || !parsed.username().is_empty() {
-            return Err(refuse("one of them"));
+            return Err(refuse("an address with one of them"));
         }
         let root = parsed.as_str().trim_end_matches('/');
         let root = root.strip_suffix("/v1").unwrap_or(root).trim_end_matches('/').to_owned();
         let (timeouts, retry) = (Timeouts::default(), Retry::default());
-        Ok(Self { url: root, dialect, key: None, timeouts, retry, in_flight: 16, longest: 1 << 26 })
+        Ok(Self { url: root, dialect, key: None, timeouts, retry, in_flight: 16, max_body_bytes: 1 << 26 })
     }
 
-    /// Sends the key that the environment holds under `variable`. It is shown nowhere, and sent to this address alone.
+    /// Sends the key in the environment variable `variable`. It is never printed, and sent only to this address.
     ///
     /// # Errors
-    /// [`Error::Parameter`] naming the variable when it is unset, empty, or nothing that a header can hold.
+    /// [`Error::Parameter`] naming the variable if it is unset, empty, or no valid header value.
     pub fn with_key_from(self, variable: &str) -> Result<Self> {
-        let set = std::env::var(variable).unwrap_or_default();
-        self.keyed(&set, || format!("a key in the environment's {}", shown(variable)))
+        let key = std::env::var(variable).unwrap_or_default();
+        self.set_key(&key, || format!("a key in the environment variable {}", excerpt(variable)))
     }
 
-    /// Sends `key`. Prefer [`with_key_from`](Self::with_key_from): what stands in a program or a command line is seen by others.
+    /// Sends `key`. Prefer [`with_key_from`](Self::with_key_from), since others may see what is in a program or on a command line.
     ///
     /// # Errors
-    /// [`Error::Parameter`] when it is empty, or nothing that a header can hold.
+    /// [`Error::Parameter`] if it is empty or no valid header value.
     pub fn with_key(self, key: &str) -> Result<Self> {
-        self.keyed(key, || "a key of visible ASCII characters without quotes and backslashes".to_owned())
+        self.set_key(key, || "a key of visible ASCII characters without quotes and backslashes".to_owned())
     }
 
-    fn keyed(mut self, text: &str, expected: impl FnOnce() -> String) -> Result<Self> {
+    fn set_key(mut self, text: &str, expected: impl FnOnce() -> String) -> Result<Self> {
         self.key = Secret::new(text);
         match self.key {
             Some(_) => Ok(self),
@@ -114,7 +114,7 @@ impl Endpoint {
         self
     }
 
-    /// Sets what is tried again, how often, and after how long.
+    /// Sets how often and after which waits failed requests are retried.
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
@@ -124,18 +124,18 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`Error::Parameter`] unless it is 1 to 4096.
-    pub fn with_in_flight(mut self, most: usize) -> Result<Self> {
-        if !(1..=4096).contains(&most) {
+    pub fn with_in_flight(mut self, limit: usize) -> Result<Self> {
+        if !(1..=4096).contains(&limit) {
             let expected = "1 to 4096".to_owned();
-            return Err(Error::Parameter { name: "in_flight", expected, found: most.to_string() });
+            return Err(Error::Parameter { name: "in_flight", expected, found: limit.to_string() });
         }
-        self.in_flight = most;
+        self.in_flight = limit;
         Ok(self)
     }
 
-    /// Sets the longest body that is read, in bytes. 64 MiB unless said otherwise.
-    pub fn with_longest(mut self, bytes: usize) -> Self {
-        self.longest = bytes;
+    /// Sets the most bytes that are read of an answer. The default is 64 MiB.
+    pub fn with_max_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_body_bytes = bytes;
         self
     }
 
@@ -144,7 +144,7 @@ impl Endpoint {
         &self.url
     }
 
-    /// What is known of the server's kind.
+    /// The dialect of the server.
     pub fn dialect(&self) -> &Dialect {
         &self.dialect
     }
@@ -154,18 +154,18 @@ impl Endpoint {
         format!("{}{path}", self.url)
     }
 
-    /// What a server said, without the key.
-    pub(super) fn redacted(&self, text: &str) -> String {
+    /// What a server wrote, without the key.
+    pub(super) fn redact(&self, text: &str) -> String {
         self.key.as_ref().map_or_else(|| text.to_owned(), |key| key.redact(text))
     }
 
-    /// The error of an answer's `field` that is not as the format demands.
-    pub(super) fn format(&self, path: &str, field: &str, expected: &str, found: &str) -> RemoteError {
+    /// The error of an answer's `field` that is not as the format requires.
+    pub(super) fn format_error(&self, path: &str, field: &str, expected: &str, found: &str) -> RemoteError {
         RemoteError::Format {
             endpoint: self.address(path),
             field: field.to_owned(),
             expected: expected.to_owned(),
-            found: if found.is_empty() { "nothing".to_owned() } else { shown(&self.redacted(found)) },
+            found: if found.is_empty() { "nothing".to_owned() } else { excerpt(&self.redact(found)) },
         }
     }
 }

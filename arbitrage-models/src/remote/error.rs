@@ -1,7 +1,7 @@
-//! What can go wrong between here and a server.
+//! Errors of requests to a server.
 //!
-//! Every error names the endpoint. What a server says is untrusted and may repeat the key that it was sent, so it is cut short and
-//! the key is taken out before it comes here.
+//! Every error names the endpoint. A server's messages are untrusted and may repeat the key that was sent, so they are shortened and the
+//! key is removed before they become part of an error.
 
 use std::time::Duration;
 
@@ -9,34 +9,34 @@ use std::time::Duration;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemoteError {
-    /// No connection came about, or it broke before the answer was whole.
+    /// There was no connection, or it broke before the answer was complete.
     #[error("{endpoint}: {phase}: {cause}")]
     Connection {
         /// The address, without any secret.
         endpoint: String,
-        /// How far the exchange had come.
-        phase: Phase,
-        /// The system's own words.
+        /// How far the request had come.
+        phase: RequestPhase,
+        /// The system's error.
         cause: String,
     },
-    /// A phase took longer than it may.
-    #[error("{endpoint}: {phase}: nothing within {limit:?}")]
+    /// A phase took longer than its timeout.
+    #[error("{endpoint}: {phase}: timed out after {limit:?}")]
     TimedOut {
         /// The address.
         endpoint: String,
-        /// What was waited for.
-        phase: Phase,
-        /// How long.
+        /// The phase.
+        phase: RequestPhase,
+        /// Its timeout.
         limit: Duration,
     },
-    /// The server refused.
+    /// The server answered with an error.
     #[error("{endpoint}: the server answered {status}: {message}")]
     Status {
         /// The address.
         endpoint: String,
         /// The HTTP status, or the code of an error inside a stream.
         status: u16,
-        /// What the server said, shortened.
+        /// The server's message, shortened.
         message: String,
     },
     /// The prompt is longer than the model's context, or leaves no room for a token.
@@ -44,11 +44,11 @@ pub enum RemoteError {
     ContextFull {
         /// The address.
         endpoint: String,
-        /// What the server said, shortened.
+        /// The server's message, shortened.
         message: String,
     },
-    /// The server points elsewhere. Following it would take the key along.
-    #[error("{endpoint}: redirected ({status}) to {to}; give that address instead if it is to be trusted")]
+    /// The server redirects. Redirects are not followed, since that would send the key elsewhere.
+    #[error("{endpoint}: redirected ({status}) to {to}; if you trust that address, configure it instead")]
     Redirect {
         /// The address.
         endpoint: String,
@@ -57,51 +57,51 @@ pub enum RemoteError {
         /// Where to.
         to: String,
     },
-    /// A part of the answer is not what the format demands.
+    /// A part of the answer is not what the format requires.
     #[error("{endpoint}: {field}: expected {expected}, found {found}")]
     Format {
         /// The address.
         endpoint: String,
         /// The header, field or event.
         field: String,
-        /// What the format demands.
+        /// What the format requires.
         expected: String,
         /// What is there, shortened.
         found: String,
     },
-    /// The answer is longer than any real one.
-    #[error("{endpoint}: {what}: more than {most} bytes")]
+    /// The answer is longer than the limit.
+    #[error("{endpoint}: {what}: more than {limit} bytes")]
     TooLong {
         /// The address.
         endpoint: String,
         /// The body, or an event of a stream.
         what: &'static str,
-        /// The cap in bytes.
-        most: usize,
+        /// The limit in bytes.
+        limit: usize,
     },
-    /// The last requests all failed, so this one was not sent.
-    #[error("{endpoint}: not asked: {failures} requests in a row have failed; the next try is in {wait:?}")]
-    Resting {
+    /// The last requests all failed, so the circuit breaker is open and this one was not sent.
+    #[error("{endpoint}: not sent, since {failures} requests in a row have failed; retry in {wait:?}")]
+    CircuitOpen {
         /// The address.
         endpoint: String,
         /// Failures in a row.
         failures: u32,
-        /// Until the next try.
+        /// Until a request may be sent.
         wait: Duration,
     },
-    /// It was tried again, in vain.
-    #[error("{last} (tried {attempts} times, then {stopped})")]
+    /// All attempts failed.
+    #[error("{last} (gave up after {attempts} attempts: {limit})")]
     GaveUp {
-        /// Requests sent.
+        /// Attempts so far.
         attempts: u32,
-        /// What ended the tries.
-        stopped: Stopped,
+        /// Why there are no more.
+        limit: RetryLimit,
         /// The last failure, which names the endpoint.
         #[source]
         last: Box<RemoteError>,
     },
     /// The client's thread could not be started, or has ended.
-    #[error("{endpoint}: the client does not run: {cause}")]
+    #[error("{endpoint}: the HTTP client failed: {cause}")]
     Client {
         /// The address.
         endpoint: String,
@@ -110,55 +110,55 @@ pub enum RemoteError {
     },
 }
 
-/// How far an exchange had come.
+/// How far a request had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Phase {
-    /// Finding the host and opening the connection.
+pub enum RequestPhase {
+    /// Resolving the host and opening the connection.
     Connect,
     /// From the request to the first event of a stream.
     FirstToken,
-    /// Between two pieces of an answer.
+    /// Between two chunks of an answer.
     Idle,
     /// The whole of one request.
     Total,
 }
 
-impl std::fmt::Display for Phase {
+impl std::fmt::Display for RequestPhase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Self::Connect => "connecting",
             Self::FirstToken => "before the first token",
-            Self::Idle => "in mid answer",
+            Self::Idle => "while reading the answer",
             Self::Total => "the whole request",
         })
     }
 }
 
-/// What ended the tries.
+/// Why a request is not retried any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Stopped {
-    /// As many as one request may have.
+pub enum RetryLimit {
+    /// One request may have no more attempts.
     Attempts,
-    /// All requests together had used up what may be spent on repetition.
+    /// The retries of all requests together are used up.
     Budget,
-    /// The server asked for more patience than there is.
-    Patience,
+    /// The server asked for a longer wait than is allowed.
+    MaxWait,
 }
 
-impl std::fmt::Display for Stopped {
+impl std::fmt::Display for RetryLimit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
-            Self::Attempts => "as often as one request may be",
-            Self::Budget => "the budget of repetitions was spent",
-            Self::Patience => "the server asked for a longer wait than is allowed",
+            Self::Attempts => "the limit on attempts is reached",
+            Self::Budget => "the retry budget is spent",
+            Self::MaxWait => "the server asked for a longer wait than is allowed",
         })
     }
 }
 
 impl RemoteError {
-    /// The address that the error is about.
+    /// The address that the request was for.
     pub fn endpoint(&self) -> &str {
         match self {
             Self::Connection { endpoint, .. }
@@ -168,29 +168,29 @@ impl RemoteError {
             | Self::Redirect { endpoint, .. }
             | Self::Format { endpoint, .. }
             | Self::TooLong { endpoint, .. }
-            | Self::Resting { endpoint, .. }
+            | Self::CircuitOpen { endpoint, .. }
             | Self::Client { endpoint, .. } => endpoint,
             Self::GaveUp { last, .. } => last.endpoint(),
         }
     }
 
-    /// Whether the same request may succeed later: a fault of the connection, 429, or the server's own failure. A time-out is none of
-    /// them: a server that is too slow is not helped by being asked twice.
-    pub fn is_passing(&self) -> bool {
+    /// Whether the same request may succeed later: after a fault of the connection, 429, or a failure of the server. A timeout does not
+    /// count, since repeating a request does not help a server that is too slow.
+    pub fn is_transient(&self) -> bool {
         match self {
-            Self::Connection { .. } | Self::Resting { .. } => true,
-            Self::TimedOut { phase, .. } => *phase == Phase::Connect,
+            Self::Connection { .. } | Self::CircuitOpen { .. } => true,
+            Self::TimedOut { phase, .. } => *phase == RequestPhase::Connect,
             Self::Status { status, .. } => *status == 429 || (500..600).contains(status) && *status != NOT_IMPLEMENTED,
             _ => false,
         }
     }
 
-    /// Whether it says that the server is unwell, and not that the request is.
+    /// Whether the server is at fault, and not the request.
     pub(super) fn blames_server(&self) -> bool {
-        self.is_passing() && !matches!(self, Self::Resting { .. } | Self::Status { status: 429, .. })
+        self.is_transient() && !matches!(self, Self::CircuitOpen { .. } | Self::Status { status: 429, .. })
             || matches!(self, Self::TimedOut { .. })
     }
 }
 
-/// What a server will never do it need not be asked again.
+/// The one status from 500 on that is permanent.
 const NOT_IMPLEMENTED: u16 = 501;

@@ -1,7 +1,8 @@
-//! Models behind a server: [`OpenAiModel`] writes steps, [`OpenAiScorer`] judges them, [`OpenAiRouter`] routes.
+//! Models behind a server: [`OpenAiModel`] generates steps, [`OpenAiScorer`] scores them, [`OpenAiRouter`] routes.
 //!
-//! All speak to one server through a [`Client`], in the [`Dialect`] of its [`Endpoint`]. A call's sequences are in flight together, up
-//! to the endpoint's bound; prompts of one sequence grow at their end only, so that a server's prefix cache holds all but the last step.
+//! All send their requests to one server through a [`Client`], in the [`Dialect`] of its [`Endpoint`]. All sequences of a call are in flight
+//! together, up to the endpoint's limit. The prompts of a sequence grow at their end only, so that a server's prefix cache holds all but
+//! the last step.
 //!
 //! ```no_run
 //! use arbitrage_core::{Engine, Problem, Target, router::MeanLogprob};
@@ -18,34 +19,37 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Where a step ends is decided here, on text, by the same segmenter as for any model. Where the segmenter has stop strings and the
-//! server says which one hit, the server stops for us; elsewhere the text is streamed, cut at the boundary, and the connection
-//! dropped. A partial answer is never a step: what breaks off is asked for again from its beginning, or is an error.
+//! Where a step ends is decided here, on text, by the same segmenter as for any model. If the segmenter has stop strings and the server
+//! reports which of them ended the text, the server stops by itself. Otherwise the text is streamed and cut at the boundary, and the
+//! connection is closed. A partial answer is never a step: an answer that breaks off is requested again, or is an error.
 
 mod answer;
-mod batch;
 mod breaker;
 mod client;
 mod counters;
 mod dialect;
 mod endpoint;
 mod error;
-mod exchange;
-mod judging;
 mod model;
 mod request;
 mod retry;
 mod router;
+mod score_client;
 mod scorer;
 mod secret;
+mod send;
 mod sse;
-mod writing;
+mod step_batch;
+mod step_builder;
 
 pub use client::Client;
-pub use counters::Counts;
-pub use dialect::{Continuation, Dialect, Route, SamplingFields, ScoreKind, ScoreRoute, Setting, Shape, StopTold};
+pub use counters::RequestCounts;
+pub use dialect::{
+    AnswerFormat, Continuation, Dialect, FieldValue, GenerationRoute, SamplingFields, ScoreKind, ScoreRoute,
+    StopReporting,
+};
 pub use endpoint::{Endpoint, Timeouts};
-pub use error::{Phase, RemoteError, Stopped};
+pub use error::{RemoteError, RequestPhase, RetryLimit};
 pub use model::{OpenAiModel, Prompting};
 pub use retry::Retry;
 pub use router::OpenAiRouter;

@@ -1,59 +1,61 @@
-//! What is asked of a route that writes.
+//! The request body of a route that generates text.
 
 use arbitrage_core::Message;
 use serde_json::{Map, Value, json};
 
-use super::dialect::{Continuation, Dialect, Route, Setting, Shape};
+use super::dialect::{AnswerFormat, Continuation, Dialect, FieldValue, GenerationRoute};
 use crate::sampler::Sampling;
 
 /// The request for the rest of a step.
 #[derive(Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct GenerationRequest<'a> {
     pub model: &'a str,
-    pub prompt: Prompted,
+    pub input: PromptInput,
     pub max_tokens: usize,
     pub sampling: &'a Sampling,
     pub seed: u32,
     pub logprobs: bool,
-    /// `None` to stream without them.
+    /// `None` to stream without stop strings.
     pub stops: Option<&'a [String]>,
     pub extra: &'a Map<String, Value>,
 }
 
-/// What is to be gone on with.
+/// What the model continues.
 #[derive(Debug)]
-pub(super) enum Prompted {
+pub(super) enum PromptInput {
     /// A text, and whether it has its special tokens already.
-    Text { text: String, special: bool },
-    /// A conversation, and what the assistant has said so far.
+    Text { text: String, has_special_tokens: bool },
+    /// A conversation, and the assistant's answer so far.
     Messages { messages: Vec<Message>, answer: String },
 }
 
-impl Asked<'_> {
+impl GenerationRequest<'_> {
     /// The body, in `dialect`, for its `route`.
-    pub fn body(self, dialect: &Dialect, route: &Route) -> Map<String, Value> {
+    pub fn body(self, dialect: &Dialect, route: &GenerationRoute) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("model".to_owned(), self.model.into());
-        match self.prompt {
-            Prompted::Text { text, special } => {
+        match self.input {
+            PromptInput::Text { text, has_special_tokens } => {
                 body.insert("prompt".to_owned(), text.into());
-                if let Some(field) = dialect.specials.filter(|_| special) {
+                if let Some(field) = dialect.add_special_tokens.filter(|_| has_special_tokens) {
                     body.insert(field.to_owned(), false.into());
                 }
             }
-            Prompted::Messages { messages, answer } => add_messages(&mut body, messages, answer, dialect.continuation),
+            PromptInput::Messages { messages, answer } => {
+                add_messages(&mut body, messages, answer, dialect.continuation)
+            }
         }
-        let most = if route.shape == Shape::Native { "n_predict" } else { "max_tokens" };
-        body.insert(most.to_owned(), self.max_tokens.into());
+        let limit = if route.format == AnswerFormat::Native { "n_predict" } else { "max_tokens" };
+        body.insert(limit.to_owned(), self.max_tokens.into());
         add_sampling(&mut body, self.sampling, self.seed, dialect);
         if self.logprobs {
-            add(&mut body, route.logprobs);
+            insert_fields(&mut body, route.logprobs);
         }
         match self.stops {
             Some(stops) => _ = body.insert("stop".to_owned(), stops.into()),
             None => {
                 body.insert("stream".to_owned(), true.into());
-                add(&mut body, route.counts);
+                insert_fields(&mut body, route.counts);
             }
         }
         body.extend(self.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
@@ -61,15 +63,15 @@ impl Asked<'_> {
     }
 }
 
-/// Adds fields that a dialect names, each with its value.
-pub(super) fn add(body: &mut Map<String, Value>, settings: &[(&str, Setting)]) {
-    for (name, setting) in settings {
-        let value = match *setting {
-            Setting::Flag(flag) => flag.into(),
-            Setting::Count(count) => count.into(),
-            Setting::Number(number) => number.into(),
-            Setting::Text(text) => text.into(),
-            Setting::Flags(flags) => {
+/// Inserts fields with the values that a dialect has for them.
+pub(super) fn insert_fields(body: &mut Map<String, Value>, fields: &[(&str, FieldValue)]) {
+    for (name, value) in fields {
+        let value = match *value {
+            FieldValue::Flag(flag) => flag.into(),
+            FieldValue::Count(count) => count.into(),
+            FieldValue::Number(number) => number.into(),
+            FieldValue::Text(text) => text.into(),
+            FieldValue::Flags(flags) => {
                 flags.iter().map(|(name, flag)| ((*name).to_owned(), Value::from(*flag))).collect()
             }
         };
@@ -90,22 +92,22 @@ fn add_messages(body: &mut Map<String, Value>, messages: Vec<Message>, answer: S
     body.insert("messages".to_owned(), turns.into());
 }
 
-/// Every parameter is sent, since what a server takes for its default may be anything, and comes with some models' files.
+/// Inserts every sampling parameter, since defaults differ between servers and may come from the model's files.
 fn add_sampling(body: &mut Map<String, Value>, sampling: &Sampling, seed: u32, dialect: &Dialect) {
-    let short = |number: f32| Value::from((f64::from(number) * 1e6).round() / 1e6);
-    body.insert("temperature".to_owned(), short(sampling.temperature));
-    add(body, dialect.sampling.neutral);
+    let rounded = |number: f32| Value::from((f64::from(number) * 1e6).round() / 1e6);
+    body.insert("temperature".to_owned(), rounded(sampling.temperature));
+    insert_fields(body, dialect.sampling.neutral);
     if sampling.is_greedy() {
         body.insert("temperature".to_owned(), 0.into());
         return;
     }
     body.insert("seed".to_owned(), seed.into());
-    if sampling.top_p < 1.0 || dialect.sampling.whole_top_p {
-        body.insert("top_p".to_owned(), short(sampling.top_p));
+    if sampling.top_p < 1.0 || dialect.sampling.sends_top_p_of_one {
+        body.insert("top_p".to_owned(), rounded(sampling.top_p));
     }
-    if let Some(all) = dialect.sampling.top_k_of_all {
-        let kept = if sampling.top_k == 0 { Value::from(all) } else { sampling.top_k.into() };
-        body.insert("top_k".to_owned(), kept);
-        body.insert("min_p".to_owned(), short(sampling.min_p));
+    if let Some(disabled) = dialect.sampling.disabled_top_k {
+        let top_k = if sampling.top_k == 0 { Value::from(disabled) } else { sampling.top_k.into() };
+        body.insert("top_k".to_owned(), top_k);
+        body.insert("min_p".to_owned(), rounded(sampling.min_p));
     }
 }

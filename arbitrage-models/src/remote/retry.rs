@@ -1,4 +1,7 @@
-//! What is tried again, and when.
+//! Which requests are retried, and when.
+//!
+//! Written by hand: the backoff of the crate `backon` draws from another range and knows neither a budget nor `Retry-After`, so that
+//! using it would replace only the three lines of [`Retry::backoff`].
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,97 +9,97 @@ use std::time::{Duration, SystemTime};
 
 use arbitrage_core::Draw;
 
-/// How failures that may pass are met: those of the connection, 429, and 5xx. Nothing else is tried again.
+/// How transient failures are handled: those of the connection, 429, and 5xx. Nothing else is retried.
 ///
-/// Waits double from one try to the next, and each is drawn at random from its upper half, so that requests which failed together do
-/// not come back together. A server's `Retry-After` is honoured in full.
+/// Waits double from one attempt to the next, and each is drawn at random from its upper half, so that requests that failed together are
+/// not repeated together. A server's `Retry-After` is honoured in full.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Retry {
-    /// Times that one request is sent, at least 1.
+    /// How often one request is sent at most, at least 1.
     pub attempts: u32,
     /// The first wait.
     pub first_wait: Duration,
-    /// The longest wait, and the longest that a server may ask for.
-    pub longest_wait: Duration,
-    /// Repetitions that all requests together may have at once. A repetition takes one, a success gives a fifth back: where most
-    /// requests fail, repeating them makes it worse.
+    /// The longest wait, also of those that a server asks for.
+    pub max_wait: Duration,
+    /// Retries that all requests together may make. A retry spends one, and a success restores a fifth, since retries make things worse
+    /// where most requests fail.
     pub budget: u32,
-    /// Failures in a row after which the server is left alone for [`rest`](Self::rest).
-    pub trips_after: u32,
-    /// How long.
-    pub rest: Duration,
+    /// Failures in a row after which nothing is sent for [`breaker_pause`](Self::breaker_pause).
+    pub breaker_threshold: u32,
+    /// How long nothing is sent then.
+    pub breaker_pause: Duration,
 }
 
 impl Default for Retry {
-    /// 5 times, after 0.25 s to 30 s, with a budget of 100; 20 failures in a row bring a rest of 2 s.
+    /// 5 attempts with waits from 0.25 s to 30 s and a budget of 100 retries; after 20 failures in a row a pause of 2 s.
     fn default() -> Self {
         Self {
             attempts: 5,
             first_wait: Duration::from_millis(250),
-            longest_wait: Duration::from_secs(30),
+            max_wait: Duration::from_secs(30),
             budget: 100,
-            trips_after: 20,
-            rest: Duration::from_secs(2),
+            breaker_threshold: 20,
+            breaker_pause: Duration::from_secs(2),
         }
     }
 }
 
 impl Retry {
-    /// Nothing is tried again.
+    /// Nothing is retried.
     pub fn never() -> Self {
         Self { attempts: 1, ..Self::default() }
     }
 
-    /// Sets how often one request is sent.
+    /// Sets how often one request is sent at most.
     pub fn with_attempts(self, attempts: u32) -> Self {
         Self { attempts: attempts.max(1), ..self }
     }
 
     /// Sets the first and the longest wait.
-    pub fn with_waits(self, first_wait: Duration, longest_wait: Duration) -> Self {
-        Self { first_wait, longest_wait, ..self }
+    pub fn with_waits(self, first_wait: Duration, max_wait: Duration) -> Self {
+        Self { first_wait, max_wait, ..self }
     }
 
-    /// Sets how many repetitions all requests together may have at once.
+    /// Sets how many retries all requests together may make.
     pub fn with_budget(self, budget: u32) -> Self {
         Self { budget, ..self }
     }
 
-    /// Sets after how many failures in a row the server is left alone, and for how long.
-    pub fn with_rest(self, trips_after: u32, rest: Duration) -> Self {
-        Self { trips_after: trips_after.max(1), rest, ..self }
+    /// Sets after how many failures in a row nothing is sent, and for how long.
+    pub fn with_breaker(self, threshold: u32, pause: Duration) -> Self {
+        Self { breaker_threshold: threshold.max(1), breaker_pause: pause, ..self }
     }
 
-    /// The wait before try `attempt`, from 1, drawn from the upper half of what it has grown to.
-    pub(super) fn wait(&self, attempt: u32, uniform: f64) -> Duration {
-        let grown = self.first_wait.saturating_mul(1 << attempt.saturating_sub(1).min(20)).min(self.longest_wait);
+    /// The wait after attempt `attempt`, from 1, drawn from its upper half by a number in `[0, 1)`.
+    pub(super) fn backoff(&self, attempt: u32, uniform: f64) -> Duration {
+        let grown = self.first_wait.saturating_mul(1 << attempt.saturating_sub(1).min(20)).min(self.max_wait);
         grown.mul_f64(0.5 + 0.5 * uniform)
     }
 }
 
-/// What may be spent on repetition, over all requests.
+/// The retries that all requests together may still make.
 #[derive(Debug)]
-pub(super) struct Budget {
-    /// In fifths of a repetition.
+pub(super) struct RetryBudget {
+    /// In fifths of a retry.
     left: AtomicU64,
-    most: u64,
+    max: u64,
 }
 
-impl Budget {
-    pub fn new(repetitions: u32) -> Self {
-        let most = u64::from(repetitions) * 5;
-        Self { left: AtomicU64::new(most), most }
+impl RetryBudget {
+    pub fn new(retries: u32) -> Self {
+        let max = u64::from(retries) * 5;
+        Self { left: AtomicU64::new(max), max }
     }
 
-    /// Whether a repetition may be had; it is then spent.
-    pub fn take(&self) -> bool {
+    /// Spends a retry, if there is one left.
+    pub fn try_spend(&self) -> bool {
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(5)).is_ok()
     }
 
-    /// A request succeeded.
-    pub fn give(&self) {
-        let add = |left: u64| (left < self.most).then_some(left + 1);
+    /// A request succeeded, which restores a fifth of a retry.
+    pub fn record_success(&self) {
+        let add = |left: u64| (left < self.max).then_some(left + 1);
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok();
     }
 }
@@ -122,22 +125,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_within_their_half_up_to_the_longest() {
+    fn waits_double_up_to_the_longest_and_are_drawn_from_their_upper_half() {
         let retry = Retry::default().with_waits(Duration::from_millis(100), Duration::from_secs(1));
         for (attempt, grown) in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1000), (40, 1000)] {
-            assert_eq!(retry.wait(attempt, 0.0), Duration::from_millis(grown / 2));
-            assert!(retry.wait(attempt, 0.999) < Duration::from_millis(grown));
+            assert_eq!(retry.backoff(attempt, 0.0), Duration::from_millis(grown / 2));
+            assert!(retry.backoff(attempt, 0.999) < Duration::from_millis(grown));
         }
     }
 
     #[test]
-    fn a_budget_is_spent_by_repetition_and_refilled_by_success() {
-        let budget = Budget::new(2);
-        assert_eq!([budget.take(), budget.take(), budget.take()], [true, true, false]);
-        (0..4).for_each(|_| budget.give());
-        assert!(!budget.take());
-        budget.give();
-        assert!(budget.take());
+    fn a_budget_is_spent_by_retries_and_refilled_by_successes() {
+        let budget = RetryBudget::new(2);
+        assert_eq!([budget.try_spend(), budget.try_spend(), budget.try_spend()], [true, true, false]);
+        (0..4).for_each(|_| budget.record_success());
+        assert!(!budget.try_spend());
+        budget.record_success();
+        assert!(budget.try_spend());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A text that must not be shown.
+//! API keys.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use std::fmt;
 pub(super) struct Secret(String);
 
 impl Secret {
-    /// The key, if a header can hold it: one that none can would only fail with an error that shows it. Neither may it hold what JSON
-    /// writes in another way, so that it is found wherever a server repeats it.
+    /// The key, if a header can hold it, since otherwise the request would fail with an error that shows it. Characters that JSON escapes
+    /// are not allowed either, so that the key is found wherever a server repeats it.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && !br#""\"#.contains(&byte)))
             .then(|| Self(text.to_owned()))
     }
 
-    /// The key itself, for the header alone.
+    /// The key itself, for the header only.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,41 +1,37 @@
-//! Server-sent events, from bytes that come in any pieces.
+//! Server-sent events, parsed from chunks of bytes.
+//!
+//! Written by hand: `eventsource-stream` buffers an event of any length, and does not say whether a stream ended in the middle of one.
 
-/// The longest event, in bytes.
-const LONGEST: usize = 1 << 22;
+/// Most bytes of an event.
+const MAX_EVENT_BYTES: usize = 1 << 22;
 
-/// Cuts a stream into the data of its events. Comments, names and ids are passed over; an event that was not ended is none.
+/// Splits a stream into the data of its events. Comments, names and ids are ignored, and so is an event without its end.
 #[derive(Debug, Default)]
-pub(super) struct Events {
+pub(super) struct EventParser {
     buffer: Vec<u8>,
-    /// Bytes of the buffer that hold no line end.
+    /// Bytes of the buffer that are known to contain no line end.
     searched: usize,
     data: Vec<u8>,
 }
 
-/// An event longer than any real one; the cap in bytes.
+/// An event is longer than this limit in bytes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLong(pub usize);
+pub(super) struct EventTooLong(pub usize);
 
-impl Events {
-    /// Adds what has come, and gives `each` the data of every event that it completes.
+impl EventParser {
+    /// Adds a chunk, and returns the data of every event that it completes.
     ///
     /// # Errors
-    /// [`TooLong`], or `each`'s own error.
-    pub fn push<E: From<TooLong>>(
-        &mut self,
-        bytes: &[u8],
-        mut each: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// [`EventTooLong`].
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, EventTooLong> {
         self.buffer.extend_from_slice(bytes);
-        let mut start = 0;
+        let (mut start, mut events) = (0, Vec::new());
         while let Some(at) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') {
             let end = self.searched + at;
             let line = &self.buffer[start..end];
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.is_empty() {
-                if !self.data.is_empty() {
-                    each(&std::mem::take(&mut self.data))?;
-                }
+                events.extend(Some(std::mem::take(&mut self.data)).filter(|data| !data.is_empty()));
             } else if let Some(data) = line.strip_prefix(b"data:") {
                 if !self.data.is_empty() {
                     self.data.push(b'\n');
@@ -47,11 +43,12 @@ impl Events {
         }
         self.buffer.drain(..start);
         self.searched = self.buffer.len();
-        if self.buffer.len() + self.data.len() > LONGEST { Err(TooLong(LONGEST).into()) } else { Ok(()) }
+        let length = self.buffer.len() + self.data.len();
+        if length > MAX_EVENT_BYTES { Err(EventTooLong(MAX_EVENT_BYTES)) } else { Ok(events) }
     }
 
-    /// Whether an event has begun and not ended.
-    pub fn is_open(&self) -> bool {
+    /// Whether the stream so far ends inside an event.
+    pub fn has_partial_event(&self) -> bool {
         !(self.buffer.is_empty() && self.data.is_empty())
     }
 }
@@ -60,41 +57,37 @@ impl Events {
 mod tests {
     use super::*;
 
-    fn read(pieces: &[&[u8]]) -> (Vec<String>, bool) {
-        let (mut events, mut found) = (Events::default(), Vec::new());
-        for piece in pieces {
-            let outcome: Result<(), TooLong> = events.push(piece, |data| {
-                found.push(String::from_utf8_lossy(data).into_owned());
-                Ok(())
-            });
-            assert_eq!(outcome, Ok(()));
+    fn parse(chunks: &[&[u8]]) -> (Vec<String>, bool) {
+        let (mut parser, mut events) = (EventParser::default(), Vec::new());
+        for chunk in chunks {
+            events.extend(parser.push(chunk).unwrap().into_iter().map(|data| String::from_utf8(data).unwrap()));
         }
-        (found, events.is_open())
+        (events, parser.has_partial_event())
     }
 
     #[test]
-    fn events_are_the_same_however_the_bytes_come() {
+    fn events_are_the_same_however_the_bytes_are_split() {
         let text = b": hello\n\ndata: {\"a\":1}\n\nevent: x\r\ndata:two\r\ndata: lines\r\n\r\ndata: [DONE]\n\n";
         let expected = ["{\"a\":1}", "two\nlines", "[DONE]"];
-        assert_eq!(read(&[text]).0, expected);
+        assert_eq!(parse(&[text]).0, expected);
         for cut in 0..text.len() {
-            assert_eq!(read(&[&text[..cut], &text[cut..]]).0, expected, "cut at {cut}");
+            assert_eq!(parse(&[&text[..cut], &text[cut..]]).0, expected, "cut at {cut}");
         }
         let single: Vec<&[u8]> = text.chunks(1).collect();
-        assert_eq!(read(&single), (expected.map(str::to_owned).to_vec(), false));
+        assert_eq!(parse(&single), (expected.map(str::to_owned).to_vec(), false));
     }
 
     #[test]
-    fn an_event_that_is_cut_is_none() {
-        assert_eq!(read(&[b"data: {\"a\""]), (vec![], true));
-        assert_eq!(read(&[b"data: whole\n"]), (vec![], true));
+    fn an_incomplete_event_is_not_passed_on() {
+        assert_eq!(parse(&[b"data: {\"a\""]), (vec![], true));
+        assert_eq!(parse(&[b"data: whole\n"]), (vec![], true));
     }
 
     #[test]
     fn an_endless_event_is_refused() {
-        let mut events = Events::default();
-        let piece = vec![b'x'; LONGEST / 2];
-        let mut push = || events.push(&piece, |_| Ok::<(), TooLong>(()));
-        assert_eq!((push(), push(), push()), (Ok(()), Ok(()), Err(TooLong(LONGEST))));
+        let mut parser = EventParser::default();
+        let chunk = vec![b'x'; MAX_EVENT_BYTES / 2];
+        let mut push = || parser.push(&chunk).map(|events| events.len());
+        assert_eq!((push(), push(), push()), (Ok(0), Ok(0), Err(EventTooLong(MAX_EVENT_BYTES))));
     }
 }

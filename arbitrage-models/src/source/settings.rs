@@ -1,21 +1,21 @@
-//! Where models are kept and asked for.
+//! Where models are kept and where they are downloaded from.
 
 use std::env::{var, var_os};
 use std::path::PathBuf;
 
 use super::KnownModel;
-use super::wanted::Wanted;
+use super::model_file::ModelFile;
 use crate::error::{Error, Result};
 
-/// Where models are kept and asked for. [`Settings::from_env`] reads the environment; a program with its own ideas sets the
-/// fields.
+/// Where models are kept and where they are downloaded from. [`SourceSettings::from_env`] reads the environment; a program that decides
+/// by itself sets the fields.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct SourceSettings {
     /// The folder that models are kept in.
     pub cache: PathBuf,
-    /// Only caches are asked.
+    /// Whether only the caches are searched and nothing is downloaded.
     pub offline: bool,
-    /// The Python whose pip is asked; `None` for the first of `python3` and `python` that has pip.
+    /// The Python whose pip is used; `None` for the first of `python3` and `python` that has pip.
     pub python: Option<PathBuf>,
     /// The hub's address, without a slash at its end.
     pub hub: String,
@@ -23,26 +23,26 @@ pub struct Settings {
     pub hub_cache: Option<PathBuf>,
 }
 
-impl Settings {
-    /// Models are kept in `cache`; all else is as when no variable is set, with no cache of Hugging Face's own tools.
+impl SourceSettings {
+    /// Models are kept in `cache`; the other fields are as when no variable is set, without a cache of Hugging Face's own tools.
     pub fn new(cache: impl Into<PathBuf>) -> Self {
         let hub = "https://huggingface.co".to_owned();
         Self { cache: cache.into(), offline: false, python: None, hub, hub_cache: None }
     }
 
-    /// As the variables say that are listed [here](super).
+    /// Reads the environment variables that are listed [here](super).
     ///
     /// # Errors
-    /// [`Error::Parameter`] when `ARBITRAGE_CACHE` is not set and the system does not know the user's cache folder.
+    /// [`Error::Parameter`] when `ARBITRAGE_CACHE` is not set and the system has no cache folder for the user.
     pub fn from_env() -> Result<Self> {
         let set = |name: &str| var_os(name).filter(|value| !value.is_empty());
-        let usual = || dirs::cache_dir().map(|folder| folder.join("arbitrage").join("models"));
-        let cache = set("ARBITRAGE_CACHE").map(PathBuf::from).or_else(usual).ok_or_else(|| Error::Parameter {
+        let default_cache = || dirs::cache_dir().map(|folder| folder.join("arbitrage").join("models"));
+        let cache = set("ARBITRAGE_CACHE").map(PathBuf::from).or_else(default_cache);
+        let mut settings = Self::new(cache.ok_or_else(|| Error::Parameter {
             name: "ARBITRAGE_CACHE",
             expected: "a folder, since this system has no cache folder for the user".into(),
             found: "nothing".into(),
-        })?;
-        let mut settings = Self::new(cache);
+        })?);
         settings.offline = set("ARBITRAGE_OFFLINE").is_some_and(|value| value != "0");
         settings.python = set("ARBITRAGE_PYTHON").map(PathBuf::from);
         if let Some(hub) = var("HF_ENDPOINT").ok().filter(|hub| !hub.is_empty()) {
@@ -53,10 +53,9 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Where `model` lies, in this cache or that of Hugging Face's own tools: a file of the right size, whose contents are
-    /// not looked at.
+    /// Where `model` is, in this cache or that of Hugging Face's own tools: a file of the expected size, whose contents are not checked.
     pub fn cached(&self, model: &KnownModel) -> Option<PathBuf> {
-        let wanted = Wanted::known(model);
-        wanted.places(self).into_iter().map(|place| place.file).find(|file| wanted.has_right_size(file))
+        let model = ModelFile::known(model);
+        model.cached_files(self).into_iter().map(|cached| cached.file).find(|file| model.has_expected_size(file))
     }
 }

@@ -6,7 +6,7 @@ use super::parts::{MOST_TOKENS, Parts};
 use super::pipeline::Added;
 use super::table::{Entry, Kind};
 use crate::error::{Error, Result};
-use crate::weights::shown;
+use arbitrage_core::text::excerpt as shown;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;

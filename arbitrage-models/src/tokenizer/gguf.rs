@@ -7,7 +7,8 @@ use super::table::{Entry, Kind};
 use super::{pre, spm};
 use crate::error::{Error, Result};
 use crate::weights::gguf::{Metadata, Strings};
-use crate::weights::{Gguf, WeightSource as _, shown};
+use crate::weights::{Gguf, WeightSource as _};
+use arbitrage_core::text::excerpt as shown;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 

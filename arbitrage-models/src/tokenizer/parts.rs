@@ -5,7 +5,7 @@ use super::pipeline::{Added, Pipeline, without_leading_space};
 use super::table::{Entry, Kind, Table};
 use super::{Tokenizer, ends};
 use crate::error::{Error, Result};
-use crate::weights::shown;
+use arbitrage_core::text::excerpt as shown;
 use serde_json::Value;
 use std::path::PathBuf;
 use tokenizers::models::bpe::{BPE, Vocab};

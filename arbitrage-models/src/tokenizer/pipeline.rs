@@ -1,7 +1,7 @@
 //! From text to pieces: added tokens, normaliser, pre-tokenizer.
 
 use super::table::{Entry, Kind};
-use crate::weights::shown;
+use arbitrage_core::text::excerpt as shown;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokenizers::models::wordlevel::WordLevel;

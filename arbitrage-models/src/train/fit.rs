@@ -15,7 +15,7 @@ use super::order::Order;
 use super::schedule::Schedule;
 use super::shards;
 use crate::error::{Error, Result};
-use crate::lock::Lock;
+use crate::lock::FileLock;
 
 /// What is learned.
 #[allow(clippy::len_without_is_empty, reason = "never empty")]
@@ -299,9 +299,9 @@ impl<M: Module> Run<M> {
 }
 
 /// One training at a time on one checkpoint.
-fn lock(checkpoint: &Path) -> Result<Lock> {
+fn lock(checkpoint: &Path) -> Result<FileLock> {
     let path = checkpoint.with_extension("lock");
-    Lock::take(&path, |_, holder| {
+    FileLock::acquire(&path, |_, holder| {
         Err(Error::format(&path, "lock", "no other training of this model", format!("one of {holder}")))
     })
 }

@@ -13,7 +13,7 @@ use super::init::Weights;
 use super::transformer::{EMBEDDING, HEAD, NORM, Transformer};
 use crate::config::{ModelConfig, RopeScaling};
 use crate::error::{Error, Result};
-use crate::weights::writer::{write_safetensors, write_whole};
+use crate::weights::writer::{write_atomic, write_safetensors};
 use crate::weights::{DType, LoadReport, SafetensorsFolder, TensorView, WeightSource};
 
 /// Files that a folder has beside its weights: the tokenizer's, a chat template, notes of ours.
@@ -47,7 +47,7 @@ impl FolderFiles {
     }
 
     fn write(&self, folder: &Path) -> Result<()> {
-        self.0.iter().try_for_each(|(name, bytes)| write_whole(&folder.join(name), |file| file.write_all(bytes)))
+        self.0.iter().try_for_each(|(name, bytes)| write_atomic(&folder.join(name), |file| file.write_all(bytes)))
     }
 }
 
@@ -106,7 +106,7 @@ impl Transformer {
         files.write(folder)?;
         let config = serde_json::to_vec_pretty(&self.config_json(architecture, keys)).unwrap_or_default();
         // Last, since a folder without it is not taken for a model.
-        write_whole(&folder.join("config.json"), |file| file.write_all(&config))
+        write_atomic(&folder.join("config.json"), |file| file.write_all(&config))
     }
 
     fn architecture(&self) -> &'static str {

@@ -1,4 +1,4 @@
-//! Block formats, GGML's and one of our own: unpacking to single precision with ggml's own arithmetic, and plain quantisers.
+//! GGML's block formats: unpacking to single precision with ggml's own arithmetic, and plain quantisers.
 //!
 //! All numbers are little-endian; `d`, `m` and `dmin` are IEEE half-precision. Where two values share a byte, the low
 //! nibble belongs to the earlier one. Byte ranges are within one block.
@@ -13,23 +13,20 @@
 //! | Q4_K | 256 | 144 | `d` 0–1, `dmin` 2–3, scales 4–15, nibbles 16–143 | `(d·sc)·q − dmin·mn` |
 //! | Q5_K | 256 | 176 | `d` 0–1, `dmin` 2–3, scales 4–15, fifth bits 16–47, nibbles 48–175 | `(d·sc)·q − dmin·mn` |
 //! | Q6_K | 256 | 210 | nibbles 0–127, upper two bits 128–191, `sc` i8 192–207, `d` 208–209 | `(d·sc)·(q − 32)` |
-//! | Q3 | 32 | 14 | `d` 0–1, triples of bits 2–13 | `(q − 4)·d` |
 //!
-//! - In GGML's formats of 32, byte `j` of the nibbles holds values `j` and `j + 16`; bit `i` of the fifth bits is value `i`'s.
+//! - In the formats of 32, byte `j` of the nibbles holds values `j` and `j + 16`; bit `i` of the fifth bits is value `i`'s.
 //! - Q4_K and Q5_K: 32 bytes of nibbles hold 64 values, first all low nibbles, then all high ones. Each 32 values (a
 //!   sub-block) have a scale `sc` and a minimum `mn` of 6 bits: of sub-blocks 0–3 in the low six bits of scale bytes 0–3
 //!   and 4–7; of sub-blocks 4–7 the low four bits are the nibbles of bytes 8–11 and the upper two the top bits of 0–3
 //!   and 4–7. Bit `s` of fifth-bit byte `l` belongs to value `l` of sub-block `s`.
 //! - Q6_K: a scale serves 16 values. Of each half of 128, low nibbles of 64 bytes are values 0–63, high ones 64–127; the
 //!   upper bits of values `l`, `l + 32`, `l + 64`, `l + 96` are the four bit pairs of byte `l`, lowest first.
-//! - Q3 is ours: bits `3i` to `3i + 2` of the twelve bytes are value `i`'s.
 //!
 //! Layouts and order of operations follow ggml's `ggml-quants.c`; products are not fused with sums, so that every
 //! machine unpacks the same numbers.
 
 mod fit;
 mod k;
-mod q3;
 mod small;
 
 #[cfg(feature = "flex")]
@@ -42,10 +39,10 @@ use crate::error::{Error, Result};
 
 /// Unpacks whole blocks: `bytes` of `dtype` into `out`, one number a value.
 ///
-/// Any number of rows that lie one after another may be given at once.
+/// Any number of consecutive rows may be given at once.
 ///
 /// # Errors
-/// [`Error::Parameter`] unless `bytes` is just what `out.len()` values take.
+/// [`Error::Parameter`] unless `bytes` is exactly what `out.len()` values take.
 pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
     check_lengths(dtype, out.len(), bytes.len())?;
     match dtype {
@@ -60,7 +57,6 @@ pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) -> Result<()>
         DType::Q4K => decode(bytes, out, k::decode_q4k),
         DType::Q5K => decode(bytes, out, k::decode_q5k),
         DType::Q6K => decode(bytes, out, k::decode_q6k),
-        DType::Q3 => decode(bytes, out, q3::decode),
     }
     Ok(())
 }
@@ -71,7 +67,7 @@ pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) -> Result<()>
 /// ggml searches for scales with a smaller error.
 ///
 /// # Errors
-/// [`Error::Parameter`] unless `out` is just what `values.len()` values take, and unless every value is finite and, but
+/// [`Error::Parameter`] unless `out` is exactly what `values.len()` values take, and unless every value is finite and, except
 /// for F32 and BF16, at most 65,504 in size (scales are half-precision).
 pub fn quantize_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> {
     check_lengths(dtype, values.len(), out.len())?;
@@ -88,13 +84,12 @@ pub fn quantize_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> 
         DType::Q4K => encode(values, out, k::encode_q4k),
         DType::Q5K => encode(values, out, k::encode_q5k),
         DType::Q6K => encode(values, out, k::encode_q6k),
-        DType::Q3 => encode(values, out, q3::encode),
     }
     Ok(())
 }
 
-/// Packs `values` as [`quantize_row`] does, but for 4 bits and fewer with scales (and minima) that a search found for the
-/// least squared error: never worse than those of the whole range, block for block.
+/// Packs `values` as [`quantize_row`] does, but in the 4-bit formats with the scales (and minima) of the least squared error that a
+/// search finds: in no block worse than those of the full range.
 ///
 /// # Errors
 /// As [`quantize_row`].
@@ -102,7 +97,6 @@ pub fn fit_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> {
     check_lengths(dtype, values.len(), out.len())?;
     check_range(dtype, values)?;
     match dtype {
-        DType::Q3 => encode(values, out, q3::fit),
         DType::Q4_0 => encode(values, out, small::fit_q4_0),
         DType::Q4_1 => encode(values, out, better(small::fit_q4_1, small::encode_q4_1, small::decode_q4_1)),
         DType::Q4K => encode(values, out, better(k::fit_q4k, k::encode_q4k, k::decode_q4k)),
@@ -111,7 +105,7 @@ pub fn fit_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// Packs by `first` and by `second`, and keeps what unpacks to the smaller squared error.
+/// Packs by `first` and by `second`, and keeps the block with the smaller squared error.
 fn better<const N: usize, const B: usize>(
     first: impl Fn(&[f32; N], &mut [u8; B]),
     second: impl Fn(&[f32; N], &mut [u8; B]),
@@ -132,14 +126,14 @@ fn better<const N: usize, const B: usize>(
     }
 }
 
-/// Applies `block` to every block of `B` bytes and its `N` values.
+/// Calls `block` for every block of `B` bytes and its `N` values.
 fn decode<const B: usize, const N: usize>(bytes: &[u8], out: &mut [f32], block: impl Fn(&[u8; B], &mut [f32; N])) {
     for (bytes, values) in bytes.as_chunks::<B>().0.iter().zip(out.as_chunks_mut::<N>().0) {
         block(bytes, values);
     }
 }
 
-/// Applies `block` to every `N` values and their block of `B` bytes.
+/// Calls `block` for every `N` values and their block of `B` bytes.
 fn encode<const B: usize, const N: usize>(values: &[f32], out: &mut [u8], block: impl Fn(&[f32; N], &mut [u8; B])) {
     for (values, bytes) in values.as_chunks::<N>().0.iter().zip(out.as_chunks_mut::<B>().0) {
         block(values, bytes);
@@ -158,23 +152,24 @@ fn put_half(bytes: &mut [u8], at: usize, value: f32) -> f32 {
     half.to_f32()
 }
 
-/// `1 / d`, or 0 where `d` is 0: a block of zeros keeps zeros.
+/// `1 / d`, or 0 where `d` is 0, so that a block of zeros stays zero.
 fn inverse(d: f32) -> f32 {
     if d == 0.0 { 0.0 } else { 1.0 / d }
 }
 
-/// The first value of the largest size, with its sign. Whole lanes first: a chain of comparisons takes five times as long.
-fn extreme(values: &[f32]) -> f32 {
+/// The first value of the largest magnitude, with its sign. Compared in lanes, since a single chain of comparisons takes five times as
+/// long.
+fn largest_magnitude(values: &[f32]) -> f32 {
     const LANES: usize = 8;
     let (chunks, rest) = values.as_chunks::<LANES>();
-    let mut most = [0.0f32; LANES];
+    let mut largest = [0.0f32; LANES];
     for chunk in chunks {
         for lane in 0..LANES {
-            most[lane] = if chunk[lane].abs() > most[lane] { chunk[lane].abs() } else { most[lane] };
+            largest[lane] = if chunk[lane].abs() > largest[lane] { chunk[lane].abs() } else { largest[lane] };
         }
     }
-    let most = most.iter().chain(rest).fold(0.0, |most: f32, value| most.max(value.abs()));
-    values.iter().copied().find(|value| value.abs() == most).unwrap_or(0.0)
+    let largest = largest.iter().chain(rest).fold(0.0, |largest: f32, value| largest.max(value.abs()));
+    values.iter().copied().find(|value| value.abs() == largest).unwrap_or(0.0)
 }
 
 fn check_lengths(dtype: DType, values: usize, bytes: usize) -> Result<()> {
@@ -189,15 +184,15 @@ fn check_lengths(dtype: DType, values: usize, bytes: usize) -> Result<()> {
 }
 
 fn check_range(dtype: DType, values: &[f32]) -> Result<()> {
-    let most = match dtype {
+    let limit = match dtype {
         DType::F32 | DType::BF16 => f32::MAX,
         _ => f16::MAX.to_f32(),
     };
-    match values.iter().position(|value| value.is_nan() || value.abs() > most) {
+    match values.iter().position(|value| value.is_nan() || value.abs() > limit) {
         None => Ok(()),
         Some(at) => Err(Error::Parameter {
             name: "values",
-            expected: format!("finite numbers of at most {most:e} for {dtype}"),
+            expected: format!("finite numbers of at most {limit:e} for {dtype}"),
             found: format!("{} at index {at}", values[at]),
         }),
     }

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 
 /// How a tensor's values are stored.
 ///
-/// Everything but the three float types and [`Q3`](Self::Q3), which is ours, is a GGML block format: a row is a sequence of blocks of
+/// All but the three float types are GGML block formats: a row is a sequence of blocks of
 /// [`block_len`](Self::block_len) values in [`block_bytes`](Self::block_bytes) bytes, see [`blocks`](super::blocks).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DType {
@@ -30,14 +30,20 @@ pub enum DType {
     Q5K,
     /// 6 bits a value; 16 scales of 8 bits a block of 256.
     Q6K,
-    /// 3 bits a value and one scale a block of 32. A format of this crate, in which weights are kept in memory
-    /// ([`Rows::at_most`](super::Rows::at_most)); no file holds it, and it has no number or name in any.
-    Q3,
+}
+
+/// What is fixed for a type.
+struct Properties {
+    name: &'static str,
+    /// Values of a block.
+    block_len: usize,
+    block_bytes: usize,
+    ggml_id: u32,
 }
 
 impl DType {
     /// Every type, in the order of declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::F32,
         Self::F16,
         Self::BF16,
@@ -49,49 +55,47 @@ impl DType {
         Self::Q4K,
         Self::Q5K,
         Self::Q6K,
-        Self::Q3,
     ];
 
-    /// Name, values a block, bytes a block, and number, if it has one, in GGUF files (`ggml_type` in ggml's `ggml.h`).
-    const fn facts(self) -> (&'static str, usize, usize, Option<u32>) {
-        match self {
-            Self::F32 => ("F32", 1, 4, Some(0)),
-            Self::F16 => ("F16", 1, 2, Some(1)),
-            Self::BF16 => ("BF16", 1, 2, Some(30)),
-            Self::Q8_0 => ("Q8_0", 32, 34, Some(8)),
-            Self::Q4_0 => ("Q4_0", 32, 18, Some(2)),
-            Self::Q4_1 => ("Q4_1", 32, 20, Some(3)),
-            Self::Q5_0 => ("Q5_0", 32, 22, Some(6)),
-            Self::Q5_1 => ("Q5_1", 32, 24, Some(7)),
-            Self::Q4K => ("Q4_K", 256, 144, Some(12)),
-            Self::Q5K => ("Q5_K", 256, 176, Some(13)),
-            Self::Q6K => ("Q6_K", 256, 210, Some(14)),
-            Self::Q3 => ("Q3", 32, 14, None),
-        }
+    const fn properties(self) -> Properties {
+        let (name, block_len, block_bytes, ggml_id) = match self {
+            Self::F32 => ("F32", 1, 4, 0),
+            Self::F16 => ("F16", 1, 2, 1),
+            Self::BF16 => ("BF16", 1, 2, 30),
+            Self::Q8_0 => ("Q8_0", 32, 34, 8),
+            Self::Q4_0 => ("Q4_0", 32, 18, 2),
+            Self::Q4_1 => ("Q4_1", 32, 20, 3),
+            Self::Q5_0 => ("Q5_0", 32, 22, 6),
+            Self::Q5_1 => ("Q5_1", 32, 24, 7),
+            Self::Q4K => ("Q4_K", 256, 144, 12),
+            Self::Q5K => ("Q5_K", 256, 176, 13),
+            Self::Q6K => ("Q6_K", 256, 210, 14),
+        };
+        Properties { name, block_len, block_bytes, ggml_id }
     }
 
     /// The name that GGUF and safetensors tools print, such as `Q4_K`.
     pub const fn name(self) -> &'static str {
-        self.facts().0
+        self.properties().name
     }
 
     /// Values in one block; 1 for the float types.
     pub const fn block_len(self) -> usize {
-        self.facts().1
+        self.properties().block_len
     }
 
     /// Bytes of one block.
     pub const fn block_bytes(self) -> usize {
-        self.facts().2
+        self.properties().block_bytes
     }
 
-    /// Bits a value, scales included: 4.5 for Q4_0.
+    /// Bits for each value, scales included: 4.5 for Q4_0.
     pub const fn bits(self) -> f32 {
         (8 * self.block_bytes()) as f32 / self.block_len() as f32
     }
 
-    /// This format where `cols` values fill its blocks. Where they do not, what has blocks of 32 and no fewer bits: Q4_0 for
-    /// Q4_K, Q5_0 for Q5_K, Q8_0 for Q6_K. `None` where those do not fit either.
+    /// This format if rows of `cols` values fill its blocks; otherwise one with blocks of 32 and at least as many bits: Q4_0 for Q4_K,
+    /// Q5_0 for Q5_K, Q8_0 for Q6_K. `None` if rows do not fill those either.
     pub const fn for_columns(self, cols: usize) -> Option<Self> {
         let smaller = match self {
             _ if cols.is_multiple_of(self.block_len()) => self,
@@ -103,14 +107,14 @@ impl DType {
         if cols.is_multiple_of(smaller.block_len()) { Some(smaller) } else { None }
     }
 
-    /// The type's number in a GGUF file; `None` for [`Q3`](Self::Q3), which is in none.
-    pub const fn ggml_id(self) -> Option<u32> {
-        self.facts().3
+    /// The type's number in a GGUF file (`ggml_type` in ggml's `ggml.h`).
+    pub const fn ggml_id(self) -> u32 {
+        self.properties().ggml_id
     }
 
     /// The type with this number in a GGUF file, if it is one that we read.
     pub fn from_ggml_id(id: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|dtype| dtype.ggml_id() == Some(id))
+        Self::ALL.into_iter().find(|dtype| dtype.ggml_id() == id)
     }
 
     /// Bytes of a row of `values`; `None` unless they fill whole blocks, or if the size overflows.
@@ -141,9 +145,9 @@ impl std::str::FromStr for DType {
     /// Reads [`name`](Self::name), in upper or lower case.
     fn from_str(text: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|dtype| dtype.name().eq_ignore_ascii_case(text)).ok_or_else(|| Error::Parameter {
-            name: "format of weights",
+            name: "weight format",
             expected: format!("one of {}", Self::ALL.map(|dtype| dtype.name().to_lowercase()).join(", ")),
-            found: format!("`{}`", super::shown(text)),
+            found: format!("`{}`", arbitrage_core::text::excerpt(text)),
         })
     }
 }
@@ -167,7 +171,7 @@ mod tests {
     #[test]
     fn numbers_and_sizes_round_trip() {
         for dtype in DType::ALL {
-            assert_eq!(dtype.ggml_id().and_then(DType::from_ggml_id), Some(dtype).filter(|dtype| *dtype != DType::Q3));
+            assert_eq!(DType::from_ggml_id(dtype.ggml_id()), Some(dtype));
             assert_eq!(dtype.row_bytes(dtype.block_len() * 3), Some(dtype.block_bytes() * 3));
             assert_eq!(dtype.tensor_bytes(&[5, dtype.block_len()]), Some(dtype.block_bytes() * 5));
         }

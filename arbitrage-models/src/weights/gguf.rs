@@ -1,8 +1,8 @@
 //! GGUF files, versions 2 and 3: metadata, tokenizer and tensors in one memory-mapped file.
 //!
-//! Follows the specification in ggml's `docs/gguf.md` and is as strict as llama.cpp's own reader or stricter: tensors
-//! must lie end to end, names must be unique, text must be UTF-8, and every count is held against the bytes that are
-//! left before anything is allocated for it.
+//! Follows the specification in ggml's `docs/gguf.md` and is at least as strict as llama.cpp's own reader: tensors must follow each other
+//! without gaps, names must be unique, text must be UTF-8, and every count is checked against the remaining bytes before memory is
+//! allocated for it.
 
 mod cursor;
 mod header;
@@ -15,12 +15,14 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
-use super::layout::{Span, check_contiguous, check_length};
+use arbitrage_core::text::excerpt;
+
+use super::layout::{ByteSpan, check_contiguous, check_length};
 use super::mapped::MappedFile;
-use super::{DType, TensorView, WeightSource, shown};
+use super::{DType, TensorView, WeightSource};
 use crate::error::{Error, Result};
 pub use metadata::Metadata;
-pub use value::{Array, Kind, Strings, Value};
+pub use value::{MetadataArray, MetadataValue, Strings, ValueType};
 
 /// A mapped GGUF file.
 #[derive(Debug)]
@@ -28,13 +30,13 @@ pub struct Gguf {
     file: MappedFile,
     version: u32,
     metadata: Metadata,
-    tensors: Vec<Stored>,
+    tensors: Vec<GgufTensor>,
     by_name: HashMap<String, usize>,
 }
 
 /// One tensor: its Hugging Face name and its bytes, counted from the start of the file.
 #[derive(Debug)]
-struct Stored {
+struct GgufTensor {
     name: String,
     dtype: DType,
     shape: Vec<usize>,
@@ -45,10 +47,10 @@ impl Gguf {
     /// Maps the file at `path` and checks its whole header; no tensor is read.
     ///
     /// # Errors
-    /// - [`Error::Io`]: not to be opened
+    /// - [`Error::Io`]: cannot be opened
     /// - [`Error::Truncated`]: shorter than its header says
-    /// - [`Error::Format`]: anything in the header that cannot be, named by key or tensor; a tensor type that
-    ///   [`DType`] does not have; one part of a split file
+    /// - [`Error::Format`]: an invalid header, with the key or tensor; a tensor type that [`DType`] does not have; one part of a split
+    ///   file
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = MappedFile::open(path)?;
@@ -61,7 +63,7 @@ impl Gguf {
             return Err(Error::format(path, "split.count", expected, format!("one of {parts} parts")));
         }
         let start = header.end.next_multiple_of(metadata.alignment()?);
-        let tensors = place(path, header.tensors, start, metadata.alignment()?, file.bytes().len() as u64)?;
+        let tensors = locate(path, header.tensors, start, metadata.alignment()?, file.bytes().len() as u64)?;
         let by_name = index(path, &tensors)?;
         Ok(Self { file, version: header.version, metadata, tensors, by_name })
     }
@@ -72,7 +74,7 @@ impl Gguf {
     }
 
     /// The value under `key`, if there is one.
-    pub fn metadata(&self, key: &str) -> Option<&Value> {
+    pub fn metadata(&self, key: &str) -> Option<&MetadataValue> {
         self.metadata.get(key)
     }
 
@@ -91,14 +93,14 @@ impl Gguf {
 
     /// Whether rotary embedding turns neighbouring values (0, 1), (2, 3), … of a head rather than its two halves.
     ///
-    /// Converters permute the rows of query and key projections of the architecture `llama` (SmolLM2 and Mistral are
-    /// stored as such) so that pairs are neighbours; those of `qwen2` stay as in the Hugging Face checkpoint, which pairs
-    /// value `i` with `i + half`.
+    /// Converters permute the rows of the query and key projections of the architecture `llama` (which SmolLM2 and Mistral are stored
+    /// as), so that the values of a pair are neighbours. Those of `qwen2` stay as in the Hugging Face checkpoint, which pairs value `i` with
+    /// `i + half`.
     pub fn rope_is_interleaved(&self) -> bool {
         matches!(self.architecture(), Ok("llama"))
     }
 
-    fn stored(&self, name: &str) -> Option<&Stored> {
+    fn stored(&self, name: &str) -> Option<&GgufTensor> {
         self.by_name.get(name).map(|at| &self.tensors[*at])
     }
 }
@@ -132,34 +134,40 @@ impl WeightSource for Gguf {
     }
 }
 
-/// Turns claims into places in the file, all of them inside it and none sharing bytes.
-fn place(path: &Path, claims: Vec<header::Claim>, start: u64, alignment: u64, length: u64) -> Result<Vec<Stored>> {
-    let mut spans: Vec<Span<'_>> = claims
+/// Finds the bytes of every tensor, and checks that all are inside the file and none overlap.
+fn locate(
+    path: &Path,
+    infos: Vec<header::TensorInfo>,
+    start: u64,
+    alignment: u64,
+    length: u64,
+) -> Result<Vec<GgufTensor>> {
+    let mut spans: Vec<ByteSpan<'_>> = infos
         .iter()
-        .map(|claim| Span {
-            name: &claim.name,
-            begin: claim.offset,
-            end: claim.offset.saturating_add(claim.bytes as u64),
+        .map(|info| ByteSpan {
+            name: &info.name,
+            begin: info.offset,
+            end: info.offset.saturating_add(info.bytes as u64),
         })
         .collect();
     let end = check_contiguous(path, &mut spans, alignment)?;
     if !spans.is_empty() {
         check_length(path, start + end, length)?;
     }
-    let stored = |claim: header::Claim| {
-        let begin = (start + claim.offset) as usize;
-        let name = names::to_hugging_face(&claim.name).into_owned();
-        Stored { name, dtype: claim.dtype, shape: claim.shape, range: begin..begin + claim.bytes }
+    let stored = |info: header::TensorInfo| {
+        let begin = (start + info.offset) as usize;
+        let name = names::to_hugging_face(&info.name).into_owned();
+        GgufTensor { name, dtype: info.dtype, shape: info.shape, range: begin..begin + info.bytes }
     };
-    Ok(claims.into_iter().map(stored).collect())
+    Ok(infos.into_iter().map(stored).collect())
 }
 
 /// Positions by name; a name that comes twice, in either of its spellings, is refused.
-fn index(path: &Path, tensors: &[Stored]) -> Result<HashMap<String, usize>> {
+fn index(path: &Path, tensors: &[GgufTensor]) -> Result<HashMap<String, usize>> {
     let mut by_name = HashMap::with_capacity(tensors.len());
     for (at, tensor) in tensors.iter().enumerate() {
         if by_name.insert(tensor.name.clone(), at).is_some() {
-            let field = format!("tensor `{}`", shown(&names::to_gguf(&tensor.name)));
+            let field = format!("tensor `{}`", excerpt(&names::to_gguf(&tensor.name)));
             return Err(Error::format(path, field, "one tensor of a name", "the name again"));
         }
     }

@@ -16,7 +16,7 @@ pub(crate) struct MappedFile {
 }
 
 impl MappedFile {
-    /// Maps `path`; only regular files, since opening a pipe may block for ever.
+    /// Maps the regular file at `path`. Others are refused, since opening a pipe may block for ever.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let metadata = fs::metadata(path).map_err(|source| Error::io(path, source))?;
         if !metadata.is_file() {
@@ -24,8 +24,9 @@ impl MappedFile {
             return Err(Error::format(path, "file type", "a regular file", found));
         }
         let file = File::open(path).map_err(|source| Error::io(path, source))?;
-        // SAFETY: the mapping is read-only and private to this struct. Its bytes are plain data, so any content is
-        // valid; that nobody else changes the file meanwhile is the documented condition of this module's parent.
+        // SAFETY: the mapping is read-only and owned by this struct, and its bytes are plain data, so any content is valid. The file must
+        // not be changed or shortened while it is mapped: users of the crate uphold this, as the documentation of `weights` says, and our
+        // own writers replace files by renaming.
         let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::io(path, source))?;
         Ok(Self { path: path.to_owned(), map })
     }
@@ -40,11 +41,10 @@ impl MappedFile {
         &self.map
     }
 
-    /// Drops the pages that lie wholly inside `range` from this process's memory. Best effort: a refusal costs memory,
-    /// nothing else.
+    /// Drops the pages that are completely inside `range` from this process's memory. If the system refuses, this costs only memory.
     pub(crate) fn forget(&self, range: &Range<usize>) {
-        // The smallest page of the supported systems. On larger ones the system rounds outwards; neighbours that lose
-        // a clean page this way read it again.
+        // The smallest page size of the supported systems. Where pages are larger, the system rounds outwards, and neighbouring tensors
+        // are read from the file again.
         const PAGE: usize = 4096;
         let start = range.start.next_multiple_of(PAGE);
         let end = range.end.min(self.map.len()) / PAGE * PAGE;
@@ -52,8 +52,8 @@ impl MappedFile {
             return;
         }
         #[cfg(unix)]
-        // SAFETY: the mapping is file-backed, shared and never written, so dropped pages come back from the file with
-        // the same bytes when they are next read, also through slices that are borrowed right now.
+        // SAFETY: the mapping is file-backed, shared and never written, so that dropped pages are read from the file again with the same
+        // bytes, also through slices that are borrowed now. The range is inside the mapping, as computed above.
         let _ = unsafe { self.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
     }
 }
@@ -63,7 +63,7 @@ mod tests {
     use super::MappedFile;
 
     #[test]
-    fn forgotten_pages_read_the_same_again() {
+    fn dropped_pages_read_the_same_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         let content: Vec<u8> = (0..100_000u32).map(|i| i as u8).collect();

@@ -1,14 +1,14 @@
 //! Weight files, read without a tensor library: GGUF and Hugging Face safetensors, both memory-mapped.
 //!
-//! One vocabulary for both formats: tensors carry Hugging Face names (`model.layers.0.self_attn.q_proj.weight`) and
-//! row-major shapes, outermost first (`[out, in]` for a linear layer), and their bytes stay as they lie in the file.
-//! Quantised blocks are handed out packed; [`TensorView::to_f32`] unpacks them where a plain path wants numbers.
+//! Both formats are presented alike: tensors have Hugging Face names (`model.layers.0.self_attn.q_proj.weight`) and row-major shapes,
+//! outermost dimension first (`[out, in]` for a linear layer), and their bytes are those of the file. Quantised blocks stay packed;
+//! [`TensorView::to_f32`] unpacks them.
 //!
-//! Files are untrusted: all of a header is checked against the file's true size before anything of size is allocated,
-//! and each failure names the file and the field or tensor.
+//! Files are untrusted: a header is checked against the file's actual size before memory is allocated for what it declares, and each
+//! failure names the file and the field or tensor.
 //!
-//! A mapping shows the file as it is *now*. Whoever shortens a file while it is mapped makes the system end the
-//! process (`SIGBUS`), which no reader of mappings can prevent; our own writers therefore write aside and rename.
+//! A mapping shows the file as it is *now*. If a file is shortened while it is mapped, the system ends the process (`SIGBUS`), which no
+//! reader of mappings can prevent. Our own writers therefore write a temporary file and rename it.
 
 mod dtype;
 mod layout;
@@ -31,10 +31,3 @@ pub use rows::{Rows, Scratch};
 pub use safetensors::SafetensorsFolder;
 pub use source::{WeightSource, scan_finite};
 pub use tensor::TensorView;
-
-/// `text` as error messages may quote it: escaped, and cut after 120 characters, since it may come from a hostile file.
-pub(crate) fn shown(text: &str) -> String {
-    const MOST: usize = 120;
-    let cut = text.chars().take(MOST).flat_map(char::escape_debug).collect::<String>();
-    if text.chars().nth(MOST).is_some() { cut + "…" } else { cut }
-}

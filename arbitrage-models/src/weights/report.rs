@@ -1,35 +1,37 @@
-//! What was wrong with a set of tensors, all of it at once.
+//! Everything that is wrong with a model's tensors, in one report.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 
-use super::{TensorView, WeightSource, shown};
+use arbitrage_core::text::excerpt;
+
+use super::{TensorView, WeightSource};
 use crate::error::{Error, Result};
 
-/// Problems told in full; the others are counted.
-const MOST_LINES: usize = 20;
-/// Names compared for the nearest one, and the longest compared: files may hold any number of names of any length.
-const MOST_CANDIDATES: usize = 4096;
-const LONGEST_CANDIDATE: usize = 256;
-/// Least similarity (0 to 1) of a name that is worth suggesting.
-const SIMILAR: f64 = 0.6;
+/// Problems that are listed; further ones are only counted.
+const MAX_LINES: usize = 20;
+/// Most names that are compared to find the nearest one, and the longest, in bytes: files may hold any number of names of any length.
+const MAX_CANDIDATES: usize = 4096;
+const MAX_CANDIDATE_BYTES: usize = 256;
+/// Least similarity (0 to 1) of a name that is suggested.
+const MIN_SIMILARITY: f64 = 0.6;
 
 /// Collects missing, misshapen, unreadable and unused tensors while a model is built from a [`WeightSource`].
 ///
-/// A builder takes every tensor through [`take`](Self::take) and calls [`finish`](Self::finish) at the end, so that one
-/// failed load tells everything that has to be mended. Unused tensors are no error unless
+/// A loader takes every tensor through [`take`](Self::take) and calls [`finish`](Self::finish) at the end, so that one failed load
+/// reports everything that has to be fixed. Unused tensors are no error unless
 /// [`strict`](Self::with_strict) (some exporters keep buffers that can be computed); [`unused`](Self::unused) lists them.
 #[derive(Debug, Clone, Default)]
 pub struct LoadReport {
     available: Vec<String>,
     used: HashSet<String>,
-    problems: Vec<Problem>,
+    problems: Vec<TensorProblem>,
     strict: bool,
 }
 
 #[derive(Debug, Clone)]
-enum Problem {
+enum TensorProblem {
     Missing { name: String },
     Misshapen { name: String, expected: Vec<usize>, found: Vec<usize> },
     Unreadable { name: String, reason: String },
@@ -56,7 +58,7 @@ impl LoadReport {
         tensor
     }
 
-    /// As [`take`](Self::take), but absence is no problem: biases, a separate output head.
+    /// As [`take`](Self::take), for tensors that may be absent, such as biases or a separate output head.
     pub fn take_optional<'a>(
         &mut self,
         source: &'a dyn WeightSource,
@@ -78,30 +80,30 @@ impl LoadReport {
         Some(tensor)
     }
 
-    /// Notes that `name` was read.
+    /// Records that `name` was read.
     pub fn mark_used(&mut self, name: &str) {
         self.used.insert(name.to_owned());
     }
 
-    /// Notes that `name` is not there.
+    /// Records that `name` is not there.
     pub fn missing(&mut self, name: &str) {
-        self.problems.push(Problem::Missing { name: name.to_owned() });
+        self.problems.push(TensorProblem::Missing { name: name.to_owned() });
     }
 
-    /// Notes that `name` has another shape than the model's configuration calls for.
+    /// Records that `name` has another shape than the model's configuration calls for.
     pub fn misshapen(&mut self, name: &str, expected: &[usize], found: &[usize]) {
         self.mark_used(name);
         let (expected, found) = (expected.to_vec(), found.to_vec());
-        self.problems.push(Problem::Misshapen { name: name.to_owned(), expected, found });
+        self.problems.push(TensorProblem::Misshapen { name: name.to_owned(), expected, found });
     }
 
-    /// Notes that `name` is there but cannot be used, and why.
+    /// Records that `name` is there but cannot be used, and why.
     pub fn unreadable(&mut self, name: &str, reason: impl Into<String>) {
         self.mark_used(name);
-        self.problems.push(Problem::Unreadable { name: name.to_owned(), reason: reason.into() });
+        self.problems.push(TensorProblem::Unreadable { name: name.to_owned(), reason: reason.into() });
     }
 
-    /// Tensors of the source that nobody took, in the file's order.
+    /// Tensors of the source that were not read, in the file's order.
     pub fn unused(&self) -> Vec<&str> {
         self.available.iter().map(String::as_str).filter(|name| !self.used.contains(*name)).collect()
     }
@@ -120,62 +122,62 @@ impl LoadReport {
     }
 }
 
-/// A line a problem, the first 20 of them, then the count of the others.
+/// One line for each of the first 20 problems, then the number of the others.
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unused = self.unused();
-        let told_unused = if self.strict { unused.as_slice() } else { &[] };
-        let total = self.problems.len() + told_unused.len();
+        let reported_unused = if self.strict { unused.as_slice() } else { &[] };
+        let total = self.problems.len() + reported_unused.len();
         match total {
             0 => write!(f, "all tensors are in place")?,
             1 => write!(f, "1 problem with the tensors")?,
             _ => write!(f, "{total} problems with the tensors")?,
         }
-        for problem in self.problems.iter().take(MOST_LINES) {
-            write!(f, "\n  {}", Told { problem, candidates: &unused })?;
+        for problem in self.problems.iter().take(MAX_LINES) {
+            write!(f, "\n  {}", ProblemLine { problem, candidates: &unused })?;
         }
-        for name in told_unused.iter().take(MOST_LINES.saturating_sub(self.problems.len())) {
-            write!(f, "\n  unused `{}`", shown(name))?;
+        for name in reported_unused.iter().take(MAX_LINES.saturating_sub(self.problems.len())) {
+            write!(f, "\n  unused `{}`", excerpt(name))?;
         }
-        if total > MOST_LINES { write!(f, "\n  and {} more", total - MOST_LINES) } else { Ok(()) }
+        if total > MAX_LINES { write!(f, "\n  and {} more", total - MAX_LINES) } else { Ok(()) }
     }
 }
 
-/// A problem with the names that it may have meant.
-struct Told<'a> {
-    problem: &'a Problem,
+/// A problem, with the unused names among which the nearest is suggested.
+struct ProblemLine<'a> {
+    problem: &'a TensorProblem,
     candidates: &'a [&'a str],
 }
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for ProblemLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.problem {
-            Problem::Missing { name } => {
-                write!(f, "missing `{}`", shown(name))?;
+            TensorProblem::Missing { name } => {
+                write!(f, "missing `{}`", excerpt(name))?;
                 match nearest(name, self.candidates.iter().copied()) {
-                    Some(near) => write!(f, "; the nearest unused name is `{}`", shown(near)),
+                    Some(near) => write!(f, "; the nearest unused name is `{}`", excerpt(near)),
                     None => Ok(()),
                 }
             }
-            Problem::Misshapen { name, expected, found } => {
-                write!(f, "misshapen `{}`: expected {expected:?}, found {found:?}", shown(name))
+            TensorProblem::Misshapen { name, expected, found } => {
+                write!(f, "misshapen `{}`: expected {expected:?}, found {found:?}", excerpt(name))
             }
-            Problem::Unreadable { name, reason } => write!(f, "unreadable `{}`: {reason}", shown(name)),
+            TensorProblem::Unreadable { name, reason } => write!(f, "unreadable `{}`: {reason}", excerpt(name)),
         }
     }
 }
 
-/// The candidate most like `name`, if any is like it at all.
+/// The candidate that is most similar to `name`, if any is similar enough to be a typing error.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if name.len() > LONGEST_CANDIDATE {
+    if name.len() > MAX_CANDIDATE_BYTES {
         return None;
     }
     candidates
         .into_iter()
-        .take(MOST_CANDIDATES)
-        .filter(|candidate| candidate.len() <= LONGEST_CANDIDATE)
+        .take(MAX_CANDIDATES)
+        .filter(|candidate| candidate.len() <= MAX_CANDIDATE_BYTES)
         .map(|candidate| (strsim::normalized_damerau_levenshtein(name, candidate), candidate))
-        .filter(|(similarity, _)| *similarity >= SIMILAR)
+        .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
 }
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_problem_is_told_at_once() {
+    fn every_kind_of_problem_is_reported_at_once() {
         let source = Fake(vec!["layers.0.wrong", "layers.1.right", "shape", "odd"]);
         let mut report = LoadReport::new(source.names());
         assert!(report.take(&source, "layers.0.wrung", &[2]).is_none());
@@ -241,7 +243,7 @@ mod tests {
             report.take(&source, &format!("layers.{layer}"), &[2]);
         }
         let text = report.to_string();
-        assert_eq!(text.lines().count(), 1 + MOST_LINES + 1);
+        assert_eq!(text.lines().count(), 1 + MAX_LINES + 1);
         assert!(text.ends_with("and 10 more"), "{text}");
     }
 

@@ -1,13 +1,15 @@
-//! The rows of a matrix as a model keeps them.
+//! The rows of a matrix, in the order and the format in which a model keeps them.
 
 use std::path::Path;
 
-use super::{DType, TensorView, dequantize_row, fit_row, shown};
+use arbitrage_core::text::excerpt;
+
+use super::{DType, TensorView, dequantize_row, fit_row};
 use crate::error::{Error, Result};
 
-/// Rows of a matrix of a file: all or some, in its order or another, in its format or a smaller one.
+/// The rows of a matrix in a file, in the file's order or another, and in the file's format or a smaller one.
 ///
-/// Nothing is read before a row is asked for, and then that row alone: a matrix is never whole in memory a second time.
+/// Rows are read one at a time, so a matrix is never in memory as a whole besides the mapped file.
 ///
 /// # Shapes
 /// `[len, cols]`, of the file's `[rows, cols]`.
@@ -20,7 +22,7 @@ pub struct Rows<'a> {
     dtype: DType,
 }
 
-/// What [`Rows::read`] needs to work in; one serves any number of rows.
+/// Working memory of [`Rows::read`], reused from row to row.
 #[derive(Debug, Clone, Default)]
 pub struct Scratch {
     values: Vec<f32>,
@@ -41,15 +43,15 @@ impl<'a> Rows<'a> {
     pub fn of(path: &'a Path, view: TensorView<'a>) -> Result<Self> {
         view.count()?;
         let &[rows, cols] = view.shape else {
-            return Err(Error::format(path, shown(view.name), "two dimensions", format!("{:?}", view.shape)));
+            return Err(Error::format(path, excerpt(view.name), "two dimensions", format!("{:?}", view.shape)));
         };
         if rows == 0 || cols == 0 {
-            return Err(Error::format(path, shown(view.name), "rows and columns", format!("{:?}", view.shape)));
+            return Err(Error::format(path, excerpt(view.name), "rows and columns", format!("{:?}", view.shape)));
         }
         Ok(Self { path, view, cols, order: None, dtype: view.dtype })
     }
 
-    /// Row `i` is the file's row `order[i]` from here on.
+    /// Reorders: row `i` becomes the file's row `order[i]`.
     ///
     /// # Errors
     /// [`Error::Parameter`] for an empty order, or a row that the file lacks.
@@ -64,31 +66,31 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Stores rows that have more bits a weight than `most` in that format, with the scales of [`fit_row`]. Where a row is
-    /// no whole number of its blocks, [the next format of smaller blocks](DType::for_columns) stands in, and without one,
-    /// or with no fewer bits then, the rows stay as they are.
-    pub fn at_most(self, most: DType) -> Self {
-        let smaller = most.for_columns(self.cols).filter(|dtype| dtype.bits() < self.view.dtype.bits());
+    /// Requantises rows that have more bits for each weight than `limit` to that format, with the scales of [`fit_row`]. If a row does not
+    /// fill its blocks, [a format of smaller blocks](DType::for_columns) takes its place. Where there is none, or where it has no fewer bits
+    /// than the file's format, rows stay as they are.
+    pub fn at_most(self, limit: DType) -> Self {
+        let smaller = limit.for_columns(self.cols).filter(|dtype| dtype.bits() < self.view.dtype.bits());
         Self { dtype: smaller.unwrap_or(self.view.dtype), ..self }
     }
 
-    /// How many there are; at least one.
-    #[allow(clippy::len_without_is_empty, reason = "never empty")]
+    /// Number of rows, at least one.
+    #[expect(clippy::len_without_is_empty, reason = "there is always at least one row")]
     pub fn len(&self) -> usize {
         self.order.as_ref().map_or(self.view.shape[0], Vec::len)
     }
 
-    /// Values of a row.
+    /// Number of columns.
     pub fn cols(&self) -> usize {
         self.cols
     }
 
-    /// The format that rows are handed out in.
+    /// The format in which rows are returned.
     pub fn dtype(&self) -> DType {
         self.dtype
     }
 
-    /// Whether rows are handed out as they lie in the file: all of them, and in its format.
+    /// Whether rows are returned in the file's order and format.
     pub fn is_as_in_file(&self) -> bool {
         self.order.is_none() && self.dtype == self.view.dtype
     }
@@ -96,8 +98,8 @@ impl<'a> Rows<'a> {
     /// Row `row`, in this format. Rows past the end are the last one.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] and [`Error::Format`], naming the tensor, for values that the format cannot hold; only where
-    /// the format is another than the file's.
+    /// [`Error::NotFinite`] and [`Error::Format`], naming the tensor, for values that the format cannot hold; only if the format is not the
+    /// file's.
     pub fn read<'s>(&'s self, row: usize, scratch: &'s mut Scratch) -> Result<&'s [u8]> {
         let bytes = self.stored(row);
         if self.dtype == self.view.dtype {
@@ -106,11 +108,11 @@ impl<'a> Rows<'a> {
         scratch.values.resize(self.cols, 0.0);
         scratch.bytes.resize(self.dtype.row_bytes(self.cols).unwrap_or_default(), 0);
         dequantize_row(self.view.dtype, bytes, &mut scratch.values)?;
-        fit_row(self.dtype, &scratch.values, &mut scratch.bytes).map_err(|error| self.refused(error))?;
+        fit_row(self.dtype, &scratch.values, &mut scratch.bytes).map_err(|error| self.invalid_value(error))?;
         Ok(&scratch.bytes)
     }
 
-    /// All rows, unpacked from this format: four bytes a value.
+    /// All rows, unpacked to four bytes for each value.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -131,16 +133,17 @@ impl<'a> Rows<'a> {
         &self.view.bytes[row * width..][..width]
     }
 
-    /// The error of a value that the format cannot hold: the first one of the tensor, whichever row was read first.
-    fn refused(&self, error: Error) -> Error {
+    /// The error for values that the format cannot hold. It names the first NaN or infinity of the whole tensor, whichever row was read
+    /// first.
+    fn invalid_value(&self, error: Error) -> Error {
         match (self.view.first_not_finite(), error) {
             (Ok(Some(index)), _) => Error::NotFinite {
                 model: self.path.display().to_string(),
-                place: format!("tensor `{}`", shown(self.view.name)),
+                place: format!("tensor `{}`", excerpt(self.view.name)),
                 index,
             },
             (_, Error::Parameter { expected, found, .. }) => {
-                Error::format(self.path, format!("tensor `{}`", shown(self.view.name)), expected, found)
+                Error::format(self.path, format!("tensor `{}`", excerpt(self.view.name)), expected, found)
             }
             (_, error) => error,
         }
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_that_the_tensor_has_or_undercuts_changes_no_bit() {
+    fn a_format_with_at_least_as_many_bits_changes_nothing() {
         for stored in DType::ALL {
             let (bytes, shape) = (bytes(stored, 3, 512), [3, 512]);
             for most in DType::ALL.into_iter().filter(|most| most.bits() >= stored.bits()) {
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_requantised_each_by_itself() {
+    fn each_row_is_requantised_by_itself() {
         let (bytes, shape) = (bytes(DType::F32, 5, 512), [5, 512]);
         let whole = rows(DType::F32, &shape, &bytes);
         let values = whole.to_f32().unwrap();
@@ -194,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_that_fill_no_blocks_get_smaller_ones_or_stay() {
+    fn rows_that_fill_no_blocks_get_smaller_blocks_or_stay() {
         for (cols, most, expected) in [
             (96, DType::Q4K, DType::Q4_0),
             (96, DType::Q5K, DType::Q5_0),
@@ -208,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_a_format_cannot_hold_are_refused_by_name() {
+    fn values_that_a_format_cannot_hold_are_refused_with_the_tensors_name() {
         for (value, wanted) in [(f32::NAN, "not finite"), (f32::INFINITY, "not finite"), (1e5, "6.5504e4")] {
             let mut bytes = bytes(DType::F32, 4, 64);
             bytes[(64 + 7) * 4..][..4].copy_from_slice(&value.to_le_bytes());
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_not_there_are_refused() {
+    fn rows_that_do_not_exist_are_refused() {
         let bytes = bytes(DType::F32, 4, 8);
         for order in [vec![], vec![0, 4]] {
             assert!(matches!(

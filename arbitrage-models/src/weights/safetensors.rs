@@ -1,7 +1,7 @@
 //! Hugging Face checkpoints: one safetensors file, or shards with an index.
 //!
-//! The header is parsed here rather than by the `safetensors` crate because that one keeps the last of two tensors of
-//! one name without a word, and does not name the tensor whose size is wrong.
+//! The header is parsed here rather than by the `safetensors` crate, since that one silently keeps the last of two tensors of one name, and
+//! does not name a tensor whose size is wrong.
 
 mod header;
 mod index;
@@ -11,8 +11,10 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use arbitrage_core::text::excerpt;
+
 use super::mapped::MappedFile;
-use super::{DType, LoadReport, TensorView, WeightSource, shown};
+use super::{DType, LoadReport, TensorView, WeightSource};
 use crate::error::{Error, Result};
 
 /// File names inside a checkpoint's folder.
@@ -24,15 +26,15 @@ const INDEX: &str = "model.safetensors.index.json";
 pub struct SafetensorsFolder {
     path: PathBuf,
     shards: Vec<MappedFile>,
-    tensors: Vec<Stored>,
+    tensors: Vec<SafetensorsTensor>,
     by_name: HashMap<String, usize>,
 }
 
-/// One tensor: where it is, and as what.
+/// One tensor: in which shard and where it is, and its type.
 #[derive(Debug)]
-struct Stored {
+struct SafetensorsTensor {
     name: String,
-    kind: header::Kind,
+    kind: header::TensorType,
     shape: Vec<usize>,
     shard: usize,
     range: Range<usize>,
@@ -43,9 +45,9 @@ impl SafetensorsFolder {
     /// `model.safetensors.index.json` and its shards. Reads headers only.
     ///
     /// # Errors
-    /// - [`Error::Io`]: not to be opened
+    /// - [`Error::Io`]: cannot be opened
     /// - [`Error::Truncated`]: a file is shorter than its header says
-    /// - [`Error::Format`]: a header or index that lies (names the tensor or the JSON pointer), or none in the folder
+    /// - [`Error::Format`]: an invalid header or index, with the tensor or the JSON pointer; a folder without weights
     /// - [`Error::Weights`]: shards or tensors that the index names are absent, all of them listed
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
@@ -84,7 +86,7 @@ impl SafetensorsFolder {
             let Some(shard) = shard_of.get(file) else { continue };
             let found = folder.by_name.get(name).map(|at| folder.tensors[*at].shard);
             if found != Some(*shard) {
-                report.unreadable(name, format!("not in `{}`, where the index places it", shown(file)));
+                report.unreadable(name, format!("not in `{}`, where the index places it", excerpt(file)));
             }
         }
         report.finish(index_path)?;
@@ -95,23 +97,28 @@ impl SafetensorsFolder {
         Self { path: path.to_owned(), shards: Vec::new(), tensors: Vec::new(), by_name: HashMap::new() }
     }
 
-    /// Maps one more file and takes its tensors in.
+    /// Maps one more file and adds its tensors.
     fn add_shard(&mut self, path: &Path) -> Result<()> {
         let file = MappedFile::open(path)?;
         for entry in header::parse(path, file.bytes())? {
-            let header::Entry { name, kind, shape, range } = entry;
+            let header::TensorEntry { name, kind, shape, range } = entry;
             if let Some(earlier) = self.by_name.insert(name.clone(), self.tensors.len()) {
                 let other = self.shards.get(self.tensors[earlier].shard).map_or(path, MappedFile::path);
                 let found = format!("the name again, first in {}", other.display());
-                return Err(Error::format(path, format!("tensor `{}`", shown(&name)), "one tensor of a name", found));
+                return Err(Error::format(
+                    path,
+                    format!("tensor `{}`", excerpt(&name)),
+                    "one tensor for each name",
+                    found,
+                ));
             }
-            self.tensors.push(Stored { name, kind, shape, shard: self.shards.len(), range });
+            self.tensors.push(SafetensorsTensor { name, kind, shape, shard: self.shards.len(), range });
         }
         self.shards.push(file);
         Ok(())
     }
 
-    fn stored(&self, name: &str) -> Option<&Stored> {
+    fn stored(&self, name: &str) -> Option<&SafetensorsTensor> {
         self.by_name.get(name).map(|at| &self.tensors[*at])
     }
 }
@@ -129,10 +136,10 @@ impl WeightSource for SafetensorsFolder {
         let Some(tensor) = self.stored(name) else { return Ok(None) };
         let shard = &self.shards[tensor.shard];
         let dtype = match tensor.kind {
-            header::Kind::Read(dtype) => dtype,
-            header::Kind::Other(found) => {
+            header::TensorType::Supported(dtype) => dtype,
+            header::TensorType::Unsupported(found) => {
                 let [f32, f16, bf16] = [DType::F32, DType::F16, DType::BF16];
-                let field = format!("tensor `{}`", shown(name));
+                let field = format!("tensor `{}`", excerpt(name));
                 return Err(Error::format(shard.path(), field, format!("type {f32}, {f16} or {bf16}"), found));
             }
         };
@@ -147,14 +154,19 @@ impl WeightSource for SafetensorsFolder {
     }
 }
 
-/// The whole of a small text file; refuses more than `most` bytes before reading any.
-fn read_capped(path: &Path, most: u64) -> Result<Vec<u8>> {
+/// The content of a small text file. A file of more than `max_bytes` is refused before any of it is read.
+fn read_limited(path: &Path, max_bytes: u64) -> Result<Vec<u8>> {
     let metadata = fs::metadata(path).map_err(|source| Error::io(path, source))?;
     if !metadata.is_file() {
         return Err(Error::format(path, "file type", "a regular file", "something else"));
     }
-    if metadata.len() > most {
-        return Err(Error::format(path, "size", format!("at most {most} bytes"), format!("{} bytes", metadata.len())));
+    if metadata.len() > max_bytes {
+        return Err(Error::format(
+            path,
+            "size",
+            format!("at most {max_bytes} bytes"),
+            format!("{} bytes", metadata.len()),
+        ));
     }
     fs::read(path).map_err(|source| Error::io(path, source))
 }

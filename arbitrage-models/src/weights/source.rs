@@ -1,4 +1,4 @@
-//! What every weight file offers, whatever its format.
+//! What every weight file provides, whatever its format.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ pub trait WeightSource: Send + Sync {
     /// The file or folder, as error messages should name it.
     fn path(&self) -> &Path;
 
-    /// Every tensor's Hugging Face name, in the order of the file. No name comes twice.
+    /// Every tensor's Hugging Face name, in the order of the file. Names are unique.
     fn names(&self) -> Vec<String>;
 
     /// The tensor called `name`, or `None` if there is none.
@@ -19,14 +19,14 @@ pub trait WeightSource: Send + Sync {
     /// [`Error::Format`] if the tensor is there but of a type that [`DType`](super::DType) does not have.
     fn get(&self, name: &str) -> Result<Option<TensorView<'_>>>;
 
-    /// Whether the rows of query and key projections are laid out for rotary pairs of neighbours (see
+    /// Whether the rows of query and key projections are stored for rotary pairs of neighbours (see
     /// [`Gguf::rope_is_interleaved`](super::Gguf::rope_is_interleaved)) rather than for pairs of halves.
     fn rope_is_interleaved(&self) -> bool {
         false
     }
 
-    /// Gives the memory of the tensor's file pages back, for use once it was repacked: they count as this process's
-    /// memory as long as they stay mapped in. Reading the tensor again is sound; it comes from the file anew.
+    /// Releases the memory of the tensor's file pages once it was repacked, since pages that were read count as this process's memory. The
+    /// tensor may be read again; it then comes from the file.
     fn forget(&self, name: &str) {
         let _ = name;
     }
@@ -34,7 +34,7 @@ pub trait WeightSource: Send + Sync {
 
 /// Reads every value of every tensor and refuses the first NaN or infinity.
 ///
-/// Takes about as long as reading the files once; loading does not do it unasked.
+/// Takes about as long as reading the files once, so loading does not do it by itself.
 ///
 /// # Errors
 /// [`Error::NotFinite`] naming the tensor and the flat index; whatever [`WeightSource::get`] gives.
@@ -43,7 +43,11 @@ pub fn scan_finite(source: &dyn WeightSource) -> Result<()> {
         let Some(tensor) = source.get(&name)? else { continue };
         if let Some(index) = tensor.first_not_finite()? {
             let model = source.path().display().to_string();
-            return Err(Error::NotFinite { model, place: format!("tensor `{}`", super::shown(&name)), index });
+            return Err(Error::NotFinite {
+                model,
+                place: format!("tensor `{}`", arbitrage_core::text::excerpt(&name)),
+                index,
+            });
         }
         source.forget(&name);
     }

@@ -1,9 +1,9 @@
-//! One tensor as it lies in its file.
+//! One tensor as it is stored in its file.
 
 use super::{DType, dequantize_row};
 use crate::error::{Error, Result};
 
-/// Values unpacked at a time when a tensor is scanned; a multiple of every block length.
+/// Values that are unpacked at a time when a tensor is scanned; a multiple of every block length.
 const CHUNK: usize = 4096;
 
 /// A tensor's description and its bytes, borrowed from the mapped file.
@@ -19,7 +19,7 @@ pub struct TensorView<'a> {
     pub dtype: DType,
     /// Row-major dimensions, outermost first.
     pub shape: &'a [usize],
-    /// The stored values, little-endian, aligned to nothing in particular.
+    /// The stored values, little-endian, without any alignment.
     pub bytes: &'a [u8],
 }
 
@@ -27,7 +27,7 @@ impl TensorView<'_> {
     /// Number of values.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if shape, type and bytes do not fit together; views from our readers always do.
+    /// [`Error::Parameter`] if shape, type and bytes do not match; those of views from our readers always do.
     pub fn count(&self) -> Result<usize> {
         let values = self.shape.iter().try_fold(1usize, |count, dim| count.checked_mul(*dim));
         match values {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn unpacks_and_refuses_what_does_not_fit() {
+    fn unpacks_and_refuses_shapes_that_do_not_match() {
         let bytes = le(&[1.0, -2.0, 0.5, 4.0, 5.0, 6.0]);
         let view = TensorView { name: "w", dtype: DType::F32, shape: &[2, 3], bytes: &bytes };
         assert_eq!(view.to_f32().unwrap(), [1.0, -2.0, 0.5, 4.0, 5.0, 6.0]);

@@ -1,6 +1,6 @@
-//! An allocator that knows how much the process holds, and the most it has held.
+//! An allocator that counts the bytes that are allocated, and their maximum.
 //!
-//! Counts all threads, since templates run on their own; hence one measurement at a time.
+//! It counts all threads, since templates run on a thread of their own. So there is only one measurement at a time.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
@@ -8,49 +8,49 @@ use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
 pub struct Counting;
 
-static HELD: AtomicIsize = AtomicIsize::new(0);
+static ALLOCATED: AtomicIsize = AtomicIsize::new(0);
 static PEAK: AtomicIsize = AtomicIsize::new(0);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn count(bytes: isize) {
-    let held = HELD.fetch_add(bytes, Relaxed) + bytes;
-    PEAK.fetch_max(held, Relaxed);
+    let allocated = ALLOCATED.fetch_add(bytes, Relaxed) + bytes;
+    PEAK.fetch_max(allocated, Relaxed);
 }
 
-// SAFETY: every call is passed on to the system's allocator as it came; the counters allocate nothing.
+// SAFETY: every call is passed on unchanged to the system's allocator, which upholds the contract; the counters allocate nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: the caller's promises are those that `System` asks for.
+        // SAFETY: the caller upholds the conditions of `GlobalAlloc`, which are those of `System`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: as above.
+        // SAFETY: the caller upholds the conditions of `GlobalAlloc`, which are those of `System`.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-(layout.size() as isize));
-        // SAFETY: as above.
+        // SAFETY: the caller upholds the conditions of `GlobalAlloc`, which are those of `System`.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Old and new block exist side by side while the content is copied.
+        // Old and new block exist at the same time while the content is copied.
         count(size as isize);
         count(-(layout.size() as isize));
-        // SAFETY: as above.
+        // SAFETY: the caller upholds the conditions of `GlobalAlloc`, which are those of `System`.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
-/// Runs `work` and returns the most bytes that it held at any time.
+/// Runs `work` and returns its result with the maximum of the bytes that it had allocated.
 pub fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    // A test that failed meanwhile takes nothing from the next one.
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let before = HELD.load(Relaxed);
+    // A failed test must not make the following ones fail.
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let before = ALLOCATED.load(Relaxed);
     PEAK.store(before, Relaxed);
     let result = work();
     (result, (PEAK.load(Relaxed) - before).max(0) as usize)

@@ -1,4 +1,4 @@
-//! Files byte by byte, lies included, which no proper writer would write.
+//! Writes files byte by byte, also such as no proper writer would write.
 
 /// A safetensors file: the length of `header`, `header`, and `data` zeros.
 pub fn safetensors(header: &str, data: usize) -> Vec<u8> {
@@ -14,14 +14,14 @@ pub fn entry(name: &str, dtype: &str, shape: &str, begin: u64, end: u64) -> Stri
     format!(r#""{name}":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[{begin},{end}]}}"#)
 }
 
-/// GGUF's numbers of value types.
+/// Numbers of GGUF's value types.
 pub const U32: u32 = 4;
 pub const F32: u32 = 6;
 pub const BOOL: u32 = 7;
 pub const STRING: u32 = 8;
 pub const ARRAY: u32 = 9;
 
-/// A GGUF file in the making. Counts follow what is added, unless they are set.
+/// Builds a GGUF file. Counts are those of what was added, unless they are set.
 #[derive(Clone)]
 pub struct Gguf {
     pub magic: [u8; 4],
@@ -38,7 +38,7 @@ impl Gguf {
         Self { magic: *b"GGUF", version: 3, tensor_count: None, entry_count: None, entries, tensors }
     }
 
-    /// Metadata: `value` are the bytes after the type.
+    /// Adds metadata; `value` are the bytes after the type.
     pub fn entry(mut self, key: &[u8], kind: u32, value: &[u8]) -> Self {
         self.entries.0 += 1;
         self.entries.1.extend([&string(key)[..], &kind.to_le_bytes(), value].concat());
@@ -62,7 +62,7 @@ impl Gguf {
         self.entry(key.as_bytes(), ARRAY, &array(STRING, values.len() as u64, &texts))
     }
 
-    /// A tensor; `dims` from the inside out, as the file has them.
+    /// Adds a tensor; `dims` starts with the innermost dimension, as in the file.
     pub fn tensor(mut self, name: &[u8], dims: &[u64], kind: u32, offset: u64) -> Self {
         self.tensors.0 += 1;
         let dims_bytes: Vec<u8> = dims.iter().flat_map(|dim| dim.to_le_bytes()).collect();
@@ -72,7 +72,7 @@ impl Gguf {
         self
     }
 
-    /// More bytes where the tensors' descriptions are.
+    /// Adds bytes to the tensors' descriptions.
     pub fn raw(mut self, bytes: &[u8]) -> Self {
         self.tensors.1.extend(bytes);
         self
@@ -95,12 +95,12 @@ impl Gguf {
     }
 }
 
-/// A string as GGUF has it.
+/// A string in GGUF's encoding.
 pub fn string(text: &[u8]) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes()[..], text].concat()
 }
 
-/// What follows an array's type.
+/// The bytes after an array's type.
 pub fn array(kind: u32, count: u64, elements: &[u8]) -> Vec<u8> {
     [&kind.to_le_bytes()[..], &count.to_le_bytes(), elements].concat()
 }

@@ -1,4 +1,4 @@
-//! `config.json` of models that cannot be.
+//! `config.json` files of impossible models.
 
 use std::path::Path;
 
@@ -28,19 +28,19 @@ fn good() -> Value {
     })
 }
 
-/// The good file with another value for `key`.
+/// The valid file with another value for `key`.
 fn with(key: &str, value: Value) -> String {
     let mut config = good();
     config[key] = value;
     config.to_string()
 }
 
-/// The key is told as a JSON pointer.
+/// The error names the key as a JSON pointer.
 fn set(key: &str, value: Value, phrases: &str) -> Case {
     case(&format!("{key} is {value}"), with(key, value.clone()), &format!(" /{key}: |{phrases}"))
 }
 
-/// Keys that are missing or of another type, and text that is no JSON.
+/// Keys that are missing or of another type, and text that is not JSON.
 pub fn keys() -> Vec<Case> {
     let needed = ["model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers"];
     let absent = needed.into_iter().chain(["num_attention_heads", "max_position_embeddings"]).map(|key| {

@@ -1,4 +1,4 @@
-//! GGUF headers and metadata that lie.
+//! Invalid GGUF headers and metadata.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! GGUF tensors that cannot be, and metadata from which no model can be made.
+//! Invalid GGUF tensors, and metadata from which no model can be made.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ const F32: u32 = 0;
 const Q8_0: u32 = 8;
 const Q4_K: u32 = 12;
 
-/// Descriptions and places of tensors.
+/// Descriptions and positions of tensors.
 pub fn tensors() -> Vec<Case> {
     let one = |name: &str, dims: &[u64], kind: u32, phrases: &str| {
         case(
@@ -48,12 +48,12 @@ pub fn tensors() -> Vec<Case> {
     cases.push(case("2^32 - 1 dimensions", many.header(), Format, "tensor `t`|1 to 4 dimensions|4294967295"));
     let name = Gguf { tensor_count: Some(1), ..Gguf::new() }.raw(&[(1u64 << 59).to_le_bytes(); 5].concat());
     cases.push(case("a name of 2^59 bytes", name.header(), Format, "name of tensor 0|576460752303423488"));
-    cases.extend(places());
+    cases.extend(positions());
     cases.extend(values());
     cases
 }
 
-fn places() -> Vec<Case> {
+fn positions() -> Vec<Case> {
     let two = |name: &str, second: &str, offset: u64, phrases: &str| {
         let file = Gguf::new().tensor(b"token_embd.weight", &[8], F32, 0).tensor(second.as_bytes(), &[8], F32, offset);
         case(name, file.with_data(&[0; 128]), Format, phrases)
@@ -91,7 +91,7 @@ fn values() -> Vec<Case> {
         of("F32 that is not finite", 2, F32, &nan, 1),
         of("Q8_0 with an infinite scale", 64, Q8_0, &infinite_scale(1, 34), 32),
         of("Q4_K with an infinite scale", 512, Q4_K, &infinite_scale(1, 144), 256),
-        of("Q6_K with a scale that is no number", 256, 14, &[vec![1; 208], vec![1, 0x7E]].concat(), 0),
+        of("Q6_K with a NaN scale", 256, 14, &[vec![1; 208], vec![1, 0x7E]].concat(), 0),
     ]
 }
 
@@ -99,7 +99,7 @@ fn read_config(folder: &Path) -> Result<(), Error> {
     ModelConfig::from_gguf(&File::open(folder.join(FILE))?).map(drop)
 }
 
-/// Every key of a model that is in order, with another value for `key` or none.
+/// Every key of a valid model, with another value for `key` or none.
 fn model(key: &str, value: Option<u32>) -> Gguf {
     let sizes = [
         ("embedding_length", 32),
@@ -142,8 +142,8 @@ pub fn configs() -> Vec<Case> {
             Gguf::new().number("general.architecture", 1).header(),
             "general.architecture|a string|u32 1",
         ),
-        with("no layers told", "block_count", None, "no such key"),
-        with("no width told", "embedding_length", None, "no such key"),
+        with("layers missing", "block_count", None, "no such key"),
+        with("width missing", "embedding_length", None, "no such key"),
         with("no layers", "block_count", Some(0), "1 to 4096|found 0"),
         with("2^24 layers", "block_count", Some(1 << 24), "1 to 4096|found 16777216"),
         with("no heads", "attention.head_count", Some(0), "found 0"),
@@ -165,11 +165,7 @@ pub fn configs() -> Vec<Case> {
             "llama.attention.key_length|even|found 7",
         ),
         and("a theta of 0", |file| file.float("llama.rope.freq_base", 0.0), "llama.rope.freq_base|above 0|found 0"),
-        and(
-            "a theta that is no number",
-            |file| file.float("llama.rope.freq_base", f32::NAN),
-            "llama.rope.freq_base|finite",
-        ),
+        and("a NaN theta", |file| file.float("llama.rope.freq_base", f32::NAN), "llama.rope.freq_base|finite"),
         and(
             "an unknown scaling",
             |file| file.text("llama.rope.scaling.type", "yarn"),

@@ -27,7 +27,7 @@ fn shard(name: &str) -> Vec<u8> {
     safetensors(&format!("{{{}}}", entry(name, "F32", "[2]", 0, 8)), 8)
 }
 
-/// Indices that are wrong in themselves.
+/// Invalid indices.
 pub fn indices() -> Vec<Case> {
     let bad =
         |name: &str, json: &str, phrases: &str| case(name, json, Format, &format!("{FILE}|/weight_map|{phrases}"));
@@ -54,13 +54,13 @@ pub fn indices() -> Vec<Case> {
     cases
 }
 
-/// A file with nothing in it takes no room on the disk.
+/// A sparse file, which takes no space on the disk.
 fn open_large(folder: &Path) -> Result<(), Error> {
     std::fs::File::create(folder.join(FILE)).unwrap().set_len(17 << 20).unwrap();
     open(folder)
 }
 
-/// Indices and shards that do not fit each other.
+/// Indices and shards that contradict each other.
 pub fn shards() -> Vec<Case> {
     let both = map(&[("a", ONE), ("b", TWO)]);
     let all_absent = format!("{FILE}|2 problems|`{ONE}`|`{TWO}`|no such file");

@@ -1,4 +1,4 @@
-//! Bad inputs as tables, and what each row must get: a typed error that names file and field, soon and in little memory.
+//! Tables of invalid inputs with the error that each must give: typed, naming file and field, quickly and with little memory.
 
 pub mod alloc;
 pub mod build;
@@ -19,17 +19,17 @@ use arbitrage_models::Error;
 use tempfile::TempDir;
 
 /// Most time for one input.
-const MOST_TIME: Duration = Duration::from_secs(1);
+const MAX_TIME: Duration = Duration::from_secs(1);
 /// Most memory for one input: a fixed part, and a part for each byte of its files.
-const MOST_BYTES: usize = 16 << 20;
-const MOST_BYTES_A_BYTE: usize = 8;
-/// Longest message, in bytes: a hostile file may not fill the terminal.
-const LONGEST_MESSAGE: usize = 4096;
+const MAX_BYTES: usize = 16 << 20;
+const MAX_BYTES_PER_BYTE: usize = 8;
+/// Longest message: a hostile file must not fill the terminal.
+const MAX_MESSAGE_BYTES: usize = 4096;
 
-/// What is done with a folder that holds the input.
+/// What a case does with the folder of its input.
 pub type Act = fn(&Path) -> Result<(), Error>;
 
-/// The variants of [`Error`] that inputs may get.
+/// The variants of [`Error`] that inputs may give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Io,
@@ -55,7 +55,7 @@ impl Kind {
         })
     }
 
-    /// What every message of this kind says besides the file.
+    /// Phrases of every message of this kind.
     fn phrases(self) -> &'static [&'static str] {
         match self {
             Self::Truncated => &[" expected, ", " found", "incomplete download?"],
@@ -66,22 +66,22 @@ impl Kind {
     }
 }
 
-/// One input.
+/// One input, and the error that is expected.
 pub struct Case {
     name: String,
     files: Vec<(String, Vec<u8>)>,
     act: Act,
     kind: Kind,
-    /// The file that the message must name, and what else it must say.
+    /// Phrases that the message must contain, the file's name among them.
     phrases: Vec<String>,
-    most_bytes: usize,
+    max_bytes: usize,
 }
 
 impl Case {
-    /// `act` on a folder with `files` must give an error of `kind`, which says all of `phrases`, divided by `|`.
+    /// `act` must give an error of `kind` with all of `phrases`, which are separated by `|`.
     pub fn new(name: impl Into<String>, act: Act, kind: Kind, phrases: &str) -> Self {
         let phrases = phrases.split('|').map(str::to_owned).collect();
-        Self { name: name.into(), files: Vec::new(), act, kind, phrases, most_bytes: MOST_BYTES }
+        Self { name: name.into(), files: Vec::new(), act, kind, phrases, max_bytes: MAX_BYTES }
     }
 
     pub fn file(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
@@ -89,8 +89,8 @@ impl Case {
         self
     }
 
-    pub fn most_bytes(self, most_bytes: usize) -> Self {
-        Self { most_bytes, ..self }
+    pub fn max_bytes(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
     }
 
     fn folder(&self) -> TempDir {
@@ -101,16 +101,16 @@ impl Case {
         folder
     }
 
-    /// How long the case takes when it is tried again.
+    /// How long the case takes in a second run.
     fn elapsed(&self) -> Duration {
         let folder = self.folder();
         let start = Instant::now();
-        // What it gives has been seen already.
+        // The result was checked in the first run.
         let _ = (self.act)(folder.path());
         start.elapsed()
     }
 
-    /// What is wrong with what the case got.
+    /// Everything that is wrong with the result.
     fn problems(&self) -> Vec<String> {
         let folder = self.folder();
         let act = AssertUnwindSafe(|| (self.act)(folder.path()));
@@ -121,20 +121,20 @@ impl Case {
         let mut problems = match result {
             Err(_) => vec!["a panic".to_owned()],
             Ok(Ok(())) => vec!["no error".to_owned()],
-            Ok(Err(error)) => self.unlike(&error),
+            Ok(Err(error)) => self.mismatches(&error),
         };
-        // On a busy machine a first try may be slow for no fault of its own.
-        if elapsed > MOST_TIME && self.elapsed() > MOST_TIME {
+        // On a busy machine the first run may be slow without a reason in the code.
+        if elapsed > MAX_TIME && self.elapsed() > MAX_TIME {
             problems.push(format!("took {elapsed:?}"));
         }
         let size: usize = self.files.iter().map(|(_, content)| content.len()).sum();
-        if peak > self.most_bytes + MOST_BYTES_A_BYTE * size {
+        if peak > self.max_bytes + MAX_BYTES_PER_BYTE * size {
             problems.push(format!("held {peak} bytes for files of {size}"));
         }
         problems
     }
 
-    fn unlike(&self, error: &Error) -> Vec<String> {
+    fn mismatches(&self, error: &Error) -> Vec<String> {
         let message = error.to_string();
         let mut problems = Vec::new();
         if Kind::of(error) != Some(self.kind) {
@@ -142,20 +142,20 @@ impl Case {
         }
         let phrases = self.phrases.iter().map(String::as_str).chain(self.kind.phrases().iter().copied());
         problems.extend(phrases.filter(|phrase| !message.contains(phrase)).map(|p| format!("no `{p}` in: {message}")));
-        if message.len() > LONGEST_MESSAGE {
+        if message.len() > MAX_MESSAGE_BYTES {
             problems.push(format!("a message of {} bytes", message.len()));
         }
         problems
     }
 }
 
-/// Runs all cases, then tells all that failed.
+/// Runs all cases, of which there must be at least `least`, and reports all that failed.
 pub fn run(cases: Vec<Case>, least: usize) {
     assert!(cases.len() >= least, "{} cases, at least {least} expected", cases.len());
-    let tell = |case: &Case| {
+    let report = |case: &Case| {
         let problems = case.problems();
         (!problems.is_empty()).then(|| format!("{}: {}", case.name, problems.join("; ")))
     };
-    let failed: Vec<String> = cases.iter().filter_map(tell).collect();
+    let failed: Vec<String> = cases.iter().filter_map(report).collect();
     assert!(failed.is_empty(), "{} of {} cases failed:\n{}", failed.len(), cases.len(), failed.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! Safetensors files that lie.
+//! Invalid safetensors files.
 
 use std::path::Path;
 
@@ -62,7 +62,7 @@ fn open_folder(folder: &Path) -> Result<(), Error> {
     open(folder)
 }
 
-/// Headers that are not what they should be as JSON.
+/// Headers that are invalid as JSON.
 pub fn json() -> Vec<Case> {
     let of = |name: &str, json: &str, phrases: &str| case(name, safetensors(json, 8), Format, phrases);
     let deep = format!(r#"{{"a":{}"#, "[".repeat(100_000));
@@ -93,7 +93,7 @@ pub fn json() -> Vec<Case> {
     ]
 }
 
-/// Tensors that cannot lie where the header says.
+/// Tensors that cannot be where the header says.
 pub fn tensors() -> Vec<Case> {
     let of = |name: &str, entries: &[String], data: usize, phrases: &str| {
         case(name, safetensors(&header(entries), data), Format, phrases)
@@ -126,7 +126,7 @@ pub fn tensors() -> Vec<Case> {
     .collect()
 }
 
-/// Values that no weight has.
+/// NaN and infinite weights.
 fn values() -> Vec<Case> {
     let of = |dtype: &str, values: &[u8], size: usize| {
         let count = values.len() / size;

@@ -1,4 +1,4 @@
-//! Chat templates that fail, loop, or write without end.
+//! Chat templates that fail, loop, or write endlessly.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use super::Case;
 use super::Kind::Template;
 
 const FILE: &str = "chat_template.jinja";
-/// What the templates' budget of work lets them hold.
-const MOST_BYTES: usize = 256 << 20;
+/// Most memory that templates can take within their budget of work.
+const MAX_BYTES: usize = 256 << 20;
 
 fn render(folder: &Path) -> Result<(), Error> {
     let path = folder.join(FILE);
@@ -22,7 +22,7 @@ fn case(name: &str, source: impl Into<Vec<u8>>, phrases: &str) -> Case {
     Case::new(format!("template: {name}"), render, Template, &format!("{FILE}|{phrases}")).file(FILE, source)
 }
 
-/// Templates that are wrong.
+/// Invalid templates.
 pub fn failing() -> Vec<Case> {
     vec![
         case("a loop without an end", "a\n{% for x in %}", "line 2|syntax error"),
@@ -48,13 +48,12 @@ pub fn failing() -> Vec<Case> {
     .collect()
 }
 
-/// Chains of 60 KiB, into which a parser descends link by link. All of them fail in the end, since they end in a call of
-/// what is not there.
+/// Chains of 60 KiB, into which a parser recurses link by link. All of them fail, since they end with a call of an unknown function.
 fn chains() -> Vec<Case> {
     let repeated = |link: &str| link.repeat((60 << 10) / link.len());
     let of = |(name, before, link, after): (&str, &str, &str, &str)| {
         let source = format!("{before}{}{after}{{{{ nothing() }}}}", repeated(link));
-        case(&format!("a chain of {name}"), source, "").most_bytes(MOST_BYTES)
+        case(&format!("a chain of {name}"), source, "").max_bytes(MAX_BYTES)
     };
     [
         ("minus signs", "{{ ", "-", "1 }}"),
@@ -76,7 +75,7 @@ fn chains() -> Vec<Case> {
     .collect()
 }
 
-/// Templates that would never end or fill the memory.
+/// Templates that would run for ever or fill the memory.
 pub fn endless() -> Vec<Case> {
     let doubling = |start: &str, join: &str| {
         format!(
@@ -87,7 +86,7 @@ pub fn endless() -> Vec<Case> {
         let wrap = "{% for i in range(99999) %}{% set ns.t = [ns.t] %}{% endfor %}";
         format!("{{% set ns = namespace(t=[]) %}}{wrap}{then}{{{{ nothing() }}}}")
     };
-    let of = |name: &str, source: &str| case(name, source, "").most_bytes(MOST_BYTES);
+    let of = |name: &str, source: &str| case(name, source, "").max_bytes(MAX_BYTES);
     let nested = "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}x";
     let ends = "{% endfor %}{% endfor %}{% endfor %}";
     vec![

@@ -1,4 +1,4 @@
-//! `tokenizer.json` and the files beside it.
+//! Invalid `tokenizer.json` files and other files of a tokenizer.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use super::Kind::{Format, Io, Template, Tokenizer as Refused};
 use super::{Case, Kind};
 
 const FILE: &str = "tokenizer.json";
-/// A byte-level vocabulary that is in order.
+/// A valid byte-level vocabulary.
 const GOOD: &str = include_str!("../fixtures/tiny/hf/qwen2-f32-tied/tokenizer.json");
 
-/// Reads the folder, its template too, and encodes a text that no rule may choke on.
+/// Reads the folder and its template, and encodes a text on which no rule may fail.
 fn open(folder: &Path) -> Result<(), Error> {
     let tokenizer = Tokenizer::from_folder(folder)?;
     ChatTemplate::for_tokenizer(&tokenizer)?;
@@ -27,7 +27,7 @@ fn case(name: &str, content: impl Into<Vec<u8>>, kind: Kind, phrases: &str) -> C
     Case::new(format!("tokenizer: {name}"), open, kind, &format!("{FILE}|{phrases}")).file(FILE, content)
 }
 
-/// The good file with another value at `pointer`, whose parent must be there.
+/// The valid file with another value at `pointer`, whose parent must exist.
 fn with(pointer: &str, value: Value) -> String {
     let mut file: Value = serde_json::from_str(GOOD).unwrap();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -42,7 +42,7 @@ fn set(name: &str, pointer: &str, value: Value, phrases: &str) -> Case {
     case(name, with(pointer, value), Refused, phrases)
 }
 
-/// The file itself.
+/// `tokenizer.json` as a whole.
 pub fn files() -> Vec<Case> {
     vec![
         Case::new("tokenizer: absent", open, Io, FILE),
@@ -134,7 +134,7 @@ pub fn model() -> Vec<Case> {
     ]
 }
 
-/// Rules for cutting text.
+/// Rules for splitting text.
 pub fn rules() -> Vec<Case> {
     let split =
         |regex: &str| json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false});
@@ -166,8 +166,8 @@ pub fn rules() -> Vec<Case> {
     ]
 }
 
-/// The files beside it.
-pub fn beside() -> Vec<Case> {
+/// The other files.
+pub fn other_files() -> Vec<Case> {
     let of = |name: &str, file: &str, content: &str, kind: Kind, phrases: &str| {
         Case::new(format!("tokenizer: {name}"), open, kind, phrases).file(FILE, GOOD).file(file, content)
     };

@@ -1,4 +1,4 @@
-//! Vocabularies inside GGUF files.
+//! Invalid vocabularies in GGUF files.
 
 use std::path::Path;
 
@@ -89,7 +89,7 @@ pub fn keys() -> Vec<Case> {
     ]
 }
 
-/// Lists that do not fit each other.
+/// Lists that contradict each other.
 pub fn lists() -> Vec<Case> {
     let bad = |name: &str, file: Gguf, phrases: &str| case(name, file, Refused, phrases);
     let gpt2 = || start("gpt2").text("tokenizer.ggml.pre", "gpt-2");

@@ -1,4 +1,4 @@
-//! Each server's answers as they were recorded, or as its documentation has them.
+//! Each server's answers, as recorded or as documented.
 
 use std::io::BufReader;
 use std::net::TcpListener;
@@ -32,7 +32,7 @@ struct Exchange {
     expect: Option<Value>,
 }
 
-/// A server that has one answer.
+/// A server that always gives this answer.
 fn canned(exchange: &Exchange) -> String {
     let event = |event: &Value| match event {
         Value::String(done) => format!("data: {done}\n\n"),
@@ -44,7 +44,7 @@ fn canned(exchange: &Exchange) -> String {
     }
 }
 
-/// A server that gives everyone this answer.
+/// A server that answers every request with `body`.
 fn server(status: u16, kind: &'static str, body: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -62,14 +62,14 @@ fn server(status: u16, kind: &'static str, body: String) -> String {
 fn check(dialect: &Dialect, exchange: &Exchange, segmenter: &dyn StepSegmenter, max_tokens: usize, expect: &Value) {
     let endpoint = endpoint(&canned(exchange), dialect.clone()).with_retry(Retry::never());
     let prompting = if exchange.route == "chat" { Prompting::Chat } else { plain() };
-    // Where they are wanted, llama.cpp's server is asked for a stream.
+    // With log-probabilities, the answer of llama.cpp's server is streamed.
     let streamed = !exchange.events.is_empty();
     let mut model = model(endpoint, prompting).with_logprobs(streamed).unwrap();
     let step = next(&mut model, "What is 17 * 23?", &[], &StepRule::new(segmenter, max_tokens));
     let name = format!("{}: {}", dialect.name, exchange.name);
     if let Some(error) = expect.get("error").and_then(Value::as_str) {
-        let told = step.unwrap_err();
-        return assert!(told.contains(error) && told.contains("http://127.0.0.1:"), "{name}: {told}");
+        let message = step.unwrap_err();
+        return assert!(message.contains(error) && message.contains("http://127.0.0.1:"), "{name}: {message}");
     }
     let step = step.unwrap_or_else(|error| panic!("{name}: {error}"));
     let found = serde_json::json!({
@@ -80,7 +80,7 @@ fn check(dialect: &Dialect, exchange: &Exchange, segmenter: &dyn StepSegmenter, 
 }
 
 #[test]
-fn documented_answers_are_read_as_they_are_meant() {
+fn documented_answers_are_read() {
     for text in [
         include_str!("exchanges/vllm.json"),
         include_str!("exchanges/sglang.json"),
@@ -96,11 +96,11 @@ fn documented_answers_are_read_as_they_are_meant() {
     }
 }
 
-/// What the recorded answers mean, by their names: most tokens, text, end, number of log-probabilities, and tokens computed, cached
-/// and written.
-type Meant = (&'static str, usize, &'static str, Finish, usize, [usize; 3]);
+/// What is expected of the recorded answers, by their names: limit on tokens, text, finish, number of log-probabilities, and tokens
+/// prefilled, cached and generated.
+type ExpectedStep = (&'static str, usize, &'static str, Finish, usize, [usize; 3]);
 
-const RECORDED: [Meant; 6] = [
+const RECORDED: [ExpectedStep; 6] = [
     ("a stop string", 40, ". So,", Finish::Boundary, 2, [15, 24, 3]),
     ("the end", 40, "", Finish::EndOfText, 0, [5, 24, 1]),
     ("a limit", 3, ". So,", Finish::Length, 3, [15, 24, 3]),
@@ -110,7 +110,7 @@ const RECORDED: [Meant; 6] = [
 ];
 
 #[test]
-fn recorded_answers_are_read_as_they_were_meant() {
+fn recorded_answers_are_read() {
     let file: File = serde_json::from_str(include_str!("exchanges/llama_cpp.json")).unwrap();
     assert!(file.origin.starts_with("recorded"));
     for exchange in &file.exchanges {
@@ -159,7 +159,7 @@ struct Score {
 }
 
 #[test]
-fn documented_scores_are_read_as_they_are_meant() {
+fn documented_scores_are_read() {
     let file: Scores = serde_json::from_str(include_str!("exchanges/scores.json")).unwrap();
     let (problem, step) = (Problem::new("Why?"), Step::new("So.", Finish::EndOfText));
     for exchange in &file.exchanges {

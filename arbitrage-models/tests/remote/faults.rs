@@ -1,4 +1,4 @@
-//! What networks and servers do at their worst, one thing at a time and all of them at once.
+//! Faults of networks and servers, one at a time and all together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +10,8 @@ use arbitrage_core::trace::JsonlSink;
 use arbitrage_core::{Author, Engine, EngineError, Limits, Problem, StepRule, Target};
 use arbitrage_models::remote::{Client, Dialect, Endpoint, OpenAiModel, RemoteError, Retry};
 
+use crate::mock_server::{MockBehavior, MockServer, solution};
 use crate::proxy::{Fault, Proxy};
-use crate::standin::{Manners, StandIn, solution};
 use crate::{KEY, endpoint, logs, model, next, plain};
 
 const QUESTION: &str = "six times seven?";
@@ -21,26 +21,26 @@ fn status(status: u16, headers: &str, body: &str) -> Fault {
 }
 
 /// The first step, and the requests that it took, where the first `times` answers have `fault`.
-fn under(dialect: &Dialect, fault: &Fault, times: u64) -> (Result<String, String>, u64) {
-    let server = StandIn::start(Manners::new(dialect.clone()));
-    let spoilt = fault.clone();
-    let proxy = Proxy::start(server.address, move |at| if at < times { spoilt.clone() } else { Fault::None });
+fn with_fault(dialect: &Dialect, fault: &Fault, times: u64) -> (Result<String, String>, u64) {
+    let server = MockServer::start(MockBehavior::new(dialect.clone()));
+    let repeated = fault.clone();
+    let proxy = Proxy::start(server.address, move |at| if at < times { repeated.clone() } else { Fault::None });
     let mut model = model(endpoint(&proxy.url(), dialect.clone()), plain()).with_logprobs(true).unwrap();
     let step = next(&mut model, QUESTION, &[], &StepRule::new(&BlankLine::new(), 64));
     if let Err(error) = &step {
         assert!(error.starts_with(&proxy.url()), "{fault:?}: the endpoint is not named: {error}");
         assert!(!error.contains(KEY), "{fault:?}: {error}");
     }
-    (step.map(|step| step.text), proxy.asked())
+    (step.map(|step| step.text), proxy.requests())
 }
 
-/// Whole answers, then streams.
+/// A dialect with whole answers, and one with streams.
 fn both() -> [Dialect; 2] {
     [Dialect::VLLM, Dialect::OPENAI]
 }
 
 #[test]
-fn what_passes_is_tried_again() {
+fn transient_faults_are_retried() {
     let later = "retry-after: 0\r\n";
     for dialect in both() {
         for fault in [
@@ -51,33 +51,33 @@ fn what_passes_is_tried_again() {
             status(500, "", "oops"),
             status(503, later, "<html>"),
         ] {
-            let (text, asked) = under(&dialect, &fault, 2);
-            assert_eq!((text.unwrap(), asked), (solution(QUESTION)[..6].concat(), 3), "{} {fault:?}", dialect.name);
+            let (text, requests) = with_fault(&dialect, &fault, 2);
+            assert_eq!((text.unwrap(), requests), (solution(QUESTION)[..6].concat(), 3), "{} {fault:?}", dialect.name);
         }
     }
     for fault in [Fault::CutEvent, Fault::NoLastEvent, Fault::ErrorInside(503)] {
-        let (text, asked) = under(&Dialect::OPENAI, &fault, 1);
+        let (text, requests) = with_fault(&Dialect::OPENAI, &fault, 1);
         let whole = solution(QUESTION)[..6].concat();
-        // A stream that lost its end has its first step, which is all that is wanted.
+        // A stream without its end still has the first step, which is all that is needed.
         let needed = if fault == Fault::NoLastEvent { 1 } else { 2 };
-        assert_eq!((text.unwrap(), asked), (whole, needed), "{fault:?}");
+        assert_eq!((text.unwrap(), requests), (whole, needed), "{fault:?}");
     }
 }
 
 #[test]
-fn what_does_not_pass_is_an_error_at_once() {
+fn permanent_faults_are_errors_without_a_retry() {
     for dialect in both() {
         for (fault, cause) in [
             (status(400, "", r#"{"error":{"message":"no such field"}}"#), "answered 400: no such field"),
             (status(401, "", &format!("wrong key {KEY}")), "answered 401: wrong key [key]"),
-            (status(404, "", ""), "answered 404: nothing more"),
+            (status(404, "", ""), "answered 404: no message"),
             (status(501, "", "{}"), "answered 501"),
             (status(302, "location: http://elsewhere/\r\n", ""), "redirected (302) to http://elsewhere/"),
             (Fault::Compressed, "content-encoding: expected identity"),
             (Fault::Html, if dialect == Dialect::VLLM { "expected JSON, found <html>" } else { "text/event-stream" }),
-            (Fault::Stall, "in mid answer: nothing within"),
-            (Fault::Silence, if dialect == Dialect::VLLM { "nothing within" } else { "before the first token" }),
-            (Fault::Trickle, "the whole request: nothing within 1.5s"),
+            (Fault::Stall, "while reading the answer: timed out after"),
+            (Fault::Silence, if dialect == Dialect::VLLM { "timed out after" } else { "before the first token" }),
+            (Fault::Trickle, "the whole request: timed out after 1.5s"),
             (Fault::Endless, "more than 1048576 bytes"),
             (Fault::ErrorInside(400), "answered 400: out of memory"),
             (Fault::ChoicesMissing, "choices: expected a list"),
@@ -86,38 +86,38 @@ fn what_does_not_pass_is_an_error_at_once() {
             (Fault::ChoicesOutOfOrder, "choices: expected one choice"),
         ] {
             let start = Instant::now();
-            let (text, asked) = under(&dialect, &fault, u64::MAX);
+            let (text, requests) = with_fault(&dialect, &fault, u64::MAX);
             let error = text.unwrap_err();
             assert!(error.contains(cause), "{} {fault:?}: {error}", dialect.name);
-            assert_eq!(asked, 1, "{} {fault:?}", dialect.name);
+            assert_eq!(requests, 1, "{} {fault:?}", dialect.name);
             assert!(start.elapsed() < Duration::from_secs(3), "{} {fault:?}", dialect.name);
         }
     }
-    let (text, asked) = under(&Dialect::VLLM, &Fault::CutJson, u64::MAX);
+    let (text, requests) = with_fault(&Dialect::VLLM, &Fault::CutJson, u64::MAX);
     assert!(text.unwrap_err().contains("expected JSON"));
-    assert_eq!(asked, 1);
+    assert_eq!(requests, 1);
 }
 
 #[test]
-fn what_is_odd_and_right_is_read() {
+fn unusual_but_valid_answers_are_read() {
     for dialect in both() {
         for fault in [Fault::Latency(Duration::from_millis(50)), Fault::Merged, Fault::Split, Fault::NoDone] {
             if dialect == Dialect::VLLM && fault == Fault::NoDone {
                 continue;
             }
-            let (text, asked) = under(&dialect, &fault, u64::MAX);
-            assert_eq!((text.unwrap(), asked), (solution(QUESTION)[..6].concat(), 1), "{} {fault:?}", dialect.name);
+            let (text, requests) = with_fault(&dialect, &fault, u64::MAX);
+            assert_eq!((text.unwrap(), requests), (solution(QUESTION)[..6].concat(), 1), "{} {fault:?}", dialect.name);
         }
     }
 }
 
 #[test]
-fn log_probabilities_that_do_not_fit_are_dropped_and_counted() {
+fn log_probabilities_that_do_not_match_are_dropped_and_counted() {
     for fault in [Fault::LogprobsNull, Fault::LogprobsShort] {
         for dialect in [Dialect::VLLM, Dialect::LLAMA_CPP] {
-            let server = StandIn::start(Manners::new(dialect.clone()));
-            let spoilt = fault.clone();
-            let proxy = Proxy::start(server.address, move |_| spoilt.clone());
+            let server = MockServer::start(MockBehavior::new(dialect.clone()));
+            let repeated = fault.clone();
+            let proxy = Proxy::start(server.address, move |_| repeated.clone());
             let mut model = model(endpoint(&proxy.url(), dialect.clone()), plain()).with_logprobs(true).unwrap();
             let step = next(&mut model, QUESTION, &[], &StepRule::new(&BlankLine::new(), 64)).unwrap();
             assert_eq!(step.text, solution(QUESTION)[..6].concat());
@@ -128,41 +128,41 @@ fn log_probabilities_that_do_not_fit_are_dropped_and_counted() {
 }
 
 #[test]
-fn a_server_is_given_the_time_that_it_asks_for() {
+fn retry_after_is_honoured() {
     let seconds = || "retry-after: 1\r\n".to_owned();
     let date = || {
         let soon = SystemTime::now() + Duration::from_secs(2);
         format!("retry-after: {}\r\n", httpdate::fmt_http_date(soon))
     };
-    // A date has whole seconds, so up to one less than two are left.
+    // A date has whole seconds, so between one and two seconds are left.
     for (header, least) in [(&seconds as &dyn Fn() -> String, 1000), (&date, 500)] {
         let (header, start) = (header(), Instant::now());
-        let (text, asked) = under(&Dialect::VLLM, &status(429, &header, "{}"), 1);
-        assert_eq!(asked, 2, "{header}: {text:?}");
+        let (text, requests) = with_fault(&Dialect::VLLM, &status(429, &header, "{}"), 1);
+        assert_eq!(requests, 2, "{header}: {text:?}");
         text.unwrap();
         assert!(start.elapsed() >= Duration::from_millis(least), "{header}: {:?}", start.elapsed());
     }
-    let (text, asked) = under(&Dialect::VLLM, &status(429, "retry-after: 3600\r\n", "{}"), 1);
+    let (text, requests) = with_fault(&Dialect::VLLM, &status(429, "retry-after: 3600\r\n", "{}"), 1);
     let error = text.unwrap_err();
     assert!(error.contains("429") && error.contains("a longer wait than is allowed"), "{error}");
-    assert_eq!(asked, 1);
+    assert_eq!(requests, 1);
 }
 
 #[test]
-fn nobody_there_and_no_such_host_are_told() {
+fn unreachable_servers_and_unknown_hosts_are_reported() {
     for (url, cause) in [("http://127.0.0.1:1", "connecting"), ("http://no-such-host.invalid:8000", "connecting")] {
         let retry = Retry::default().with_waits(Duration::from_millis(1), Duration::from_millis(2)).with_attempts(3);
         let mut model = model(endpoint(url, Dialect::VLLM).with_retry(retry), plain());
         let error = next(&mut model, QUESTION, &[], &StepRule::new(&BlankLine::new(), 64)).unwrap_err();
-        let told = error.starts_with(url) && error.contains(cause) && error.contains("tried 3 times");
-        assert!(told, "{error}");
+        let is_reported = error.starts_with(url) && error.contains(cause) && error.contains("gave up after 3 attempts");
+        assert!(is_reported, "{error}");
         assert_eq!((model.counts().requests, model.counts().retries, model.counts().failures), (3, 2, 1));
     }
 }
 
 #[test]
-fn repetitions_have_a_budget_and_a_sick_server_has_rest() {
-    let server = StandIn::start(Manners::new(Dialect::VLLM));
+fn retries_have_a_budget_and_failing_servers_a_pause() {
+    let server = MockServer::start(MockBehavior::new(Dialect::VLLM));
     let ms = Duration::from_millis;
     let solve = |retry: Retry| {
         let proxy = Proxy::start(server.address, |_| status(500, "", "{}"));
@@ -171,20 +171,20 @@ fn repetitions_have_a_budget_and_a_sick_server_has_rest() {
         for _ in 0..10 {
             errors.push(next(&mut model, QUESTION, &[], &StepRule::new(&BlankLine::new(), 64)).unwrap_err());
         }
-        (proxy.asked(), errors.pop().unwrap())
+        (proxy.requests(), errors.pop().unwrap())
     };
-    let quick = Retry::default().with_waits(ms(1), ms(2)).with_attempts(5).with_rest(1000, ms(1));
+    let quick = Retry::default().with_waits(ms(1), ms(2)).with_attempts(5).with_breaker(1000, ms(1));
     assert_eq!(solve(quick).0, 50);
-    let (asked, last) = solve(quick.with_budget(7));
-    assert!(asked == 17 && last.contains("the budget of repetitions was spent"), "{asked}: {last}");
-    let (asked, last) = solve(quick.with_attempts(1).with_rest(3, ms(60_000)));
-    assert!(asked == 3 && last.contains("3 requests in a row have failed"), "{asked}: {last}");
+    let (requests, last) = solve(quick.with_budget(7));
+    assert!(requests == 17 && last.contains("the retry budget is spent"), "{requests}: {last}");
+    let (requests, last) = solve(quick.with_attempts(1).with_breaker(3, ms(60_000)));
+    assert!(requests == 3 && last.contains("3 requests in a row have failed"), "{requests}: {last}");
 }
 
 #[test]
-fn a_key_is_seen_by_the_server_alone() {
+fn a_key_is_sent_to_the_server_only() {
     logs::keep();
-    let server = StandIn::start(Manners::new(Dialect::VLLM));
+    let server = MockServer::start(MockBehavior::new(Dialect::VLLM));
     let echo = move |_| status(403, "", &format!("Bearer {KEY} is not welcome"));
     let proxy = Proxy::start(server.address, echo);
     let mut model = model(endpoint(&proxy.url(), Dialect::VLLM), plain());
@@ -200,7 +200,7 @@ fn a_key_is_seen_by_the_server_alone() {
 
 #[test]
 fn a_call_may_be_made_inside_a_runtime() {
-    let server = StandIn::start(Manners::new(Dialect::VLLM));
+    let server = MockServer::start(MockBehavior::new(Dialect::VLLM));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut model = model(endpoint(&server.url(), Dialect::VLLM), plain());
@@ -208,13 +208,13 @@ fn a_call_may_be_made_inside_a_runtime() {
     });
 }
 
-/// A number that looks random, from `at`.
+/// A pseudo-random number from `at`.
 fn mixed(at: u64) -> u64 {
     arbitrage_core::Draw::new(at).next_u64()
 }
 
-/// Four answers in ten are spoilt, in one of all the ways there are.
-fn storm(at: u64) -> Fault {
+/// Four answers in ten have a fault, of any kind.
+fn random_fault(at: u64) -> Fault {
     let all = [
         Fault::Reset,
         Fault::ResetMidway,
@@ -250,14 +250,14 @@ fn storm(at: u64) -> Fault {
 }
 
 #[test]
-fn two_hundred_problems_in_a_storm_are_finished_or_end_with_the_cause() {
+fn two_hundred_problems_among_faults_are_solved_or_fail_with_the_cause() {
     logs::keep();
     for dialect in both() {
-        let server = StandIn::start(Manners::new(dialect.clone()));
-        let proxy = Proxy::start(server.address, storm);
+        let server = MockServer::start(MockBehavior::new(dialect.clone()));
+        let proxy = Proxy::start(server.address, random_fault);
         let client = Client::new(endpoint(&proxy.url(), dialect.clone()).with_in_flight(64).unwrap()).unwrap();
         let (solved, failed) = run(&client, &proxy.url(), dialect.name, || {});
-        println!("{}: {solved} solved, {failed} ended with their cause, {} requests", dialect.name, proxy.asked());
+        println!("{}: {solved} solved, {failed} ended with their cause, {} requests", dialect.name, proxy.requests());
         assert!(solved > 5 && failed > 5, "{solved} solved, {failed} failed");
         assert!(!logs::lines().contains(KEY));
     }
@@ -267,10 +267,10 @@ fn two_hundred_problems_in_a_storm_are_finished_or_end_with_the_cause() {
 fn a_server_that_is_restarted_loses_no_problem() {
     for dialect in both() {
         let delay = Duration::from_micros(300);
-        let server = Arc::new(StandIn::start(Manners { delay, ..Manners::new(dialect.clone()) }));
+        let server = Arc::new(MockServer::start(MockBehavior { delay, ..MockBehavior::new(dialect.clone()) }));
         let ms = Duration::from_millis;
         let retry =
-            Retry::default().with_waits(ms(20), ms(200)).with_attempts(40).with_budget(10_000).with_rest(8, ms(50));
+            Retry::default().with_waits(ms(20), ms(200)).with_attempts(40).with_budget(10_000).with_breaker(8, ms(50));
         let client = Client::new(endpoint(&server.url(), dialect.clone()).with_retry(retry)).unwrap();
         let (at, steps) = (server.clone(), AtomicU64::new(0));
         let (solved, failed) = run(&client, &server.url(), dialect.name, move || {
@@ -288,8 +288,8 @@ fn a_server_that_is_restarted_loses_no_problem() {
     }
 }
 
-/// Solves 200 problems with both roles at one server, and holds every answer and record against what they must be. Returns how
-/// many were solved, and how many ended with a typed error.
+/// Solves 200 problems with both roles at one server, and checks every answer and record. Returns how many were solved, and how many
+/// failed with a typed error.
 fn run(client: &Client, url: &str, name: &str, mut done: impl FnMut()) -> (usize, usize) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trace.jsonl");
@@ -336,7 +336,7 @@ fn run(client: &Client, url: &str, name: &str, mut done: impl FnMut()) -> (usize
 }
 
 #[test]
-fn endpoints_know_their_key_by_the_environment() {
+fn keys_are_read_from_the_environment() {
     let usable = |(_, value): &(String, String)| value.len() > 5 && value.bytes().all(|byte| byte.is_ascii_graphic());
     let (name, value) = std::env::vars().find(usable).unwrap();
     let endpoint = Endpoint::new("http://x", Dialect::VLLM).unwrap().with_key_from(&name).unwrap();

@@ -1,9 +1,9 @@
-//! As much of HTTP as a stand-in and a proxy need.
+//! As much of HTTP as the mock server and the proxy need.
 
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
-/// A request or an answer, read whole; the first line apart.
+/// A request or an answer, with its first line apart.
 #[derive(Clone, Debug, Default)]
 pub struct Message {
     pub first: String,
@@ -12,7 +12,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Reads one, if one comes. An answer without a length goes to the end of the connection.
+    /// Reads a message, if there is one. An answer without a length ends with the connection.
     pub fn read(from: &mut BufReader<TcpStream>) -> Option<Self> {
         let first = line(from)?;
         let mut message = Self { first, ..Self::default() };

@@ -1,4 +1,4 @@
-//! Scores and routes from a server.
+//! Scores and routing decisions from a server.
 
 use arbitrage_core::scorer::score_each;
 use arbitrage_core::{
@@ -9,8 +9,8 @@ use arbitrage_models::remote::{Client, Dialect, OpenAiRouter, OpenAiScorer, Scor
 use arbitrage_models::tokenizer::Tokenizer;
 
 use crate::endpoint;
+use crate::mock_server::{MockBehavior, MockServer, judge};
 use crate::proxy::{Fault, Proxy};
-use crate::standin::{Manners, StandIn, judge};
 
 fn steps() -> (Problem, Vec<Accepted>, [Step; 2]) {
     let accepted = |text: &str, author| Accepted { step: Step::new(text, Finish::Boundary), author };
@@ -19,13 +19,13 @@ fn steps() -> (Problem, Vec<Accepted>, [Step; 2]) {
 }
 
 #[test]
-fn scores_are_those_of_the_text_by_every_route() {
+fn every_route_gives_the_score_of_the_text() {
     let (problem, before, [three, end]) = steps();
     let prefix = Prefix::new(SequenceId(0), &problem, &before);
-    let asked = [(prefix, &three), (prefix, &end)];
+    let steps = [(prefix, &three), (prefix, &end)];
     for dialect in [Dialect::VLLM, Dialect::SGLANG, Dialect::LLAMA_CPP, Dialect::OPENAI] {
         for route in dialect.scoring {
-            let server = StandIn::start(Manners::new(dialect.clone()));
+            let server = MockServer::start(MockBehavior::new(dialect.clone()));
             let layout = if route.probabilities { Layout::trl() } else { Layout::skywork() };
             let client = Client::new(endpoint(&server.url(), dialect.clone())).unwrap();
             let mut scorer = OpenAiScorer::new(client, "prm", layout.clone(), route.kind).unwrap();
@@ -33,7 +33,7 @@ fn scores_are_those_of_the_text_by_every_route() {
             let bare = |text: &str| text.trim_end_matches(&mark).to_owned() + &mark;
             let text = |last: &str| format!("Why?{question}{}{}{}", bare("one\n\n"), bare("two\n\n"), bare(last));
             let expected = ["three\n\n", "end"].map(|last| judge(&text(last)) as f32);
-            let scores = scorer.score(&asked).unwrap();
+            let scores = scorer.score(&steps).unwrap();
             assert!(
                 scores.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5),
                 "{} {:?}",
@@ -49,7 +49,7 @@ fn scores_are_those_of_the_text_by_every_route() {
 #[test]
 fn a_router_escalates_above_its_threshold() {
     let (problem, before, [three, _]) = steps();
-    let server = StandIn::start(Manners::new(Dialect::VLLM));
+    let server = MockServer::start(MockBehavior::new(Dialect::VLLM));
     let client = || Client::new(endpoint(&server.url(), Dialect::VLLM)).unwrap();
     let candidate = Candidate { prefix: Prefix::new(SequenceId(0), &problem, &before), draft: &three, target: None };
     let estimate = judge("Why?\nModel 0: one\n\nModel 1: two\n\nModel 0: three\n\n") as f32;
@@ -72,11 +72,11 @@ fn a_step_that_cannot_be_scored_fails_alone() {
     let (problem, before, [three, end]) = steps();
     let blank = Problem::new(" ");
     let prefix = Prefix::new(SequenceId(0), &problem, &before);
-    let server = StandIn::start(Manners::new(Dialect::VLLM));
+    let server = MockServer::start(MockBehavior::new(Dialect::VLLM));
     let client = Client::new(endpoint(&server.url(), Dialect::VLLM)).unwrap();
     let mut scorer = OpenAiScorer::new(client, "prm", Layout::skywork(), ScoreKind::Pooling).unwrap();
-    let asked = [(prefix, &three), (Prefix::new(SequenceId(1), &blank, &[]), &end), (prefix, &end)];
-    let scores = score_each(&mut scorer, &asked);
+    let steps = [(prefix, &three), (Prefix::new(SequenceId(1), &blank, &[]), &end), (prefix, &end)];
+    let scores = score_each(&mut scorer, &steps);
     assert_eq!(scores.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     for fault in [Fault::Html, Fault::CutJson, Fault::Status(400, String::new(), "{}".to_owned())] {
         let proxy = Proxy::start(server.address, move |_| fault.clone());
@@ -94,7 +94,7 @@ fn tokens_are_those_of_the_layout() {
     let (problem, before, [three, _]) = steps();
     let prefix = Prefix::new(SequenceId(0), &problem, &before);
     for (dialect, field) in [(Dialect::VLLM, "input"), (Dialect::SGLANG, "input_ids")] {
-        let server = StandIn::start(Manners::new(dialect.clone()));
+        let server = MockServer::start(MockBehavior::new(dialect.clone()));
         let client = Client::new(endpoint(&server.url(), dialect)).unwrap();
         let scorer = OpenAiScorer::new(client, "prm", Layout::skywork(), ScoreKind::Pooling).unwrap();
         scorer.with_tokenizer(tokenizer()).score(&[(prefix, &three)]).unwrap();

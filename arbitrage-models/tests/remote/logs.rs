@@ -18,7 +18,7 @@ impl log::Log for Keeper {
     fn flush(&self) {}
 }
 
-/// Begins to keep logs of all levels.
+/// Starts to keep logs of all levels.
 pub fn keep() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
@@ -27,7 +27,7 @@ pub fn keep() {
     });
 }
 
-/// What was logged so far.
+/// Everything logged so far.
 pub fn lines() -> String {
     LINES.lock().unwrap().clone()
 }

@@ -1,4 +1,4 @@
-//! Models behind servers: what is asked, what is made of the answers, and what happens when something goes wrong.
+//! Models behind servers: requests, answers, and all kinds of failures.
 
 mod exchanges;
 mod faults;
@@ -6,9 +6,9 @@ mod http;
 mod judging;
 mod llama;
 mod logs;
+mod mock_server;
 mod proxy;
 mod speed;
-mod standin;
 mod steps;
 
 use std::time::Duration;
@@ -18,16 +18,16 @@ use arbitrage_models::Prompt;
 use arbitrage_models::chat::ChatTemplate;
 use arbitrage_models::remote::{Client, Dialect, Endpoint, OpenAiModel, Prompting, Retry, Timeouts};
 
-/// What must never be seen anywhere.
+/// A key that must never be printed or logged.
 const KEY: &str = "sk-of-the-tests";
 
-/// Time-outs and waits of a test's length.
+/// An endpoint with timeouts and waits that are short enough for tests.
 fn endpoint(url: &str, dialect: Dialect) -> Endpoint {
     let ms = Duration::from_millis;
     let timeouts = Timeouts { connect: ms(1000), first_token: ms(900), idle: ms(400), total: ms(1500) };
-    let retry = Retry::default().with_waits(ms(2), ms(3000)).with_budget(10_000).with_rest(20, ms(20));
+    let retry = Retry::default().with_waits(ms(2), ms(3000)).with_budget(10_000).with_breaker(20, ms(20));
     let endpoint = Endpoint::new(url, dialect).unwrap().with_timeouts(timeouts).with_retry(retry);
-    endpoint.with_key(KEY).unwrap().with_longest(1 << 20)
+    endpoint.with_key(KEY).unwrap().with_max_body_bytes(1 << 20)
 }
 
 fn plain() -> Prompting {
@@ -39,7 +39,7 @@ fn model(endpoint: Endpoint, prompting: Prompting) -> OpenAiModel {
     OpenAiModel::new(client, "m", prompting).unwrap().with_prompt(Prompt::none())
 }
 
-/// The next step behind `steps`.
+/// The next step after `steps`.
 fn next(model: &mut OpenAiModel, question: &str, steps: &[&str], rule: &StepRule<'_>) -> Result<Step, String> {
     let problem = Problem::new(question);
     let accepted = |text: &&str| Accepted { step: Step::new(*text, Finish::Boundary), author: Author::Target };
@@ -49,7 +49,7 @@ fn next(model: &mut OpenAiModel, question: &str, steps: &[&str], rule: &StepRule
     step.map_err(|error| error.to_string())
 }
 
-/// A whole solution, step by step, with the steps' ends.
+/// A whole solution, as steps and as text.
 fn solve(model: &mut OpenAiModel, question: &str, segmenter: &dyn StepSegmenter) -> (Vec<Step>, String) {
     let mut steps: Vec<Step> = Vec::new();
     while steps.len() < 50 && steps.last().is_none_or(|step| step.finish != Finish::EndOfText) {

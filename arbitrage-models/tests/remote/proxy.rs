@@ -1,4 +1,4 @@
-//! A proxy that does what networks and servers do at their worst.
+//! A proxy that causes the faults of networks and servers.
 
 use std::io::{BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,15 +16,15 @@ use crate::http::{self, Message};
 pub enum Fault {
     None,
     Latency(Duration),
-    /// A reset before anything is answered.
+    /// A reset before the answer.
     Reset,
-    /// A reset in the middle.
+    /// A reset in the middle of the answer.
     ResetMidway,
-    /// Fewer bytes than were announced.
+    /// Fewer bytes than `content-length` says.
     ShortBody,
-    /// JSON that ends early, announced so.
+    /// JSON that ends early, with the right `content-length`.
     CutJson,
-    /// An event that ends early, with the connection closed in good order.
+    /// An event that ends early, with the connection closed properly.
     CutEvent,
     /// A stream without its last events.
     NoLastEvent,
@@ -32,29 +32,29 @@ pub enum Fault {
     NoDone,
     /// A status, with headers and body.
     Status(u16, String, String),
-    /// Half of it, and then nothing.
+    /// Half of the answer, and then nothing.
     Stall,
-    /// Nothing at all, for long.
+    /// No answer, for a long time.
     Silence,
-    /// One byte after the other, slowly.
+    /// One byte at a time, slowly.
     Trickle,
-    /// A body that says it is compressed.
+    /// A body with a compressed encoding.
     Compressed,
-    /// More than anyone needs.
+    /// An answer without an end.
     Endless,
     Html,
-    /// An error in the place of an event, or of the body.
+    /// An error in place of an event, or of the body.
     ErrorInside(u16),
-    /// All events in one piece.
+    /// All events in one chunk.
     Merged,
-    /// Each byte in a piece of its own.
+    /// Each byte in a chunk of its own.
     Split,
     LogprobsNull,
     LogprobsShort,
     ChoicesMissing,
     ChoicesDoubled,
     ChoicesForeign,
-    /// Another's first.
+    /// A choice of another index first.
     ChoicesOutOfOrder,
 }
 
@@ -62,16 +62,16 @@ pub type Plan = Arc<dyn Fn(u64) -> Fault + Send + Sync>;
 
 pub struct Proxy {
     pub address: SocketAddr,
-    asked: Arc<AtomicU64>,
+    requests: Arc<AtomicU64>,
 }
 
 impl Proxy {
-    /// A proxy before `upstream`; `plan` tells what happens to each answer, by its number.
+    /// A proxy in front of `upstream`; `plan` gives the fault of each answer, by its number.
     pub fn start(upstream: SocketAddr, plan: impl Fn(u64) -> Fault + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::new(AtomicU64::new(0));
-        let (plan, count): (Plan, _) = (Arc::new(plan), asked.clone());
+        let requests = Arc::new(AtomicU64::new(0));
+        let (plan, count): (Plan, _) = (Arc::new(plan), requests.clone());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (plan, count) = (plan.clone(), count.clone());
@@ -79,7 +79,7 @@ impl Proxy {
                 thread::spawn(move || serve(stream, upstream, &plan, &count));
             }
         });
-        Self { address, asked }
+        Self { address, requests }
     }
 
     pub fn url(&self) -> String {
@@ -87,8 +87,8 @@ impl Proxy {
     }
 
     /// Requests so far.
-    pub fn asked(&self) -> u64 {
-        self.asked.load(Ordering::SeqCst)
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::SeqCst)
     }
 }
 
@@ -100,7 +100,7 @@ fn serve(mut stream: TcpStream, upstream: SocketAddr, plan: &Plan, count: &Atomi
             return reset(&stream);
         }
         let Some(answer) = forward(upstream, &request) else { return };
-        match spoil(&mut stream, answer, &fault) {
+        match send_with_fault(&mut stream, answer, &fault) {
             Ok(true) => {}
             _ => return,
         }
@@ -123,8 +123,8 @@ fn reset(stream: &TcpStream) {
     socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).ok();
 }
 
-/// Sends the answer as the fault wants it; whether the connection may be used again.
-fn spoil(stream: &mut TcpStream, mut answer: Message, fault: &Fault) -> std::io::Result<bool> {
+/// Sends the answer with the fault. Returns whether the connection may be reused.
+fn send_with_fault(stream: &mut TcpStream, mut answer: Message, fault: &Fault) -> std::io::Result<bool> {
     let status: u16 = answer.first.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
     let kind = format!("content-type: {}\r\n", answer.header("content-type"));
     let streamed = answer.header("content-type") == "text/event-stream";
@@ -197,14 +197,14 @@ fn spoil(stream: &mut TcpStream, mut answer: Message, fault: &Fault) -> std::io:
     }
     http::begin_chunks(stream, &kind)?;
     let size = if *fault == Fault::Split { 1 } else { body.len().max(1) };
-    for piece in body.chunks(size) {
-        http::chunk(stream, piece)?;
+    for chunk in body.chunks(size) {
+        http::chunk(stream, chunk)?;
     }
     http::chunk(stream, b"")?;
     Ok(true)
 }
 
-/// A place in the middle: of a stream, in its third event.
+/// A position in the middle; of a stream, in its third event.
 fn midway(body: &[u8], streamed: bool) -> usize {
     let text = String::from_utf8_lossy(body);
     let event = text.match_indices("\n\n").nth(1).map(|(at, _)| at + 12);
@@ -213,7 +213,7 @@ fn midway(body: &[u8], streamed: bool) -> usize {
 
 type Change = Box<dyn Fn(&mut Value)>;
 
-/// What a fault does to a body, or to each event.
+/// How a fault changes a body, or each event of a stream.
 fn change(fault: &Fault) -> Option<Change> {
     let logprobs = |change: fn(&mut Vec<Value>)| -> Change {
         Box::new(move |value| {

@@ -1,4 +1,4 @@
-//! Many sequences cost little more time than one, the client itself next to none, and prompts hit the server's cache.
+//! Many sequences take little more time than one, the client itself almost none, and prompts hit the server's cache.
 
 use std::io::{BufReader, Write as _};
 use std::net::TcpStream;
@@ -8,14 +8,14 @@ use arbitrage_core::router::AlwaysTarget;
 use arbitrage_core::segmenter::BlankLine;
 use arbitrage_core::testing::Scripted;
 use arbitrage_core::{Engine, Limits, Problem, Shared, StepRule, Target};
-use arbitrage_models::remote::{Counts, Dialect};
+use arbitrage_models::remote::{Dialect, RequestCounts};
 
 use crate::http::Message;
-use crate::standin::{Manners, StandIn};
+use crate::mock_server::{MockBehavior, MockServer};
 use crate::{endpoint, model, next, plain};
 
-/// Solves 16 problems of equal length with so many in flight; the time, and what was counted.
-fn solve(server: &StandIn, dialect: &Dialect, in_flight: usize) -> (Duration, Counts) {
+/// Solves 16 problems of equal length with `in_flight` at once. Returns the time and the counts.
+fn solve(server: &MockServer, dialect: &Dialect, in_flight: usize) -> (Duration, RequestCounts) {
     let model = model(endpoint(&server.url(), dialect.clone()), plain());
     let model = Shared::new(model, "m");
     let limits = Limits::default().with_in_flight(in_flight);
@@ -32,9 +32,10 @@ fn solve(server: &StandIn, dialect: &Dialect, in_flight: usize) -> (Duration, Co
 #[test]
 fn sixteen_in_flight_are_twelve_times_as_fast() {
     for dialect in [Dialect::VLLM, Dialect::OPENAI] {
-        let server = StandIn::start(Manners { delay: Duration::from_millis(25), ..Manners::new(dialect.clone()) });
+        let server =
+            MockServer::start(MockBehavior { delay: Duration::from_millis(25), ..MockBehavior::new(dialect.clone()) });
         let (one, _) = solve(&server, &dialect, 1);
-        // A stream that was cut off is written on until its server sees it.
+        // After a stream is closed, its server goes on until it notices.
         assert!(server.busiest() == 1 || dialect == Dialect::OPENAI);
         let (sixteen, _) = solve(&server, &dialect, 16);
         let ratio = one.as_secs_f64() / sixteen.as_secs_f64();
@@ -45,8 +46,9 @@ fn sixteen_in_flight_are_twelve_times_as_fast() {
 }
 
 #[test]
-fn the_bound_on_requests_in_flight_holds() {
-    let server = StandIn::start(Manners { delay: Duration::from_millis(1), ..Manners::new(Dialect::VLLM) });
+fn the_limit_on_requests_in_flight_holds() {
+    let server =
+        MockServer::start(MockBehavior { delay: Duration::from_millis(1), ..MockBehavior::new(Dialect::VLLM) });
     let bounded = endpoint(&server.url(), Dialect::VLLM).with_in_flight(3).unwrap();
     let model = Shared::new(model(bounded, plain()), "m");
     let limits = Limits::default().with_in_flight(16);
@@ -54,19 +56,19 @@ fn the_bound_on_requests_in_flight_holds() {
     let problems: Vec<Problem> = (0..16).map(|at| Problem::new(format!("question {at}?"))).collect();
     engine.solve_all(&problems).into_iter().for_each(|answer| drop(answer.unwrap()));
     assert_eq!(server.busiest(), 3);
-    // 64 requests; a connection may be wanted before another is handed back.
+    // Of 64 requests; a connection may be opened just before another becomes free.
     assert!(server.connections() <= 16, "{}", server.connections());
 }
 
 #[test]
 fn the_client_costs_less_than_a_millisecond_a_step() {
     const STEPS: usize = 300;
-    let server = StandIn::start(Manners::new(Dialect::VLLM));
+    let server = MockServer::start(MockBehavior::new(Dialect::VLLM));
     let mut model = model(endpoint(&server.url(), Dialect::VLLM), plain());
     let (segmenter, question) = (BlankLine::new(), "six times seven?");
     let rule = StepRule::new(&segmenter, 64);
     next(&mut model, question, &[], &rule).unwrap();
-    // The same exchanges, by nothing but a socket.
+    // The same exchanges over a bare socket.
     let body = server.requests()[0].1.to_string();
     let stream = TcpStream::connect(server.address).unwrap();
     stream.set_nodelay(true).unwrap();
@@ -95,9 +97,9 @@ fn the_client_costs_less_than_a_millisecond_a_step() {
 #[test]
 fn prefixes_are_found_in_the_servers_cache() {
     for dialect in [Dialect::VLLM, Dialect::SGLANG, Dialect::LLAMA_CPP] {
-        let server = StandIn::start(Manners::new(dialect.clone()));
+        let server = MockServer::start(MockBehavior::new(dialect.clone()));
         let (_, counts) = solve(&server, &dialect, 16);
-        // The first prompts apart, all is cached but the tokens behind the last whole block of 16.
+        // All but the first prompts are cached, except for the tokens after the last whole block of 16.
         let first: u64 = 16 * (10 + 16);
         let lost = counts.prompt_tokens - counts.cached_tokens;
         println!("{}: {} of {} prompt tokens cached", dialect.name, counts.cached_tokens, counts.prompt_tokens);

@@ -1,12 +1,12 @@
-//! What is a step, in every dialect and by every segmenter.
+//! Steps in every dialect and by every segmenter.
 
 use arbitrage_core::segmenter::{BlankLine, Newline, Separators, StepMarkers, TokenBudget};
 use arbitrage_core::{Author, Drafter, Finish, Prefix, Problem, SequenceId, StepRule, StepSegmenter};
 use arbitrage_models::chat::{ChatTemplate, Message};
-use arbitrage_models::remote::{Client, Continuation, Dialect, Endpoint, OpenAiModel, Prompting, StopTold};
+use arbitrage_models::remote::{Client, Continuation, Dialect, Endpoint, OpenAiModel, Prompting, StopReporting};
 use arbitrage_models::sampler::Sampling;
 
-use crate::standin::{Manners, StandIn, solution};
+use crate::mock_server::{MockBehavior, MockServer, solution};
 use crate::{endpoint, model, next, plain, solve};
 
 const QUESTION: &str = "six times seven?";
@@ -19,7 +19,7 @@ fn a_solution_is_the_same_in_every_dialect_by_either_route() {
             if chat && dialect.continuation == Continuation::Never {
                 continue;
             }
-            let server = StandIn::start(Manners::new(dialect.clone()));
+            let server = MockServer::start(MockBehavior::new(dialect.clone()));
             let route = if chat { &dialect.chat } else { &dialect.completions };
             let wanted = !route.logprobs.is_empty();
             let prompting = if chat { Prompting::Chat } else { plain() };
@@ -34,7 +34,7 @@ fn a_solution_is_the_same_in_every_dialect_by_either_route() {
                 assert_eq!(step.logprobs, vec![-0.25; if wanted { 6 } else { 0 }], "{name}");
                 assert_eq!(step.cost.decoded, 6, "{name}");
             }
-            let streamed = route.stop == StopTold::Unsaid || wanted && !route.stop_logprob;
+            let streamed = route.stop == StopReporting::Unreported || wanted && !route.stop_logprob;
             assert!(server.requests().iter().all(|(_, body, _)| (body["stream"] == true) == streamed), "{name}");
             assert_eq!(model.counts().without_logprobs, 0, "{name}");
         }
@@ -42,7 +42,7 @@ fn a_solution_is_the_same_in_every_dialect_by_either_route() {
 }
 
 #[test]
-fn every_segmenter_has_its_steps() {
+fn steps_end_where_each_segmenter_says() {
     let segmenters: [(&dyn StepSegmenter, &[&str]); 3] = [
         (&Newline::new(), &["1. For «q» é=1.\n\n", "2. For «q» é=2.\n\n", "3. For «q» é=3.\n\n", "Answer: \\boxed{1}"]),
         (&Separators::new(["=", "."]).unwrap(), &["1.", " For «q» é=", "1.", "\n\n2."]),
@@ -50,7 +50,7 @@ fn every_segmenter_has_its_steps() {
     ];
     for (segmenter, expected) in segmenters {
         for dialect in [Dialect::VLLM, Dialect::OPENAI] {
-            let server = StandIn::start(Manners::new(dialect.clone()));
+            let server = MockServer::start(MockBehavior::new(dialect.clone()));
             let mut model = model(endpoint(&server.url(), dialect.clone()), plain());
             let (steps, text) = solve(&mut model, "q", segmenter);
             assert_eq!(text, solution("q").concat());
@@ -69,12 +69,12 @@ fn marked(_: &str) -> Vec<String> {
 #[test]
 fn a_marker_that_is_found_late_opens_the_next_step() {
     for dialect in [Dialect::VLLM, Dialect::LLAMA_CPP] {
-        let server = StandIn::start(Manners { solution: marked, ..Manners::new(dialect.clone()) });
+        let server = MockServer::start(MockBehavior { solution: marked, ..MockBehavior::new(dialect.clone()) });
         let mut model = model(endpoint(&server.url(), dialect), plain());
         let (steps, text) = solve(&mut model, "q", &StepMarkers::new());
         let texts: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();
         assert_eq!(texts, ["Step 1: add.\n", "Step 2: check.\n", "Step 3: done"]);
-        assert_eq!((text, model.counts().cut), (marked("").concat(), 2));
+        assert_eq!((text, model.counts().closed_streams), (marked("").concat(), 2));
     }
 }
 
@@ -83,16 +83,16 @@ fn blank_start(_: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_blank_line_with_nothing_before_it_ends_no_step() {
+fn a_blank_line_without_text_before_it_ends_no_step() {
     for dialect in Dialect::ALL {
-        let server = StandIn::start(Manners { solution: blank_start, ..Manners::new(dialect.clone()) });
+        let server = MockServer::start(MockBehavior { solution: blank_start, ..MockBehavior::new(dialect.clone()) });
         let mut model = model(endpoint(&server.url(), dialect.clone()), plain());
         let (steps, text) = solve(&mut model, "q", &BlankLine::new());
         let texts: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();
         assert_eq!(text.trim_end(), "\n\n\n\n\none.\n\n\ntwo", "{}", dialect.name);
         assert!(texts[0].starts_with("\n\n\n\n\none.\n\n"), "{}: {texts:?}", dialect.name);
         assert_eq!(steps[0].finish, Finish::Boundary, "{}", dialect.name);
-        // What a server cuts off behind its stop string is written once more.
+        // What a server removes behind its stop string is generated again.
         assert!((5..=6).contains(&steps[0].cost.decoded), "{}", dialect.name);
     }
 }
@@ -102,7 +102,7 @@ fn blank_lines_alone_come_to_an_end() {
     fn endless(_: &str) -> Vec<String> {
         vec!["\n\n".to_owned(); 100]
     }
-    let server = StandIn::start(Manners { solution: endless, ..Manners::new(Dialect::VLLM) });
+    let server = MockServer::start(MockBehavior { solution: endless, ..MockBehavior::new(Dialect::VLLM) });
     let mut model = model(endpoint(&server.url(), Dialect::VLLM), plain());
     let step = next(&mut model, "q", &[], &StepRule::new(&BlankLine::new(), 10)).unwrap();
     assert_eq!((step.finish, step.cost.decoded, step.text), (Finish::Length, 10, "\n\n".repeat(10)));
@@ -111,7 +111,7 @@ fn blank_lines_alone_come_to_an_end() {
 #[test]
 fn the_context_ends_a_text_and_refuses_a_prompt() {
     for dialect in [Dialect::VLLM, Dialect::LLAMA_CPP] {
-        let server = StandIn::start(Manners { context: 30, ..Manners::new(dialect.clone()) });
+        let server = MockServer::start(MockBehavior { context: 30, ..MockBehavior::new(dialect.clone()) });
         let mut model = model(endpoint(&server.url(), dialect.clone()), plain());
         let segmenter = BlankLine::new();
         let rule = StepRule::new(&segmenter, 64);
@@ -125,7 +125,7 @@ fn the_context_ends_a_text_and_refuses_a_prompt() {
                 break step.finish;
             }
         };
-        // The stand-in counts four characters a token and writes shorter ones, so the text fits or is cut, but never fails.
+        // The mock server counts four characters as a token and generates shorter ones, so the text fits or is cut, but never fails.
         assert!(solution("q").concat().starts_with(&steps.concat()), "{steps:?}");
         if finish == Finish::Context {
             assert!(!steps.concat().is_empty());
@@ -138,8 +138,8 @@ fn the_context_ends_a_text_and_refuses_a_prompt() {
 }
 
 #[test]
-fn what_is_asked_for_is_what_is_meant() {
-    let server = StandIn::start(Manners::new(Dialect::VLLM));
+fn requests_have_all_parameters() {
+    let server = MockServer::start(MockBehavior::new(Dialect::VLLM));
     let sampling = Sampling::at_temperature(0.7).unwrap().with_top_p(0.95).unwrap().with_min_p(0.05).unwrap();
     let ask = |author, seed, prompting| {
         let mut model = model(endpoint(&server.url(), Dialect::VLLM), prompting);
@@ -156,7 +156,7 @@ fn what_is_asked_for_is_what_is_meant() {
     assert_eq!(serde_json::Value::from(fields.map(|field| body[field].clone()).to_vec()), expected);
     assert!(headers.contains(&("authorization".to_owned(), format!("Bearer {}", crate::KEY))));
     assert!(headers.contains(&("accept-encoding".to_owned(), "identity".to_owned())));
-    // A draw depends on author and problem alone.
+    // A seed depends on author and problem only.
     let seed = |author, seed| ask(author, seed, plain()).1["seed"].as_u64().unwrap();
     let (draft, target, other) = (seed(Author::Draft, 1), seed(Author::Target, 1), seed(Author::Draft, 2));
     assert_eq!(draft, body["seed"].as_u64().unwrap());
@@ -164,10 +164,13 @@ fn what_is_asked_for_is_what_is_meant() {
 }
 
 #[test]
-fn special_tokens_are_written_once() {
+fn special_tokens_are_sent_once() {
     let template = "{{ bos_token }}{% for m in messages %}{{ m.content }}\n{% endfor %}";
     for (dialect, prompt, adds) in [(Dialect::VLLM, "<s>q\n", false), (Dialect::SGLANG, "q\n", true)] {
-        let server = StandIn::start(Manners { solution: |_| vec!["x".to_owned()], ..Manners::new(dialect.clone()) });
+        let server = MockServer::start(MockBehavior {
+            solution: |_| vec!["x".to_owned()],
+            ..MockBehavior::new(dialect.clone())
+        });
         let template = ChatTemplate::new("t", template, Some("<s>"), None).unwrap();
         assert!(template.render(&[Message::user("q")], true).unwrap().starts_with("<s>"));
         let mut model = model(endpoint(&server.url(), dialect), Prompting::template(template));
@@ -178,7 +181,7 @@ fn special_tokens_are_written_once() {
 }
 
 #[test]
-fn what_cannot_be_had_is_refused_at_once() {
+fn unsupported_options_are_refused_at_once() {
     let client = |dialect| Client::new(Endpoint::new("http://localhost:1", dialect).unwrap()).unwrap();
     let chat = OpenAiModel::new(client(Dialect::OPENAI), "m", Prompting::Chat).unwrap_err().to_string();
     assert!(chat.contains("prompting") && chat.contains("openai"), "{chat}");

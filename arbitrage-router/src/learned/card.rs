@@ -7,7 +7,7 @@ use std::path::Path;
 use arbitrage_core::Decision;
 use arbitrage_core::router::ThresholdRule;
 use arbitrage_core::trace::ModelRecord;
-use arbitrage_models::weights::writer::write_whole;
+use arbitrage_models::weights::writer::write_atomic;
 use serde::{Deserialize, Serialize};
 
 use super::RouterError;
@@ -118,7 +118,7 @@ impl Card {
         let path = folder.join(CARD);
         let text = serde_json::to_string_pretty(self)
             .map_err(|error| RouterError::Card { path: path.clone(), reason: error.to_string() })?;
-        Ok(write_whole(&path, |file| file.write_all(text.as_bytes()))?)
+        Ok(write_atomic(&path, |file| file.write_all(text.as_bytes()))?)
     }
 
     /// Sets τ, in [0, 1].

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use arbitrage_core::trace::ModelRecord;
 use arbitrage_core::{BoxError, Hidden, Prefix, SequenceId, Step, StepScorer};
-use arbitrage_models::weights::writer::write_whole;
+use arbitrage_models::weights::writer::write_atomic;
 use arbitrage_models::{Error, HiddenReader};
 use serde::{Deserialize, Serialize};
 
@@ -141,7 +141,7 @@ impl ValueHead {
         self.network.save(folder)?;
         let text = serde_json::to_string_pretty(&self.card)
             .map_err(|error| RouterError::Card { path: path.clone(), reason: error.to_string() })?;
-        Ok(write_whole(&path, |file| file.write_all(text.as_bytes()))?)
+        Ok(write_atomic(&path, |file| file.write_all(text.as_bytes()))?)
     }
 
     /// What is known of it.

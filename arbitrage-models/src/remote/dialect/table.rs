@@ -1,70 +1,85 @@
-//! The rows. Each says where its facts are documented.
+//! The dialects, each with a link to the server's documentation.
 
-use super::Setting::{Count, Flag, Flags, Number, Text};
-use super::{Continuation, Dialect, Route, SamplingFields, ScoreKind, ScoreRoute, Setting, Shape, StopTold};
-
-const CACHED: Option<&str> = Some("/usage/prompt_tokens_details/cached_tokens");
-const LAST_COUNTS: &[(&str, Setting)] = &[("stream_options", Flags(&[("include_usage", true)]))];
-const EACH_COUNTS: &[(&str, Setting)] =
-    &[("stream_options", Flags(&[("include_usage", true), ("continuous_usage_stats", true)]))];
-const COMPLETION_LOGPROBS: &[(&str, Setting)] = &[("logprobs", Count(1))];
-const CHAT_LOGPROBS: &[(&str, Setting)] = &[("logprobs", Flag(true)), ("top_logprobs", Count(1))];
-
-const COMPLETIONS: Route = Route {
-    path: "/v1/completions",
-    shape: Shape::Completion,
-    stop: StopTold::Unsaid,
-    keeps_stop: false,
-    most_stops: 4,
-    stop_logprob: true,
-    logprobs: COMPLETION_LOGPROBS,
-    counts: LAST_COUNTS,
-    cached: CACHED,
+use super::FieldValue::{Count, Flag, Flags, Number, Text};
+use super::{
+    AnswerFormat, Continuation, Dialect, FieldValue, GenerationRoute, SamplingFields, ScoreKind, ScoreRoute,
+    StopReporting,
 };
 
-const CHAT: Route = Route {
+const CACHED_TOKENS: Option<&str> = Some("/usage/prompt_tokens_details/cached_tokens");
+const COUNTS_IN_LAST_EVENT: &[(&str, FieldValue)] = &[("stream_options", Flags(&[("include_usage", true)]))];
+const COUNTS_IN_EACH_EVENT: &[(&str, FieldValue)] =
+    &[("stream_options", Flags(&[("include_usage", true), ("continuous_usage_stats", true)]))];
+const COMPLETION_LOGPROBS: &[(&str, FieldValue)] = &[("logprobs", Count(1))];
+const CHAT_LOGPROBS: &[(&str, FieldValue)] = &[("logprobs", Flag(true)), ("top_logprobs", Count(1))];
+
+const COMPLETIONS: GenerationRoute = GenerationRoute {
+    path: "/v1/completions",
+    format: AnswerFormat::Completion,
+    stop: StopReporting::Unreported,
+    text_includes_stop: false,
+    max_stops: 4,
+    stop_logprob: true,
+    logprobs: COMPLETION_LOGPROBS,
+    counts: COUNTS_IN_LAST_EVENT,
+    cached: CACHED_TOKENS,
+};
+
+const CHAT: GenerationRoute = GenerationRoute {
     path: "/v1/chat/completions",
-    shape: Shape::Chat,
-    stop: StopTold::Unsaid,
-    keeps_stop: false,
-    most_stops: 4,
+    format: AnswerFormat::Chat,
+    stop: StopReporting::Unreported,
+    text_includes_stop: false,
+    max_stops: 4,
     stop_logprob: true,
     logprobs: CHAT_LOGPROBS,
-    counts: LAST_COUNTS,
-    cached: CACHED,
+    counts: COUNTS_IN_LAST_EVENT,
+    cached: CACHED_TOKENS,
 };
 
 const EMBEDDINGS: ScoreRoute = ScoreRoute {
     kind: ScoreKind::Embeddings,
     path: "/v1/embeddings",
-    input: ("input", "input"),
+    text_field: "input",
+    tokens_field: "input",
     output: "embedding",
-    listed: true,
+    results_in_data: true,
     probabilities: false,
     fixed: &[("encoding_format", Text("float"))],
 };
 
 impl Dialect {
-    /// [vLLM](https://docs.vllm.ai). Cached tokens are counted under `--enable-prompt-tokens-details`.
+    /// [vLLM](https://docs.vllm.ai). Cached tokens are reported with `--enable-prompt-tokens-details`.
     pub const VLLM: Self = Self {
         name: "vllm",
-        completions: Route { stop: StopTold::Field("stop_reason"), most_stops: 16, counts: EACH_COUNTS, ..COMPLETIONS },
-        chat: Route { stop: StopTold::Field("stop_reason"), most_stops: 16, counts: EACH_COUNTS, ..CHAT },
+        completions: GenerationRoute {
+            stop: StopReporting::Field("stop_reason"),
+            max_stops: 16,
+            counts: COUNTS_IN_EACH_EVENT,
+            ..COMPLETIONS
+        },
+        chat: GenerationRoute {
+            stop: StopReporting::Field("stop_reason"),
+            max_stops: 16,
+            counts: COUNTS_IN_EACH_EVENT,
+            ..CHAT
+        },
         continuation: Continuation::Flags,
         sampling: SamplingFields {
-            top_k_of_all: Some(-1),
-            whole_top_p: true,
+            disabled_top_k: Some(-1),
+            sends_top_p_of_one: true,
             neutral: &[("repetition_penalty", Number(1.0))],
         },
-        specials: Some("add_special_tokens"),
-        counts_room: true,
+        add_special_tokens: Some("add_special_tokens"),
+        context_includes_max_tokens: true,
         scoring: &[
             ScoreRoute {
                 kind: ScoreKind::Pooling,
                 path: "/pooling",
-                input: ("input", "input"),
+                text_field: "input",
+                tokens_field: "input",
                 output: "data",
-                listed: true,
+                results_in_data: true,
                 probabilities: false,
                 fixed: &[("encoding_format", Text("float")), ("use_activation", Flag(false))],
             },
@@ -72,41 +87,48 @@ impl Dialect {
             ScoreRoute {
                 kind: ScoreKind::Classify,
                 path: "/classify",
-                input: ("input", "input"),
+                text_field: "input",
+                tokens_field: "input",
                 output: "probs",
-                listed: true,
+                results_in_data: true,
                 probabilities: true,
                 fixed: &[],
             },
         ],
     };
 
-    /// [SGLang](https://docs.sglang.ai). Cached tokens are counted under `--enable-cache-report`.
+    /// [SGLang](https://docs.sglang.ai). Cached tokens are reported with `--enable-cache-report`.
     pub const SGLANG: Self = Self {
         name: "sglang",
-        completions: Route {
-            stop: StopTold::Field("matched_stop"),
-            most_stops: 16,
-            counts: EACH_COUNTS,
+        completions: GenerationRoute {
+            stop: StopReporting::Field("matched_stop"),
+            max_stops: 16,
+            counts: COUNTS_IN_EACH_EVENT,
             ..COMPLETIONS
         },
-        chat: Route { stop: StopTold::Field("matched_stop"), most_stops: 16, counts: EACH_COUNTS, ..CHAT },
+        chat: GenerationRoute {
+            stop: StopReporting::Field("matched_stop"),
+            max_stops: 16,
+            counts: COUNTS_IN_EACH_EVENT,
+            ..CHAT
+        },
         continuation: Continuation::Flags,
         sampling: SamplingFields {
-            top_k_of_all: Some(-1),
-            whole_top_p: true,
+            disabled_top_k: Some(-1),
+            sends_top_p_of_one: true,
             neutral: &[("repetition_penalty", Number(1.0))],
         },
-        specials: None,
-        counts_room: true,
+        add_special_tokens: None,
+        context_includes_max_tokens: true,
         scoring: &[
-            // Its own route gives what the head gave. `/v1/classify` makes classes of it, and of one output always 1.
+            // The server's own route gives the head's outputs. `/v1/classify` makes probabilities of them, which for one output is always 1.
             ScoreRoute {
                 kind: ScoreKind::Pooling,
                 path: "/classify",
-                input: ("text", "input_ids"),
+                text_field: "text",
+                tokens_field: "input_ids",
                 output: "embedding",
-                listed: false,
+                results_in_data: false,
                 probabilities: false,
                 fixed: &[],
             },
@@ -114,70 +136,76 @@ impl Dialect {
             ScoreRoute {
                 kind: ScoreKind::Classify,
                 path: "/v1/classify",
-                input: ("input", "input"),
+                text_field: "input",
+                tokens_field: "input",
                 output: "probs",
-                listed: true,
+                results_in_data: true,
                 probabilities: true,
                 fixed: &[],
             },
         ],
     };
 
-    /// [llama.cpp](https://github.com/ggml-org/llama.cpp/tree/master/tools/server)'s server. Its own completion route says which stop
-    /// hit, which OpenAI's there does not.
+    /// [llama.cpp](https://github.com/ggml-org/llama.cpp/tree/master/tools/server)'s server. Its own completion route reports
+    /// stop strings, which its OpenAI route does not.
     pub const LLAMA_CPP: Self = Self {
         name: "llama.cpp",
-        completions: Route {
+        completions: GenerationRoute {
             path: "/completion",
-            shape: Shape::Native,
-            stop: StopTold::Field("stopping_word"),
-            most_stops: 16,
+            format: AnswerFormat::Native,
+            stop: StopReporting::Field("stopping_word"),
+            max_stops: 16,
             stop_logprob: false,
             logprobs: &[("n_probs", Count(1))],
             counts: &[("timings_per_token", Flag(true))],
             cached: Some("/timings/cache_n"),
             ..COMPLETIONS
         },
-        chat: Route { most_stops: 16, cached: Some("/timings/cache_n"), ..CHAT },
+        chat: GenerationRoute { max_stops: 16, cached: Some("/timings/cache_n"), ..CHAT },
         continuation: Continuation::Always,
         sampling: SamplingFields {
-            top_k_of_all: Some(0),
-            whole_top_p: true,
+            disabled_top_k: Some(0),
+            sends_top_p_of_one: true,
             neutral: &[("repeat_penalty", Number(1.0)), ("cache_prompt", Flag(true))],
         },
-        specials: None,
-        counts_room: false,
+        add_special_tokens: None,
+        context_includes_max_tokens: false,
         scoring: &[EMBEDDINGS],
     };
 
-    /// [Text Generation Inference](https://huggingface.co/docs/text-generation-inference). It does not count cached tokens.
+    /// [Text Generation Inference](https://huggingface.co/docs/text-generation-inference). It does not report cached tokens.
     pub const TGI: Self = Self {
         name: "tgi",
-        completions: Route {
-            stop: StopTold::Reason("stop_sequence"),
-            keeps_stop: true,
+        completions: GenerationRoute {
+            stop: StopReporting::FinishReason("stop_sequence"),
+            text_includes_stop: true,
             logprobs: &[],
             counts: &[],
             cached: None,
             ..COMPLETIONS
         },
-        chat: Route { stop: StopTold::Reason("stop_sequence"), keeps_stop: true, cached: None, ..CHAT },
+        chat: GenerationRoute {
+            stop: StopReporting::FinishReason("stop_sequence"),
+            text_includes_stop: true,
+            cached: None,
+            ..CHAT
+        },
         continuation: Continuation::Always,
-        sampling: SamplingFields { top_k_of_all: None, whole_top_p: false, neutral: &[] },
-        specials: None,
-        counts_room: true,
+        sampling: SamplingFields { disabled_top_k: None, sends_top_p_of_one: false, neutral: &[] },
+        add_special_tokens: None,
+        context_includes_max_tokens: true,
         scoring: &[],
     };
 
-    /// [OpenAI](https://platform.openai.com/docs/api-reference/completions) itself, and servers that add nothing to it.
+    /// [OpenAI](https://platform.openai.com/docs/api-reference/completions) itself, and servers without extensions.
     pub const OPENAI: Self = Self {
         name: "openai",
         completions: COMPLETIONS,
         chat: CHAT,
         continuation: Continuation::Never,
-        sampling: SamplingFields { top_k_of_all: None, whole_top_p: true, neutral: &[] },
-        specials: None,
-        counts_room: true,
+        sampling: SamplingFields { disabled_top_k: None, sends_top_p_of_one: true, neutral: &[] },
+        add_special_tokens: None,
+        context_includes_max_tokens: true,
         scoring: &[EMBEDDINGS],
     };
 }

@@ -1,8 +1,8 @@
 //! Scales of the least squared error, by a search over a few steps and a least-squares fit to the numbers that each gives.
 //!
-//! A block's largest value decides its step when the whole range is kept; with 8 or 16 numbers it pays to cut it. The search
-//! is that of ggml's `make_qx_quants` and `make_qkx2_quants` (`ggml-quants.c`) without weights. Every step has a lane of its
-//! own, so that all run side by side in vectors, with sums in one order on every machine.
+//! A block's largest value determines its step when the full range is kept; with only 16 numbers it pays to clip it. The search is that
+//! of ggml's `make_qx_quants` and `make_qkx2_quants` (`ggml-quants.c`) without weights. Every step has a vector lane of its own, so that
+//! all are tried at once, and sums have the same order on every machine.
 
 use half::f16;
 
@@ -12,7 +12,7 @@ use super::inverse;
 const LEN: usize = 32;
 /// Steps that are tried at once.
 const LANES: usize = 8;
-/// Steps relative to the one whose range just holds the block. Finer or wider ones lower the error of real weights by less
+/// Steps relative to the one whose range exactly holds the block. Finer or wider ones lower the error of real weights by less
 /// than 0.3%.
 const STEPS: [f32; LANES] = [0.7, 0.765, 0.83, 0.885, 0.94, 1.0, 1.06, 1.13];
 
@@ -20,9 +20,9 @@ const STEPS: [f32; LANES] = [0.7, 0.765, 0.83, 0.885, 0.94, 1.0, 1.06, 1.13];
 type Lanes = [f32; LANES];
 
 /// The scale, in half precision, of a format whose numbers run from `−half` to `half − 1`; negative where the largest value is
-/// positive, which so meets the longer side. Its error is never above that of the whole range's scale.
+/// positive, so that this value falls on the side with one number more. Its error is never above that of the full range's scale.
 pub(super) fn scale(values: &[f32; LEN], half: f32) -> f32 {
-    let whole = super::extreme(values) / -half;
+    let whole = super::largest_magnitude(values) / -half;
     let Sums { squares, products, .. } = sums(values, 0.0, STEPS.map(|step| 1.0 / (whole * step)), -half, half - 1.0);
     let (mut best, mut scale) = (0.0, whole);
     for (products, squares) in products.into_iter().zip(squares) {
@@ -46,18 +46,18 @@ pub(super) fn numbers(values: &[f32; LEN], inverse: f32, low: f32, high: f32) ->
     values.map(|value| (nearest(value * inverse, low, high) - low + ROUND).to_bits() as u8)
 }
 
-/// Scale and minimum of a format whose numbers run from 0 to `most`: `value ≈ scale · q + min`, with `min ≤ highest`.
-pub(super) fn scale_and_min(values: &[f32; LEN], most: f32, highest: f32) -> (f32, f32) {
-    let low = values.iter().copied().fold(highest, f32::min);
+/// Scale and minimum of a format whose numbers run from 0 to `max_number`: `value ≈ scale · q + min`, with `min ≤ max_min`.
+pub(super) fn scale_and_min(values: &[f32; LEN], max_number: f32, max_min: f32) -> (f32, f32) {
+    let low = values.iter().copied().fold(max_min, f32::min);
     let high = values.iter().copied().fold(low, f32::max);
-    let whole = (high - low) / most;
-    let sums = sums(values, low, STEPS.map(|step| 1.0 / (whole * step)), 0.0, most);
+    let whole = (high - low) / max_number;
+    let sums = sums(values, low, STEPS.map(|step| 1.0 / (whole * step)), 0.0, max_number);
     let total: f32 = values.iter().sum();
     let (mut best, mut found) = (f32::INFINITY, (whole, low));
     for lane in 0..LANES {
         let (numbers, squares, products) = (sums.numbers[lane], sums.squares[lane], sums.products[lane]);
-        let (scale, min) = line(numbers, squares, products, total, highest);
-        // Short of the sum of the values' squares, which all lanes share.
+        let (scale, min) = line(numbers, squares, products, total, max_min);
+        // The squared error without the sum of the values' squares, which is the same for all lanes.
         let error =
             scale * (scale * squares + 2.0 * (min * numbers - products)) + min * (LEN as f32 * min - 2.0 * total);
         if scale > 0.0 && error < best {
@@ -67,13 +67,13 @@ pub(super) fn scale_and_min(values: &[f32; LEN], most: f32, highest: f32) -> (f3
     found
 }
 
-/// The least-squares line through the numbers, or through the origin where its minimum would exceed `highest`.
-fn line(numbers: f32, squares: f32, products: f32, total: f32, highest: f32) -> (f32, f32) {
+/// The least-squares line through the numbers, or through the origin where its minimum would exceed `max_min`.
+fn line(numbers: f32, squares: f32, products: f32, total: f32, max_min: f32) -> (f32, f32) {
     let count = LEN as f32;
     let spread = count * squares - numbers * numbers;
     let scale = (count * products - total * numbers) / spread;
     let min = (squares * total - numbers * products) / spread;
-    if min <= highest { (scale, min) } else { (products / squares, 0.0) }
+    if min <= max_min { (scale, min) } else { (products / squares, 0.0) }
 }
 
 /// Sums of `q`, `q²` and `value · q` for every step.
@@ -83,8 +83,9 @@ struct Sums {
     products: Lanes,
 }
 
-/// `q` is the integer from `low` to `high` that is nearest to `(value − origin) · inverse`. The search takes most of a
-/// requantisation's time, so that it is compiled for AVX2 too; no product is fused with a sum, and the bits are the same.
+/// The sums for every step, where `q` is the integer from `low` to `high` that is nearest to `(value − origin) · inverse`. The search
+/// takes most of the time of a requantisation, so it is also compiled for AVX2. No product is fused with a sum, so the results are equal
+/// to the last bit.
 fn sums(values: &[f32; LEN], origin: f32, inverses: Lanes, low: f32, high: f32) -> Sums {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
@@ -92,7 +93,7 @@ fn sums(values: &[f32; LEN], origin: f32, inverses: Lanes, low: f32, high: f32) 
         fn avx2(values: &[f32; LEN], origin: f32, inverses: Lanes, low: f32, high: f32) -> Sums {
             sums_in_lanes(values, origin, inverses, low, high)
         }
-        // SAFETY: the processor has AVX2.
+        // SAFETY: the processor has AVX2, as was just checked, and the function needs nothing else.
         return unsafe { avx2(values, origin, inverses, low, high) };
     }
     sums_in_lanes(values, origin, inverses, low, high)
@@ -113,14 +114,14 @@ fn sums_in_lanes(values: &[f32; LEN], origin: f32, inverses: Lanes, low: f32, hi
     Sums { numbers, squares, products }
 }
 
-/// Added and subtracted, it rounds to the nearest integer, ties to even, which is the sum's lowest bits: 1.5 · 2²³.
+/// 1.5 · 2²³: adding and subtracting it rounds to the nearest integer, ties to even, which then is in the sum's lowest bits.
 const ROUND: f32 = 12_582_912.0;
 
 /// The integer from `low` to `high` that is nearest to `value`.
 #[inline(always)]
 fn nearest(value: f32, low: f32, high: f32) -> f32 {
     let q = (value + ROUND) - ROUND; // `round` is a call without SSE4.1
-    // Comparisons rather than `clamp`: one instruction each, and NaN (of a block of zeros) is cut too.
+    // Comparisons rather than `clamp`: one instruction each, and they also replace the NaN that a block of zeros gives.
     let q = if q > low { q } else { low };
     if q < high { q } else { high }
 }
@@ -151,7 +152,7 @@ mod tests {
         values.iter().zip(&stored).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum()
     }
 
-    /// About normal: the sum of twelve uniform numbers.
+    /// Approximately normal: the sum of twelve uniform numbers.
     fn normal(seed: u64, count: usize) -> Vec<f32> {
         let mut draw = arbitrage_core::Draw::new(seed);
         (0..count).map(|_| (0..12).map(|_| draw.uniform()).sum::<f64>() as f32 - 6.0).collect()
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_pays_on_normal_weights() {
+    fn a_search_lowers_the_error_of_normal_weights() {
         let values = normal(5, 256 * 64);
         for dtype in DType::ALL.into_iter().filter(|dtype| dtype.bits() <= 5.0) {
             let (searched, plain) = (error(fit_row, dtype, &values), error(quantize_row, dtype, &values));

@@ -1,6 +1,6 @@
 //! The formats of 256 values: Q4_K, Q5_K and Q6_K. Layouts are tabled in the parent module.
 
-use super::{extreme, fit, half_at, inverse, put_half};
+use super::{fit, half_at, inverse, largest_magnitude, put_half};
 
 /// Values of a block.
 const LEN: usize = 256;
@@ -42,22 +42,22 @@ pub(super) fn decode_q6k(block: &[u8; 210], out: &mut [f32; LEN]) {
     for (group, values) in out.chunks_exact_mut(16).enumerate() {
         let scale = d * f32::from(block[192 + group].cast_signed());
         for (l, value) in values.iter_mut().enumerate() {
-            let at = Q6Place::of(group * 16 + l);
+            let at = Q6Bits::of(group * 16 + l);
             let q = block[at.nibble] >> at.shift & 15 | (block[at.pair] >> at.pair_shift & 3) << 4;
             *value = scale * (f32::from(q) - 32.0);
         }
     }
 }
 
-/// Where a Q6_K block keeps one value's bits.
-struct Q6Place {
+/// Where the bits of one value are in a Q6_K block.
+struct Q6Bits {
     nibble: usize,
     shift: usize,
     pair: usize,
     pair_shift: usize,
 }
 
-impl Q6Place {
+impl Q6Bits {
     fn of(value: usize) -> Self {
         let (half, i) = (value / 128, value % 128);
         Self { nibble: half * 64 + i % 64, shift: i / 64 * 4, pair: 128 + half * 32 + i % 32, pair_shift: i / 32 * 2 }
@@ -90,16 +90,16 @@ pub(super) fn encode_q5k(values: &[f32; LEN], block: &mut [u8; 176]) {
     });
 }
 
-/// Q4_K and Q5_K: stores the scales and depths that `range` gives, then hands `put(block, sub-block, value, quantised)`
-/// every value of 0 to `most`.
+/// Q4_K and Q5_K: stores the scales and depths that `range` gives, then passes every quantised value, of 0 to `max`, to
+/// `put(block, sub-block, value, quantised)`.
 fn encode_affine<const B: usize>(
     values: &[f32; LEN],
     block: &mut [u8; B],
-    most: u8,
+    max: u8,
     range: impl Fn(&[f32; 32]) -> (f32, f32),
     put: impl Fn(&mut [u8; B], usize, usize, u8),
 ) {
-    let most = f32::from(most);
+    let max = f32::from(max);
     let subs = values.as_chunks::<32>().0;
     let ranges: [(f32, f32); 8] = std::array::from_fn(|sub| range(&subs[sub]));
     let d = put_half(block, 0, ranges.iter().fold(0.0, |top, range| range.0.max(top)) / 63.0);
@@ -109,19 +109,19 @@ fn encode_affine<const B: usize>(
         put_scale_and_min(&mut block[4..16], sub, sc, mn);
         let (step, min) = (inverse(d * f32::from(sc)), dmin * f32::from(mn));
         for (l, value) in subs[sub].iter().enumerate() {
-            put(block, sub, l, ((value + min) * step).round_ties_even().clamp(0.0, most) as u8);
+            put(block, sub, l, ((value + min) * step).round_ties_even().clamp(0.0, max) as u8);
         }
     }
 }
 
 /// A sub-block's step, and how far it reaches below zero (the format has no minimum above it).
-fn scale_and_depth(values: &[f32; 32], most: f32) -> (f32, f32) {
+fn scale_and_depth(values: &[f32; 32], max_number: f32) -> (f32, f32) {
     let min = values.iter().copied().fold(0.0, f32::min);
     let max = values.iter().copied().fold(min, f32::max);
-    ((max - min) / most, -min)
+    ((max - min) / max_number, -min)
 }
 
-/// The nearest 6-bit number; the largest where rounding of the common scale would exceed it.
+/// The nearest 6-bit number; the largest one where rounding of the common scale exceeds it.
 fn six_bits(ratio: f32) -> u8 {
     ratio.round_ties_even().clamp(0.0, 63.0) as u8
 }
@@ -138,15 +138,15 @@ fn put_scale_and_min(packed: &mut [u8], sub: usize, scale: u8, min: u8) {
 
 pub(super) fn encode_q6k(values: &[f32; LEN], block: &mut [u8; 210]) {
     block.fill(0);
-    let scales: [f32; 16] = std::array::from_fn(|group| extreme(&values[group * 16..][..16]) / -32.0);
-    let d = put_half(block, 208, extreme(&scales) / -128.0);
+    let scales: [f32; 16] = std::array::from_fn(|group| largest_magnitude(&values[group * 16..][..16]) / -32.0);
+    let d = put_half(block, 208, largest_magnitude(&scales) / -128.0);
     for (group, scale) in scales.into_iter().enumerate() {
         let sc = (scale * inverse(d)).round_ties_even().clamp(-128.0, 127.0);
         block[192 + group] = (sc as i8).cast_unsigned();
         let step = inverse(d * sc);
         for (l, value) in values[group * 16..][..16].iter().enumerate() {
             let q = ((value * step).round_ties_even().clamp(-32.0, 31.0) + 32.0) as u8;
-            let at = Q6Place::of(group * 16 + l);
+            let at = Q6Bits::of(group * 16 + l);
             block[at.nibble] |= (q & 15) << at.shift;
             block[at.pair] |= q >> 4 << at.pair_shift;
         }

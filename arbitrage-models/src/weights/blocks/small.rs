@@ -1,6 +1,6 @@
 //! The formats of 32 values: Q8_0, Q4_0, Q4_1, Q5_0 and Q5_1. Layouts are tabled in the parent module.
 
-use super::{extreme, fit, half_at, inverse, put_half};
+use super::{fit, half_at, inverse, largest_magnitude, put_half};
 
 /// Values of a block.
 const LEN: usize = 32;
@@ -34,7 +34,7 @@ pub(super) fn decode_q5_1(block: &[u8; 24], out: &mut [f32; LEN]) {
     decode_nibbles(&block[8..], fifth, out, |q| f32::from(q) * d + m);
 }
 
-/// Joins 16 bytes of nibbles with their fifth bits (none: 0) and maps each of the 32 results.
+/// Joins 16 bytes of nibbles with their fifth bits (0 for none) and maps each of the 32 results.
 fn decode_nibbles(nibbles: &[u8], fifth: u32, out: &mut [f32; LEN], value: impl Fn(u8) -> f32) {
     let bit = |i: usize| ((fifth >> i & 1) << 4) as u8;
     let (low, high) = out.split_at_mut(LEN / 2);
@@ -45,7 +45,7 @@ fn decode_nibbles(nibbles: &[u8], fifth: u32, out: &mut [f32; LEN], value: impl 
 }
 
 pub(super) fn encode_q8_0(values: &[f32; LEN], block: &mut [u8; 34]) {
-    let d = extreme(values).abs() / 127.0;
+    let d = largest_magnitude(values).abs() / 127.0;
     let scale = inverse(d);
     put_half(block, 0, d);
     for (q, value) in block[2..].iter_mut().zip(values) {
@@ -54,7 +54,7 @@ pub(super) fn encode_q8_0(values: &[f32; LEN], block: &mut [u8; 34]) {
 }
 
 pub(super) fn encode_q4_0(values: &[f32; LEN], block: &mut [u8; 18]) {
-    let d = extreme(values) / -8.0;
+    let d = largest_magnitude(values) / -8.0;
     let scale = inverse(d);
     put_half(block, 0, d);
     encode_nibbles(values, &mut block[2..], |value| ((value * scale + 8.5) as u8).min(15));
@@ -85,7 +85,7 @@ pub(super) fn fit_q4_1(values: &[f32; LEN], block: &mut [u8; 20]) {
 }
 
 pub(super) fn encode_q5_0(values: &[f32; LEN], block: &mut [u8; 22]) {
-    let d = extreme(values) / -16.0;
+    let d = largest_magnitude(values) / -16.0;
     let scale = inverse(d);
     put_half(block, 0, d);
     let fifth = encode_nibbles(values, &mut block[6..], |value| ((value * scale + 16.5) as u8).min(31));

@@ -1,12 +1,12 @@
-//! Reading from bytes that may end anywhere.
+//! Reading from bytes that may end at any point.
 
 use std::fmt::Display;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::weights::layout::ABSURD;
+use crate::weights::layout::MAX_FILE_BYTES;
 
-/// A position in a file's bytes. Every read names the field that it is for, formatted only when it fails.
+/// A position in a file's bytes. Every read is given the field that it reads, for errors.
 pub(super) struct Cursor<'a> {
     path: &'a Path,
     bytes: &'a [u8],
@@ -51,10 +51,10 @@ impl<'a> Cursor<'a> {
         self.array(field).map(u64::from_le_bytes)
     }
 
-    /// A count of things that take at least `least` bytes each, so that the rest of the file may hold them.
-    pub(super) fn count(&mut self, least: u64, field: impl Display + Copy) -> Result<usize> {
+    /// A count of elements of at least `min_bytes` each, checked to fit the rest of the file.
+    pub(super) fn count(&mut self, min_bytes: u64, field: impl Display + Copy) -> Result<usize> {
         let count = self.u64(field)?;
-        self.check(count, least, field)?;
+        self.check(count, min_bytes, field)?;
         Ok(count as usize)
     }
 
@@ -66,10 +66,10 @@ impl<'a> Cursor<'a> {
             .map_err(|error| Error::format(self.path, field.to_string(), "UTF-8 text", format!("other bytes: {error}")))
     }
 
-    /// Whether the rest of the file may hold `count` things of `size` bytes. A number that no file could hold is a lie
-    /// about the field; a smaller one means that the file was cut.
+    /// Checks that the rest of the file may hold `count` elements of `size` bytes. A number that no file can hold means that the field is
+    /// wrong; a smaller one means that the file is incomplete.
     fn check(&self, count: u64, size: u64, field: impl Display) -> Result<()> {
-        let bytes = count.checked_mul(size).filter(|bytes| *bytes <= ABSURD);
+        let bytes = count.checked_mul(size).filter(|bytes| *bytes <= MAX_FILE_BYTES);
         let Some(bytes) = bytes else {
             let expected = format!("a count or length that the file's {} bytes may hold", self.bytes.len());
             return Err(Error::format(self.path, field.to_string(), expected, count));

@@ -2,32 +2,34 @@
 
 use std::path::Path;
 
+use arbitrage_core::text::excerpt;
+
 use super::cursor::Cursor;
 use super::parse_value::value;
-use super::value::Value;
+use super::value::MetadataValue;
 use crate::error::{Error, Result};
-use crate::weights::{DType, shown};
+use crate::weights::DType;
 
 /// Most dimensions of a tensor, as in ggml.
-const MOST_DIMS: u32 = 4;
-/// Longest key, in bytes, as the specification has it.
-const LONGEST_KEY: usize = 65_535;
-/// Fewest bytes of an entry (length, one character, type, value) and of a tensor's description (length, one character,
-/// one dimension with its count, type, offset): what bounds the counts.
-const LEAST_ENTRY: u64 = 8 + 1 + 4 + 1;
-const LEAST_TENSOR: u64 = 8 + 1 + 4 + 8 + 4 + 8;
+const MAX_DIMS: u32 = 4;
+/// Longest key, by the specification.
+const MAX_KEY_BYTES: usize = 65_535;
+/// Fewest bytes of a metadata entry (length, one character, type, value) and of a tensor's description (length, one character, one
+/// dimension with its count, type, offset). They limit how many a file of a given size may declare.
+const MIN_ENTRY_BYTES: u64 = 8 + 1 + 4 + 1;
+const MIN_TENSOR_BYTES: u64 = 8 + 1 + 4 + 8 + 4 + 8;
 
-/// All that the header says, unchecked against what follows it.
-pub(super) struct Header {
+/// A parsed header. Its offsets are not yet checked against the data that follows it.
+pub(super) struct GgufHeader {
     pub(super) version: u32,
-    pub(super) entries: Vec<(String, Value)>,
-    pub(super) tensors: Vec<Claim>,
-    /// Bytes of the header.
+    pub(super) entries: Vec<(String, MetadataValue)>,
+    pub(super) tensors: Vec<TensorInfo>,
+    /// Length of the header in bytes.
     pub(super) end: u64,
 }
 
-/// A tensor as described: under GGUF's name, shape outermost first, `offset` from the start of the data.
-pub(super) struct Claim {
+/// A tensor's description: its name in GGUF, its shape with the outermost dimension first, and its `offset` from the start of the data.
+pub(super) struct TensorInfo {
     pub(super) name: String,
     pub(super) dtype: DType,
     pub(super) shape: Vec<usize>,
@@ -36,7 +38,7 @@ pub(super) struct Claim {
 }
 
 /// Parses the header of the file whose content is `bytes`.
-pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Header> {
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<GgufHeader> {
     let mut cursor = Cursor::new(path, bytes);
     let magic = cursor.array::<4>("magic")?;
     if &magic != b"GGUF" {
@@ -45,11 +47,11 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Header> {
     }
     let version = version(&mut cursor)?;
     // As in the specification the count of tensors comes first, their descriptions last.
-    let tensor_count = cursor.count(LEAST_TENSOR, "tensor count")?;
-    let entry_count = cursor.count(LEAST_ENTRY, "metadata count")?;
+    let tensor_count = cursor.count(MIN_TENSOR_BYTES, "tensor count")?;
+    let entry_count = cursor.count(MIN_ENTRY_BYTES, "metadata count")?;
     let entries = (0..entry_count).map(|at| entry(&mut cursor, at)).collect::<Result<_>>()?;
     let tensors = (0..tensor_count).map(|at| tensor(&mut cursor, at)).collect::<Result<_>>()?;
-    Ok(Header { version, entries, tensors, end: cursor.position() })
+    Ok(GgufHeader { version, entries, tensors, end: cursor.position() })
 }
 
 fn version(cursor: &mut Cursor<'_>) -> Result<u32> {
@@ -63,26 +65,26 @@ fn version(cursor: &mut Cursor<'_>) -> Result<u32> {
     }
 }
 
-fn entry(cursor: &mut Cursor<'_>, at: usize) -> Result<(String, Value)> {
+fn entry(cursor: &mut Cursor<'_>, at: usize) -> Result<(String, MetadataValue)> {
     let key = cursor.string(format_args!("key {at}"))?;
-    if key.is_empty() || key.len() > LONGEST_KEY {
-        let expected = format!("1 to {LONGEST_KEY} bytes");
+    if key.is_empty() || key.len() > MAX_KEY_BYTES {
+        let expected = format!("1 to {MAX_KEY_BYTES} bytes");
         return Err(Error::format(cursor.path(), format!("key {at}"), expected, format!("{} bytes", key.len())));
     }
     Ok((key.to_owned(), value(cursor, key)?))
 }
 
-fn tensor(cursor: &mut Cursor<'_>, at: usize) -> Result<Claim> {
+fn tensor(cursor: &mut Cursor<'_>, at: usize) -> Result<TensorInfo> {
     let name = cursor.string(format_args!("name of tensor {at}"))?;
     if name.is_empty() {
         return Err(Error::format(cursor.path(), format!("name of tensor {at}"), "a name", "nothing"));
     }
     let path = cursor.path();
     let wrong =
-        |expected: String, found: String| Error::format(path, format!("tensor `{}`", shown(name)), expected, found);
+        |expected: String, found: String| Error::format(path, format!("tensor `{}`", excerpt(name)), expected, found);
     let dims = cursor.u32(format_args!("dimensions of tensor {at}"))?;
-    if !(1..=MOST_DIMS).contains(&dims) {
-        return Err(wrong(format!("1 to {MOST_DIMS} dimensions"), dims.to_string()));
+    if !(1..=MAX_DIMS).contains(&dims) {
+        return Err(wrong(format!("1 to {MAX_DIMS} dimensions"), dims.to_string()));
     }
     let mut shape = Vec::new();
     for _ in 0..dims {
@@ -99,12 +101,11 @@ fn tensor(cursor: &mut Cursor<'_>, at: usize) -> Result<Claim> {
         let expected = format!("rows of whole blocks of {} values, and a size below 2^63 bytes", dtype.block_len());
         wrong(expected, format!("{dtype} {shape:?}"))
     })?;
-    Ok(Claim { name: name.to_owned(), dtype, shape, offset, bytes })
+    Ok(TensorInfo { name: name.to_owned(), dtype, shape, offset, bytes })
 }
 
 /// The types that we read, with their numbers.
 fn supported_types() -> String {
-    let read = DType::ALL.iter().filter_map(|dtype| Some((dtype.ggml_id()?, dtype)));
-    let list: Vec<_> = read.map(|(id, dtype)| format!("{id} ({dtype})")).collect();
+    let list: Vec<_> = DType::ALL.iter().map(|dtype| format!("{} ({dtype})", dtype.ggml_id())).collect();
     format!("one of the types {}", list.join(", "))
 }

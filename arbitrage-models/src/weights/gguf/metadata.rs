@@ -3,47 +3,48 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use arbitrage_core::text::excerpt;
+
 use super::Gguf;
-use super::value::{Array, Strings, Value};
+use super::value::{MetadataArray, MetadataValue, Strings};
 use crate::error::{Error, Result};
 use crate::weights::report::nearest;
-use crate::weights::shown;
 
-/// Where tensors start on, unless `general.alignment` says otherwise, in bytes.
+/// Tensors start at multiples of so many bytes, unless `general.alignment` says otherwise.
 const DEFAULT_ALIGNMENT: u64 = 32;
-/// The largest alignment accepted, in bytes; real files have 32.
-const MOST_ALIGNMENT: u64 = 1 << 20;
+/// The largest alignment that is accepted, in bytes; real files have 32.
+const MAX_ALIGNMENT: u64 = 1 << 20;
 
 /// Keys and values in the file's order.
 ///
-/// The getters name the key in their errors: [`Error::Format`] if it is missing (with the nearest key that is there) or
-/// of another type. Whole numbers are accepted in any width that holds them, since writers differ.
+/// The getters' errors name the key: [`Error::Format`] if it is missing (with the most similar key that is there) or of another type.
+/// Integers are accepted in any width, since writers differ.
 #[derive(Debug, Clone)]
 pub struct Metadata {
     path: PathBuf,
-    entries: Vec<(String, Value)>,
+    entries: Vec<(String, MetadataValue)>,
     by_key: HashMap<String, usize>,
 }
 
 impl Metadata {
-    /// Takes entries over; a key that comes twice is refused.
-    pub(super) fn new(path: &Path, entries: Vec<(String, Value)>) -> Result<Self> {
+    /// Refuses a key that comes twice.
+    pub(super) fn new(path: &Path, entries: Vec<(String, MetadataValue)>) -> Result<Self> {
         let mut by_key = HashMap::with_capacity(entries.len());
         for (at, (key, _)) in entries.iter().enumerate() {
             if by_key.insert(key.clone(), at).is_some() {
-                return Err(Error::format(path, shown(key), "one value a key", "the key again"));
+                return Err(Error::format(path, excerpt(key), "one value a key", "the key again"));
             }
         }
         Ok(Self { path: path.to_owned(), entries, by_key })
     }
 
     /// All entries in the file's order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> + '_ {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &MetadataValue)> + '_ {
         self.entries.iter().map(|(key, value)| (key.as_str(), value))
     }
 
     /// The value under `key`, if there is one.
-    pub fn get(&self, key: &str) -> Option<&Value> {
+    pub fn get(&self, key: &str) -> Option<&MetadataValue> {
         self.by_key.get(key).map(|at| &self.entries[*at].1)
     }
 
@@ -55,7 +56,7 @@ impl Metadata {
         self.by_key.contains_key(key).then(|| getter(self, key)).transpose()
     }
 
-    /// A whole number of 0 to 2³² − 1.
+    /// An integer of 0 to 2³² − 1.
     ///
     /// # Errors
     /// See the [type](Self).
@@ -75,13 +76,13 @@ impl Metadata {
         number.ok_or_else(|| self.wrong(key, "a finite f32", value))
     }
 
-    /// A truth value.
+    /// A boolean.
     ///
     /// # Errors
     /// See the [type](Self).
     pub fn bool_of(&self, key: &str) -> Result<bool> {
         match self.required(key, "a bool")? {
-            Value::Bool(value) => Ok(*value),
+            MetadataValue::Bool(value) => Ok(*value),
             other => Err(self.wrong(key, "a bool", other)),
         }
     }
@@ -92,7 +93,7 @@ impl Metadata {
     /// See the [type](Self).
     pub fn str_of(&self, key: &str) -> Result<&str> {
         match self.required(key, "a string")? {
-            Value::String(text) => Ok(text),
+            MetadataValue::String(text) => Ok(text),
             other => Err(self.wrong(key, "a string", other)),
         }
     }
@@ -103,12 +104,12 @@ impl Metadata {
     /// See the [type](Self).
     pub fn strings_of(&self, key: &str) -> Result<&Strings> {
         match self.required(key, "an array of strings")? {
-            Value::Array(Array::Strings(strings)) => Ok(strings),
+            MetadataValue::Array(MetadataArray::Strings(strings)) => Ok(strings),
             other => Err(self.wrong(key, "an array of strings", other)),
         }
     }
 
-    /// An array of whole numbers that fit 32 bits with a sign.
+    /// An array of integers that fit an `i32`.
     ///
     /// # Errors
     /// See the [type](Self).
@@ -124,92 +125,62 @@ impl Metadata {
         self.scalars_of(key, "an array of f32", |value| value.as_float().map(|number| number as f32))
     }
 
-    /// Where tensors start on, in bytes: a power of two.
+    /// Tensors start at multiples of so many bytes: a power of two.
     pub(super) fn alignment(&self) -> Result<u64> {
         const KEY: &str = "general.alignment";
         let alignment = self.optional(KEY, Self::u32_of)?.map_or(DEFAULT_ALIGNMENT, u64::from);
-        if alignment.is_power_of_two() && alignment <= MOST_ALIGNMENT {
+        if alignment.is_power_of_two() && alignment <= MAX_ALIGNMENT {
             return Ok(alignment);
         }
-        Err(Error::format(&self.path, KEY, format!("a power of two of at most {MOST_ALIGNMENT}"), alignment))
+        Err(Error::format(&self.path, KEY, format!("a power of two of at most {MAX_ALIGNMENT}"), alignment))
     }
 
-    fn scalars_of<T>(&self, key: &str, expected: &str, convert: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>> {
+    fn scalars_of<T>(
+        &self,
+        key: &str,
+        expected: &str,
+        convert: impl Fn(&MetadataValue) -> Option<T>,
+    ) -> Result<Vec<T>> {
         let value = self.required(key, expected)?;
-        let Value::Array(array @ Array::Scalars { .. }) = value else { return Err(self.wrong(key, expected, value)) };
-        let convert = |element: Value| convert(&element).ok_or_else(|| self.wrong(key, expected, value));
+        let MetadataValue::Array(array @ MetadataArray::Scalars { .. }) = value else {
+            return Err(self.wrong(key, expected, value));
+        };
+        let convert = |element: MetadataValue| convert(&element).ok_or_else(|| self.wrong(key, expected, value));
         array.scalars().map(convert).collect()
     }
 
-    fn required(&self, key: &str, expected: &str) -> Result<&Value> {
+    fn required(&self, key: &str, expected: &str) -> Result<&MetadataValue> {
         self.get(key).ok_or_else(|| {
             let near = nearest(key, self.iter().map(|(key, _)| key));
-            let hint = near.map_or_else(String::new, |near| format!("; the nearest key is `{}`", shown(near)));
+            let hint = near.map_or_else(String::new, |near| format!("; the nearest key is `{}`", excerpt(near)));
             Error::format(&self.path, key, expected, format!("no such key{hint}"))
         })
     }
 
-    fn wrong(&self, key: &str, expected: &str, found: &Value) -> Error {
+    fn wrong(&self, key: &str, expected: &str, found: &MetadataValue) -> Error {
         Error::format(&self.path, key, expected, found)
     }
 }
 
-/// Shorthands for the getters of [`Metadata`]; each gives [`Error::Format`] naming the key if it is missing or of
-/// another type.
-impl Gguf {
-    /// See [`Metadata::u32_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn u32_of(&self, key: &str) -> Result<u32> {
-        self.all_metadata().u32_of(key)
-    }
-
-    /// See [`Metadata::f32_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn f32_of(&self, key: &str) -> Result<f32> {
-        self.all_metadata().f32_of(key)
-    }
-
-    /// See [`Metadata::bool_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn bool_of(&self, key: &str) -> Result<bool> {
-        self.all_metadata().bool_of(key)
-    }
-
-    /// See [`Metadata::str_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn str_of(&self, key: &str) -> Result<&str> {
-        self.all_metadata().str_of(key)
-    }
-
-    /// See [`Metadata::strings_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn strings_of(&self, key: &str) -> Result<&Strings> {
-        self.all_metadata().strings_of(key)
-    }
-
-    /// See [`Metadata::i32s_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn i32s_of(&self, key: &str) -> Result<Vec<i32>> {
-        self.all_metadata().i32s_of(key)
-    }
-
-    /// See [`Metadata::f32s_of`].
-    ///
-    /// # Errors
-    /// See [`Metadata`].
-    pub fn f32s_of(&self, key: &str) -> Result<Vec<f32>> {
-        self.all_metadata().f32s_of(key)
-    }
+macro_rules! forward_getters {
+    ($($getter:ident -> $type:ty),* $(,)?) => {
+        /// Shorthands for the getters of [`Metadata`].
+        impl Gguf {
+            $(
+                #[doc = concat!("See [`Metadata::", stringify!($getter), "`].\n\n# Errors\nSee [`Metadata`].")]
+                pub fn $getter(&self, key: &str) -> Result<$type> {
+                    self.all_metadata().$getter(key)
+                }
+            )*
+        }
+    };
 }
+forward_getters!(
+    u32_of -> u32,
+    f32_of -> f32,
+    bool_of -> bool,
+    str_of -> &str,
+    strings_of -> &Strings,
+    i32s_of -> Vec<i32>,
+    f32s_of -> Vec<f32>,
+);

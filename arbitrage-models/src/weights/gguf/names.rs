@@ -30,12 +30,12 @@ pub fn to_hugging_face(name: &str) -> Cow<'_, str> {
     translate(name, "blk.", "model.layers.", |pair| *pair)
 }
 
-/// The GGUF name of a Hugging Face tensor: [`to_hugging_face`] backwards.
+/// The GGUF name of a Hugging Face tensor: the inverse of [`to_hugging_face`].
 pub fn to_gguf(name: &str) -> Cow<'_, str> {
     translate(name, "model.layers.", "blk.", |(gguf, hf)| (*hf, *gguf))
 }
 
-/// Looks `name` up in the tables read in one direction: `order` gives a row as (from, to).
+/// Looks `name` up in the tables in one direction: `order` gives a row as (from, to).
 fn translate<'a>(
     name: &'a str,
     from_layers: &str,
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_stay() {
+    fn other_names_are_unchanged() {
         for name in
             ["rope_freqs.weight", "", ".", "blk", "blk.0", "blk.x.attn_q.weight", "blk.0.attn_z.weight", "output"]
         {

@@ -5,26 +5,27 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
+use arbitrage_core::text::excerpt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::error::{Error, Result};
-use crate::weights::layout::{Span, check_contiguous, check_length};
-use crate::weights::{DType, shown};
+use crate::weights::DType;
+use crate::weights::layout::{ByteSpan, check_contiguous, check_length};
 
 /// Bytes before the JSON.
-const PREFIX: usize = 8;
+const LENGTH_BYTES: usize = 8;
 /// The format's own limit on the JSON's length, in bytes.
-const MOST_HEADER: u64 = 100_000_000;
+const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-/// How a tensor is stored: a type that we read, or one whose size alone is known.
+/// How a tensor is stored: in a type that can be read, or in one of which only the size is known.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
-    Read(DType),
-    Other(&'static str),
+pub(super) enum TensorType {
+    Supported(DType),
+    Unsupported(&'static str),
 }
 
-/// Name and bits a value of the types that the format knows and that no weights of ours come in.
-const OTHERS: [(&str, u64); 19] = [
+/// The format's other types, which cannot be read: name, and bits for each value.
+const UNSUPPORTED: [(&str, u64); 19] = [
     ("BOOL", 8),
     ("F4", 4),
     ("F6_E2M3", 6),
@@ -46,27 +47,27 @@ const OTHERS: [(&str, u64); 19] = [
     ("U64", 64),
 ];
 
-/// One tensor of the file; `range` counts from the start of the file.
+/// One tensor of the file; `range` is relative to the start of the file.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct TensorEntry {
     pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: TensorType,
     pub(super) shape: Vec<usize>,
     pub(super) range: Range<usize>,
 }
 
-/// Parses and checks the header of the file whose content is `bytes`. Tensors come in the order of their data.
-pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Entry>> {
+/// Parses and checks the header of the file whose content is `bytes`. Tensors are in the order of their data.
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<TensorEntry>> {
     let (json, start) = split(path, bytes)?;
-    let invalid = |found: String| Error::format(path, "header", "a JSON object of tensors", shown(&found));
+    let invalid = |found: String| Error::format(path, "header", "a JSON object of tensors", excerpt(&found));
     let text = std::str::from_utf8(json).map_err(|error| invalid(format!("not UTF-8: {error}")))?;
-    let header: Header = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+    let header: SafetensorsHeader = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
 
     let kinds = header.tensors.iter().map(|(name, raw)| check_size(path, name, raw)).collect::<Result<Vec<_>>>()?;
-    let mut spans: Vec<Span<'_>> = header
+    let mut spans: Vec<ByteSpan<'_>> = header
         .tensors
         .iter()
-        .map(|(name, raw)| Span { name, begin: raw.data_offsets.0, end: raw.data_offsets.1 })
+        .map(|(name, raw)| ByteSpan { name, begin: raw.data_offsets.0, end: raw.data_offsets.1 })
         .collect();
     let (end, length) = (start as u64 + check_contiguous(path, &mut spans, 1)?, bytes.len() as u64);
     check_length(path, end, length)?;
@@ -83,23 +84,23 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Entry>> {
 /// The JSON, and where the data starts.
 fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'a [u8], usize)> {
     let found = bytes.len() as u64;
-    let Some((prefix, rest)) = bytes.split_first_chunk::<PREFIX>() else {
-        return Err(Error::Truncated { path: path.to_owned(), expected: PREFIX as u64, found });
+    let Some((prefix, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
+        return Err(Error::Truncated { path: path.to_owned(), expected: LENGTH_BYTES as u64, found });
     };
     let length = u64::from_le_bytes(*prefix);
-    if length > MOST_HEADER {
-        let expected = format!("at most {MOST_HEADER} bytes of header");
+    if length > MAX_HEADER_BYTES {
+        let expected = format!("at most {MAX_HEADER_BYTES} bytes of header");
         return Err(Error::format(path, "header length", expected, length));
     }
-    check_length(path, PREFIX as u64 + length, found)?;
+    check_length(path, LENGTH_BYTES as u64 + length, found)?;
     let length = length as usize;
-    Ok((&rest[..length], PREFIX + length))
+    Ok((&rest[..length], LENGTH_BYTES + length))
 }
 
 /// The tensor's type, once its shape, type and offsets agree.
-fn check_size(path: &Path, name: &str, raw: &Raw) -> Result<Kind> {
+fn check_size(path: &Path, name: &str, raw: &RawTensor) -> Result<TensorType> {
     let wrong = |expected: String, found: String| {
-        Error::format(path, format!("tensor `{}`", shown(name)), expected, shown(&found))
+        Error::format(path, format!("tensor `{}`", excerpt(name)), expected, excerpt(&found))
     };
     let Some((kind, bits)) = kind_of(&raw.dtype) else {
         return Err(wrong("a type of the format, such as F32, F16 or BF16".into(), format!("type `{}`", raw.dtype)));
@@ -109,7 +110,7 @@ fn check_size(path: &Path, name: &str, raw: &Raw) -> Result<Kind> {
     let (begin, end) = raw.data_offsets;
     match size {
         None => Err(wrong("a size in whole bytes below 2^61".into(), format!("{} {:?}", raw.dtype, raw.shape))),
-        // Reversed offsets are told by the check of the layout, which says so.
+        // Reversed offsets are left to `check_contiguous`, whose error says that they are reversed.
         Some(size) if end >= begin && end - begin != size => Err(wrong(
             format!("{size} bytes for {} {:?}", raw.dtype, raw.shape),
             format!("{} bytes (offsets {begin}..{end})", end - begin),
@@ -118,34 +119,35 @@ fn check_size(path: &Path, name: &str, raw: &Raw) -> Result<Kind> {
     }
 }
 
-fn kind_of(dtype: &str) -> Option<(Kind, u64)> {
+fn kind_of(dtype: &str) -> Option<(TensorType, u64)> {
     let read = [DType::F32, DType::F16, DType::BF16].into_iter().find(|read| read.name() == dtype);
-    read.map(|read| (Kind::Read(read), 8 * read.block_bytes() as u64))
-        .or_else(|| OTHERS.iter().find(|(name, _)| *name == dtype).map(|(name, bits)| (Kind::Other(name), *bits)))
+    read.map(|read| (TensorType::Supported(read), 8 * read.block_bytes() as u64)).or_else(|| {
+        UNSUPPORTED.iter().find(|(name, _)| *name == dtype).map(|(name, bits)| (TensorType::Unsupported(name), *bits))
+    })
 }
 
-/// A tensor as the JSON describes it; offsets count from the start of the data.
+/// A tensor as the JSON describes it; offsets are relative to the start of the data.
 #[derive(Debug, serde::Deserialize)]
-struct Raw {
+struct RawTensor {
     dtype: String,
     shape: Vec<u64>,
     data_offsets: (u64, u64),
 }
 
-impl Raw {
-    /// All numbers fit: the data lies inside a file that was mapped.
-    fn entry(self, name: String, kind: Kind, start: usize) -> Entry {
+impl RawTensor {
+    /// No cast can overflow: the data is inside a file that was mapped.
+    fn entry(self, name: String, kind: TensorType, start: usize) -> TensorEntry {
         let range = start + self.data_offsets.0 as usize..start + self.data_offsets.1 as usize;
-        Entry { name, kind, shape: self.shape.into_iter().map(|dim| dim as usize).collect(), range }
+        TensorEntry { name, kind, shape: self.shape.into_iter().map(|dim| dim as usize).collect(), range }
     }
 }
 
-/// The JSON object: tensors by name, and free text under `__metadata__`, which is checked and dropped.
-struct Header {
-    tensors: Vec<(String, Raw)>,
+/// The JSON object: tensors by name, and texts under `__metadata__`, which are checked and ignored.
+struct SafetensorsHeader {
+    tensors: Vec<(String, RawTensor)>,
 }
 
-impl<'de> Deserialize<'de> for Header {
+impl<'de> Deserialize<'de> for SafetensorsHeader {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(HeaderVisitor)
     }
@@ -154,26 +156,26 @@ impl<'de> Deserialize<'de> for Header {
 struct HeaderVisitor;
 
 impl<'de> Visitor<'de> for HeaderVisitor {
-    type Value = Header;
+    type Value = SafetensorsHeader;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "an object of tensors")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SafetensorsHeader, A::Error> {
         let (mut tensors, mut seen) = (Vec::new(), HashSet::new());
         while let Some(name) = map.next_key::<String>()? {
-            let within = |error: A::Error| A::Error::custom(format_args!("`{}`: {error}", shown(&name)));
+            let within = |error: A::Error| A::Error::custom(format_args!("`{}`: {error}", excerpt(&name)));
             if !seen.insert(name.clone()) {
-                return Err(A::Error::custom(format_args!("`{}` comes twice", shown(&name))));
+                return Err(A::Error::custom(format_args!("`{}` comes twice", excerpt(&name))));
             }
             if name == "__metadata__" {
                 map.next_value::<BTreeMap<String, String>>().map_err(within)?;
             } else {
-                let raw = map.next_value::<Raw>().map_err(within)?;
+                let raw = map.next_value::<RawTensor>().map_err(within)?;
                 tensors.push((name, raw));
             }
         }
-        Ok(Header { tensors })
+        Ok(SafetensorsHeader { tensors })
     }
 }

@@ -4,16 +4,16 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Component, Path};
 
+use arbitrage_core::text::excerpt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
-use super::read_capped;
+use super::read_limited;
 use crate::error::{Error, Result};
-use crate::weights::shown;
 
 /// Largest index that is read, in bytes; those of the largest public models take a few.
-const MOST_BYTES: u64 = 16 << 20;
-/// Most shards, each of which costs a mapping.
-const MOST_SHARDS: usize = 1024;
+const MAX_INDEX_BYTES: u64 = 16 << 20;
+/// Most shards, since each costs a mapping.
+const MAX_SHARDS: usize = 1024;
 
 /// A checked index: every file is a plain name inside the checkpoint's folder.
 pub(super) struct Index {
@@ -34,24 +34,24 @@ impl Index {
 
 /// Reads the index at `path`.
 pub(super) fn read(path: &Path) -> Result<Index> {
-    let bytes = read_capped(path, MOST_BYTES)?;
-    let raw: Raw = serde_json::from_slice(&bytes).map_err(|error| {
-        Error::format(path, "/weight_map", "an object of tensor names and file names", shown(&error.to_string()))
+    let bytes = read_limited(path, MAX_INDEX_BYTES)?;
+    let raw: RawIndex = serde_json::from_slice(&bytes).map_err(|error| {
+        Error::format(path, "/weight_map", "an object of tensor names and file names", excerpt(&error.to_string()))
     })?;
     let index = Index { tensors: raw.weight_map.0 };
     if let Some((name, file)) = index.tensors().find(|(_, file)| !is_plain(file)) {
-        let pointer = format!("/weight_map/{}", shown(&name.replace('~', "~0").replace('/', "~1")));
+        let pointer = format!("/weight_map/{}", excerpt(&name.replace('~', "~0").replace('/', "~1")));
         let expected = "the plain name of a .safetensors file in the same folder";
-        return Err(Error::format(path, pointer, expected, format!("`{}`", shown(file))));
+        return Err(Error::format(path, pointer, expected, format!("`{}`", excerpt(file))));
     }
     let shards = index.files().len();
-    if shards == 0 || shards > MOST_SHARDS {
-        return Err(Error::format(path, "/weight_map", format!("1 to {MOST_SHARDS} different files"), shards));
+    if shards == 0 || shards > MAX_SHARDS {
+        return Err(Error::format(path, "/weight_map", format!("1 to {MAX_SHARDS} different files"), shards));
     }
     Ok(index)
 }
 
-/// Whether `file` names something right inside the folder, on every system.
+/// Whether `file` names a file directly inside the folder, on every system.
 fn is_plain(file: &str) -> bool {
     let mut components = Path::new(file).components();
     let single = matches!((components.next(), components.next()), (Some(Component::Normal(_)), None));
@@ -59,14 +59,14 @@ fn is_plain(file: &str) -> bool {
 }
 
 #[derive(serde::Deserialize)]
-struct Raw {
-    weight_map: Unique,
+struct RawIndex {
+    weight_map: UniqueKeys,
 }
 
 /// An object of strings in which no key comes twice.
-struct Unique(Vec<(String, String)>);
+struct UniqueKeys(Vec<(String, String)>);
 
-impl<'de> Deserialize<'de> for Unique {
+impl<'de> Deserialize<'de> for UniqueKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(UniqueVisitor)
     }
@@ -75,24 +75,24 @@ impl<'de> Deserialize<'de> for Unique {
 struct UniqueVisitor;
 
 impl<'de> Visitor<'de> for UniqueVisitor {
-    type Value = Unique;
+    type Value = UniqueKeys;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "an object of strings")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unique, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueKeys, A::Error> {
         let (mut entries, mut seen) = (Vec::new(), HashSet::new());
         while let Some(name) = map.next_key::<String>()? {
             if !seen.insert(name.clone()) {
-                return Err(A::Error::custom(format_args!("`{}` comes twice", shown(&name))));
+                return Err(A::Error::custom(format_args!("`{}` comes twice", excerpt(&name))));
             }
             let file = map
                 .next_value()
-                .map_err(|error: A::Error| A::Error::custom(format_args!("`{}`: {error}", shown(&name))))?;
+                .map_err(|error: A::Error| A::Error::custom(format_args!("`{}`: {error}", excerpt(&name))))?;
             entries.push((name, file));
         }
-        Ok(Unique(entries))
+        Ok(UniqueKeys(entries))
     }
 }
 

@@ -3,15 +3,15 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::write_whole;
-use crate::error::{Error, Result};
+use super::write_atomic;
+use crate::error::Result;
 use crate::weights::TensorView;
-use crate::weights::gguf::{Array, Value, names};
+use crate::weights::gguf::{MetadataArray, MetadataValue, names};
 
-/// Where tensors start on, in bytes: GGUF's default, so that `general.alignment` need not be written.
+/// Tensors start at multiples of so many bytes. It is GGUF's default, so that `general.alignment` need not be written.
 const ALIGNMENT: usize = 32;
 
-/// Collects metadata and tensors, then writes them in the order in which they came.
+/// Collects metadata and tensors, then writes them in the order in which they were added.
 ///
 /// ```
 /// # use arbitrage_models::weights::{DType, Gguf, TensorView, WeightSource, writer::GgufWriter};
@@ -28,7 +28,7 @@ const ALIGNMENT: usize = 32;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct GgufWriter<'a> {
-    metadata: Vec<(String, Value)>,
+    metadata: Vec<(String, MetadataValue)>,
     tensors: Vec<TensorView<'a>>,
 }
 
@@ -39,7 +39,7 @@ impl<'a> GgufWriter<'a> {
     }
 
     /// Adds a value under `key`, which must not have been added before.
-    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
         self.metadata.push((key.into(), value.into()));
         self
     }
@@ -50,14 +50,14 @@ impl<'a> GgufWriter<'a> {
         self
     }
 
-    /// Writes the file, whole or not at all.
+    /// Writes the file [atomically](super::write_atomic).
     ///
     /// # Errors
-    /// [`Error::Parameter`](crate::error::Error::Parameter) if a tensor's bytes do not fit its shape and type, or its
-    /// type is in no file; [`Error::Io`](crate::error::Error::Io).
+    /// [`Error::Parameter`](crate::error::Error::Parameter) if a tensor's bytes do not fit its shape and type;
+    /// [`Error::Io`](crate::error::Error::Io).
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
         self.check()?;
-        write_whole(path.as_ref(), |file| self.write_to(file))
+        write_atomic(path.as_ref(), |file| self.write_to(file))
     }
 
     /// The file's content, in memory.
@@ -72,11 +72,7 @@ impl<'a> GgufWriter<'a> {
     }
 
     fn check(&self) -> Result<()> {
-        self.tensors.iter().try_for_each(|tensor| {
-            let (expected, found) = ("a type of GGUF files".to_owned(), tensor.dtype.to_string());
-            tensor.dtype.ggml_id().ok_or(Error::Parameter { name: "tensor type", expected, found })?;
-            tensor.count().map(drop)
-        })
+        self.tensors.iter().try_for_each(|tensor| tensor.count().map(drop))
     }
 
     fn write_to(&self, file: &mut dyn Write) -> io::Result<()> {
@@ -97,7 +93,7 @@ impl<'a> GgufWriter<'a> {
         put_len(&mut out, self.metadata.len());
         for (key, value) in &self.metadata {
             put_string(&mut out, key);
-            out.extend((value.kind() as u32).to_le_bytes());
+            out.extend((value.value_type() as u32).to_le_bytes());
             put_value(&mut out, value);
         }
         let mut offset = 0;
@@ -105,7 +101,7 @@ impl<'a> GgufWriter<'a> {
             put_string(&mut out, &names::to_gguf(tensor.name));
             out.extend((tensor.shape.len() as u32).to_le_bytes());
             tensor.shape.iter().rev().for_each(|dim| put_len(&mut out, *dim));
-            out.extend(tensor.dtype.ggml_id().unwrap_or(u32::MAX).to_le_bytes()); // all have one: checked
+            out.extend(tensor.dtype.ggml_id().to_le_bytes());
             put_len(&mut out, offset);
             offset += tensor.bytes.len().next_multiple_of(ALIGNMENT);
         }
@@ -127,30 +123,30 @@ fn put_string(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
-fn put_value(out: &mut Vec<u8>, value: &Value) {
+fn put_value(out: &mut Vec<u8>, value: &MetadataValue) {
     match value {
-        Value::U8(value) => out.push(*value),
-        Value::I8(value) => out.extend(value.to_le_bytes()),
-        Value::U16(value) => out.extend(value.to_le_bytes()),
-        Value::I16(value) => out.extend(value.to_le_bytes()),
-        Value::U32(value) => out.extend(value.to_le_bytes()),
-        Value::I32(value) => out.extend(value.to_le_bytes()),
-        Value::F32(value) => out.extend(value.to_le_bytes()),
-        Value::Bool(value) => out.push(u8::from(*value)),
-        Value::String(text) => put_string(out, text),
-        Value::Array(array) => put_array(out, array),
-        Value::U64(value) => out.extend(value.to_le_bytes()),
-        Value::I64(value) => out.extend(value.to_le_bytes()),
-        Value::F64(value) => out.extend(value.to_le_bytes()),
+        MetadataValue::U8(value) => out.push(*value),
+        MetadataValue::I8(value) => out.extend(value.to_le_bytes()),
+        MetadataValue::U16(value) => out.extend(value.to_le_bytes()),
+        MetadataValue::I16(value) => out.extend(value.to_le_bytes()),
+        MetadataValue::U32(value) => out.extend(value.to_le_bytes()),
+        MetadataValue::I32(value) => out.extend(value.to_le_bytes()),
+        MetadataValue::F32(value) => out.extend(value.to_le_bytes()),
+        MetadataValue::Bool(value) => out.push(u8::from(*value)),
+        MetadataValue::String(text) => put_string(out, text),
+        MetadataValue::Array(array) => put_array(out, array),
+        MetadataValue::U64(value) => out.extend(value.to_le_bytes()),
+        MetadataValue::I64(value) => out.extend(value.to_le_bytes()),
+        MetadataValue::F64(value) => out.extend(value.to_le_bytes()),
     }
 }
 
-fn put_array(out: &mut Vec<u8>, array: &Array) {
-    out.extend((array.kind() as u32).to_le_bytes());
+fn put_array(out: &mut Vec<u8>, array: &MetadataArray) {
+    out.extend((array.value_type() as u32).to_le_bytes());
     put_len(out, array.len());
     match array {
-        Array::Scalars { bytes, .. } => out.extend(bytes),
-        Array::Strings(strings) => strings.iter().for_each(|text| put_string(out, text)),
-        Array::Arrays(arrays) => arrays.iter().for_each(|array| put_array(out, array)),
+        MetadataArray::Scalars { bytes, .. } => out.extend(bytes),
+        MetadataArray::Strings(strings) => strings.iter().for_each(|text| put_string(out, text)),
+        MetadataArray::Arrays(arrays) => arrays.iter().for_each(|array| put_array(out, array)),
     }
 }

@@ -4,25 +4,25 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::write_whole;
+use super::write_atomic;
 use crate::error::{Error, Result};
 use crate::weights::{DType, TensorView};
 
-/// Writes `tensors` to one safetensors file, in the order given, whole or not at all.
+/// Writes `tensors` to one safetensors file, in the order given and [atomically](super::write_atomic).
 ///
 /// # Errors
-/// [`Error::Parameter`] if two tensors share a name, if one has a type that the format lacks (anything but F32, F16 and
-/// BF16), or if its bytes do not fit its shape; [`Error::Io`].
+/// [`Error::Parameter`] if two tensors have the same name, if one is not F32, F16 or BF16, or if its bytes do not fit its
+/// shape; [`Error::Io`].
 pub fn write_safetensors(path: impl AsRef<Path>, tensors: &[TensorView<'_>]) -> Result<()> {
     let header = header(tensors)?;
-    write_whole(path.as_ref(), |file| {
+    write_atomic(path.as_ref(), |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(header.as_bytes())?;
         tensors.iter().try_for_each(|tensor| file.write_all(tensor.bytes))
     })
 }
 
-/// The JSON, padded with spaces so that the data starts on a multiple of eight bytes, as other writers do.
+/// The JSON, padded with spaces so that the data starts at a multiple of eight bytes, as other writers do.
 fn header(tensors: &[TensorView<'_>]) -> Result<String> {
     let (mut entries, mut offset) = (Map::new(), 0);
     for tensor in tensors {
@@ -35,7 +35,7 @@ fn header(tensors: &[TensorView<'_>]) -> Result<String> {
         }
         let entry = json!({ "dtype": tensor.dtype.name(), "shape": tensor.shape, "data_offsets": [offset, end] });
         if entries.insert(tensor.name.to_owned(), entry).is_some() {
-            return Err(wrong("one tensor of a name", format!("{} twice", tensor.name)));
+            return Err(wrong("one tensor for each name", format!("{} twice", tensor.name)));
         }
         offset = end;
     }

@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::bench::Bench;
+use super::sandbox::Sandbox;
 use crate::Error;
 use crate::source::{ModelSource, NoProgress, known_digest};
 
@@ -16,11 +16,11 @@ enum Fault {
     Cut,
     /// Closes after each byte.
     Drip,
-    /// Tells another size.
+    /// Gives another size in the metadata.
     Size,
     /// Sends from the start whatever the range.
     NoRanges,
-    /// Says nothing of size and digest, and sends other bytes.
+    /// Gives no digest, and sends other bytes.
     Wrong,
     /// Answers with this status.
     Status(u16),
@@ -29,25 +29,26 @@ enum Fault {
 /// A hub with one file: redirects from the name to the bytes, as the real one does.
 struct Server {
     address: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    fn start(bench: &Bench, fault: Fault) -> Self {
+    fn start(sandbox: &Sandbox, fault: Fault) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::<Mutex<Vec<String>>>::default();
-        let (content, digest, log) = (bench.content.clone(), bench.model.sha256, asked.clone());
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let (content, digest, log) = (sandbox.content.clone(), sandbox.model.sha256, requests.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 answer(&stream, &content, digest, fault, &log);
             }
         });
-        Self { address, asked }
+        Self { address, requests }
     }
 
-    fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut self.asked.lock().unwrap())
+    /// Ranges of the downloads since the last call.
+    fn requested(&self) -> Vec<String> {
+        std::mem::take(&mut self.requests.lock().unwrap())
     }
 }
 
@@ -86,79 +87,86 @@ fn answer(mut stream: &TcpStream, content: &[u8], digest: &str, fault: Fault, lo
     let _ = write!(stream, "{head}connection: close\r\n\r\n").and_then(|()| stream.write_all(body));
 }
 
-/// A bench whose index has nothing.
-fn bench(fault: Fault) -> (Bench, Server) {
-    let mut bench = Bench::new(1);
-    std::fs::remove_file(bench.index(1, "whl")).unwrap();
-    let server = Server::start(&bench, fault);
-    bench.settings.hub = server.address.clone();
-    (bench, server)
+/// A sandbox whose package index is empty.
+fn sandbox(fault: Fault) -> (Sandbox, Server) {
+    let mut sandbox = Sandbox::new(1);
+    std::fs::remove_file(sandbox.index(1, "whl")).unwrap();
+    let server = Server::start(&sandbox, fault);
+    sandbox.settings.hub = server.address.clone();
+    (sandbox, server)
 }
 
 #[test]
-fn a_file_comes_through_redirects_and_goes_on_where_it_was_cut() {
-    let (whole, server) = bench(Fault::None);
-    whole.resolve_whole();
-    assert_eq!(server.asked(), ["0-"]);
-    assert!(whole.asked().is_empty());
+fn a_download_follows_redirects_and_resumes_where_it_was_cut() {
+    let (whole, server) = sandbox(Fault::None);
+    whole.resolve_completely();
+    assert_eq!(server.requested(), ["0-"]);
+    assert!(whole.requested().is_empty());
 
-    let (cut, server) = bench(Fault::Cut);
-    cut.resolve_whole();
-    assert_eq!(server.asked(), ["0-", "335-"]);
+    let (cut, server) = sandbox(Fault::Cut);
+    cut.resolve_completely();
+    assert_eq!(server.requested(), ["0-", "335-"]);
 }
 
 #[test]
-fn a_hub_that_brings_next_to_nothing_is_given_up_and_its_bytes_are_kept() {
-    let (dripping, server) = bench(Fault::Drip);
-    let told = dripping.resolve_in_vain();
-    assert!(told.contains("after 3 of 1007 bytes, which are kept"), "{told}");
-    assert_eq!(server.asked(), ["0-", "1-", "2-"]);
+fn a_hub_that_sends_almost_nothing_is_given_up_and_its_bytes_are_kept() {
+    let (dripping, server) = sandbox(Fault::Drip);
+    let message = dripping.resolve_error();
+    assert!(message.contains("after 3 of 1007 bytes, which are kept"), "{message}");
+    assert_eq!(server.requested(), ["0-", "1-", "2-"]);
     let mut dripping = dripping;
     let server = Server::start(&dripping, Fault::None);
     dripping.settings.hub = server.address.clone();
-    dripping.resolve_whole();
-    assert_eq!(server.asked(), ["3-"]);
+    dripping.resolve_completely();
+    assert_eq!(server.requested(), ["3-"]);
 }
 
 #[test]
 fn odd_answers_are_refused() {
     for (fault, reason) in [
-        (Fault::Size, "1008 bytes there where 1007 were expected"),
-        (Fault::NoRanges, "does not send files from the middle"),
+        (Fault::Size, "the file there has 1008 bytes, expected 1007"),
+        (Fault::NoRanges, "does not support resuming a download"),
         (Fault::Status(401), "HF_TOKEN may help"),
         (Fault::Status(404), "there is no such file"),
         (Fault::Status(503), "the hub answered 503"),
     ] {
-        let (bench, _server) = bench(fault);
-        let told = bench.resolve_in_vain();
-        assert!(told.contains(reason), "{told}");
+        let (sandbox, _server) = sandbox(fault);
+        let message = sandbox.resolve_error();
+        assert!(message.contains(reason), "{message}");
     }
 }
 
 #[test]
-fn wrong_bytes_from_the_hub_do_not_keep_the_index_from_being_asked() {
-    let (bench, _server) = bench(Fault::Wrong);
-    assert!(matches!(bench.resolve(), Err(Error::Digest { .. })));
-    assert!(!bench.home().exists());
-    bench.serve(1, &bench.content);
-    bench.resolve_whole();
+fn after_wrong_bytes_from_the_hub_the_index_is_tried() {
+    let (sandbox, _server) = sandbox(Fault::Wrong);
+    assert!(matches!(sandbox.resolve(), Err(Error::Digest { .. })));
+    assert!(!sandbox.cached().exists());
+    sandbox.serve(1, &sandbox.content);
+    sandbox.resolve_completely();
 }
 
 #[test]
-fn a_file_of_any_repository_is_held_against_the_hubs_own_digest() {
-    let (bench, server) = bench(Fault::None);
+fn a_file_of_any_repository_is_checked_against_the_hubs_own_digest() {
+    let (sandbox, server) = sandbox(Fault::None);
     let source = ModelSource::parse("hf:owner/fake:sub/fake.gguf").unwrap();
-    let path = source.resolve_with(&bench.settings, &mut NoProgress).unwrap();
-    assert_eq!(path, bench.settings.cache.join("hf/owner/fake/sub/fake.gguf"));
-    assert_eq!(known_digest(&path).as_deref(), Some(bench.model.sha256));
-    source.resolve_with(&bench.settings, &mut NoProgress).unwrap();
-    assert_eq!(server.asked(), ["0-"]);
+    let path = source.resolve_with(&sandbox.settings, &mut NoProgress).unwrap();
+    assert_eq!(path, sandbox.settings.cache.join("hf/owner/fake/sub/fake.gguf"));
+    assert_eq!(known_digest(&path).as_deref(), Some(sandbox.model.sha256));
+    source.resolve_with(&sandbox.settings, &mut NoProgress).unwrap();
+    assert_eq!(server.requested(), ["0-"]);
 }
 
 #[test]
-fn a_hub_that_nobody_answers_for_is_given_up_soon() {
-    let bench = Bench::new(1);
+fn an_unreachable_hub_is_given_up_soon() {
+    let sandbox = Sandbox::new(1);
     let start = Instant::now();
-    bench.resolve_whole();
+    sandbox.resolve_completely();
     assert!(start.elapsed().as_secs() < 6);
+}
+
+#[test]
+fn a_download_may_be_made_inside_a_runtime() {
+    let (sandbox, _server) = sandbox(Fault::None);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async { sandbox.resolve_completely() });
 }

@@ -1,4 +1,4 @@
-//! Which parts of a file are on disk for good.
+//! Which parts of a download are complete on disk.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -7,40 +7,40 @@ use std::path::{Path, PathBuf};
 use super::failure::write_error;
 use crate::error::Result;
 
-/// The lengths of the parts that were written and synced, one a line, below a line that names their origin. A line without its
-/// end was cut off by a crash and does not count.
-pub(super) struct Journal {
+/// The lengths of the parts that were written and synced, one on each line, after a line that names the download. A line without a
+/// newline at its end was cut off by a crash and does not count.
+pub(super) struct DownloadLog {
     path: PathBuf,
     lengths: Vec<u64>,
 }
 
-impl Journal {
-    /// Reads the journal at `path`, or begins one when there is none of this `origin`. Only as many parts count as fit into
-    /// the `held` bytes that are really there.
-    pub fn open(path: PathBuf, origin: &str, held: u64) -> Result<Self> {
+impl DownloadLog {
+    /// Reads the log at `path`, or begins a new one if there is none of this `origin`. Only as many parts count as fit into the `length`
+    /// bytes that the downloaded file has.
+    pub fn open(path: PathBuf, origin: &str, length: u64) -> Result<Self> {
         let text = fs::read_to_string(&path).unwrap_or_default();
         let mut lines = text.split_inclusive('\n').map_while(|line| line.strip_suffix('\n'));
         let lengths = match lines.next() {
-            Some(first) if first == origin => fitting(lines, held),
+            Some(first) if first == origin => lengths_within(lines, length),
             _ => Vec::new(),
         };
-        let journal = Self { path, lengths };
-        let lines = journal.lengths.iter().map(|length| format!("{length}\n")).collect::<String>();
-        fs::write(&journal.path, format!("{origin}\n{lines}")).map_err(|e| write_error(&journal.path, e, 1024))?;
-        Ok(journal)
+        let log = Self { path, lengths };
+        let lines = log.lengths.iter().map(|length| format!("{length}\n")).collect::<String>();
+        fs::write(&log.path, format!("{origin}\n{lines}")).map_err(|e| write_error(&log.path, e, 1024))?;
+        Ok(log)
     }
 
-    /// Parts that are there.
+    /// Number of complete parts.
     pub fn parts(&self) -> usize {
         self.lengths.len()
     }
 
-    /// Bytes that they take.
+    /// Their bytes together.
     pub fn bytes(&self) -> u64 {
         self.lengths.iter().sum()
     }
 
-    /// Records another part.
+    /// Records another complete part.
     pub fn push(&mut self, length: u64) -> Result<()> {
         append(&self.path, length).map_err(|error| write_error(&self.path, error, 1024))?;
         self.lengths.push(length);
@@ -54,26 +54,27 @@ fn append(path: &Path, length: u64) -> std::io::Result<()> {
     file.sync_data()
 }
 
-fn fitting<'a>(lines: impl Iterator<Item = &'a str>, held: u64) -> Vec<u64> {
+/// The leading lengths whose sum is at most `limit`.
+fn lengths_within<'a>(lines: impl Iterator<Item = &'a str>, limit: u64) -> Vec<u64> {
     let mut total = 0u64;
     let fits = |length: &u64| {
         total = total.saturating_add(*length);
-        total <= held
+        total <= limit
     };
     lines.map_while(|line| line.parse().ok()).take_while(fits).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Journal;
+    use super::DownloadLog;
 
     #[test]
-    fn torn_lines_missing_bytes_and_other_origins_do_not_count() {
+    fn incomplete_lines_missing_bytes_and_other_origins_do_not_count() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let read = |text: &str, held| {
+        let read = |text: &str, length| {
             std::fs::write(&path, text).unwrap();
-            Journal::open(path.clone(), "p 1.0", held).unwrap().lengths
+            DownloadLog::open(path.clone(), "p 1.0", length).unwrap().lengths
         };
         assert_eq!(read("p 1.0\n5\n6\n", 11), [5, 6]);
         assert_eq!(read("p 1.0\n5\n6", 11), [5]);

