@@ -1,4 +1,4 @@
-//! What a model's files hold, before anything is loaded.
+//! The opened files of a model, before its weights are loaded.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use crate::error::{Error, Result};
 use crate::tokenizer::{GgufVocabulary, Tokenizer};
 use crate::weights::{Gguf, SafetensorsFolder, WeightSource};
 
-/// The parts of a GGUF file or a Hugging Face folder: weights are mapped, not read.
+/// The parts of a GGUF file or a Hugging Face folder. Weights are memory-mapped, not read.
 pub struct ModelFiles {
     /// The tensors.
     pub weights: Arc<dyn WeightSource>,
     /// The decoder's shape.
     pub config: ModelConfig,
-    /// The vocabulary and its rules.
+    /// The tokenizer.
     pub tokenizer: Tokenizer,
 }
 
@@ -28,7 +28,7 @@ impl ModelFiles {
         if path.is_dir() { Self::open_folder(path) } else { Self::open_gguf(path) }
     }
 
-    /// Refuses tokens for which the embedding has no row.
+    /// Refuses a vocabulary with more tokens than the embedding has rows.
     ///
     /// # Errors
     /// [`Error::Format`] with both numbers.

@@ -1,21 +1,21 @@
 //! The merges of a SentencePiece vocabulary.
 //!
-//! A SentencePiece file holds scores instead of merges: of all pairs of neighbours whose union is a piece, the one with
-//! the best score is merged first. Every split of a piece into two pieces, ordered by the piece's score, says the same
-//! (this is how the reference converter makes a `tokenizer.json`).
+//! A SentencePiece file has scores instead of merges: of all neighbouring pairs whose union is a piece, the one with the best score
+//! is merged first. Listing every split of a piece into two pieces, ordered by the score of the piece, is equivalent. This is
+//! how transformers' converter makes a `tokenizer.json`.
 
 use std::collections::HashMap;
 
-/// The longest piece that is split, in bytes; the longest of real vocabularies is 48 spaces.
-const LONGEST: usize = 1024;
+/// Longest piece that is split, in bytes. The longest one in real vocabularies is 48 spaces.
+const MAX_PIECE_BYTES: usize = 1024;
 
-/// The merges of `pieces` (id, text, score; by ascending id), the first to be merged first.
+/// The merges of `pieces` (id, text, score; by ascending id), in order of precedence.
 ///
-/// Pieces of equal score keep their order, and so do the splits of one piece, by the ids of their halves.
+/// Pieces of equal score are ordered by id, and the splits of one piece by the ids of their halves.
 pub(super) fn merges<'a>(pieces: impl Iterator<Item = (u32, &'a str, f32)> + Clone) -> Vec<(String, String)> {
     let ids: HashMap<&str, u32> = pieces.clone().map(|(id, text, _)| (text, id)).collect();
     let mut found = Vec::new();
-    for (id, text, score) in pieces.filter(|(_, text, _)| text.len() <= LONGEST) {
+    for (id, text, score) in pieces.filter(|(_, text, _)| text.len() <= MAX_PIECE_BYTES) {
         for (at, _) in text.char_indices().skip(1) {
             let (left, right) = text.split_at(at);
             if let (Some(&a), Some(&b)) = (ids.get(left), ids.get(right)) {
