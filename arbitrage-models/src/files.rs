@@ -18,6 +18,12 @@ pub struct ModelFiles {
     pub tokenizer: Tokenizer,
 }
 
+impl std::fmt::Debug for ModelFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelFiles").field("path", &self.weights.path()).finish_non_exhaustive()
+    }
+}
+
 impl ModelFiles {
     /// Opens a GGUF file, or a folder with `config.json`, `tokenizer.json` and safetensors.
     ///

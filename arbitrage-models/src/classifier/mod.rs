@@ -40,6 +40,13 @@ pub struct Classifier {
     sequences: HashMap<SequenceId, CachedSequence>,
 }
 
+impl std::fmt::Debug for Classifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let outputs = self.head.outputs();
+        f.debug_struct("Classifier").field("name", &self.name).field("outputs", &outputs).finish_non_exhaustive()
+    }
+}
+
 /// A text to be classified.
 #[derive(Clone, Copy, Debug)]
 pub struct ClassifierInput<'a> {
@@ -106,9 +113,9 @@ impl Classifier {
     fn classify_batch(&mut self, texts: &[ClassifierInput<'_>]) -> Result<Vec<Vec<Vec<f32>>>> {
         texts.iter().try_for_each(|text| self.admit(text))?;
         let sequences: Vec<_> = texts.iter().map(|text| self.take_sequence(text.id)).collect();
-        let begin =
-            |(text, sequence): (&ClassifierInput<'_>, _)| Prefill::begin(sequence, text.tokens, text.first_output);
-        let mut prefills: Vec<_> = texts.iter().zip(sequences).map(begin).collect();
+        let inputs = texts.iter().zip(sequences);
+        let begun = inputs.map(|(text, sequence)| Prefill::begin(sequence, text.tokens, text.first_output));
+        let mut prefills: Vec<_> = begun.collect();
         let mut outputs = vec![Vec::new(); texts.len()];
         prefill(&self.body, &mut prefills, |states, owners| {
             let rows = self.head.forward(&values(states));

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 /// Steps are tokenized from their text, whichever model wrote them, since the layout tokenizes its parts separately. Both
 /// candidates for a step share the cached prefix. The engine releases the sequences of a [`StepScorer`]; elsewhere, call
 /// [`release`](StepScorer::release) when a solution is complete.
+#[derive(Debug)]
 pub struct ProcessReward {
     classifier: Classifier,
     layout: Layout,

@@ -215,6 +215,12 @@ impl LocalModel {
     }
 }
 
+impl std::fmt::Debug for LocalModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalModel").field("name", &self.name).field("author", &self.author).finish_non_exhaustive()
+    }
+}
+
 impl Drafter for LocalModel {
     fn name(&self) -> &str {
         &self.name

@@ -13,6 +13,7 @@ use super::generate::generate;
 /// The tokens of the rejected step serve as speculative tokens: several are verified in one pass, for as long as the target
 /// would have generated them too, and again where its text rejoins the step. The text is the same as without
 /// ([`speculation`](super::speculation)). How many are verified at once depends on what passes cost on this machine.
+#[derive(Debug)]
 pub struct LocalTarget {
     model: LocalModel,
     reuse: bool,

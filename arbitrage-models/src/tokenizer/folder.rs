@@ -91,7 +91,7 @@ pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
         add_bos: config.add_bos.unwrap_or_else(|| leading_token(&file.post_processor).is_some()),
         chat_template: config.chat_template,
         merges: merges(file.model.merges).map_err(fail)?,
-        whole_words: file.model.ignore_merges,
+        ignore_merges: file.model.ignore_merges,
         normalizer: file.normalizer,
         pre_tokenizer: file.pre_tokenizer,
         entries,

@@ -100,7 +100,7 @@ impl GgufVocabulary {
             entries,
             alphabet,
             merges,
-            whole_words: rules.whole_words,
+            ignore_merges: rules.ignore_merges,
             normalizer: rules.normalizer,
             pre_tokenizer: rules.pre_tokenizer,
             ends: self.eos.into_iter().collect(),
@@ -189,7 +189,7 @@ impl GgufVocabulary {
             return Err(self.error(format!("tokenizer.ggml.scores[{id}]: expected a number, found NaN")));
         }
         let text = |&id: &usize| self.kind(id) == TokenKind::Normal && byte_piece(&self.tokens[id]).is_none();
-        let piece = |id: usize| (id as u32, self.tokens[id].as_str(), self.scores[id]);
+        let piece = |id: usize| spm::ScoredPiece { id: id as u32, text: &self.tokens[id], score: self.scores[id] };
         Ok(spm::merges((0..self.tokens.len()).filter(text).map(piece)))
     }
 
@@ -201,7 +201,7 @@ impl GgufVocabulary {
             steps.insert(0, json!({ "type": "Prepend", "prepend": mark }));
         }
         let normalizer = json!({ "type": "Sequence", "normalizers": steps });
-        pre::PreTokenizerRules { normalizer, pre_tokenizer: Value::Null, whole_words: false }
+        pre::PreTokenizerRules { normalizer, pre_tokenizer: Value::Null, ignore_merges: false }
     }
 
     fn error(&self, reason: impl ToString) -> Error {

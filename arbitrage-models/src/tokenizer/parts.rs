@@ -22,7 +22,7 @@ pub(super) struct TokenizerParts {
     /// Pairs of pieces, in order of precedence.
     pub merges: Vec<(String, String)>,
     /// Whether a word that is a token is taken whole, without applying the merges (`ignore_merges`, Llama 3).
-    pub whole_words: bool,
+    pub ignore_merges: bool,
     pub added: Vec<AddedTokenWithId>,
     /// In the format of a `tokenizer.json`.
     pub normalizer: Value,
@@ -117,7 +117,7 @@ impl TokenizerParts {
         let sentence_piece = self.alphabet == Alphabet::Pieces;
         let mut builder = BPE::builder()
             .vocab_and_merges(vocabulary, self.merges)
-            .ignore_merges(self.whole_words)
+            .ignore_merges(self.ignore_merges)
             .byte_fallback(sentence_piece)
             .fuse_unk(sentence_piece);
         if let Some(unknown) = unknown {

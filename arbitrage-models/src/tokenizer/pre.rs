@@ -10,7 +10,7 @@ pub(super) struct PreTokenizerRules {
     pub normalizer: Value,
     pub pre_tokenizer: Value,
     /// Whether a word that is a token is taken whole, without applying the merges (`ignore_merges`).
-    pub whole_words: bool,
+    pub ignore_merges: bool,
 }
 
 /// Whether the byte-level pre-tokenizer splits words first.
@@ -36,7 +36,7 @@ const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}
 /// The rules called `name`; `None` for an unknown name.
 pub(super) fn rules(name: &str) -> Option<PreTokenizerRules> {
     let none = Value::Null;
-    let (normalizer, pre_tokenizer, whole_words) = match name {
+    let (normalizer, pre_tokenizer, ignore_merges) = match name {
         "qwen2" => (json!({ "type": "NFC" }), split(QWEN2), false),
         "deepseek-r1-qwen" => (none, split(QWEN2), false),
         "llama-bpe" | "llama3" | "llama-v3" => (none, split(LLAMA3), true),
@@ -54,7 +54,7 @@ pub(super) fn rules(name: &str) -> Option<PreTokenizerRules> {
         }
         _ => return None,
     };
-    Some(PreTokenizerRules { normalizer, pre_tokenizer, whole_words })
+    Some(PreTokenizerRules { normalizer, pre_tokenizer, ignore_merges })
 }
 
 fn split(pattern: &str) -> Value {

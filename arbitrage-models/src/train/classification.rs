@@ -42,6 +42,16 @@ pub struct ClassificationObjective {
     score: Option<ScoreFunction>,
 }
 
+impl std::fmt::Debug for ClassificationObjective {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let examples = self.examples.len();
+        f.debug_struct("ClassificationObjective")
+            .field("examples", &examples)
+            .field("loss", &self.loss)
+            .finish_non_exhaustive()
+    }
+}
+
 impl ClassificationObjective {
     /// An objective without a score: the last weights are kept.
     ///

@@ -28,6 +28,7 @@ impl TrainingExample {
 }
 
 /// Next-token prediction. The score is the mean log-probability of a token of the validation examples.
+#[derive(Clone, Debug)]
 pub struct NextTokenObjective {
     examples: Vec<TrainingExample>,
     validation: Vec<TrainingExample>,

@@ -13,6 +13,7 @@ use crate::sequence::{CachedSequence, share_rows};
 
 /// A [`LocalModel`] that proposes what a larger one will sample, token by token, until its confidence is too low: speculative
 /// decoding with a draft of adaptive length. It samples with the larger model's random numbers, whatever its own sampling is.
+#[derive(Debug)]
 pub struct DraftModel {
     model: LocalModel,
     seconds_per_token: f64,
