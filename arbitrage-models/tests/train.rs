@@ -234,7 +234,7 @@ fn invalid_parameters_and_examples_are_refused() {
     for error in refused {
         assert!(matches!(error, arbitrage_models::Error::Parameter { .. }), "{error}");
     }
-    let target = |row, label: f32, weight| LabelledRow { row, label: vec![answer], weight };
+    let target = |row, label: f32, weight| LabelledRow { row, label: vec![label], weight };
     for target in [target(3, 1.0, 1.0), target(0, f32::NAN, 1.0), target(0, 1.5, 1.0), target(0, 1.0, 0.0)] {
         let examples = vec![LabelledText { tokens: vec![1, 2, 3], rows: vec![target] }];
         assert!(ClassificationObjective::new(examples, Loss::Sigmoid).is_err());
