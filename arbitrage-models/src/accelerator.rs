@@ -1,4 +1,4 @@
-//! How accelerators are set up where nobody has said otherwise.
+//! The default configuration of accelerators.
 
 use std::sync::Once;
 
@@ -8,37 +8,37 @@ use burn::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig as _};
 
 use crate::source::SourceSettings;
 
-/// The folder in that of the models in which kernels, and which of them were fastest, are kept.
-const FOLDER: &str = ".kernels";
+/// Subfolder of the model cache for compiled kernels and the results of autotuning.
+const KERNEL_FOLDER: &str = ".kernels";
 
-/// Settles cubecl's configuration, which its first use would settle otherwise. A program that has set it, and a `cubecl.toml`
-/// or `burn.toml` in this folder or one above, are left alone; cubecl's environment variables count in any case.
+/// Sets cubecl's configuration before its first use. A configuration that the program has set, or that a `cubecl.toml` or
+/// `burn.toml` in the current folder or one above sets, is left unchanged. cubecl's environment variables apply in any case.
 pub(crate) fn configure() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let found = CubeClRuntimeConfig::from_current_dir();
-        let config = if is_untouched(&found) { usual() } else { found };
+        let config = if is_default(&found) { default_config() } else { found };
         CubeClRuntimeConfig::try_set(config.override_from_env());
     });
 }
 
-fn is_untouched(config: &CubeClRuntimeConfig) -> bool {
+fn is_default(config: &CubeClRuntimeConfig) -> bool {
     let value = |config: &CubeClRuntimeConfig| serde_json::to_value(config).ok();
     value(config) == value(&CubeClRuntimeConfig::default())
 }
 
-fn usual() -> CubeClRuntimeConfig {
+fn default_config() -> CubeClRuntimeConfig {
     let mut config = CubeClRuntimeConfig::default();
-    // cubecl's own choice is a `target` folder above, where there is one: what was tuned for one project is then tuned again.
+    // By default, cubecl caches in a `target` folder above the current one, so that each project would have to tune anew.
     if let Ok(settings) = SourceSettings::from_env() {
-        config.environment.path = CacheConfig::Directory(settings.cache.join(FOLDER));
+        config.environment.path = CacheConfig::Directory(settings.cache.join(KERNEL_FOLDER));
         #[cfg(feature = "persistence")]
         {
             config.compilation.cache = true;
         }
     }
-    // A stream a thread has memory a thread. Threads here wait for each other where they share a device, and some live for a
-    // turn only: memory of theirs would pile up.
+    // With a stream for each thread, each thread would have its own memory pool. Our threads wait for each other where they share
+    // a device, and some live only for a step: their pools would pile up.
     config.streaming.policy = StreamPolicy::Single;
     config
 }
@@ -48,11 +48,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_configured_is_left_alone() {
-        assert!(is_untouched(&CubeClRuntimeConfig::default()));
-        assert!(!is_untouched(&usual()));
+    fn only_the_default_configuration_is_replaced() {
+        assert!(is_default(&CubeClRuntimeConfig::default()));
+        assert!(!is_default(&default_config()));
         let mut config = CubeClRuntimeConfig::default();
         config.streaming.max_streams = 2;
-        assert!(!is_untouched(&config));
+        assert!(!is_default(&config));
     }
 }

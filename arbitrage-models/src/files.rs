@@ -1,4 +1,4 @@
-//! A model's files, before anything is loaded.
+//! The opened files of a model, before its weights are loaded.
 
 use std::fmt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::tokenizer::{GgufVocabulary, Tokenizer};
 use crate::weights::{Gguf, SafetensorsFolder, WeightSource};
 
-/// The parts of a GGUF file or a Hugging Face folder. Weights are mapped, not read.
+/// The parts of a GGUF file or a Hugging Face folder. Weights are memory-mapped, not read.
 pub struct ModelFiles {
     /// The tensors.
     pub weights: Arc<dyn WeightSource>,
@@ -19,12 +19,9 @@ pub struct ModelFiles {
     pub tokenizer: Tokenizer,
 }
 
-impl fmt::Debug for ModelFiles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ModelFiles")
-            .field("path", &self.weights.path())
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+impl std::fmt::Debug for ModelFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelFiles").field("path", &self.weights.path()).finish_non_exhaustive()
     }
 }
 
@@ -38,7 +35,7 @@ impl ModelFiles {
         if path.is_dir() { Self::open_folder(path) } else { Self::open_gguf(path) }
     }
 
-    /// Refuses a vocabulary with tokens for which the embedding has no row.
+    /// Refuses a vocabulary with more tokens than the embedding has rows.
     ///
     /// # Errors
     /// [`Error::Format`] with both numbers.

@@ -1,4 +1,4 @@
-//! How a solution is laid out for a model that judges its steps.
+//! The input format of models that score the steps of a solution.
 
 use std::fs;
 use std::path::Path;
@@ -7,18 +7,18 @@ use arbitrage_core::{Author, Prefix, Step};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::tokenizer::Tokenizer;
-use arbitrage_core::text::excerpt as shown;
+use crate::tokenizer::{EncodeMode, Tokenizer};
+use arbitrage_core::text::excerpt;
 
-/// Largest file that is read, in bytes.
-const MOST_BYTES: u64 = 1 << 16;
+/// Largest layout file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 16;
 
-/// What a model was trained to see: the question, then each step with a separator, and the score after the last separator. A
-/// model's folder may carry it, under `layout` in [`Layout::FILE`].
+/// The input that a model was trained on: the question, then each step followed by a separator. The score is computed after the
+/// last separator. A model's folder may define its layout, under `layout` in [`Layout::FILE`].
 ///
-/// Question, steps and separator are turned into tokens apart from each other, as the published scripts do, so that the separator
-/// is always the same token. Texts are read as text: control tokens in them are characters, and SentencePiece puts no space before
-/// them.
+/// Question, steps and separators are tokenized separately, as in the published scripts, so that the separator always has the
+/// same tokens. The names of control tokens in these texts are ordinary characters, and SentencePiece puts no space before a
+/// text.
 ///
 /// ```
 /// use arbitrage_models::Layout;
@@ -32,15 +32,15 @@ const MOST_BYTES: u64 = 1 << 16;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Layout {
-    /// Whether it begins with the vocabulary's beginning-of-text token, where there is one.
+    /// Whether the input begins with the vocabulary's beginning-of-text token, where there is one.
     pub bos: bool,
-    /// Written after the question, and turned into tokens together with it.
+    /// Text after the question, which is tokenized together with it.
     pub after_question: String,
-    /// Written after each step, whose own separators at either end are left out. The score is read after its last token; after
-    /// the step's own where it is empty.
+    /// Text after each step; separators at either end of the step itself are removed. The score is computed after its last token,
+    /// or after the step's last token where it is empty.
     pub separator: String,
-    /// Written before each step of the draft and of the target, and turned into tokens together with it. The step that is to be
-    /// judged counts as the draft's. Empty unless the file says otherwise.
+    /// Texts before each step of the draft and of the target, which are tokenized together with the step. The step that is to be
+    /// scored counts as the draft's. Both are empty where the file does not define them.
     #[serde(default, skip_serializing_if = "is_anonymous")]
     pub authors: [String; 2],
     /// How the head's outputs become a score.
@@ -56,7 +56,7 @@ pub enum Score {
     Sigmoid,
     /// The probability of one class.
     Softmax {
-        /// The good one, from 0.
+        /// The index of the class of correct steps.
         class: usize,
     },
 }
@@ -66,10 +66,11 @@ fn is_anonymous(authors: &[String; 2]) -> bool {
 }
 
 impl Layout {
-    /// The file of a model's folder that may hold a layout.
+    /// The file of a model's folder that may define its layout.
     pub const FILE: &str = "arbitrage.json";
 
-    /// That of Skywork's process reward models, with the paper's separator: question and line break, steps apart by blank lines.
+    /// The layout of Skywork's process reward models, with the paper's separator: a line break after the question, and a blank line
+    /// after each step.
     pub fn skywork() -> Self {
         Self {
             bos: true,
@@ -80,8 +81,8 @@ impl Layout {
         }
     }
 
-    /// That of TRL's trainer of process reward models, unless it was told otherwise: a line break after each step, and class 1 for
-    /// good ones.
+    /// The default layout of TRL's trainer of process reward models: a line break after each step, and class 1 for correct
+    /// steps.
     pub fn trl() -> Self {
         Self {
             after_question: String::new(),
@@ -91,22 +92,22 @@ impl Layout {
         }
     }
 
-    /// Sets whether it begins with the beginning-of-text token.
+    /// Sets whether the input begins with the beginning-of-text token.
     pub fn with_bos(self, bos: bool) -> Self {
         Self { bos, ..self }
     }
 
-    /// Sets what follows the question.
+    /// Sets the text after the question.
     pub fn with_after_question(self, text: impl Into<String>) -> Self {
         Self { after_question: text.into(), ..self }
     }
 
-    /// Sets what follows each step.
+    /// Sets the text after each step.
     pub fn with_separator(self, text: impl Into<String>) -> Self {
         Self { separator: text.into(), ..self }
     }
 
-    /// Sets what stands before the draft's and the target's steps, such as the paper's `Model 0: ` and `Model 1: ` (App. C).
+    /// Sets the texts before the draft's and the target's steps, such as the paper's `Model 0: ` and `Model 1: ` (App. C).
     pub fn with_authors(self, draft: impl Into<String>, target: impl Into<String>) -> Self {
         Self { authors: [draft.into(), target.into()], ..self }
     }
@@ -116,13 +117,13 @@ impl Layout {
         Self { score, ..self }
     }
 
-    /// The layout that the folder of a model carries, if it does.
+    /// The layout that the folder of a model defines; `None` where it defines none.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Format`] with the place in the file.
+    /// [`Error::Io`]; [`Error::Format`] with line and column.
     pub fn of_folder(folder: impl AsRef<Path>) -> Result<Option<Self>> {
         #[derive(Deserialize)]
-        struct File {
+        struct LayoutFile {
             layout: Option<Layout>,
         }
         let path = folder.as_ref().join(Self::FILE);
@@ -130,40 +131,46 @@ impl Layout {
             return Ok(None);
         }
         let size = fs::metadata(&path).map_err(|error| Error::io(&path, error))?.len();
-        if size > MOST_BYTES {
-            return Err(Error::format(&path, "size", format!("at most {MOST_BYTES} bytes"), format!("{size} bytes")));
+        if size > MAX_FILE_BYTES {
+            return Err(Error::format(
+                &path,
+                "size",
+                format!("at most {MAX_FILE_BYTES} bytes"),
+                format!("{size} bytes"),
+            ));
         }
         let text = fs::read(&path).map_err(|error| Error::io(&path, error))?;
-        let file: File = serde_json::from_slice(&text).map_err(|error| {
+        let file: LayoutFile = serde_json::from_slice(&text).map_err(|error| {
             let place = format!("line {} column {}", error.line(), error.column());
-            Error::format(&path, place, "an object with a layout", shown(&error.to_string()))
+            Error::format(&path, place, "an object with a layout", excerpt(&error.to_string()))
         })?;
         Ok(file.layout)
     }
 
-    /// The tokens of a step behind its prefix. The score belongs to the last of them.
+    /// The tokens of a prefix and the step after it. The score is that of the last token.
     ///
     /// # Errors
-    /// [`Error::EmptyPrompt`] for a blank question; [`Error::Tokenizer`] for a text that the tokenizer refuses.
+    /// [`Error::EmptyPrompt`] for a blank question; [`Error::Tokenizer`] for a text that the tokenizer rejects.
     pub fn tokens(&self, tokenizer: &Tokenizer, prefix: &Prefix<'_>, step: &Step) -> Result<Vec<u32>> {
         let question = &prefix.problem.question;
         if question.trim().is_empty() {
             return Err(Error::EmptyPrompt { model: tokenizer.path().display().to_string() });
         }
         let mut tokens: Vec<u32> = tokenizer.bos_token().filter(|_| self.bos).into_iter().collect();
-        tokens.extend(tokenizer.encode(&format!("{question}{}", self.after_question), false)?);
-        let mark = tokenizer.encode(&self.separator, false)?;
+        tokens.extend(tokenizer.encode(&format!("{question}{}", self.after_question), EncodeMode::Continuation)?);
+        let separator = tokenizer.encode(&self.separator, EncodeMode::Continuation)?;
         let history = prefix.steps.iter().map(|accepted| (accepted.author, accepted.step.text.as_str()));
         for (author, text) in history.chain([(Author::Draft, step.text.as_str())]) {
             let author = &self.authors[author as usize];
-            tokens.extend(tokenizer.encode(&format!("{author}{}", self.bare(text)), false)?);
-            tokens.extend(&mark);
+            let text = format!("{author}{}", self.trim(text));
+            tokens.extend(tokenizer.encode(&text, EncodeMode::Continuation)?);
+            tokens.extend(&separator);
         }
         Ok(tokens)
     }
 
-    /// The same as one text, for a server that has the tokenizer: it may put a token across the edge of two parts, which
-    /// [`tokens`](Self::tokens) never does.
+    /// The same input as one text, for a server that tokenizes it. There, a token may span two parts, which never happens in
+    /// [`tokens`](Self::tokens).
     ///
     /// # Errors
     /// [`Error::EmptyPrompt`] for a blank question, naming `model`.
@@ -175,13 +182,13 @@ impl Layout {
         let mut text = format!("{question}{}", self.after_question);
         let history = prefix.steps.iter().map(|accepted| (accepted.author, accepted.step.text.as_str()));
         for (author, step) in history.chain([(Author::Draft, step.text.as_str())]) {
-            text.extend([self.authors[author as usize].as_str(), self.bare(step), &self.separator]);
+            text.extend([self.authors[author as usize].as_str(), self.trim(step), &self.separator]);
         }
         Ok(text)
     }
 
-    /// A step's text without separators at its ends.
-    fn bare<'t>(&self, text: &'t str) -> &'t str {
+    /// A step's text without separators at its start and end.
+    fn trim<'t>(&self, text: &'t str) -> &'t str {
         match self.separator.as_str() {
             "" => text,
             separator => text.trim_start_matches(separator).trim_end_matches(separator),
@@ -191,7 +198,7 @@ impl Layout {
 
 #[cfg(any(test, feature = "burn", feature = "remote"))]
 impl Score {
-    /// Refuses a head of so many outputs that this reading does not fit.
+    /// Refuses heads whose number of outputs does not fit.
     pub(crate) fn check(self, outputs: usize) -> Result<()> {
         let (fits, expected) = match self {
             Self::Sigmoid => (outputs == 1, "a head with one output".to_owned()),
@@ -207,11 +214,11 @@ impl Score {
 
     /// The score of finite outputs, from 0 to 1.
     pub(crate) fn of(self, outputs: &[f32]) -> f32 {
-        let against = |x: f32, of: f32| (f64::from(x) - f64::from(of)).exp();
+        let ratio = |x: f32, of: f32| (f64::from(x) - f64::from(of)).exp();
         let odds_against: f64 = match (self, outputs) {
-            (Self::Sigmoid, &[value, ..]) => against(0.0, value),
+            (Self::Sigmoid, &[value, ..]) => ratio(0.0, value),
             (Self::Softmax { class }, _) if class < outputs.len() => {
-                outputs.iter().map(|&x| against(x, outputs[class])).sum::<f64>() - 1.0
+                outputs.iter().map(|&x| ratio(x, outputs[class])).sum::<f64>() - 1.0
             }
             _ => f64::INFINITY,
         };
@@ -236,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn only_heads_that_fit_are_read() {
+    fn only_heads_with_a_fitting_number_of_outputs_are_accepted() {
         for (score, outputs, fits) in [
             (Score::Sigmoid, 1, true),
             (Score::Sigmoid, 2, false),

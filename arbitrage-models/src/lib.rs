@@ -20,12 +20,12 @@
 //! |---|---|
 //! | [`weights`] | maps GGUF and safetensors files, checked as untrusted input |
 //! | [`config`] | the decoder's shape from `config.json` or GGUF metadata |
-//! | [`tokenizer`], [`stream`], [`chat`] | text to ids and back, token by token, and templates |
-//! | [`sampler`] | ids from logits |
+//! | [`tokenizer`], [`stream`], [`chat`] | text to ids and back, incremental detokenization, chat templates |
+//! | [`sampler`] | samples ids from logits |
 //! | `kernels` | packed and fused arithmetic for the processor |
 //! | `decoder` | the transformer, on any burn device |
-//! | `classifier` | heads that judge: process reward models |
-//! | `local` | drafter and verifier roles, caches with rollback |
+//! | `classifier` | classification heads: process reward models |
+//! | `local` | drafter and verifier in this process, with caches and speculative decoding |
 //! | `train` | decoders and heads trained with burn's autodiff (feature `train`) |
 //! | [`source`] | models by name: cache, and with the feature `pull` (default) downloads from the hub or a package index |
 //! | `remote` | models behind vLLM, SGLang, llama.cpp, TGI and OpenAI servers (feature `remote`) |
@@ -36,8 +36,6 @@
 
 #[cfg(feature = "accelerator")]
 mod accelerator;
-#[cfg(feature = "burn")]
-mod catch_up;
 pub mod chat;
 #[cfg(feature = "burn")]
 pub mod classifier;
@@ -57,6 +55,8 @@ mod layout;
 mod local;
 #[cfg(any(feature = "pull", feature = "train"))]
 mod lock;
+#[cfg(feature = "burn")]
+mod prefill;
 mod prompt;
 #[cfg(feature = "remote")]
 pub mod remote;
@@ -80,7 +80,7 @@ pub use error::{Error, Result};
 pub use files::ModelFiles;
 pub use layout::{Layout, Score};
 #[cfg(feature = "burn")]
-pub use local::{HiddenReader, Listener, LocalModel, LocalTarget, Reading, speculation};
+pub use local::{HiddenReader, Listener, LocalModel, LocalTarget, TeacherForced, speculation};
 pub use prompt::Prompt;
 
 /// The README's code is compiled and run with the doc examples.

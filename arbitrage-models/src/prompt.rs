@@ -1,26 +1,26 @@
-//! What a model is told beside the question.
+//! The prompt around the question.
 
 use arbitrage_core::{Message, Problem};
 
-/// What a model is told beside the question.
+/// The prompt around the question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Prompt {
-    /// The system message; empty for none.
+    /// The system message; none where it is empty.
     pub system: String,
-    /// Added after the question, on a line of its own; empty for nothing.
+    /// A line after the question; none where it is empty.
     pub suffix: String,
 }
 
 impl Default for Prompt {
-    /// Steps apart by blank lines, the answer in `\boxed{}`: what the default segmenter and the graders look for.
+    /// Asks for blank lines between steps and the answer in `\boxed{}`, which the default segmenter and the graders look for.
     fn default() -> Self {
         Self::system("Reason step by step. Separate steps with a blank line. Put the final answer within \\boxed{}.")
     }
 }
 
 impl Prompt {
-    /// A system message and nothing else.
+    /// Only a system message.
     pub fn system(text: impl Into<String>) -> Self {
         Self { system: text.into(), suffix: String::new() }
     }
@@ -36,15 +36,16 @@ impl Prompt {
         self
     }
 
-    /// The conversation in which the model is to answer: the system message, what was said before, the question.
+    /// The conversation that the model continues: the system message, the earlier messages, the question. A system message in the
+    /// problem's context replaces this one.
     pub fn messages(&self, problem: &Problem) -> Vec<Message> {
         let mut user = problem.question.trim().to_owned();
         if !self.suffix.is_empty() {
             user.push('\n');
             user.push_str(&self.suffix);
         }
-        let told = self.system.is_empty() || problem.context.iter().any(|message| message.role == "system");
-        let system = (!told).then(|| Message::system(&self.system));
+        let omit_system = self.system.is_empty() || problem.context.iter().any(|message| message.role == "system");
+        let system = (!omit_system).then(|| Message::system(&self.system));
         system.into_iter().chain(problem.context.iter().cloned()).chain([Message::user(user)]).collect()
     }
 }
@@ -54,14 +55,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_question_follows_what_was_said_and_its_system_message_wins() {
+    fn the_question_follows_its_context_whose_system_message_takes_precedence() {
         let prompt = Prompt::system("own").with_suffix("Go.");
         let problem = Problem::new(" Why? ");
         assert_eq!(prompt.messages(&problem), [Message::system("own"), Message::user("Why?\nGo.")]);
         let before = vec![Message::user("Hi."), Message::assistant("Hello.")];
-        let asked = problem.clone().with_context(before.clone());
-        assert_eq!(prompt.messages(&asked)[..3], [&[Message::system("own")], &before[..]].concat());
-        let ruled = problem.with_context(vec![Message::system("theirs")]);
-        assert_eq!(prompt.messages(&ruled), [Message::system("theirs"), Message::user("Why?\nGo.")]);
+        let in_context = problem.clone().with_context(before.clone());
+        assert_eq!(prompt.messages(&in_context)[..3], [&[Message::system("own")], &before[..]].concat());
+        let with_system = problem.with_context(vec![Message::system("theirs")]);
+        assert_eq!(prompt.messages(&with_system), [Message::system("theirs"), Message::user("Why?\nGo.")]);
     }
 }

@@ -1,13 +1,14 @@
-//! The cache of one sequence, and which tokens it stands for.
+//! A sequence's cache together with the tokens in it.
 
 use crate::decoder::Cache;
 
-/// Most rows a pass: bounds the memory that activations take.
-const ROWS: usize = 512;
+/// Most rows of one pass: this bounds the memory that activations take.
+const MAX_ROWS_PER_PASS: usize = 512;
 
-/// Shares a pass's rows out among sequences with so many tokens pending, in their order. Returns what is left, too.
+/// Divides the rows of one pass among sequences with so many pending tokens each, first come, first served. Returns each
+/// sequence's share and the rows that are left.
 pub(crate) fn share_rows(pending: impl Iterator<Item = usize>) -> (Vec<usize>, usize) {
-    let mut room = ROWS;
+    let mut room = MAX_ROWS_PER_PASS;
     let share = |pending: usize| {
         let take = pending.min(room);
         room -= take;
@@ -17,28 +18,30 @@ pub(crate) fn share_rows(pending: impl Iterator<Item = usize>) -> (Vec<usize>, u
     (takes, room)
 }
 
-/// A cache and the tokens in it.
-pub(crate) struct Sequence {
+/// A key-value cache and the tokens whose keys and values it has.
+pub(crate) struct CachedSequence {
     pub cache: Cache,
-    pub held: Vec<u32>,
+    pub cached_tokens: Vec<u32>,
 }
 
-impl Sequence {
-    /// An empty `cache`, of a sequence of which nothing was read yet.
+impl CachedSequence {
+    /// A sequence with nothing in its `cache` yet.
     pub fn new(cache: Cache) -> Self {
-        Self { cache, held: Vec::new() }
+        Self { cache, cached_tokens: Vec::new() }
     }
 
-    /// Rolls back to what `tokens` begins with, short of its last token, whose logits are needed. Returns what is held now.
+    /// Truncates the cache to the longest common prefix with `tokens`, without the last of `tokens`, whose logits are needed.
+    /// Returns the number of cached tokens.
     pub fn roll_back(&mut self, tokens: &[u32]) -> usize {
         self.roll_back_before(tokens, tokens.len().saturating_sub(1))
     }
 
-    /// Rolls back to what `tokens` begins with, short of token `first`, whose state is needed. Returns what is held now.
-    pub fn roll_back_before(&mut self, tokens: &[u32], first: usize) -> usize {
-        let common = self.held.iter().zip(tokens).take_while(|(held, wanted)| held == wanted).count();
-        let kept = common.min(first);
-        self.held.truncate(kept);
+    /// Truncates the cache to the longest common prefix with `tokens` that ends before token `first_output`, whose state is
+    /// needed. Returns the number of cached tokens.
+    pub fn roll_back_before(&mut self, tokens: &[u32], first_output: usize) -> usize {
+        let common = self.cached_tokens.iter().zip(tokens).take_while(|(cached, wanted)| cached == wanted).count();
+        let kept = common.min(first_output);
+        self.cached_tokens.truncate(kept);
         self.cache.truncate(kept);
         kept
     }

@@ -1,12 +1,12 @@
-//! Text as it grows, token by token.
+//! Incremental detokenization.
 //!
-//! A character may be split across tokens: `TextStream` gives text out only when its bytes are whole. What it has given
-//! out, together with what [`TextStream::finish`] adds, is what [`Tokenizer::decode`] makes of all ids at once.
+//! A character may be split across tokens, so [`TextStream`] returns text only when all bytes of a character are there. All text
+//! that it has returned, together with what [`TextStream::finish`] adds, is what [`Tokenizer::decode`] gives for all ids at once.
 
 use crate::error::Result;
 use crate::tokenizer::Tokenizer;
 
-/// Decodes ids one at a time, and holds back the bytes of an unfinished character (three at most).
+/// Decodes ids one at a time, and buffers the bytes of an incomplete character (at most three).
 ///
 /// ```
 /// use arbitrage_models::stream::TextStream;
@@ -20,32 +20,32 @@ use crate::tokenizer::Tokenizer;
 #[derive(Debug, Clone, Default)]
 pub struct TextStream {
     text: String,
-    held: Vec<u8>,
+    incomplete: Vec<u8>,
 }
 
 impl TextStream {
-    /// A stream without any text.
+    /// A stream without text.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes the next token and returns the text that it completes, which may be empty.
+    /// Adds the next token and returns the text that it completes, which may be empty.
     ///
     /// Control tokens and padding add nothing, as in [`Tokenizer::decode`].
     ///
     /// # Errors
-    /// [`crate::error::Error::Tokenizer`] for an id at or past [`Tokenizer::vocab_size`]; the stream is as before.
+    /// [`crate::error::Error::Tokenizer`] for an id at or past [`Tokenizer::vocab_size`]; the stream is then unchanged.
     pub fn push(&mut self, tokenizer: &Tokenizer, id: u32) -> Result<&str> {
         let bytes = tokenizer.text_bytes(id)?;
         Ok(self.push_bytes(bytes))
     }
 
-    /// Takes the next bytes and returns the text that they complete. Bytes that can belong to no character become
-    /// U+FFFD, one for each longest part of a valid sequence (as in [`String::from_utf8_lossy`]).
+    /// Adds the next bytes and returns the text that they complete. Bytes that cannot belong to a character become U+FFFD, one for
+    /// each maximal part of a valid sequence (as in [`String::from_utf8_lossy`]).
     pub fn push_bytes(&mut self, bytes: &[u8]) -> &str {
         let start = self.text.len();
-        self.held.extend_from_slice(bytes);
-        let mut rest = self.held.as_slice();
+        self.incomplete.extend_from_slice(bytes);
+        let mut rest = self.incomplete.as_slice();
         loop {
             let error = match std::str::from_utf8(rest) {
                 Ok(valid) => {
@@ -62,26 +62,26 @@ impl TextStream {
             self.text.push(char::REPLACEMENT_CHARACTER);
             rest = &rest[bad..];
         }
-        let held = rest.len();
-        self.held.drain(..self.held.len() - held);
+        let left = rest.len();
+        self.incomplete.drain(..self.incomplete.len() - left);
         &self.text[start..]
     }
 
-    /// Everything that has been given out.
+    /// All text that has been returned.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether bytes of an unfinished character are held back.
+    /// Whether bytes of an incomplete character are buffered.
     pub fn is_holding(&self) -> bool {
-        !self.held.is_empty()
+        !self.incomplete.is_empty()
     }
 
-    /// No more tokens will come: returns U+FFFD for an unfinished character, else nothing.
+    /// Ends the stream: returns U+FFFD for an incomplete character, otherwise nothing.
     pub fn finish(&mut self) -> &str {
         let start = self.text.len();
-        if !self.held.is_empty() {
-            self.held.clear();
+        if !self.incomplete.is_empty() {
+            self.incomplete.clear();
             self.text.push(char::REPLACEMENT_CHARACTER);
         }
         &self.text[start..]
@@ -94,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn text_comes_out_when_it_is_whole() {
+    fn text_is_returned_when_its_characters_are_complete() {
         type Case<'a> = (&'a [&'a [u8]], &'a [&'a str], &'a str);
         let cases: &[Case<'_>] = &[
             (&[b"a", b"b"], &["a", "b"], ""),
@@ -117,7 +117,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_cuts_give_what_the_whole_gives(
+        fn any_split_gives_the_text_of_the_whole(
             pieces in prop::collection::vec(
                 prop_oneof![
                     prop::collection::vec(any::<u8>(), 0..6),
@@ -131,7 +131,7 @@ mod tests {
             let mut streamed = String::new();
             for piece in &pieces {
                 streamed.push_str(stream.push_bytes(piece));
-                prop_assert!(stream.held.len() < 4);
+                prop_assert!(stream.incomplete.len() < 4);
             }
             streamed.push_str(stream.finish());
             let whole = pieces.concat();

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use arbitrage_models::config::ModelConfig;
-use arbitrage_models::train::{Fit, Language, Lesson, Lora, Progress, Transformer};
+use arbitrage_models::train::{Lora, NextTokenObjective, TrainProgress, Trainer, TrainingExample, Transformer};
 use arbitrage_models::{Device, device};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
@@ -21,21 +21,23 @@ fn fresh(device: &Device) -> Transformer {
 }
 
 /// Texts of two lengths, so that one is padded.
-fn language() -> Language {
-    let lesson =
-        |at: u32| Lesson { tokens: (0..6 + at % 3).map(|step| (at * 7 + step * step) % 40).collect(), from: 2 };
-    Language::new((0..8).map(lesson).collect(), vec![lesson(9)]).unwrap()
+fn language() -> NextTokenObjective {
+    let lesson = |at: u32| TrainingExample {
+        tokens: (0..6 + at % 3).map(|step| (at * 7 + step * step) % 40).collect(),
+        first_target: 2,
+    };
+    NextTokenObjective::new((0..8).map(lesson).collect(), vec![lesson(9)]).unwrap()
 }
 
 /// The loss of each step.
 #[derive(Default)]
 struct Losses(Vec<f64>);
 
-impl Progress for Losses {
-    fn stepped(&mut self, _step: usize, _steps: usize, loss: f64) {
+impl TrainProgress for Losses {
+    fn on_step(&mut self, _step: usize, _steps: usize, loss: f64) {
         self.0.push(loss);
     }
-    fn scored(&mut self, _step: usize, _score: f64) {}
+    fn on_score(&mut self, _step: usize, _score: f64) {}
 }
 
 /// Every weight, effective as it is where adapters change it.
@@ -67,7 +69,7 @@ fn step(begin: fn(&Device) -> Transformer, name: &str) -> (f64, Vec<Vec<f32>>, V
     let first = begin(&device);
     let before = weights(&first);
     let mut losses = Losses::default();
-    let fitted = Fit::new(1, 0.01).with_batch(8).run(first, &language(), &mut losses).unwrap();
+    let fitted = Trainer::new(1, 0.01).with_batch(8).run(first, &language(), &mut losses).unwrap();
     assert_eq!(fitted.model.device(), device);
     let after = weights(&fitted.model);
     let moved = after.iter().zip(&before).map(|(a, b)| a.iter().zip(b).map(|(a, b)| a - b).collect()).collect();

@@ -1,15 +1,15 @@
-//! Classifiers on tiny decoders: against transformers, against themselves, and against broken files.
+//! Classifiers on tiny decoders: outputs of transformers, independence of caches and batches, and errors of broken files.
 #![cfg(feature = "flex")]
 
 mod support;
 
 use arbitrage_core::SequenceId;
-use arbitrage_models::classifier::Text;
+use arbitrage_models::classifier::ClassifierInput;
 use arbitrage_models::{Classifier, Error, Outputs, Precision, Span};
 use proptest::prelude::*;
 use support::local::BOTH;
 use support::options;
-use support::scorers::{CLASSES, Owned, SCORERS, SEQUENCE, Solution, VALUE, changed, classifier, folder};
+use support::scorers::{CLASSES, OwnedTensor, SCORERS, SEQUENCE, Solution, VALUE, changed, classifier, folder};
 
 fn tolerance(precision: Precision) -> f32 {
     match precision {
@@ -18,8 +18,8 @@ fn tolerance(precision: Precision) -> f32 {
     }
 }
 
-fn text(id: u64, tokens: &[u32], first: usize) -> Text<'_> {
-    Text { id: SequenceId(id), tokens, first }
+fn text(id: u64, tokens: &[u32], first_output: usize) -> ClassifierInput<'_> {
+    ClassifierInput { id: SequenceId(id), tokens, first_output }
 }
 
 fn alone(name: &str, precision: Precision, tokens: &[u32], first: usize) -> Vec<Vec<f32>> {
@@ -66,7 +66,7 @@ fn outputs_are_those_of_transformers() {
 }
 
 #[test]
-fn a_pass_of_the_caller_s_gives_the_same() {
+fn passes_with_the_callers_caches_give_the_same() {
     let ids = Solution::of(CLASSES).ids;
     for precision in BOTH {
         let model = classifier(CLASSES, precision);
@@ -93,7 +93,7 @@ fn decoders_are_found_under_every_prefix() {
                     tensor.name = format!("{prefix}{rest}");
                 }
             }
-            tensors.push(Owned::ones(extra, &[2, 2]));
+            tensors.push(OwnedTensor::ones(extra, &[2, 2]));
         });
         for precision in BOTH {
             let mut model = Classifier::open(moved.path(), &options(precision)).unwrap();
@@ -105,7 +105,7 @@ fn decoders_are_found_under_every_prefix() {
 }
 
 /// Why a fixture with other tensors is refused.
-fn refusal(name: &str, precision: Precision, change: impl Fn(&mut Vec<Owned>)) -> Error {
+fn refusal(name: &str, precision: Precision, change: impl Fn(&mut Vec<OwnedTensor>)) -> Error {
     Classifier::open(changed(name, change).path(), &options(precision)).err().expect("to be refused")
 }
 
@@ -117,12 +117,13 @@ fn assert_report(error: &Error, parts: &[&str]) {
 #[test]
 fn heads_that_are_missing_or_misshapen_are_reported_by_name() {
     for precision in BOTH {
-        let drop = |name: &'static str| move |tensors: &mut Vec<Owned>| tensors.retain(|tensor| tensor.name != name);
+        let drop =
+            |name: &'static str| move |tensors: &mut Vec<OwnedTensor>| tensors.retain(|tensor| tensor.name != name);
         let error = refusal(CLASSES, precision, drop("score.weight"));
         assert_report(&error, &["missing `score.weight`"]);
         assert_report(&refusal(VALUE, precision, drop("v_head.summary.bias")), &["missing `v_head.summary.bias`"]);
         let rename = |from: &'static str, to: &'static str| {
-            move |tensors: &mut Vec<Owned>| {
+            move |tensors: &mut Vec<OwnedTensor>| {
                 tensors.iter_mut().filter(|t| t.name == from).for_each(|t| t.name = to.to_owned());
             }
         };
@@ -130,16 +131,16 @@ fn heads_that_are_missing_or_misshapen_are_reported_by_name() {
         assert_report(&error, &["missing `v_head.summary.weight`", "nearest unused name is `v_head.summery.weight`"]);
         let error = refusal(SEQUENCE, precision, rename("score.weight", "scores.weight"));
         assert_report(&error, &["missing `score.weight`", "nearest unused name is `scores.weight`"]);
-        let both = |tensors: &mut Vec<Owned>| {
+        let both = |tensors: &mut Vec<OwnedTensor>| {
             tensors.retain(|t| !t.name.starts_with("v_head") && t.name != "model.norm.weight");
-            tensors.push(Owned::ones("v_heat.summary.weight", &[1, 16]));
+            tensors.push(OwnedTensor::ones("v_heat.summary.weight", &[1, 16]));
         };
         let parts = ["missing `v_head.summary.weight`", "`v_heat.summary.weight`", "missing `model.norm.weight`"];
         assert_report(&refusal(VALUE, precision, both), &parts);
         let replace = |name: &'static str, shape: &'static [usize]| {
-            move |tensors: &mut Vec<Owned>| {
+            move |tensors: &mut Vec<OwnedTensor>| {
                 tensors.retain(|tensor| tensor.name != name);
-                tensors.push(Owned::ones(name, shape));
+                tensors.push(OwnedTensor::ones(name, shape));
             }
         };
         let error = refusal(VALUE, precision, replace("v_head.summary.weight", &[2, 16]));
@@ -155,31 +156,31 @@ fn heads_that_are_missing_or_misshapen_are_reported_by_name() {
 }
 
 #[test]
-fn two_heads_are_one_too_many() {
+fn a_second_head_is_refused() {
     for precision in BOTH {
-        let error = refusal(VALUE, precision, |tensors| tensors.push(Owned::ones("score.weight", &[2, 16])));
-        assert_report(&error, &["`score.weight`", "a second head, beside `v_head.summary.weight`"]);
+        let error = refusal(VALUE, precision, |tensors| tensors.push(OwnedTensor::ones("score.weight", &[2, 16])));
+        assert_report(&error, &["`score.weight`", "a second head, in addition to `v_head.summary.weight`"]);
     }
 }
 
 #[test]
-fn a_head_that_holds_no_number_is_refused() {
+fn a_head_with_nan_or_infinity_is_refused() {
     for (name, tensor) in [(VALUE, "v_head.summary.weight"), (VALUE, "v_head.summary.bias"), (CLASSES, "score.weight")]
     {
         for bytes in [[0x00, 0x7E], [0x00, 0x7C], [0x00, 0xFC]] {
-            let spoil = |tensors: &mut Vec<Owned>| {
+            let corrupt = |tensors: &mut Vec<OwnedTensor>| {
                 let head = tensors.iter_mut().find(|t| t.name == tensor).unwrap();
                 let end = head.bytes.len();
                 head.bytes[end - 2..].copy_from_slice(&bytes);
             };
-            let error = refusal(name, Precision::Packed, spoil);
+            let error = refusal(name, Precision::Packed, corrupt);
             assert!(matches!(&error, Error::NotFinite { place, .. } if place.contains(tensor)), "{error}");
         }
     }
 }
 
 #[test]
-fn a_language_model_is_no_classifier() {
+fn a_language_model_is_refused() {
     for path in ["hf/qwen2-f32-tied", "gguf/qwen2-bf16"].map(|name| support::fixture(name).path) {
         let error = Classifier::open(path, &options(Precision::Packed)).err().unwrap();
         assert_report(&error, &["missing `score.weight`"]);
@@ -191,7 +192,7 @@ fn a_language_model_is_no_classifier() {
 }
 
 #[test]
-fn texts_that_cannot_be_classified_fail_alone() {
+fn texts_that_cannot_be_classified_do_not_fail_the_others() {
     for precision in BOTH {
         let mut model = classifier(VALUE, precision);
         let context = model.config().context;
@@ -204,7 +205,7 @@ fn texts_that_cannot_be_classified_fail_alone() {
         assert_same(precision, &rows.next().unwrap().unwrap(), &alone(VALUE, precision, &good, 4), "the good one");
         assert!(matches!(rows.next().unwrap(), Err(Error::Parameter { name: "token", .. })));
         assert!(matches!(rows.next().unwrap(), Err(Error::EmptyPrompt { .. })));
-        assert!(matches!(rows.next().unwrap(), Err(Error::Parameter { name: "first", .. })));
+        assert!(matches!(rows.next().unwrap(), Err(Error::Parameter { name: "first_output", .. })));
         assert!(rows.next().is_none() && model.classify(&[]).is_empty());
         // The longest that fits.
         assert_eq!(model.classify(&[text(0, &long[1..], context - 1)]).pop().unwrap().unwrap().len(), 1);
@@ -218,8 +219,8 @@ fn many_long_texts_take_several_passes() {
         let tokens: Vec<Vec<u32>> = (0..8).map(|id| (0..100).map(|at| (7 * at + 3 * id) % 300).collect()).collect();
         let texts: Vec<_> = tokens.iter().zip(0..).map(|(tokens, id)| text(id, tokens, 90 - id as usize)).collect();
         for (rows, text) in model.classify(&texts).into_iter().zip(&texts) {
-            let expected = alone(CLASSES, precision, text.tokens, text.first);
-            assert_eq!(expected.len(), 100 - text.first);
+            let expected = alone(CLASSES, precision, text.tokens, text.first_output);
+            assert_eq!(expected.len(), 100 - text.first_output_output);
             assert_same(precision, &rows.unwrap(), &expected, "in several passes");
         }
         assert_eq!(model.sequences(), 8);
@@ -228,7 +229,7 @@ fn many_long_texts_take_several_passes() {
     }
 }
 
-/// Texts that share beginnings: a cut of one of three stems, and a tail.
+/// Texts with common prefixes: the beginning of one of three stems, and a tail.
 fn texts() -> impl Strategy<Value = Vec<Vec<(u64, Vec<u32>, usize)>>> {
     let one = (0u64..3, 0usize..3, 1usize..40, prop::collection::vec(0u32..300, 0..6), any::<prop::sample::Index>());
     let one = one.prop_map(|(id, stem, cut, tail, first)| {
@@ -244,7 +245,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn neither_batches_nor_caches_are_seen(calls in texts(), plain: bool) {
+    fn outputs_do_not_depend_on_batches_and_caches(calls in texts(), plain: bool) {
         let precision = BOTH[usize::from(!plain)];
         let mut warm = classifier(VALUE, precision);
         for call in &calls {

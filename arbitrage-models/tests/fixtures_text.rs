@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use arbitrage_models::chat::{ChatTemplate, Message};
 use arbitrage_models::config::ModelConfig;
 use arbitrage_models::stream::TextStream;
-use arbitrage_models::tokenizer::{GgufVocabulary, Tokenizer};
+use arbitrage_models::tokenizer::{EncodeMode, GgufVocabulary, Tokenizer};
 use arbitrage_models::weights::gguf::names;
 use arbitrage_models::weights::{Gguf, SafetensorsFolder, WeightSource, scan_finite};
 use serde_json::Value;
@@ -42,7 +42,7 @@ fn check_text(tokenizer: &Tokenizer, expected: &Value, name: &str) {
         .collect();
     let chat = ChatTemplate::for_tokenizer(tokenizer).unwrap().render(&messages, true).unwrap();
     assert_eq!(chat, text(expected, "chat"), "{name}: chat");
-    assert_eq!(tokenizer.encode(&chat, true).unwrap(), ids(&expected["chat_ids"]), "{name}: chat ids");
+    assert_eq!(tokenizer.encode(&chat, EncodeMode::Prompt).unwrap(), ids(&expected["chat_ids"]), "{name}: chat ids");
     assert_eq!(
         tokenizer.encode_prompt(&chat).unwrap().len(),
         ids(&expected["chat_ids"]).len(),

@@ -1,5 +1,5 @@
-//! Hidden states of steps: those that the tokens were drawn from, whoever guessed, whoever ran beside, and read again from the
-//! text alone.
+//! Hidden states of steps: they are the states that the tokens were sampled from, whatever was proposed and whichever sequences ran in
+//! the same batch, and teacher forcing computes them again from the text alone.
 #![cfg(feature = "flex")]
 
 mod support;
@@ -11,14 +11,15 @@ use arbitrage_core::{
 };
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::speculation::DraftModel;
-use arbitrage_models::{Error, HiddenReader, LocalModel, LocalTarget, Outputs, Precision, Reading, Span};
+use arbitrage_models::tokenizer::EncodeMode;
+use arbitrage_models::{Error, HiddenReader, LocalModel, LocalTarget, Outputs, Precision, Span, TeacherForced};
 use support::local::{BOTH, LLAMA, QWEN, accepted, draft, draft_all, model, step};
 
 fn samplings() -> [Sampling; 2] {
     [Sampling::greedy(), Sampling::at_temperature(0.9).unwrap().with_seed(3)]
 }
 
-fn watched(name: &str, precision: Precision, sampling: Sampling) -> LocalModel {
+fn model_with_hidden(name: &str, precision: Precision, sampling: Sampling) -> LocalModel {
     model(name, precision).with_sampling(sampling).with_hidden(true)
 }
 
@@ -46,13 +47,13 @@ fn assert_same_hidden(precision: Precision, ours: &Hidden, theirs: &Hidden, what
     assert_same(precision, &ours.mean, &theirs.mean, what);
 }
 
-fn assert_reads_back(precision: Precision, reading: &Reading, step: &Step, what: &str) {
+fn assert_same_as_generated(precision: Precision, reading: &TeacherForced, step: &Step, what: &str) {
     assert_same_hidden(precision, &reading.hidden, step.hidden.as_ref().unwrap(), what);
     assert_same(precision, &reading.logprobs, &step.logprobs, what);
     assert_same(precision, &[reading.first_entropy], &[step.first_entropy.unwrap()], what);
 }
 
-fn assert_same_reading(precision: Precision, ours: &Reading, theirs: &Reading) {
+fn assert_same_results(precision: Precision, ours: &TeacherForced, theirs: &TeacherForced) {
     assert_same_hidden(precision, &ours.hidden, &theirs.hidden, "states");
     assert_same(precision, &ours.logprobs, &theirs.logprobs, "log-probabilities");
     assert_same(precision, &[ours.first_entropy], &[theirs.first_entropy], "entropy");
@@ -60,9 +61,9 @@ fn assert_same_reading(precision: Precision, ours: &Reading, theirs: &Reading) {
 
 /// The definition, by hand: the states after the prefix and each of the step's tokens but the last.
 #[test]
-fn states_are_those_that_the_tokens_were_drawn_from() {
+fn states_are_those_that_the_tokens_were_sampled_from() {
     for precision in BOTH {
-        let mut model = watched(LLAMA, precision, Sampling::greedy());
+        let mut model = model_with_hidden(LLAMA, precision, Sampling::greedy());
         let step = draft(&mut model, 1, &problem(), &[], 9);
         let prompt = model.tokenizer().encode_prompt(&rendered(&model)).unwrap();
         let tokens = [&prompt[..], &step.tokens[..8]].concat();
@@ -106,31 +107,33 @@ fn states_without_the_head_are_those_behind_the_logits() {
 }
 
 #[test]
-fn nobody_pays_who_does_not_ask() {
-    let (mut plain, mut asked) =
-        (model(LLAMA, Precision::Packed), watched(LLAMA, Precision::Packed, Sampling::greedy()));
-    let (plain, asked) = (draft(&mut plain, 1, &problem(), &[], 9), draft(&mut asked, 1, &problem(), &[], 9));
-    assert!(plain.hidden.is_none() && asked.hidden.is_some());
+fn steps_have_no_states_by_default() {
+    let (mut plain, mut with_hidden) =
+        (model(LLAMA, Precision::Packed), model_with_hidden(LLAMA, Precision::Packed, Sampling::greedy()));
+    let (plain, with_hidden) =
+        (draft(&mut plain, 1, &problem(), &[], 9), draft(&mut with_hidden, 1, &problem(), &[], 9));
+    assert!(plain.hidden.is_none() && with_hidden.hidden.is_some());
     let cost = |step: &Step| (step.cost.prefilled, step.cost.cached, step.cost.decoded);
-    assert_eq!((plain.tokens, cost(&asked)), (asked.tokens.clone(), cost(&asked)));
+    assert_eq!((&plain.tokens, cost(&plain)), (&with_hidden.tokens, cost(&with_hidden)));
 }
 
 #[test]
-fn guesses_leave_the_states_alone() {
+fn speculative_tokens_do_not_change_the_states() {
     for sampling in samplings() {
         let segmenter = TokenBudget::new(20).unwrap();
         let problem = problem();
         let prefix = Prefix::new(SequenceId(1), &problem, &[]);
         let rewrite = |rejected: Option<&Step>, depth| {
             let mut target =
-                LocalTarget::new(watched(QWEN, Precision::Packed, sampling).with_guess_depth(depth)).with_reuse(true);
+                LocalTarget::new(model_with_hidden(QWEN, Precision::Packed, sampling).with_speculative_tokens(depth))
+                    .with_reuse(true);
             target.rewrite(&[Rewrite { prefix, rejected }], &StepRule::new(&segmenter, 20)).pop().unwrap().unwrap()
         };
         let plain = rewrite(None, 8);
         for wrong in [1, 3, 7, 100] {
-            let lie = |(at, &id): (usize, &u32)| if at % wrong == wrong - 1 { id ^ 1 } else { id };
-            let guess = plain.tokens.iter().enumerate().map(lie).collect();
-            let rejected = Step::new(&plain.text, Finish::Boundary).with_tokens(guess, plain.vocabulary.unwrap());
+            let perturb = |(at, &id): (usize, &u32)| if at % wrong == wrong - 1 { id ^ 1 } else { id };
+            let tokens = plain.tokens.iter().enumerate().map(perturb).collect();
+            let rejected = Step::new(&plain.text, Finish::Boundary).with_tokens(tokens, plain.vocabulary.unwrap());
             for depth in [1, 5, 32] {
                 let step = rewrite(Some(&rejected), depth);
                 assert!(step.cost.guessed > 0);
@@ -146,11 +149,13 @@ fn guesses_leave_the_states_alone() {
 }
 
 #[test]
-fn a_proposer_leaves_the_states_alone() {
-    let plain = draft(&mut watched(QWEN, Precision::Packed, Sampling::greedy()), 1, &problem(), &[], 15);
+fn a_proposer_does_not_change_the_states() {
+    let plain = draft(&mut model_with_hidden(QWEN, Precision::Packed, Sampling::greedy()), 1, &problem(), &[], 15);
     let proposer = DraftModel::new(model(QWEN, Precision::Packed));
-    let mut guessed =
-        watched(QWEN, Precision::Packed, Sampling::greedy()).with_proposer(proposer).unwrap().with_guess_depth(6);
+    let mut guessed = model_with_hidden(QWEN, Precision::Packed, Sampling::greedy())
+        .with_proposer(proposer)
+        .unwrap()
+        .with_speculative_tokens(6);
     let step = draft(&mut guessed, 1, &problem(), &[], 15);
     assert!(step.cost.confirmed > 0);
     assert_eq!(step.hidden, plain.hidden);
@@ -161,25 +166,25 @@ fn a_batch_gives_what_its_sequences_give() {
     let problems = ["Hens?", "How many eggs are there in all?", "3"].map(Problem::new);
     let sequences: Vec<_> = problems.iter().map(|problem| (problem, &[][..])).collect();
     for sampling in samplings() {
-        let together = draft_all(&mut watched(QWEN, Precision::Packed, sampling), &sequences);
+        let together = draft_all(&mut model_with_hidden(QWEN, Precision::Packed, sampling), &sequences);
         for (problem, step) in problems.iter().zip(together) {
-            let alone = draft(&mut watched(QWEN, Precision::Packed, sampling), 9, problem, &[], 5);
+            let alone = draft(&mut model_with_hidden(QWEN, Precision::Packed, sampling), 9, problem, &[], 5);
             assert_eq!(step.unwrap().hidden, alone.hidden);
         }
     }
 }
 
-/// Sees a boundary only when more text has come, so that tokens are given back.
-struct Late;
+/// Finds a boundary only when there is more text, so that tokens are given back.
+struct LateSegmenter;
 
-impl StepSegmenter for Late {
+impl StepSegmenter for LateSegmenter {
     fn boundary(&self, text: &str) -> Option<usize> {
         (text.len() >= 16).then(|| text.ceil_char_boundary(5))
     }
 }
 
 /// Steps by `segmenter` until the text ends or there are six.
-fn written(model: &mut LocalModel, problem: &Problem, segmenter: &dyn StepSegmenter) -> Vec<Accepted> {
+fn generate_steps(model: &mut LocalModel, problem: &Problem, segmenter: &dyn StepSegmenter) -> Vec<Accepted> {
     let mut steps: Vec<Accepted> = Vec::new();
     while steps.len() < 6 && steps.last().is_none_or(|last| last.step.finish == Finish::Boundary) {
         let next = step(model, 0, problem, &steps, segmenter);
@@ -189,21 +194,21 @@ fn written(model: &mut LocalModel, problem: &Problem, segmenter: &dyn StepSegmen
 }
 
 #[test]
-fn what_was_written_is_read_back() {
+fn teacher_forcing_gives_the_generated_results() {
     let separators = Separators::new(["e"]).unwrap();
     let budget = TokenBudget::new(7).unwrap();
-    let segmenters: [&dyn StepSegmenter; 3] = [&separators, &budget, &Late];
+    let segmenters: [&dyn StepSegmenter; 3] = [&separators, &budget, &LateSegmenter];
     let (mut given_back, mut ends) = (0, 0);
     for (precision, sampling) in BOTH.into_iter().flat_map(|precision| samplings().map(|s| (precision, s))) {
         for (segmenter, seed) in segmenters.into_iter().flat_map(|s| (0..4).map(move |seed| (s, seed))) {
             let problem = problem().with_seed(seed);
-            let mut writer = watched(QWEN, precision, sampling);
-            let steps = written(&mut writer, &problem, segmenter);
+            let mut writer = model_with_hidden(QWEN, precision, sampling);
+            let steps = generate_steps(&mut writer, &problem, segmenter);
             let mut reader = model(QWEN, precision);
             for (at, Accepted { step, .. }) in steps.iter().enumerate() {
                 let prefix = Prefix::new(SequenceId(1), &problem, &steps[..at]);
-                let reading = reader.read(&prefix, step).unwrap();
-                assert_reads_back(precision, &reading, step, &format!("{precision:?} seed {seed} step {at}"));
+                let reading = reader.teacher_force(&prefix, step).unwrap();
+                assert_same_as_generated(precision, &reading, step, &format!("{precision:?} seed {seed} step {at}"));
                 given_back += usize::from(step.cost.decoded > step.tokens.len() + 1);
                 ends += usize::from(step.finish == Finish::EndOfText);
             }
@@ -213,43 +218,51 @@ fn what_was_written_is_read_back() {
     assert!(ends > 0, "no text ended");
 }
 
-/// Reads each step of `steps`, all at once and in one turn after the other.
-fn readings(model: &mut LocalModel, problem: &Problem, steps: &[Accepted], ids: &[u64]) -> Vec<Reading> {
+/// Teacher-forces each step of `steps`, all in one call.
+fn teacher_force_steps(
+    model: &mut LocalModel,
+    problem: &Problem,
+    steps: &[Accepted],
+    ids: &[u64],
+) -> Vec<TeacherForced> {
     let request = |(at, &id): (usize, &u64)| (Prefix::new(SequenceId(id), problem, &steps[..at]), &steps[at].step);
     let requests: Vec<_> = ids.iter().enumerate().map(request).collect();
-    model.read_all(&requests).into_iter().map(Result::unwrap).collect()
+    model.teacher_force_all(&requests).into_iter().map(Result::unwrap).collect()
 }
 
 #[test]
-fn readings_depend_on_text_alone() {
+fn results_depend_on_the_text_alone() {
     let problem = problem();
-    let steps =
-        written(&mut watched(LLAMA, Precision::Packed, samplings()[1]), &problem, &TokenBudget::new(6).unwrap());
+    let steps = generate_steps(
+        &mut model_with_hidden(LLAMA, Precision::Packed, samplings()[1]),
+        &problem,
+        &TokenBudget::new(6).unwrap(),
+    );
     let ids: Vec<u64> = (0..steps.len() as u64).collect();
-    let apart = readings(&mut model(LLAMA, Precision::Packed), &problem, &steps, &ids);
+    let apart = teacher_force_steps(&mut model(LLAMA, Precision::Packed), &problem, &steps, &ids);
     for (reading, accepted) in apart.iter().zip(&steps) {
-        assert_reads_back(Precision::Packed, reading, &accepted.step, "all at once");
+        assert_same_as_generated(Precision::Packed, reading, &accepted.step, "all at once");
     }
-    // One sequence for all: they wait for each other.
+    // The same sequence for all steps, which then run one after the other.
     let mut warm = model(LLAMA, Precision::Packed);
-    assert_eq!(readings(&mut warm, &problem, &steps, &vec![0; ids.len()]), apart);
+    assert_eq!(teacher_force_steps(&mut warm, &problem, &steps, &vec![0; ids.len()]), apart);
     assert_eq!(warm.sequences(), 1);
-    // Backwards, from a cache that holds more than is asked for; and a draft in between.
+    // Backwards, from a cache with more tokens than needed, with a draft in between.
     for (at, expected) in apart.iter().enumerate().rev() {
         let prefix = Prefix::new(SequenceId(0), &problem, &steps[..at]);
-        assert_eq!(&warm.read(&prefix, &steps[at].step).unwrap(), expected);
+        assert_eq!(&warm.teacher_force(&prefix, &steps[at].step).unwrap(), expected);
         draft(&mut warm, 0, &problem, &steps[..at], 3);
     }
 }
 
-/// The states alone are those of a whole reading: of one's own steps and of others', together and apart, in long ones too.
+/// `hidden` gives the states of `teacher_force`: for generated and foreign steps, in batches and alone, and for long steps.
 #[test]
-fn states_alone_are_those_of_a_reading() {
+fn states_alone_are_those_of_teacher_forcing() {
     let problem = problem();
     for precision in BOTH {
         let mut writer = model(LLAMA, precision).with_sampling(samplings()[1]);
-        let steps = written(&mut writer, &problem, &TokenBudget::new(60).unwrap());
-        let foreign = written(&mut model(QWEN, precision), &problem, &TokenBudget::new(9).unwrap());
+        let steps = generate_steps(&mut writer, &problem, &TokenBudget::new(60).unwrap());
+        let foreign = generate_steps(&mut model(QWEN, precision), &problem, &TokenBudget::new(9).unwrap());
         let mut requests = Vec::new();
         for (id, steps) in [(0, &steps), (7, &foreign)] {
             let request = |at: usize| (Prefix::new(SequenceId(id), &problem, &steps[..at]), &steps[at].step);
@@ -260,7 +273,7 @@ fn states_alone_are_those_of_a_reading() {
         let nothing = Step::new("", Finish::EndOfText);
         requests.push((Prefix::new(SequenceId(8), &problem, &[]), &nothing));
         requests.push((Prefix::new(SequenceId(9), &blank, &[]), &nothing));
-        let whole = model(LLAMA, precision).read_all(&requests);
+        let whole = model(LLAMA, precision).teacher_force_all(&requests);
         let alone = model(LLAMA, precision).hidden(&requests);
         assert_eq!((whole.len(), alone.len()), (requests.len(), requests.len()));
         for (whole, alone) in whole.into_iter().zip(alone) {
@@ -274,70 +287,73 @@ fn states_alone_are_those_of_a_reading() {
     }
 }
 
-/// Whether or not the target knows its own step again.
+/// Whether or not the target recognises the step that it generated last.
 #[test]
-fn a_target_that_has_just_written_gives_the_states_of_a_reading() {
+fn a_target_that_has_just_generated_gives_the_states_of_teacher_forcing() {
     let problem = problem();
     let segmenter = TokenBudget::new(9).unwrap();
     for sampling in samplings() {
-        let mut target = LocalTarget::new(watched(QWEN, Precision::Packed, sampling));
+        let mut target = LocalTarget::new(model_with_hidden(QWEN, Precision::Packed, sampling));
         let mut steps: Vec<Accepted> = Vec::new();
         for _ in 0..4 {
             let prefix = Prefix::new(SequenceId(1), &problem, &steps);
             let request = Rewrite { prefix, rejected: None };
             let own = target.rewrite(&[request], &StepRule::new(&segmenter, 9)).pop().unwrap().unwrap();
-            // One token of it is another, and it ended elsewhere.
-            let mut lie = own.clone();
-            lie.tokens.last_mut().into_iter().for_each(|last| *last ^= 1);
+            // A copy with another token, and one that ended in another way.
+            let mut changed = own.clone();
+            changed.tokens.last_mut().into_iter().for_each(|last| *last ^= 1);
             let mut ended = own.clone();
             ended.finish = if own.finish == Finish::EndOfText { Finish::Boundary } else { Finish::EndOfText };
-            let asked = [&own, &lie, &ended, &own].map(|step| (prefix, step));
-            let states = target.hidden(&asked).into_iter().map(Result::unwrap);
-            for (hidden, (prefix, step)) in states.zip(asked) {
-                let fresh = model(QWEN, Precision::Packed).read(&prefix, step).unwrap().hidden;
-                assert_same_hidden(Precision::Packed, &hidden, &fresh, "whoever wrote it");
+            let requests = [&own, &changed, &ended, &own].map(|step| (prefix, step));
+            let states = target.hidden(&requests).into_iter().map(Result::unwrap);
+            for (hidden, (prefix, step)) in states.zip(requests) {
+                let fresh = model(QWEN, Precision::Packed).teacher_force(&prefix, step).unwrap().hidden;
+                assert_same_hidden(Precision::Packed, &hidden, &fresh, "the target's states");
             }
             steps.push(accepted(own, Author::Target));
         }
-        target.forget(SequenceId(1));
+        HiddenReader::release(&mut target, SequenceId(1));
         assert_eq!(target.model().sequences(), 0);
     }
 }
 
 #[test]
-fn a_long_step_is_read_in_several_passes() {
+fn long_steps_are_run_in_several_passes() {
     let problem = problem();
     for precision in BOTH {
-        let mut model = watched(LLAMA, precision, samplings()[1]);
+        let mut model = model_with_hidden(LLAMA, precision, samplings()[1]);
         let steps: Vec<_> = (0..12).map(|id| draft(&mut model, id, &problem, &[], 60)).collect();
         assert!(steps.iter().map(|step| step.tokens.len()).sum::<usize>() > 512, "they fit one pass");
         let requests: Vec<_> =
             (20..).zip(&steps).map(|(id, s)| (Prefix::new(SequenceId(id), &problem, &[]), s)).collect();
-        for (reading, step) in model.read_all(&requests).into_iter().zip(&steps) {
-            assert_reads_back(precision, &reading.unwrap(), step, "long");
+        for (reading, step) in model.teacher_force_all(&requests).into_iter().zip(&steps) {
+            assert_same_as_generated(precision, &reading.unwrap(), step, "long");
         }
     }
 }
 
 #[test]
-fn foreign_and_empty_steps_are_read_through_their_text() {
+fn foreign_steps_are_tokenized_from_their_text() {
     let problem = problem();
     let prefix = Prefix::new(SequenceId(0), &problem, &[]);
     let foreign = draft(&mut model(LLAMA, Precision::Packed), 0, &problem, &[], 6);
     for precision in BOTH {
         let mut model = model(QWEN, precision);
         let text = Step::new(&foreign.text, foreign.finish);
-        let reading = model.read(&prefix, &foreign).unwrap();
-        assert_same_reading(precision, &model.read(&prefix, &text).unwrap(), &reading);
-        assert_eq!(reading.logprobs.len(), model.tokenizer().encode(&foreign.text, false).unwrap().len());
-        let nothing = model.read(&prefix, &Step::new("", Finish::EndOfText)).unwrap();
+        let reading = model.teacher_force(&prefix, &foreign).unwrap();
+        assert_same_results(precision, &model.teacher_force(&prefix, &text).unwrap(), &reading);
+        assert_eq!(
+            reading.logprobs.len(),
+            model.tokenizer().encode(&foreign.text, EncodeMode::Continuation).unwrap().len()
+        );
+        let nothing = model.teacher_force(&prefix, &Step::new("", Finish::EndOfText)).unwrap();
         assert!(nothing.logprobs.is_empty() && nothing.hidden.last == nothing.hidden.mean);
         assert_same(precision, &[nothing.first_entropy], &[reading.first_entropy], "the same first state");
     }
 }
 
 #[test]
-fn steps_that_cannot_be_read_fail_alone() {
+fn steps_that_cannot_be_run_do_not_fail_the_others() {
     let (good, blank) = (problem(), Problem::new(" "));
     for precision in BOTH {
         let mut model = model(LLAMA, precision);
@@ -351,18 +367,19 @@ fn steps_that_cannot_be_read_fail_alone() {
             (prefix(2, &good), &unknown),
             (prefix(3, &blank), &fine),
         ];
-        let mut readings = model.read_all(&requests).into_iter();
+        let mut readings = model.teacher_force_all(&requests).into_iter();
         assert!(matches!(readings.next().unwrap(), Err(Error::ContextFull { .. })));
-        let (together, alone) = (readings.next().unwrap().unwrap(), model.read(&prefix(9, &good), &fine).unwrap());
-        assert_same_reading(precision, &together, &alone);
+        let (together, alone) =
+            (readings.next().unwrap().unwrap(), model.teacher_force(&prefix(9, &good), &fine).unwrap());
+        assert_same_results(precision, &together, &alone);
         assert!(matches!(readings.next().unwrap(), Err(Error::Parameter { name: "token", .. })));
         assert!(matches!(readings.next().unwrap(), Err(Error::EmptyPrompt { .. })));
-        assert!(model.read_all(&[]).is_empty());
+        assert!(model.teacher_force_all(&[]).is_empty());
     }
 }
 
 #[test]
-fn logits_that_are_no_numbers_are_told_with_the_model() {
+fn errors_of_nan_logits_name_the_model() {
     let (_folder, broken) = support::fixture(LLAMA).rewritten(|view, bytes| {
         if view.name == "lm_head.weight" {
             support::spoil(view, bytes, 5);
@@ -371,8 +388,9 @@ fn logits_that_are_no_numbers_are_told_with_the_model() {
     let mut model = support::local::open(&broken, Precision::Packed);
     let name = Drafter::name(&model).to_owned();
     let problem = problem();
-    let error =
-        model.read(&Prefix::new(SequenceId(0), &problem, &[]), &Step::new("eggs", Finish::Boundary)).unwrap_err();
+    let error = model
+        .teacher_force(&Prefix::new(SequenceId(0), &problem, &[]), &Step::new("eggs", Finish::Boundary))
+        .unwrap_err();
     assert!(
         matches!(error, Error::NotFinite { model, place, index: 5 } if model == name && place.contains("position"))
     );

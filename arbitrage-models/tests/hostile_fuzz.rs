@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use arbitrage_models::Error;
 use arbitrage_models::chat::{ChatTemplate, Message};
 use arbitrage_models::config::ModelConfig;
-use arbitrage_models::tokenizer::{GgufVocabulary, Tokenizer};
+use arbitrage_models::tokenizer::{EncodeMode, GgufVocabulary, Tokenizer};
 use arbitrage_models::weights::writer::{GgufWriter, write_safetensors};
 use arbitrage_models::weights::{DType, Gguf, SafetensorsFolder, TensorView, scan_finite};
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn fixture(name: &str) -> PathBuf {
 fn use_tokenizer(tokenizer: &Tokenizer) -> Result<(), Error> {
     let prompt = ChatTemplate::for_tokenizer(tokenizer)?.render(&[Message::user("How many eggs?")], true)?;
     let ids = tokenizer.encode_prompt(&prompt)?;
-    tokenizer.encode(&prompt, false)?;
+    tokenizer.encode(&prompt, EncodeMode::Continuation)?;
     tokenizer.decode(&ids).map(drop)
 }
 

@@ -6,6 +6,7 @@ mod support;
 use arbitrage_core::scorer::{NextToken, Question};
 use arbitrage_core::{Finish, Prefix, Problem, SequenceId, Step};
 use arbitrage_models::sampler::Sampling;
+use arbitrage_models::tokenizer::EncodeMode;
 use arbitrage_models::weights::DType;
 use arbitrage_models::{Error, HeadTokens, LoadOptions, LocalModel, ModelFiles, Outputs, Precision, Prompt, Span};
 use support::local::{BOTH, LLAMA, QWEN, draft, model};
@@ -160,7 +161,8 @@ fn a_judge_answers_with_what_its_head_keeps() {
     let step = Step::new(" 12", Finish::Boundary);
     let digits = ["3", "7"];
     let whole = model(LLAMA, Precision::Packed);
-    let kept: Vec<u32> = digits.map(|digit| whole.tokenizer().encode(digit, false).unwrap()[0]).into();
+    let kept: Vec<u32> =
+        digits.map(|digit| whole.tokenizer().encode(digit, EncodeMode::Continuation).unwrap()[0]).into();
     let mut lean = open(LLAMA, &trimmed(Precision::Packed, &kept));
     let mut ask = |choices: &[&str]| {
         let prefix = Prefix::new(SequenceId(0), &problem, &[]);
@@ -178,7 +180,7 @@ fn a_judge_answers_with_what_its_head_keeps() {
 fn frequent_tokens_are_kept_with_those_that_no_text_can_do_without() {
     let ModelFiles { tokenizer, .. } = ModelFiles::open(fixture(QWEN).path).unwrap();
     let text = "eggs eggs eggs hens";
-    let [eggs, hens] = ["eggs", " hens"].map(|word| tokenizer.encode(word, false).unwrap());
+    let [eggs, hens] = ["eggs", " hens"].map(|word| tokenizer.encode(word, EncodeMode::Continuation).unwrap());
     let counted = HeadTokens::counted([text], 300, &tokenizer).unwrap();
     let few = HeadTokens::counted([text, text], 1, &tokenizer).unwrap();
     let first = HeadTokens::first(1, &tokenizer).unwrap();

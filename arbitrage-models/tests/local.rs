@@ -1,5 +1,5 @@
-//! `LocalModel` and `LocalTarget` on tiny models: caches, batches, vocabularies and limits. Their weights are random, and so is
-//! their text; what matters is that it is always the same.
+//! `LocalModel` and `LocalTarget` on tiny models: caches, batches, vocabularies and limits. The models have random weights and generate
+//! random text, which has to be the same in all cases.
 #![cfg(feature = "flex")]
 
 mod support;
@@ -19,7 +19,7 @@ use support::local::{BOTH, LLAMA, QWEN, accepted, content, draft, draft_all, mod
 use support::options;
 
 #[test]
-fn caches_are_not_seen() {
+fn results_do_not_depend_on_caches() {
     for precision in BOTH {
         for sampling in [Sampling::greedy(), Sampling::at_temperature(0.8).unwrap()] {
             let fresh = || model(LLAMA, precision).with_sampling(sampling);
@@ -27,19 +27,19 @@ fn caches_are_not_seen() {
             let mut warm = fresh();
             let mut steps = Vec::new();
             for index in 0..4 {
-                let kept = draft(&mut warm, 1, &problem, &steps, 6);
+                let cached = draft(&mut warm, 1, &problem, &steps, 6);
                 let anew = draft(&mut fresh(), 2, &problem, &steps, 6);
-                assert_eq!(kept.text, anew.text, "{precision:?} step {index}");
-                assert_eq!(kept.tokens, anew.tokens);
+                assert_eq!(cached.text, anew.text, "{precision:?} step {index}");
+                assert_eq!(cached.tokens, anew.tokens);
                 if index > 0 {
-                    assert!(kept.cost.cached > 0 && kept.cost.prefilled < anew.cost.prefilled);
+                    assert!(cached.cost.cached > 0 && cached.cost.prefilled < anew.cost.prefilled);
                 }
-                // A foreign step comes in, and the model's own is rolled back.
+                // Where a foreign step is accepted, the model's own step has to leave the cache.
                 let foreign = Step::new(" a step of another's\n\n", Finish::Boundary);
-                let step = if index % 2 == 0 { foreign } else { kept };
+                let step = if index % 2 == 0 { foreign } else { cached };
                 steps.push(accepted(step, Author::Target));
             }
-            // The same sequence begins anew.
+            // The same sequence id starts over.
             let (again, anew) = (draft(&mut warm, 1, &problem, &[], 6), draft(&mut fresh(), 3, &problem, &[], 6));
             assert_eq!((&again.text, &again.tokens), (&anew.text, &anew.tokens));
             if precision == Precision::Packed {
@@ -66,9 +66,9 @@ fn a_batch_gives_what_its_sequences_give() {
     }
 }
 
-/// Copies of a question, continuations of one, and others, in one call and in later ones.
+/// Copies of a question, questions with a common prefix, and others, in one call and in later ones.
 #[test]
-fn what_sequences_begin_with_is_read_once() {
+fn common_prefixes_are_prefilled_once() {
     let long = "A hen lays an egg on every day of the week but two, when she rests. How many eggs are there in a year?";
     let of = |question: &str, seed| Problem::new(question).with_seed(seed);
     let problems = [of(long, 1), of(long, 2), of(&format!("{long} And in two?"), 1), of("Hens?", 1), of(long, 3)];
@@ -88,23 +88,23 @@ fn what_sequences_begin_with_is_read_once() {
                 "the packed path gives the same bits"
             );
         }
-        let read = |steps: &[Step]| steps.iter().map(|step| step.cost.prefilled).sum::<usize>();
+        let prefilled = |steps: &[Step]| steps.iter().map(|step| step.cost.prefilled).sum::<usize>();
         let texts: usize = prefixes.iter().map(|&prefix| alone(9, prefix).cost.prefilled).sum();
-        assert!(2 * read(&written) < texts, "{precision:?}: {} of {texts} tokens were read", read(&written));
-        let later = draft(&mut together, 9, &problems[4], &steps, 5);
-        assert_eq!(
-            (later.cost.prefilled, &later.text),
-            (1, &written[4].text),
-            "taken over from a sequence that is kept"
+        assert!(
+            2 * prefilled(&written) < texts,
+            "{precision:?}: {} of {texts} tokens were prefilled",
+            prefilled(&written)
         );
+        let later = draft(&mut together, 9, &problems[4], &steps, 5);
+        assert_eq!((later.cost.prefilled, &later.text), (1, &written[4].text), "copied from a sequence that is kept");
         together.release(SequenceId(4));
         let next = draft(&mut together, 9, &problems[4], &steps, 5);
-        assert_eq!(next.text, later.text, "caches are sequences' own");
+        assert_eq!(next.text, later.text, "a copy does not depend on its source");
     }
 }
 
 #[test]
-fn a_shared_model_writes_alike_and_remembers_by_itself() {
+fn a_shared_model_gives_the_same_text_and_has_its_own_caches() {
     let problem = Problem::new("How many eggs?").with_seed(7);
     let mut first = warm(QWEN, 3);
     let mut second = first.share();
@@ -119,7 +119,7 @@ fn a_shared_model_writes_alike_and_remembers_by_itself() {
 }
 
 #[test]
-fn draws_depend_on_seed_step_and_author_alone() {
+fn samples_depend_on_seed_step_and_author_alone() {
     let problem = Problem::new("How many eggs?").with_seed(1);
     let text = |model: LocalModel, problem: &Problem| draft(&mut { model }, 0, problem, &[], 12).tokens;
     let one = text(warm(LLAMA, 0), &problem);
@@ -130,7 +130,7 @@ fn draws_depend_on_seed_step_and_author_alone() {
 }
 
 #[test]
-fn sequences_that_cannot_be_written_leave_the_others_alone() {
+fn sequences_that_cannot_be_continued_do_not_fail_the_others() {
     for precision in BOTH {
         let mut model = model(LLAMA, precision);
         let context = model.decoder().config().context;
@@ -160,7 +160,7 @@ fn a_full_context_ends_the_step() {
     assert!(step.cost.prefilled + step.tokens.len() <= context + 1);
 }
 
-/// Ends a step after the first `e`, which random text soon has, often in the middle of a token.
+/// Ends a step after the first `e`, which is soon found in random text, often in the middle of a token.
 fn after_e() -> Separators {
     Separators::new(["e"]).unwrap()
 }
@@ -189,7 +189,7 @@ fn steps_end_at_the_first_token_edge_past_the_boundary() {
 }
 
 #[test]
-fn limits_and_budgets_are_told_apart() {
+fn limits_and_budgets_end_steps_differently() {
     let mut model = model(QWEN, Precision::Packed);
     let problem = Problem::new("How many eggs?");
     let prefix = Prefix::new(SequenceId(0), &problem, &[]);
@@ -203,14 +203,14 @@ fn limits_and_budgets_are_told_apart() {
 }
 
 #[test]
-fn a_listener_hears_the_step() {
-    let heard = Arc::new(Mutex::new(String::new()));
-    let text = heard.clone();
+fn a_listener_receives_the_text_of_the_step() {
+    let received = Arc::new(Mutex::new(String::new()));
+    let text = received.clone();
     let mut model = warm(LLAMA, 5).with_listener(move |_, new| text.lock().unwrap().push_str(new));
     let step = draft(&mut model, 0, &Problem::new("How many eggs?"), &[], 20);
-    // What a limit cuts off inside a character was heard already, or is not yet.
-    let heard = heard.lock().unwrap();
-    assert!(heard.len() > 10 && (step.text.starts_with(heard.as_str()) || heard.starts_with(&step.text)));
+    // Where a limit cuts a character, the listener may have received more or less than the text of the step.
+    let received = received.lock().unwrap();
+    assert!(received.len() > 10 && (step.text.starts_with(received.as_str()) || received.starts_with(&step.text)));
 }
 
 #[test]
@@ -224,17 +224,17 @@ fn equal_vocabularies_share_ids_and_others_go_through_text() {
     let steps = [accepted(step.clone(), Author::Draft)];
     let text_only = [accepted(Step::new(step.text.clone(), step.finish), Author::Draft)];
 
-    // The other model reads the text: dropping the ids changes nothing for it.
+    // The model of another vocabulary uses the text, so dropping the ids changes nothing for it.
     let written = draft(&mut other, 0, &problem, &steps, 4);
     assert_eq!(content(&written), content(&draft(&mut other, 1, &problem, &text_only, 4)));
-    // The same vocabulary takes the ids as they are, however the text would be cut.
+    // A model of the same vocabulary uses the ids, even where the text would be tokenized differently.
     let prompt = draft(&mut same, 0, &problem, &[], 1).cost.prefilled;
     let continued = draft(&mut same, 2, &problem, &steps, 4);
     assert_eq!(continued.cost.prefilled, prompt + step.tokens.len());
 }
 
 #[test]
-fn padded_rows_of_the_vocabulary_are_never_written() {
+fn padding_rows_of_the_vocabulary_are_never_sampled() {
     for name in [QWEN, LLAMA] {
         let mut model = warm(name, 2);
         let tokenizer = model.tokenizer();
@@ -258,7 +258,7 @@ fn seeded_text_is_pinned() {
 const PINNED: [u32; 8] = [10, 203, 283, 176, 176, 135, 49, 49];
 
 #[test]
-fn the_target_may_read_or_ignore_the_rejected_step() {
+fn the_rejected_step_does_not_change_the_rewrite() {
     let problem = Problem::new("How many eggs?");
     let rejected = Step::new(" wrong", Finish::Boundary);
     let segmenter = TokenBudget::new(6).unwrap();
@@ -273,7 +273,7 @@ fn the_target_may_read_or_ignore_the_rejected_step() {
 }
 
 #[test]
-fn a_pair_reasons_lazily_and_one_by_one_or_together_alike() {
+fn problems_are_solved_alike_alone_and_together() {
     let problems: Vec<_> = (0..5)
         .map(|i| Problem::new(format!("How many eggs do {i} hens lay?")).with_seed(i).with_id(i.to_string()))
         .collect();

@@ -1,5 +1,4 @@
-//! What a local model does with weights, ids and questions that are wrong: a typed error for the sequence that has them, and
-//! nothing for its neighbours.
+//! Invalid weights, ids and questions: the sequence that has them gets a typed error, and the other sequences are not affected.
 #![cfg(feature = "flex")]
 
 mod support;
@@ -8,13 +7,14 @@ use arbitrage_core::router::AlwaysDraft;
 use arbitrage_core::scorer::{NextToken, Question};
 use arbitrage_core::{Author, BoxError, Engine, Finish, Prefix, Problem, SequenceId, Step};
 use arbitrage_models::sampler::Sampling;
+use arbitrage_models::tokenizer::EncodeMode;
 use arbitrage_models::{Error, LocalModel, LocalTarget, Precision};
 use support::local::{BOTH, LLAMA, accepted, content, draft, draft_all, model, open};
 use support::{Fixture, fixture, spoil};
 use tempfile::TempDir;
 
-/// The fixture with row `row` of `tensor` NaN.
-fn spoilt(tensor: &str, row: usize) -> (TempDir, Fixture) {
+/// The fixture with NaN in row `row` of `tensor`.
+fn with_nan_row(tensor: &str, row: usize) -> (TempDir, Fixture) {
     fixture(LLAMA).rewritten(|view, bytes| {
         if view.name == tensor {
             spoil(view, bytes, row);
@@ -23,17 +23,17 @@ fn spoilt(tensor: &str, row: usize) -> (TempDir, Fixture) {
 }
 
 fn typed(error: &BoxError) -> &Error {
-    // A failure of a whole pass is shared by those in it.
+    // The error of a pass is shared by all sequences that were in it.
     error
         .downcast_ref::<Error>()
         .or_else(|| error.downcast_ref::<std::sync::Arc<Error>>().map(AsRef::as_ref))
         .unwrap_or_else(|| panic!("untyped: {error}"))
 }
 
-/// Layers are looked at for NaN, the head is not: its NaN shows in the logits.
+/// Only layers are checked for NaN. NaN in the head shows up in the logits.
 #[test]
-fn logits_that_are_no_numbers_are_never_a_token() {
-    let (_folder, broken) = spoilt("lm_head.weight", 5);
+fn nan_logits_are_an_error() {
+    let (_folder, broken) = with_nan_row("lm_head.weight", 5);
     let name = broken.path.file_name().unwrap().to_string_lossy().into_owned();
     for precision in BOTH {
         for sampling in [Sampling::greedy(), Sampling::at_temperature(1.0).unwrap()] {
@@ -52,34 +52,34 @@ fn model_of(precision: Precision) -> LocalModel {
     model(LLAMA, precision)
 }
 
-/// A row of NaN in the embedding reaches only the sequences that have its token.
+/// A row of NaN in the embedding affects only the sequences that have its token.
 #[test]
-fn one_sequence_s_nan_leaves_the_others_alone() {
+fn nan_in_one_sequence_does_not_affect_the_others() {
     let (good, bad) = (Problem::new("How many eggs?"), Problem::new("How many z?"));
-    let z = *model(LLAMA, Precision::Packed).tokenizer().encode("z", false).unwrap().last().unwrap();
-    let (_folder, broken) = spoilt("model.embed_tokens.weight", z as usize);
+    let z = *model(LLAMA, Precision::Packed).tokenizer().encode("z", EncodeMode::Continuation).unwrap().last().unwrap();
+    let (_folder, broken) = with_nan_row("model.embed_tokens.weight", z as usize);
     for precision in BOTH {
         let alone = draft(&mut model(LLAMA, precision), 0, &good, &[], 5);
         assert!(!alone.tokens.contains(&z));
         let mut model = open(&broken, precision);
-        draft(&mut model, 9, &good, &[], 1); // the first pass is looked at layer by layer, and would fail whole
+        draft(&mut model, 9, &good, &[], 1); // the first pass is checked layer by layer, and would fail for all sequences
         let mut steps = draft_all(&mut model, &[(&good, &[]), (&bad, &[]), (&good, &[])]).into_iter();
         let mut next = || steps.next().unwrap();
         assert_eq!(content(&next().unwrap()).1, alone.tokens);
         assert!(matches!(typed(&next().unwrap_err()), Error::NotFinite { .. }));
         assert_eq!(content(&next().unwrap()).1, alone.tokens);
-        // And the sequence that failed is as good as new.
+        // The sequence that failed can be used again.
         assert_eq!(content(&draft(&mut model, 1, &good, &[], 5)).1, alone.tokens);
     }
 }
 
-/// Nobody trained the rows that pad a vocabulary: what they hold is no one's error.
+/// The rows that pad a vocabulary are not trained, so their values do not matter.
 #[test]
-fn padded_rows_may_hold_anything() {
+fn padding_rows_may_have_any_values() {
     let problem = Problem::new("How many eggs?");
     let mut whole = model(LLAMA, Precision::Packed);
     let last = whole.decoder().config().vocabulary - 1;
-    let (_folder, padded) = spoilt("lm_head.weight", last);
+    let (_folder, padded) = with_nan_row("lm_head.weight", last);
     let mut padded = open(&padded, Precision::Packed);
     assert_eq!(content(&draft(&mut padded, 0, &problem, &[], 9)), content(&draft(&mut whole, 0, &problem, &[], 9)));
     let answers = [&mut whole, &mut padded].map(|model| ask(model, &problem, &["0", "9"]).unwrap());
@@ -93,7 +93,7 @@ fn ask(model: &mut LocalModel, problem: &Problem, choices: &[&str]) -> Result<Ve
 }
 
 #[test]
-fn questions_that_cannot_be_asked_are_refused_and_leave_no_trace() {
+fn refused_questions_do_not_affect_later_steps() {
     let problem = Problem::new("How many eggs?");
     for precision in BOTH {
         let mut model = model(LLAMA, precision);
@@ -111,17 +111,17 @@ fn questions_that_cannot_be_asked_are_refused_and_leave_no_trace() {
 }
 
 #[test]
-fn a_judge_s_nan_names_the_model() {
-    let (_folder, broken) = spoilt("lm_head.weight", 5);
+fn errors_of_a_judge_name_the_model() {
+    let (_folder, broken) = with_nan_row("lm_head.weight", 5);
     let mut model = open(&broken, Precision::Packed);
     let error = ask(&mut model, &Problem::new("How many eggs?"), &["0"]).unwrap_err();
     let name = arbitrage_core::Drafter::name(&model).to_owned();
     assert!(matches!(typed(&error), Error::NotFinite { model, .. } if *model == name), "{error}");
 }
 
-/// Steps come from outside too: from traces, or from a user's own drafter.
+/// Steps may come from traces or from a user's drafter, with any ids.
 #[test]
-fn steps_with_ids_that_mean_nothing_fail_alone() {
+fn steps_with_unknown_ids_do_not_fail_the_others() {
     let problem = Problem::new("How many eggs?");
     for precision in BOTH {
         let mut model = model(LLAMA, precision);
@@ -158,7 +158,7 @@ fn sequences_recover_from_a_refused_prefix() {
 }
 
 #[test]
-fn sampling_set_past_its_range_is_refused() {
+fn sampling_parameters_out_of_range_are_refused() {
     let sampling = Sampling { temperature: f32::NAN, ..Sampling::greedy() };
     let mut model = model(LLAMA, Precision::Packed).with_sampling(sampling);
     let error = draft_all(&mut model, &[(&Problem::new("How many eggs?"), &[])]).pop().unwrap().unwrap_err();

@@ -1,4 +1,4 @@
-//! Where a local model's steps end, and that what it keeps between them is not seen.
+//! Where the steps of a local model end, and that the results do not depend on what it keeps between steps.
 #![cfg(feature = "flex")]
 
 mod support;
@@ -15,24 +15,29 @@ use arbitrage_models::stream::TextStream;
 use arbitrage_models::{LocalModel, LocalTarget, Precision};
 use support::local::{BOTH, LLAMA, QWEN, accepted, content, draft, model, step, warm};
 
-/// Sees a boundary only when more text has come, as a segmenter does that waits for the next step's mark.
-struct Late {
+/// Finds a boundary only when there is more text, like a segmenter that looks for the first characters of the next step.
+struct LateSegmenter {
     end: usize,
     seen: usize,
 }
 
-impl StepSegmenter for Late {
+impl StepSegmenter for LateSegmenter {
     fn boundary(&self, text: &str) -> Option<usize> {
         (text.len() >= self.seen).then(|| text.ceil_char_boundary(self.end))
     }
 }
 
-/// Steps of one sequence until `tokens` tokens are there.
-fn written(model: &mut LocalModel, problem: &Problem, segmenter: &dyn StepSegmenter, tokens: usize) -> Vec<Accepted> {
+/// Generates steps of one sequence until there are `tokens` tokens.
+fn generate_steps(
+    model: &mut LocalModel,
+    problem: &Problem,
+    segmenter: &dyn StepSegmenter,
+    tokens: usize,
+) -> Vec<Accepted> {
     let mut steps: Vec<Accepted> = Vec::new();
     while steps.iter().map(|step| step.step.tokens.len()).sum::<usize>() < tokens {
         let next = step(model, 0, problem, &steps, segmenter);
-        assert!(!next.tokens.is_empty(), "a step of nothing, after {} steps", steps.len());
+        assert!(!next.tokens.is_empty(), "an empty step after {} steps", steps.len());
         steps.push(accepted(next, Author::Draft));
     }
     steps
@@ -42,7 +47,7 @@ fn tokens(steps: &[Accepted]) -> Vec<u32> {
     steps.iter().flat_map(|step| &step.step.tokens).copied().collect()
 }
 
-/// Counts of tokens after which a step may end: `end` bytes are written, and no character is open.
+/// Numbers of tokens after which a step may end: there are `end` bytes, and no character is incomplete.
 fn ends(model: &LocalModel, tokens: &[u32], end: usize) -> Vec<usize> {
     let mut stream = TextStream::new();
     let may_end = |&(_, &id): &(usize, &u32)| {
@@ -59,23 +64,23 @@ fn greedy_tokens_are_the_same_in_steps_of_any_length() {
         let whole = draft(&mut model(LLAMA, precision), 0, &problem, &[], 30);
         assert_eq!(whole.tokens.len(), 30);
         for budget in [1, 2, 7] {
-            let steps = written(&mut model(LLAMA, precision), &problem, &TokenBudget::new(budget).unwrap(), 30);
+            let steps = generate_steps(&mut model(LLAMA, precision), &problem, &TokenBudget::new(budget).unwrap(), 30);
             assert_eq!(tokens(&steps)[..30], whole.tokens, "{precision:?}, steps of {budget}");
         }
     }
 }
 
 #[test]
-fn what_comes_after_the_boundary_is_given_back() {
+fn tokens_after_the_boundary_are_given_back() {
     let problem = Problem::new("How many eggs?");
-    let segmenter = Late { end: 5, seen: 16 };
+    let segmenter = LateSegmenter { end: 5, seen: 16 };
     for precision in BOTH {
         let mut model = model(LLAMA, precision);
         let whole = draft(&mut model, 1, &problem, &[], 30).tokens;
-        let steps = written(&mut model, &problem, &segmenter, 30);
-        assert_eq!(tokens(&steps)[..30], whole, "{precision:?}: nothing lost, nothing doubled");
+        let steps = generate_steps(&mut model, &problem, &segmenter, 30);
+        assert_eq!(tokens(&steps)[..30], whole, "{precision:?}: no token is lost or repeated");
         let given_back = |step: &&Accepted| step.step.cost.decoded > step.step.tokens.len();
-        assert!(steps.iter().filter(given_back).count() > 2, "boundaries are seen late");
+        assert!(steps.iter().filter(given_back).count() > 2, "boundaries are found late");
         for step in steps.iter().map(|step| &step.step) {
             assert_eq!(step.finish, Finish::Boundary);
             assert_eq!(step.logprobs.len(), step.tokens.len());
@@ -86,11 +91,11 @@ fn what_comes_after_the_boundary_is_given_back() {
 }
 
 #[test]
-fn listeners_hear_each_sequence_of_a_batch() {
-    let heard = Arc::new(Mutex::new(HashMap::<SequenceId, String>::new()));
+fn listeners_receive_the_text_of_each_sequence() {
+    let received = Arc::new(Mutex::new(HashMap::<SequenceId, String>::new()));
     let mut model = warm(LLAMA, 5).with_listener({
-        let heard = heard.clone();
-        move |id, text| heard.lock().unwrap().entry(id).or_default().push_str(text)
+        let received = received.clone();
+        move |id, text| received.lock().unwrap().entry(id).or_default().push_str(text)
     });
     let problems = [1, 2, 3].map(|seed| Problem::new("How many eggs?").with_seed(seed));
     let segmenter = Separators::new(["e"]).unwrap();
@@ -99,16 +104,16 @@ fn listeners_hear_each_sequence_of_a_batch() {
     let steps = model.draft(&prefixes, &StepRule::new(&segmenter, 60));
     let mut whole = 0;
     for (id, step) in steps.into_iter().enumerate() {
-        let (step, heard) = (step.unwrap(), heard.lock().unwrap()[&SequenceId(id as u64)].clone());
+        let (step, received) = (step.unwrap(), received.lock().unwrap()[&SequenceId(id as u64)].clone());
         if step.finish == Finish::Boundary {
-            assert_eq!(heard, step.text);
+            assert_eq!(received, step.text);
             whole += 1;
         }
     }
     assert!(whole > 0, "no step found its boundary");
 }
 
-/// The catching up of many prompts takes several passes, each of which ends inside a prompt.
+/// The prefill of many prompts takes several passes, each of which ends inside a prompt.
 #[test]
 fn prompts_that_fill_several_passes_give_what_each_gives_alone() {
     let problems: Vec<_> = (0..12).map(|i| Problem::new(format!("{i} hens lay eggs. ").repeat(2 + i / 3))).collect();
@@ -132,7 +137,7 @@ fn prompts_that_fill_several_passes_give_what_each_gives_alone() {
     }
 }
 
-/// However the steps fall, a context that is full is an end of the solution and no failure.
+/// A full context ends the solution without an error, wherever steps end.
 #[test]
 fn a_full_context_ends_a_solution_wherever_steps_end() {
     let problem = Problem::new("How many eggs?");
@@ -161,7 +166,7 @@ fn a_context_is_filled_to_its_last_token() {
 }
 
 #[test]
-fn sequences_are_forgotten_when_the_engine_is_done() {
+fn sequences_are_released_when_the_engine_is_done() {
     let drafter = arbitrage_core::Shared::new(LocalTarget::new(model(LLAMA, Precision::Packed)), "target");
     let limits = Limits::default().with_steps(3).with_step_tokens(4);
     let mut engine = Engine::new(model(QWEN, Precision::Packed), drafter.clone(), AlwaysTarget).with_limits(limits);

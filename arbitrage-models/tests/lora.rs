@@ -1,4 +1,4 @@
-//! Adapters: that they begin as nothing, that nothing else learns, and that what is saved is the sum.
+//! Low-rank adapters: they change nothing at first, only they are trained, and saved folders have the sums.
 #![cfg(all(feature = "train", feature = "flex"))]
 
 #[path = "support/learning.rs"]
@@ -10,11 +10,12 @@ use std::path::Path;
 use arbitrage_models::Error;
 use arbitrage_models::config::ModelConfig;
 use arbitrage_models::train::{
-    Fit, FolderFiles, Headed, Language, Lesson, Lora, Objective, Texts, Transformer, learning,
+    FolderFiles, HeadBias, Lora, NextTokenObjective, Objective, ParameterCount, TextBatch, Trainer, TrainingExample,
+    Transformer, TransformerWithHead, count_parameters,
 };
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
-use support::{Killed, judging};
+use support::{KilledAt, classification};
 
 /// Grouped heads, so that widths differ: keys and values have 16, the least of all.
 fn config() -> ModelConfig {
@@ -35,20 +36,20 @@ fn adapted(lora: &Lora) -> Transformer {
 }
 
 /// Counting upwards, from anywhere.
-fn language() -> Language {
-    let lesson = |start: u32| Lesson { tokens: (start..start + 8).collect(), from: 1 };
-    Language::new((0..24).map(lesson).collect(), (0..24).map(lesson).collect()).unwrap()
+fn language() -> NextTokenObjective {
+    let lesson = |start: u32| TrainingExample { tokens: (start..start + 8).collect(), first_target: 1 };
+    NextTokenObjective::new((0..24).map(lesson).collect(), (0..24).map(lesson).collect()).unwrap()
 }
 
 /// Counting downwards.
-fn another() -> Language {
-    let lesson = |start: u32| Lesson { tokens: (start..start + 8).rev().collect(), from: 1 };
-    Language::new((0..24).map(lesson).collect(), (0..24).map(lesson).collect()).unwrap()
+fn another() -> NextTokenObjective {
+    let lesson = |start: u32| TrainingExample { tokens: (start..start + 8).rev().collect(), first_target: 1 };
+    NextTokenObjective::new((0..24).map(lesson).collect(), (0..24).map(lesson).collect()).unwrap()
 }
 
 fn predictions(model: &Transformer) -> Vec<f32> {
     let texts: [&[u32]; 2] = [&[1, 2, 3, 4, 5, 6], &[9, 30, 11]];
-    let hidden = model.hidden(&Texts::new(texts)).unwrap();
+    let hidden = model.hidden(&TextBatch::new(texts)).unwrap();
     model.predict(hidden).into_data_as::<f32>().try_into_vec().unwrap()
 }
 
@@ -57,7 +58,7 @@ fn worst(one: &[f32], other: &[f32]) -> f32 {
     one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// Every parameter by its place, and whether it is an adapter's.
+/// The bits of every parameter, by path.
 #[derive(Default)]
 struct Values {
     path: Vec<String>,
@@ -92,28 +93,31 @@ fn fresh_adapters_change_nothing() {
 }
 
 #[test]
-fn few_parameters_learn() {
-    let (all, whole) = learning(&base());
-    assert_eq!(all, whole);
+fn only_adapters_and_head_are_trainable() {
+    let ParameterCount { trainable, total } = count_parameters(&base());
+    assert_eq!(trainable, total);
     for rank in [1, 8] {
         // A layer's matrices have 64, 48, 48, 64, 96, 96 and 96 rows and columns together.
-        assert_eq!(learning(&adapted(&Lora::new(rank))), (2 * 512 * rank, whole + 2 * 512 * rank));
+        let adapters = 2 * 512 * rank;
+        let expected = ParameterCount { trainable: adapters, total: total + adapters };
+        assert_eq!(count_parameters(&adapted(&Lora::new(rank))), expected);
     }
     let head = 32 * 3;
-    assert_eq!(learning(&Headed::new(adapted(&Lora::new(2)), 3, false, 0)).0, 2 * 512 * 2 + head);
+    let classifier = TransformerWithHead::new(adapted(&Lora::new(2)), 3, HeadBias::Absent, 0);
+    assert_eq!(count_parameters(&classifier).trainable, 2 * 512 * 2 + head);
 }
 
 #[test]
-fn adapters_learn_and_all_else_stays() {
-    // Of a fresh decoder, embedding and norm are too small for any adapter to make it sure of a token.
-    let able = Fit::new(120, 0.01).with_batch(8).run(base(), &language(), &mut ()).unwrap().model;
-    let (objective, start) = (another(), able.with_lora(&Lora::new(8)).unwrap());
+fn adapters_are_trained_and_all_other_weights_stay() {
+    // The random embedding and norm of an untrained decoder are too small for adapters to make a token likely.
+    let trained = Trainer::new(120, 0.01).with_batch(8).run(base(), &language(), &mut ()).unwrap().model;
+    let (objective, start) = (another(), trained.with_lora(&Lora::new(8)).unwrap());
     let before = objective.score(&start).unwrap().unwrap();
-    let fitted = Fit::new(120, 0.01).with_batch(8).run(start.clone(), &objective, &mut ()).unwrap();
-    let after = objective.score(&fitted.model).unwrap().unwrap();
+    let output = Trainer::new(120, 0.01).with_batch(8).run(start.clone(), &objective, &mut ()).unwrap();
+    let after = objective.score(&output.model).unwrap().unwrap();
     assert!(before < -2.0 && after > before + 1.0, "{before} → {after}");
-    assert!(worst(&predictions(&start), &predictions(&fitted.model)) > 0.1);
-    let (first, last) = (values(&start), values(&fitted.model));
+    assert!(worst(&predictions(&start), &predictions(&output.model)) > 0.1);
+    let (first, last) = (values(&start), values(&output.model));
     assert!(first.keys().eq(last.keys()));
     for (name, values) in &first {
         assert_eq!(name.contains("lora"), *values != last[name], "{name}");
@@ -122,48 +126,48 @@ fn adapters_learn_and_all_else_stays() {
 }
 
 #[test]
-fn a_head_learns_beside_them() {
-    let (examples, objective) = judging();
-    let start = Headed::new(adapted(&Lora::new(8)), 1, true, 5);
-    let fitted = Fit::new(200, 0.02).with_batch(12).run(start.clone(), &objective, &mut ()).unwrap();
-    let answers = fitted.model.outputs(&examples).unwrap();
-    let targets = examples.iter().flat_map(|example| &example.targets);
-    let right = answers.iter().zip(targets).filter(|(p, target)| (p[0] > 0.0) == (target.answer[0] > 0.5)).count();
+fn a_head_is_trained_with_the_adapters() {
+    let (examples, objective) = classification();
+    let start = TransformerWithHead::new(adapted(&Lora::new(8)), 1, HeadBias::Present, 5);
+    let output = Trainer::new(200, 0.02).with_batch(12).run(start.clone(), &objective, &mut ()).unwrap();
+    let answers = output.model.outputs(&examples).unwrap();
+    let targets = examples.iter().flat_map(|example| &example.rows);
+    let right = answers.iter().zip(targets).filter(|(p, target)| (p[0] > 0.0) == (target.label[0] > 0.5)).count();
     assert!(right as f64 / answers.len() as f64 > 0.9, "{right} of {}", answers.len());
-    let (first, last) = (values(&start), values(&fitted.model));
+    let (first, last) = (values(&start), values(&output.model));
     for (name, values) in &first {
         assert_eq!(name.contains("lora") || name.starts_with("head"), *values != last[name], "{name}");
     }
 }
 
 #[test]
-fn folders_hold_the_sum() {
+fn saved_folders_have_the_sum() {
     let folder = tempfile::tempdir().unwrap();
-    let fitted = Fit::new(60, 0.02).with_batch(8).run(adapted(&Lora::new(4)), &language(), &mut ()).unwrap();
-    fitted.model.save(folder.path(), &FolderFiles::default()).unwrap();
+    let output = Trainer::new(60, 0.02).with_batch(8).run(adapted(&Lora::new(4)), &language(), &mut ()).unwrap();
+    output.model.save(folder.path(), &FolderFiles::default()).unwrap();
     let merged = Transformer::open(folder.path(), &Device::flex()).unwrap();
-    assert!(values(&merged).keys().eq(values(&base()).keys()), "nothing of the adapters is left");
-    let (one, other) = (predictions(&fitted.model), predictions(&merged));
+    assert!(values(&merged).keys().eq(values(&base()).keys()), "there are no adapters in the folder");
+    let (one, other) = (predictions(&output.model), predictions(&merged));
     assert!(worst(&one, &other) < 0.02, "{}", worst(&one, &other));
     assert!(worst(&other, &predictions(&base())) > 0.1);
-    // Further adapters are put on the sum.
-    let again = fitted.model.with_lora(&Lora::new(2)).unwrap();
+    // New adapters are added to the sum.
+    let again = output.model.with_lora(&Lora::new(2)).unwrap();
     assert!(worst(&one, &predictions(&again)) < 1e-4);
-    assert_eq!(learning(&again).0, 2 * 512 * 2);
+    assert_eq!(count_parameters(&again).trainable, 2 * 512 * 2);
 }
 
 #[test]
 fn a_killed_training_ends_in_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let start = || adapted(&Lora::new(4).with_seed(3));
-    let fit = Fit::new(24, 0.02).with_batch(6).with_every(5);
-    let whole = fit.run(start(), &language(), &mut ()).unwrap();
-    let fit = fit.with_checkpoint(folder.path().join("checkpoint"));
+    let trainer = Trainer::new(24, 0.02).with_batch(6).with_eval_interval(5);
+    let whole = trainer.run(start(), &language(), &mut ()).unwrap();
+    let trainer = trainer.with_checkpoint(folder.path().join("checkpoint"));
     for stop in [3, 8, 17, 22] {
-        let killed = std::panic::AssertUnwindSafe(|| fit.run(start(), &language(), &mut Killed(stop)));
+        let killed = std::panic::AssertUnwindSafe(|| trainer.run(start(), &language(), &mut KilledAt(stop)));
         assert!(std::panic::catch_unwind(killed).is_err());
     }
-    let resumed = fit.run(start(), &language(), &mut ()).unwrap();
+    let resumed = trainer.run(start(), &language(), &mut ()).unwrap();
     assert_eq!((&resumed.scores, &resumed.losses, resumed.steps), (&whole.scores, &whole.losses, 24));
     assert_eq!(values(&resumed.model), values(&whole.model));
     // Other adapters are another training.
@@ -174,13 +178,13 @@ fn a_killed_training_ends_in_the_same_bits() {
         adapted(&Lora::new(4).with_seed(3).with_alpha(4.0)),
     ];
     for other in others {
-        let error = fit.run(other, &language(), &mut ()).unwrap_err();
+        let error = trainer.run(other, &language(), &mut ()).unwrap_err();
         assert!(matches!(error, Error::Parameter { name: "checkpoint", .. }), "{error}");
     }
 }
 
 #[test]
-fn nonsense_is_refused() {
+fn invalid_ranks_and_alphas_are_refused() {
     for (lora, part) in [
         (Lora::new(0), "rank: expected 1..=16"),
         (Lora::new(17), "rank: expected 1..=16"),

@@ -1,5 +1,5 @@
-//! Process reward models: layouts and scores against transformers, caches and batches that are not seen, and an engine that uses
-//! them.
+//! Process reward models: layouts and scores are those of transformers, scores do not depend on caches and batches, and an engine can
+//! use them.
 #![cfg(feature = "flex")]
 
 mod support;
@@ -10,7 +10,7 @@ use arbitrage_core::{
     Accepted, Author, BoxError, Engine, Finish, Prefix, Problem, SequenceId, Shared, Step, StepScorer, VocabularyId,
 };
 use arbitrage_models::classifier::{Layout, Score};
-use arbitrage_models::tokenizer::Tokenizer;
+use arbitrage_models::tokenizer::{EncodeMode, Tokenizer};
 use arbitrage_models::{Classifier, Error, Precision, ProcessReward};
 use support::local::BOTH;
 use support::options;
@@ -32,7 +32,7 @@ fn reward(name: &str, precision: Precision) -> ProcessReward {
     ProcessReward::new(classifier(name, precision), layout(name)).unwrap()
 }
 
-/// The score that recorded outputs stand for, by the definitions.
+/// The score of recorded outputs, by definition.
 fn score_of(name: &str, outputs: &[f32]) -> f32 {
     let exp: Vec<f32> = outputs.iter().map(|x| x.exp()).collect();
     match name {
@@ -50,7 +50,7 @@ fn tolerance(precision: Precision) -> f32 {
 }
 
 #[test]
-fn solutions_are_laid_out_as_published() {
+fn solutions_are_tokenized_as_published() {
     for name in [VALUE, CLASSES, SEQUENCE] {
         let (solution, tokenizer) = (Solution::of(name), Tokenizer::from_folder(folder(name)).unwrap());
         let accepted = solution.accepted();
@@ -78,7 +78,7 @@ fn scores_are_those_of_transformers() {
 }
 
 #[test]
-fn a_folder_tells_its_layout_or_its_head_does() {
+fn the_layout_comes_from_the_folder_or_the_number_of_outputs() {
     let open = |folder: &std::path::Path| ProcessReward::open(folder, &options(Precision::Packed));
     assert_eq!(open(&folder(VALUE)).unwrap().layout(), &Layout::skywork());
     assert_eq!(open(&folder(CLASSES)).unwrap().layout(), &Layout::trl());
@@ -87,10 +87,10 @@ fn a_folder_tells_its_layout_or_its_head_does() {
 
     let own = changed(SEQUENCE, |_| ());
     let file = own.path().join(Layout::FILE);
-    let told = sequence_layout().with_authors("Model 0: ", "Model 1: ");
-    let json = serde_json::json!({ "layout": &told, "trained by": "hand" });
+    let defined = sequence_layout().with_authors("Model 0: ", "Model 1: ");
+    let json = serde_json::json!({ "layout": &defined, "trained by": "hand" });
     std::fs::write(&file, json.to_string()).unwrap();
-    assert_eq!(open(own.path()).unwrap().layout(), &told);
+    assert_eq!(open(own.path()).unwrap().layout(), &defined);
 
     let unfit = serde_json::json!({ "layout": Layout::skywork() }).to_string();
     std::fs::write(&file, unfit).unwrap();
@@ -125,21 +125,22 @@ fn near(precision: Precision, ours: f32, theirs: f32) -> bool {
     }
 }
 
-/// Draft's and target's steps of one prefix, of several sequences, in one call: as the oracle asks.
+/// The draft's and the target's steps after the same prefix, for several sequences in one call, as the oracle needs them.
 #[test]
-fn candidates_of_one_prefix_do_not_see_each_other() {
+fn candidates_after_one_prefix_do_not_affect_each_other() {
     for (name, precision) in [VALUE, CLASSES].into_iter().flat_map(|name| BOTH.map(|precision| (name, precision))) {
         let solution = Solution::of(name);
         let accepted = solution.accepted();
         let (draft, target) = (step("That is 24 eggs.\n\n"), step("So there are 36 eggs.\n\n"));
         let prefix = |id, count: usize| Prefix::new(SequenceId(id), &solution.problem, &accepted[..count]);
-        let asked = [(prefix(0, 2), &draft), (prefix(1, 1), &draft), (prefix(0, 2), &target), (prefix(1, 1), &target)];
+        let requests =
+            [(prefix(0, 2), &draft), (prefix(1, 1), &draft), (prefix(0, 2), &target), (prefix(1, 1), &target)];
         let mut warm = reward(name, precision);
-        let together = warm.score(&asked).unwrap();
+        let together = warm.score(&requests).unwrap();
         assert_ne!(together[0], together[2]);
-        let backwards: Vec<_> = asked.iter().rev().copied().collect();
+        let backwards: Vec<_> = requests.iter().rev().copied().collect();
         let again = warm.score(&backwards).unwrap();
-        for (at, request) in asked.iter().enumerate() {
+        for (at, request) in requests.iter().enumerate() {
             let cold = reward(name, precision).score(&[*request]).unwrap()[0];
             assert!(near(precision, together[at], cold) && near(precision, again[3 - at], cold), "{name} {at}");
             assert!(near(precision, warm.score(&[*request]).unwrap()[0], cold), "{name} {at} alone");
@@ -151,21 +152,21 @@ fn candidates_of_one_prefix_do_not_see_each_other() {
 }
 
 #[test]
-fn steps_are_read_through_their_text() {
+fn steps_are_tokenized_from_their_text() {
     let mut reward = reward(VALUE, Precision::Packed);
     let problem = Problem::new("How many eggs?");
     let prefix = Prefix::new(SequenceId(0), &problem, &[]);
     let plain = reward.score(&[(prefix, &step("36 eggs.\n\n"))]).unwrap();
     let foreign = step("36 eggs.\n\n").with_tokens(vec![1, u32::MAX], VocabularyId(7));
     assert_eq!(reward.score(&[(prefix, &foreign)]).unwrap(), plain);
-    // The separator is the layout's, whether the step has one, none, or several around it.
+    // The layout adds exactly one separator, whatever separators the step has at its ends.
     for text in ["36 eggs.", "\n\n36 eggs.", "36 eggs.\n\n\n\n"] {
         assert_eq!(reward.score(&[(prefix, &step(text))]).unwrap(), plain, "{text:?}");
     }
 }
 
 #[test]
-fn a_text_smuggles_no_control_token_in() {
+fn texts_cannot_inject_control_tokens() {
     let tokenizer = Tokenizer::from_folder(folder(VALUE)).unwrap();
     let problem = Problem::new("<|im_end|>?");
     let steps = [Accepted { step: step("<|endoftext|>\n\n"), author: Author::Target }];
@@ -176,7 +177,7 @@ fn a_text_smuggles_no_control_token_in() {
 }
 
 #[test]
-fn authors_are_told_where_the_layout_says_so() {
+fn authors_are_written_where_the_layout_defines_them() {
     let tokenizer = Tokenizer::from_folder(folder(CLASSES)).unwrap();
     let problem = Problem::new("Eggs?");
     let by = |author, text| Accepted { step: step(text), author };
@@ -187,36 +188,37 @@ fn authors_are_told_where_the_layout_says_so() {
 }
 
 #[test]
-fn steps_that_cannot_be_scored_fail_alone() {
+fn steps_that_cannot_be_scored_do_not_fail_the_others() {
     for (name, precision) in [VALUE, CLASSES].into_iter().flat_map(|name| BOTH.map(|precision| (name, precision))) {
         let mut reward = reward(name, precision);
         let context = reward.classifier().config().context;
         let (good, blank) = (Problem::new("How many eggs?"), Problem::new(" \n"));
         let prefix = |id, problem| Prefix::new(SequenceId(id), problem, &[]);
         let (long, fine, empty) = (step(&"eggs ".repeat(context)), step("36 eggs."), step(""));
-        let asked = [
+        let requests = [
             (prefix(0, &good), &long),
             (prefix(1, &good), &fine),
             (prefix(2, &blank), &fine),
             (prefix(3, &good), &empty),
             (prefix(0, &good), &fine),
         ];
-        let scores = reward.score_all(&asked);
+        let scores = reward.score_all(&requests);
         assert!(matches!(scores[0], Err(Error::ContextFull { .. })));
         assert!(matches!(scores[2], Err(Error::EmptyPrompt { .. })));
         let number = |at: usize| *scores[at].as_ref().unwrap();
         assert!(near(precision, number(1), number(4)), "{name}");
         assert!((0.0..=1.0).contains(&number(3)), "an empty step has a score");
-        let error: BoxError = reward.score(&asked).unwrap_err();
+        let error: BoxError = reward.score(&requests).unwrap_err();
         assert!(error.downcast_ref::<Error>().is_some(), "untyped: {error}");
         assert!(reward.score(&[]).unwrap().is_empty());
     }
 }
 
-/// A row of NaN in the embedding reaches only the steps that have its token.
+/// A row of NaN in the embedding affects only the steps that have its token.
 #[test]
-fn scores_that_are_no_numbers_name_model_and_step() {
-    let z = *Tokenizer::from_folder(folder(VALUE)).unwrap().encode("z", false).unwrap().last().unwrap();
+fn errors_of_nan_scores_name_model_and_step() {
+    let z =
+        *Tokenizer::from_folder(folder(VALUE)).unwrap().encode("z", EncodeMode::Continuation).unwrap().last().unwrap();
     let broken = changed(VALUE, |tensors| {
         let table = tensors.iter_mut().find(|t| t.name == "model.embed_tokens.weight").unwrap();
         let width = table.bytes.len() / table.shape[0];
@@ -230,7 +232,7 @@ fn scores_that_are_no_numbers_name_model_and_step() {
         let steps = [Accepted { step: before, author: Author::Draft }];
         let prefix = |id| Prefix::new(SequenceId(id), &problem, &steps);
         let (good, bad) = (step("12 eggs"), step("z eggs"));
-        let alone = reward.score(&[(prefix(0), &good)]).unwrap()[0]; // the first pass is looked at layer by layer
+        let alone = reward.score(&[(prefix(0), &good)]).unwrap()[0]; // the first pass is checked layer by layer
         let scores = reward.score_all(&[(prefix(1), &good), (prefix(2), &bad)]);
         assert!(near(precision, *scores[0].as_ref().unwrap(), alone));
         let Err(Error::NotFinite { model, place, .. }) = &scores[1] else { panic!("{:?}", scores[1]) };
@@ -239,7 +241,7 @@ fn scores_that_are_no_numbers_name_model_and_step() {
 }
 
 #[test]
-fn engines_use_a_reward_model_and_leave_nothing_in_it() {
+fn engines_release_the_sequences_of_a_reward_model() {
     let reward = Shared::new(reward(VALUE, Precision::Packed), "tiny prm");
     let drafts = ["12 times 3\n\n", "is 35.\n\n", "So 35."];
     let targets = ["12 times 3\n\n", "is 36.\n\n", "So 36."];

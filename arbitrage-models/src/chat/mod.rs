@@ -1,8 +1,8 @@
-//! Conversations as the text that a model was trained on.
+//! Chat templates: conversations as the prompt format that a model was trained on.
 //!
-//! A chat model comes with a Jinja template that writes its own marks around each message. Templates are programs from
-//! an untrusted file: they run in `minijinja` with a budget of work and memory, without any access to files, and a
-//! failure names the template's line.
+//! A chat model comes with a Jinja template that writes the model's control tokens around each message. Templates are programs
+//! from an untrusted file. They run in `minijinja` with limited work and memory and without access to files, and errors name the
+//! template's line.
 
 mod clock;
 mod json;
@@ -17,21 +17,21 @@ use minijinja::{Environment, ErrorKind, Value, context};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Units of work for one rendering: an instruction, or 64 bytes made. Real templates take some hundreds for each message
-/// and a few for each kilobyte; this stops after a fraction of a second and at most 128 MB.
+/// Limit on the work of one rendering, in instructions and in blocks of 64 bytes that are allocated. Real templates need some
+/// hundreds for each message and a few for each kilobyte. This limit is reached after a fraction of a second and at most 128 MB.
 ///
-/// One thing goes uncounted in minijinja 3.1: lists that are added to each other. A template that doubles a list 33 times
-/// (`t + t`) still fills the memory.
-const FUEL: u64 = 2_000_000;
-/// The longest prompt that a template may write, in bytes.
-const LONGEST: usize = 1 << 24;
-/// The longest template, in bytes; real ones stay below 40 kB.
-const LONGEST_TEMPLATE: usize = 1 << 16;
-/// Most sums, products and joins. The library folds constants anew for every link of a chain, in time that grows with the
-/// square of its length; real templates have some hundreds at most.
-const MOST_JOINS: usize = 2000;
+/// minijinja 3.1 does not count the concatenation of lists: a template that doubles a list 33 times (`t + t`) still exhausts the
+/// memory.
+const RENDER_FUEL: u64 = 2_000_000;
+/// Longest prompt that a template may write, in bytes.
+const MAX_PROMPT_BYTES: usize = 1 << 24;
+/// Longest template, in bytes; real ones are shorter than 40 kB.
+const MAX_TEMPLATE_BYTES: usize = 1 << 16;
+/// Most characters of `+`, `*` and `~`. For chains of these operators, the library's constant folding takes time that grows with
+/// the square of the length. Real templates have at most some hundreds.
+const MAX_CHAINED_OPERATORS: usize = 2000;
 
-const NAME: &str = "chat_template";
+const TEMPLATE_NAME: &str = "chat_template";
 
 /// A checkpoint's chat template, parsed.
 ///
@@ -47,7 +47,7 @@ const NAME: &str = "chat_template";
 #[derive(Debug, Clone)]
 pub struct ChatTemplate {
     path: PathBuf,
-    /// `None` for the plain form.
+    /// `None` for the plain format.
     environment: Option<Environment<'static>>,
     bos: String,
     eos: String,
@@ -65,24 +65,25 @@ impl ChatTemplate {
         }
     }
 
-    /// Parses `source`, which came from the file at `path`; `bos` and `eos` are the texts of the tokens that the template
-    /// knows as `bos_token` and `eos_token`.
+    /// Parses `source`, which is from the file at `path`; `bos` and `eos` are the texts of the template's variables `bos_token` and
+    /// `eos_token`.
     ///
     /// # Errors
-    /// [`Error::Template`] when it does not parse or is beyond all proportion.
+    /// [`Error::Template`] when it does not parse or exceeds the limits on length and operators.
     pub fn new(path: impl AsRef<Path>, source: &str, bos: Option<&str>, eos: Option<&str>) -> Result<Self> {
         let path = path.as_ref().to_owned();
-        let joins = source.bytes().filter(|byte| b"+*~".contains(byte)).count();
-        for (what, found, most) in
-            [("bytes", source.len(), LONGEST_TEMPLATE), ("of `+`, `*` and `~`", joins, MOST_JOINS)]
-        {
-            if found > most {
-                return Err(Error::Template { path, reason: format!("expected at most {most} {what}, found {found}") });
-            }
+        let operators = source.bytes().filter(|byte| b"+*~".contains(byte)).count();
+        let limits = [
+            ("bytes", source.len(), MAX_TEMPLATE_BYTES),
+            ("characters of `+`, `*` and `~`", operators, MAX_CHAINED_OPERATORS),
+        ];
+        if let Some((what, found, limit)) = limits.into_iter().find(|(_, found, limit)| found > limit) {
+            return Err(Error::Template { path, reason: format!("expected at most {limit} {what}, found {found}") });
         }
         let mut environment = environment();
-        let parsed =
-            stack::with(stack::of_parser(source.len()), || environment.add_template_owned(NAME, source.to_owned()));
+        let stack_bytes = stack::parser_stack_bytes(source.len());
+        let parse = || environment.add_template_owned(TEMPLATE_NAME, source.to_owned());
+        let parsed = stack::run_with_stack(stack_bytes, parse);
         if let Err(error) = parsed.map_err(|error| Error::io(&path, error))? {
             return Err(Error::Template { path, reason: reason(&error) });
         }
@@ -90,24 +91,24 @@ impl ChatTemplate {
         Ok(Self { path, environment: Some(environment), bos: text(bos), eos: text(eos) })
     }
 
-    /// For models without a template: each message's content and a newline, nothing more.
+    /// The plain format, for models without a template: each message's content and a newline.
     pub fn plain() -> Self {
         Self { path: PathBuf::new(), environment: None, bos: String::new(), eos: String::new() }
     }
 
-    /// Whether this is the plain form.
+    /// Whether this is the plain format.
     pub fn is_plain(&self) -> bool {
         self.environment.is_none()
     }
 
-    /// What the template writes for the beginning-of-text token; empty for none.
+    /// The text of the beginning-of-text token; empty where there is none.
     #[cfg(feature = "remote")]
     pub(crate) fn bos_text(&self) -> &str {
         &self.bos
     }
 
-    /// Fixes the day that the template may write into its prompt (Llama 3.1 does), which is today otherwise: for runs that
-    /// must be repeatable.
+    /// Fixes the date that the template may write into the prompt, as that of Llama 3.1 does, for runs that must be repeatable. The
+    /// default is today.
     pub fn with_now(mut self, now: SystemTime) -> Self {
         if let Some(environment) = &mut self.environment {
             environment.add_function("strftime_now", move |format: String| clock::format(&format, now));
@@ -118,37 +119,38 @@ impl ChatTemplate {
     /// The prompt of a conversation; with `add_generation_prompt`, up to where the assistant's turn begins.
     ///
     /// # Errors
-    /// [`Error::Template`] with the template's line when it fails or raises an exception, when it takes too much work or
-    /// memory, or when the prompt passes 16 MiB.
+    /// [`Error::Template`] with the template's line when it fails or raises an exception, when it needs too much work or memory, or
+    /// when the prompt exceeds 16 MiB.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         let Some(environment) = &self.environment else {
             return Ok(messages.iter().map(|message| format!("{}\n", message.content)).collect());
         };
-        let turn =
-            |turn: &Message| Value::from_pairs([("role", turn.role.as_str()), ("content", turn.content.as_str())]);
+        let message =
+            |one: &Message| Value::from_pairs([("role", one.role.as_str()), ("content", one.content.as_str())]);
         let render = || {
-            let messages: Vec<Value> = messages.iter().map(turn).collect();
+            let messages: Vec<Value> = messages.iter().map(message).collect();
             let (bos_token, eos_token) = (self.bos.as_str(), self.eos.as_str());
             let context = context! { messages, add_generation_prompt, bos_token, eos_token };
-            let rendered = environment.get_template(NAME).and_then(|template| template.render(context));
-            // An error holds the template's values, which only this stack can drop.
+            let rendered = environment.get_template(TEMPLATE_NAME).and_then(|template| template.render(context));
+            // An error owns the template's values. Dropping them recurses, so it must happen on this stack.
             rendered.map_err(|error| reason(&error))
         };
-        let rendered = stack::with(stack::OF_VALUES, render).map_err(|error| Error::io(&self.path, error))?;
+        let rendered =
+            stack::run_with_stack(stack::RENDER_STACK_BYTES, render).map_err(|error| Error::io(&self.path, error))?;
         let prompt = rendered.map_err(|reason| Error::Template { path: self.path.clone(), reason })?;
-        if prompt.len() > LONGEST {
-            let reason = format!("expected a prompt of at most {LONGEST} bytes, found {}", prompt.len());
+        if prompt.len() > MAX_PROMPT_BYTES {
+            let reason = format!("expected a prompt of at most {MAX_PROMPT_BYTES} bytes, found {}", prompt.len());
             return Err(Error::Template { path: self.path.clone(), reason });
         }
         Ok(prompt)
     }
 }
 
-/// The dialect of the reference implementation: blocks take their line with them, `break` and `continue` work, strings
-/// have Python's methods.
+/// An environment like that of transformers: lines with nothing but a block are removed (`trim_blocks`, `lstrip_blocks`), loops have
+/// `break` and `continue`, and strings have Python's methods.
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
-    environment.set_fuel(Some(FUEL));
+    environment.set_fuel(Some(RENDER_FUEL));
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     let mut syntax = SyntaxConfig::builder();
@@ -156,17 +158,17 @@ fn environment() -> Environment<'static> {
         environment.set_syntax(syntax);
     }
     environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
-        Err(minijinja::Error::new(ErrorKind::InvalidOperation, format!("the template says: {message}")))
+        Err(minijinja::Error::new(ErrorKind::InvalidOperation, format!("raised by the template: {message}")))
     });
     environment.add_function("strftime_now", |format: String| clock::format(&format, SystemTime::now()));
     environment.add_filter("tojson", json::to_json);
     environment
 }
 
-/// What went wrong, with its line.
+/// The error as text, with the template's line.
 fn reason(error: &minijinja::Error) -> String {
     let mut reason = match error.kind() {
-        ErrorKind::OutOfFuel => "it takes too much work or memory: an endless loop?".to_owned(),
+        ErrorKind::OutOfFuel => "it needs too much work or memory; it may have an endless loop".to_owned(),
         kind => kind.to_string(),
     };
     if let Some(detail) = error.detail() {

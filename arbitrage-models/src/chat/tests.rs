@@ -52,7 +52,10 @@ fn failures_name_the_line() {
     let cases = [
         ("a\n{% for x in %}", "line 2: syntax error"),
         ("a\nb\n{{ 1 / 0 }}", "line 3: "),
-        ("\n{{ raise_exception('no system role') }}", "line 2: invalid operation: the template says: no system role"),
+        (
+            "\n{{ raise_exception('no system role') }}",
+            "line 2: invalid operation: raised by the template: no system role",
+        ),
         ("{{ missing.field.deeper }}", "line 1: undefined value"),
         ("{{ unknown_function() }}", "line 1: unknown function"),
         ("{% include 'other.jinja' %}", "line 1: "),
@@ -97,7 +100,7 @@ fn long_conversations_fit_the_budget() {
 }
 
 #[test]
-fn content_is_never_a_template() {
+fn message_content_is_not_rendered_as_a_template() {
     let prompt = template("{{ messages[0].content }}").unwrap().render(&[Message::user("{{ 1 + 1 }}")], true).unwrap();
     assert_eq!(prompt, "{{ 1 + 1 }}");
 }

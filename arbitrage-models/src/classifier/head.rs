@@ -1,38 +1,40 @@
-//! The head on a decoder's hidden states.
+//! The linear head on a decoder's hidden states.
 
 use crate::error::{Error, Result};
 use crate::weights::report::nearest;
 use crate::weights::{LoadReport, TensorView, WeightSource};
 
-/// Stems of the names that heads go by.
+/// The tensor name of a value head, without `.weight` or `.bias`.
 const VALUE: &str = "v_head.summary";
+/// The tensor name of a head with classes.
 const CLASSES: &str = "score";
-/// Most outputs: a declared number past it is no classifier's.
-const MOST: usize = 4096;
+/// Most outputs of a head. A tensor that declares more is not a classifier's.
+const MAX_OUTPUTS: usize = 4096;
 
-/// `W · state + b`, in double precision: it is a few thousand products a row, and rows do not depend on their neighbours.
-pub(super) struct Head {
+/// `W · state + b`, summed in double precision, which is cheap with a few thousand products for each row. A row's result does not
+/// depend on other rows.
+pub(super) struct ClassifierHead {
     /// `[outputs, hidden]`.
     weight: Vec<f32>,
     /// `[outputs]`.
     bias: Vec<f32>,
 }
 
-impl Head {
-    /// Takes the head for states of `hidden` numbers from `source`, and its problems into `report`: missing, misshapen, or two
-    /// heads where one is expected. `None` where there are any.
+impl ClassifierHead {
+    /// Loads the head for states of `hidden` numbers from `source`. Problems are added to `report`: a head that is missing or
+    /// misshapen, or a second head. `None` when the report has any problem.
     ///
     /// # Errors
     /// [`Error::NotFinite`] naming a tensor that holds NaN or infinity.
-    pub fn take(report: &mut LoadReport, source: &dyn WeightSource, hidden: usize) -> Result<Option<Self>> {
+    pub fn load(report: &mut LoadReport, source: &dyn WeightSource, hidden: usize) -> Result<Option<Self>> {
         let names = source.names();
-        let stem = stem(&names);
-        let other = format!("{CLASSES}.weight");
-        if stem == VALUE && names.contains(&other) {
-            report.unreadable(&other, format!("a second head, beside `{VALUE}.weight`: only one is expected"));
+        let stem = tensor_stem(&names);
+        let second = format!("{CLASSES}.weight");
+        if stem == VALUE && names.contains(&second) {
+            report.unreadable(&second, format!("a second head, in addition to `{VALUE}.weight`; only one is expected"));
         }
         let weight_name = format!("{stem}.weight");
-        let outputs = outputs(stem, source.get(&weight_name).ok().flatten());
+        let outputs = declared_outputs(stem, source.get(&weight_name).ok().flatten());
         let weight = report.take(source, &weight_name, &[outputs, hidden]);
         let bias_name = format!("{stem}.bias");
         let bias = match stem {
@@ -42,17 +44,17 @@ impl Head {
         if !report.is_ok() {
             return Ok(None);
         }
-        let weight = weight.map(|view| numbers(source, &view)).transpose()?;
-        let bias = bias.map(|view| numbers(source, &view)).transpose()?;
+        let weight = weight.map(|view| finite_values(source, &view)).transpose()?;
+        let bias = bias.map(|view| finite_values(source, &view)).transpose()?;
         Ok(weight.map(|weight| Self { weight, bias: bias.unwrap_or_else(|| vec![0.0; outputs]) }))
     }
 
-    /// How many outputs it has, at least one.
+    /// The number of outputs, at least one.
     pub fn outputs(&self) -> usize {
         self.bias.len()
     }
 
-    /// Outputs of each of `states`, `[rows, hidden]` in one: `[rows][outputs]`.
+    /// The outputs for `states`, `[rows · hidden]`: `[rows][outputs]`.
     pub fn forward(&self, states: &[f32]) -> Vec<Vec<f32>> {
         let width = self.weight.len() / self.outputs();
         states.chunks_exact(width).map(|state| self.row(state)).collect()
@@ -67,23 +69,23 @@ impl Head {
     }
 }
 
-/// Which head the file has, or seems to have been meant to have.
-fn stem(names: &[String]) -> &'static str {
+/// The tensor name of the head that the file has or, where it has none, of the one that a similar name suggests.
+fn tensor_stem(names: &[String]) -> &'static str {
     let has = |stem: &str| names.iter().any(|name| name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.')));
     let like = |stem: &str| nearest(&format!("{stem}.weight"), names.iter().map(String::as_str)).is_some();
     if has(VALUE) || (!has(CLASSES) && like(VALUE)) { VALUE } else { CLASSES }
 }
 
-/// Outputs that the head declares; 1 of a value, and where the shape is none for a head.
-fn outputs(stem: &str, weight: Option<TensorView<'_>>) -> usize {
+/// The number of outputs that the weight declares; 1 for a value head, and where the shape is not that of a head.
+fn declared_outputs(stem: &str, weight: Option<TensorView<'_>>) -> usize {
     match weight.map(|view| view.shape) {
-        Some(&[outputs, _]) if stem == CLASSES && (1..=MOST).contains(&outputs) => outputs,
+        Some(&[outputs, _]) if stem == CLASSES && (1..=MAX_OUTPUTS).contains(&outputs) => outputs,
         _ => 1,
     }
 }
 
-/// A small tensor, every number of which decides: NaN in it would be a score, or none, for all steps alike.
-fn numbers(source: &dyn WeightSource, view: &TensorView<'_>) -> Result<Vec<f32>> {
+/// The values of a tensor of the head. NaN and infinity are refused here, since they would invalidate the score of every step.
+fn finite_values(source: &dyn WeightSource, view: &TensorView<'_>) -> Result<Vec<f32>> {
     match view.first_not_finite()? {
         None => view.to_f32(),
         Some(index) => {

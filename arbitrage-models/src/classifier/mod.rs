@@ -1,12 +1,12 @@
-//! Decoders that judge instead of writing: a head on hidden states, in place of the one that predicts tokens.
+//! Classifiers: decoders with a linear head on their hidden states, in place of the head that predicts tokens.
 //!
 //! | head | tensors | outputs |
 //! |---|---|---|
-//! | value, of Skywork's process reward models | `v_head.summary.weight` `[1, hidden]`, `.bias` `[1]` | a logit |
-//! | classes, of TRL's trainers and of transformers' token and sequence classifiers | `score.weight` `[classes, hidden]`, `.bias` `[classes]` or none | a logit a class |
+//! | value: Skywork's process reward models | `v_head.summary.weight` `[1, hidden]`, `.bias` `[1]` | a logit |
+//! | classes: TRL's trainers, and transformers' token and sequence classifiers | `score.weight` `[classes, hidden]`, `.bias` `[classes]` or none | a logit for each class |
 //!
-//! A [`Classifier`] gives the raw outputs after any token of a text; [`ProcessReward`] lays steps out as the model was trained to
-//! see them and makes its outputs scores.
+//! A [`Classifier`] gives the raw outputs after any token of a text. A [`ProcessReward`] formats steps as the model was trained on
+//! them, and turns the outputs into scores.
 
 mod head;
 mod open;
@@ -19,36 +19,43 @@ use std::collections::HashMap;
 
 use arbitrage_core::SequenceId;
 
-use crate::catch_up::{Run, catch_up, each_if_not_all, in_turns};
 use crate::config::ModelConfig;
 use crate::decoder::{Body, Cache, Span};
 use crate::error::{Error, Result};
 use crate::local::values;
-use crate::sequence::Sequence;
+use crate::prefill::{Prefill, batch_or_singly, in_rounds, prefill};
+use crate::sequence::CachedSequence;
 use crate::tokenizer::Tokenizer;
-use head::Head;
+use head::ClassifierHead;
 
 /// A decoder with a head of a few outputs.
 ///
-/// Caches are kept a sequence until it is [released](Self::release), and rolled back to the longest common token prefix at each
-/// call: what two steps of a solution have in common is run once. They are not to be seen in any output.
+/// Each sequence keeps its cache until it is [released](Self::release). A call truncates the cache to the longest common prefix
+/// with the text, so tokens that two steps of a solution share are run once. The outputs do not depend on what is cached.
 pub struct Classifier {
     name: String,
     body: Body,
-    head: Head,
+    head: ClassifierHead,
     tokenizer: Tokenizer,
-    sequences: HashMap<SequenceId, Sequence>,
+    sequences: HashMap<SequenceId, CachedSequence>,
+}
+
+impl std::fmt::Debug for Classifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let outputs = self.head.outputs();
+        f.debug_struct("Classifier").field("name", &self.name).field("outputs", &outputs).finish_non_exhaustive()
+    }
 }
 
 /// A text to be classified.
 #[derive(Clone, Copy, Debug)]
-pub struct Text<'a> {
-    /// Cache hint: the sequence that the text belongs to.
+pub struct ClassifierInput<'a> {
+    /// The sequence whose cache is used.
     pub id: SequenceId,
     /// All of its tokens, at least one.
     pub tokens: &'a [u32],
-    /// The first token after which outputs are wanted; those after all later ones come with it.
-    pub first: usize,
+    /// Index of the first token after which outputs are computed; they are computed after all later ones too.
+    pub first_output: usize,
 }
 
 impl Classifier {
@@ -67,12 +74,12 @@ impl Classifier {
         &self.tokenizer
     }
 
-    /// Outputs of the head: 1 of a value, as many as classes otherwise.
+    /// The number of outputs of the head: 1 for a value head, otherwise the number of classes.
     pub fn outputs(&self) -> usize {
         self.head.outputs()
     }
 
-    /// Tensors of the files that were not needed, such as a head for tokens.
+    /// Tensors of the files that are not used, such as a language model's head.
     pub fn unused(&self) -> &[String] {
         self.body.unused()
     }
@@ -82,8 +89,8 @@ impl Classifier {
         self.body.cache()
     }
 
-    /// Runs all spans in one pass, with caches of the caller's. Gives the head's outputs, raw, for the wanted tokens of all spans,
-    /// in order: `[wanted][outputs]`.
+    /// Runs all spans in one pass, with the caller's caches. Returns the head's raw outputs for the output tokens of all spans, in
+    /// order: `[tokens][outputs]`.
     ///
     /// # Errors
     /// As [`Decoder::hidden`](crate::Decoder::hidden).
@@ -92,53 +99,54 @@ impl Classifier {
         Ok(states.map_or_else(Vec::new, |states| self.head.forward(&values(states))))
     }
 
-    /// Classifies several texts, those of different sequences together in passes of bounded size. Gives the head's outputs, raw,
-    /// after token [`first`](Text::first) and each that follows it, for each text, in order. A text that cannot be classified
-    /// fails alone.
+    /// Classifies several texts; texts of different sequences run together, in passes of bounded size. Returns for each text, in
+    /// order, the head's raw outputs after token [`first_output`](ClassifierInput::first_output) and after each later one. A text
+    /// that cannot be classified does not fail the others.
     ///
     /// # Errors
     /// For a text, [`Error::EmptyPrompt`], [`Error::ContextFull`], [`Error::Parameter`] (an id outside the vocabulary, a
-    /// `first` that is no token of the text), and [`Error::NotFinite`] from the first pass after loading.
-    pub fn classify(&mut self, texts: &[Text<'_>]) -> Vec<Result<Vec<Vec<f32>>>> {
-        in_turns(texts, |text| text.id, |turn| each_if_not_all(turn, |texts| self.classify_all(texts)))
+    /// `first_output` past the end of the text), and [`Error::NotFinite`] from the first pass after loading.
+    pub fn classify(&mut self, texts: &[ClassifierInput<'_>]) -> Vec<Result<Vec<Vec<f32>>>> {
+        in_rounds(texts, |text| text.id, |round| batch_or_singly(round, |texts| self.classify_batch(texts)))
     }
 
-    fn classify_all(&mut self, texts: &[Text<'_>]) -> Result<Vec<Vec<Vec<f32>>>> {
+    fn classify_batch(&mut self, texts: &[ClassifierInput<'_>]) -> Result<Vec<Vec<Vec<f32>>>> {
         texts.iter().try_for_each(|text| self.admit(text))?;
         let sequences: Vec<_> = texts.iter().map(|text| self.take_sequence(text.id)).collect();
-        let begun = texts.iter().zip(sequences).map(|(text, sequence)| Run::begin(sequence, text.tokens, text.first));
-        let mut runs: Vec<_> = begun.collect();
+        let inputs = texts.iter().zip(sequences);
+        let begun = inputs.map(|(text, sequence)| Prefill::begin(sequence, text.tokens, text.first_output));
+        let mut prefills: Vec<_> = begun.collect();
         let mut outputs = vec![Vec::new(); texts.len()];
-        catch_up(&self.body, &mut runs, |states, owners| {
+        prefill(&self.body, &mut prefills, |states, owners| {
             let rows = self.head.forward(&values(states));
             owners.iter().zip(rows).for_each(|(&at, row)| outputs[at].push(row));
             Ok(())
         })?;
-        for (text, run) in texts.iter().zip(runs) {
-            self.sequences.insert(text.id, run.end());
+        for (text, done) in texts.iter().zip(prefills) {
+            self.sequences.insert(text.id, done.end());
         }
         Ok(outputs)
     }
 
-    fn admit(&self, text: &Text<'_>) -> Result<()> {
+    fn admit(&self, text: &ClassifierInput<'_>) -> Result<()> {
         self.body.admit_tokens(0, text.tokens)?;
-        if text.first < text.tokens.len() {
+        if text.first_output < text.tokens.len() {
             return Ok(());
         }
-        let expected = format!("a token of the text's {}", text.tokens.len());
-        Err(Error::Parameter { name: "first", expected, found: text.first.to_string() })
+        let expected = format!("an index below the text's {} tokens", text.tokens.len());
+        Err(Error::Parameter { name: "first_output", expected, found: text.first_output.to_string() })
     }
 
-    fn take_sequence(&mut self, id: SequenceId) -> Sequence {
-        self.sequences.remove(&id).unwrap_or_else(|| Sequence::new(self.body.cache()))
+    fn take_sequence(&mut self, id: SequenceId) -> CachedSequence {
+        self.sequences.remove(&id).unwrap_or_else(|| CachedSequence::new(self.body.cache()))
     }
 
-    /// Forgets a sequence that is finished.
+    /// Drops the cache of a sequence that is finished.
     pub fn release(&mut self, id: SequenceId) {
         self.sequences.remove(&id);
     }
 
-    /// Sequences whose caches are held.
+    /// How many sequences have a cache.
     pub fn sequences(&self) -> usize {
         self.sequences.len()
     }

@@ -1,25 +1,23 @@
-//! A classifier from a folder.
+//! Loading a classifier from a folder.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::Classifier;
-use super::head::Head;
+use super::head::ClassifierHead;
 use crate::decoder::expected::{EMBEDDING, expect_body};
 use crate::decoder::{Body, LoadOptions};
 use crate::error::{Error, Result};
 use crate::files::ModelFiles;
-use crate::local::name;
+use crate::local::model_name;
 use crate::weights::LoadReport;
 
-/// Where the decoder may lie in the file: as in a language model's, as a trainer wrapped it, as a bare decoder was saved.
+/// Prefixes that the decoder's tensors may have: those of a language model, of a trainer's wrapper, and of a bare decoder.
 const PREFIXES: [&str; 3] = ["model.", "pretrained_model.model.", ""];
 
 impl Classifier {
-    /// Opens a Hugging Face folder with `config.json`, `tokenizer.json` and safetensors. A head for tokens, if there is one, is not
-    /// loaded.
-    ///
-    /// The options' [`head`](LoadOptions::head) is a head for tokens, and ignored.
+    /// Opens a Hugging Face folder with `config.json`, `tokenizer.json` and safetensors. The head of a language model, if there is
+    /// one, is not loaded.
     ///
     /// # Errors
     /// [`Error::Weights`] with every missing and misshapen tensor of decoder and head at once, and where there are two heads;
@@ -28,28 +26,27 @@ impl Classifier {
         Self::from_files(ModelFiles::open(path)?, options)
     }
 
-    /// Loads a classifier whose files are open.
+    /// Loads a classifier whose files are already open.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_files(files: ModelFiles, options: &LoadOptions) -> Result<Self> {
         files.check_vocabulary()?;
         let ModelFiles { weights, config, tokenizer } = files;
-        let options = LoadOptions { head: None, ..options.clone() };
         let mut report = LoadReport::new(weights.names());
         let prefix = prefix(&weights.names());
         expect_body(&mut report, weights.as_ref(), &config, prefix);
-        let head = Head::take(&mut report, weights.as_ref(), config.hidden)?;
+        let head = ClassifierHead::load(&mut report, weights.as_ref(), config.hidden)?;
         report.finish(weights.path())?;
         let missing = || Error::format(weights.path(), "head", "a tensor", "nothing");
         let head = head.ok_or_else(missing)?;
-        let name = name(weights.path(), &options);
-        let body = Body::load(weights, config, &options, prefix, &report)?;
+        let name = model_name(weights.path(), options);
+        let body = Body::load(weights, config, options, prefix, &report)?;
         Ok(Self { name, body, head, tokenizer, sequences: HashMap::new() })
     }
 }
 
-/// The prefix under which the file has embeddings; the usual one where it has none.
+/// The prefix of the embedding's tensor; the usual one where there is no embedding.
 fn prefix(names: &[String]) -> &'static str {
     let has = |prefix: &&str| names.iter().any(|name| name.strip_prefix(prefix) == Some(EMBEDDING));
     PREFIXES.into_iter().find(has).unwrap_or(PREFIXES[0])

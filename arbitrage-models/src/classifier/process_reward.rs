@@ -1,35 +1,36 @@
-//! A process reward model.
+//! Process reward models.
 
 use std::path::Path;
 
 use arbitrage_core::{BoxError, Prefix, SequenceId, Step, StepScorer};
 
-use super::{Classifier, Layout, Text};
+use super::{Classifier, ClassifierInput, Layout};
 use crate::decoder::LoadOptions;
 use crate::error::{Error, Result};
 
 /// A [`Classifier`] that scores steps, from 0 to 1: `h(x, z)` of the paper (§3.1).
 ///
-/// Steps are read through their text, whoever wrote them, since the layout decides where tokens end. Both candidates for a step
-/// share what the cache holds of their prefix. As a [`StepScorer`] it is released by the engine; elsewhere, call
-/// [`release`](StepScorer::release) when a solution is done.
+/// Steps are tokenized from their text, whichever model wrote them, since the layout tokenizes its parts separately. Both
+/// candidates for a step share the cached prefix. The engine releases the sequences of a [`StepScorer`]; elsewhere, call
+/// [`release`](StepScorer::release) when a solution is complete.
+#[derive(Debug)]
 pub struct ProcessReward {
     classifier: Classifier,
     layout: Layout,
 }
 
 impl ProcessReward {
-    /// Scores with `classifier` as `layout` says.
+    /// Scores steps that are formatted by `layout` with `classifier`.
     ///
     /// # Errors
-    /// [`Error::Parameter`] when the layout reads a score from other outputs than the head has.
+    /// [`Error::Parameter`] when the layout's score needs another number of outputs than the head has.
     pub fn new(classifier: Classifier, layout: Layout) -> Result<Self> {
         layout.score.check(classifier.outputs())?;
         Ok(Self { classifier, layout })
     }
 
-    /// Opens a folder as [`Classifier::open`] does, with the layout that [it carries](Layout::of_folder). Where it carries none,
-    /// a head of one output is taken for [Skywork's](Layout::skywork), one of two for [TRL's](Layout::trl).
+    /// Opens a folder as [`Classifier::open`] does, with the layout that [the folder defines](Layout::of_folder). Where it defines
+    /// none, a head with one output gets [Skywork's](Layout::skywork), and one with two outputs [TRL's](Layout::trl).
     ///
     /// # Errors
     /// As [`Classifier::open`], [`Layout::of_folder`] and [`new`](Self::new).
@@ -41,8 +42,8 @@ impl ProcessReward {
             (None, 1) => Layout::skywork(),
             (None, 2) => Layout::trl(),
             (None, outputs) => {
-                let expected = format!("one in {}, or a head of 1 or 2 outputs", Layout::FILE);
-                let found = format!("none, and {outputs} outputs");
+                let expected = format!("a layout in {}, or a head with 1 or 2 outputs", Layout::FILE);
+                let found = format!("no layout, and a head with {outputs} outputs");
                 return Err(Error::Parameter { name: "layout", expected, found });
             }
         };
@@ -59,22 +60,23 @@ impl ProcessReward {
         &self.layout
     }
 
-    /// A score for each step, in order, or why it has none. A step that cannot be scored fails alone.
+    /// A score for each step, in order. A step that cannot be scored does not fail the others.
     ///
     /// # Errors
     /// For a step, [`Error::EmptyPrompt`], [`Error::ContextFull`], [`Error::Tokenizer`]; [`Error::NotFinite`], naming model
-    /// and step, when the head's outputs are no numbers.
+    /// and step, when the head's outputs are not finite.
     pub fn score_all(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Vec<Result<f32>> {
         let tokenizer = self.classifier.tokenizer();
-        let laid_out = |(prefix, step): &(Prefix<'_>, &Step)| self.layout.tokens(tokenizer, prefix, step);
-        let tokens: Vec<Result<Vec<u32>>> = steps.iter().map(laid_out).collect();
-        let mut texts = Vec::with_capacity(steps.len());
+        let tokens_of = |(prefix, step): &(Prefix<'_>, &Step)| self.layout.tokens(tokenizer, prefix, step);
+        let tokens: Vec<Result<Vec<u32>>> = steps.iter().map(tokens_of).collect();
+        let mut inputs = Vec::with_capacity(steps.len());
         for ((prefix, _), tokens) in steps.iter().zip(&tokens) {
             if let Ok(tokens) = tokens {
-                texts.push(Text { id: prefix.id, tokens, first: tokens.len().saturating_sub(1) });
+                let first_output = tokens.len().saturating_sub(1);
+                inputs.push(ClassifierInput { id: prefix.id, tokens, first_output });
             }
         }
-        let mut outputs = self.classifier.classify(&texts).into_iter();
+        let mut outputs = self.classifier.classify(&inputs).into_iter();
         let mut score = |prefix: &Prefix<'_>| {
             let rows = outputs.next().unwrap_or_else(|| Ok(Vec::new()))?;
             self.score_of(rows.last().map_or(&[], Vec::as_slice), prefix)
@@ -101,7 +103,7 @@ impl StepScorer for ProcessReward {
     }
 
     /// # Errors
-    /// The first step's that cannot be scored: its typed [`Error`].
+    /// The [`Error`] of the first step that cannot be scored.
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
         Ok(self.score_all(steps).into_iter().collect::<Result<Vec<_>>>()?)
     }

@@ -63,7 +63,7 @@ impl HeadTokens {
         }
         let mut counts = vec![0u64; size];
         for text in texts {
-            for id in tokenizer.encode(text, false)? {
+            for id in tokenizer.encode(text, crate::tokenizer::EncodeMode::Continuation)? {
                 counts[id as usize] += 1;
             }
         }

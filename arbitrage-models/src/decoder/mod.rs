@@ -34,7 +34,7 @@ use burn::tensor::{Device, Tensor};
 use crate::config::ModelConfig;
 use crate::error::Result;
 use crate::local::values;
-use crate::sampler::{Choice, best};
+use crate::sampler::{SampledToken, argmax};
 use linear::Linear;
 
 /// New tokens of one sequence, to be run after what its cache holds.
@@ -158,7 +158,7 @@ impl Decoder {
 
     /// The likeliest token of each row of [`logits`](Self::logits), found on the device, with its log-probability and the entropy:
     /// a few numbers a row are read back. `None` when a logit is not finite.
-    pub fn likeliest(&self, logits: Tensor<2>) -> Option<Vec<Choice>> {
-        best::choices(&values(best::on_device(logits)), self.head_ids())
+    pub fn likeliest(&self, logits: Tensor<2>) -> Option<Vec<SampledToken>> {
+        argmax::sampled_tokens(&values(argmax::on_device(logits)))
     }
 }

@@ -1,14 +1,14 @@
-//! A prefix as tokens.
+//! Prefixes and steps as tokens.
 
 use arbitrage_core::{Prefix, Step};
 
 use super::LocalModel;
-use super::speculation::Rejected;
+use super::speculation::RejectedStep;
 use crate::error::{Error, Result};
+use crate::tokenizer::EncodeMode;
 
 impl LocalModel {
-    /// Every token of a prefix in this model's vocabulary: the rendered prompt, then each step, by its own ids where they
-    /// are ours and through its text where they are not.
+    /// All tokens of a prefix in this model's vocabulary: the rendered prompt, then each step.
     pub(super) fn encode(&self, prefix: &Prefix<'_>) -> Result<Vec<u32>> {
         if prefix.problem.question.trim().is_empty() {
             return Err(Error::EmptyPrompt { model: self.name.clone() });
@@ -21,24 +21,25 @@ impl LocalModel {
         Ok(tokens)
     }
 
+    /// The step's own ids where they are of this vocabulary, otherwise the tokens of its text.
     pub(super) fn encode_step(&self, step: &Step) -> Result<Vec<u32>> {
         match step.vocabulary {
-            Some(vocabulary) if vocabulary == self.vocabulary() => self.known(&step.tokens),
-            _ => self.tokenizer.encode(&step.text, false),
+            Some(vocabulary) if vocabulary == self.vocabulary() => self.checked_ids(&step.tokens),
+            _ => self.tokenizer.encode(&step.text, EncodeMode::Continuation),
         }
     }
 
-    /// A step of another model as a guess at one of this model's, if it can be put into tokens.
-    pub(super) fn as_guess(&self, step: &Step) -> Option<Rejected> {
+    /// A rejected step as a source of speculative tokens; `None` when it has no tokens in this vocabulary.
+    pub(super) fn rejected_step(&self, step: &Step) -> Option<RejectedStep> {
         let tokens = self.encode_step(step).ok()?;
-        Some(Rejected::new(tokens, &step.logprobs))
+        Some(RejectedStep::new(tokens, &step.logprobs))
     }
 
-    /// Ids that were not sampled here may be anything. In a pass, a wrong one would fail every sequence of it.
-    fn known(&self, tokens: &[u32]) -> Result<Vec<u32>> {
-        match tokens.iter().find(|&&id| id as usize >= self.tokens) {
+    /// Refuses ids outside the vocabulary. They come from outside, and in a pass one of them would fail every sequence.
+    fn checked_ids(&self, tokens: &[u32]) -> Result<Vec<u32>> {
+        match tokens.iter().find(|&&id| id as usize >= self.token_count) {
             Some(id) => {
-                let expected = format!("an id below {}", self.tokens);
+                let expected = format!("an id below {}", self.token_count);
                 Err(Error::Parameter { name: "token", expected, found: id.to_string() })
             }
             None => Ok(tokens.to_vec()),

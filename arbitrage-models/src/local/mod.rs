@@ -1,23 +1,23 @@
 //! Models that run in this process: [`LocalModel`] drafts, [`LocalTarget`] verifies.
 
-mod common;
 mod encode;
-mod hidden;
-mod judge;
+mod forward_outputs;
+mod generate;
+mod hidden_reader;
+mod next_token;
 mod open;
-mod reading;
-mod rows;
+mod prefix_sharing;
 pub mod speculation;
-mod states;
+mod step_generation;
+mod step_states;
 mod target;
-mod writer;
-mod writing;
+mod teacher_forcing;
 
-pub use hidden::HiddenReader;
-pub(crate) use open::name;
-pub use reading::Reading;
-pub(crate) use rows::values;
+pub(crate) use forward_outputs::values;
+pub use hidden_reader::HiddenReader;
+pub(crate) use open::model_name;
 pub use target::LocalTarget;
+pub use teacher_forcing::TeacherForced;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,22 +29,22 @@ use crate::chat::ChatTemplate;
 use crate::decoder::{Decoder, Span};
 use crate::error::{Error, Result};
 use crate::prompt::Prompt;
-use crate::sampler::{Choice, Sampler, Sampling};
-use crate::sequence::Sequence;
+use crate::sampler::{SampledToken, Sampler, Sampling};
+use crate::sequence::CachedSequence;
 use crate::tokenizer::Tokenizer;
-use hidden::Written;
+use hidden_reader::GeneratedStates;
 use speculation::{Proposer, Speculation};
 
-/// Hears a step's text as it is written: the sequence, and the newly complete characters. What follows a boundary inside a
-/// token run may be heard and then not be part of the step.
+/// Receives a step's text while it is generated: the sequence, and the characters that are newly complete. When a boundary lies
+/// inside a token or is seen late, the listener may receive text that is then not part of the step.
 pub type Listener = Box<dyn FnMut(SequenceId, &str) + Send>;
 
-/// A decoder with its tokenizer, template and caches. As a [`Drafter`] it writes the next step of many sequences in one
+/// A decoder with its tokenizer, template and caches. As a [`Drafter`] it generates the next step of many sequences in one
 /// batch.
 ///
-/// Caches are kept a sequence until it is released, rolled back to the longest common token prefix at each call, and caught
-/// up in one prefill when another model wrote the latest steps. What a new sequence begins with is read once for all that begin
-/// so, whether they are kept or asked for in the same call.
+/// Each sequence keeps its cache until it is released. A call truncates the cache to the longest prefix that it has in common
+/// with the request, and prefills the rest in one go, such as steps that another model wrote. A prefix that several new
+/// sequences share, or that a new one shares with one that is kept, is prefilled once.
 pub struct LocalModel {
     name: String,
     digest: Option<String>,
@@ -54,30 +54,26 @@ pub struct LocalModel {
     prompt: Prompt,
     sampling: Sampling,
     author: Author,
-    /// Rows of the head that stand for a token; the others are padding, which nobody trained.
-    tokens: usize,
-    /// Columns of the logits that stand for a token: the first ones.
-    columns: usize,
-    sequences: HashMap<SequenceId, Sequence>,
+    /// How many ids stand for a token. The rows of the head after them are untrained padding.
+    token_count: usize,
+    sequences: HashMap<SequenceId, CachedSequence>,
     listener: Option<Listener>,
     speculation: Speculation,
     /// Whether steps carry their hidden states.
-    hidden: bool,
-    /// The last step with hidden states that was written in each sequence.
-    written: HashMap<SequenceId, Written>,
+    with_hidden: bool,
+    /// Of each sequence, the last generated step that has hidden states.
+    generated: HashMap<SequenceId, GeneratedStates>,
 }
 
 impl LocalModel {
     /// A model from its parts; [`open`](Self::open) reads them all from a file or folder.
     pub fn new(name: impl Into<String>, decoder: Decoder, tokenizer: Tokenizer, template: ChatTemplate) -> Self {
         let rows = tokenizer.vocab_size().min(decoder.config().vocabulary) as u32;
-        let tokens = (0..rows).rposition(|id| tokenizer.token_bytes(id).is_some()).map_or(0, |last| last + 1);
-        let below = |ids: &[u32]| ids.partition_point(|&id| (id as usize) < tokens);
+        let last = (0..rows).rposition(|id| tokenizer.token_bytes(id).is_some());
         Self {
             name: name.into(),
             digest: None,
-            tokens,
-            columns: decoder.head_ids().map_or(tokens, below),
+            token_count: last.map_or(0, |last| last + 1),
             decoder: Arc::new(decoder),
             tokenizer: Arc::new(tokenizer),
             template,
@@ -87,13 +83,12 @@ impl LocalModel {
             sequences: HashMap::new(),
             listener: None,
             speculation: Speculation::default(),
-            hidden: false,
-            written: HashMap::new(),
+            with_hidden: false,
+            generated: HashMap::new(),
         }
     }
 
-    /// The same model once more, for another role: it shares the weights and has caches of its own. Listener and proposer stay
-    /// behind.
+    /// The same model for another role: it shares the weights and has its own caches. Listener and proposer are not shared.
     pub fn share(&self) -> Self {
         Self {
             name: self.name.clone(),
@@ -104,13 +99,12 @@ impl LocalModel {
             prompt: self.prompt.clone(),
             sampling: self.sampling,
             author: self.author,
-            tokens: self.tokens,
-            columns: self.columns,
+            token_count: self.token_count,
             sequences: HashMap::new(),
             listener: None,
             speculation: Speculation::default(),
-            hidden: self.hidden,
-            written: HashMap::new(),
+            with_hidden: self.with_hidden,
+            generated: HashMap::new(),
         }
     }
 
@@ -120,13 +114,13 @@ impl LocalModel {
         self
     }
 
-    /// Sets how tokens are chosen. Greedy unless said otherwise.
+    /// Sets how tokens are sampled. The default is greedy.
     pub fn with_sampling(mut self, sampling: Sampling) -> Self {
         self.sampling = sampling;
         self
     }
 
-    /// Sets the role whose random numbers the model draws: the two roles of one problem must not share a stream.
+    /// Sets the role whose random numbers the model uses. The two roles of one problem must not share a random stream.
     pub fn with_author(mut self, author: Author) -> Self {
         self.author = author;
         self
@@ -138,34 +132,34 @@ impl LocalModel {
         self
     }
 
-    /// Whether written steps carry their hidden states ([`Step::hidden`](arbitrage_core::Step::hidden)). They are those that
-    /// the tokens were drawn from, so that they cost no pass and hardly any time.
+    /// Whether generated steps carry their hidden states ([`Step::hidden`](arbitrage_core::Step::hidden)). These are the states
+    /// that the tokens were sampled from, so they need no further pass and hardly any time.
     pub fn with_hidden(mut self, hidden: bool) -> Self {
-        self.hidden = hidden;
+        self.with_hidden = hidden;
         self
     }
 
-    /// Streams the text of every step as it is written.
+    /// Streams the text of every step while it is generated.
     pub fn with_listener(mut self, listener: impl FnMut(SequenceId, &str) + Send + 'static) -> Self {
         self.listener = Some(Box::new(listener));
         self
     }
 
-    /// Lets `proposer` guess the model's next tokens, which are then verified several at a time. The text stays the same; see
-    /// [`speculation`].
+    /// Lets `proposer` propose the model's next tokens, several of which are then verified in one pass. The text stays the same;
+    /// see [`speculation`].
     ///
     /// # Errors
-    /// [`Error::Parameter`] when the guesses would come in another vocabulary.
+    /// [`Error::Parameter`] when the proposer's tokens are of another vocabulary.
     pub fn with_proposer(mut self, proposer: impl Proposer + 'static) -> Result<Self> {
-        let own = self.vocabulary();
-        self.speculation.set(Box::new(proposer), own)?;
+        let vocabulary = self.vocabulary();
+        self.speculation.set_proposer(Box::new(proposer), vocabulary)?;
         Ok(self)
     }
 
-    /// Verifies up to `depth` guesses a pass, whether they pay or not (Leviathan's γ, at most 32): for comparisons. Without it,
-    /// how many are verified follows what they save.
-    pub fn with_guess_depth(mut self, depth: usize) -> Self {
-        self.speculation.depth = Some(depth);
+    /// Verifies up to `count` speculative tokens a pass (Leviathan's γ, at most 32), whether they pay or not. This is meant for
+    /// comparisons: by default the number follows what verifying them saves.
+    pub fn with_speculative_tokens(mut self, count: usize) -> Self {
+        self.speculation.fixed_count = Some(count);
         self
     }
 
@@ -179,37 +173,33 @@ impl LocalModel {
         &self.tokenizer
     }
 
-    /// Names the token → id map. Two models with equal ids exchange tokens, others exchange text.
+    /// Identifies the map from tokens to ids. Models with equal identifiers exchange token ids, others exchange text.
     pub fn vocabulary(&self) -> VocabularyId {
         VocabularyId(self.tokenizer.fingerprint())
     }
 
-    /// The sequence's cache, or an empty one. It is given back when the sequence is to be kept.
-    fn take_sequence(&mut self, id: SequenceId) -> Sequence {
-        self.sequences.remove(&id).unwrap_or_else(|| Sequence::new(self.decoder.cache()))
+    /// Removes and returns the sequence's cache, or an empty one. The caller puts it back when the sequence is to be kept.
+    fn take_sequence(&mut self, id: SequenceId) -> CachedSequence {
+        self.sequences.remove(&id).unwrap_or_else(|| CachedSequence::new(self.decoder.cache()))
     }
 
-    /// Logits of all wanted tokens of `spans`, one row after the other.
+    /// Logits of all output tokens of `spans`, `[outputs · logits_width]`.
     fn logits(&self, spans: &mut [Span<'_>]) -> Result<Vec<f32>> {
         let output = self.decoder.forward(spans)?;
-        let data = output.map(|output| output.logits.into_data_as::<f32>());
-        Ok(data.and_then(|data| data.try_into_vec::<f32>().ok()).unwrap_or_default())
+        Ok(output.map(|output| values(output.logits)).unwrap_or_default())
     }
 
-    /// Draws a token from a row of logits, padding left out.
-    fn draw(&self, sampler: &mut Sampler, logits: &[f32]) -> Result<Choice> {
-        sampler.sample_columns(&logits[..self.columns], self.decoder.head_ids())
+    /// Columns of the logits, padding included.
+    fn logits_width(&self) -> usize {
+        self.decoder.config().vocabulary
     }
 
-    /// The column of the logits that stands for token `id`, unless the head lacks it.
-    fn column_of(&self, id: u32) -> Option<u32> {
-        match self.decoder.head_ids() {
-            Some(ids) => ids.binary_search(&id).ok().map(|column| column as u32),
-            None => Some(id),
-        }
+    /// Samples a token from a row of logits, without the padding.
+    fn sample(&self, sampler: &mut Sampler, logits: &[f32]) -> Result<SampledToken> {
+        sampler.sample(&logits[..self.token_count])
     }
 
-    /// Says where the logits were that were no numbers.
+    /// Adds the model and the position to an error about logits that are not finite.
     fn at_position(&self, error: Error, position: usize) -> Error {
         match error {
             Error::NotFinite { index, .. } => {
@@ -219,9 +209,15 @@ impl LocalModel {
         }
     }
 
-    /// Sequences whose caches are held.
+    /// How many sequences have a cache.
     pub fn sequences(&self) -> usize {
         self.sequences.len()
+    }
+}
+
+impl std::fmt::Debug for LocalModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalModel").field("name", &self.name).field("author", &self.author).finish_non_exhaustive()
     }
 }
 
@@ -233,12 +229,12 @@ impl Drafter for LocalModel {
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let start = Instant::now();
         let requests: Vec<_> = prefixes.iter().map(|&prefix| Rewrite { prefix, rejected: None }).collect();
-        writer::write(self, &requests, rule, start)
+        generate::generate(self, &requests, rule, start)
     }
 
     fn release(&mut self, id: SequenceId) {
         self.sequences.remove(&id);
-        self.written.remove(&id);
+        self.generated.remove(&id);
         self.speculation.release(id);
     }
 

@@ -1,4 +1,4 @@
-//! A model from a file or folder.
+//! Loading a model from a file or folder.
 
 use std::path::Path;
 
@@ -17,33 +17,26 @@ impl LocalModel {
         Self::from_files(ModelFiles::open(path)?, options)
     }
 
-    /// Loads a model whose files are open, for options that need its tokenizer ([`HeadTokens`](crate::HeadTokens)). End
-    /// tokens are always kept. What the options make of the weights is told in the model's name.
+    /// Loads a model whose files are already open. Its name is that of the file or folder, and says how the options change the
+    /// weights.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_files(files: ModelFiles, options: &LoadOptions) -> Result<Self> {
         files.check_vocabulary()?;
         let ModelFiles { weights, config, tokenizer } = files;
-        let source = weights.clone();
-        let path = source.path();
-        let mut options = options.clone();
-        options.head = options.head.map(|head| head.with(tokenizer.eos_ids())).transpose()?;
-        let name = name(path, &options);
-        let decoder = Decoder::load(weights, config, &options)?;
+        let name = model_name(weights.path(), options);
+        let decoder = Decoder::load(weights, config, options)?;
         let template = ChatTemplate::for_tokenizer(&tokenizer)?;
         Ok(Self::new(name, decoder, tokenizer, template))
     }
 }
 
-/// The file's name, and how its weights were changed.
-pub(crate) fn name(path: &Path, options: &LoadOptions) -> String {
-    let mut name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    if let Some(most) = options.weights {
-        name.push_str(&format!("+{}", most.name().to_lowercase()));
+/// The name of the file or folder, and the dtype that its weights are converted to, if any.
+pub(crate) fn model_name(path: &Path, options: &LoadOptions) -> String {
+    let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
+    match options.weights {
+        Some(dtype) => format!("{name}+{}", dtype.name().to_lowercase()),
+        None => name.into_owned(),
     }
-    if let Some(head) = &options.head {
-        name.push_str(&format!("+head{}", head.ids().len()));
-    }
-    name
 }

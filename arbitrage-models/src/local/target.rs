@@ -1,29 +1,31 @@
-//! The local target.
+//! The local target model.
 
 use std::time::Instant;
 
 use arbitrage_core::scorer::{NextToken, Question};
 use arbitrage_core::{Author, BoxError, Drafter, Rewrite, SequenceId, StepResult, StepRule, Verifier};
 
-use super::{LocalModel, writer};
+use super::LocalModel;
+use super::generate::generate;
 
 /// A [`LocalModel`] in the verifier's role.
 ///
-/// It takes the rejected step for a guess at its own: the step's tokens are verified several at a time, for as long as the
-/// target would have written them too, and where the text meets the step again. The text is what it would be without
-/// ([`speculation`](super::speculation)); how much is verified at once follows what passes cost on this machine.
+/// The tokens of the rejected step serve as speculative tokens: several are verified in one pass, for as long as the target
+/// would have generated them too, and again where its text rejoins the step. The text is the same as without
+/// ([`speculation`](super::speculation)). How many are verified at once depends on what passes cost on this machine.
+#[derive(Debug)]
 pub struct LocalTarget {
     model: LocalModel,
     reuse: bool,
 }
 
 impl LocalTarget {
-    /// Puts `model` into the verifier's role: it draws the target's random numbers from here on.
+    /// Puts `model` into the verifier's role: from here on it uses the target's random numbers.
     pub fn new(model: LocalModel) -> Self {
         Self { model: model.with_author(Author::Target), reuse: true }
     }
 
-    /// Whether rejected steps serve as guesses; they do unless said otherwise.
+    /// Whether rejected steps serve as speculative tokens, which is the default.
     pub fn with_reuse(mut self, reuse: bool) -> Self {
         self.reuse = reuse;
         self
@@ -50,7 +52,7 @@ impl Verifier for LocalTarget {
         if !self.reuse {
             requests.iter_mut().for_each(|request| request.rejected = None);
         }
-        writer::write(&mut self.model, &requests, rule, start)
+        generate(&mut self.model, &requests, rule, start)
     }
 
     fn release(&mut self, id: SequenceId) {
@@ -62,7 +64,7 @@ impl Verifier for LocalTarget {
     }
 }
 
-/// The target judges too: what its cache holds of a prefix serves the question about the next step.
+/// The target can serve as a judge too: the question about the next step reuses what is cached of its prefix.
 impl NextToken for LocalTarget {
     fn next_token(&mut self, requests: &[Question<'_>]) -> Vec<Result<Vec<f32>, BoxError>> {
         self.model.next_token(requests)

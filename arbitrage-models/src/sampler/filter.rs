@@ -1,11 +1,11 @@
-//! Which tokens may be drawn, and with what weight.
+//! The filters: which tokens may be sampled, and with what weight.
 
 use super::Sampling;
 use super::softmax::exp;
 
 /// The tokens that the filters keep, by ascending id, with weights relative to the likeliest (whose weight is 1).
 ///
-/// `max` is the greatest of the `logits`, which are finite; the temperature is not 0.
+/// `max` is the greatest of the `logits`, all of which are finite; the temperature must not be 0.
 pub(super) fn weights(logits: &[f32], max: f32, sampling: &Sampling) -> Vec<(u32, f32)> {
     let inverse = 1.0 / sampling.temperature;
     let weigh = |(id, &logit): (usize, &f32)| (id as u32, exp((logit - max) * inverse));
@@ -15,24 +15,24 @@ pub(super) fn weights(logits: &[f32], max: f32, sampling: &Sampling) -> Vec<(u32
         kept.truncate(sampling.top_k);
     }
     if sampling.top_p < 1.0 {
-        keep_share(&mut kept, f64::from(sampling.top_p));
+        keep_top_p(&mut kept, f64::from(sampling.top_p));
     }
     kept.retain(|(_, weight)| *weight >= sampling.min_p);
     kept.sort_unstable_by_key(|(id, _)| *id);
     kept
 }
 
-/// Likelier first, ties by id.
+/// Orders the likelier token first, and equally likely ones by id.
 fn likelier(a: &(u32, f32), b: &(u32, f32)) -> std::cmp::Ordering {
     b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
 }
 
-/// Cuts to the smallest set of the likeliest tokens that holds `share` of the weight. The share is usually reached within
-/// a few tokens, so that ever more of the likeliest are sorted rather than all.
-fn keep_share(kept: &mut Vec<(u32, f32)>, share: f64) {
-    let needed = share * kept.iter().map(|(_, weight)| f64::from(*weight)).sum::<f64>();
+/// Keeps the smallest set of the likeliest tokens whose weights sum to at least a share `top_p` of the total. A few tokens are
+/// usually enough, so growing numbers of the likeliest are sorted instead of all.
+fn keep_top_p(kept: &mut Vec<(u32, f32)>, top_p: f64) {
+    let needed = top_p * kept.iter().map(|(_, weight)| f64::from(*weight)).sum::<f64>();
     let mut sorted = 0;
-    let mut held = 0.0;
+    let mut sum = 0.0;
     while sorted < kept.len() {
         let next = (sorted * 8).max(64).min(kept.len());
         if next < kept.len() {
@@ -40,8 +40,8 @@ fn keep_share(kept: &mut Vec<(u32, f32)>, share: f64) {
         }
         kept[sorted..next].sort_unstable_by(likelier);
         for at in sorted..next {
-            held += f64::from(kept[at].1);
-            if held >= needed {
+            sum += f64::from(kept[at].1);
+            if sum >= needed {
                 kept.truncate(at + 1);
                 return;
             }

@@ -1,29 +1,30 @@
-//! Which token comes next.
+//! Sampling the next token from logits.
 //!
-//! [`Sampling`] says how, [`Sampler`] does it. The filters follow the order of the reference implementation: temperature,
-//! then the `top_k` likeliest, then the smallest set that holds `top_p` of what is left, then those at least `min_p` times
-//! as likely as the likeliest; the rest is renormalised. Ties go to the lowest id everywhere.
+//! [`Sampling`] has the parameters, and a [`Sampler`] samples the tokens of one sequence. The filters are applied in the order of
+//! transformers: temperature, then the `top_k` likeliest tokens, then the smallest set that has `top_p` of the remaining
+//! probability, then the tokens at least `min_p` times as likely as the likeliest; the rest is renormalised. Ties go to the lowest
+//! id everywhere.
 //!
-//! Log-probabilities and entropies are those of the model itself: the softmax of all logits at temperature 1, whatever
-//! the filters are, so that a gate reads the same numbers at any temperature.
+//! Log-probabilities and entropies are those of the unfiltered softmax of all logits at temperature 1, so that a router's
+//! threshold means the same at any temperature.
 
 #[cfg(feature = "burn")]
-pub(crate) mod best;
+pub(crate) mod argmax;
 mod filter;
 mod softmax;
 
 use arbitrage_core::Draw;
 
 use crate::error::{Error, Result};
-use softmax::Summary;
+use softmax::SoftmaxSummary;
 #[cfg(feature = "flex")]
 pub(crate) use softmax::exp;
 
-/// The lowest temperature other than 0. Below it nothing but the likeliest token is left, and a logit divided by it
-/// leaves the range of `f32`.
-const COLDEST: f32 = 1e-3;
+/// The lowest temperature other than 0. Below it only the likeliest token has any probability, and a logit divided by the
+/// temperature may leave the range of `f32`.
+const MIN_TEMPERATURE: f32 = 1e-3;
 
-/// How tokens are drawn.
+/// How tokens are sampled.
 ///
 /// ```
 /// use arbitrage_models::sampler::Sampling;
@@ -37,13 +38,13 @@ const COLDEST: f32 = 1e-3;
 pub struct Sampling {
     /// 0 for greedy, else 0.001 to 100.
     pub temperature: f32,
-    /// How many of the likeliest tokens are kept; 0 keeps all.
+    /// How many of the likeliest tokens are kept; 0 for all.
     pub top_k: usize,
-    /// The share of probability that is kept, above 0 and up to 1; 1 keeps all.
+    /// The share of probability that is kept, above 0 and up to 1; 1 for all.
     pub top_p: f32,
-    /// The least probability relative to the likeliest token's, from 0 to below 1; 0 keeps all.
+    /// The lowest probability that is kept, relative to the likeliest token's, from 0 to below 1; 0 for all.
     pub min_p: f32,
-    /// Seed of all draws; mixed with each [`Sampler`]'s own stream.
+    /// Seed of the random numbers, which is mixed with each [`Sampler`]'s stream.
     pub seed: u64,
 }
 
@@ -54,12 +55,12 @@ impl Default for Sampling {
 }
 
 impl Sampling {
-    /// Always the likeliest token.
+    /// Takes the likeliest token every time.
     pub fn greedy() -> Self {
         Self { temperature: 0.0, top_k: 0, top_p: 1.0, min_p: 0.0, seed: 0 }
     }
 
-    /// Draws from the whole distribution at `temperature`.
+    /// Samples from the whole distribution at `temperature`.
     ///
     /// # Errors
     /// [`Error::Parameter`] unless it is 0 or within 0.001..=100.
@@ -67,12 +68,12 @@ impl Sampling {
         Self { temperature, ..Self::greedy() }.checked()
     }
 
-    /// Keeps the `top_k` likeliest tokens; 0 keeps all.
+    /// Keeps the `top_k` likeliest tokens, or all for 0.
     pub fn with_top_k(self, top_k: usize) -> Self {
         Self { top_k, ..self }
     }
 
-    /// Keeps the smallest set of likeliest tokens that holds `top_p` of the probability.
+    /// Keeps the smallest set of likeliest tokens that has `top_p` of the probability.
     ///
     /// # Errors
     /// [`Error::Parameter`] unless it is above 0 and at most 1.
@@ -88,26 +89,26 @@ impl Sampling {
         Self { min_p, ..self }.checked()
     }
 
-    /// Sets the seed of all draws.
+    /// Sets the seed of the random numbers.
     pub fn with_seed(self, seed: u64) -> Self {
         Self { seed, ..self }
     }
 
-    /// Whether no draw is random.
+    /// Whether the likeliest token is taken every time.
     pub fn is_greedy(&self) -> bool {
         self.temperature == 0.0 || self.top_k == 1
     }
 
-    /// Checks every range; for values that were set as fields.
+    /// Checks all ranges, for values that were set as fields.
     ///
     /// # Errors
-    /// [`Error::Parameter`] naming the first that lies outside its range.
+    /// [`Error::Parameter`] naming the first value outside its range.
     pub fn validate(&self) -> Result<()> {
-        let warm = (COLDEST..=100.0).contains(&self.temperature);
+        let is_in_range = (MIN_TEMPERATURE..=100.0).contains(&self.temperature);
         let refuse = |name, expected: &str, found: f32| {
             Err(Error::Parameter { name, expected: expected.to_owned(), found: found.to_string() })
         };
-        if self.temperature != 0.0 && !warm {
+        if self.temperature != 0.0 && !is_in_range {
             return refuse("temperature", "0 (greedy) or 0.001 to 100", self.temperature);
         }
         if !(self.top_p > 0.0 && self.top_p <= 1.0) {
@@ -124,19 +125,18 @@ impl Sampling {
     }
 }
 
-/// A token that was chosen.
+/// A sampled token.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Choice {
+pub struct SampledToken {
     /// The token.
     pub id: u32,
-    /// Its log-probability in nats, of all logits at temperature 1; at most 0.
+    /// Its log-probability in nats, under the softmax of all logits at temperature 1; at most 0.
     pub logprob: f32,
-    /// The distribution's entropy in nats, at temperature 1 and before any filter; where [`Sampler::with_entropy`] asked
-    /// for it.
+    /// Entropy of that distribution in nats; `None` unless enabled by [`Sampler::with_entropy`].
     pub entropy: Option<f32>,
 }
 
-/// Draws one sequence's tokens.
+/// Samples the tokens of one sequence.
 #[derive(Debug, Clone)]
 pub struct Sampler {
     sampling: Sampling,
@@ -147,64 +147,51 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A sampler whose draws depend on the sampling's seed and on `stream` alone: give each sequence, step and author its
-    /// own.
+    /// A sampler whose random numbers depend on the sampling's seed and on `stream` alone. Each sequence, step and author needs a
+    /// stream of its own.
     ///
     /// # Errors
     /// [`Error::Parameter`] as [`Sampling::validate`].
     pub fn new(sampling: &Sampling, stream: u64) -> Result<Self> {
         sampling.validate()?;
-        // Mixed before the stream joins, so that neighbouring seeds and streams share nothing.
+        // The seed is mixed before the stream is added, so that neighbouring seeds and streams have unrelated numbers.
         let draw = Draw::new(Draw::new(sampling.seed).next_u64() ^ stream);
         Ok(Self { sampling: *sampling, draw, entropy: false, model: "model".to_owned(), draws: 0 })
     }
 
-    /// Names the model in errors.
+    /// Sets the model's name for errors.
     pub fn with_model(self, model: impl Into<String>) -> Self {
         Self { model: model.into(), ..self }
     }
 
-    /// Asks for the entropy of every distribution, which costs a little more than its likeliest token.
+    /// Whether to compute the entropy of every distribution, which costs a little more than finding the likeliest token.
     pub fn with_entropy(self, entropy: bool) -> Self {
         Self { entropy, ..self }
     }
 
-    /// Chooses a token.
+    /// Samples a token.
     ///
     /// # Shapes
     /// - `logits`: `[vocabulary]`, any finite numbers.
     ///
     /// # Errors
     /// [`Error::NotFinite`] with the index of the first NaN or infinity; [`Error::Parameter`] when there are no logits.
-    pub fn sample(&mut self, logits: &[f32]) -> Result<Choice> {
-        self.sample_columns(logits, None)
-    }
-
-    /// Chooses among tokens of which column `i` of the logits stands for `ids[i]`, ascending; for `i` itself where there are no
-    /// `ids`. A token wins its draw by its id, so that a head which lacks some tokens draws what a whole one draws.
-    ///
-    /// # Shapes
-    /// - `logits`: `[columns]`, any finite numbers; `ids`: at least as many.
-    ///
-    /// # Errors
-    /// As [`Sampler::sample`].
-    pub fn sample_columns(&mut self, logits: &[f32], ids: Option<&[u32]>) -> Result<Choice> {
+    pub fn sample(&mut self, logits: &[f32]) -> Result<SampledToken> {
         let summary = self.summary(logits)?;
         self.draws += 1;
-        let id_of = |column: u32| ids.map_or(column, |ids| ids[column as usize]);
-        let column = if self.sampling.is_greedy() {
+        let id = if self.sampling.is_greedy() {
             summary.best
         } else {
             let kept = filter::weights(logits, summary.max, &self.sampling);
-            self.race(&kept, id_of).unwrap_or(summary.best)
+            self.pick(&kept).unwrap_or(summary.best)
         };
-        let logprob = summary.logprob(logits[column as usize]);
+        let logprob = summary.logprob(logits[id as usize]);
         let entropy = self.entropy.then(|| softmax::entropy(logits, &summary));
-        Ok(Choice { id: id_of(column), logprob, entropy })
+        Ok(SampledToken { id, logprob, entropy })
     }
 
-    /// The distribution that [`Sampler::sample`] draws from: the tokens that are kept, by ascending id, with
-    /// probabilities that sum to 1. Greedy keeps one.
+    /// The distribution that [`Sampler::sample`] samples from: the tokens that the filters keep, by ascending id, with
+    /// probabilities that sum to 1. Greedy sampling keeps one.
     ///
     /// # Errors
     /// As [`Sampler::sample`].
@@ -219,44 +206,39 @@ impl Sampler {
         Ok(kept)
     }
 
-    /// Draws an id in proportion to its weight; `None` when no weight is positive. Weights need not sum to 1.
+    /// Samples an id in proportion to its weight; `None` when no weight is positive. Weights need not sum to 1.
     ///
-    /// The draw is a race: every id waits for an exponential time of its own, divided by its weight, and the first wins. So
-    /// two samplers in one state that draw from similar distributions mostly draw the same id: with probability
-    /// `(1 − d) / (1 + d)` at least, `d` being the distributions' total variation (Daliri, Musco & Suresh, arXiv
-    /// 2408.07978). That is what lets a small model guess what a large one will draw.
+    /// This is exponential racing: every id gets an exponentially distributed random time, divided by its weight, and the shortest
+    /// time wins. So two samplers in the same state that sample from similar distributions mostly give the same id: with a
+    /// probability of at least `(1 − d) / (1 + d)`, where `d` is the total variation of the distributions (Daliri, Musco & Suresh,
+    /// arXiv 2408.07978). This is what lets a small model predict what a large one will sample.
     pub fn pick(&mut self, weights: &[(u32, f32)]) -> Option<u32> {
-        self.race(weights, |id| id)
-    }
-
-    /// The winner among columns, which run under the ids that they stand for.
-    fn race(&mut self, weights: &[(u32, f32)], id_of: impl Fn(u32) -> u32) -> Option<u32> {
         let race = self.draw.next_u64();
-        let (mut winner, mut least) = (None, f64::INFINITY);
-        for &(column, weight) in weights.iter().filter(|(_, weight)| *weight > 0.0) {
-            let (u, weight) = (racer(race, id_of(column)), f64::from(weight));
-            // −ln(1 − u) is no less than u: most logarithms need not be taken.
-            if u < least * weight {
+        let (mut winner, mut shortest) = (None, f64::INFINITY);
+        for &(id, weight) in weights.iter().filter(|(_, weight)| *weight > 0.0) {
+            let (u, weight) = (uniform_of(race, id), f64::from(weight));
+            // −ln(1 − u) is at least u, so most logarithms need not be computed.
+            if u < shortest * weight {
                 let time = -(-u).ln_1p() / weight;
-                if time < least {
-                    (winner, least) = (Some(column), time);
+                if time < shortest {
+                    (winner, shortest) = (Some(id), time);
                 }
             }
         }
         winner
     }
 
-    fn summary(&self, logits: &[f32]) -> Result<Summary> {
+    fn summary(&self, logits: &[f32]) -> Result<SoftmaxSummary> {
         summary(logits, |index| Error::NotFinite {
             model: self.model.clone(),
-            place: format!("logits of draw {}", self.draws),
+            place: format!("logits of sampled token {}", self.draws),
             index,
         })
     }
 }
 
-/// The random number of `id` in a race, in `[0, 1)`.
-fn racer(race: u64, id: u32) -> f64 {
+/// The random number of `id` in one race, in `[0, 1)`.
+fn uniform_of(race: u64, id: u32) -> f64 {
     const ODD: u64 = 0xD6E8_FEB8_6659_FD93;
     Draw::new(race.wrapping_add(u64::from(id).wrapping_mul(ODD))).uniform()
 }
@@ -276,8 +258,7 @@ fn racer(race: u64, id: u32) -> f64 {
 /// [`Error::NotFinite`] with the index of the first NaN or infinity; [`Error::Parameter`] when there are no logits, or for
 /// an id that has none.
 pub fn log_softmax_at(logits: &[f32], ids: &[u32]) -> Result<Vec<f32>> {
-    let not_finite =
-        |index| Error::NotFinite { model: "model".to_owned(), place: "logits of a question".to_owned(), index };
+    let not_finite = |index| Error::NotFinite { model: "model".to_owned(), place: "logits".to_owned(), index };
     let summary = summary(logits, not_finite)?;
     let logprob = |&id: &u32| match logits.get(id as usize) {
         Some(&logit) => Ok(summary.logprob(logit)),
@@ -307,12 +288,12 @@ pub fn entropy(logits: &[f32]) -> Result<f32> {
     Ok(softmax::entropy(logits, &summary(logits, not_finite)?))
 }
 
-fn summary(logits: &[f32], not_finite: impl FnOnce(usize) -> Error) -> Result<Summary> {
+fn summary(logits: &[f32], not_finite: impl FnOnce(usize) -> Error) -> Result<SoftmaxSummary> {
     if logits.is_empty() {
-        let (expected, found) = ("one a token".to_owned(), "none".to_owned());
+        let (expected, found) = ("one for each token".to_owned(), "none".to_owned());
         return Err(Error::Parameter { name: "logits", expected, found });
     }
-    Summary::of(logits).map_err(not_finite)
+    SoftmaxSummary::of(logits).map_err(not_finite)
 }
 
 #[cfg(test)]

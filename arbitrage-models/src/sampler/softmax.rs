@@ -1,16 +1,16 @@
-//! The likeliest token and the normaliser of the softmax, over 152,000 logits for every token.
+//! The likeliest token and the normaliser of the softmax, which are computed for every token over up to 152,000 logits.
 //!
-//! Two passes of plain loops over independent lanes, which the compiler turns into vector instructions: the first finds
-//! the maximum and whether all is finite, the second sums the exponentials. A single pass would rescale its sum at
-//! every new maximum, and is slower.
+//! There are two passes of plain loops over independent lanes, which the compiler turns into vector instructions. The first finds
+//! the maximum and whether all logits are finite, the second sums the exponentials. A single pass would have to rescale its sum
+//! at every new maximum, and is slower.
 
 const LANES: usize = 16;
-/// Partial sums of this many logits are added in double precision.
+/// Sums over blocks of this many logits are in single precision; the blocks are added in double precision.
 const BLOCK: usize = 2048;
 
-/// What is known of a distribution.
+/// The likeliest token and the normaliser of a distribution.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Summary {
+pub(super) struct SoftmaxSummary {
     /// The lowest id of the greatest logit.
     pub best: u32,
     pub max: f32,
@@ -18,11 +18,11 @@ pub(super) struct Summary {
     log_sum: f64,
 }
 
-impl Summary {
+impl SoftmaxSummary {
+    /// `logits` must not be empty.
+    ///
     /// # Errors
     /// The index of the first logit that is not finite.
-    ///
-    /// `logits` must not be empty.
     pub(super) fn of(logits: &[f32]) -> Result<Self, usize> {
         let Some(max) = finite_max(logits) else {
             return Err(logits.iter().position(|x| !x.is_finite()).unwrap_or(0));
@@ -38,15 +38,16 @@ impl Summary {
 }
 
 /// Entropy in nats: `log Σ eˣ − Σ x eˣ / Σ eˣ`, with `x = logit − max`.
-pub(super) fn entropy(logits: &[f32], summary: &Summary) -> f32 {
+pub(super) fn entropy(logits: &[f32], summary: &SoftmaxSummary) -> f32 {
     let weighted = sum(logits, |x| {
         let x = x - summary.max;
-        x.max(COLDEST) * exp(x)
+        x.max(MIN_EXPONENT) * exp(x)
     });
     (summary.log_sum - weighted / summary.log_sum.exp()).max(0.0) as f32
 }
 
-/// The maximum, or `None` when a logit is NaN or infinite: `0 · x` is 0 for finite numbers only, and NaN stays.
+/// The maximum, or `None` when a logit is NaN or infinite. This is detected by summing `0 · x`, which is 0 for finite numbers and
+/// NaN for all others.
 fn finite_max(logits: &[f32]) -> Option<f32> {
     let (chunks, rest) = logits.as_chunks::<LANES>();
     let (mut max, mut probe) = ([f32::NEG_INFINITY; LANES], [0.0_f32; LANES]);
@@ -75,16 +76,16 @@ fn sum(logits: &[f32], term: impl Fn(f32) -> f32) -> f64 {
     logits.chunks(BLOCK).map(block).sum()
 }
 
-/// Below this the exponential is 0 for our purposes (e⁻⁸⁷ is the smallest normal number).
-const COLDEST: f32 = -87.0;
+/// Below this exponent, the exponential is taken as 0 (e⁻⁸⁷ is about the smallest normal number).
+const MIN_EXPONENT: f32 = -87.0;
 
-/// `eˣ` for `x ≤ 0`, within 2 units in the last place; 0 below −87. Cody and Waite's reduction and Cephes' polynomial,
-/// without branches so that it runs in vector lanes.
+/// `eˣ` for `x ≤ 0`, within 2 units in the last place; 0 below −87. It uses Cody and Waite's reduction and Cephes' polynomial,
+/// without branches, so that the compiler can vectorise it.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
-    // 1.5 · 2²³: a small number added to it is rounded to an integer, which is then the sum's lowest bits.
+    // 1.5 · 2²³: adding a small number to it rounds the number to an integer, which is in the lowest bits of the sum.
     const ROUND: f32 = 12_582_912.0;
-    let clamped = if x > COLDEST { x } else { COLDEST };
+    let clamped = if x > MIN_EXPONENT { x } else { MIN_EXPONENT };
     let rounded = clamped * std::f32::consts::LOG2_E + ROUND;
     let n = rounded - ROUND;
     let r = (clamped - n * 0.693_359_4) + n * 2.121_944_4e-4;
@@ -96,7 +97,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     let p = p * r + 0.5;
     let mantissa = (p * r) * r + r + 1.0;
     let scale = f32::from_bits(rounded.to_bits().wrapping_add(127) << 23);
-    if x > COLDEST { mantissa * scale } else { 0.0 }
+    if x > MIN_EXPONENT { mantissa * scale } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -108,7 +109,7 @@ mod tests {
         for step in 0..=1_000_000 {
             let x = -87.0 * step as f32 / 1e6;
             let (ours, exact) = (f64::from(exp(x)), f64::from(x).exp());
-            if x > COLDEST {
+            if x > MIN_EXPONENT {
                 assert!((ours - exact).abs() <= 2.5e-7 * exact, "{x}: {ours} and {exact}");
             }
         }
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn sums_agree_with_double_precision() {
         let logits: Vec<f32> = (0..152_064).map(|i| ((i * 7919) % 10_007) as f32 / 400.0 - 9.0).collect();
-        let summary = Summary::of(&logits).unwrap();
+        let summary = SoftmaxSummary::of(&logits).unwrap();
         let max = f64::from(summary.max);
         let total: f64 = logits.iter().map(|&x| (f64::from(x) - max).exp()).sum();
         assert!((summary.log_sum - total.ln()).abs() < 1e-6);

@@ -36,7 +36,7 @@ fn parameters_outside_their_range_are_refused() {
 }
 
 #[test]
-fn what_is_not_finite_is_named() {
+fn logits_that_are_not_finite_are_named() {
     for length in [1, 15, 16, 17, 100] {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             for index in [0, length / 2, length - 1] {
@@ -68,7 +68,7 @@ fn log_probabilities_are_those_of_the_softmax() {
 }
 
 #[test]
-fn log_probabilities_of_nonsense_are_refused() {
+fn log_probabilities_of_invalid_logits_and_ids_are_refused() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         assert!(matches!(log_softmax_at(&[0.0, bad], &[0]), Err(Error::NotFinite { index: 1, .. })));
     }
@@ -79,10 +79,10 @@ fn log_probabilities_of_nonsense_are_refused() {
 
 #[test]
 fn extreme_but_finite_logits_are_fine() {
-    let choice = greedy().with_entropy(true).sample(&[f32::MIN, f32::MAX, 0.0]).unwrap();
-    assert_eq!((choice.id, choice.logprob, choice.entropy), (1, 0.0, Some(0.0)));
-    let warm = Sampling::at_temperature(0.001).unwrap();
-    assert_eq!(Sampler::new(&warm, 3).unwrap().sample(&[f32::MAX, f32::MIN]).unwrap().id, 0);
+    let token = greedy().with_entropy(true).sample(&[f32::MIN, f32::MAX, 0.0]).unwrap();
+    assert_eq!((token.id, token.logprob, token.entropy), (1, 0.0, Some(0.0)));
+    let coldest = Sampling::at_temperature(0.001).unwrap();
+    assert_eq!(Sampler::new(&coldest, 3).unwrap().sample(&[f32::MAX, f32::MIN]).unwrap().id, 0);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn frequencies_follow_the_distribution() {
 }
 
 #[test]
-fn picking_skips_what_has_no_weight() {
+fn ids_without_weight_are_never_picked() {
     let mut sampler = greedy();
     for _ in 0..100 {
         assert_eq!(sampler.pick(&[(1, 0.0), (2, 3.0), (3, -1.0)]), Some(2));
@@ -133,8 +133,7 @@ fn picking_skips_what_has_no_weight() {
     assert_eq!((sampler.pick(&[]), sampler.pick(&[(1, 0.0)])), (None, None));
 }
 
-/// How often each of `probabilities` comes in `draws`, as a chi-square statistic with one degree of freedom less than there
-/// are probabilities.
+/// The chi-square statistic of `draws` for these probabilities. It has one degree of freedom less than there are probabilities.
 fn chi_square(probabilities: &[f64], draws: &[u32]) -> f64 {
     let expected = |id: usize| probabilities[id] * draws.len() as f64;
     let seen = |id: usize| draws.iter().filter(|&&draw| draw as usize == id).count() as f64;
@@ -145,7 +144,7 @@ fn chi_square(probabilities: &[f64], draws: &[u32]) -> f64 {
 fn draws_pass_a_chi_square_test() {
     let probabilities = [0.5, 0.25, 0.125, 0.0625, 0.03125, 0.03125];
     let weights: Vec<(u32, f32)> = (0..6).zip(probabilities.map(|p| 3.0 * p as f32)).collect();
-    // Over draws of one stream, and over the first draws of many: 5 degrees of freedom exceed 20.5 once in a thousand.
+    // All draws of one stream, and the first draw of many streams. With 5 degrees of freedom, 20.5 is exceeded once in a thousand.
     let mut sampler = greedy();
     let one: Vec<u32> = (0..20_000).map(|_| sampler.pick(&weights).unwrap()).collect();
     let first = |stream| Sampler::new(&Sampling::greedy(), stream).unwrap().pick(&weights).unwrap();
@@ -158,7 +157,7 @@ fn draws_pass_a_chi_square_test() {
 
 #[test]
 fn similar_distributions_draw_alike() {
-    // Half the variation between the two is d = 0.2; the same id comes with probability (1 − d) / (1 + d) = 2/3 at least.
+    // The total variation is d = 0.2, so the same id is picked with a probability of at least (1 − d) / (1 + d) = 2/3.
     let (p, q) = ([(0, 0.6), (1, 0.3), (2, 0.1)], [(0, 0.4), (1, 0.4), (2, 0.2)]);
     let alike = (0..10_000).filter(|&stream| {
         let sampler = Sampler::new(&Sampling::greedy(), stream).unwrap();
@@ -166,7 +165,7 @@ fn similar_distributions_draw_alike() {
     });
     let share = alike.count() as f64 / 1e4;
     assert!((0.66..0.85).contains(&share), "{share}");
-    // What others weigh does not matter to who is ahead among the rest.
+    // Removing other ids does not change the winner.
     for stream in 0..1000 {
         let sampler = Sampler::new(&Sampling::greedy(), stream).unwrap();
         let all = sampler.clone().pick(&p);
@@ -175,7 +174,7 @@ fn similar_distributions_draw_alike() {
     }
 }
 
-/// The same filters, slowly.
+/// A plain implementation of the filters in double precision.
 fn reference(logits: &[f32], sampling: &Sampling) -> Vec<(u32, f64)> {
     let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let weight = |x: f32| ((f64::from(x) - max) / f64::from(sampling.temperature)).exp();
@@ -185,10 +184,10 @@ fn reference(logits: &[f32], sampling: &Sampling) -> Vec<(u32, f64)> {
         kept.truncate(sampling.top_k);
     }
     let total: f64 = kept.iter().map(|x| x.1).sum();
-    let mut held = 0.0;
+    let mut sum = 0.0;
     let enough = kept.iter().position(|x| {
-        held += x.1 / total;
-        held >= f64::from(sampling.top_p)
+        sum += x.1 / total;
+        sum >= f64::from(sampling.top_p)
     });
     if sampling.top_p < 1.0 {
         kept.truncate(enough.map_or(kept.len(), |at| at + 1));
@@ -216,7 +215,7 @@ proptest! {
         let ours = Sampler::new(&sampling, 0).unwrap().distribution(&logits).unwrap();
         let total: f32 = ours.iter().map(|x| x.1).sum();
         prop_assert!((total - 1.0).abs() < 1e-4);
-        // A weight below the smallest normal number is 0 with us.
+        // Our exponential gives 0 for weights below the smallest normal number.
         let ours: Vec<(u32, f32)> = ours.into_iter().filter(|x| x.1 > 1e-34).collect();
         let theirs: Vec<(u32, f64)> = if sampling.is_greedy() {
             vec![(greedy().sample(&logits).unwrap().id, 1.0)]
@@ -236,12 +235,12 @@ proptest! {
     #[test]
     fn greedy_takes_the_first_maximum(logits in prop::collection::vec(-50_i8..50, 1..200)) {
         let logits: Vec<f32> = logits.into_iter().map(f32::from).collect();
-        let choice = greedy().with_entropy(true).sample(&logits).unwrap();
+        let token = greedy().with_entropy(true).sample(&logits).unwrap();
         let best = logits.iter().copied().fold(f32::MIN, f32::max);
-        prop_assert_eq!(choice.id as usize, logits.iter().position(|&x| x == best).unwrap());
+        prop_assert_eq!(token.id as usize, logits.iter().position(|&x| x == best).unwrap());
         let total: f64 = logits.iter().map(|&x| f64::from(x - best).exp()).sum();
-        prop_assert!((f64::from(choice.logprob) + total.ln()).abs() < 1e-5);
-        let entropy = choice.entropy.unwrap();
+        prop_assert!((f64::from(token.logprob) + total.ln()).abs() < 1e-5);
+        let entropy = token.entropy.unwrap();
         prop_assert!((0.0..=(logits.len() as f32).ln() + 1e-4).contains(&entropy));
     }
 }

@@ -1,14 +1,14 @@
-//! How the text of a vocabulary entry stands for bytes.
+//! How the text of a vocabulary entry encodes bytes.
 //!
-//! Two spellings are in use. GPT-2's byte level writes every byte as one printable character, so that a space is `Ġ`
-//! and a newline `Ċ`; SentencePiece writes text as it is, a space as `▁`, and a byte that has no piece as `<0x0A>`.
+//! Two encodings are in use. GPT-2's byte level writes every byte as one printable character, so a space is `Ġ` and a newline
+//! `Ċ`. SentencePiece writes text unchanged but for a space, which is `▁`, and a byte that has no piece, such as `<0x0A>`.
 
-/// The spelling of a vocabulary's ordinary entries.
+/// The encoding of a vocabulary's normal entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Alphabet {
     /// One printable character for each byte (GPT-2, Llama 3, Qwen, SmolLM).
     ByteLevel,
-    /// SentencePiece with byte fall-back (Llama 2, Mistral).
+    /// SentencePiece with byte fallback (Llama 2, Mistral).
     Pieces,
 }
 
@@ -16,7 +16,7 @@ pub(super) enum Alphabet {
 pub(super) const SPACE: char = '▁';
 
 impl Alphabet {
-    /// Appends the bytes that `text` stands for to `out`.
+    /// Appends the bytes that `text` encodes to `out`.
     pub(super) fn decode(self, text: &str, out: &mut Vec<u8>) {
         match self {
             Self::ByteLevel => decode_byte_level(text, out),
@@ -28,15 +28,14 @@ impl Alphabet {
     }
 }
 
-/// The byte of a fall-back piece such as `<0x0A>`.
+/// The byte of a byte-fallback piece such as `<0x0A>`.
 pub(super) fn byte_piece(text: &str) -> Option<u8> {
     let digits = text.strip_prefix("<0x")?.strip_suffix('>')?;
     let two = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     if two { u8::from_str_radix(digits, 16).ok() } else { None }
 }
 
-/// An entry with a character outside the alphabet was not written in it, and stands for itself (as in the reference
-/// decoder).
+/// An entry with a character outside the alphabet is not encoded: its bytes are those of its text, as in the `tokenizers` crate.
 fn decode_byte_level(text: &str, out: &mut Vec<u8>) {
     let start = out.len();
     for c in text.chars() {
@@ -51,7 +50,7 @@ fn decode_byte_level(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Printable Latin-1 stands for itself; the other 68 bytes, in order, are the characters from U+0100 on.
+/// Printable Latin-1 characters encode themselves; the other 68 bytes, in order, are the characters from U+0100 on.
 fn byte_of(c: char) -> Option<u8> {
     match u32::from(c) {
         code @ (0x21..=0x7E | 0xA1..=0xAC | 0xAE..=0xFF) => u8::try_from(code).ok(),
@@ -75,15 +74,15 @@ mod tests {
 
     #[test]
     fn the_byte_alphabet_is_a_bijection() {
-        let of_library = tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet();
-        let bytes: BTreeSet<u8> = of_library.iter().filter_map(|&c| byte_of(c)).collect();
-        assert_eq!((of_library.len(), bytes.len()), (256, 256));
+        let library = tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet();
+        let bytes: BTreeSet<u8> = library.iter().filter_map(|&c| byte_of(c)).collect();
+        assert_eq!((library.len(), bytes.len()), (256, 256));
         assert_eq!(decoded(Alphabet::ByteLevel, "ĠhiĊ"), b" hi\n");
-        assert_eq!(decoded(Alphabet::ByteLevel, "Ġ文"), "Ġ文".as_bytes(), "not written in the alphabet");
+        assert_eq!(decoded(Alphabet::ByteLevel, "Ġ文"), "Ġ文".as_bytes(), "not encoded");
     }
 
     #[test]
-    fn pieces_spell_spaces_and_bytes() {
+    fn pieces_encode_spaces_and_bytes() {
         assert_eq!(decoded(Alphabet::Pieces, "▁the"), b" the");
         assert_eq!(decoded(Alphabet::Pieces, "<0x0A>"), b"\n");
         assert_eq!(decoded(Alphabet::Pieces, "<0x0AB>"), b"<0x0AB>");

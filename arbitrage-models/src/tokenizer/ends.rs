@@ -1,9 +1,9 @@
-//! Tokens that end a text or a turn, by their usual names.
+//! The usual names of tokens that end a text or a turn.
 
-/// Control tokens after which a model has nothing more to say, whatever the configuration forgets.
+/// Control tokens that end generation even where the configuration does not list them.
 ///
-/// A chat model's files often name one of two: `<|im_end|>` ends Qwen's and SmolLM's turns, `<|endoftext|>` their
-/// documents; `<|eot_id|>` and `<|end_of_text|>` are Llama 3's.
+/// A chat model has an end of turn and an end of text, and its files often list only one of them: `<|im_end|>` and
+/// `<|endoftext|>` of Qwen and SmolLM, `<|eot_id|>` and `<|end_of_text|>` of Llama 3.
 pub(super) const WELL_KNOWN: &[&str] = &[
     "<|im_end|>",
     "<|endoftext|>",

@@ -2,24 +2,25 @@
 
 use super::alphabet::{Alphabet, byte_piece};
 use super::gguf::looks_like_control;
-use super::parts::{MOST_TOKENS, Parts};
-use super::pipeline::Added;
-use super::table::{Entry, Kind};
+use super::parts::{MAX_TOKENS, TokenizerParts};
+use super::pipeline::AddedTokenWithId;
+use super::table::{TokenKind, VocabularyEntry};
 use crate::error::{Error, Result};
-use arbitrage_core::text::excerpt as shown;
+use arbitrage_core::text::excerpt;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
 use tokenizers::AddedToken;
 
-/// The largest of these files that is read, in bytes; real ones stay below 40 MB.
-const LARGEST: u64 = 1 << 28;
+/// Largest file that is read, in bytes; real ones are smaller than 40 MB.
+const MAX_FILE_BYTES: u64 = 1 << 28;
 
+/// `tokenizer.json`.
 #[derive(Deserialize)]
-struct File {
+struct TokenizerJson {
     #[serde(default)]
-    added_tokens: Vec<AddedEntry>,
+    added_tokens: Vec<AddedTokenJson>,
     #[serde(default)]
     normalizer: Value,
     #[serde(default)]
@@ -28,18 +29,18 @@ struct File {
     post_processor: Value,
     #[serde(default)]
     decoder: Value,
-    model: Model,
+    model: ModelJson,
 }
 
 #[derive(Deserialize)]
-struct AddedEntry {
+struct AddedTokenJson {
     id: u32,
     #[serde(flatten)]
     token: AddedToken,
 }
 
 #[derive(Deserialize)]
-struct Model {
+struct ModelJson {
     #[serde(rename = "type")]
     kind: Option<String>,
     unk_token: Option<String>,
@@ -68,21 +69,21 @@ impl Default for Merges {
     }
 }
 
-/// Reads the folder; nothing is trusted yet.
-pub(super) fn read(folder: &Path) -> Result<Parts> {
+/// Reads the folder. The result is not checked yet.
+pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
     let path = folder.join("tokenizer.json");
     let fail = |reason: String| Error::Tokenizer { path: path.clone(), reason };
     let text = read_text(&path)?.ok_or_else(|| Error::io(&path, std::io::ErrorKind::NotFound.into()))?;
-    let file: File = serde_json::from_str(&text)
-        .map_err(|error| fail(format!("{}; corrupt or incomplete?", shown(&error.to_string()))))?;
+    let file: TokenizerJson = serde_json::from_str(&text)
+        .map_err(|error| fail(format!("{}; corrupt or incomplete?", excerpt(&error.to_string()))))?;
     check_model(&file.model).map_err(fail)?;
-    let config = Config::read(folder)?;
+    let config = CompanionFiles::read(folder)?;
     let entries = entries(&file, config.vocab_size).map_err(fail)?;
     let added = file.added_tokens.iter().map(|added| {
         let special = added.token.special || looks_like_control(&added.token.content);
-        Added { id: added.id, token: added.token.clone().special(special) }
+        AddedTokenWithId { id: added.id, token: added.token.clone().special(special) }
     });
-    Ok(Parts {
+    Ok(TokenizerParts {
         added: added.filter(|added| !added.token.content.is_empty()).collect(),
         alphabet: alphabet(&file).map_err(fail)?,
         ends: config.ends(&entries),
@@ -90,7 +91,7 @@ pub(super) fn read(folder: &Path) -> Result<Parts> {
         add_bos: config.add_bos.unwrap_or_else(|| leading_token(&file.post_processor).is_some()),
         chat_template: config.chat_template,
         merges: merges(file.model.merges).map_err(fail)?,
-        whole_words: file.model.ignore_merges,
+        ignore_merges: file.model.ignore_merges,
         normalizer: file.normalizer,
         pre_tokenizer: file.pre_tokenizer,
         entries,
@@ -98,31 +99,31 @@ pub(super) fn read(folder: &Path) -> Result<Parts> {
     })
 }
 
-/// The text of a file, `None` when there is no such file.
+/// The text of a file; `None` when there is no such file.
 fn read_text(path: &Path) -> Result<Option<String>> {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io(path, error)),
     };
-    // Devices and pipes have no size, and may never end.
+    // Devices and pipes have no size, and reading them might never end.
     if !metadata.is_file() {
         return Err(Error::format(path, "file type", "a regular file", "something else"));
     }
-    if metadata.len() > LARGEST {
-        return Err(Error::format(path, "size", format!("at most {LARGEST} bytes"), metadata.len()));
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(Error::format(path, "size", format!("at most {MAX_FILE_BYTES} bytes"), metadata.len()));
     }
     std::fs::read_to_string(path).map(Some).map_err(|error| Error::io(path, error))
 }
 
-fn check_model(model: &Model) -> Result<(), String> {
+fn check_model(model: &ModelJson) -> Result<(), String> {
     match model.kind.as_deref() {
         Some("BPE") => {}
         None if !matches!(&model.merges, Merges::Pairs(pairs) if pairs.is_empty()) => {}
         kind => {
             return Err(format!(
                 "/model/type: expected BPE, found {}",
-                kind.map_or_else(|| "nothing".to_owned(), shown)
+                kind.map_or_else(|| "nothing".to_owned(), excerpt)
             ));
         }
     }
@@ -131,41 +132,41 @@ fn check_model(model: &Model) -> Result<(), String> {
         ("end_of_word_suffix", &model.end_of_word_suffix),
     ] {
         if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
-            return Err(format!("/model/{name}: expected none, found `{}`", shown(value)));
+            return Err(format!("/model/{name}: expected none, found `{}`", excerpt(value)));
         }
     }
     Ok(())
 }
 
-/// The vocabulary by id. Ids that nothing names, and those up to the model's own size, are padding.
-fn entries(file: &File, vocab_size: Option<usize>) -> Result<Vec<Entry>, String> {
+/// The vocabulary by id. Ids without a token are padding, up to the number of rows that the model declares.
+fn entries(file: &TokenizerJson, vocab_size: Option<usize>) -> Result<Vec<VocabularyEntry>, String> {
     let ids = file.model.vocab.values().copied().chain(file.added_tokens.iter().map(|added| added.id));
     let rows = ids.max().map_or(0, |id| id as usize + 1);
     let rows = rows.max(vocab_size.unwrap_or(0));
-    if rows == 0 || rows > MOST_TOKENS {
-        return Err(format!("expected 1 to {MOST_TOKENS} tokens, found {rows}"));
+    if rows == 0 || rows > MAX_TOKENS {
+        return Err(format!("expected 1 to {MAX_TOKENS} tokens, found {rows}"));
     }
-    let mut entries = vec![Entry::padding(); rows];
+    let mut entries = vec![VocabularyEntry::padding(); rows];
     for (text, &id) in &file.model.vocab {
-        let kind = if file.model.unk_token.as_ref() == Some(text) { Kind::Unknown } else { Kind::Normal };
-        let before = std::mem::replace(&mut entries[id as usize], Entry { text: text.clone(), kind });
-        if before.kind != Kind::Padding {
-            return Err(format!("/model/vocab: id {id} is both `{}` and `{}`", shown(&before.text), shown(text)));
+        let kind = if file.model.unk_token.as_ref() == Some(text) { TokenKind::Unknown } else { TokenKind::Normal };
+        let previous = std::mem::replace(&mut entries[id as usize], VocabularyEntry { text: text.clone(), kind });
+        if previous.kind != TokenKind::Padding {
+            return Err(format!("/model/vocab: id {id} is both `{}` and `{}`", excerpt(&previous.text), excerpt(text)));
         }
     }
-    for AddedEntry { id, token } in &file.added_tokens {
+    for AddedTokenJson { id, token } in &file.added_tokens {
         let entry = &mut entries[*id as usize];
-        if entry.kind != Kind::Padding && entry.text != token.content {
+        if entry.kind != TokenKind::Padding && entry.text != token.content {
             return Err(format!(
                 "/added_tokens: id {id} is both `{}` and `{}`",
-                shown(&entry.text),
-                shown(&token.content)
+                excerpt(&entry.text),
+                excerpt(&token.content)
             ));
         }
         let control = token.special || looks_like_control(&token.content);
-        let kind = if control { Kind::Control } else { Kind::Added };
-        if entry.kind != Kind::Unknown {
-            *entry = Entry { text: token.content.clone(), kind };
+        let kind = if control { TokenKind::Control } else { TokenKind::Added };
+        if entry.kind != TokenKind::Unknown {
+            *entry = VocabularyEntry { text: token.content.clone(), kind };
         }
     }
     Ok(entries)
@@ -178,19 +179,19 @@ fn merges(merges: Merges) -> Result<Vec<(String, String)>, String> {
     };
     let pair = |(rank, line): (usize, &String)| match line.split_once(' ') {
         Some((left, right)) if !right.contains(' ') => Ok((left.to_owned(), right.to_owned())),
-        _ => Err(format!("/model/merges/{rank}: expected two pieces, found `{}`", shown(line))),
+        _ => Err(format!("/model/merges/{rank}: expected two pieces separated by a space, found `{}`", excerpt(line))),
     };
     lines.iter().filter(|line| !line.starts_with("#version")).enumerate().map(pair).collect()
 }
 
-fn alphabet(file: &File) -> Result<Alphabet, String> {
+fn alphabet(file: &TokenizerJson) -> Result<Alphabet, String> {
     let mentions = |kind: &str| file.decoder.to_string().contains(&format!("\"{kind}\""));
     if mentions("ByteLevel") {
         Ok(Alphabet::ByteLevel)
     } else if file.model.byte_fallback && file.model.vocab.keys().any(|text| byte_piece(text).is_some()) {
         Ok(Alphabet::Pieces)
     } else {
-        Err("/decoder: expected a byte-level or a byte fall-back vocabulary, found neither".to_owned())
+        Err("/decoder: expected a byte-level or a byte-fallback vocabulary, found neither".to_owned())
     }
 }
 
@@ -202,9 +203,9 @@ fn leading_token(post_processor: &Value) -> Option<&str> {
     post_processor.get("single")?.get(0)?.get("SpecialToken")?.get("id")?.as_str()
 }
 
-/// What the files beside `tokenizer.json` say.
+/// Settings from the files other than `tokenizer.json`.
 #[derive(Default)]
-struct Config {
+struct CompanionFiles {
     end_ids: Vec<u32>,
     bos_id: Option<u32>,
     vocab_size: Option<usize>,
@@ -214,7 +215,7 @@ struct Config {
     chat_template: Option<String>,
 }
 
-impl Config {
+impl CompanionFiles {
     fn read(folder: &Path) -> Result<Self> {
         let (generation_path, model_path) = (folder.join("generation_config.json"), folder.join("config.json"));
         let (generation, model) = (read_json(&generation_path)?, read_json(&model_path)?);
@@ -235,19 +236,19 @@ impl Config {
         })
     }
 
-    fn ends(&self, entries: &[Entry]) -> Vec<u32> {
+    fn ends(&self, entries: &[VocabularyEntry]) -> Vec<u32> {
         let named = self.eos_text.as_ref().and_then(|text| find(entries, text));
         self.end_ids.iter().copied().chain(named).collect()
     }
 
-    fn bos(&self, entries: &[Entry], post_processor: &Value) -> Option<u32> {
+    fn bos(&self, entries: &[VocabularyEntry], post_processor: &Value) -> Option<u32> {
         let text = leading_token(post_processor).or(self.bos_text.as_deref());
         text.and_then(|text| find(entries, text)).or(self.bos_id)
     }
 }
 
-fn find(entries: &[Entry], text: &str) -> Option<u32> {
-    entries.iter().position(|entry| entry.kind != Kind::Padding && entry.text == text).map(|id| id as u32)
+fn find(entries: &[VocabularyEntry], text: &str) -> Option<u32> {
+    entries.iter().position(|entry| entry.kind != TokenKind::Padding && entry.text == text).map(|id| id as u32)
 }
 
 /// A JSON file, `null` when there is none.
@@ -260,7 +261,7 @@ fn read_json(path: &Path) -> Result<Value> {
 fn ids(path: &Path, file: &Value, key: &str) -> Result<Vec<u32>> {
     let id = |value: &Value| {
         let id = value.as_u64().and_then(|id| u32::try_from(id).ok());
-        id.ok_or_else(|| Error::format(path, format!("/{key}"), "a token id or a list", shown(&value.to_string())))
+        id.ok_or_else(|| Error::format(path, format!("/{key}"), "a token id or a list", excerpt(&value.to_string())))
     };
     match &file[key] {
         Value::Null => Ok(Vec::new()),
@@ -269,25 +270,25 @@ fn ids(path: &Path, file: &Value, key: &str) -> Result<Vec<u32>> {
     }
 }
 
-/// The rows of the embedding, padding included.
+/// The number of rows of the embedding, padding included.
 fn vocab_size(path: &Path, file: &Value) -> Result<Option<usize>> {
     let value = &file["vocab_size"];
-    let size = value.as_u64().and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MOST_TOKENS);
+    let size = value.as_u64().and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAX_TOKENS);
     match size {
         None if !value.is_null() => {
-            let expected = format!("a whole number up to {MOST_TOKENS}");
-            Err(Error::format(path, "/vocab_size", expected, shown(&value.to_string())))
+            let expected = format!("a whole number up to {MAX_TOKENS}");
+            Err(Error::format(path, "/vocab_size", expected, excerpt(&value.to_string())))
         }
         size => Ok(size),
     }
 }
 
-/// A token is written as text or as an object with its `content`.
+/// The text of a token, which is given as a string or as an object with `content`.
 fn token_text(value: &Value) -> Option<String> {
     value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned)
 }
 
-/// One template, or several by name, of which `default` is the one for plain chat.
+/// The only template, or the one named `default` of several.
 fn template(value: &Value) -> Option<String> {
     let named = |wanted: &str| value.as_array()?.iter().find(|entry| entry["name"] == wanted)?["template"].as_str();
     value.as_str().or_else(|| named("default")).map(str::to_owned)

@@ -1,33 +1,33 @@
 //! The vocabulary inside a GGUF file.
 
 use super::alphabet::{Alphabet, SPACE, byte_piece};
-use super::parts::{MOST_TOKENS, Parts};
-use super::pipeline::Added;
-use super::table::{Entry, Kind};
+use super::parts::{MAX_TOKENS, TokenizerParts};
+use super::pipeline::AddedTokenWithId;
+use super::table::{TokenKind, VocabularyEntry};
 use super::{pre, spm};
 use crate::error::{Error, Result};
 use crate::weights::gguf::{Metadata, Strings};
 use crate::weights::{Gguf, WeightSource as _};
-use arbitrage_core::text::excerpt as shown;
+use arbitrage_core::text::excerpt;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// The `tokenizer.*` metadata of a GGUF file, as they are.
+/// The `tokenizer.*` metadata of a GGUF file.
 #[derive(Debug, Clone, Default)]
 pub struct GgufVocabulary {
     /// The file.
     pub path: PathBuf,
     /// `tokenizer.ggml.model`: `gpt2` (byte-level BPE) or `llama` (SentencePiece).
     pub model: String,
-    /// `tokenizer.ggml.pre`: the name of the pre-tokenizer's rules; empty reads as `default`.
+    /// `tokenizer.ggml.pre`: the name of the pre-tokenizer; empty means `default`.
     pub pre: String,
     /// `tokenizer.ggml.tokens`, by id.
     pub tokens: Vec<String>,
-    /// `tokenizer.ggml.merges`: `left right`, the first to be merged first. Byte-level BPE only.
+    /// `tokenizer.ggml.merges`: `left right`, in order of precedence. Byte-level BPE only.
     pub merges: Vec<String>,
-    /// `tokenizer.ggml.scores`, one a token. SentencePiece only.
+    /// `tokenizer.ggml.scores`, one for each token. SentencePiece only.
     pub scores: Vec<f32>,
-    /// `tokenizer.ggml.token_type`, one a token or none at all: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused,
+    /// `tokenizer.ggml.token_type`, one for each token, or empty: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused,
     /// 6 byte.
     pub token_types: Vec<i32>,
     /// `tokenizer.ggml.bos_token_id`.
@@ -47,7 +47,7 @@ pub struct GgufVocabulary {
 }
 
 impl GgufVocabulary {
-    /// Reads the vocabulary of a file; only model and tokens must be there.
+    /// Reads the vocabulary of a file. Only model and tokens are required.
     ///
     /// # Errors
     /// [`Error::Format`] naming a key that is missing or of another type.
@@ -78,30 +78,30 @@ impl GgufVocabulary {
         })
     }
 
-    /// What a tokenizer is built from.
-    pub(super) fn parts(mut self) -> Result<Parts> {
+    /// The parts that a tokenizer is built from.
+    pub(super) fn parts(mut self) -> Result<TokenizerParts> {
         self.check_lengths()?;
         let alphabet = match self.model.as_str() {
             "gpt2" => Alphabet::ByteLevel,
             "llama" => Alphabet::Pieces,
             other => {
-                let known = "gpt2 (byte-level BPE) and llama (SentencePiece) are known";
-                let reason = format!("tokenizer.ggml.model is `{}`; {known}", shown(other));
+                let expected = "gpt2 (byte-level BPE) or llama (SentencePiece)";
+                let reason = format!("tokenizer.ggml.model: expected {expected}, found `{}`", excerpt(other));
                 return Err(self.error(reason));
             }
         };
         let (merges, rules) = match alphabet {
             Alphabet::ByteLevel => (self.bpe_merges()?, self.rules()?),
-            Alphabet::Pieces => (self.spm_merges()?, self.spaces()),
+            Alphabet::Pieces => (self.spm_merges()?, self.spm_rules()),
         };
         let entries = self.entries();
-        Ok(Parts {
-            added: Added::of_entries(&entries),
+        Ok(TokenizerParts {
+            added: AddedTokenWithId::of_entries(&entries),
             path: self.path,
             entries,
             alphabet,
             merges,
-            whole_words: rules.whole_words,
+            ignore_merges: rules.ignore_merges,
             normalizer: rules.normalizer,
             pre_tokenizer: rules.pre_tokenizer,
             ends: self.eos.into_iter().collect(),
@@ -113,49 +113,56 @@ impl GgufVocabulary {
 
     fn check_lengths(&self) -> Result<()> {
         let tokens = self.tokens.len();
-        if tokens == 0 || tokens > MOST_TOKENS {
-            return Err(self.error(format!("expected 1 to {MOST_TOKENS} tokens, found {tokens}")));
+        if tokens == 0 || tokens > MAX_TOKENS {
+            return Err(self.error(format!("expected 1 to {MAX_TOKENS} tokens, found {tokens}")));
         }
         for (name, length) in [("token_type", self.token_types.len()), ("scores", self.scores.len())] {
             if length != 0 && length != tokens {
-                return Err(self.error(format!("tokenizer.ggml.{name} has {length} entries for {tokens} tokens")));
+                return Err(self.error(format!(
+                    "tokenizer.ggml.{name}: expected {tokens} entries, one for each token, found {length}"
+                )));
             }
         }
         Ok(())
     }
 
-    fn kind(&self, id: usize) -> Kind {
+    fn kind(&self, id: usize) -> TokenKind {
         let text = self.tokens[id].as_str();
-        // Converters have called the rows that fill the table user-defined, normal and unused.
+        // Converters have marked padding rows as user-defined, normal or unused.
         if text.strip_prefix("[PAD").and_then(|rest| rest.strip_suffix(']')) == Some(&id.to_string()) {
-            return Kind::Padding;
+            return TokenKind::Padding;
         }
         match self.token_types.get(id) {
-            Some(2) => Kind::Unknown,
-            Some(3) => Kind::Control,
-            Some(4) if looks_like_control(text) => Kind::Control,
-            Some(4) => Kind::Added,
-            Some(5) => Kind::Padding,
-            None if looks_like_control(text) => Kind::Control,
-            _ => Kind::Normal,
+            Some(2) => TokenKind::Unknown,
+            Some(3) => TokenKind::Control,
+            Some(4) if looks_like_control(text) => TokenKind::Control,
+            Some(4) => TokenKind::Added,
+            Some(5) => TokenKind::Padding,
+            None if looks_like_control(text) => TokenKind::Control,
+            _ => TokenKind::Normal,
         }
     }
 
-    /// Takes the texts.
-    fn entries(&mut self) -> Vec<Entry> {
-        let kinds: Vec<Kind> = (0..self.tokens.len()).map(|id| self.kind(id)).collect();
-        std::mem::take(&mut self.tokens).into_iter().zip(kinds).map(|(text, kind)| Entry { text, kind }).collect()
+    /// Moves the texts out of `tokens`.
+    fn entries(&mut self) -> Vec<VocabularyEntry> {
+        let kinds: Vec<TokenKind> = (0..self.tokens.len()).map(|id| self.kind(id)).collect();
+        std::mem::take(&mut self.tokens)
+            .into_iter()
+            .zip(kinds)
+            .map(|(text, kind)| VocabularyEntry { text, kind })
+            .collect()
     }
 
-    fn rules(&self) -> Result<pre::Rules> {
+    fn rules(&self) -> Result<pre::PreTokenizerRules> {
         let name = if self.pre.is_empty() { "default" } else { &self.pre };
         pre::rules(name).ok_or_else(|| {
-            let name = shown(name);
-            self.error(format!("tokenizer.ggml.pre is `{name}`, whose rules are not known; known: {}", pre::KNOWN))
+            let name = excerpt(name);
+            self.error(format!("tokenizer.ggml.pre: expected one of {}, found `{name}`", pre::KNOWN_NAMES))
         })
     }
 
-    /// The second half may hold spaces, the first may begin with one.
+    /// The two pieces are separated by the first space that is not the first character: the left piece may begin with a space, and
+    /// the right one may contain spaces.
     fn bpe_merges(&mut self) -> Result<Vec<(String, String)>> {
         let merges = std::mem::take(&mut self.merges);
         let pair = |(rank, merge): (usize, String)| {
@@ -163,8 +170,10 @@ impl GgufVocabulary {
             match at {
                 Some(at) => Ok((merge[..at].to_owned(), merge[at + 1..].to_owned())),
                 None => {
-                    let merge = shown(&merge);
-                    Err(self.error(format!("tokenizer.ggml.merges[{rank}] is `{merge}`, expected two pieces")))
+                    let merge = excerpt(&merge);
+                    Err(self.error(format!(
+                        "tokenizer.ggml.merges[{rank}]: expected two pieces separated by a space, found `{merge}`"
+                    )))
                 }
             }
         };
@@ -173,25 +182,27 @@ impl GgufVocabulary {
 
     fn spm_merges(&self) -> Result<Vec<(String, String)>> {
         if self.scores.len() != self.tokens.len() {
-            return Err(self.error("a SentencePiece vocabulary without tokenizer.ggml.scores"));
+            return Err(self.error(
+                "tokenizer.ggml.scores: expected one for each token of a SentencePiece vocabulary, found none",
+            ));
         }
         if let Some(id) = self.scores.iter().position(|score| score.is_nan()) {
-            return Err(self.error(format!("tokenizer.ggml.scores[{id}] is not a number")));
+            return Err(self.error(format!("tokenizer.ggml.scores[{id}]: expected a number, found NaN")));
         }
-        let text = |&id: &usize| self.kind(id) == Kind::Normal && byte_piece(&self.tokens[id]).is_none();
-        let piece = |id: usize| (id as u32, self.tokens[id].as_str(), self.scores[id]);
+        let text = |&id: &usize| self.kind(id) == TokenKind::Normal && byte_piece(&self.tokens[id]).is_none();
+        let piece = |id: usize| spm::ScoredPiece { id: id as u32, text: &self.tokens[id], score: self.scores[id] };
         Ok(spm::merges((0..self.tokens.len()).filter(text).map(piece)))
     }
 
-    /// SentencePiece does not cut text; it spells spaces and, as a rule, puts one first.
-    fn spaces(&self) -> pre::Rules {
+    /// SentencePiece does not split text. It replaces spaces and usually prepends one.
+    fn spm_rules(&self) -> pre::PreTokenizerRules {
         let mark = SPACE.to_string();
         let mut steps = vec![json!({ "type": "Replace", "pattern": { "String": " " }, "content": mark })];
         if self.add_space_prefix {
             steps.insert(0, json!({ "type": "Prepend", "prepend": mark }));
         }
         let normalizer = json!({ "type": "Sequence", "normalizers": steps });
-        pre::Rules { normalizer, pre_tokenizer: Value::Null, whole_words: false }
+        pre::PreTokenizerRules { normalizer, pre_tokenizer: Value::Null, ignore_merges: false }
     }
 
     fn error(&self, reason: impl ToString) -> Error {
@@ -199,7 +210,7 @@ impl GgufVocabulary {
     }
 }
 
-/// Marks of the form `<|…|>` are control tokens even where a file forgets to say so.
+/// Tokens of the form `<|…|>` are control tokens even where a file does not mark them so.
 pub(super) fn looks_like_control(text: &str) -> bool {
     text.len() > 4 && text.starts_with("<|") && text.ends_with("|>")
 }

@@ -1,15 +1,15 @@
 //! Text to token ids and back.
 //!
-//! One [`Tokenizer`] is read from a Hugging Face folder or from the vocabulary inside a GGUF file, and both give the same
-//! ids. What this module adds to the `tokenizers` crate, which does the merging:
+//! A [`Tokenizer`] is read from a Hugging Face folder or from the vocabulary inside a GGUF file, and both give the same ids. The
+//! `tokenizers` crate does the merging; this module adds:
 //!
-//! * **The bytes of every token** ([`Tokenizer::token_bytes`]). A character may be split across tokens, so that text can
-//!   only be streamed from bytes ([`crate::stream::TextStream`]).
-//! * **Two ways to read text.** A prompt is rendered by a template and may hold control tokens; what a model wrote is
-//!   text, and `<|im_end|>` in it is ten characters ([`Tokenizer::encode`]).
-//! * **Vocabularies compared by token**, not by name or size ([`Tokenizer::fingerprint`]): ids may be shared between two
-//!   models only where every id stands for the same bytes.
-//! * **Checks.** Tokenizer files are untrusted: ids, merges and sizes are checked before the library sees them.
+//! * **The bytes of every token** ([`Tokenizer::token_bytes`]). A character may be split across tokens, so text can only be
+//!   streamed from bytes ([`crate::stream::TextStream`]).
+//! * **Two encoding modes** ([`EncodeMode`]). A prompt is rendered by a template and may contain control tokens. In text that a
+//!   model wrote, `<|im_end|>` is ten ordinary characters.
+//! * **Comparison of vocabularies by token**, not by name or size ([`Tokenizer::fingerprint`]): two models may share ids only where
+//!   every id stands for the same bytes.
+//! * **Checks.** Tokenizer files are untrusted: ids, merges and sizes are checked before they reach the library.
 
 mod alphabet;
 mod ends;
@@ -26,19 +26,30 @@ pub use gguf::GgufVocabulary;
 use crate::error::{Error, Result};
 use pipeline::Pipeline;
 use std::path::{Path, PathBuf};
-use table::{Kind, Table};
+use table::{TokenKind, TokenTable};
 use tokenizers::Model as _;
 use tokenizers::models::bpe::BPE;
 
-/// A vocabulary and the rules by which text is cut into its tokens.
+/// Where a text to be encoded comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncodeMode {
+    /// A prompt from its beginning: the names of control tokens such as `<|im_start|>` become those tokens, and a SentencePiece
+    /// vocabulary prepends its space.
+    Prompt,
+    /// Text that continues earlier tokens, such as a step that a model wrote. The names of control tokens are ordinary text, so no
+    /// text can inject a control token, and no space is prepended.
+    Continuation,
+}
+
+/// A vocabulary and the rules by which text is split into its tokens.
 ///
-/// Built by [`Tokenizer::from_folder`] or [`Tokenizer::from_gguf`]. Immutable; share it in an [`std::sync::Arc`].
+/// Built by [`Tokenizer::from_folder`] or [`Tokenizer::from_gguf`]. It is immutable; share it in an [`std::sync::Arc`].
 pub struct Tokenizer {
     path: PathBuf,
     model: BPE,
     prompt: Pipeline,
     continuation: Pipeline,
-    table: Table,
+    table: TokenTable,
     ends: Vec<u32>,
     bos: Option<u32>,
     add_bos: bool,
@@ -53,13 +64,13 @@ impl std::fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json` of a Hugging Face folder, and the end tokens, the beginning of text, the padded size and
-    /// the chat template from `generation_config.json`, `config.json`, `tokenizer_config.json` and
-    /// `chat_template.jinja` beside it, each of which may be missing.
+    /// Reads `tokenizer.json` of a Hugging Face folder. End tokens, beginning of text, padded size and chat template come from
+    /// `generation_config.json`, `config.json`, `tokenizer_config.json` and `chat_template.jinja` in the same folder, each of
+    /// which is optional.
     ///
     /// # Errors
-    /// [`Error::Io`] when `tokenizer.json` cannot be read; [`Error::Tokenizer`] when a file is not what it should be,
-    /// when the model is not BPE, or when no end token is to be found.
+    /// [`Error::Io`] when `tokenizer.json` cannot be read; [`Error::Tokenizer`] when a file is invalid, when the model is not BPE,
+    /// or when there is no end token.
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self> {
         folder::read(folder.as_ref())?.assemble()
     }
@@ -67,30 +78,29 @@ impl Tokenizer {
     /// Builds the tokenizer that a GGUF file describes: byte-level BPE (`gpt2`) or SentencePiece (`llama`).
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] for another model, an unknown pre-tokenizer, lists that do not fit each other, merges or ids
-    /// outside the vocabulary, or no end token.
+    /// [`Error::Tokenizer`] for another model, an unknown pre-tokenizer, lists of different lengths, merges or ids outside the
+    /// vocabulary, or when there is no end token.
     pub fn from_gguf(vocabulary: GgufVocabulary) -> Result<Self> {
         vocabulary.parts()?.assemble()
     }
 
-    /// The file or folder that the tokenizer came from.
+    /// The file or folder that the tokenizer was read from.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The ids of `text`.
     ///
-    /// With `specials`, `text` is a prompt from its beginning: control tokens such as `<|im_start|>` are recognised, and
-    /// a SentencePiece vocabulary puts its space before it. Without, `text` goes on from earlier tokens as a model
-    /// wrote it: neither happens, so that no text can smuggle in a control token.
-    ///
-    /// Beginning-of-text is never added here: see [`Tokenizer::encode_prompt`]. Characters for which the vocabulary has
-    /// no token, not even one of their bytes, are left out, as in the reference implementations.
+    /// Beginning-of-text is never added here: see [`Tokenizer::encode_prompt`]. Characters that the vocabulary cannot encode, not
+    /// even as bytes, are left out, as `tokenizers` and llama.cpp do.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] when the library refuses the text.
-    pub fn encode(&self, text: &str, specials: bool) -> Result<Vec<u32>> {
-        let pipeline = if specials { &self.prompt } else { &self.continuation };
+    /// [`Error::Tokenizer`] when the library rejects the text.
+    pub fn encode(&self, text: &str, mode: EncodeMode) -> Result<Vec<u32>> {
+        let pipeline = match mode {
+            EncodeMode::Prompt => &self.prompt,
+            EncodeMode::Continuation => &self.continuation,
+        };
         let encode = || {
             let mut pieces = pipeline.pieces(text)?;
             pieces.tokenize(|piece| self.model.tokenize(piece.get()))?;
@@ -99,22 +109,22 @@ impl Tokenizer {
         encode().map_err(|error: tokenizers::Error| self.error(error))
     }
 
-    /// The ids of a whole prompt: control tokens recognised, and beginning-of-text put first where the model wants it and
-    /// the text does not begin with it already (many chat templates write it themselves).
+    /// The ids of a whole prompt: as [`EncodeMode::Prompt`], with beginning-of-text as the first token where the model needs it.
+    /// It is not added twice, since many chat templates write it themselves.
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
     pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>> {
-        let mut ids = self.encode(text, true)?;
+        let mut ids = self.encode(text, EncodeMode::Prompt)?;
         if let Some(bos) = self.bos().filter(|bos| ids.first() != Some(bos)) {
             ids.insert(0, bos);
         }
         Ok(ids)
     }
 
-    /// The text of `ids`: their bytes in a row, without control tokens and padding, and with U+FFFD for what is not UTF-8.
+    /// The text of `ids`: their concatenated bytes, without control tokens and padding, and with U+FFFD for invalid UTF-8.
     ///
-    /// A SentencePiece vocabulary's leading space is kept: the ids are taken as part of a text, not as its beginning.
+    /// A SentencePiece vocabulary's leading space is kept, since the ids may be from the middle of a text.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] for an id at or past [`Tokenizer::vocab_size`].
@@ -129,46 +139,46 @@ impl Tokenizer {
         })
     }
 
-    /// What `id` adds to a text: nothing for control tokens and padding.
+    /// The bytes that `id` adds to a text: none for control tokens and padding.
     pub(crate) fn text_bytes(&self, id: u32) -> Result<&[u8]> {
         match self.table.kind(id) {
-            None => Err(self.error(format!("id {id} is not below the {} tokens", self.table.len()))),
-            Some(Kind::Control | Kind::Unknown | Kind::Padding) => Ok(&[]),
-            Some(Kind::Normal | Kind::Added) => Ok(self.table.bytes(id).unwrap_or_default()),
+            None => Err(self.error(format!("expected an id below the {} tokens, found {id}", self.table.len()))),
+            Some(TokenKind::Control | TokenKind::Unknown | TokenKind::Padding) => Ok(&[]),
+            Some(TokenKind::Normal | TokenKind::Added) => Ok(self.table.bytes(id).unwrap_or_default()),
         }
     }
 
-    /// The bytes that token `id` stands for, a control token's name included; `None` for padding and past the end.
+    /// The bytes of token `id`, which are the name for a control token; `None` for padding and past the end.
     pub fn token_bytes(&self, id: u32) -> Option<&[u8]> {
         self.table.bytes(id)
     }
 
-    /// Whether `id` is a control token: a mark that is no part of any text.
+    /// Whether `id` is a control token, which adds nothing to a text.
     pub fn is_special(&self, id: u32) -> bool {
-        matches!(self.table.kind(id), Some(Kind::Control | Kind::Unknown))
+        matches!(self.table.kind(id), Some(TokenKind::Control | TokenKind::Unknown))
     }
 
-    /// Rows of the vocabulary, padding included. The model's logits may be wider still.
+    /// Rows of the vocabulary, padding included. The model's logits may have further columns.
     pub fn vocab_size(&self) -> usize {
         self.table.len()
     }
 
-    /// Tokens that end a text or a turn, never empty; those that the files name come first.
+    /// The tokens that end a text or a turn, at least one. Those that the files list come first.
     pub fn eos_ids(&self) -> &[u32] {
         &self.ends
     }
 
-    /// The token that a prompt begins with, where the model wants one.
+    /// The token that a prompt has to begin with, where the model needs one.
     pub fn bos(&self) -> Option<u32> {
         self.bos.filter(|_| self.add_bos)
     }
 
-    /// The beginning-of-text token, whether or not [`Tokenizer::bos`] asks for it.
+    /// The beginning-of-text token, whether or not prompts have to begin with it.
     pub fn bos_token(&self) -> Option<u32> {
         self.bos
     }
 
-    /// The text of the beginning-of-text token, for templates that write it, whether or not [`Tokenizer::bos`] asks for it.
+    /// The text of the beginning-of-text token, for templates that write it, whether or not prompts have to begin with it.
     pub fn bos_text(&self) -> Option<&str> {
         self.name_of(self.bos?)
     }
@@ -183,13 +193,13 @@ impl Tokenizer {
         self.chat_template.as_deref()
     }
 
-    /// A hash over the bytes of every real token by id, padding ignored: equal where ids mean the same, in any process
-    /// and on any machine (64-bit FNV-1a).
+    /// A 64-bit FNV-1a hash over the ids and bytes of all tokens but padding. It is the same in every process and on every machine;
+    /// vocabularies with equal hashes can exchange ids.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
 
-    /// The first id that means something else in `other`, in words; `None` where ids may be shared.
+    /// Describes the first id that stands for other bytes in `other`; `None` where the two can exchange ids.
     pub fn describe_difference(&self, other: &Self) -> Option<String> {
         let id = self.table.first_difference(&other.table)?;
         let shown = |tokenizer: &Self| match tokenizer.token_bytes(id) {

@@ -1,7 +1,7 @@
-//! From text to pieces: added tokens, normaliser, pre-tokenizer.
+//! The steps before the merges: added tokens, normalizer, pre-tokenizer.
 
-use super::table::{Entry, Kind};
-use arbitrage_core::text::excerpt as shown;
+use super::table::{TokenKind, VocabularyEntry};
+use arbitrage_core::text::excerpt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokenizers::models::wordlevel::WordLevel;
@@ -10,19 +10,21 @@ use tokenizers::{
     PreTokenizer as _, PreTokenizerWrapper, Result,
 };
 
-/// A token that is matched whole in text, with its place in the vocabulary.
+/// A token that is matched as a whole in text, with its id.
 #[derive(Debug, Clone)]
-pub(super) struct Added {
+pub(super) struct AddedTokenWithId {
     pub id: u32,
     pub token: AddedToken,
 }
 
-impl Added {
-    /// The rows of a vocabulary that are matched whole, without any stripping around them.
-    pub(super) fn of_entries(entries: &[Entry]) -> Vec<Self> {
-        let matched = |entry: &Entry| matches!(entry.kind, Kind::Control | Kind::Added) && !entry.text.is_empty();
-        let added = |(id, entry): (usize, &Entry)| {
-            let special = entry.kind == Kind::Control;
+impl AddedTokenWithId {
+    /// The tokens of a vocabulary that are matched as a whole, without stripping the whitespace around them.
+    pub(super) fn of_entries(entries: &[VocabularyEntry]) -> Vec<Self> {
+        let matched = |entry: &VocabularyEntry| {
+            matches!(entry.kind, TokenKind::Control | TokenKind::Added) && !entry.text.is_empty()
+        };
+        let added = |(id, entry): (usize, &VocabularyEntry)| {
+            let special = entry.kind == TokenKind::Control;
             let token = AddedToken::from(entry.text.clone(), special).normalized(false);
             matched(entry).then_some(Self { id: id as u32, token })
         };
@@ -30,7 +32,7 @@ impl Added {
     }
 }
 
-/// What happens to a text before the merges.
+/// The steps before the merges.
 pub(super) struct Pipeline {
     added: AddedVocabulary,
     normalizer: Option<NormalizerWrapper>,
@@ -38,20 +40,20 @@ pub(super) struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline that matches the `added` tokens; the two descriptions are those of a `tokenizer.json`.
-    pub(super) fn new(added: &[Added], normalizer: &Value, pre_tokenizer: &Value) -> Result<Self> {
-        let normalizer: Option<NormalizerWrapper> = described("/normalizer", normalizer)?;
-        let pre_tokenizer = described("/pre_tokenizer", pre_tokenizer)?;
+    /// A pipeline that matches the `added` tokens. The two descriptions are in the format of a `tokenizer.json`.
+    pub(super) fn new(added: &[AddedTokenWithId], normalizer: &Value, pre_tokenizer: &Value) -> Result<Self> {
+        let normalizer: Option<NormalizerWrapper> = from_description("/normalizer", normalizer)?;
+        let pre_tokenizer = from_description("/pre_tokenizer", pre_tokenizer)?;
         let mut vocabulary = AddedVocabulary::new();
         vocabulary.add_tokens(
             added.iter().map(|added| added.token.clone()),
-            &Ids::of(added)?.0,
+            &AddedTokenIds::of(added)?.0,
             normalizer.as_ref(),
         )?;
         Ok(Self { added: vocabulary, normalizer, pre_tokenizer })
     }
 
-    /// Cuts `text` into pieces; those that are added tokens carry their id.
+    /// Splits `text` into pieces. Pieces that are added tokens have their id.
     pub(super) fn pieces(&self, text: &str) -> Result<PreTokenizedString> {
         let mut pieces = self.added.extract_and_normalize(self.normalizer.as_ref(), text);
         if let Some(pre_tokenizer) = &self.pre_tokenizer {
@@ -61,20 +63,23 @@ impl Pipeline {
     }
 }
 
-/// How much longer rules may make a text. SentencePiece's spaces grow threefold, bytes that are spelt out twofold.
-const MOST_GROWTH: usize = 64;
+/// Largest factor by which the rules may lengthen a text. SentencePiece's spaces have three bytes, byte-level characters two.
+const MAX_GROWTH: usize = 64;
 
-/// What the description `value` at `pointer` describes.
-fn described<T: DeserializeOwned>(pointer: &str, value: &Value) -> Result<T> {
+/// Builds what `value`, at `pointer` of the `tokenizer.json`, describes.
+fn from_description<T: DeserializeOwned>(pointer: &str, value: &Value) -> Result<T> {
     if mentions(value, "Precompiled") {
-        return Err(format!("{pointer}: expected no precompiled map, found one").into());
-    }
-    if growth(value) > MOST_GROWTH {
         return Err(
-            format!("{pointer}: expected rules that lengthen text by {MOST_GROWTH} at most, found longer").into()
+            format!("{pointer}: expected no `Precompiled` normalizer, which is not supported, found one").into()
         );
     }
-    serde_json::from_value(value.clone()).map_err(|error| format!("{pointer}: {}", shown(&error.to_string())).into())
+    if growth(value) > MAX_GROWTH {
+        return Err(format!(
+            "{pointer}: expected rules that lengthen text at most {MAX_GROWTH} times, found a larger factor"
+        )
+        .into());
+    }
+    serde_json::from_value(value.clone()).map_err(|error| format!("{pointer}: {}", excerpt(&error.to_string())).into())
 }
 
 fn mentions(description: &Value, kind: &str) -> bool {
@@ -85,8 +90,8 @@ fn mentions(description: &Value, kind: &str) -> bool {
     }
 }
 
-/// At most how many times longer the rules make a text, one after another: a few replacements of a letter by two fill any
-/// memory otherwise.
+/// An upper bound on the factor by which the rules, one after another, lengthen a text. Without a limit, a few replacements of a
+/// letter by two would exhaust the memory.
 fn growth(description: &Value) -> usize {
     let all = |items: &mut dyn Iterator<Item = &Value>| items.map(growth).fold(1, usize::saturating_mul);
     let own = match description.get("type").and_then(Value::as_str) {
@@ -102,25 +107,24 @@ fn growth(description: &Value) -> usize {
     }
 }
 
-/// Tells an [`AddedVocabulary`] the ids of its tokens, which it would otherwise number itself.
-struct Ids(WordLevel);
+/// A model that tells an [`AddedVocabulary`] the ids of its tokens. Otherwise it would number them itself.
+struct AddedTokenIds(WordLevel);
 
-impl Ids {
-    fn of(added: &[Added]) -> Result<Self> {
+impl AddedTokenIds {
+    fn of(added: &[AddedTokenWithId]) -> Result<Self> {
         let ids = added.iter().map(|added| (added.token.content.clone(), added.id));
         let builder = WordLevel::builder().vocab(ids.collect());
         Ok(Self(builder.build()?))
     }
 }
 
-/// The ids of pieces that have all been tokenized.
+/// The ids of pieces, all of which have been tokenized.
 pub(super) fn ids(pieces: &PreTokenizedString) -> Vec<u32> {
     let splits = pieces.get_splits(OffsetReferential::Original, OffsetType::None);
     splits.into_iter().filter_map(|(_, _, tokens)| tokens.as_ref()).flatten().map(|token| token.id).collect()
 }
 
-/// The same description without the space that SentencePiece puts before a text: for text that goes on from tokens
-/// which are there already.
+/// The description without the space that SentencePiece puts before a text, for text that continues earlier tokens.
 pub(super) fn without_leading_space(description: &Value) -> Value {
     match description {
         Value::Array(items) => {

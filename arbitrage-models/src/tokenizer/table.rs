@@ -1,57 +1,59 @@
-//! The bytes of every token, by id.
+//! The kind and the bytes of every token, by id.
 
 use super::alphabet::Alphabet;
 
-/// What an entry of a vocabulary is for.
+/// The kind of a vocabulary entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// Text that the merges produce.
     Normal,
-    /// A mark such as `<|im_end|>`: never text, never found in text that a model wrote.
+    /// A control token such as `<|im_end|>`: it adds nothing to a text and is never recognised in text that a model wrote.
     Control,
-    /// Text that is matched whole before the merges, such as `<tool_call>`.
+    /// Text that is matched as a whole before the merges, such as `<tool_call>`.
     Added,
-    /// What stands for text that the vocabulary cannot spell.
+    /// The token for text that the vocabulary cannot encode.
     Unknown,
-    /// A row that only fills the embedding up to a round size.
+    /// A row without a token, which pads the embedding to a round size.
     Padding,
 }
 
-/// One row of a vocabulary, as a file describes it.
+/// A row of the vocabulary.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    /// The text, in the vocabulary's alphabet for `Normal`, else as it is.
+pub(super) struct VocabularyEntry {
+    /// The text, in the vocabulary's alphabet for [`TokenKind::Normal`], unencoded otherwise.
     pub text: String,
-    /// What it is for.
-    pub kind: Kind,
+    /// Its kind.
+    pub kind: TokenKind,
 }
 
-impl Entry {
+impl VocabularyEntry {
     /// A row without a token.
     pub(super) fn padding() -> Self {
-        Self { text: String::new(), kind: Kind::Padding }
+        Self { text: String::new(), kind: TokenKind::Padding }
     }
 }
 
-/// All tokens' bytes in one allocation.
+/// The bytes of all tokens, in one allocation.
 #[derive(Debug, Clone)]
-pub(super) struct Table {
+pub(super) struct TokenTable {
     bytes: Vec<u8>,
     /// Token `i` is `bytes[ends[i - 1]..ends[i]]`.
     ends: Vec<u32>,
-    kinds: Vec<Kind>,
+    kinds: Vec<TokenKind>,
 }
 
-impl Table {
-    /// Decodes every entry; `None` when the texts together pass 4 GiB.
-    pub(super) fn new(entries: &[Entry], alphabet: Alphabet) -> Option<Self> {
+impl TokenTable {
+    /// Decodes every entry; `None` when their bytes exceed 4 GiB in total.
+    pub(super) fn new(entries: &[VocabularyEntry], alphabet: Alphabet) -> Option<Self> {
         let mut bytes = Vec::with_capacity(entries.len() * 6);
         let mut ends = Vec::with_capacity(entries.len());
         for entry in entries {
             match entry.kind {
-                Kind::Normal => alphabet.decode(&entry.text, &mut bytes),
-                Kind::Padding => {}
-                Kind::Control | Kind::Added | Kind::Unknown => bytes.extend_from_slice(entry.text.as_bytes()),
+                TokenKind::Normal => alphabet.decode(&entry.text, &mut bytes),
+                TokenKind::Padding => {}
+                TokenKind::Control | TokenKind::Added | TokenKind::Unknown => {
+                    bytes.extend_from_slice(entry.text.as_bytes())
+                }
             }
             ends.push(u32::try_from(bytes.len()).ok()?);
         }
@@ -62,13 +64,13 @@ impl Table {
         self.kinds.len()
     }
 
-    pub(super) fn kind(&self, id: u32) -> Option<Kind> {
+    pub(super) fn kind(&self, id: u32) -> Option<TokenKind> {
         self.kinds.get(id as usize).copied()
     }
 
-    /// The bytes of a real token; `None` for padding and past the end.
+    /// The bytes of a token; `None` for padding and past the end.
     pub(super) fn bytes(&self, id: u32) -> Option<&[u8]> {
-        if self.kind(id)? == Kind::Padding {
+        if self.kind(id)? == TokenKind::Padding {
             return None;
         }
         let at = id as usize;
@@ -76,25 +78,25 @@ impl Table {
         Some(&self.bytes[start..self.ends[at] as usize])
     }
 
-    /// FNV-1a (64 bits) over `(id, length, bytes)` of the real tokens, all numbers little-endian.
+    /// FNV-1a (64 bits) over `(id, length, bytes)` of all tokens but padding, with little-endian numbers.
     pub(super) fn fingerprint(&self) -> u64 {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let mut eat = |part: &[u8]| {
+        let mut update = |part: &[u8]| {
             for &byte in part {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
             }
         };
         for id in 0..self.len() as u32 {
             if let Some(bytes) = self.bytes(id) {
-                eat(&id.to_le_bytes());
-                eat(&(bytes.len() as u32).to_le_bytes());
-                eat(bytes);
+                update(&id.to_le_bytes());
+                update(&(bytes.len() as u32).to_le_bytes());
+                update(bytes);
             }
         }
         hash
     }
 
-    /// The first id whose token differs.
+    /// The first id whose bytes differ.
     pub(super) fn first_difference(&self, other: &Self) -> Option<u32> {
         (0..self.len().max(other.len()) as u32).find(|&id| self.bytes(id) != other.bytes(id))
     }
@@ -104,11 +106,11 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn table(texts: &[&str], padding: usize) -> Table {
-        let mut entries: Vec<Entry> =
-            texts.iter().map(|text| Entry { text: (*text).to_owned(), kind: Kind::Normal }).collect();
-        entries.extend(std::iter::repeat_with(Entry::padding).take(padding));
-        Table::new(&entries, Alphabet::ByteLevel).unwrap()
+    fn table(texts: &[&str], padding: usize) -> TokenTable {
+        let mut entries: Vec<VocabularyEntry> =
+            texts.iter().map(|text| VocabularyEntry { text: (*text).to_owned(), kind: TokenKind::Normal }).collect();
+        entries.extend(std::iter::repeat_with(VocabularyEntry::padding).take(padding));
+        TokenTable::new(&entries, Alphabet::ByteLevel).unwrap()
     }
 
     #[test]

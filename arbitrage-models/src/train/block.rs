@@ -1,11 +1,11 @@
-//! One transformer layer that can be trained.
+//! One trainable layer of the transformer.
 
 use burn::module::Module;
 use burn::nn::{Linear, RmsNorm};
 use burn::tensor::{Tensor, activation};
 
-use super::init::Weights;
-use super::places::Places;
+use super::parameter_source::ParameterSource;
+use super::position_tables::PositionTables;
 use crate::config::ModelConfig;
 
 const ATTENTION_NORM: &str = "input_layernorm";
@@ -18,9 +18,9 @@ const GATE: &str = "mlp.gate_proj";
 const UP: &str = "mlp.up_proj";
 const DOWN: &str = "mlp.down_proj";
 
-/// Attention and feed-forward, each behind a norm and added to the residual stream.
+/// Attention and feed-forward network, each after a norm and added to the residual stream.
 #[derive(Module, Debug)]
-pub(super) struct Block {
+pub(super) struct TransformerBlock {
     attention_norm: RmsNorm,
     query: Linear,
     key: Linear,
@@ -34,36 +34,36 @@ pub(super) struct Block {
     head_dim: usize,
 }
 
-impl Block {
-    /// Layer `index`, of weights that `from` hands out. Fresh ones of what is added to the residual stream are the smaller, the
-    /// more layers add to it (GPT-2).
-    pub fn new(index: usize, config: &ModelConfig, from: &mut impl Weights) -> Self {
+impl TransformerBlock {
+    /// Layer `index`, with parameters from `source`. Random weights of the two projections into the residual stream are scaled down
+    /// by the number of layers, as in GPT-2.
+    pub fn new(index: usize, config: &ModelConfig, source: &mut impl ParameterSource) -> Self {
         let (hidden, inner) = (config.hidden, config.feed_forward);
         let (q, kv) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
         let biased = config.family == "qwen2";
         let residual = (2.0 * config.layers as f64).sqrt().recip();
         let name = |part: &str| format!("model.layers.{index}.{part}");
         Self {
-            attention_norm: from.norm(&name(ATTENTION_NORM), hidden, config.norm_epsilon),
-            query: from.linear(&name(QUERY), [hidden, q], biased, 1.0),
-            key: from.linear(&name(KEY), [hidden, kv], biased, 1.0),
-            value: from.linear(&name(VALUE), [hidden, kv], biased, 1.0),
-            output: from.linear(&name(OUTPUT), [q, hidden], false, residual),
-            feed_forward_norm: from.norm(&name(FEED_FORWARD_NORM), hidden, config.norm_epsilon),
-            gate: from.linear(&name(GATE), [hidden, inner], false, 1.0),
-            up: from.linear(&name(UP), [hidden, inner], false, 1.0),
-            down: from.linear(&name(DOWN), [inner, hidden], false, residual),
+            attention_norm: source.norm(&name(ATTENTION_NORM), hidden, config.norm_epsilon),
+            query: source.linear(&name(QUERY), [hidden, q], biased, 1.0),
+            key: source.linear(&name(KEY), [hidden, kv], biased, 1.0),
+            value: source.linear(&name(VALUE), [hidden, kv], biased, 1.0),
+            output: source.linear(&name(OUTPUT), [q, hidden], false, residual),
+            feed_forward_norm: source.norm(&name(FEED_FORWARD_NORM), hidden, config.norm_epsilon),
+            gate: source.linear(&name(GATE), [hidden, inner], false, 1.0),
+            up: source.linear(&name(UP), [hidden, inner], false, 1.0),
+            down: source.linear(&name(DOWN), [inner, hidden], false, residual),
             kv_heads: config.kv_heads,
             head_dim: config.head_dim,
         }
     }
 
-    /// The norms with the names that checkpoints have for them.
+    /// The norms, with their names in Hugging Face checkpoints.
     pub fn norms(&self) -> [(&'static str, &RmsNorm); 2] {
         [(ATTENTION_NORM, &self.attention_norm), (FEED_FORWARD_NORM, &self.feed_forward_norm)]
     }
 
-    /// The linear layers, likewise.
+    /// The linear layers, with their names in Hugging Face checkpoints.
     pub fn linears(&self) -> [(&'static str, &Linear); 7] {
         [
             (QUERY, &self.query),
@@ -77,28 +77,28 @@ impl Block {
     }
 
     /// `[texts, length, hidden]` → the same.
-    pub fn forward(&self, x: Tensor<3>, places: &Places) -> Tensor<3> {
-        let x = x.clone() + self.attend(self.attention_norm.forward(x), places);
+    pub fn forward(&self, x: Tensor<3>, tables: &PositionTables) -> Tensor<3> {
+        let x = x.clone() + self.attend(self.attention_norm.forward(x), tables);
         let normed = self.feed_forward_norm.forward(x.clone());
         let gated = activation::silu(self.gate.forward(normed.clone())) * self.up.forward(normed);
         x + self.down.forward(gated)
     }
 
-    /// Grouped-query attention. Heads of a group are laid along the rows, so that keys and values are never repeated.
-    fn attend(&self, x: Tensor<3>, places: &Places) -> Tensor<3> {
+    /// Grouped-query attention. The heads of a group are stacked along the rows, so keys and values need not be repeated.
+    fn attend(&self, x: Tensor<3>, tables: &PositionTables) -> Tensor<3> {
         let [texts, length, _] = x.dims();
         let split = |x: Tensor<3>| {
             let heads = x.dims()[2] / self.head_dim;
             x.reshape([texts, length, heads, self.head_dim])
         };
-        let q = places.rotate(split(self.query.forward(x.clone()))).swap_dims(1, 2);
-        let k = places.rotate(split(self.key.forward(x.clone()))).swap_dims(1, 2);
+        let q = tables.rotate(split(self.query.forward(x.clone()))).swap_dims(1, 2);
+        let k = tables.rotate(split(self.key.forward(x.clone()))).swap_dims(1, 2);
         let v = split(self.value.forward(x)).swap_dims(1, 2);
         let heads = q.dims()[1];
         let rows = heads / self.kv_heads * length;
         let grouped = q.reshape([texts, self.kv_heads, rows, self.head_dim]) * (self.head_dim as f64).powf(-0.5);
         let scores = grouped.matmul(k.swap_dims(2, 3)).reshape([texts, heads, length, length]);
-        let weights = activation::softmax(scores + places.mask(), 3);
+        let weights = activation::softmax(scores + tables.mask(), 3);
         let attended = weights.reshape([texts, self.kv_heads, rows, length]).matmul(v);
         let merged = attended.reshape([texts, heads, length, self.head_dim]).swap_dims(1, 2);
         self.output.forward(merged.reshape([texts, length, heads * self.head_dim]))

@@ -1,4 +1,4 @@
-//! Where a killed training goes on.
+//! Checkpoints, from which a killed training is resumed.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
@@ -10,39 +10,40 @@ use crate::error::{Error, Result};
 use crate::weights::writer::sync_folder;
 
 const MAGIC: &[u8; 8] = b"arbcheck";
-/// Magic, lengths of the parts, and digest.
-const FRAME: usize = 8 + 8 * PARTS + 32;
+/// Bytes before the parts: magic number, lengths of the parts, and digest.
+const HEADER_BYTES: usize = 8 + 8 * PARTS + 32;
 const PARTS: usize = 4;
 
-/// Everything that the next step depends on.
+/// Everything that the next training step depends on.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub(super) struct Checkpoint {
-    /// What was done so far, as JSON.
+    /// Progress and identity of the training, as JSON.
     pub state: Vec<u8>,
     /// The weights.
     pub model: Vec<u8>,
     /// The optimizer's moments.
     pub optimizer: Vec<u8>,
-    /// The best weights so far; empty for none.
+    /// The weights with the best score so far; empty where there are none.
     pub best: Vec<u8>,
 }
 
 impl Checkpoint {
-    /// Replaces the checkpoint at `path`. The one before is kept beside it, so that at any moment one whole checkpoint exists.
+    /// Replaces the checkpoint at `path`. The previous one is kept under another name, so that there is a complete checkpoint at any
+    /// moment.
     ///
-    /// What is half written has one name, which the next one takes over: no kill leaves anything that piles up.
+    /// The temporary file always has the same name and is overwritten by the next call, so killed runs leave no files behind.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let fresh = path.with_extension("new");
-        self.fill(&fresh).map_err(|error| Error::io(&fresh, error))?;
+        let temporary = path.with_extension("new");
+        self.write_new(&temporary).map_err(|error| Error::io(&temporary, error))?;
         let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(|error| Error::io(from, error));
         if path.exists() {
             rename(path, &previous(path))?;
         }
-        rename(&fresh, path)?;
+        rename(&temporary, path)?;
         sync_folder(path).map_err(|error| Error::io(path, error))
     }
 
-    fn fill(&self, path: &Path) -> io::Result<()> {
+    fn write_new(&self, path: &Path) -> io::Result<()> {
         let parts = self.parts();
         let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
         file.write_all(MAGIC)?;
@@ -52,23 +53,23 @@ impl Checkpoint {
         file.into_inner()?.sync_all()
     }
 
-    /// The newest whole checkpoint: that at `path`, or the one before; `None` where there is none of either.
+    /// The latest complete checkpoint: the one at `path`, or the previous one; `None` where there is neither.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Format`] where there are some and none is whole.
+    /// [`Error::Io`]; [`Error::Format`] where there are checkpoints but none is complete.
     pub fn read(path: &Path) -> Result<Option<Self>> {
-        let mut broken = None;
+        let mut first_error = None;
         for path in [path.to_owned(), previous(path)] {
             match fs::read(&path) {
                 Ok(bytes) => match Self::parse(&path, bytes) {
                     Ok(checkpoint) => return Ok(Some(checkpoint)),
-                    Err(error) => broken = broken.or(Some(error)),
+                    Err(error) => first_error = first_error.or(Some(error)),
                 },
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::io(&path, error)),
             }
         }
-        broken.map_or(Ok(None), Err)
+        first_error.map_or(Ok(None), Err)
     }
 
     fn parts(&self) -> [&[u8]; PARTS] {
@@ -76,28 +77,29 @@ impl Checkpoint {
     }
 
     fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self> {
-        let wrong = |expected: &str, found: String| Error::format(path, "checkpoint", expected, found);
-        let (Some(frame), true) = (bytes.get(..FRAME), bytes.starts_with(MAGIC)) else {
-            return Err(wrong("a checkpoint of a training", format!("{} other bytes", bytes.len())));
+        let invalid = |expected: &str, found: String| Error::format(path, "checkpoint", expected, found);
+        let (Some(header), true) = (bytes.get(..HEADER_BYTES), bytes.starts_with(MAGIC)) else {
+            return Err(invalid("a training checkpoint", format!("{} bytes of another format", bytes.len())));
         };
         let length = |part: usize| {
             let at = MAGIC.len() + 8 * part;
-            frame[at..at + 8].try_into().map_or(0, u64::from_le_bytes)
+            header[at..at + 8].try_into().map_or(0, u64::from_le_bytes)
         };
-        let mut rest = &bytes[FRAME..];
+        let mut rest = &bytes[HEADER_BYTES..];
         let mut next = |part: usize| -> Result<Vec<u8>> {
             let found = format!("{} bytes", rest.len());
             let length = usize::try_from(length(part)).unwrap_or(usize::MAX);
-            let (own, left) = rest.split_at_checked(length).ok_or_else(|| wrong(&format!("{length} bytes"), found))?;
+            let (part, left) =
+                rest.split_at_checked(length).ok_or_else(|| invalid(&format!("{length} bytes"), found))?;
             rest = left;
-            Ok(own.to_vec())
+            Ok(part.to_vec())
         };
         let checkpoint = Self { state: next(0)?, model: next(1)?, optimizer: next(2)?, best: next(3)? };
         if !rest.is_empty() {
-            return Err(wrong("its end", format!("{} bytes more", rest.len())));
+            return Err(invalid("the end of the file", format!("{} more bytes", rest.len())));
         }
-        if digest(&checkpoint.parts()) != frame[FRAME - 32..] {
-            return Err(wrong("bytes that fit the digest", "others: torn or corrupt".to_owned()));
+        if digest(&checkpoint.parts()) != header[HEADER_BYTES - 32..] {
+            return Err(invalid("data that matches the digest", "other data: the file is torn or corrupt".to_owned()));
         }
         Ok(checkpoint)
     }
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_whole_one_is_read() {
+    fn the_latest_complete_checkpoint_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint");
         assert_eq!(Checkpoint::read(&path).unwrap(), None);
@@ -131,15 +133,15 @@ mod tests {
         // Killed between the two renames.
         fs::remove_file(&path).unwrap();
         assert_eq!(Checkpoint::read(&path).unwrap(), Some(checkpoint(1)));
-        // Killed while writing: what is half written is neither read nor in the way.
+        // Killed while writing: the incomplete file is neither read nor in the way.
         fs::write(path.with_extension("new"), b"arbchec").unwrap();
         assert_eq!(Checkpoint::read(&path).unwrap(), Some(checkpoint(1)));
         checkpoint(3).write(&path).unwrap();
         assert_eq!(Checkpoint::read(&path).unwrap(), Some(checkpoint(3)));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing piles up");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no further files are left");
     }
 
-    /// Lengths that no file holds, and bytes behind the end, whatever digest they come with.
+    /// Lengths beyond the end of the file, and bytes after the end.
     #[test]
     fn hostile_lengths_are_refused() {
         let folder = tempfile::tempdir().unwrap();
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn places_that_cannot_be_written_are_named() {
+    fn paths_that_cannot_be_written_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("no such folder/checkpoint");
         assert!(checkpoint(1).write(&path).unwrap_err().to_string().contains("no such folder"));
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_and_every_flipped_byte_is_seen() {
+    fn every_truncation_and_every_changed_byte_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint");
         checkpoint(1).write(&path).unwrap();

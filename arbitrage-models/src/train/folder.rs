@@ -1,4 +1,4 @@
-//! Trained weights as a Hugging Face folder, and back.
+//! Saving a model as a Hugging Face folder, and opening one.
 
 use std::fs;
 use std::path::Path;
@@ -9,19 +9,19 @@ use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
 use serde_json::json;
 
-use super::init::Weights;
+use super::parameter_source::ParameterSource;
 use super::transformer::{EMBEDDING, HEAD, NORM, Transformer};
 use crate::config::{ModelConfig, RopeScaling};
 use crate::error::{Error, Result};
 use crate::weights::writer::{write_atomic, write_safetensors};
 use crate::weights::{DType, LoadReport, SafetensorsFolder, TensorView, WeightSource};
 
-/// Files that a folder has beside its weights: the tokenizer's, a chat template, notes of ours.
+/// The files of a folder other than its weights and `config.json`, such as those of the tokenizer.
 #[derive(Clone, Debug, Default)]
 pub struct FolderFiles(Vec<(String, Vec<u8>)>);
 
 impl FolderFiles {
-    /// Those of `folder` that are no weights and no `config.json`.
+    /// Reads the tokenizer's and generation files of `folder`, as far as they exist.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -38,7 +38,7 @@ impl FolderFiles {
         names.into_iter().filter_map(read).collect::<Result<_>>().map(Self)
     }
 
-    /// Adds a file, in place of one of the same name.
+    /// Adds a file, or replaces the one of the same name.
     pub fn with(mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         let name = name.into();
         self.0.retain(|(other, _)| *other != name);
@@ -51,18 +51,19 @@ impl FolderFiles {
     }
 }
 
-/// Refuses shapes that no folder of ours holds.
+/// Refuses models that [`Transformer::save`] cannot write.
 pub(super) fn check(config: &ModelConfig) -> Result<()> {
-    let wrong = |name, expected: &str, found: String| Err(Error::Parameter { name, expected: expected.into(), found });
+    let invalid =
+        |name, expected: &str, found: String| Err(Error::Parameter { name, expected: expected.into(), found });
     match (&*config.family, &config.rope.scaling) {
         ("llama" | "qwen2", RopeScaling::None) => Ok(()),
-        ("llama" | "qwen2", scaling) => wrong("rope scaling", "none", format!("{scaling:?}")),
-        (family, _) => wrong("family", "llama or qwen2", family.to_owned()),
+        ("llama" | "qwen2", scaling) => invalid("rope scaling", "none", format!("{scaling:?}")),
+        (family, _) => invalid("family", "llama or qwen2", family.to_owned()),
     }
 }
 
 impl Transformer {
-    /// The weights of a Hugging Face folder.
+    /// Opens a Hugging Face folder.
     ///
     /// # Errors
     /// As [`ModelFiles::open`](crate::ModelFiles::open) and [`Decoder::load`](crate::Decoder::load), and
@@ -74,38 +75,39 @@ impl Transformer {
         let config = ModelConfig::from_json(&file, &text)?;
         check(&config)?;
         let source = SafetensorsFolder::open(folder)?;
-        let mut reader = Reader { report: LoadReport::new(source.names()), source: &source, failed: None, device };
+        let mut reader =
+            FolderReader { report: LoadReport::new(source.names()), source: &source, first_error: None, device };
         let model = Self::new(config, &mut reader);
         reader.finish()?;
         Ok(model)
     }
 
-    /// Writes a folder that our [`Decoder`](crate::Decoder) and transformers load: weights in half precision, `config.json`,
-    /// and `files`.
+    /// Writes a folder that [`Decoder`](crate::Decoder) and transformers can load: weights in half precision, `config.json`, and
+    /// `files`.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] for weights that are no numbers in half precision; [`Error::Io`].
+    /// [`Error::NotFinite`] for weights that are not finite in half precision; [`Error::Io`].
     pub fn save(&self, folder: impl AsRef<Path>, files: &FolderFiles) -> Result<()> {
         self.save_with(folder.as_ref(), files, Vec::new(), self.architecture(), json!({}))
     }
 
-    /// As [`save`](Self::save), with further tensors and keys of `config.json`.
+    /// As [`save`](Self::save), with additional tensors and keys of `config.json`.
     pub(super) fn save_with(
         &self,
         folder: &Path,
         files: &FolderFiles,
-        further: Vec<Named>,
+        additional: Vec<NamedTensor>,
         architecture: &str,
         keys: serde_json::Value,
     ) -> Result<()> {
         fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
-        let tensors: Vec<Named> = self.named().into_iter().chain(further).collect();
+        let tensors: Vec<NamedTensor> = self.named_tensors().into_iter().chain(additional).collect();
         let halves = tensors.iter().map(|tensor| tensor.to_half(folder)).collect::<Result<Vec<_>>>()?;
         let views: Vec<_> = tensors.iter().zip(&halves).map(|(tensor, bytes)| tensor.view(bytes)).collect();
         write_safetensors(folder.join("model.safetensors"), &views)?;
         files.write(folder)?;
         let config = serde_json::to_vec_pretty(&self.config_json(architecture, keys)).unwrap_or_default();
-        // Last, since a folder without it is not taken for a model.
+        // This file is written last, since a folder without it is not recognised as a model.
         write_atomic(&folder.join("config.json"), |file| file.write_all(&config))
     }
 
@@ -139,30 +141,34 @@ impl Transformer {
         json
     }
 
-    /// All weights by name, `[out, in]`.
-    fn named(&self) -> Vec<Named> {
-        let mut all = vec![Named::matrix(format!("{EMBEDDING}.weight"), self.embedding.weight.val())];
+    /// All weights with their names; matrices are `[out, in]`.
+    fn named_tensors(&self) -> Vec<NamedTensor> {
+        let mut all = vec![NamedTensor::matrix(format!("{EMBEDDING}.weight"), self.embedding.weight.val())];
         for (index, block) in self.blocks.iter().enumerate() {
             let name = |part: &str| format!("model.layers.{index}.{part}");
             all.extend(
-                block.norms().map(|(part, norm)| Named::vector(format!("{}.weight", name(part)), norm.gamma.val())),
+                block
+                    .norms()
+                    .map(|(part, norm)| NamedTensor::vector(format!("{}.weight", name(part)), norm.gamma.val())),
             );
-            all.extend(block.linears().into_iter().flat_map(|(part, linear)| Named::linear(&name(part), linear)));
+            all.extend(
+                block.linears().into_iter().flat_map(|(part, linear)| NamedTensor::of_linear(&name(part), linear)),
+            );
         }
-        all.push(Named::vector(format!("{NORM}.weight"), self.norm.gamma.val()));
-        all.extend(self.head.iter().flat_map(|head| Named::linear(HEAD, head)));
+        all.push(NamedTensor::vector(format!("{NORM}.weight"), self.norm.gamma.val()));
+        all.extend(self.head.iter().flat_map(|head| NamedTensor::of_linear(HEAD, head)));
         all
     }
 }
 
-/// A tensor on its way into a file.
-pub(super) struct Named {
+/// A tensor to be written to a file.
+pub(super) struct NamedTensor {
     name: String,
     shape: Vec<usize>,
     values: Vec<f32>,
 }
 
-impl Named {
+impl NamedTensor {
     fn matrix(name: String, tensor: Tensor<2>) -> Self {
         let shape = tensor.dims().to_vec();
         Self { name, shape, values: values(tensor) }
@@ -173,8 +179,8 @@ impl Named {
         Self { name, shape, values: values(tensor) }
     }
 
-    /// Weight, transposed, and bias.
-    pub fn linear(name: &str, linear: &Linear) -> Vec<Self> {
+    /// The transposed weight and the bias of a linear layer.
+    pub fn of_linear(name: &str, linear: &Linear) -> Vec<Self> {
         let weight = Self::matrix(format!("{name}.weight"), linear.weight.val().transpose());
         let bias = linear.bias.as_ref().map(|bias| Self::vector(format!("{name}.bias"), bias.val()));
         [weight].into_iter().chain(bias).collect()
@@ -198,20 +204,20 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data_as::<f32>().try_into_vec().unwrap_or_default()
 }
 
-/// Hands out the weights of a folder. What is missing is zero until [`finish`](Self::finish) reports all of it.
-pub(super) struct Reader<'a> {
+/// Reads the weights of a folder. Missing tensors are zero until [`finish`](Self::finish) reports all of them.
+pub(super) struct FolderReader<'a> {
     pub report: LoadReport,
     pub source: &'a dyn WeightSource,
-    pub failed: Option<Error>,
+    pub first_error: Option<Error>,
     pub device: &'a Device,
 }
 
-impl Reader<'_> {
+impl FolderReader<'_> {
     /// # Errors
-    /// [`Error::Weights`] with everything that was missing or misshapen.
+    /// [`Error::Weights`] with all tensors that were missing or misshapen.
     pub fn finish(self) -> Result<()> {
         self.report.finish(self.source.path())?;
-        self.failed.map_or(Ok(()), Err)
+        self.first_error.map_or(Ok(()), Err)
     }
 
     fn read<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Tensor<D> {
@@ -220,7 +226,7 @@ impl Reader<'_> {
         let values = match found.transpose() {
             Ok(values) => values.unwrap_or_else(|| vec![0.0; count]),
             Err(error) => {
-                self.failed.get_or_insert(error);
+                self.first_error.get_or_insert(error);
                 vec![0.0; count]
             }
         };
@@ -228,7 +234,7 @@ impl Reader<'_> {
     }
 }
 
-impl Weights for Reader<'_> {
+impl ParameterSource for FolderReader<'_> {
     fn embedding(&mut self, name: &str, count: usize, width: usize) -> Embedding {
         Embedding { weight: Param::from_tensor(self.read(&format!("{name}.weight"), [count, width])) }
     }

@@ -1,36 +1,42 @@
-//! Training, on burn's autodiff: decoders from scratch or from a folder's weights, and heads on top of them.
+//! Training, on burn's autodiff: decoders from scratch or from the weights of a folder, and heads on top of them.
 //!
 //! | item | what it is |
 //! |---|---|
-//! | [`Transformer`] | the decoder as a burn module, over whole texts |
-//! | [`Headed`] | a transformer with a linear head on some of its rows: reward models, routers |
-//! | [`Lora`] | adapters that learn in the place of a decoder's weights |
-//! | [`Objective`] | what is learned: a loss over examples, and a score by which the best weights are chosen |
-//! | [`Fit`] | the loop: AdamW, warm-up and decay, early stopping, checkpoints from which a killed run goes on |
+//! | [`Transformer`] | the decoder as a burn module, for whole texts |
+//! | [`TransformerWithHead`] | a transformer with a linear head on some of its rows: reward models, routers |
+//! | [`Lora`] | low-rank adapters, which are trained in place of a decoder's weights |
+//! | [`Objective`] | a loss over examples, and a score by which the best weights are selected |
+//! | [`Trainer`] | the training loop: AdamW, warm-up and decay, early stopping, checkpoints from which a killed run is resumed |
 //!
-//! Trained weights leave as a Hugging Face folder ([`Transformer::save`], [`Headed::save`]), and that is how
-//! [`Decoder`](crate::Decoder) and `Classifier` get them: no second way of running a model
-//! has to be kept true to the first by more than one test.
+//! Trained weights are saved as a Hugging Face folder ([`Transformer::save`], [`TransformerWithHead::save`]), from which
+//! [`Decoder`](crate::Decoder) and `Classifier` load them. So trained models run on the same code as all others, and a single test
+//! has to show that the module computes what the decoder does.
 
+mod batch_schedule;
 mod block;
 mod checkpoint;
-mod fit;
+mod classification;
 mod folder;
-mod headed;
 mod identity;
-mod init;
-mod language;
+mod labelled_text;
 mod lora;
-mod order;
-mod places;
+mod next_token;
+mod objective;
+mod parameter_source;
+mod position_tables;
 mod schedule;
 mod shards;
+mod trainer;
 mod transformer;
+mod with_head;
 
-pub use fit::{Fit, Fitted, Objective, Progress};
+pub use classification::{ClassificationObjective, Loss};
 pub use folder::FolderFiles;
-pub use headed::{Headed, Judging, Labelled, Loss, Target};
-pub use language::{Language, Lesson};
-pub use lora::{Lora, learning};
+pub use labelled_text::{LabelledRow, LabelledText};
+pub use lora::{Lora, ParameterCount, count_parameters};
+pub use next_token::{NextTokenObjective, TrainingExample};
+pub use objective::{Objective, TrainProgress};
 pub use schedule::Schedule;
-pub use transformer::{Texts, Transformer};
+pub use trainer::{TrainOutput, Trainer};
+pub use transformer::{TextBatch, Transformer};
+pub use with_head::{HeadBias, TransformerWithHead};

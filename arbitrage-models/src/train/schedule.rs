@@ -2,25 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Linear warm-up to the peak, then linear decay to nothing (paper, App. C): a function of the step alone, so that a resumed
-/// run needs no state for it.
+/// Linear warm-up to the peak, then linear decay to 0 (paper, App. C). The rate depends on the step alone, so that a resumed run needs
+/// no state for it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
-    /// Greatest learning rate, above 0.
+    /// The highest learning rate, above 0.
     pub peak: f64,
-    /// Steps until it is reached.
+    /// Steps until the peak is reached.
     pub warm_up: usize,
-    /// Steps after which it is 0.
+    /// Steps until the rate is 0.
     pub steps: usize,
 }
 
 impl Schedule {
-    /// A warm-up over a twentieth of `steps`.
+    /// A schedule that warms up over a twentieth of `steps`.
     pub fn new(peak: f64, steps: usize) -> Self {
         Self { peak, warm_up: steps.div_ceil(20), steps }
     }
 
-    /// The rate at `step`, from 0.
+    /// The rate at `step`, counted from 0.
     pub fn rate(&self, step: usize) -> f64 {
         let rise = (step + 1) as f64 / (self.warm_up + 1) as f64;
         let left = self.steps.saturating_sub(step) as f64;
@@ -34,7 +34,7 @@ mod tests {
     use super::Schedule;
 
     #[test]
-    fn it_rises_to_the_peak_and_falls_to_nothing() {
+    fn the_rate_rises_to_the_peak_and_falls_to_zero() {
         let schedule = Schedule { peak: 1.0, warm_up: 9, steps: 109 };
         let rates: Vec<f64> = (0..=109).map(|step| schedule.rate(step)).collect();
         assert!((rates[0] - 0.1).abs() < 1e-12 && rates[9] == 1.0 && rates[109] == 0.0);

@@ -1,16 +1,16 @@
-//! Gradients of a batch, on several threads.
+//! The gradients of a batch, computed by several threads.
 
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
 
-use super::fit::Objective;
+use super::objective::Objective;
 use crate::device::is_processor;
 use crate::error::{Error, Result};
 
-/// Mean loss of `batch`, and its gradients. Each of `shards` parts of the batch runs on a thread of its own, since most of burn's
-/// operations on the processor use one. Parts and the order of their sum are fixed, and so are the bits. An accelerator takes
-/// the batch whole: it has one queue, and the larger a product is, the better it is used.
+/// The mean loss of `batch`, and its gradients. Each of `shards` parts of the batch runs on its own thread, since most of burn's
+/// operations on the processor use only one. The parts and the order of their sum are fixed, so the result is reproducible bit for
+/// bit. On an accelerator the batch is not split: it has one queue, and large products use it better.
 pub(super) fn gradients<O: Objective>(
     objective: &O,
     model: &O::Model,
@@ -23,9 +23,9 @@ pub(super) fn gradients<O: Objective>(
     let parts: Vec<&[usize]> = batch.chunks(batch.len().div_ceil(shards.max(1)).max(1)).collect();
     let results = std::thread::scope(|scope| {
         let run = |part| {
-            // A fork has a graph of its own: backward passes over one graph would wait for each other.
-            let own = model.clone().fork(&device);
-            scope.spawn(move || shard(objective, own, part, total))
+            // Each fork has its own graph, since backward passes over one graph would wait for each other.
+            let fork = model.clone().fork(&device);
+            scope.spawn(move || shard(objective, fork, part, total))
         };
         let threads: Vec<_> = parts.into_iter().map(run).collect();
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(panicked()))).collect::<Vec<_>>()

@@ -4,9 +4,9 @@ use burn::module::Module;
 use burn::nn::{Embedding, Linear, RmsNorm};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 
-use super::block::Block;
-use super::init::{Init, Weights};
-use super::places::Places;
+use super::block::TransformerBlock;
+use super::parameter_source::{ParameterSource, RandomInit};
+use super::position_tables::PositionTables;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 
@@ -14,28 +14,29 @@ pub(super) const EMBEDDING: &str = "model.embed_tokens";
 pub(super) const NORM: &str = "model.norm";
 pub(super) const HEAD: &str = "lm_head";
 
-/// A decoder of the Llama line whose weights are burn parameters, run over whole texts without caches.
+/// A decoder of the Llama family whose weights are burn parameters. It runs whole texts without caches.
 ///
-/// It computes what [`Decoder`](crate::Decoder) computes, for gradients instead of speed.
+/// It computes the same as [`Decoder`](crate::Decoder), which is faster but has no gradients.
 #[derive(Module, Debug)]
 pub struct Transformer {
     pub(super) embedding: Embedding,
-    pub(super) blocks: Vec<Block>,
+    pub(super) blocks: Vec<TransformerBlock>,
     pub(super) norm: RmsNorm,
-    /// `None` where the embedding is the head.
+    /// `None` where the embedding is tied to the head.
     pub(super) head: Option<Linear>,
     #[module(skip)]
     pub(super) config: ModelConfig,
 }
 
-/// Several texts side by side, each padded at its end. Padding is seen by nothing that counts: rows look back only.
-pub struct Texts {
+/// A batch of texts, each padded at its end. No row attends to the padding, since rows attend only to earlier ones.
+#[derive(Clone, Debug)]
+pub struct TextBatch {
     ids: Vec<i32>,
     count: usize,
     length: usize,
 }
 
-impl Texts {
+impl TextBatch {
     /// Texts of at least one token each, padded with token 0 to the longest.
     pub fn new<'t>(texts: impl IntoIterator<Item = &'t [u32]> + Clone) -> Self {
         let length = texts.clone().into_iter().map(<[u32]>::len).max().unwrap_or(0);
@@ -48,36 +49,36 @@ impl Texts {
         Self { ids, count, length }
     }
 
-    /// Index of a token among the rows of all texts.
+    /// The index of a token's row among the rows of all texts.
     pub fn row(&self, text: usize, token: usize) -> usize {
         text * self.length + token
     }
 }
 
 impl Transformer {
-    /// A model with fresh weights.
+    /// A model with random initial weights.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a family or a rotary scaling that folders of ours cannot hold: they are `llama` or `qwen2`,
-    /// unscaled.
+    /// [`Error::Parameter`] for a family other than `llama` and `qwen2`, and for scaled rotary embeddings, which
+    /// [`save`](Self::save) cannot write.
     pub fn init(config: ModelConfig, seed: u64, device: &Device) -> Result<Self> {
         super::folder::check(&config)?;
-        Ok(Self::new(config, &mut Init::new(seed, device)))
+        Ok(Self::new(config, &mut RandomInit::new(seed, device)))
     }
 
-    /// A model of weights that `from` hands out.
-    pub(super) fn new(config: ModelConfig, from: &mut impl Weights) -> Self {
+    /// A model with parameters from `source`.
+    pub(super) fn new(config: ModelConfig, source: &mut impl ParameterSource) -> Self {
         Self {
-            embedding: from.embedding(EMBEDDING, config.vocabulary, config.hidden),
-            blocks: (0..config.layers).map(|index| Block::new(index, &config, from)).collect(),
-            norm: from.norm(NORM, config.hidden, config.norm_epsilon),
-            head: (!config.tied).then(|| from.linear(HEAD, [config.hidden, config.vocabulary], false, 1.0)),
+            embedding: source.embedding(EMBEDDING, config.vocabulary, config.hidden),
+            blocks: (0..config.layers).map(|index| TransformerBlock::new(index, &config, source)).collect(),
+            norm: source.norm(NORM, config.hidden, config.norm_epsilon),
+            head: (!config.tied).then(|| source.linear(HEAD, [config.hidden, config.vocabulary], false, 1.0)),
             config,
         }
     }
 
-    /// The model with its first `layers` only, a cheaper start than fresh weights for what has to judge. All of them where it
-    /// has no more.
+    /// The model with only its first `layers` layers, or all if it has fewer: a cheap start for a classifier, better than random
+    /// weights.
     pub fn with_layers(mut self, layers: usize) -> Self {
         self.blocks.truncate(layers.max(1));
         self.config.layers = self.blocks.len();
@@ -89,7 +90,7 @@ impl Transformer {
         &self.config
     }
 
-    /// Where the weights are.
+    /// The device of the weights.
     pub fn device(&self) -> Device {
         self.norm.gamma.device()
     }
@@ -97,10 +98,10 @@ impl Transformer {
     /// Hidden states of all rows after the final norm, `[texts · length, hidden]`.
     ///
     /// # Errors
-    /// [`Error::ContextFull`] for texts longer than the context, [`Error::EmptyPrompt`] where there is no token at all,
-    /// [`Error::Parameter`] for an id that the vocabulary does not have.
-    pub fn hidden(&self, texts: &Texts) -> Result<Tensor<2>> {
-        let Texts { ids, count, length } = texts;
+    /// [`Error::ContextFull`] for texts longer than the context, [`Error::EmptyPrompt`] where there is no token,
+    /// [`Error::Parameter`] for an id outside the vocabulary.
+    pub fn hidden(&self, texts: &TextBatch) -> Result<Tensor<2>> {
+        let TextBatch { ids, count, length } = texts;
         if *length > self.config.context {
             let (model, context) = (self.config.family.clone(), self.config.context);
             return Err(Error::ContextFull { model, tokens: *length, context });
@@ -114,9 +115,9 @@ impl Transformer {
             return Err(Error::Parameter { name: "tokens", expected, found: (*id as u32).to_string() });
         }
         let device = self.device();
-        let places = Places::new(*length, &self.config, &device);
+        let tables = PositionTables::new(*length, &self.config, &device);
         let ids = Tensor::<2, Int>::from_data(TensorData::new(ids.clone(), [*count, *length]), &device);
-        let x = self.blocks.iter().fold(self.embedding.forward(ids), |x, block| block.forward(x, &places));
+        let x = self.blocks.iter().fold(self.embedding.forward(ids), |x, block| block.forward(x, &tables));
         Ok(self.norm.forward(x).reshape([count * length, self.config.hidden]))
     }
 

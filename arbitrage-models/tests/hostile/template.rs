@@ -29,7 +29,7 @@ pub fn failing() -> Vec<Case> {
         case("never closed", "{% if true %}", "line 1|syntax error"),
         case("an unknown statement", "\n\n{% generation %}{% endgeneration %}", "line 3|syntax error"),
         case("division by 0", "\n{{ 1 // 0 }}", "line 2"),
-        case("an exception", "\n{{ raise_exception('only user') }}", "line 2|the template says: only user"),
+        case("an exception", "\n{{ raise_exception('only user') }}", "line 2|raised by the template: only user"),
         case("an undefined value", "{{ nothing.field.deeper }}", "line 1|undefined value"),
         case("an unknown function", "{{ open('/etc/passwd') }}", "line 1|unknown function"),
         case("an unknown filter", "{{ 1 | no_such }}", "line 1|unknown filter"),

@@ -130,7 +130,7 @@ pub fn model() -> Vec<Case> {
         set("an added token without content", "/added_tokens", json!([{"id": 5}]), "content"),
         set("an added token without id", "/added_tokens", json!([{"content": "<new>"}]), "id"),
         set("added tokens that are numbers", "/added_tokens", json!([1]), "corrupt or incomplete"),
-        set("no decoder", "/decoder", Value::Null, "/decoder: expected a byte-level or a byte fall-back vocabulary"),
+        set("no decoder", "/decoder", Value::Null, "/decoder: expected a byte-level or a byte-fallback vocabulary"),
     ]
 }
 
@@ -177,7 +177,7 @@ pub fn other_files() -> Vec<Case> {
     };
     let no_end = with("/added_tokens", json!([]));
     vec![
-        case("no end token", no_end, Refused, "no end token"),
+        case("no end token", no_end, Refused, "expected an end token"),
         of(
             "an end token out of range",
             "generation_config.json",

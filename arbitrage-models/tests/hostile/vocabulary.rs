@@ -104,31 +104,39 @@ pub fn lists() -> Vec<Case> {
     let empty = Gguf::new().text("tokenizer.ggml.model", "gpt2").texts("tokenizer.ggml.tokens", &[]);
     let endless = Gguf::new().text("tokenizer.ggml.model", "gpt2").texts("tokenizer.ggml.tokens", &TOKENS[..4]);
     vec![
-        bad("another model", start("bert"), "tokenizer.ggml.model is `bert`|gpt2"),
-        bad("a long model", start(&"m".repeat(1 << 20)), "tokenizer.ggml.model is `mmm"),
-        bad("unknown rules", start("gpt2").text("tokenizer.ggml.pre", "magic"), "tokenizer.ggml.pre is `magic`|qwen2"),
-        bad("long rules", start("gpt2").text("tokenizer.ggml.pre", &"p".repeat(1 << 20)), "tokenizer.ggml.pre is `ppp"),
-        bad("an empty list", empty, "1 to 1048576 tokens, found 0"),
-        bad("no end token", endless, "no end token"),
-        bad("too few types", types(&[1, 1]), "tokenizer.ggml.token_type has 2 entries for 5 tokens"),
-        bad("too many types", types(&[1; 9]), "tokenizer.ggml.token_type has 9 entries for 5 tokens"),
-        bad("no scores", start("llama"), "tokenizer.ggml.scores"),
-        bad("too few scores", llama(&[0.0]), "tokenizer.ggml.scores has 1 entries for 5 tokens"),
+        bad("another model", start("bert"), "tokenizer.ggml.model: expected gpt2|found `bert`"),
+        bad("a long model", start(&"m".repeat(1 << 20)), "tokenizer.ggml.model|found `mmm"),
         bad(
-            "a score that is no number",
+            "unknown rules",
+            start("gpt2").text("tokenizer.ggml.pre", "magic"),
+            "tokenizer.ggml.pre: expected one of qwen2|found `magic`",
+        ),
+        bad(
+            "long rules",
+            start("gpt2").text("tokenizer.ggml.pre", &"p".repeat(1 << 20)),
+            "tokenizer.ggml.pre|found `ppp",
+        ),
+        bad("an empty list", empty, "1 to 1048576 tokens, found 0"),
+        bad("no end token", endless, "expected an end token"),
+        bad("too few types", types(&[1, 1]), "tokenizer.ggml.token_type: expected 5 entries|found 2"),
+        bad("too many types", types(&[1; 9]), "tokenizer.ggml.token_type: expected 5 entries|found 9"),
+        bad("no scores", start("llama"), "tokenizer.ggml.scores"),
+        bad("too few scores", llama(&[0.0]), "tokenizer.ggml.scores: expected 5 entries|found 1"),
+        bad(
+            "a score that is NaN",
             llama(&[0.0, 1.0, f32::NAN, 0.0, 0.0]),
-            "tokenizer.ggml.scores[2] is not a number",
+            "tokenizer.ggml.scores[2]: expected a number, found NaN",
         ),
         bad(
             "a merge of one piece",
             gpt2().texts("tokenizer.ggml.merges", &["a b", "ab"]),
-            "tokenizer.ggml.merges[1] is `ab`",
+            "tokenizer.ggml.merges[1]: expected two pieces|found `ab`",
         ),
-        bad("an empty merge", gpt2().texts("tokenizer.ggml.merges", &[""]), "tokenizer.ggml.merges[0] is ``"),
+        bad("an empty merge", gpt2().texts("tokenizer.ggml.merges", &[""]), "tokenizer.ggml.merges[0]|found ``"),
         bad(
             "a long merge",
             gpt2().texts("tokenizer.ggml.merges", &[&"x".repeat(1 << 20)]),
-            "tokenizer.ggml.merges[0] is `xxx",
+            "tokenizer.ggml.merges[0]|found `xxx",
         ),
         bad(
             "a merge of an absent piece",
@@ -138,9 +146,17 @@ pub fn lists() -> Vec<Case> {
         bad(
             "an end out of range",
             gpt2().number("tokenizer.ggml.eos_token_id", 5),
-            "end-of-text id 5 is not below the 5 tokens",
+            "end-of-text id: expected one below the 5 tokens, found 5",
         ),
-        bad("an end of 2^32 - 1", gpt2().number("tokenizer.ggml.eos_token_id", u32::MAX), "end-of-text id 4294967295"),
-        bad("a beginning out of range", gpt2().number("tokenizer.ggml.bos_token_id", 7), "beginning-of-text id 7"),
+        bad(
+            "an end of 2^32 - 1",
+            gpt2().number("tokenizer.ggml.eos_token_id", u32::MAX),
+            "end-of-text id|found 4294967295",
+        ),
+        bad(
+            "a beginning out of range",
+            gpt2().number("tokenizer.ggml.bos_token_id", 7),
+            "beginning-of-text id|found 7",
+        ),
     ]
 }

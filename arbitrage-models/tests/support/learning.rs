@@ -1,27 +1,27 @@
-//! Something for heads to learn, and an end to learning.
+//! Examples for classification heads, and a training that is killed.
 
-use arbitrage_models::train::{Judging, Labelled, Loss, Progress, Target};
+use arbitrage_models::train::{ClassificationObjective, LabelledRow, LabelledText, Loss, TrainProgress};
 
-/// Rows that follow a 5 somewhere before are to be told from others.
-pub fn judging() -> (Vec<Labelled>, Judging) {
+/// The label of a row is whether there is a 5 at or before it.
+pub fn classification() -> (Vec<LabelledText>, ClassificationObjective) {
     let example = |at: u32| {
-        let tokens: Vec<u32> = (0..6).map(|place| (at * 31 + place * place * 7) % 9).collect();
-        let target = |row: usize| {
+        let tokens: Vec<u32> = (0..6).map(|position| (at * 31 + position * position * 7) % 9).collect();
+        let labelled_row = |row: usize| {
             let seen = f32::from(u8::from(tokens[..=row].contains(&5)));
-            Target { row, answer: vec![seen], weight: 1.0 }
+            LabelledRow { row, label: vec![seen], weight: 1.0 }
         };
-        Labelled { targets: (0..6).map(target).collect(), tokens }
+        LabelledText { rows: (0..6).map(labelled_row).collect(), tokens }
     };
     let examples: Vec<_> = (0..60).map(example).collect();
-    (examples.clone(), Judging::new(examples, Loss::Sigmoid).unwrap())
+    (examples.clone(), ClassificationObjective::new(examples, Loss::Sigmoid).unwrap())
 }
 
-/// Stops the training by a panic once it has come to a step.
-pub struct Killed(pub usize);
+/// Panics when the training has reached this step.
+pub struct KilledAt(pub usize);
 
-impl Progress for Killed {
-    fn stepped(&mut self, step: usize, _steps: usize, _loss: f64) {
+impl TrainProgress for KilledAt {
+    fn on_step(&mut self, step: usize, _steps: usize, _loss: f64) {
         assert!(step < self.0, "killed");
     }
-    fn scored(&mut self, _step: usize, _score: f64) {}
+    fn on_score(&mut self, _step: usize, _score: f64) {}
 }

@@ -1,4 +1,4 @@
-//! Local models of the tiny fixtures, and steps of theirs.
+//! Local models of the tiny fixtures, and steps that they generate.
 
 use arbitrage_core::segmenter::TokenBudget;
 use arbitrage_core::{
@@ -10,12 +10,12 @@ use arbitrage_models::{LocalModel, Precision, Prompt};
 use super::{Fixture, fixture, options};
 
 pub const ALL: [Precision; 3] = [Precision::Plain, Precision::Half, Precision::Packed];
-/// The exact ones.
+/// The precisions without rounding to half precision.
 pub const BOTH: [Precision; 2] = [Precision::Plain, Precision::Packed];
 pub const LLAMA: &str = "hf/llama3-bf16-sharded";
 pub const QWEN: &str = "gguf/qwen2-q5_0-q8_0";
 
-/// A greedy model that is told nothing but the question.
+/// A greedy model whose prompt is only the question.
 pub fn model(name: &str, precision: Precision) -> LocalModel {
     open(&fixture(name), precision)
 }
@@ -24,7 +24,7 @@ pub fn open(fixture: &Fixture, precision: Precision) -> LocalModel {
     LocalModel::open(&fixture.path, &options(precision)).unwrap().with_prompt(Prompt::none())
 }
 
-/// A packed model that samples.
+/// A packed model at temperature 1.
 pub fn warm(name: &str, seed: u64) -> LocalModel {
     model(name, Precision::Packed).with_sampling(Sampling::at_temperature(1.0).unwrap().with_seed(seed))
 }
@@ -58,7 +58,7 @@ pub fn accepted(step: Step, author: Author) -> Accepted {
     Accepted { step, author }
 }
 
-/// What the step says, without what it cost.
+/// The content of a step, without its cost.
 pub fn content(step: &Step) -> (&str, &[u32], Finish, Vec<u32>) {
     (&step.text, &step.tokens, step.finish, step.logprobs.iter().map(|p| p.to_bits()).collect())
 }

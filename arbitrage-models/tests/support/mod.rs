@@ -1,5 +1,5 @@
-//! Tiny models, and what is recorded of them.
-#![allow(dead_code, reason = "every test file uses its part")]
+//! Tiny models, and the recorded results of transformers.
+#![allow(dead_code, reason = "every test file uses only a part of it")]
 
 pub mod local;
 pub mod scorers;
@@ -13,19 +13,19 @@ use arbitrage_models::weights::{SafetensorsFolder, TensorView, WeightSource};
 use arbitrage_models::{Cache, Decoder, LoadOptions, ModelFiles, Outputs, Precision, Span, device};
 use serde_json::Value;
 
-/// A tiny model of `tests/fixtures/tiny` with what transformers gets from it.
+/// A tiny model of `tests/fixtures/tiny`, with the recorded results of transformers.
 pub struct Fixture {
     /// `hf/NAME` or `gguf/NAME`.
     pub name: String,
     /// Folder or file.
     pub path: PathBuf,
-    /// What is recorded beside the weights.
+    /// The recorded results.
     pub expected: Value,
     /// Recorded logits, `[positions, vocabulary]`.
     pub logits: Vec<f32>,
 }
 
-/// All of them, in order of name.
+/// All fixtures, sorted by name.
 pub fn fixtures() -> Vec<Fixture> {
     let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny");
     let listed = |kind: &str| {
@@ -45,7 +45,7 @@ pub fn fixtures() -> Vec<Fixture> {
     folders.chain(files).collect()
 }
 
-/// One of them.
+/// The fixture of this name.
 pub fn fixture(name: &str) -> Fixture {
     fixtures().into_iter().find(|fixture| fixture.name == name).unwrap()
 }
@@ -63,36 +63,35 @@ impl Fixture {
         self.expected[key].as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect()
     }
 
-    /// The recorded text's tokens.
+    /// The tokens of the recorded text.
     pub fn ids(&self) -> Vec<u32> {
         self.numbers("ids")
     }
 
-    /// What greedy decoding adds to them.
+    /// The tokens that greedy decoding adds to the text.
     pub fn greedy(&self) -> Vec<u32> {
         self.numbers("greedy")
     }
 
-    /// Tokens after which logits are recorded, with the logits.
+    /// The positions whose logits are recorded, with the logits.
     pub fn recorded(&self) -> Vec<(usize, &[f32])> {
         let positions = self.numbers("positions");
         let width = self.logits.len() / positions.len();
         positions.iter().map(|&at| at as usize).zip(self.logits.chunks(width)).collect()
     }
 
-    /// The decoder, by one of the two sets of operations.
+    /// The decoder with this precision.
     pub fn decoder(&self, precision: Precision) -> Decoder {
         self.load(&options(precision)).unwrap()
     }
 
-    /// The decoder, or why there is none.
+    /// The decoder, or the error of loading it.
     pub fn load(&self, options: &LoadOptions) -> arbitrage_models::Result<Decoder> {
         let (source, config) = self.source();
         Decoder::load(source, config, options)
     }
 
-    /// A copy of this folder with its weights in one file, after `edit` changed their bytes; a tensor left without any is
-    /// dropped.
+    /// A copy of this folder with its weights in one file, after `edit` has changed their bytes. A tensor without bytes is dropped.
     pub fn rewritten(self, edit: impl Fn(&TensorView<'_>, &mut Vec<u8>)) -> (tempfile::TempDir, Self) {
         let folder = tempfile::tempdir().unwrap();
         for entry in std::fs::read_dir(&self.path).unwrap().map(Result::unwrap) {
@@ -119,7 +118,7 @@ impl Fixture {
     }
 }
 
-/// Makes row `row` of a weight NaN: all ones are one in every float format.
+/// Fills row `row` of a weight with NaN, which has all bits set in every float format.
 pub fn spoil(view: &TensorView<'_>, bytes: &mut [u8], row: usize) {
     let width = bytes.len() / view.shape[0];
     bytes[row * width..][..width].fill(0xFF);
@@ -130,19 +129,19 @@ pub fn options(precision: Precision) -> LoadOptions {
     LoadOptions::new(device("flex").unwrap()).with_precision(precision)
 }
 
-/// Logits after each of `tokens`, run after what `cache` holds.
+/// Runs `tokens` after those in `cache`, and returns the logits after each of them.
 pub fn run(decoder: &Decoder, cache: &mut Cache, tokens: &[u32]) -> Vec<Vec<f32>> {
     let mut spans = [Span { cache, tokens, outputs: Outputs::All }];
     let output = decoder.forward(&mut spans).unwrap().unwrap();
     rows(decoder, output.logits.into_data_as::<f32>().as_slice().unwrap())
 }
 
-/// Logits, a row each.
+/// The rows of the logits.
 pub fn rows(decoder: &Decoder, logits: &[f32]) -> Vec<Vec<f32>> {
     logits.chunks(decoder.config().vocabulary).map(<[f32]>::to_vec).collect()
 }
 
-/// The best token, and its lead over the second.
+/// The likeliest token, and the difference of its logit from that of the second.
 pub fn best(logits: &[f32]) -> (u32, f32) {
     let mut order: Vec<_> = (0..logits.len()).collect();
     order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));

@@ -1,4 +1,4 @@
-//! Tiny classifiers, and what is recorded of them.
+//! Tiny classifiers, and the recorded results of transformers.
 
 use std::path::{Path, PathBuf};
 
@@ -16,13 +16,13 @@ pub const CLASSES: &str = "two-classes";
 pub const SEQUENCE: &str = "last-token";
 pub const SCORERS: [&str; 3] = [VALUE, CLASSES, SEQUENCE];
 
-/// A solution, and what transformers makes of it.
+/// A solution, and the recorded results of transformers.
 pub struct Solution {
     pub problem: Problem,
     pub steps: Vec<Step>,
     /// Its tokens.
     pub ids: Vec<u32>,
-    /// After the last token of each step.
+    /// The outputs after the last token of each step.
     pub outputs: Vec<Vec<f32>>,
 }
 
@@ -56,16 +56,16 @@ pub fn classifier(name: &str, precision: Precision) -> Classifier {
     Classifier::open(folder(name), &options(precision)).unwrap()
 }
 
-/// A tensor of a file, to be changed.
+/// A tensor that a test can change.
 #[derive(Clone)]
-pub struct Owned {
+pub struct OwnedTensor {
     pub name: String,
     pub dtype: DType,
     pub shape: Vec<usize>,
     pub bytes: Vec<u8>,
 }
 
-impl Owned {
+impl OwnedTensor {
     /// A tensor of ones.
     pub fn ones(name: &str, shape: &[usize]) -> Self {
         let count = shape.iter().product();
@@ -79,7 +79,7 @@ impl Owned {
 }
 
 /// A copy of a fixture's folder with other tensors.
-pub fn changed(name: &str, change: impl FnOnce(&mut Vec<Owned>)) -> TempDir {
+pub fn changed(name: &str, change: impl FnOnce(&mut Vec<OwnedTensor>)) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(folder(name)).unwrap().map(Result::unwrap) {
         std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
@@ -88,11 +88,11 @@ pub fn changed(name: &str, change: impl FnOnce(&mut Vec<Owned>)) -> TempDir {
     let owned = |name: String| {
         let view = source.get(&name).unwrap().unwrap();
         let (dtype, shape, bytes) = (view.dtype, view.shape.to_vec(), view.bytes.to_vec());
-        Owned { name, dtype, shape, bytes }
+        OwnedTensor { name, dtype, shape, bytes }
     };
     let mut tensors: Vec<_> = source.names().into_iter().map(owned).collect();
     change(&mut tensors);
-    let views: Vec<_> = tensors.iter().map(Owned::view).collect();
+    let views: Vec<_> = tensors.iter().map(OwnedTensor::view).collect();
     write_safetensors(copy.path().join("model.safetensors"), &views).unwrap();
     copy
 }

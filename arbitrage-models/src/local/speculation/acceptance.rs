@@ -1,80 +1,81 @@
-//! How often guesses come true, and which are worth verifying.
+//! How often proposed tokens are accepted, and which are worth verifying.
 
-/// Steps of confidence that are told apart.
+/// Intervals of confidence whose acceptance is counted apart.
 const BUCKETS: usize = 12;
-/// What is believed before anything is seen weighs as much as so many guesses.
-const PRIOR: f64 = 6.0;
-/// Guesses that are remembered, roughly: habits change with the problem.
-const MEMORY: f64 = 400.0;
+/// Weight of the prior, which is the confidence itself, in observed tokens.
+const PRIOR_WEIGHT: f64 = 6.0;
+/// Observations decay exponentially with this time constant, in observed tokens: acceptance changes with the problem.
+const DECAY_TOKENS: f64 = 400.0;
 
-/// How often guesses of one kind came true, by the confidence that they came with.
+/// How often the tokens of one source were accepted, by the confidence that they were proposed with.
 #[derive(Clone, Debug)]
-pub struct Acceptance {
-    /// Guesses that came true and guesses that were put to the test, a bucket.
-    seen: [[f64; 2]; BUCKETS],
+pub struct AcceptanceRates {
+    /// For each bucket, the decayed counts of accepted tokens and of all tokens that were compared.
+    counts: [[f64; 2]; BUCKETS],
 }
 
-impl Default for Acceptance {
+impl Default for AcceptanceRates {
     fn default() -> Self {
-        Self { seen: [[0.0; 2]; BUCKETS] }
+        Self { counts: [[0.0; 2]; BUCKETS] }
     }
 }
 
-impl Acceptance {
-    /// Probability that a guess of this confidence, 0 to 1, comes true: what was seen, and where little was, the confidence
-    /// itself.
+impl AcceptanceRates {
+    /// Probability that a token of this confidence, from 0 to 1, is accepted: the observed rate, shrunk towards the confidence
+    /// itself where there are few observations.
     pub fn estimate(&self, confidence: f32) -> f64 {
-        let believed = f64::from(confidence.clamp(0.05, 0.97));
-        let [hits, tests] = self.seen[bucket(confidence)];
-        (hits + PRIOR * believed) / (tests + PRIOR)
+        let prior = f64::from(confidence.clamp(0.05, 0.97));
+        let [accepted, compared] = self.counts[bucket(confidence)];
+        (accepted + PRIOR_WEIGHT * prior) / (compared + PRIOR_WEIGHT)
     }
 
-    /// A guess of this confidence came true, or did not.
-    pub fn learn(&mut self, confidence: f32, came_true: bool) {
-        // All buckets fade, so that one whose guesses are no longer tried returns to what is believed and is tried again.
-        for count in self.seen.as_flattened_mut() {
-            *count *= 1.0 - 1.0 / MEMORY;
+    /// Counts a token of this confidence that was compared.
+    pub fn observe(&mut self, confidence: f32, was_accepted: bool) {
+        // All buckets decay, so that one whose tokens are no longer tried returns to its prior and is tried again.
+        for count in self.counts.as_flattened_mut() {
+            *count *= 1.0 - 1.0 / DECAY_TOKENS;
         }
-        let [hits, tests] = &mut self.seen[bucket(confidence)];
-        *hits += f64::from(u8::from(came_true));
-        *tests += 1.0;
+        let [accepted, compared] = &mut self.counts[bucket(confidence)];
+        *accepted += f64::from(u8::from(was_accepted));
+        *compared += 1.0;
     }
 }
 
-/// Finer where confidence is high, which is where most guesses lie.
+/// Buckets are finer where confidence is high, which is where most proposals lie.
 fn bucket(confidence: f32) -> usize {
     let doubt = 1.0 - confidence.clamp(0.0, 1.0);
     ((1.0 - doubt.sqrt()) * BUCKETS as f32).min(BUCKETS as f32 - 1.0) as usize
 }
 
-/// Lets guesses pass, one after the other, for as long as verifying the next one pays.
+/// Admits proposed tokens, in order, for as long as verifying the next one pays.
 ///
-/// A guess counts only if all before it come true. Verifying one costs a row of a pass; one that comes true saves the sequence a
-/// pass of its own. So the next pays while the probability that all come true up to it exceeds the ratio of the two.
+/// A token is of use only if all before it are accepted. Verifying one costs a row of a pass; one that is accepted saves the
+/// sequence a pass of its own. So the next token pays while the probability that it and all before it are accepted exceeds the
+/// ratio of the two costs.
 #[derive(Clone, Copy, Debug)]
 pub struct Gate<'a> {
-    acceptance: &'a Acceptance,
-    /// The ratio, 0 to 1.
-    least: f64,
-    /// Probability that all that were admitted come true.
+    acceptance: &'a AcceptanceRates,
+    /// The ratio of the costs.
+    threshold: f64,
+    /// Probability that all admitted tokens are accepted.
     survival: f64,
 }
 
 impl<'a> Gate<'a> {
-    /// A gate that stops where fewer than a share `least` of guesses would come true.
-    pub fn new(acceptance: &'a Acceptance, least: f64) -> Self {
-        Self { acceptance, least, survival: 1.0 }
+    /// A gate that closes when the probability of acceptance falls below `threshold`.
+    pub fn new(acceptance: &'a AcceptanceRates, threshold: f64) -> Self {
+        Self { acceptance, threshold, survival: 1.0 }
     }
 
-    /// Whether not even a sure guess would be worth verifying now.
-    pub fn is_shut(&self) -> bool {
-        self.survival * self.acceptance.estimate(1.0) < self.least
+    /// Whether not even a token of confidence 1 would be admitted.
+    pub fn is_closed(&self) -> bool {
+        self.survival * self.acceptance.estimate(1.0) < self.threshold
     }
 
-    /// Whether the next guess, of this confidence, is worth verifying. After the first that is not, none is.
+    /// Whether the next token, of this confidence, is worth verifying. After the first that is not, none is.
     pub fn admits(&mut self, confidence: f32) -> bool {
         self.survival *= self.acceptance.estimate(confidence);
-        self.survival >= self.least
+        self.survival >= self.threshold
     }
 }
 
@@ -83,22 +84,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_seen_overrules_what_is_believed() {
-        let mut acceptance = Acceptance::default();
+    fn observations_outweigh_the_prior() {
+        let mut acceptance = AcceptanceRates::default();
         assert!((acceptance.estimate(0.9) - 0.9).abs() < 1e-6);
-        (0..200).for_each(|i| acceptance.learn(0.9, i % 4 == 0));
+        (0..200).for_each(|i| acceptance.observe(0.9, i % 4 == 0));
         assert!((0.2..0.4).contains(&acceptance.estimate(0.9)), "{}", acceptance.estimate(0.9));
         assert!((acceptance.estimate(0.1) - 0.1).abs() < 1e-6, "another bucket");
-        // Forgotten in the end, when other guesses are tried.
-        (0..4000).for_each(|_| acceptance.learn(0.1, true));
+        // Observations decay while tokens of other buckets are compared.
+        (0..4000).for_each(|_| acceptance.observe(0.1, true));
         assert!(acceptance.estimate(0.9) > 0.85 && acceptance.estimate(0.1) > 0.9);
     }
 
     #[test]
     fn estimates_are_probabilities_for_any_confidence() {
-        let mut acceptance = Acceptance::default();
+        let mut acceptance = AcceptanceRates::default();
         for confidence in [-1.0, 0.0, 0.3, 1.0, 7.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
-            (0..50).for_each(|_| acceptance.learn(confidence, true));
+            (0..50).for_each(|_| acceptance.observe(confidence, true));
             let estimate = acceptance.estimate(confidence);
             assert!((0.0..=1.0).contains(&estimate) || confidence.is_nan(), "{confidence}: {estimate}");
             assert!(!confidence.is_nan() || !Gate::new(&acceptance, 0.1).admits(confidence));
@@ -106,10 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_stops_where_survival_falls_under_its_ratio() {
-        let acceptance = Acceptance::default();
-        let count = |least, confidence| {
-            let mut gate = Gate::new(&acceptance, least);
+    fn a_gate_closes_when_survival_falls_below_its_threshold() {
+        let acceptance = AcceptanceRates::default();
+        let count = |threshold, confidence| {
+            let mut gate = Gate::new(&acceptance, threshold);
             (0..100).take_while(|_| gate.admits(confidence)).count()
         };
         assert_eq!(count(0.5, 0.8), 3); // 0.8³ = 0.512

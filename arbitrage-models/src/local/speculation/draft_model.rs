@@ -1,41 +1,41 @@
-//! A small model that guesses for a large one.
+//! A small model that proposes tokens for a large one.
 
 use std::time::Instant;
 
 use arbitrage_core::{Drafter, SequenceId, VocabularyId};
 
 use super::super::LocalModel;
-use super::{Gate, Guess, Proposer, Request};
+use super::{Gate, ProposalRequest, ProposedTokens, Proposer};
 use crate::decoder::{Outputs, Span};
 use crate::error::Result;
 use crate::sampler::Sampler;
-use crate::sequence::{Sequence, share_rows};
+use crate::sequence::{CachedSequence, share_rows};
 
-/// A [`LocalModel`] that guesses, token by token, what a larger one will draw, until it is no longer sure enough: classic
-/// speculative decoding with a draft of adaptive length. It draws with the larger one's own random numbers, whatever sampling it
-/// was given itself.
+/// A [`LocalModel`] that proposes what a larger one will sample, token by token, until its confidence is too low: speculative
+/// decoding with a draft of adaptive length. It samples with the larger model's random numbers, whatever its own sampling is.
+#[derive(Debug)]
 pub struct DraftModel {
     model: LocalModel,
-    seconds: f64,
+    seconds_per_token: f64,
 }
 
 impl DraftModel {
-    /// Lets `model` guess. It should be several times faster than the model that it guesses for.
+    /// Lets `model` propose tokens. It should be several times faster than the model that verifies them.
     pub fn new(model: LocalModel) -> Self {
-        Self { model, seconds: 0.0 }
+        Self { model, seconds_per_token: 0.0 }
     }
 }
 
-/// A sequence that is being guessed.
-struct Drafting<'a> {
+/// A sequence whose next tokens are being drafted.
+struct DraftedSequence<'a> {
     id: SequenceId,
-    sequence: Sequence,
-    /// Tokens that are not in the cache yet; empty when the guess is finished.
+    sequence: CachedSequence,
+    /// Tokens that are not in the cache yet; empty when drafting has ended.
     pending: Vec<u32>,
     sampler: Sampler,
     gate: Gate<'a>,
-    most: usize,
-    guess: Guess,
+    max_tokens: usize,
+    proposed: ProposedTokens,
 }
 
 impl Proposer for DraftModel {
@@ -43,7 +43,7 @@ impl Proposer for DraftModel {
         &self.model.name
     }
 
-    fn propose(&mut self, requests: &[Request<'_>]) -> Vec<Guess> {
+    fn propose(&mut self, requests: &[ProposalRequest<'_>]) -> Vec<ProposedTokens> {
         let mut drafts: Vec<_> = requests.iter().map(|request| self.begin(request)).collect();
         loop {
             let mut open: Vec<_> = drafts.iter_mut().filter(|draft| !draft.pending.is_empty()).collect();
@@ -51,15 +51,15 @@ impl Proposer for DraftModel {
                 break;
             }
             if self.pass(&mut open).is_err() {
-                // What the caches hold now is unknown. Guesses are optional; the larger model goes on without.
-                return vec![Guess::default(); requests.len()];
+                // The caches are dropped, since their content is unknown. The larger model continues without proposals.
+                return vec![ProposedTokens::default(); requests.len()];
             }
         }
-        let finish = |draft: Drafting<'_>| {
+        let end = |draft: DraftedSequence<'_>| {
             self.model.sequences.insert(draft.id, draft.sequence);
-            draft.guess
+            draft.proposed
         };
-        drafts.into_iter().map(finish).collect()
+        drafts.into_iter().map(end).collect()
     }
 
     fn vocabulary(&self) -> Option<VocabularyId> {
@@ -67,7 +67,7 @@ impl Proposer for DraftModel {
     }
 
     fn seconds_per_token(&self) -> f64 {
-        self.seconds
+        self.seconds_per_token
     }
 
     fn release(&mut self, id: SequenceId) {
@@ -76,18 +76,18 @@ impl Proposer for DraftModel {
 }
 
 impl DraftModel {
-    fn begin<'a>(&mut self, request: &Request<'a>) -> Drafting<'a> {
-        let mut sequence = self.model.take_sequence(request.id);
-        let kept = sequence.roll_back(request.tokens);
-        let fits = request.tokens.len() + request.most <= self.model.decoder.config().context;
-        let wanted = fits && request.most > 0 && !request.gate.is_shut();
-        let pending = if wanted { request.tokens[kept..].to_vec() } else { Vec::new() };
-        let (sampler, gate) = (request.sampler.clone(), request.gate);
-        Drafting { id: request.id, sequence, pending, sampler, gate, most: request.most, guess: Guess::default() }
+    fn begin<'a>(&mut self, request: &ProposalRequest<'a>) -> DraftedSequence<'a> {
+        let &ProposalRequest { id, tokens, max_tokens, sampler, gate } = request;
+        let mut sequence = self.model.take_sequence(id);
+        let cached = sequence.roll_back(tokens);
+        let fits = tokens.len() + max_tokens <= self.model.decoder.config().context;
+        let pending = if fits && max_tokens > 0 && !gate.is_closed() { tokens[cached..].to_vec() } else { Vec::new() };
+        let (sampler, proposed) = (sampler.clone(), ProposedTokens::default());
+        DraftedSequence { id, sequence, pending, sampler, gate, max_tokens, proposed }
     }
 
-    /// One pass over what is pending, and a further guess for each sequence that has caught up.
-    fn pass(&mut self, open: &mut [&mut Drafting<'_>]) -> Result<()> {
+    /// One pass over what is pending, and a further proposal for each sequence whose pending tokens have all been run.
+    fn pass(&mut self, open: &mut [&mut DraftedSequence<'_>]) -> Result<()> {
         let start = Instant::now();
         let (takes, _) = share_rows(open.iter().map(|draft| draft.pending.len()));
         let mut spans = Vec::with_capacity(open.len());
@@ -96,35 +96,37 @@ impl DraftModel {
             spans.push(Span { cache: &mut draft.sequence.cache, tokens: &draft.pending[..take], outputs });
         }
         let logits = self.model.logits(&mut spans)?;
-        let mut rows = logits.chunks_exact(self.model.decoder.head_width());
+        let mut rows = logits.chunks_exact(self.model.logits_width());
         for (draft, &take) in open.iter_mut().zip(&takes) {
-            draft.sequence.held.extend(draft.pending.drain(..take));
+            draft.sequence.cached_tokens.extend(draft.pending.drain(..take));
             if draft.pending.is_empty()
                 && let Some(row) = rows.next()
             {
-                draft.go_on(&self.model, row)?;
+                draft.push_next(&self.model, row)?;
             }
         }
         if takes.iter().all(|&take| take == 1) {
             let seconds = start.elapsed().as_secs_f64() / takes.len() as f64;
-            self.seconds = if self.seconds == 0.0 { seconds } else { 0.9 * self.seconds + 0.1 * seconds };
+            let average = self.seconds_per_token;
+            self.seconds_per_token = if average == 0.0 { seconds } else { 0.9 * average + 0.1 * seconds };
         }
         Ok(())
     }
 }
 
-impl Drafting<'_> {
-    fn go_on(&mut self, model: &LocalModel, logits: &[f32]) -> Result<()> {
-        let choice = model.draw(&mut self.sampler, logits)?;
-        let confidence = choice.logprob.exp();
-        // An end token needs no guess: nothing would come after it.
-        if model.tokenizer.eos_ids().contains(&choice.id) || !self.gate.admits(confidence) {
+impl DraftedSequence<'_> {
+    /// Proposes the token that is sampled from `logits`, if it is worth verifying.
+    fn push_next(&mut self, model: &LocalModel, logits: &[f32]) -> Result<()> {
+        let sampled = model.sample(&mut self.sampler, logits)?;
+        let confidence = sampled.logprob.exp();
+        // An end token saves no pass, since no token comes after it.
+        if model.tokenizer.eos_ids().contains(&sampled.id) || !self.gate.admits(confidence) {
             return Ok(());
         }
-        self.guess.tokens.push(choice.id);
-        self.guess.confidences.push(confidence);
-        if self.guess.tokens.len() < self.most {
-            self.pending.push(choice.id);
+        self.proposed.tokens.push(sampled.id);
+        self.proposed.confidences.push(confidence);
+        if self.proposed.tokens.len() < self.max_tokens {
+            self.pending.push(sampled.id);
         }
         Ok(())
     }

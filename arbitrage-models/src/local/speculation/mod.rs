@@ -1,52 +1,52 @@
-//! Guessing tokens ahead and verifying the guesses in one pass: token-level speculative decoding (Leviathan et al., arXiv
-//! 2211.17192), with the text unchanged.
+//! Token-level speculative decoding (Leviathan et al., arXiv 2211.17192): proposed tokens are verified in one pass, and the text
+//! stays unchanged.
 //!
-//! A pass over a token and `g` guesses behind it costs little more than a pass over the token: most of the time goes into
-//! reading the weights. The model draws its own token at every place, from its own random numbers, and goes on for as long as
-//! what it drew is what was guessed. So the text is the same, token for token, whatever is guessed, greedy or not, and the
-//! guesses may follow the clock: how many are worth verifying depends on what passes cost here and now (`costs`) and on how
-//! often such guesses came true ([`Acceptance`]).
+//! A pass over a token and `g` speculative tokens after it costs little more than a pass over the token alone, since most of the
+//! time goes into reading the weights. The model samples its own token at every position, from its own random numbers, and
+//! continues for as long as it samples the speculative token. So the text is the same, token for token, whatever is proposed,
+//! greedy or not. That is why the number of tokens that are verified may depend on timing: on what passes cost on this machine
+//! (`pass_costs`), and on how often similar proposals were accepted ([`AcceptanceRates`]).
 //!
-//! For a guess of certainty, "draw and compare" accepts a token with the probability that the model gives it, and draws from
-//! the rest otherwise: the point-mass rule. A [`DraftModel`] draws its guesses with the same random numbers as the model will
-//! use, which makes the two agree nearly as often as any rule can ([`Sampler::pick`]); Leviathan's rule agrees a little more
-//! often, but lets the text depend on who guesses and how far.
+//! For a proposal without a distribution, "sample and compare" accepts a token with the probability that the model gives it, and
+//! samples from the other tokens otherwise. A [`DraftModel`] samples its proposals with the same random numbers as the model,
+//! which makes the two agree nearly as often as any rule can ([`Sampler::pick`]). Leviathan's rule agrees a little more often,
+//! but lets the text depend on the proposer and on the number of proposed tokens.
 
 mod acceptance;
-mod costs;
 mod draft_model;
+mod pass_costs;
 mod prompt_lookup;
-mod rejected;
+mod rejected_step;
 
-pub use acceptance::{Acceptance, Gate};
+pub use acceptance::{AcceptanceRates, Gate};
 pub use draft_model::DraftModel;
 pub use prompt_lookup::PromptLookup;
-pub(super) use rejected::Rejected;
+pub(super) use rejected_step::RejectedStep;
 
 use arbitrage_core::{SequenceId, VocabularyId};
 
 use crate::error::{Error, Result};
 use crate::sampler::Sampler;
-use costs::PassCosts;
+use pass_costs::PassCosts;
 
-/// Most guesses a sequence and pass: past it a product costs a row what it costs in prefill, and nothing is gained.
-pub(super) const MOST: usize = 32;
+/// Most speculative tokens of a sequence in one pass. Beyond it, a row costs as much as it does in prefill, and nothing is gained.
+pub(super) const MAX_SPECULATIVE_TOKENS: usize = 32;
 
-/// Guesses the tokens that a model will write next.
+/// Proposes the tokens that a model will generate next.
 ///
-/// Guesses change the speed and never the text. A proposer that cannot help returns nothing; it has no errors.
+/// Proposals change the speed and never the text. A proposer that has none returns nothing; there are no errors.
 ///
 /// ```
-/// use arbitrage_models::speculation::{Guess, Proposer, Request};
+/// use arbitrage_models::speculation::{ProposalRequest, ProposedTokens, Proposer};
 ///
-/// /// Believes that the last token comes again.
+/// /// Proposes the last token again.
 /// struct Echo;
 /// impl Proposer for Echo {
 ///     fn name(&self) -> &str {
 ///         "echo"
 ///     }
-///     fn propose(&mut self, requests: &[Request<'_>]) -> Vec<Guess> {
-///         let last = |request: &Request<'_>| request.tokens.last().map(|&id| (id, 0.1)).into_iter().collect();
+///     fn propose(&mut self, requests: &[ProposalRequest<'_>]) -> Vec<ProposedTokens> {
+///         let last = |request: &ProposalRequest<'_>| request.tokens.last().map(|&id| (id, 0.1)).into_iter().collect();
 ///         requests.iter().map(last).collect()
 ///     }
 /// }
@@ -55,154 +55,175 @@ pub trait Proposer: Send {
     /// Name for reports.
     fn name(&self) -> &str;
 
-    /// Guesses for each request, in order, at most [`Request::most`] each.
-    fn propose(&mut self, requests: &[Request<'_>]) -> Vec<Guess>;
+    /// Proposals for each request, in order, at most [`ProposalRequest::max_tokens`] each.
+    fn propose(&mut self, requests: &[ProposalRequest<'_>]) -> Vec<ProposedTokens>;
 
-    /// The vocabulary of the guesses, where they come from a vocabulary of their own.
+    /// The vocabulary of the proposed tokens; `None` for proposers that only repeat tokens which they were given.
     fn vocabulary(&self) -> Option<VocabularyId> {
         None
     }
 
-    /// What guessing a token costs, in seconds.
+    /// What proposing one token costs, in seconds.
     fn seconds_per_token(&self) -> f64 {
         0.0
     }
 
-    /// The sequence is finished: what is kept of it may go.
+    /// Drops what is kept of a sequence that is finished.
     fn release(&mut self, _id: SequenceId) {}
 }
 
-/// A sequence whose next tokens are to be guessed.
+/// A sequence whose next tokens are to be proposed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Request<'a> {
-    /// Cache hint.
+pub struct ProposalRequest<'a> {
+    /// Identifies the sequence to proposers that cache.
     pub id: SequenceId,
-    /// Prompt, accepted steps, and what is written of the step: at least one token.
+    /// Prompt, accepted steps, and the tokens of the current step: at least one token.
     pub tokens: &'a [u32],
-    /// Most guesses.
-    pub most: usize,
-    /// Draws the sequence's next token. A clone that draws from similar logits mostly draws the same.
+    /// Most tokens that may be proposed.
+    pub max_tokens: usize,
+    /// Samples the sequence's next token. A clone that samples from similar logits mostly gives the same token.
     pub sampler: &'a Sampler,
-    /// Tells which guesses are worth verifying.
+    /// Says which proposals are worth verifying.
     pub gate: Gate<'a>,
 }
 
-/// Tokens that may come next, one after the other.
+/// Tokens that may come next, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Guess {
+pub struct ProposedTokens {
     /// The tokens.
     pub tokens: Vec<u32>,
-    /// How sure the guesser is of each, from 0 to 1, given that those before it are right. Need not be calibrated: how often
-    /// such guesses come true is learned.
+    /// The proposer's confidence in each token, from 0 to 1, given that all before it are right. It need not be calibrated: how
+    /// often proposals of a confidence are accepted is learned.
     pub confidences: Vec<f32>,
 }
 
-impl FromIterator<(u32, f32)> for Guess {
-    fn from_iter<I: IntoIterator<Item = (u32, f32)>>(guesses: I) -> Self {
-        let (tokens, confidences) = guesses.into_iter().unzip();
+impl FromIterator<(u32, f32)> for ProposedTokens {
+    fn from_iter<I: IntoIterator<Item = (u32, f32)>>(proposals: I) -> Self {
+        let (tokens, confidences) = proposals.into_iter().unzip();
         Self { tokens, confidences }
     }
 }
 
-/// Who guessed.
+/// Where proposed tokens come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum ProposalSource {
     /// The rejected step, which the text has followed so far.
     Rejected,
-    /// The rejected step, which the text has left and met again.
+    /// The rejected step, which the text has left and joined again.
     Rejoined,
-    /// The model's own proposer.
+    /// The model's proposer.
     Proposer,
 }
 
-/// A guess that is to be verified.
-pub(super) struct Plan {
-    pub guess: Guess,
-    source: Source,
+/// The proposed tokens that are to be verified in the next pass.
+pub(super) struct SpeculationPlan {
+    pub proposed: ProposedTokens,
+    source: ProposalSource,
 }
 
-/// A sequence that could verify guesses in the next pass.
-pub(super) struct Ask<'a> {
+/// How many of the tokens of a plan the model sampled too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Verification {
+    pub accepted: usize,
+    /// Whether the token after them was compared and rejected. It is not compared when the step ends before it.
+    pub next_was_rejected: bool,
+}
+
+/// A sequence that could verify speculative tokens in the next pass.
+pub(super) struct DraftRequest<'a> {
     pub id: SequenceId,
-    /// Prompt, accepted steps and what is written of the step: what the cache holds, and what is pending.
+    /// Prompt, accepted steps and the tokens of the current step: the cached ones, and the pending ones.
     pub tokens: [&'a [u32]; 2],
-    /// What is written of the step.
-    pub written: &'a [u32],
-    pub rejected: Option<&'a Rejected>,
-    pub most: usize,
+    /// The tokens of the current step.
+    pub step_tokens: &'a [u32],
+    pub rejected: Option<&'a RejectedStep>,
+    pub max_tokens: usize,
     pub sampler: &'a Sampler,
 }
 
-/// What a model knows about guessing.
+/// A model's sources of speculative tokens, and what is known of their acceptance and cost.
 #[derive(Default)]
 pub(super) struct Speculation {
     proposer: Option<Box<dyn Proposer>>,
     pub costs: PassCosts,
-    /// A table for each [`Source`].
-    acceptance: [Acceptance; 3],
-    /// Guesses a pass, where they are not to follow what pays.
-    pub depth: Option<usize>,
+    /// Indexed by [`ProposalSource`].
+    acceptance: [AcceptanceRates; 3],
+    /// Speculative tokens a pass, where the number is fixed rather than chosen by what pays.
+    pub fixed_count: Option<usize>,
 }
 
 impl Speculation {
-    /// Sets the proposer of a model of vocabulary `own`.
-    pub fn set(&mut self, proposer: Box<dyn Proposer>, own: VocabularyId) -> Result<()> {
-        if let Some(other) = proposer.vocabulary().filter(|&other| other != own) {
-            let (expected, found) = (format!("{:016x}, the model's", own.0), format!("{:016x}", other.0));
+    /// Sets the proposer of a model of vocabulary `expected`.
+    pub fn set_proposer(&mut self, proposer: Box<dyn Proposer>, expected: VocabularyId) -> Result<()> {
+        if let Some(other) = proposer.vocabulary().filter(|&other| other != expected) {
+            let (expected, found) = (format!("{:016x}, the model's", expected.0), format!("{:016x}", other.0));
             return Err(Error::Parameter { name: "vocabulary of the proposer", expected, found });
         }
         self.proposer = Some(proposer);
         Ok(())
     }
 
-    /// Whether anything could be guessed for a sequence with this rejected step.
-    pub fn is_possible(&self, rejected: Option<&Rejected>) -> bool {
+    /// Whether there is any source of proposals for a sequence with this rejected step.
+    pub fn is_possible(&self, rejected: Option<&RejectedStep>) -> bool {
         self.proposer.is_some() || rejected.is_some()
     }
 
-    /// What is worth verifying, for each of those that ask among the `sequences` that share the pass. `ids` bounds the ids.
-    pub fn plan(&mut self, asks: &[Ask<'_>], sequences: usize, ids: usize) -> Vec<Plan> {
-        let least = self.least(sequences, 0.0);
-        let mut plans: Vec<_> = asks.iter().map(|ask| self.reuse(ask, least)).collect();
-        let open: Vec<usize> = (0..asks.len()).filter(|&at| plans[at].guess.tokens.is_empty()).collect();
-        let extra = self.proposer.as_ref().map_or(0.0, |proposer| proposer.seconds_per_token());
-        let least = self.least(sequences, extra);
+    /// The tokens that are worth verifying for each request, when `sequences` sequences share the pass. Proposed ids that are not
+    /// below `token_count` are dropped.
+    pub fn plan(
+        &mut self,
+        requests: &[DraftRequest<'_>],
+        sequences: usize,
+        token_count: usize,
+    ) -> Vec<SpeculationPlan> {
+        let threshold = self.threshold(sequences, 0.0);
+        let mut plans: Vec<_> = requests.iter().map(|request| self.plan_rejected(request, threshold)).collect();
+        let open: Vec<usize> = (0..requests.len()).filter(|&at| plans[at].proposed.tokens.is_empty()).collect();
+        let seconds = self.proposer.as_ref().map_or(0.0, |proposer| proposer.seconds_per_token());
+        let threshold = self.threshold(sequences, seconds);
         let Some(proposer) = self.proposer.as_mut().filter(|_| !open.is_empty()) else { return plans };
-        let gate = Gate::new(&self.acceptance[Source::Proposer as usize], least);
-        let tokens: Vec<_> = open.iter().map(|&at| asks[at].tokens.concat()).collect();
-        let asked = open.iter().map(|&at| &asks[at]).zip(&tokens);
-        let requests: Vec<_> =
-            asked.map(|(&Ask { id, most, sampler, .. }, tokens)| Request { id, tokens, most, sampler, gate }).collect();
-        for (&at, mut guess) in open.iter().zip(proposer.propose(&requests)) {
-            let known = guess.tokens.iter().take_while(|&&id| (id as usize) < ids).count();
-            guess.cut(known.min(asks[at].most), gate);
-            plans[at] = Plan { guess, source: Source::Proposer };
+        let gate = Gate::new(&self.acceptance[ProposalSource::Proposer as usize], threshold);
+        let tokens: Vec<_> = open.iter().map(|&at| requests[at].tokens.concat()).collect();
+        let open_requests = open.iter().map(|&at| &requests[at]).zip(&tokens);
+        let proposals: Vec<_> = open_requests
+            .map(|(&DraftRequest { id, max_tokens, sampler, .. }, tokens)| ProposalRequest {
+                id,
+                tokens,
+                max_tokens,
+                sampler,
+                gate,
+            })
+            .collect();
+        for (&at, mut proposed) in open.iter().zip(proposer.propose(&proposals)) {
+            let valid = proposed.tokens.iter().take_while(|&&id| (id as usize) < token_count).count();
+            proposed.truncate(valid.min(requests[at].max_tokens), gate);
+            plans[at] = SpeculationPlan { proposed, source: ProposalSource::Proposer };
         }
         plans
     }
 
-    /// The probability from which on a guess pays.
-    fn least(&self, sequences: usize, extra: f64) -> f64 {
-        if self.depth.is_some() { 0.0 } else { self.costs.least(sequences, extra) }
+    /// The probability of acceptance from which on verifying a token pays, when proposing it costs `seconds`.
+    fn threshold(&self, sequences: usize, seconds: f64) -> f64 {
+        if self.fixed_count.is_some() { 0.0 } else { self.costs.threshold(sequences, seconds) }
     }
 
-    fn reuse(&self, ask: &Ask<'_>, least: f64) -> Plan {
-        let found = ask.rejected.map(|rejected| rejected.guess(ask.written));
-        let (mut guess, source) = found.unwrap_or((Guess::default(), Source::Rejected));
-        guess.cut(ask.most, Gate::new(&self.acceptance[source as usize], least));
-        Plan { guess, source }
+    fn plan_rejected(&self, request: &DraftRequest<'_>, threshold: f64) -> SpeculationPlan {
+        let found = request.rejected.map(|rejected| rejected.propose(request.step_tokens));
+        let (mut proposed, source) = found.unwrap_or((ProposedTokens::default(), ProposalSource::Rejected));
+        proposed.truncate(request.max_tokens, Gate::new(&self.acceptance[source as usize], threshold));
+        SpeculationPlan { proposed, source }
     }
 
-    /// Learns that `confirmed` guesses of a plan came true, and whether the next one was put to the test in vain.
-    pub fn learn(&mut self, plan: &Plan, confirmed: usize, refuted: bool) {
-        let tested = confirmed + usize::from(refuted);
-        for (at, &confidence) in plan.guess.confidences.iter().take(tested).enumerate() {
-            self.acceptance[plan.source as usize].learn(confidence, at < confirmed);
+    /// Learns from the verification of a plan.
+    pub fn learn(&mut self, plan: &SpeculationPlan, verification: Verification) {
+        let compared = verification.accepted + usize::from(verification.next_was_rejected);
+        for (at, &confidence) in plan.proposed.confidences.iter().take(compared).enumerate() {
+            self.acceptance[plan.source as usize].observe(confidence, at < verification.accepted);
         }
     }
 
-    /// Lets the proposer forget a sequence.
+    /// Drops what the proposer keeps of a sequence that is finished.
     pub fn release(&mut self, id: SequenceId) {
         if let Some(proposer) = &mut self.proposer {
             proposer.release(id);
@@ -210,11 +231,11 @@ impl Speculation {
     }
 }
 
-impl Guess {
-    /// Keeps at most `most` guesses, and those that pay.
-    fn cut(&mut self, most: usize, mut gate: Gate<'_>) {
+impl ProposedTokens {
+    /// Keeps at most `count` tokens, and of these the ones before the first that `gate` does not admit.
+    fn truncate(&mut self, count: usize, mut gate: Gate<'_>) {
         self.confidences.resize(self.tokens.len(), 0.0);
-        let kept = self.confidences.iter().take(most).take_while(|&&confidence| gate.admits(confidence)).count();
+        let kept = self.confidences.iter().take(count).take_while(|&&confidence| gate.admits(confidence)).count();
         self.tokens.truncate(kept);
         self.confidences.truncate(kept);
     }

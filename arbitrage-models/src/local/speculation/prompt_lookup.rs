@@ -1,17 +1,17 @@
-//! What followed the last few tokens when they came before.
+//! Prompt lookup: proposes the tokens that followed an earlier occurrence of the last tokens.
 
-use super::{Guess, Proposer, Request};
+use super::{ProposalRequest, ProposedTokens, Proposer};
 
-/// Fewest tokens that have to agree. One token alone says next to nothing.
-const LEAST: usize = 2;
-/// Most that are compared.
-const LONGEST: usize = 8;
+/// Shortest n-gram that counts as a match. A single token matches nearly everywhere.
+const MIN_NGRAM: usize = 2;
+/// Longest n-gram that is compared.
+const MAX_NGRAM: usize = 8;
 
-/// A text that repeats itself leaves what it repeats sooner than a rewritten step leaves the step.
-const LOOSE: f32 = 0.85;
+/// Factor on the confidence: a text diverges from an earlier passage sooner than a rewritten step diverges from the rejected one.
+const LOOKUP_CONFIDENCE: f32 = 0.85;
 
-/// Prompt lookup: the last tokens are searched for in the text so far, and what followed them there is guessed (Saxena, 2023;
-/// n-grams of Yang et al., arXiv 2304.04487). It costs nothing, and pays where a text repeats its question or itself.
+/// Searches the text so far for its last tokens and proposes the tokens that followed them there (Saxena, 2023; n-grams of Yang
+/// et al., arXiv 2304.04487). It costs nothing, and pays where a text repeats its question or itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PromptLookup;
 
@@ -27,35 +27,44 @@ impl Proposer for PromptLookup {
         "prompt-lookup"
     }
 
-    fn propose(&mut self, requests: &[Request<'_>]) -> Vec<Guess> {
-        requests.iter().map(|request| look_up(request.tokens, request.most)).collect()
+    fn propose(&mut self, requests: &[ProposalRequest<'_>]) -> Vec<ProposedTokens> {
+        requests.iter().map(|request| look_up(request.tokens, request.max_tokens)).collect()
     }
 }
 
-fn look_up(tokens: &[u32], most: usize) -> Guess {
-    let Some((from, agreeing)) = follow(tokens, tokens, tokens.len()) else { return Guess::default() };
-    let confidence = |after: usize| LOOSE * agreement(agreeing, after);
-    tokens[from..].iter().take(most).enumerate().map(|(after, &id)| (id, confidence(after))).collect()
+fn look_up(tokens: &[u32], max_tokens: usize) -> ProposedTokens {
+    let Some(found) = find_ngram(tokens, tokens, tokens.len()) else { return ProposedTokens::default() };
+    let confidence = |after: usize| LOOKUP_CONFIDENCE * match_confidence(found.matched, after);
+    tokens[found.end..].iter().take(max_tokens).enumerate().map(|(after, &id)| (id, confidence(after))).collect()
 }
 
-/// Confidence that a text which agrees in `agreeing` tokens with another also agrees in the next, `after` guessed tokens later.
-/// The shape is read off 154 escalated steps of GSM8K, in which a step met the rejected one again: 0.73 after two tokens, 0.79 after
-/// three, 0.96 after eight.
-pub(super) fn agreement(agreeing: usize, after: usize) -> f32 {
-    1.0 - 0.7 / (agreeing as f32 + 0.5 * after as f32)
+/// Confidence that a text which matches another one in its last `matched` tokens also matches its next token, `after` proposed
+/// tokens later. The shape fits 154 escalated steps of GSM8K in which the rewritten step rejoined the rejected one: the next
+/// token matched in a share of 0.73 of the cases after two matched tokens, 0.79 after three, and 0.96 after eight.
+pub(super) fn match_confidence(matched: usize, after: usize) -> f32 {
+    1.0 - 0.7 / (matched as f32 + 0.5 * after as f32)
 }
 
-/// Where in `corpus` the text goes on that `tail` ends with, and how many tokens agree: the place with the most, among those
-/// the nearest to `near`.
-pub(super) fn follow(corpus: &[u32], tail: &[u32], near: usize) -> Option<(usize, usize)> {
-    let agreeing = |end: usize| {
+/// An earlier occurrence of the last tokens of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NgramMatch {
+    /// Index of the first token after it.
+    pub end: usize,
+    /// How many tokens match.
+    pub matched: usize,
+}
+
+/// Where the last tokens of `tail` occur in `corpus`, with at least one token after them: the longest match and, among several
+/// of that length, the one that ends nearest to `near`.
+pub(super) fn find_ngram(corpus: &[u32], tail: &[u32], near: usize) -> Option<NgramMatch> {
+    let matched = |end: usize| {
         let pairs = corpus[..end].iter().rev().zip(tail.iter().rev());
-        pairs.take(LONGEST).take_while(|(a, b)| a == b).count()
+        pairs.take(MAX_NGRAM).take_while(|(a, b)| a == b).count()
     };
     (1..corpus.len())
-        .map(|end| (end, agreeing(end)))
-        .filter(|(_, agreeing)| *agreeing >= LEAST)
-        .max_by_key(|&(end, agreeing)| (agreeing, std::cmp::Reverse(end.abs_diff(near)), end))
+        .map(|end| NgramMatch { end, matched: matched(end) })
+        .filter(|found| found.matched >= MIN_NGRAM)
+        .max_by_key(|found| (found.matched, std::cmp::Reverse(found.end.abs_diff(near)), found.end))
 }
 
 #[cfg(test)]
@@ -63,18 +72,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_then_the_latest_agreement_counts() {
+    fn the_longest_then_the_latest_match_counts() {
         let tokens = [1, 2, 3, 9, 2, 3, 8, 1, 2, 3];
-        assert_eq!(look_up(&tokens, 3).tokens, [9, 2, 3], "three agree");
-        assert_eq!(look_up(&[2, 3, 9, 2, 3, 8, 2, 3], 2).tokens, [8, 2], "two agree twice");
-        assert_eq!(look_up(&[1, 2, 3, 4], 3), Guess::default());
+        assert_eq!(look_up(&tokens, 3).tokens, [9, 2, 3], "three tokens match");
+        assert_eq!(look_up(&[2, 3, 9, 2, 3, 8, 2, 3], 2).tokens, [8, 2], "two tokens match in two places");
+        assert_eq!(look_up(&[1, 2, 3, 4], 3), ProposedTokens::default());
         assert_eq!(look_up(&[7, 7, 7], 3).tokens, [7], "a text that repeats itself");
         assert_eq!((look_up(&[], 3), look_up(&[1], 3), look_up(&tokens, 0)), Default::default());
     }
 
     #[test]
-    fn near_places_go_first() {
-        assert_eq!(follow(&[1, 2, 0, 1, 2, 5], &[9, 1, 2], 2), Some((2, 2)));
-        assert_eq!(follow(&[1, 2, 0, 1, 2, 5], &[9, 1, 2], 6), Some((5, 2)));
+    fn the_nearest_match_comes_first() {
+        let found = |near| find_ngram(&[1, 2, 0, 1, 2, 5], &[9, 1, 2], near);
+        assert_eq!(found(2), Some(NgramMatch { end: 2, matched: 2 }));
+        assert_eq!(found(6), Some(NgramMatch { end: 5, matched: 2 }));
     }
 }

@@ -1,7 +1,7 @@
 use burn::module::{Module, ModuleMapper};
 
 use super::*;
-use crate::train::Texts;
+use crate::train::{HeadBias, TextBatch, TransformerWithHead};
 
 const CONFIG: &str = "config.json";
 
@@ -15,15 +15,15 @@ fn config(change: impl FnOnce(&mut serde_json::Value)) -> ModelConfig {
     ModelConfig::from_json(Path::new(CONFIG), &json.to_string()).unwrap()
 }
 
-/// A model whose biases are not zero, as fresh ones are.
+/// A model whose biases are not zero, as they are initially.
 fn model(config: ModelConfig) -> Transformer {
-    Transformer::init(config, 3, &Device::flex()).unwrap().map(&mut Raise(0.0))
+    Transformer::init(config, 3, &Device::flex()).unwrap().map(&mut AddToVectors(0.0))
 }
 
-/// Adds something else to every vector.
-struct Raise(f32);
+/// Adds a different number to every vector.
+struct AddToVectors(f32);
 
-impl ModuleMapper for Raise {
+impl ModuleMapper for AddToVectors {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         self.0 += 0.0625;
         if D == 1 { param.map(|tensor| tensor + self.0) } else { param }
@@ -31,21 +31,21 @@ impl ModuleMapper for Raise {
 }
 
 fn hidden(model: &Transformer) -> Vec<f32> {
-    values(model.hidden(&Texts::new([&[1u32, 5, 9, 2][..]])).unwrap())
+    values(model.hidden(&TextBatch::new([&[1u32, 5, 9, 2][..]])).unwrap())
 }
 
 #[test]
-fn folders_give_back_what_was_saved_biases_included() {
+fn opened_folders_have_the_saved_weights_and_biases() {
     for family in ["llama", "qwen2"] {
         let saved = model(config(|json| json["model_type"] = json!(family)));
         let [first, second] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         saved.save(first.path(), &FolderFiles::default()).unwrap();
         let opened = Transformer::open(first.path(), &Device::flex()).unwrap();
-        let biases = opened.named().iter().filter(|tensor| tensor.name.ends_with(".bias")).count();
+        let biases = opened.named_tensors().iter().filter(|tensor| tensor.name.ends_with(".bias")).count();
         assert_eq!(biases, if family == "qwen2" { 6 } else { 0 });
         let worst = hidden(&saved).iter().zip(hidden(&opened)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(worst < 5e-3, "{family}: {worst}, half precision apart");
-        // Half precision is lossy once: the second folder holds the bytes of the first.
+        assert!(worst < 5e-3, "{family}: {worst} is more than half precision explains");
+        // Only the first conversion to half precision is lossy: the second folder has the bytes of the first.
         opened.save(second.path(), &FolderFiles::default()).unwrap();
         for file in ["model.safetensors", CONFIG] {
             let [one, two] = [&first, &second].map(|folder| fs::read(folder.path().join(file)).unwrap());
@@ -84,7 +84,7 @@ fn weights_beyond_half_precision_are_not_written() {
 }
 
 #[test]
-fn shapes_that_no_folder_holds_are_refused() {
+fn families_that_cannot_be_saved_are_refused() {
     let mut scaled = config(|_| ());
     scaled.family = "mistral".to_owned();
     let error = Transformer::init(scaled, 0, &Device::flex()).unwrap_err().to_string();
@@ -92,15 +92,15 @@ fn shapes_that_no_folder_holds_are_refused() {
 }
 
 #[test]
-fn ids_and_rows_that_are_not_there_are_errors() {
+fn ids_and_rows_out_of_range_are_errors() {
     let model = model(config(|_| ()));
     for id in [12, u32::MAX] {
-        let error = model.hidden(&Texts::new([&[1, id][..]])).unwrap_err();
+        let error = model.hidden(&TextBatch::new([&[1, id][..]])).unwrap_err();
         assert!(error.to_string().contains(&id.to_string()), "{error}");
     }
-    assert!(matches!(model.hidden(&Texts::new([&[1; 33][..]])), Err(Error::ContextFull { tokens: 33, .. })));
-    assert!(matches!(model.hidden(&Texts::new([])), Err(Error::EmptyPrompt { .. })));
-    let headed = crate::train::Headed::new(model, 2, true, 0);
-    let texts = Texts::new([&[1, 2][..]]);
-    assert!(headed.forward(&texts, &[2]).unwrap_err().to_string().contains("row"));
+    assert!(matches!(model.hidden(&TextBatch::new([&[1; 33][..]])), Err(Error::ContextFull { tokens: 33, .. })));
+    assert!(matches!(model.hidden(&TextBatch::new([])), Err(Error::EmptyPrompt { .. })));
+    let classifier = TransformerWithHead::new(model, 2, HeadBias::Present, 0);
+    let texts = TextBatch::new([&[1, 2][..]]);
+    assert!(classifier.forward(&texts, &[2]).unwrap_err().to_string().contains("row"));
 }

@@ -1,51 +1,52 @@
-//! Where a module's first weights come from: a seed, or a file.
+//! Sources of a module's initial weights: random numbers, or the files of a folder.
 
 use arbitrage_core::Draw;
 use burn::module::Param;
 use burn::nn::{Embedding, Linear, RmsNorm};
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Standard deviation of fresh weights, as GPT-2 and Llama have it.
-pub(super) const DEVIATION: f64 = 0.02;
+/// Standard deviation of random initial weights, as in GPT-2 and Llama.
+pub(super) const INIT_DEVIATION: f64 = 0.02;
 
-/// Hands out parameters by their Hugging Face names, in the order in which a module asks for them.
-pub(super) trait Weights {
+/// Gives a module its parameters, by their Hugging Face names and in the order in which the module needs them.
+pub(super) trait ParameterSource {
     /// `name.weight`, `[count, width]`.
     fn embedding(&mut self, name: &str, count: usize, width: usize) -> Embedding;
 
-    /// `name.weight` and `name.bias` of a layer between two widths, input and output; fresh weights deviate `scale` times as much as usual.
+    /// `name.weight` and `name.bias` of a layer with these input and output widths. The deviation of random weights is multiplied by
+    /// `scale`.
     fn linear(&mut self, name: &str, widths: [usize; 2], bias: bool, scale: f64) -> Linear;
 
     /// `name.weight`, `[width]`.
     fn norm(&mut self, name: &str, width: usize, epsilon: f32) -> RmsNorm;
 }
 
-/// Fresh parameters, each from the next numbers of one stream: equal seeds give equal weights, on any device.
-pub(super) struct Init<'a> {
+/// Random initial parameters from one stream of numbers: equal seeds give equal weights on any device.
+pub(super) struct RandomInit<'a> {
     draw: Draw,
     device: &'a Device,
 }
 
-impl<'a> Init<'a> {
+impl<'a> RandomInit<'a> {
     pub fn new(seed: u64, device: &'a Device) -> Self {
         Self { draw: Draw::new(seed), device }
     }
 
-    /// Entries that deviate `scale` times as much as usual.
+    /// A normally distributed matrix with `scale` times the usual deviation.
     pub fn normal(&mut self, shape: [usize; 2], scale: f64) -> Param<Tensor<2>> {
         let values: Vec<f32> =
-            (0..shape[0] * shape[1]).map(|_| (self.standard_normal() * DEVIATION * scale) as f32).collect();
+            (0..shape[0] * shape[1]).map(|_| (self.standard_normal() * INIT_DEVIATION * scale) as f32).collect();
         Param::from_data(TensorData::new(values, shape), self.device)
     }
 
-    /// Box and Muller's transform. One of its two numbers is let go, which costs nothing worth a state.
+    /// The Box–Muller transform. Its second number is discarded, since keeping it would not be worth the additional state.
     fn standard_normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.draw.uniform()).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.draw.uniform()).cos()
     }
 }
 
-impl Weights for Init<'_> {
+impl ParameterSource for RandomInit<'_> {
     fn embedding(&mut self, _name: &str, count: usize, width: usize) -> Embedding {
         Embedding { weight: self.normal([count, width], 1.0) }
     }
@@ -71,12 +72,12 @@ mod tests {
     #[test]
     fn draws_are_normal_and_pinned_by_the_seed() {
         let device = Device::flex();
-        let mut init = Init::new(7, &device);
+        let mut init = RandomInit::new(7, &device);
         let draws: Vec<f64> = (0..20_000).map(|_| init.standard_normal()).collect();
         let mean = draws.iter().sum::<f64>() / 20_000.0;
         let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 20_000.0;
         assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.03, "{mean} {variance}");
-        let weights = |seed| Init::new(seed, &device).embedding("e", 4, 8).weight.val().into_data();
+        let weights = |seed| RandomInit::new(seed, &device).embedding("e", 4, 8).weight.val().into_data();
         assert_eq!(weights(1), weights(1));
         assert_ne!(weights(1), weights(2));
     }

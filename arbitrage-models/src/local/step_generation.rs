@@ -1,0 +1,250 @@
+//! The step of one sequence while it is generated.
+
+use arbitrage_core::{Finish, Rewrite, SequenceId, Step, StepCost, StepRule, VocabularyId};
+
+use super::LocalModel;
+use super::forward_outputs::{NextTokenScores, TokenOutput};
+use super::hidden_reader::GeneratedStates;
+use super::speculation::{DraftRequest, RejectedStep, Verification};
+use super::step_states::StepStates;
+use crate::decoder::Cache;
+use crate::error::{Error, Result};
+use crate::sampler::{SampledToken, Sampler};
+use crate::sequence::CachedSequence;
+use crate::stream::TextStream;
+
+/// The step of one sequence while it is generated.
+pub(super) struct StepGeneration {
+    pub id: SequenceId,
+    pub sequence: CachedSequence,
+    /// Tokens that are not in the cache yet: the rest of the prompt, then the token that was sampled last.
+    pub pending: Vec<u32>,
+    pub stream: TextStream,
+    pub tokens: Vec<u32>,
+    pub cost: StepCost,
+    /// How the step ended, once it has. The error is one of this sequence alone.
+    pub finish: Option<Result<Finish>>,
+    /// The step that this one replaces, where its tokens can serve as speculative tokens.
+    pub rejected: Option<RejectedStep>,
+    sampler: Sampler,
+    logprobs: Vec<f32>,
+    first_entropy: Option<f32>,
+    /// The states that the tokens were sampled from, where steps carry them.
+    states: Option<StepStates>,
+    /// Where each token ends in the text.
+    token_ends: Vec<TokenEnd>,
+}
+
+/// Where a token ends in the step's text.
+#[derive(Clone, Copy)]
+struct TokenEnd {
+    /// Length of the text of complete characters after the token.
+    text_len: usize,
+    /// Whether the token ends inside a character.
+    splits_character: bool,
+}
+
+/// A step that is complete, and what the model keeps of it.
+pub(super) struct FinishedStep {
+    pub id: SequenceId,
+    pub sequence: CachedSequence,
+    pub step: Step,
+    /// Where steps carry hidden states.
+    pub states: Option<GeneratedStates>,
+}
+
+impl StepGeneration {
+    /// Begins the step after the request's prefix, with what `sequence` has cached of it.
+    pub fn begin(model: &LocalModel, request: &Rewrite<'_>, mut sequence: CachedSequence) -> Result<Self> {
+        let prefix = &request.prefix;
+        let tokens = model.encode(prefix)?;
+        let config = model.decoder.config();
+        if tokens.len() >= config.context {
+            let (tokens, context) = (tokens.len() + 1, config.context);
+            return Err(Error::ContextFull { model: model.name.clone(), tokens, context });
+        }
+        let cached = sequence.roll_back(&tokens);
+        let pending = tokens[cached..].to_vec();
+        Ok(Self {
+            id: prefix.id,
+            sequence,
+            cost: StepCost::new(pending.len(), cached, 0, 0.0),
+            pending,
+            sampler: Sampler::new(&model.sampling, prefix.draw(model.author).next_u64())?.with_entropy(true),
+            stream: TextStream::new(),
+            tokens: Vec::new(),
+            logprobs: Vec::new(),
+            first_entropy: None,
+            states: model.with_hidden.then(|| StepStates::new(config.hidden)),
+            token_ends: Vec::new(),
+            finish: None,
+            rejected: request.rejected.and_then(|step| model.rejected_step(step)),
+        })
+    }
+
+    /// Starts with a copy of another sequence's cache, which has the first `tokens` pending tokens.
+    pub fn start_from_cache(&mut self, cache: Cache, tokens: usize) {
+        self.sequence = CachedSequence { cache, cached_tokens: self.pending.drain(..tokens).collect() };
+        self.cost = StepCost::new(self.pending.len(), tokens, 0, 0.0);
+    }
+
+    /// Continues with `sequence`, in which further pending tokens were prefilled, in so many seconds for each token.
+    pub fn record_prefill(&mut self, sequence: CachedSequence, seconds: f64) {
+        let prompt = self.cost.cached + self.cost.prefilled;
+        let count = self.pending.len() + sequence.cached_tokens.len() - prompt;
+        self.pending.drain(..count);
+        self.sequence = sequence;
+        self.cost.seconds += seconds * count as f64;
+        self.cost.prefill_seconds += seconds * count as f64;
+    }
+
+    /// Asks for up to `limit` speculative tokens; `None` when step or context have no room for more than one further token.
+    pub fn draft_request(&self, model: &LocalModel, rule: &StepRule<'_>, limit: usize) -> Option<DraftRequest<'_>> {
+        let used = self.sequence.cached_tokens.len() + self.pending.len();
+        let context = model.decoder.config().context.saturating_sub(used + 1);
+        let step = rule.max_tokens.saturating_sub(self.tokens.len() + 1);
+        let max_tokens = step.min(context).min(limit);
+        (max_tokens > 0).then(|| DraftRequest {
+            id: self.id,
+            tokens: [&self.sequence.cached_tokens, &self.pending],
+            step_tokens: &self.tokens,
+            rejected: self.rejected.as_ref(),
+            max_tokens,
+            sampler: &self.sampler,
+        })
+    }
+
+    /// Samples a token from each of `outputs` for as long as the token before was the speculative one, and adds them to the step.
+    /// Speculative tokens that were not accepted leave the cache.
+    pub fn accept_tokens(
+        &mut self,
+        model: &LocalModel,
+        outputs: &[TokenOutput<'_>],
+        speculative: &[u32],
+        rule: &StepRule<'_>,
+    ) -> Verification {
+        let mut verification = Verification { accepted: 0, next_was_rejected: false };
+        for (at, output) in outputs.iter().enumerate() {
+            let sampled = match self.sample_and_push(model, output, rule) {
+                Ok(sampled) => sampled,
+                Err(error) => {
+                    self.finish = Some(Err(error));
+                    break;
+                }
+            };
+            match speculative.get(at) {
+                Some(&token) if token == sampled.id => {
+                    verification.accepted += 1;
+                    self.sequence.cached_tokens.extend(self.pending.pop());
+                }
+                other => {
+                    verification.next_was_rejected = other.is_some();
+                    break;
+                }
+            }
+            if self.finish.is_some() {
+                break;
+            }
+        }
+        self.sequence.cache.truncate(self.sequence.cached_tokens.len());
+        self.cost.guessed += speculative.len();
+        self.cost.confirmed += verification.accepted;
+        verification
+    }
+
+    fn sample_and_push(
+        &mut self,
+        model: &LocalModel,
+        output: &TokenOutput<'_>,
+        rule: &StepRule<'_>,
+    ) -> Result<SampledToken> {
+        let position = self.sequence.cached_tokens.len();
+        if let Some(states) = &mut self.states {
+            states.push(output.hidden);
+        }
+        let sampled = match output.scores {
+            NextTokenScores::Argmax(token) => token,
+            NextTokenScores::Logits(logits) => {
+                model.sample(&mut self.sampler, logits).map_err(|error| model.at_position(error, position))?
+            }
+        };
+        self.push(model, sampled, rule)?;
+        Ok(sampled)
+    }
+
+    /// Adds a sampled token, and finds out whether the step ends with it.
+    fn push(&mut self, model: &LocalModel, sampled: SampledToken, rule: &StepRule<'_>) -> Result<()> {
+        self.cost.decoded += 1;
+        if self.tokens.is_empty() {
+            self.first_entropy = sampled.entropy;
+        }
+        if model.tokenizer.eos_ids().contains(&sampled.id) {
+            self.finish = Some(Ok(Finish::EndOfText));
+            return Ok(());
+        }
+        self.stream.push(&model.tokenizer, sampled.id)?;
+        self.tokens.push(sampled.id);
+        self.logprobs.push(sampled.logprob);
+        self.pending.push(sampled.id);
+        let splits_character = self.stream.is_holding();
+        self.token_ends.push(TokenEnd { text_len: self.stream.text().len(), splits_character });
+        // A token may end the step and begin a character: the step then ends with that character.
+        let boundary = if splits_character { None } else { rule.segmenter.boundary(self.stream.text()) };
+        if let Some(end) = boundary {
+            self.cut_at(end);
+        }
+        // A full context takes precedence: no step can follow, whatever else ended this one.
+        self.finish = if self.cost.cached + self.cost.prefilled + self.tokens.len() >= model.decoder.config().context {
+            Some(Ok(Finish::Context))
+        } else if boundary.is_some() {
+            Some(Ok(Finish::Boundary))
+        } else {
+            (self.tokens.len() >= rule.max_tokens).then_some(Ok(rule.finish_at(self.tokens.len())))
+        };
+        Ok(())
+    }
+
+    /// Drops the tokens after the first one that ends at or past `boundary` and splits no character: they belong to the next
+    /// step.
+    fn cut_at(&mut self, boundary: usize) {
+        let last = self.token_ends.iter().position(|end| end.text_len >= boundary && !end.splits_character);
+        if let Some(last) = last {
+            self.truncate(last + 1);
+        }
+    }
+
+    fn truncate(&mut self, count: usize) {
+        self.tokens.truncate(count);
+        self.logprobs.truncate(count);
+        self.token_ends.truncate(count);
+    }
+
+    /// Completes the step.
+    pub fn end(mut self, vocabulary: VocabularyId) -> Result<FinishedStep> {
+        let finish = self.finish.take().unwrap_or(Ok(Finish::Length))?;
+        // Where a limit cut a character, the step gives the character's tokens back, unless nothing would be left of it.
+        let whole = self.token_ends.iter().rposition(|end| !end.splits_character).map_or(0, |at| at + 1);
+        if whole > 0 {
+            self.truncate(whole);
+        }
+        let (end, splits_character) =
+            self.token_ends.last().map_or((0, false), |end| (end.text_len, end.splits_character));
+        let mut text = self.stream.text()[..end].to_owned();
+        if splits_character {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+        let mut step = Step::new(text, finish)
+            .with_tokens(self.tokens, vocabulary)
+            .with_logprobs(self.logprobs)
+            .with_cost(self.cost);
+        step.first_entropy = self.first_entropy;
+        let prefix_len = self.cost.cached + self.cost.prefilled;
+        let state_count = StepStates::count(step.tokens.len(), step.finish);
+        step.hidden = self.states.map(|states| states.summary(state_count));
+        let tokens = || self.sequence.cached_tokens.iter().chain(&self.pending).take(prefix_len + step.tokens.len());
+        let generated =
+            |hidden| GeneratedStates { tokens: tokens().copied().collect(), prefix_len, state_count, hidden };
+        let states = step.hidden.clone().map(generated);
+        Ok(FinishedStep { id: self.id, sequence: self.sequence, step, states })
+    }
+}
