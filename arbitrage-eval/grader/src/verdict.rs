@@ -1,4 +1,4 @@
-//! What grading says: [`Grade`].
+//! The result of grading: [`Grade`].
 
 use std::fmt;
 
@@ -8,90 +8,90 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It is equal to the gold answer.
+    /// The answer equals the gold answer.
     Correct,
-    /// It is not.
+    /// The answer differs from the gold answer.
     Incorrect,
-    /// There is none.
+    /// The response, or the gold text, has no answer.
     NoAnswer,
-    /// It is too complex to be compared, which counts as not right.
+    /// One of the answers is too complex to be compared. It counts as not correct.
     Refused {
-        /// What there was too much of.
+        /// The limit that was exceeded.
         reason: String,
     },
 }
 
-/// How an answer was found in a text.
+/// Where in a text the answer was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Found {
-    /// The text is the answer.
+pub enum AnswerSource {
+    /// The whole text is the answer.
     Whole,
-    /// In the last `\boxed{…}` or `\fbox{…}`.
+    /// The last `\boxed{…}` or `\fbox{…}`.
     Boxed,
-    /// In the last boxes, which words such as "and" join.
+    /// The last boxes, joined by words such as "and".
     Boxes,
-    /// Behind GSM8K's `####`.
+    /// The text after GSM8K's `####`.
     Hashes,
-    /// Behind words such as "the answer is".
+    /// The text after a phrase such as "the answer is".
     Phrase,
-    /// In the last formula.
+    /// The last formula.
     Formula,
     /// The last number.
     Number,
-    /// The letter of a choice.
+    /// The letter of a multiple choice.
     Letter,
 }
 
-/// Which rule decided.
+/// The rule that decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Rule {
+pub enum GradingRule {
     /// There was nothing to compare.
     Nothing,
-    /// Both are the same symbols in the same order.
+    /// Both answers are the same symbols in the same order.
     Symbols,
-    /// Letters of choices.
+    /// The letters of a multiple choice were compared.
     Choice,
-    /// Exact numbers.
+    /// Exact numbers were compared.
     Number,
-    /// Canonical forms.
+    /// Canonical forms were compared.
     Canonical,
-    /// Values at seeded points.
+    /// Values at seeded points were compared.
     Points,
-    /// Members in order.
+    /// Members were compared in order.
     Ordered,
-    /// Members in any order.
+    /// Members were compared in any order.
     Unordered,
-    /// Both sides of equations or inequalities.
+    /// Equations or inequalities were compared.
     Relation,
-    /// Words.
+    /// Words were compared.
     Words,
-    /// They are different kinds of things.
+    /// The answers are of different kinds, as a number and an interval.
     Kinds,
-    /// Closeness: within the tolerance that was asked for, or that of profile `qwen-compat`.
+    /// The numbers are within the requested tolerance, or within that of profile `qwen-compat`.
     Tolerance,
 }
 
-/// What was read generously on the way to a verdict.
+/// A difference between the answers that was overlooked on the way to a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Flag {
-    /// A percent sign of one side only: 28% for 28.
+pub enum Leniency {
+    /// Only one side has a percent sign, and the numbers are the same: 28% for 28.
     PercentDropped,
-    /// A unit of one side only, or one that the table of units does not know.
+    /// Only one side has a unit, or its unit is not in the table of units.
     UnitIgnored,
-    /// A base of one side only.
+    /// Only one side names the base of its digits.
     BaseDropped,
-    /// A name of one side only: x = 3 for 3.
+    /// Only one side names the variable: x = 3 for 3.
     NameDropped,
-    /// An inequality for an interval.
+    /// An inequality stands for an interval.
     IntervalAsInequality,
-    /// Letters of another case.
+    /// Letters differ in case.
     CaseIgnored,
-    /// Commas read as a list's rather than thousands'.
+    /// Commas were read as separators of a list, not of thousands.
     CommasAsList,
-    /// A column or a row for a tuple.
+    /// A column or row vector stands for a tuple.
     VectorAsTuple,
 }
 
@@ -102,17 +102,17 @@ pub struct Grade {
     /// Whether the answer is right.
     pub verdict: Verdict,
     /// The rule that decided.
-    pub rule: Rule,
-    /// How the answer was found.
-    pub found: Found,
-    /// What was found, as it stands in the text.
+    pub rule: GradingRule,
+    /// Where the answer was found.
+    pub found: AnswerSource,
+    /// The answer as it stands in the text.
     pub extracted: String,
     /// The gold answer's normal form.
     pub gold_form: String,
     /// The answer's normal form.
     pub pred_form: String,
-    /// What was read generously, in alphabetical order of the variants' declaration.
-    pub flags: Vec<Flag>,
+    /// The differences that were overlooked, in the order in which [`Leniency`] declares them.
+    pub flags: Vec<Leniency>,
 }
 
 impl Grade {

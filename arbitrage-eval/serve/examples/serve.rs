@@ -1,7 +1,7 @@
-//! A server on models of chance, without weights: the protocol to try, and what a server of one's own takes.
+//! A server on models that write random text, to try the protocol without weights.
 //!
 //! ```sh
-//! cargo run -p arbitrage-eval --no-default-features --features serve --example serve -- 127.0.0.1:8080
+//! cargo run -p arbitrage-serve --example serve -- 127.0.0.1:8080
 //! python examples/serve/openai_client.py
 //! ```
 
@@ -9,8 +9,8 @@ use std::net::TcpListener;
 
 use arbitrage_core::testing::Babbler;
 use arbitrage_core::{Author, Engine, Limits};
-use arbitrage_serve::{Policies, Server};
 use arbitrage_router::Policy;
+use arbitrage_serve::{Policies, Server};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
