@@ -74,8 +74,7 @@ pub fn gold_answer(gold: &str) -> String {
 }
 
 /// The conventions by which answers are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
     /// Mathematical equality. `docs/grader.md` has the rules.
     #[default]
@@ -84,6 +83,8 @@ pub enum Profile {
     /// code.
     QwenCompat,
 }
+
+verdict::serialize_by_name!(Profile { Strict: "strict", QwenCompat: "qwen-compat" });
 
 impl std::str::FromStr for Profile {
     type Err = String;

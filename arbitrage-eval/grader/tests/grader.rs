@@ -1,4 +1,4 @@
-//! The grader on a table of cases of its own, on properties, and on texts that nobody means.
+//! The grader on tables of cases, on properties, and on random text.
 
 use arbitrage_grader::{AnswerSource, Grader, InputKind, Profile, Verdict, final_answer, gold_answer};
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use arbitrage_core::SequenceId;
-use arbitrage_mini::{self as mini, Stream, tokenizer};
+use arbitrage_mini::{Stream, tokenizer};
 use arbitrage_models::classifier::Text;
 use arbitrage_models::source::file_digest;
 use arbitrage_models::{Cache, Classifier, Decoder, LoadOptions, LocalModel, Outputs, Precision, Span, device};
@@ -152,7 +152,7 @@ fn the_reward_model_scores_as_in_transformers() {
 fn record() {
     let folder = shipped();
     let questions: Vec<String> =
-        mini::problems(Stream::Test, 0..5).into_iter().map(|problem| problem.question).collect();
+        arbitrage_mini::problems(Stream::Test, 0..5).into_iter().map(|problem| problem.question).collect();
     std::fs::write(folder.path().join("questions.json"), serde_json::to_vec(&questions).unwrap()).unwrap();
     let script = crate_path("tests/fixtures/mini/reference.py");
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());

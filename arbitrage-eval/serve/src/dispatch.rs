@@ -1,5 +1,6 @@
 //! The router of a server, which applies the policy of each request.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arbitrage_core::router::Rsd;
@@ -21,6 +22,12 @@ pub struct Dispatch {
     default_choice: PolicyChoice,
     learned: Option<Box<dyn AdvantageRouter>>,
     rsd: Option<Rsd<Box<dyn StepScorer>>>,
+}
+
+impl fmt::Debug for Dispatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatch").field("default_choice", &self.default_choice).finish_non_exhaustive()
+    }
 }
 
 impl Dispatch {

@@ -31,6 +31,7 @@ mod routes;
 mod stream;
 mod unsupported_fields;
 
+use std::fmt;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -118,6 +119,12 @@ pub struct Server<D, V> {
     is_request_error: IsRequestError,
     grace_period: Duration,
     app: AppState,
+}
+
+impl<D, V> fmt::Debug for Server<D, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("model", &self.app.model).finish_non_exhaustive()
+    }
 }
 
 impl<D: Drafter + 'static, V: Verifier + 'static> Server<D, V> {

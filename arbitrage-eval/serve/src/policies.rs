@@ -1,5 +1,7 @@
 //! The policies that requests may choose, each with its threshold and a budget.
 
+use std::fmt;
+
 use arbitrage_core::router::Rsd;
 use arbitrage_core::{AdvantageRouter, ConfigError, StepScorer};
 use arbitrage_router::{Policy, PolicyError};
@@ -22,6 +24,12 @@ pub struct Policies {
     pub(super) rsd: Option<Rsd<Box<dyn StepScorer>>>,
     /// The range of the scorer.
     range: Option<(f32, f32)>,
+}
+
+impl fmt::Debug for Policies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policies").field("capabilities", &self.capabilities()).finish_non_exhaustive()
+    }
 }
 
 impl Policies {

@@ -1,4 +1,4 @@
-//! The rules one by one, then whole solutions, then hostile text.
+//! Each rule by itself, whole solutions, and hostile text.
 
 use super::*;
 use crate::{Generator, Stream, Tier};
