@@ -75,7 +75,7 @@ fn router_kind(policy: Policy) -> RouterKind {
 }
 
 /// The decision under the request's threshold.
-fn with_threshold_of(policy: Policy, mut decision: Decision) -> Decision {
+fn apply_threshold(policy: Policy, mut decision: Decision) -> Decision {
     match (policy, decision.estimate) {
         (Policy::Learned(Some(tau)), Some(estimate)) => decision.route = Route::escalate_if(estimate > tau),
         (Policy::Rsd(tau), Some(score)) => decision.route = Route::escalate_if(score <= tau),
@@ -108,7 +108,7 @@ impl AdvantageRouter for Dispatch {
             RouterKind::Stateless => route_stateless(policy, candidate),
             shared => {
                 let answer = self.route_shared(shared, std::slice::from_ref(candidate)).pop();
-                Ok(with_threshold_of(policy, answer.ok_or(ScoreError::Count { expected: 1, found: 0 })??))
+                Ok(apply_threshold(policy, answer.ok_or(ScoreError::Count { expected: 1, found: 0 })??))
             }
         }
     }
@@ -127,7 +127,7 @@ impl AdvantageRouter for Dispatch {
                 indices
                     .into_iter()
                     .zip(decided)
-                    .map(|(at, answer)| (at, answer.map(|decision| with_threshold_of(policies[at], decision)))),
+                    .map(|(at, answer)| (at, answer.map(|decision| apply_threshold(policies[at], decision)))),
             );
         }
         let stateless = (0..candidates.len()).filter(|&at| router_kind(policies[at]) == RouterKind::Stateless);
