@@ -1,20 +1,23 @@
-//! `\boxed{…}` and `\fbox{…}` in a text, in one pass over it.
+//! Finds `\boxed{…}` and `\fbox{…}` in one pass over a text.
 
-/// The contents of a box, and where the whole box begins and ends.
+/// The contents of a box, and the byte range of the whole box.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Boxed<'t> {
+pub(super) struct LatexBox<'t> {
     pub inner: &'t str,
     pub start: usize,
     pub end: usize,
 }
 
-/// Most boxes that words join to one answer.
-const MOST_JOINED: usize = 16;
+/// Most boxes that are joined to one answer.
+const MAX_JOINED_BOXES: usize = 16;
 
-/// The outermost boxes of `text` whose braces close, and whether a later one does not.
-pub(super) fn boxes(text: &str) -> (Vec<Boxed<'_>>, bool) {
+/// Longest text between two boxes that are joined, in bytes.
+const MAX_CONJUNCTION_BYTES: usize = 60;
+
+/// The outermost closed boxes of `text`, and whether a box after them is cut off.
+pub(super) fn boxes(text: &str) -> (Vec<LatexBox<'_>>, bool) {
     let bytes = text.as_bytes();
-    let (mut open, mut found): (Vec<Option<(usize, usize)>>, Vec<Boxed<'_>>) = (Vec::new(), Vec::new());
+    let (mut open, mut found): (Vec<Option<(usize, usize)>>, Vec<LatexBox<'_>>) = (Vec::new(), Vec::new());
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
@@ -27,7 +30,7 @@ pub(super) fn boxes(text: &str) -> (Vec<Boxed<'_>>, bool) {
                     open.push(Some((at, brace + 1)));
                     at = brace;
                 } else {
-                    // The character behind a lone backslash is escaped.
+                    // A backslash without a command escapes the next character.
                     at += length.max(1);
                 }
             }
@@ -37,7 +40,7 @@ pub(super) fn boxes(text: &str) -> (Vec<Boxed<'_>>, bool) {
                     while found.last().is_some_and(|last| last.start > start) {
                         found.pop();
                     }
-                    found.push(Boxed { inner: text[inner..at].trim(), start, end: at + 1 });
+                    found.push(LatexBox { inner: text[inner..at].trim(), start, end: at + 1 });
                 }
             }
             _ => {}
@@ -49,11 +52,15 @@ pub(super) fn boxes(text: &str) -> (Vec<Boxed<'_>>, bool) {
     (found, unclosed)
 }
 
-/// The last box, or the last ones where nothing but a conjunction or a comma stands between them; and how many.
-pub(super) fn last_joined<'t>(text: &'t str, boxes: &[Boxed<'t>]) -> Option<(String, usize)> {
-    let count =
-        boxes.windows(2).rev().take(MOST_JOINED).take_while(|pair| joins(&text[pair[0].end..pair[1].start])).count()
-            + 1;
+/// The contents of the last box, or of the last boxes where only a conjunction or a comma is between them, and their number.
+pub(super) fn last_joined<'t>(text: &'t str, boxes: &[LatexBox<'t>]) -> Option<(String, usize)> {
+    let count = boxes
+        .windows(2)
+        .rev()
+        .take(MAX_JOINED_BOXES)
+        .take_while(|pair| is_conjunction(&text[pair[0].end..pair[1].start]))
+        .count()
+        + 1;
     let last = boxes.last()?;
     let members: Vec<&str> = boxes[boxes.len() - count..].iter().map(|one| one.inner).collect();
     let mut answer = members.join(", ");
@@ -64,8 +71,8 @@ pub(super) fn last_joined<'t>(text: &'t str, boxes: &[Boxed<'t>]) -> Option<(Str
     Some((answer, count))
 }
 
-fn joins(between: &str) -> bool {
-    if between.len() > 60 {
+fn is_conjunction(between: &str) -> bool {
+    if between.len() > MAX_CONJUNCTION_BYTES {
         return false;
     }
     let mut words = between.replace(['$', '{', '}', '(', ')', '[', ']'], " ");

@@ -1,15 +1,15 @@
-//! The final answer of a response.
+//! Finds the final answer of a response.
 
-use super::answer::{Answer, read};
+use super::answer::{ParsedAnswer, parse_answer};
 use super::boxes::{boxes, last_joined};
-use super::lexer::{Reading, lex};
-use super::verdict::Found;
+use super::lexer::{LexOptions, lex};
+use super::verdict::AnswerSource;
 
-/// How much of a text's end is searched where there is no box.
-const TAIL: usize = 1 << 16;
-/// Longest text that may be an answer as a whole, in bytes.
-const SHORT: usize = 300;
-/// Words behind which an answer stands.
+/// Bytes at the end of a response that are searched where there is no box.
+const SEARCHED_BYTES: usize = 1 << 16;
+/// Longest response that may be an answer as a whole, in bytes.
+const MAX_WHOLE_BYTES: usize = 300;
+/// Phrases that are followed by the answer.
 const PHRASES: &[&str] = &[
     "answer is",
     "answer is:",
@@ -25,64 +25,64 @@ const PHRASES: &[&str] = &[
     "答案:",
 ];
 
-/// The final answer of `text`, and how it was found.
-pub(super) fn final_answer(text: &str) -> Option<(Found, String)> {
-    let text = after_thoughts(text);
+/// The final answer of `text`, and where it was found.
+pub(super) fn final_answer(text: &str) -> Option<(AnswerSource, String)> {
+    let text = after_thinking(text);
     let (found, unclosed) = boxes(text);
     if let Some((answer, count)) = last_joined(text, &found) {
-        return Some((if count > 1 { Found::Boxes } else { Found::Boxed }, answer));
+        return Some((if count > 1 { AnswerSource::Boxes } else { AnswerSource::Boxed }, answer));
     }
     if unclosed {
-        // What was cut off may be any beginning of an answer.
+        // The box was cut off, so what it holds may be only a part of the answer.
         return None;
     }
-    let tail = end_of(text, TAIL);
+    let tail = end_of(text, SEARCHED_BYTES);
     if let Some((_, behind)) = tail.rsplit_once("####") {
         let line = behind.trim().lines().next().unwrap_or_default().trim();
-        return (!line.is_empty()).then(|| (Found::Hashes, line.to_owned()));
+        return (!line.is_empty()).then(|| (AnswerSource::Hashes, line.to_owned()));
     }
-    if let Some(answer) = phrase(tail) {
-        return Some((Found::Phrase, answer));
+    if let Some(answer) = after_phrase(tail) {
+        return Some((AnswerSource::Phrase, answer));
     }
     let whole = text.trim();
-    if whole.len() <= SHORT && !is_prose(whole) {
-        return Some((Found::Whole, whole.to_owned()));
+    if whole.len() <= MAX_WHOLE_BYTES && !is_prose(whole) {
+        return Some((AnswerSource::Whole, whole.to_owned()));
     }
     match (last_formula(tail), last_number(tail)) {
         (Some((end, formula)), number) if number.as_ref().is_none_or(|(at, _)| *at < end) => {
-            Some((Found::Formula, formula.to_owned()))
+            Some((AnswerSource::Formula, formula.to_owned()))
         }
-        (_, Some((_, number))) => Some((Found::Number, number)),
-        _ => (!whole.is_empty() && whole.len() <= SHORT).then(|| (Found::Whole, whole.to_owned())),
+        (_, Some((_, number))) => Some((AnswerSource::Number, number)),
+        _ => (!whole.is_empty() && whole.len() <= MAX_WHOLE_BYTES).then(|| (AnswerSource::Whole, whole.to_owned())),
     }
 }
 
-/// What follows the last `</think>`, unless nothing does.
-fn after_thoughts(text: &str) -> &str {
+/// The text after the last `</think>`, or the whole text where nothing follows it.
+fn after_thinking(text: &str) -> &str {
     match text.rsplit_once("</think>") {
         Some((_, answer)) if !answer.trim().is_empty() => answer,
         _ => text,
     }
 }
 
-/// The last `most` bytes, or a few less.
-pub(super) fn end_of(text: &str, most: usize) -> &str {
-    let mut start = text.len().saturating_sub(most);
+/// At most the last `max_bytes` of a text, cut between characters.
+pub(super) fn end_of(text: &str, max_bytes: usize) -> &str {
+    let mut start = text.len().saturating_sub(max_bytes);
     while !text.is_char_boundary(start) {
         start += 1;
     }
     &text[start..]
 }
 
-/// What stands behind the last phrase that announces an answer.
-fn phrase(tail: &str) -> Option<String> {
+/// The answer after the last phrase that announces one.
+fn after_phrase(tail: &str) -> Option<String> {
     let lower = tail.to_ascii_lowercase();
     let at = PHRASES.iter().filter_map(|phrase| lower.rfind(phrase).map(|at| at + phrase.len())).max()?;
     let answer = announced(&tail[at..]);
     (!answer.is_empty()).then_some(answer)
 }
 
-/// The answer at the beginning of `rest`.
+/// The answer at the beginning of the text that follows the phrase.
 fn announced(rest: &str) -> String {
     let rest = rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '*' | ':' | '：'));
     for (open, close) in [("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")] {
@@ -95,18 +95,18 @@ fn announced(rest: &str) -> String {
         }
     }
     let line = rest.lines().next().unwrap_or_default();
-    let line = sentence(line).trim().trim_matches('*');
-    // "The largest n is 34": what is said of something, said in words.
+    let line = first_sentence(line).trim().trim_matches('*');
     if !is_prose(line) {
         return line.to_owned();
     }
-    let said = line.rsplit_once(" is ").map_or(line, |(_, said)| said).trim();
-    let talks = said.split_whitespace().count() > 3 && is_prose(said);
-    last_number(said).filter(|_| talks).map_or_else(|| said.to_owned(), |(_, number)| number)
+    // A sentence: "The largest n is 34", or "Ann began to read 3 hours ago".
+    let predicate = line.rsplit_once(" is ").map_or(line, |(_, predicate)| predicate).trim();
+    let is_sentence = predicate.split_whitespace().count() > 3 && is_prose(predicate);
+    last_number(predicate).filter(|_| is_sentence).map_or_else(|| predicate.to_owned(), |(_, number)| number)
 }
 
-/// Up to the full stop that ends it.
-fn sentence(line: &str) -> &str {
+/// The line up to the full stop that ends its first sentence.
+fn first_sentence(line: &str) -> &str {
     let stop = line.match_indices('.').find(|(at, _)| {
         let behind = line[at + 1..].chars().next();
         behind.is_none_or(|c| c.is_whitespace() || c == '*')
@@ -114,25 +114,23 @@ fn sentence(line: &str) -> &str {
     stop.map_or(line, |(at, _)| &line[..at])
 }
 
-/// Whether a text is more than an answer: some of it is nothing but words.
+/// Whether some part of a text parses as nothing but words.
 fn is_prose(text: &str) -> bool {
-    let Ok(lexed) = lex(text, Reading::default()) else { return false };
-    read(&lexed.tokens).is_ok_and(|answer| has_words(&answer))
+    let Ok(lexed) = lex(text, LexOptions::default()) else { return false };
+    parse_answer(&lexed.tokens).is_ok_and(|answer| has_words(&answer))
 }
 
-fn has_words(answer: &Answer) -> bool {
+fn has_words(answer: &ParsedAnswer) -> bool {
+    use ParsedAnswer::{Assign, Chain, Ordered, Ratio, Union, Unordered, Value, Words};
     match answer {
-        Answer::Words(_) => true,
-        Answer::Ordered(_, _, members)
-        | Answer::Unordered(members)
-        | Answer::Union(members)
-        | Answer::Ratio(members) => members.iter().any(has_words),
-        Answer::Assign(_, value, _) => has_words(value),
-        Answer::Value(_) | Answer::Chain(..) => false,
+        Words(_) => true,
+        Ordered(_, _, members) | Unordered(members) | Union(members) | Ratio(members) => members.iter().any(has_words),
+        Assign { value, .. } => has_words(value),
+        Value(_) | Chain(_) => false,
     }
 }
 
-/// The last formula between delimiters that is more than a letter, and where it ends.
+/// The last formula between delimiters that is more than a single letter, and the offset of its end.
 fn last_formula(tail: &str) -> Option<(usize, &str)> {
     let bytes = tail.as_bytes();
     let mut open: Option<(usize, &[u8])> = None;
@@ -165,7 +163,7 @@ fn last_formula(tail: &str) -> Option<(usize, &str)> {
     found
 }
 
-/// The last number with its sign, fraction and percent sign, and where it begins.
+/// The last number with its sign, fraction and percent sign, and the offset of its start.
 fn last_number(tail: &str) -> Option<(usize, String)> {
     let bytes = tail.as_bytes();
     let end = bytes.iter().rposition(u8::is_ascii_digit)? + 1;
@@ -192,22 +190,26 @@ mod tests {
     #[test]
     fn answers_of_every_shape_are_found() {
         for (text, found, expected) in [
-            ("<think>\\boxed{1}?</think> \\boxed{2}", Found::Boxed, "2"),
-            ("He has 7.\n#### 1,072 ", Found::Hashes, "1,072"),
-            ("Final Answer: The final answer is $\\frac{1}{2}$. I hope it is correct.", Found::Phrase, "\\frac{1}{2}"),
-            ("We add 3. The answer is 25.", Found::Phrase, "25"),
-            ("The answer is 7.5. It is late.", Found::Phrase, "7.5"),
-            ("**Answer:** 406", Found::Phrase, "406"),
-            ("Final answer: The largest $n$ is 34.", Found::Phrase, "34"),
-            ("Final Answer: Ann began to read 3 hours ago.", Found::Phrase, "3"),
-            ("The correct option is (C).", Found::Phrase, "(C)"),
-            ("7,425,000", Found::Whole, "7,425,000"),
-            ("28 percent", Found::Whole, "28 percent"),
-            ("Therefore $x \\geq 5$ is the solution.", Found::Formula, "x \\geq 5"),
-            ("First compute 6*7.\n42", Found::Number, "42"),
-            ("So it grows by 100%.", Found::Number, "100\\%"),
-            ("We see that it is -1/2 at last", Found::Number, "-1/2"),
-            ("none", Found::Whole, "none"),
+            ("<think>\\boxed{1}?</think> \\boxed{2}", AnswerSource::Boxed, "2"),
+            ("He has 7.\n#### 1,072 ", AnswerSource::Hashes, "1,072"),
+            (
+                "Final Answer: The final answer is $\\frac{1}{2}$. I hope it is correct.",
+                AnswerSource::Phrase,
+                "\\frac{1}{2}",
+            ),
+            ("We add 3. The answer is 25.", AnswerSource::Phrase, "25"),
+            ("The answer is 7.5. It is late.", AnswerSource::Phrase, "7.5"),
+            ("**Answer:** 406", AnswerSource::Phrase, "406"),
+            ("Final answer: The largest $n$ is 34.", AnswerSource::Phrase, "34"),
+            ("Final Answer: Ann began to read 3 hours ago.", AnswerSource::Phrase, "3"),
+            ("The correct option is (C).", AnswerSource::Phrase, "(C)"),
+            ("7,425,000", AnswerSource::Whole, "7,425,000"),
+            ("28 percent", AnswerSource::Whole, "28 percent"),
+            ("Therefore $x \\geq 5$ is the solution.", AnswerSource::Formula, "x \\geq 5"),
+            ("First compute 6*7.\n42", AnswerSource::Number, "42"),
+            ("So it grows by 100%.", AnswerSource::Number, "100\\%"),
+            ("We see that it is -1/2 at last", AnswerSource::Number, "-1/2"),
+            ("none", AnswerSource::Whole, "none"),
         ] {
             assert_eq!(final_answer(text), Some((found, expected.to_owned())), "{text}");
         }

@@ -1,68 +1,70 @@
-//! The profile `strict`: finds, reads, compares.
+//! The profile `strict`: finds the answer, parses it, and compares it with the gold answer.
 
 use std::collections::BTreeSet;
 
-use super::Kind;
-use super::answer::{Answer, read};
+use super::InputKind;
+use super::answer::{ParsedAnswer, parse_answer};
 use super::boxes::{boxes, last_joined};
-use super::choice;
-use super::compare::Comparison;
+use super::compare::AnswerComparison;
 use super::extract::{end_of, final_answer};
-use super::form::form;
-use super::lexer::{Lexed, Reading, lex};
-use super::limits::{LONGEST_ANSWER, LONGEST_RESPONSE, Stop};
-use super::token::{Tok, Token};
-use super::verdict::{Flag, Found, Grade, Rule, Verdict};
+use super::lexer::{LexOptions, LexedAnswer, lex};
+use super::limits::{Abort, MAX_ANSWER_BYTES, MAX_RESPONSE_BYTES};
+use super::multiple_choice;
+use super::printer::print_normal_form;
+use super::token::{MathToken, SpacedToken};
+use super::verdict::{AnswerSource, Grade, GradingRule, Leniency, Verdict};
 
 /// Grades `response` under the profile `strict`.
-pub(super) fn grade(gold: &str, response: &str, kind: Kind, tolerance: f64) -> Grade {
+pub(super) fn grade(gold: &str, response: &str, kind: InputKind, tolerance: f64) -> Grade {
     let gold = gold.trim();
-    let response = end_of(response, LONGEST_RESPONSE).trim();
+    let response = end_of(response, MAX_RESPONSE_BYTES).trim();
     if gold.is_empty() || response.is_empty() {
-        return undecided(Verdict::NoAnswer, Found::Whole, response);
+        return without_comparison(Verdict::NoAnswer, AnswerSource::Whole, response);
     }
     let found = match kind {
-        Kind::Choice => return choice(gold, response),
-        Kind::Answer => Some((Found::Whole, unboxed(response))),
-        Kind::Response => final_answer(response),
+        InputKind::Choice => return multiple_choice(gold, response),
+        InputKind::Answer => Some((AnswerSource::Whole, unboxed(response))),
+        InputKind::Response => final_answer(response),
     };
-    if gold == response && !matches!(found, Some((Found::Boxed, _))) {
-        let rule = Rule::Symbols;
-        return Grade { rule, ..undecided(Verdict::Correct, Found::Whole, response) };
+    if gold == response && !matches!(found, Some((AnswerSource::Boxed, _))) {
+        let rule = GradingRule::Symbols;
+        return Grade { rule, ..without_comparison(Verdict::Correct, AnswerSource::Whole, response) };
     }
-    let Some((found, pred)) = found else { return undecided(Verdict::NoAnswer, Found::Whole, "") };
+    let Some((found, pred)) = found else { return without_comparison(Verdict::NoAnswer, AnswerSource::Whole, "") };
     let gold = match kind {
-        Kind::Response => of_gold(gold),
+        InputKind::Response => answer_of_gold(gold),
         _ => unboxed(gold),
     };
-    compared(&gold, &pred, found, tolerance)
+    BareAnswers { gold: &gold, pred: &pred, tolerance }.grade(found)
 }
 
-/// The answer of a gold that may be a worked solution.
-pub(super) fn of_gold(gold: &str) -> String {
+/// The answer of a gold text that may be a worked solution.
+pub(super) fn answer_of_gold(gold: &str) -> String {
     match final_answer(gold) {
-        Some((Found::Boxed | Found::Boxes | Found::Hashes | Found::Phrase, answer)) => answer,
+        Some((AnswerSource::Boxed | AnswerSource::Boxes | AnswerSource::Hashes | AnswerSource::Phrase, answer)) => {
+            answer
+        }
         _ => gold.to_owned(),
     }
 }
 
-/// The contents of the last box of a bare answer, or all of it.
+/// The contents of the last box of a bare answer, or the whole answer.
 fn unboxed(text: &str) -> String {
-    if !text.contains("box") || text.len() > LONGEST_ANSWER {
+    if !text.contains("box") || text.len() > MAX_ANSWER_BYTES {
         return text.to_owned();
     }
     let (found, _) = boxes(text);
     last_joined(text, &found).map_or_else(|| text.to_owned(), |(answer, _)| answer)
 }
 
-fn undecided(verdict: Verdict, found: Found, extracted: &str) -> Grade {
-    let extracted = if extracted.len() <= LONGEST_ANSWER { extracted.to_owned() } else { String::new() };
+fn without_comparison(verdict: Verdict, found: AnswerSource, extracted: &str) -> Grade {
+    let extracted = if extracted.len() <= MAX_ANSWER_BYTES { extracted.to_owned() } else { String::new() };
     let (gold_form, pred_form) = (String::new(), String::new());
-    Grade { verdict, rule: Rule::Nothing, found, extracted, gold_form, pred_form, flags: Vec::new() }
+    Grade { verdict, rule: GradingRule::Nothing, found, extracted, gold_form, pred_form, flags: Vec::new() }
 }
 
-fn choice(gold: &str, response: &str) -> Grade {
-    let (right, chosen) = (choice::right(gold), choice::chosen(response));
+fn multiple_choice(gold: &str, response: &str) -> Grade {
+    let (right, chosen) = (multiple_choice::gold_letter(gold), multiple_choice::chosen_letter(response));
     let text = |letter: Option<char>| letter.map_or_else(String::new, String::from);
     Grade {
         verdict: match (right, chosen) {
@@ -70,8 +72,8 @@ fn choice(gold: &str, response: &str) -> Grade {
             (right, chosen) if right == chosen => Verdict::Correct,
             _ => Verdict::Incorrect,
         },
-        rule: Rule::Choice,
-        found: Found::Letter,
+        rule: GradingRule::Choice,
+        found: AnswerSource::Letter,
         extracted: text(chosen),
         gold_form: text(right),
         pred_form: text(chosen),
@@ -79,112 +81,128 @@ fn choice(gold: &str, response: &str) -> Grade {
     }
 }
 
-/// Compares two bare answers in every reading that makes sense of them, until they are equal in one.
-fn compared(gold: &str, pred: &str, found: Found, tolerance: f64) -> Grade {
-    let mut grade = undecided(Verdict::Incorrect, found, pred);
-    if pred.trim().is_empty() || gold.trim().is_empty() {
-        return Grade { verdict: Verdict::NoAnswer, ..grade };
-    }
-    if gold == pred {
-        identical(&mut grade, gold);
-        return Grade { verdict: Verdict::Correct, ..grade };
-    }
-    if gold.len() > LONGEST_ANSWER || pred.len() > LONGEST_ANSWER {
-        return Grade { verdict: refused(Stop::TooMuch("text")), ..grade };
-    }
-    let first = attempt((gold, pred), Reading::default(), tolerance, &mut grade);
-    let mut outcome = first.as_ref().map(|outcome| outcome.right);
-    let others = first.as_ref().map(|outcome| outcome.readings.clone()).unwrap_or_default();
-    for (reading, flag) in others {
-        if outcome == Ok(true) {
-            break;
-        }
-        let mut again = grade.clone();
-        if let Ok(Attempt { right: true, .. }) = attempt((gold, pred), reading, tolerance, &mut again) {
-            grade = again;
-            grade.flags.push(flag);
-            grade.flags.sort();
-            outcome = Ok(true);
-        }
-    }
-    grade.verdict = match outcome {
-        Ok(true) => Verdict::Correct,
-        Ok(false) => Verdict::Incorrect,
-        Err(stop) => refused(*stop),
-    };
-    grade
+/// Two bare answers that are to be compared.
+#[derive(Clone, Copy)]
+struct BareAnswers<'t> {
+    gold: &'t str,
+    pred: &'t str,
+    tolerance: f64,
 }
 
-/// Notes that both answers are this one, whose normal form is what is written where it is too complex to be read.
-fn identical(grade: &mut Grade, answer: &str) {
-    grade.rule = Rule::Symbols;
-    if answer.len() <= LONGEST_ANSWER {
-        let read = lex(answer, Reading::default()).and_then(|lexed| read(&lexed.tokens));
-        grade.gold_form = read.map_or_else(|_| answer.to_owned(), |answer| form(&answer));
+/// The outcome of a comparison under one way of reading ambiguous text.
+struct Attempt {
+    right: bool,
+    /// Other ways of reading the text, which may give another outcome.
+    alternatives: Vec<(LexOptions, Leniency)>,
+}
+
+impl BareAnswers<'_> {
+    /// Compares the answers under each way of reading them, until they are equal under one.
+    fn grade(self, found: AnswerSource) -> Grade {
+        let Self { gold, pred, .. } = self;
+        let mut grade = without_comparison(Verdict::Incorrect, found, pred);
+        if pred.trim().is_empty() || gold.trim().is_empty() {
+            return Grade { verdict: Verdict::NoAnswer, ..grade };
+        }
+        if gold == pred {
+            note_identical(&mut grade, gold);
+            return Grade { verdict: Verdict::Correct, ..grade };
+        }
+        if gold.len() > MAX_ANSWER_BYTES || pred.len() > MAX_ANSWER_BYTES {
+            return Grade { verdict: verdict_of_abort(Abort::TooComplex("text")), ..grade };
+        }
+        let first = self.attempt(LexOptions::default(), &mut grade);
+        let (mut outcome, alternatives) = match first {
+            Ok(Attempt { right, alternatives }) => (Ok(right), alternatives),
+            Err(abort) => (Err(abort), Vec::new()),
+        };
+        for (options, flag) in alternatives {
+            if outcome == Ok(true) {
+                break;
+            }
+            let mut again = grade.clone();
+            if let Ok(Attempt { right: true, .. }) = self.attempt(options, &mut again) {
+                grade = again;
+                grade.flags.push(flag);
+                grade.flags.sort();
+                outcome = Ok(true);
+            }
+        }
+        grade.verdict = match outcome {
+            Ok(true) => Verdict::Correct,
+            Ok(false) => Verdict::Incorrect,
+            Err(abort) => verdict_of_abort(abort),
+        };
+        grade
+    }
+
+    /// Compares the answers as `options` read them, and writes everything but the verdict into `grade`.
+    fn attempt(self, options: LexOptions, grade: &mut Grade) -> Result<Attempt, Abort> {
+        let (gold, pred) = (lex(self.gold, options)?, lex(self.pred, options)?);
+        let alternatives = alternatives(&gold, &pred);
+        if !gold.tokens.is_empty() && gold.tokens == pred.tokens {
+            note_identical(grade, self.gold);
+            return Ok(Attempt { right: true, alternatives });
+        }
+        let (gold, pred) = (parse_answer(&gold.tokens)?, parse_answer(&pred.tokens)?);
+        (grade.gold_form, grade.pred_form) = (print_normal_form(&gold), print_normal_form(&pred));
+        if is_empty(&pred) || is_empty(&gold) {
+            return Ok(Attempt { right: false, alternatives });
+        }
+        let mut comparison = AnswerComparison::new(self.tolerance);
+        let (right, rule) = match comparison.equal(&gold, &pred) {
+            Err(Abort::Undefined) => (false, GradingRule::Kinds),
+            outcome => outcome?,
+        };
+        grade.rule = rule;
+        grade.flags = if right { comparison.flags.into_iter().collect() } else { Vec::new() };
+        Ok(Attempt { right, alternatives })
+    }
+}
+
+/// Notes in `grade` that both answers are `answer`. Where it is too complex to parse, its text stands for its normal form.
+fn note_identical(grade: &mut Grade, answer: &str) {
+    grade.rule = GradingRule::Symbols;
+    if answer.len() <= MAX_ANSWER_BYTES {
+        let parsed = lex(answer, LexOptions::default()).and_then(|lexed| parse_answer(&lexed.tokens));
+        grade.gold_form = parsed.map_or_else(|_| answer.to_owned(), |answer| print_normal_form(&answer));
         grade.pred_form = grade.gold_form.clone();
     }
 }
 
-fn refused(stop: Stop) -> Verdict {
-    match stop {
-        Stop::TooMuch(reason) => Verdict::Refused { reason: reason.to_owned() },
-        Stop::Undefined => Verdict::Incorrect,
+fn verdict_of_abort(abort: Abort) -> Verdict {
+    match abort {
+        Abort::TooComplex(reason) => Verdict::Refused { reason: reason.to_owned() },
+        Abort::Undefined => Verdict::Incorrect,
     }
 }
 
-struct Attempt {
-    right: bool,
-    /// Other readings that may say otherwise.
-    readings: Vec<(Reading, Flag)>,
+fn is_empty(answer: &ParsedAnswer) -> bool {
+    matches!(answer, ParsedAnswer::Words(words) if words.is_empty())
 }
 
-fn attempt((gold, pred): (&str, &str), reading: Reading, tolerance: f64, grade: &mut Grade) -> Result<Attempt, Stop> {
-    let written = gold;
-    let (gold, pred) = (lex(gold, reading)?, lex(pred, reading)?);
-    let readings = readings(&gold, &pred);
-    if !gold.tokens.is_empty() && gold.tokens == pred.tokens {
-        identical(grade, written);
-        return Ok(Attempt { right: true, readings });
-    }
-    let (gold, pred) = (read(&gold.tokens)?, read(&pred.tokens)?);
-    (grade.gold_form, grade.pred_form) = (form(&gold), form(&pred));
-    if empty(&pred) || empty(&gold) {
-        return Ok(Attempt { right: false, readings });
-    }
-    let mut comparison = Comparison::new(tolerance);
-    let (right, rule) = match comparison.same(&gold, &pred) {
-        Err(Stop::Undefined) => (false, Rule::Kinds),
-        outcome => outcome?,
-    };
-    grade.rule = rule;
-    grade.flags = if right { comparison.flags.into_iter().collect() } else { Vec::new() };
-    Ok(Attempt { right, readings })
-}
-
-fn empty(answer: &Answer) -> bool {
-    matches!(answer, Answer::Words(words) if words.is_empty())
-}
-
-fn readings(gold: &Lexed, pred: &Lexed) -> Vec<(Reading, Flag)> {
+/// Other ways to read the two texts: with commas as separators of a list, and with letters in lower case.
+fn alternatives(gold: &LexedAnswer, pred: &LexedAnswer) -> Vec<(LexOptions, Leniency)> {
     let mut found = Vec::new();
-    if gold.commas || pred.commas {
-        found.push((Reading { commas_separate: true, ..Reading::default() }, Flag::CommasAsList));
+    if gold.has_thousands_commas || pred.has_thousands_commas {
+        found.push((LexOptions { commas_separate: true, ..LexOptions::default() }, Leniency::CommasAsList));
     }
-    let folds = |lexed: &Lexed| {
-        let names = names(&lexed.tokens);
-        let lower: BTreeSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
-        (lower.len() == names.len(), names.iter().any(|name| name.chars().any(char::is_uppercase)))
+    let (gold, pred) = (single_letters(&gold.tokens), single_letters(&pred.tokens));
+    let keeps_apart = |letters: &BTreeSet<&str>| {
+        letters.iter().map(|letter| letter.to_lowercase()).collect::<BTreeSet<_>>().len() == letters.len()
     };
-    let ((gold_fits, gold_folds), (pred_fits, pred_folds)) = (folds(gold), folds(pred));
-    if gold_fits && pred_fits && (gold_folds || pred_folds) {
-        found.push((Reading { lower_case: true, ..Reading::default() }, Flag::CaseIgnored));
+    let has_uppercase = |letters: &BTreeSet<&str>| letters.iter().any(|letter| letter.chars().any(char::is_uppercase));
+    if keeps_apart(&gold) && keeps_apart(&pred) && (has_uppercase(&gold) || has_uppercase(&pred)) {
+        found.push((LexOptions { lower_case: true, ..LexOptions::default() }, Leniency::CaseIgnored));
     }
     found
 }
 
-/// The single letters among tokens.
-fn names(tokens: &[Token]) -> BTreeSet<&str> {
-    let letters =
-        tokens.iter().filter_map(|token| if let Tok::Name(name) = &token.tok { Some(name.as_str()) } else { None });
+/// The variables of one letter.
+fn single_letters(tokens: &[SpacedToken]) -> BTreeSet<&str> {
+    let letters = tokens.iter().filter_map(|token| match &token.token {
+        MathToken::Name(name) => Some(name.as_str()),
+        _ => None,
+    });
     letters.filter(|name| name.len() == 1).collect()
 }

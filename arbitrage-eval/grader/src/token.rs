@@ -2,7 +2,7 @@
 
 use dashu_ratio::RBig;
 
-/// How two sides are related.
+/// A relation between two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Relation {
     Equal,
@@ -16,10 +16,10 @@ pub(super) enum Relation {
     Other,
 }
 
-/// What a token is.
+/// A token.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Tok {
-    /// A number and its digits as they stand, without separators.
+pub(super) enum MathToken {
+    /// A number, and its digits as they are written, without separators.
     Number(RBig, String),
     /// A letter, a Greek letter or a decorated one.
     Name(String),
@@ -27,9 +27,9 @@ pub(super) enum Tok {
     Word(String),
     /// A named function.
     Func(Func),
-    /// `(`, `[`, `S` for a set's brace, `{` for a group's, `<`, `F` for a floor's, `C` for a ceiling's.
+    /// An opening bracket: `(`, `[`, `<`, `S` for the brace of a set, `{` for that of a group, `F` for a floor, `C` for a ceiling.
     Open(char),
-    /// The same, closing.
+    /// The closing bracket, by the same character as the opening one.
     Close(char),
     /// `|`.
     Bar,
@@ -47,7 +47,7 @@ pub(super) enum Tok {
     Column,
     /// `\\`.
     Row,
-    /// `±`, or `∓` where it is true.
+    /// `±`, or `∓` where the flag is set.
     PlusMinus(bool),
     /// One of `+ - * / ^ _ ! ' , ; : . ° % ∪`.
     Op(char),
@@ -57,16 +57,16 @@ pub(super) enum Tok {
     Unknown(String),
 }
 
-/// A token and whether white space stands before it.
+/// A token, and whether white space precedes it. Comparisons ignore the space.
 #[derive(Clone, Debug)]
-pub(super) struct Token {
-    pub tok: Tok,
-    pub gap: bool,
+pub(super) struct SpacedToken {
+    pub token: MathToken,
+    pub after_space: bool,
 }
 
-impl PartialEq for Token {
+impl PartialEq for SpacedToken {
     fn eq(&self, other: &Self) -> bool {
-        self.tok == other.tok
+        self.token == other.token
     }
 }
 
@@ -118,9 +118,9 @@ impl Func {
     }
 }
 
-impl Tok {
+impl MathToken {
     /// The token as plain text, for subscripts, normal forms and comparisons of words.
-    pub fn spelled(&self) -> String {
+    pub fn to_text(&self) -> String {
         match self {
             Self::Number(_, text) | Self::Name(text) | Self::Word(text) | Self::Unknown(text) => text.clone(),
             Self::Func(func) => format!("{func:?}").to_lowercase(),

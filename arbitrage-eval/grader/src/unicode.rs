@@ -1,21 +1,23 @@
-//! Text in one spelling: signs that Unicode has of their own become ASCII or LaTeX.
+//! Spells Unicode's mathematical characters in ASCII or LaTeX.
 
-use super::tables::{CHARACTERS, LOWERED_ZERO, RAISED};
+use super::symbol_tables::{CHARACTERS, SUBSCRIPT_ZERO, SUPERSCRIPTS};
 
-/// The characters of `text`, respelled.
-pub(super) fn respelled(text: &str) -> Vec<char> {
+/// The characters of `text`, with mathematical characters spelled in ASCII or LaTeX.
+pub(super) fn to_latex(text: &str) -> Vec<char> {
     let mut out = Vec::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(next) = chars.next() {
         match next {
             c if c.is_ascii() => out.push(c),
             '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}' | '\u{fe0f}' => {}
-            // These are between the groups of a number, as LaTeX's thin space is.
+            // These spaces separate the groups of a number, as LaTeX's thin space does.
             '\u{a0}' | '\u{2009}' | '\u{202f}' | '\u{2002}'..='\u{2008}' | '\u{200a}' => out.extend("\\,".chars()),
             '\u{3000}' | '\u{2028}' | '\u{2029}' => out.push(' '),
             '\u{ff01}'..='\u{ff5e}' => out.push(char::from_u32(next as u32 - 0xfee0).unwrap_or(next)),
-            c if raised(c).is_some() => script(&mut out, "^{", raised(c), || next_if(&mut chars, raised)),
-            c if lowered(c).is_some() => script(&mut out, "_{", lowered(c), || next_if(&mut chars, lowered)),
+            c if superscript(c).is_some() => {
+                script(&mut out, "^{", superscript(c), || next_if(&mut chars, superscript))
+            }
+            c if subscript(c).is_some() => script(&mut out, "_{", subscript(c), || next_if(&mut chars, subscript)),
             c => match CHARACTERS.iter().find(|(from, _)| *from == c) {
                 Some((_, to)) => out.extend(to.chars()),
                 None => out.push(c),
@@ -25,12 +27,12 @@ pub(super) fn respelled(text: &str) -> Vec<char> {
     out
 }
 
-fn raised(c: char) -> Option<char> {
-    RAISED.iter().find(|(from, _)| *from == c).map(|(_, to)| *to)
+fn superscript(c: char) -> Option<char> {
+    SUPERSCRIPTS.iter().find(|(from, _)| *from == c).map(|(_, to)| *to)
 }
 
-fn lowered(c: char) -> Option<char> {
-    let digit = (c as u32).checked_sub(LOWERED_ZERO as u32)?;
+fn subscript(c: char) -> Option<char> {
+    let digit = (c as u32).checked_sub(SUBSCRIPT_ZERO as u32)?;
     char::from_digit(digit, 10)
 }
 
@@ -40,7 +42,7 @@ fn next_if(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, map: fn(char) -
     Some(found)
 }
 
-/// A run of raised or lowered characters.
+/// Writes a run of superscript or subscript characters as a group.
 fn script(out: &mut Vec<char>, open: &str, first: Option<char>, more: impl FnMut() -> Option<char>) {
     out.extend(open.chars());
     out.extend(first);
@@ -53,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signs_are_respelled() {
+    fn signs_are_spelled_in_latex() {
         for (text, expected) in [
             ("−2", "-2"),
             ("７＋１", "7+1"),
@@ -64,7 +66,7 @@ mod tests {
             ("1\u{a0}000", "1\\,000"),
             ("é", "é"),
         ] {
-            assert_eq!(respelled(text).into_iter().collect::<String>(), expected);
+            assert_eq!(to_latex(text).into_iter().collect::<String>(), expected);
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Units of measurement, and the short words that are never products of letters.
+//! Units of measurement, and short words that are not products of single-letter variables.
 
 use dashu_int::{IBig, UBig};
 use dashu_ratio::RBig;
 
-/// Units by name: what they measure, and how many of the first unit of their kind they are, as a fraction.
+/// Units by name: their dimension, and their size in the dimension's first unit as a numerator and a denominator.
 const UNITS: &[(&str, &str, u32, u32)] = &[
     ("m", "length", 1, 1),
     ("meter", "length", 1, 1),
@@ -69,76 +69,79 @@ const UNITS: &[(&str, &str, u32, u32)] = &[
     ("mph", "speed", 1, 1),
 ];
 
-/// Words for a hundredth.
-const PERCENT: &[&str] = &["percent", "percentage", "pct", "percents"];
+const PERCENT_WORDS: &[&str] = &["percent", "percentage", "pct", "percents"];
 
-/// Words of up to three letters that are not products of letters.
-const SHORT: &[&str] = &[
+/// Words of up to three letters that are read as words, not as products of variables.
+const SHORT_WORDS: &[&str] = &[
     "and", "or", "cm", "km", "mm", "dm", "kg", "mg", "ml", "ft", "yd", "mi", "lb", "lbs", "oz", "hr", "hrs", "min",
     "sec", "pct", "mph", "per", "deg", "rad", "usd", "the", "is", "of", "no", "yes", "not", "odd", "all", "if", "for",
     "are", "sq", "day", "its", "was", "has", "had", "one", "two", "six", "ten", "any", "but", "mod", "div", "gcd",
     "lcm", "may", "can",
 ];
 
-/// What a unit is.
+/// The unit of a value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Unit {
+pub(super) enum MeasurementUnit {
     Percent,
-    /// A unit of the table: what it measures, its power, and its size.
-    Known(&'static str, i64, RBig),
-    /// One that the table does not know.
+    /// A unit of the table, to a power, with its size in the dimension's first unit.
+    Known {
+        dimension: &'static str,
+        power: i64,
+        size: RBig,
+    },
+    /// A unit that is not in the table.
     Other,
 }
 
-/// Whether a run of up to three letters is a word.
+/// Whether a run of up to three letters is a word and not a product of variables.
 pub(super) fn is_word(word: &str) -> bool {
-    SHORT.contains(&word)
+    SHORT_WORDS.contains(&word)
 }
 
-/// The unit that `words` name, with a power written behind them.
-pub(super) fn unit(words: &[String], power: Option<u32>) -> Unit {
+/// The unit that `words` name, with the exponent that follows them.
+pub(super) fn unit_named(words: &[String], power: Option<u32>) -> MeasurementUnit {
     let lower: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
     if let [one] = lower.as_slice()
-        && PERCENT.contains(&one.as_str())
+        && PERCENT_WORDS.contains(&one.as_str())
     {
-        return Unit::Percent;
+        return MeasurementUnit::Percent;
     }
     if lower == ["per", "cent"] {
-        return Unit::Percent;
+        return MeasurementUnit::Percent;
     }
     if lower == ["a", "m"] || lower == ["p", "m"] {
-        return unit(&[lower.concat()], None);
+        return unit_named(&[lower.concat()], None);
     }
     let (prefix, name) = match lower.as_slice() {
         [one] => (1, one),
         [square, one] if square == "square" || square == "sq" => (2, one),
         [cubic, one] if cubic == "cubic" || cubic == "cu" => (3, one),
-        _ => return Unit::Other,
+        _ => return MeasurementUnit::Other,
     };
-    known(name, i64::from(power.unwrap_or(1)) * prefix).unwrap_or(Unit::Other)
+    table_unit(name, i64::from(power.unwrap_or(1)) * prefix).unwrap_or(MeasurementUnit::Other)
 }
 
-fn known(name: &str, power: i64) -> Option<Unit> {
-    let by = |name: &str| UNITS.iter().find(|(key, ..)| *key == name);
-    let (_, kind, over, under) = by(name).or_else(|| by(name.strip_suffix('s')?))?;
-    let size = RBig::from_parts(IBig::from(*over), UBig::from(*under));
-    (1..=3).contains(&power).then(|| Unit::Known(kind, power, size.pow(power as usize)))
+fn table_unit(name: &str, power: i64) -> Option<MeasurementUnit> {
+    let entry = |name: &str| UNITS.iter().find(|(key, ..)| *key == name);
+    let (_, dimension, numerator, denominator) = entry(name).or_else(|| entry(name.strip_suffix('s')?))?;
+    let size = RBig::from_parts(IBig::from(*numerator), UBig::from(*denominator));
+    (1..=3).contains(&power).then(|| MeasurementUnit::Known { dimension, power, size: size.pow(power as usize) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(words: &str, power: Option<u32>) -> Unit {
-        unit(&words.split(' ').map(str::to_owned).collect::<Vec<_>>(), power)
+    fn of(words: &str, power: Option<u32>) -> MeasurementUnit {
+        unit_named(&words.split(' ').map(str::to_owned).collect::<Vec<_>>(), power)
     }
 
     #[test]
     fn spellings_of_a_unit_are_one() {
         assert_eq!(of("square inches", None), of("inch", Some(2)));
         assert_eq!(of("Dollars", None), of("dollar", None));
-        assert_eq!(of("per cent", None), Unit::Percent);
-        assert_eq!(of("widgets", None), Unit::Other);
+        assert_eq!(of("per cent", None), MeasurementUnit::Percent);
+        assert_eq!(of("widgets", None), MeasurementUnit::Other);
         assert_ne!(of("cm", None), of("m", None));
     }
 }

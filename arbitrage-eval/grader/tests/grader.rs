@@ -1,6 +1,6 @@
-//! The grader on a table of cases of its own, on properties, and on texts that nobody means.
+//! The grader on tables of cases, on properties, and on random text.
 
-use arbitrage_grader::{Found, Grader, Kind, Profile, Verdict, final_answer, gold_answer};
+use arbitrage_grader::{AnswerSource, Grader, InputKind, Profile, Verdict, final_answer, gold_answer};
 use proptest::prelude::*;
 
 fn strict() -> Grader {
@@ -179,18 +179,23 @@ fn the_table_holds_both_ways_round() {
 #[test]
 fn responses_are_searched() {
     for (gold, response, kind, found) in [
-        ("7", r"First \boxed{6}, no, \boxed{7}.", Kind::Response, Found::Boxed),
-        ("1, -2", r"\[\boxed{-2} \quad\text{and}\quad \boxed{1}\]", Kind::Response, Found::Boxes),
-        ("1072", "He has 3.\n#### 1,072", Kind::Response, Found::Hashes),
-        (r"so $\boxed{\frac12}$.", "The final answer is $0.5$. I hope it is correct.", Kind::Response, Found::Phrase),
-        ("C", r"\boxed{\text{(C)}}", Kind::Choice, Found::Letter),
-        ("C", "A is too small, so I take C.", Kind::Choice, Found::Letter),
+        ("7", r"First \boxed{6}, no, \boxed{7}.", InputKind::Response, AnswerSource::Boxed),
+        ("1, -2", r"\[\boxed{-2} \quad\text{and}\quad \boxed{1}\]", InputKind::Response, AnswerSource::Boxes),
+        ("1072", "He has 3.\n#### 1,072", InputKind::Response, AnswerSource::Hashes),
+        (
+            r"so $\boxed{\frac12}$.",
+            "The final answer is $0.5$. I hope it is correct.",
+            InputKind::Response,
+            AnswerSource::Phrase,
+        ),
+        ("C", r"\boxed{\text{(C)}}", InputKind::Choice, AnswerSource::Letter),
+        ("C", "A is too small, so I take C.", InputKind::Choice, AnswerSource::Letter),
     ] {
         let grade = strict().grade_response(gold, response, kind);
         assert!(grade.is_correct() && grade.found == found, "{response} {grade:?}");
     }
     for response in ["", "no idea", r"it is \boxed{7"] {
-        assert!(!strict().grade_response("7", response, Kind::Response).is_correct(), "{response}");
+        assert!(!strict().grade_response("7", response, InputKind::Response).is_correct(), "{response}");
     }
 }
 
@@ -340,7 +345,7 @@ proptest! {
     #[test]
     fn nothing_panics(gold in soup(), pred in soup(), text in "\\PC*") {
         for profile in [Profile::Strict, Profile::QwenCompat] {
-            for kind in [Kind::Answer, Kind::Response, Kind::Choice] {
+            for kind in [InputKind::Answer, InputKind::Response, InputKind::Choice] {
                 Grader::new(profile).grade_response(&gold, &pred, kind);
                 Grader::new(profile).grade_response(&pred, &text, kind);
             }
@@ -377,9 +382,9 @@ proptest! {
     #[test]
     fn what_was_boxed_is_found(before in "[a-z ]{0,20}", value in 0u32..1_000_000, behind in "[a-z .]{0,20}") {
         let response = format!(r"{before} \boxed{{\frac{{{value}}}{{7}}}}{behind}");
-        let grade = strict().grade_response(&format!("{value}/7"), &response, Kind::Response);
+        let grade = strict().grade_response(&format!("{value}/7"), &response, InputKind::Response);
         prop_assert!(grade.is_correct(), "{:?}", grade);
-        prop_assert_eq!(grade.found, Found::Boxed);
+        prop_assert_eq!(grade.found, AnswerSource::Boxed);
     }
 
     #[test]

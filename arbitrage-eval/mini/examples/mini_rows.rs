@@ -1,7 +1,7 @@
-//! Writes rows of the mini family as JSONL, and the family's tokenizer if a folder is named:
+//! Writes rows of the mini family as JSONL and, where a folder is given, the family's tokenizer:
 //!
 //! ```sh
-//! cargo run --release -p arbitrage-eval --no-default-features --example mini_rows -- train 0 70000 tokenizer/ > train.jsonl
+//! cargo run --release -p arbitrage-mini --example mini_rows -- train 0 70000 tokenizer/ > train.jsonl
 //! ```
 
 use arbitrage_mini::{Generator, MiniError, Stream, corpus, tokenizer};

@@ -1,12 +1,12 @@
-//! What can be wrong with a family, a problem or a file of rows.
+//! The errors of this crate.
 
 use std::path::{Path, PathBuf};
 
-/// Why something of the mini family cannot be had.
+/// An error about a family, a problem or a written file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MiniError {
-    /// A [`Family`](super::Family) that makes no sense, or from which nothing can be drawn.
+    /// A [`Family`](super::Family) with a field out of its range, or from which no problem can be drawn.
     #[error("mini family, `{field}`: expected {expected}, found {found}")]
     Family {
         /// The field, as a path into the configuration.
@@ -16,41 +16,41 @@ pub enum MiniError {
         /// What was given.
         found: String,
     },
-    /// A problem whose question no member of the family asks.
+    /// A problem whose question is not one of the mini family.
     #[error("problem `{id}` is not of the mini family: expected {expected}, found `{found}`")]
-    Foreign {
-        /// The problem's name.
+    UnknownProblem {
+        /// The problem's id.
         id: String,
-        /// What a question of the family has there.
+        /// What a question of the family has at that position.
         expected: String,
-        /// What the question has, shortened.
+        /// What the question has instead, shortened.
         found: String,
     },
-    /// A name that is no stream's.
+    /// An unknown name of a stream.
     #[error("stream: expected `train`, `validation` or `test`, found `{found}`")]
     Stream {
-        /// The name given.
+        /// The given name.
         found: String,
     },
-    /// A file that cannot be written.
-    #[error("{}: {source}", path.display())]
+    /// A file or folder that could not be written.
+    #[error("cannot write {}: {source}", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the file system.
         #[source]
         source: std::io::Error,
     },
-    /// A row that cannot be written.
-    #[error("row {row}: {source}")]
+    /// A row that could not be written.
+    #[error("cannot write row {row}: {source}")]
     Row {
-        /// Rows that were written before it.
+        /// The number of rows that were written before it.
         row: u64,
-        /// The writer's reason.
+        /// The error of the writer.
         #[source]
         source: std::io::Error,
     },
-    /// A model that cannot be trained, saved or loaded.
+    /// A model that could not be trained, saved or loaded.
     #[cfg(feature = "train")]
     #[error(transparent)]
     Models(#[from] arbitrage_models::Error),

@@ -1,4 +1,4 @@
-//! The family's difficulty as data: [`Family`].
+//! The distribution of problems as data: [`Family`].
 
 use std::collections::BTreeMap;
 
@@ -9,26 +9,26 @@ use super::error::MiniError;
 /// Whole numbers from `least` to `most`, both included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Span {
-    /// The smallest.
+pub struct NumberRange {
+    /// The smallest number.
     pub least: u64,
-    /// The greatest.
+    /// The greatest number.
     pub most: u64,
 }
 
-impl Span {
+impl NumberRange {
     /// The numbers from `least` to `most`.
     pub const fn new(least: u64, most: u64) -> Self {
         Self { least, most }
     }
 
-    /// Whether `number` is one of them.
+    /// Whether the range has `number`.
     pub fn contains(&self, number: u64) -> bool {
         (self.least..=self.most).contains(&number)
     }
 }
 
-/// What a problem is put together from. `v` is the number that the story has reached.
+/// The moves that a problem is composed of. `v` is the running total before the move, and `a` and `b` are drawn numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -53,20 +53,20 @@ pub enum Move {
     Percent,
     /// `v*a`, the last step.
     Price,
-    /// Another has `v+a`, `v-a`, twice or half as many: the last step.
+    /// A second person has `v+a`, `v-a`, twice or half as many: the last step.
     Compare,
-    /// As [`Compare`](Self::Compare), then the sum of both: the last two steps.
+    /// As [`Compare`](Self::Compare), and then the sum of both: the last two steps.
     Both,
-    /// As [`Packs`](Self::Packs), in the hard share.
+    /// As [`Packs`](Self::Packs) with greater numbers, in hard problems only.
     BigPacks,
-    /// As [`Price`](Self::Price), in the hard share.
+    /// As [`Price`](Self::Price) with greater numbers, in hard problems only.
     Cost,
-    /// `v mod a`, in the hard share.
+    /// `v mod a`, in hard problems only.
     Rest,
 }
 
 impl Move {
-    /// Steps that it takes.
+    /// The number of steps that the move adds.
     pub fn steps(self) -> usize {
         match self {
             Self::Packs | Self::BigPacks | Self::Percent | Self::Both => 2,
@@ -74,115 +74,117 @@ impl Move {
         }
     }
 
-    /// Whether the problem ends with it.
+    /// Whether a problem ends with the move.
     pub fn is_last(self) -> bool {
         matches!(self, Self::Price | Self::Cost | Self::Compare | Self::Both)
     }
 
-    /// Whether only problems of the hard share have it.
+    /// Whether only hard problems have the move.
     pub fn is_hard(self) -> bool {
         matches!(self, Self::BigPacks | Self::Cost | Self::Rest)
     }
 }
 
-/// How often a [`Move`] is made, and with which numbers.
+/// How often a [`Move`] is drawn, and with which numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Dial {
-    /// Its weight among the moves that are possible, 0 or more.
+pub struct MoveConfig {
+    /// The weight of the move among those that are possible, 0 or more.
     pub weight: f64,
-    /// The `v` at which it may be made.
-    pub running: Span,
-    /// `a`; not looked at by moves that have none, or a fixed choice of it.
+    /// The running totals `v` at which the move is possible.
+    pub running: NumberRange,
+    /// The range of `a`. Moves without `a`, or with a fixed list of values, ignore it.
     #[serde(default)]
-    pub first: Span,
-    /// `b`; not looked at by moves that have none.
+    pub first: NumberRange,
+    /// The range of `b`. Moves without `b` ignore it.
     #[serde(default)]
-    pub second: Span,
+    pub second: NumberRange,
 }
 
-/// The distribution of the problems. Everything that sets their difficulty is here; the language is not.
+/// The distribution of problems. It has everything that sets their difficulty, but not their language.
 ///
-/// Absent fields of a file are those of [`Family::default`]; `moves`, when present, replaces all of them.
+/// Fields that a file leaves out have the values of [`Family::default`]. A file that has `moves` replaces all moves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Family {
-    /// Steps a problem, within 2 and 5; each number as likely.
-    pub steps: Span,
-    /// How many there are at first.
-    pub start: Span,
-    /// Results of steps, up to 999. A product of two numbers of two digits may pass `most`, up to 9,801.
-    pub result: Span,
-    /// Share of problems that have at least one hard move, within 0 and 1. The others have none.
+    /// Number of steps of a problem, within 2 and 5, drawn uniformly.
+    pub steps: NumberRange,
+    /// The first running total.
+    pub start: NumberRange,
+    /// Results of steps, up to 999. Only products of two two-digit numbers may exceed `most`, up to 9,801.
+    pub result: NumberRange,
+    /// Share of problems with a hard move, within 0 and 1. The others have none.
     pub hard_share: f64,
-    /// The moves.
-    pub moves: BTreeMap<Move, Dial>,
+    /// The moves that problems may have.
+    pub moves: BTreeMap<Move, MoveConfig>,
 }
 
-/// The greatest number that a [`Span`] may hold: three digits.
-const MOST_OPERAND: u64 = 999;
-const MOST_STEPS: u64 = 5;
+/// The greatest number of a [`NumberRange`]: numbers have at most three digits.
+const MAX_OPERAND: u64 = 999;
+const MAX_STEPS: u64 = 5;
 
 impl Family {
-    /// What the shipped pair's schools are made of: wider numbers than it is asked about, so that it is sure of the latter.
-    pub fn practised() -> Self {
+    /// The distribution that the shipped pair's training is derived from. Its numbers are wider than those of the problems that the pair
+    /// is measured on, so that the models are reliable on the latter.
+    pub fn training_distribution() -> Self {
         Self {
-            steps: Span::new(2, 3),
-            start: Span::new(6, 60),
-            result: Span::new(1, 999),
+            steps: NumberRange::new(2, 3),
+            start: NumberRange::new(6, 60),
+            result: NumberRange::new(1, 999),
             hard_share: 0.2,
-            moves: practised_moves(),
+            moves: training_moves(),
         }
     }
 
-    /// What a target learns from: problems that may be a step longer, and six times as often what takes it longest to learn.
+    /// The distribution that a target is trained on: problems may have one more step, and the moves that take longest to learn are six
+    /// times as frequent.
     pub fn for_target(mut self) -> Self {
-        self.steps.most = self.steps.most.saturating_add(1).min(MOST_STEPS);
+        self.steps.most = self.steps.most.saturating_add(1).min(MAX_STEPS);
         self.reweighted(&[Move::Lose, Move::Sum], 6.0)
     }
 
-    /// What a draft learns from: of the kinds that only the target is to master it meets a sixty-fourth of what the target does,
-    /// which shows it what they look like and not how they are done. So it fails on kinds of steps that can be recognised, as a
-    /// small model does for want of capacity; one so small that it would fail by itself does not fail by kinds.
+    /// The distribution that a draft is trained on: the moves that only the target is to master are 64 times rarer than in the target's
+    /// training. The draft then knows how such steps look but not how to do them, and fails on kinds of steps that a router can
+    /// recognise, as real small models do. A model that failed for want of parameters alone would not fail by kind of step.
     pub fn for_draft(self) -> Self {
         self.for_target().reweighted(&[Move::Sum, Move::Share, Move::Percent], 1.0 / 64.0)
     }
 
     fn reweighted(mut self, kinds: &[Move], factor: f64) -> Self {
-        self.moves.iter_mut().filter(|(kind, _)| kinds.contains(kind)).for_each(|(_, dial)| dial.weight *= factor);
+        self.moves.iter_mut().filter(|(kind, _)| kinds.contains(kind)).for_each(|(_, config)| config.weight *= factor);
         self
     }
 
-    /// Checks each field alone. That something can be drawn at all is checked by
+    /// Checks each field by itself. Whether problems can be drawn at all is checked by
     /// [`Generator::new`](super::Generator::new).
     ///
     /// # Errors
     /// [`MiniError::Family`] for the first field that is out of its range.
     pub fn validate(&self) -> Result<(), MiniError> {
-        check_span("steps", self.steps, Span::new(2, MOST_STEPS))?;
-        check_span("start", self.start, Span::new(1, MOST_OPERAND))?;
-        check_span("result", self.result, Span::new(0, MOST_OPERAND))?;
+        check_range("steps", self.steps, NumberRange::new(2, MAX_STEPS))?;
+        check_range("start", self.start, NumberRange::new(1, MAX_OPERAND))?;
+        check_range("result", self.result, NumberRange::new(0, MAX_OPERAND))?;
         if !(0.0..=1.0).contains(&self.hard_share) {
             return Err(MiniError::family("hard_share", "a number within 0 and 1", self.hard_share));
         }
-        self.moves.iter().try_for_each(|(kind, dial)| dial.validate(*kind))
+        self.moves.iter().try_for_each(|(kind, config)| config.validate(*kind))
     }
 }
 
-impl Dial {
-    /// A move of this weight, made at any of the numbers of `running`.
-    pub const fn new(weight: f64, running: Span) -> Self {
-        Self { weight, running, first: Span::new(0, 0), second: Span::new(0, 0) }
+impl MoveConfig {
+    /// A move of this weight, which is possible at the running totals `running`.
+    pub const fn new(weight: f64, running: NumberRange) -> Self {
+        Self { weight, running, first: NumberRange::new(0, 0), second: NumberRange::new(0, 0) }
     }
 
-    /// Sets `a`.
-    pub const fn with_first(mut self, first: Span) -> Self {
+    /// Sets the range of `a`.
+    pub const fn with_first(mut self, first: NumberRange) -> Self {
         self.first = first;
         self
     }
 
-    /// Sets `b`.
-    pub const fn with_second(mut self, second: Span) -> Self {
+    /// Sets the range of `b`.
+    pub const fn with_second(mut self, second: NumberRange) -> Self {
         self.second = second;
         self
     }
@@ -192,10 +194,10 @@ impl Dial {
         if !(self.weight.is_finite() && self.weight >= 0.0) {
             return Err(MiniError::family(field("weight"), "a finite number, 0 or more", self.weight));
         }
-        let operands = Span::new(0, MOST_OPERAND);
-        check_span(&field("running"), self.running, operands)?;
-        check_span(&field("first"), self.first, operands)?;
-        check_span(&field("second"), self.second, operands)
+        let operands = NumberRange::new(0, MAX_OPERAND);
+        check_range(&field("running"), self.running, operands)?;
+        check_range(&field("first"), self.first, operands)?;
+        check_range(&field("second"), self.second, operands)
     }
 }
 
@@ -203,28 +205,29 @@ fn name_of(kind: Move) -> String {
     serde_json::to_value(kind).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn check_span(field: &str, span: Span, within: Span) -> Result<(), MiniError> {
-    if span.least <= span.most && within.contains(span.least) && within.contains(span.most) {
+fn check_range(field: &str, range: NumberRange, within: NumberRange) -> Result<(), MiniError> {
+    if range.least <= range.most && within.contains(range.least) && within.contains(range.most) {
         return Ok(());
     }
     let expected = format!("least ≤ most, both within {} and {}", within.least, within.most);
-    Err(MiniError::family(field, expected, format!("{} to {}", span.least, span.most)))
+    Err(MiniError::family(field, expected, format!("{} to {}", range.least, range.most)))
 }
 
 impl Default for Family {
-    /// What [`practised`](Family::practised) is, with fewer chances to err by chance: a draft that is sure of sums of two numbers with
-    /// two digits is less so where one has a single digit, which is rarer, and no router foresees that.
+    /// The distribution that models are measured on. It is [`training_distribution`](Family::training_distribution) with fewer steps at
+    /// which a draft errs unpredictably: a draft that is reliable on sums of two two-digit numbers is less so where one number has a
+    /// single digit, which is rarer, and no router can foresee those errors.
     fn default() -> Self {
-        let (two_digits, not_small) = (Span::new(10, 40), Span::new(12, 999));
-        let mut family = Self { hard_share: 0.22, ..Self::practised() };
-        for (kind, dial) in &mut family.moves {
+        let (two_digits, not_small) = (NumberRange::new(10, 40), NumberRange::new(12, 999));
+        let mut family = Self { hard_share: 0.22, ..Self::training_distribution() };
+        for (kind, config) in &mut family.moves {
             match kind {
                 Move::Gain | Move::Compare | Move::Both => {
-                    *dial = Dial::new(dial.weight, not_small).with_first(two_digits)
+                    *config = MoveConfig::new(config.weight, not_small).with_first(two_digits)
                 }
-                Move::Packs => dial.running = not_small,
-                Move::Percent => dial.weight = 1.8,
-                Move::Share | Move::Rest => dial.weight = 5.0,
+                Move::Packs => config.running = not_small,
+                Move::Percent => config.weight = 1.8,
+                Move::Share | Move::Rest => config.weight = 5.0,
                 _ => {}
             }
         }
@@ -232,25 +235,31 @@ impl Default for Family {
     }
 }
 
-fn practised_moves() -> BTreeMap<Move, Dial> {
-    let any = Span::new(1, 999);
-    let small = Span::new(3, 40);
+fn training_moves() -> BTreeMap<Move, MoveConfig> {
+    let any = NumberRange::new(1, 999);
+    let small = NumberRange::new(3, 40);
     BTreeMap::from([
-        (Move::Gain, Dial::new(3.0, any).with_first(small)),
-        (Move::Lose, Dial::new(0.5, any).with_first(small)),
-        (Move::Double, Dial::new(1.5, Span::new(3, 99))),
-        (Move::Half, Dial::new(1.5, Span::new(4, 198))),
-        (Move::Times, Dial::new(1.5, Span::new(11, 99)).with_first(Span::new(3, 9))),
-        (Move::Sum, Dial::new(0.05, Span::new(3, 99)).with_first(small).with_second(small)),
-        (Move::Share, Dial::new(4.0, Span::new(12, 400)).with_first(Span::new(3, 9))),
-        (Move::Packs, Dial::new(2.5, any).with_first(Span::new(3, 9)).with_second(Span::new(11, 60))),
-        (Move::Percent, Dial::new(1.5, any).with_second(Span::new(40, 400))),
-        (Move::Price, Dial::new(1.5, Span::new(11, 99)).with_first(Span::new(3, 9))),
-        (Move::Compare, Dial::new(2.0, any).with_first(small)),
-        (Move::Both, Dial::new(2.0, any).with_first(small)),
-        (Move::BigPacks, Dial::new(1.0, any).with_first(Span::new(13, 40)).with_second(Span::new(13, 60))),
-        (Move::Cost, Dial::new(4.0, Span::new(21, 99)).with_first(Span::new(21, 99))),
-        (Move::Rest, Dial::new(4.0, Span::new(100, 999)).with_first(Span::new(13, 19))),
+        (Move::Gain, MoveConfig::new(3.0, any).with_first(small)),
+        (Move::Lose, MoveConfig::new(0.5, any).with_first(small)),
+        (Move::Double, MoveConfig::new(1.5, NumberRange::new(3, 99))),
+        (Move::Half, MoveConfig::new(1.5, NumberRange::new(4, 198))),
+        (Move::Times, MoveConfig::new(1.5, NumberRange::new(11, 99)).with_first(NumberRange::new(3, 9))),
+        (Move::Sum, MoveConfig::new(0.05, NumberRange::new(3, 99)).with_first(small).with_second(small)),
+        (Move::Share, MoveConfig::new(4.0, NumberRange::new(12, 400)).with_first(NumberRange::new(3, 9))),
+        (
+            Move::Packs,
+            MoveConfig::new(2.5, any).with_first(NumberRange::new(3, 9)).with_second(NumberRange::new(11, 60)),
+        ),
+        (Move::Percent, MoveConfig::new(1.5, any).with_second(NumberRange::new(40, 400))),
+        (Move::Price, MoveConfig::new(1.5, NumberRange::new(11, 99)).with_first(NumberRange::new(3, 9))),
+        (Move::Compare, MoveConfig::new(2.0, any).with_first(small)),
+        (Move::Both, MoveConfig::new(2.0, any).with_first(small)),
+        (
+            Move::BigPacks,
+            MoveConfig::new(1.0, any).with_first(NumberRange::new(13, 40)).with_second(NumberRange::new(13, 60)),
+        ),
+        (Move::Cost, MoveConfig::new(4.0, NumberRange::new(21, 99)).with_first(NumberRange::new(21, 99))),
+        (Move::Rest, MoveConfig::new(4.0, NumberRange::new(100, 999)).with_first(NumberRange::new(13, 19))),
     ])
 }
 
@@ -269,9 +278,9 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_meets_rarely_what_it_is_to_fail_at() {
-        let practised = Family::practised;
-        let families = [practised(), practised().for_target(), practised().for_draft()];
+    fn a_draft_rarely_sees_the_moves_it_is_to_fail_at() {
+        let base = Family::training_distribution;
+        let families = [base(), base().for_target(), base().for_draft()];
         for family in &families {
             family.validate().unwrap();
         }
@@ -292,17 +301,17 @@ mod tests {
             change(&mut family);
             family.validate().unwrap_err().to_string()
         };
-        let gain = |family: &mut Family, dial: Dial| {
-            family.moves.insert(Move::Gain, dial);
+        let gain = |family: &mut Family, config: MoveConfig| {
+            family.moves.insert(Move::Gain, config);
         };
         for (error, field) in [
-            (change(&|family| family.steps = Span::new(1, 3)), "`steps`"),
-            (change(&|family| family.steps = Span::new(4, 3)), "`steps`"),
+            (change(&|family| family.steps = NumberRange::new(1, 3)), "`steps`"),
+            (change(&|family| family.steps = NumberRange::new(4, 3)), "`steps`"),
             (change(&|family| family.start.most = 1000), "`start`"),
             (change(&|family| family.result.most = u64::MAX), "`result`"),
             (change(&|family| family.hard_share = f64::NAN), "`hard_share`"),
-            (change(&|family| gain(family, Dial::new(-1.0, Span::new(1, 2)))), "`moves.gain.weight`"),
-            (change(&|family| gain(family, Dial::new(1.0, Span::new(2, 1)))), "`moves.gain.running`"),
+            (change(&|family| gain(family, MoveConfig::new(-1.0, NumberRange::new(1, 2)))), "`moves.gain.weight`"),
+            (change(&|family| gain(family, MoveConfig::new(1.0, NumberRange::new(2, 1)))), "`moves.gain.running`"),
         ] {
             assert!(error.contains(field) && error.contains("expected"), "{error}");
         }

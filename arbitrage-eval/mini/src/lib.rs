@@ -1,14 +1,15 @@
-//! The mini family: word problems that a model of a few million parameters learns in minutes, with everything that is needed
-//! to train and measure on them offline.
+//! The mini family: word problems that a model of a few million parameters learns in minutes, with everything that is needed to train
+//! and to measure on them offline.
 //!
-//! | part | what it gives |
+//! | item | purpose |
 //! |---|---|
-//! | [`Generator`] | problems by stream and index, from a [`Family`] |
-//! | [`Checker`] | the exact score of a step, for routers, oracles and labels |
-//! | [`corpus`] | rows for language models, labelled steps for process reward models |
-//! | [`tokenizer`] | a vocabulary in which a word is a token and a number is its digits |
+//! | [`Generator`] | draws problems by stream and index, from a [`Family`] |
+//! | [`Checker`] | scores steps exactly, for routers, oracles and labels |
+//! | [`corpus`] | training text for language models, and labelled steps for process reward models |
+//! | [`tokenizer`] | a vocabulary in which each word is a token and each number is its digits |
+//! | [`shipped`] | the models and routers inside the program |
 //!
-//! The family in one page: `docs/mini.md`.
+//! `docs/mini.md` describes the family on one page.
 //!
 //! ```
 //! use arbitrage_mini::{self as mini, Stream};
@@ -20,37 +21,39 @@
 //! # Ok::<(), mini::MiniError>(())
 //! ```
 
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
+
 mod checker;
 pub mod corpus;
 mod error;
 mod family;
 mod generator;
-mod kind;
 mod language;
-mod plan;
 pub mod shipped;
+mod solution_plan;
 mod statement;
+mod step_kind;
 mod stream;
 pub mod tokenizer;
 #[cfg(feature = "train")]
-mod writer;
+mod training;
 
 use std::ops::Range;
 
 use arbitrage_core::Problem;
 
-pub use checker::{Checker, is_right, is_solved, kind_of, plan};
+pub use checker::{Checker, is_right, is_solved, plan, step_kind};
 pub use error::MiniError;
-pub use family::{Dial, Family, Move, Span};
+pub use family::{Family, Move, MoveConfig, NumberRange};
 pub use generator::{Generator, MiniProblem};
-pub use kind::{Kind, Tier};
-pub use plan::{Operand, Plan, PlanStep};
+pub use solution_plan::{Operand, PlanStep, SolutionPlan};
 pub use statement::{Operation, Statement};
+pub use step_kind::{StepKind, Tier};
 pub use stream::Stream;
 #[cfg(feature = "train")]
-pub use writer::{Recipe, Writer};
+pub use training::{MiniModel, ModelShape, TrainRecipe, TrainScale};
 
-/// The answer of a problem of the family, as text; `None` where the question is not one of the family's.
+/// The answer of a problem of the family as text. `None` where the question is not one of the family's.
 pub fn answer(problem: &Problem) -> Option<String> {
     plan(problem).ok()?.answer().map(|answer| answer.to_string())
 }

@@ -1,6 +1,6 @@
-//! The grammar of a step: one operation, its operands and its result.
+//! The grammar of a step: an operation, its operands and its result.
 
-/// What a step does with its operands.
+/// The operation of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// `a+b` or `a+b+c`.
@@ -11,19 +11,19 @@ pub enum Operation {
     Multiply,
     /// `a/b`, rounded down.
     Divide,
-    /// `p%*b`: `p` hundredths of `b`, rounded down.
+    /// `p%*b`: `p` percent of `b`, rounded down.
     Percent,
     /// `a mod b`.
     Remainder,
 }
 
-/// Longest number that is read, in digits: products of two still fit 64 bits.
-const MOST_DIGITS: usize = 9;
+/// Longest number that is parsed, in digits. The product of two such numbers fits 64 bits.
+const MAX_DIGITS: usize = 9;
 /// Most terms of a sum.
-const MOST_TERMS: usize = 3;
+const MAX_TERMS: usize = 3;
 
 impl Operation {
-    /// The result; `None` where there is no whole non-negative one, or too many operands for the operation.
+    /// The result. `None` where it is negative or undefined, or where the number of operands does not fit.
     pub fn apply(self, operands: &[u64]) -> Option<u64> {
         match (self, operands) {
             (Self::Add, [_, _, ..]) => operands.iter().try_fold(0u64, |sum, &term| sum.checked_add(term)),
@@ -36,7 +36,7 @@ impl Operation {
         }
     }
 
-    /// Whether the order of the operands is free. The two of a percentage are told apart by their sign.
+    /// Whether the order of the operands is free. The operands of a percentage are distinguished by the percent sign.
     pub fn commutes(self) -> bool {
         matches!(self, Self::Add | Self::Multiply)
     }
@@ -53,22 +53,22 @@ impl Operation {
     }
 }
 
-/// What a step states, whether or not it is true: `12+42=54`, or `54/2=\boxed{27}`.
+/// A statement of a step, which may be false: `12+42=54`, or `54/2=\boxed{27}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// The operation.
     pub operation: Operation,
-    /// Two operands, or up to three of a sum. Of a percentage the first is the rate.
+    /// Two operands, or up to three for a sum. The first operand of a percentage is the rate.
     pub operands: Vec<u64>,
-    /// What the operation is said to give.
+    /// The stated result.
     pub result: u64,
     /// Whether the result is marked as the final answer.
     pub boxed: bool,
 }
 
 impl Statement {
-    /// Reads a step, white space around it left out; `None` when it is anything but one statement. Numbers have at most
-    /// nine digits and no leading zeros.
+    /// Parses a step, without the white space around it. `None` where it is not exactly one statement. Numbers have at most nine digits
+    /// and no leading zeros.
     ///
     /// ```
     /// use arbitrage_mini::Statement;
@@ -79,21 +79,21 @@ impl Statement {
     pub fn parse(text: &str) -> Option<Self> {
         let (left, right) = text.trim().split_once('=')?;
         let inner = right.strip_prefix(r"\boxed{").and_then(|rest| rest.strip_suffix('}'));
-        let result = number(inner.unwrap_or(right))?;
+        let result = parse_number(inner.unwrap_or(right))?;
         let (operation, operands) = expression(left)?;
         Some(Self { operation, operands, result, boxed: inner.is_some() })
     }
 
-    /// Whether both say the same, the order of terms and factors aside.
+    /// Whether both state the same, in any order of terms and factors.
     pub fn agrees(&self, other: &Self) -> bool {
-        let arranged = |statement: &Self| {
+        let sorted = |statement: &Self| {
             let mut operands = statement.operands.clone();
             if statement.operation.commutes() {
                 operands.sort_unstable();
             }
             (statement.operation, operands, statement.result, statement.boxed)
         };
-        arranged(self) == arranged(other)
+        sorted(self) == sorted(other)
     }
 }
 
@@ -114,20 +114,20 @@ fn expression(text: &str) -> Option<(Operation, Vec<u64>)> {
         None => text.strip_suffix('%')?.split_once('*').map(|(base, rate)| (rate, base)),
     };
     if let Some((rate, base)) = percentage() {
-        return Some((Operation::Percent, vec![number(rate)?, number(base)?]));
+        return Some((Operation::Percent, vec![parse_number(rate)?, parse_number(base)?]));
     }
     let operations =
         [Operation::Add, Operation::Subtract, Operation::Multiply, Operation::Divide, Operation::Remainder];
     let operation = operations.into_iter().find(|operation| text.contains(operation.sign()))?;
-    let most = if operation == Operation::Add { MOST_TERMS } else { 2 };
-    // One part too many is enough to refuse a text of any length.
-    let parts: Option<Vec<u64>> = text.split(operation.sign()).take(most + 1).map(number).collect();
-    parts.filter(|parts| (2..=most).contains(&parts.len())).map(|parts| (operation, parts))
+    let max_operands = if operation == Operation::Add { MAX_TERMS } else { 2 };
+    // One part too many is enough to reject a text of any length.
+    let parts: Option<Vec<u64>> = text.split(operation.sign()).take(max_operands + 1).map(parse_number).collect();
+    parts.filter(|parts| (2..=max_operands).contains(&parts.len())).map(|parts| (operation, parts))
 }
 
-/// A number as the family writes it.
-pub(super) fn number(text: &str) -> Option<u64> {
-    let plain = (1..=MOST_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+/// Parses a number as the family writes it.
+pub(super) fn parse_number(text: &str) -> Option<u64> {
+    let plain = (1..=MAX_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     let canonical = plain && (text.len() == 1 || !text.starts_with('0'));
     if canonical { text.parse().ok() } else { None }
 }
@@ -138,7 +138,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn refuses_what_is_not_one_statement() {
+    fn other_text_is_rejected() {
         for text in [
             "",
             "=",
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_each_operation() {
+    fn each_operation_is_parsed() {
         for (text, operation, operands) in [
             ("1+2=3", Operation::Add, vec![1, 2]),
             ("1+2+3=6", Operation::Add, vec![1, 2, 3]),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_not_always_a_result() {
+    fn some_operations_have_no_result() {
         for (operation, operands) in [
             (Operation::Subtract, &[1, 2][..]),
             (Operation::Divide, &[1, 0]),
@@ -224,7 +224,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn hostile_text_is_read_or_refused(text in "\\PC*|[0-9+*/%=mod{}\\\\boxed -]{0,40}|[0-9]{1,30}[+*/-][0-9]{1,30}=[0-9]{1,30}") {
+        fn hostile_text_is_parsed_or_rejected(text in "\\PC*|[0-9+*/%=mod{}\\\\boxed -]{0,40}|[0-9]{1,30}[+*/-][0-9]{1,30}=[0-9]{1,30}") {
             if let Some(statement) = Statement::parse(&text) {
                 statement.operation.apply(&statement.operands);
                 let written = statement.to_string();

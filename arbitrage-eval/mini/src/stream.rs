@@ -1,51 +1,51 @@
-//! Which problems are for training, and which for measuring: [`Stream`].
+//! Separates problems for training from problems for measuring: [`Stream`].
 
 use arbitrage_core::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::MiniError;
-use super::plan::Plan;
+use super::solution_plan::SolutionPlan;
 use arbitrage_core::text::{excerpt, fnv1a};
 
-/// A stream of problems, without end and without a problem of another stream.
+/// An endless stream of problems that shares no problem with the other streams.
 ///
-/// Streams have their own seeds. Beyond that, a hash of the canonical solution says which stream may hold a problem, so
-/// that nobody's test problem is a training problem with other names in it.
+/// Streams have their own seeds. In addition, a hash of the canonical solution decides which stream may have a problem, so that no test
+/// problem is a training problem with other names in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
     /// For training.
     Train,
-    /// For choices made while training.
+    /// For choices during training, as the best checkpoint.
     Validation,
-    /// For what is reported.
+    /// For reported results.
     Test,
 }
 
-/// Indices a stream. Greater ones begin anew.
-const LENGTH: u64 = 1 << 40;
+/// Number of indices of a stream. Greater indices wrap around.
+const STREAM_LENGTH: u64 = 1 << 40;
 
 impl Stream {
-    /// Every stream.
+    /// All streams.
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
-    /// The name of the problem at `index`, such as `mini-test-000123`.
+    /// The id of the problem at `index`, such as `mini-test-000123`.
     pub fn id(self, index: u64) -> String {
-        format!("mini-{self}-{:06}", index % LENGTH)
+        format!("mini-{self}-{:06}", index % STREAM_LENGTH)
     }
 
-    /// The seed of the problem at `index`: those of the three streams are the numbers from 0, 2⁴⁰ and 2⁴¹ on.
+    /// The seed of the problem at `index`. The seeds of the three streams start at 0, 2⁴⁰ and 2⁴¹.
     pub fn seed(self, index: u64) -> u64 {
         let first = match self {
             Self::Train => 0,
-            Self::Validation => LENGTH,
-            Self::Test => 2 * LENGTH,
+            Self::Validation => STREAM_LENGTH,
+            Self::Test => 2 * STREAM_LENGTH,
         };
-        first + index % LENGTH
+        first + index % STREAM_LENGTH
     }
 
-    /// The stream that may hold a problem with this plan: of eight solutions, one is for testing, one for validation.
-    pub(super) fn of(plan: &Plan) -> Self {
+    /// The stream that may have a problem with this plan: one in eight solutions is for testing, and one in eight for validation.
+    pub(super) fn of(plan: &SolutionPlan) -> Self {
         match Draw::new(fnv1a(plan.solution().as_bytes())).next_u64() % 8 {
             0 => Self::Test,
             1 => Self::Validation,

@@ -1,4 +1,4 @@
-//! The mini family's tokenizer folder, as this project's own tokenizer reads it; and, ignored by default, as Python does.
+//! The mini family's tokenizer folder, as read by this project's tokenizer and, in a test that is ignored by default, by Python's.
 
 use std::io::Write;
 use std::path::Path;
@@ -23,7 +23,7 @@ fn texts(count: u64) -> Vec<String> {
 }
 
 #[test]
-fn the_folder_is_what_the_module_says() {
+fn the_folder_matches_the_documentation() {
     let read = read();
     let vocabulary = tokenizer::vocabulary();
     assert_eq!(read.vocab_size(), vocabulary.len());
@@ -35,7 +35,7 @@ fn the_folder_is_what_the_module_says() {
 }
 
 #[test]
-fn words_are_tokens_and_digits_are_theirs() {
+fn words_and_digits_are_single_tokens() {
     let read = read();
     for text in texts(1000) {
         let ids = read.encode(&text, false).unwrap();
@@ -58,7 +58,7 @@ fn words_are_tokens_and_digits_are_theirs() {
 }
 
 #[test]
-fn a_solution_goes_on_from_its_prompt() {
+fn a_solution_continues_its_prompt() {
     let read = read();
     let template = ChatTemplate::for_tokenizer(&read).unwrap();
     for row in corpus::rows(&Generator::default(), Stream::Validation, 0..300) {

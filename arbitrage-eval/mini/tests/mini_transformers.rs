@@ -1,4 +1,4 @@
-//! The shipped models give what transformers gives from the same folders: tokens, greedy answers, logits, scores.
+//! The shipped models give the same tokens, greedy answers, logits and scores as transformers does with the same folders.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use arbitrage_models::{Cache, Classifier, Decoder, LoadOptions, LocalModel, Outp
 use serde::Deserialize;
 use tempfile::TempDir;
 
-/// What `fixtures/mini/reference.py` has recorded.
+/// The output of `fixtures/mini/reference.py`.
 #[derive(Deserialize)]
 struct Reference {
     draft: Model<Answer>,
@@ -24,7 +24,7 @@ struct Model<T> {
     texts: Vec<T>,
 }
 
-/// A greedy answer, with the best tokens and their logits at each place.
+/// A greedy answer, with the best tokens and their logits at each position.
 #[derive(Deserialize)]
 struct Answer {
     prompt: String,
@@ -34,31 +34,31 @@ struct Answer {
     logits: Vec<Vec<f32>>,
 }
 
-/// Outputs after each token.
+/// The outputs of the reward model after each token.
 #[derive(Deserialize)]
 struct Judged {
     ids: Vec<u32>,
     outputs: Vec<Vec<f32>>,
 }
 
-/// Most that logits may differ by; two that are this close are a tie, which rounding decides.
-const CLOSE: f32 = 1e-3;
+/// Greatest difference between logits. Two best tokens that are this close are a tie, which rounding decides.
+const TOLERANCE: f32 = 1e-3;
 
-fn place(name: &str) -> PathBuf {
+fn crate_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 fn fixture() -> PathBuf {
-    place("tests/fixtures/mini/reference.json")
+    crate_path("tests/fixtures/mini/reference.json")
 }
 
-/// The shipped folders, with the tokenizers that the program writes beside their weights.
+/// The shipped folders with the generated tokenizers.
 fn shipped() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for part in ["draft", "target", "prm"] {
         let to = folder.path().join(part);
         tokenizer::write(&to).unwrap();
-        for entry in std::fs::read_dir(place("shipped/mini").join(part)).unwrap().map(Result::unwrap) {
+        for entry in std::fs::read_dir(crate_path("shipped/mini").join(part)).unwrap().map(Result::unwrap) {
             std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
         }
     }
@@ -72,7 +72,7 @@ fn reference(folder: &Path) -> Reference {
         let found = file_digest(folder.join(part).join("model.safetensors")).unwrap();
         assert!(
             &found == sha256,
-            "shipped/mini/{part}/model.safetensors is not the one that reference.json was made with; make it again by\n    \
+            "shipped/mini/{part}/model.safetensors differs from the file that reference.json was made with; make the reference again with\n    \
              PYTHON=python3 cargo test --workspace --release --test mini_transformers -- --ignored\n\
              (needs torch and transformers: see tests/fixtures/mini/reference.py)"
         );
@@ -84,7 +84,7 @@ fn options() -> LoadOptions {
     LoadOptions::new(device("flex").unwrap()).with_precision(Precision::Plain)
 }
 
-/// Logits after the last of `tokens`, run after what `cache` holds.
+/// The logits after the last of `tokens`, which follow the tokens in `cache`.
 fn next(decoder: &Decoder, cache: &mut Cache, tokens: &[u32]) -> Vec<f32> {
     let mut spans = [Span { cache, tokens, outputs: Outputs::All }];
     let logits = decoder.forward(&mut spans).unwrap().unwrap().logits.into_data_as::<f32>();
@@ -92,33 +92,37 @@ fn next(decoder: &Decoder, cache: &mut Cache, tokens: &[u32]) -> Vec<f32> {
     logits[logits.len() - decoder.config().vocabulary..].to_vec()
 }
 
-/// Greedy decoding with the cache, held against the record token by token up to a tie.
+/// Compares greedy decoding with the reference token by token, up to ties.
 fn check(decoder: &Decoder, answer: &Answer) {
     let (mut cache, mut tokens) = (decoder.cache(), answer.ids.clone());
-    for (place, (best, expected)) in answer.best.iter().zip(&answer.logits).enumerate() {
+    for (position, (best, expected)) in answer.best.iter().zip(&answer.logits).enumerate() {
         let logits = next(decoder, &mut cache, &tokens);
         for (id, expected) in best.iter().zip(expected) {
             let found = logits[*id as usize];
-            assert!((found - expected).abs() < CLOSE, "{:?}, token {place}: {found}, {expected}", answer.prompt);
+            assert!((found - expected).abs() < TOLERANCE, "{:?}, token {position}: {found}, {expected}", answer.prompt);
         }
         let chosen = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap() as u32;
         let lead = expected[0] - expected[1];
-        assert!(chosen == answer.generated[place] || lead < CLOSE, "{:?}, token {place}: {chosen}", answer.prompt);
-        tokens = vec![answer.generated[place]];
+        assert!(
+            chosen == answer.generated[position] || lead < TOLERANCE,
+            "{:?}, token {position}: {chosen}",
+            answer.prompt
+        );
+        tokens = vec![answer.generated[position]];
     }
 }
 
 #[test]
-fn writers_answer_as_transformers_has_them_answer() {
+fn language_models_answer_as_in_transformers() {
     let folder = shipped();
     let reference = reference(folder.path());
     for (part, model) in [("draft", &reference.draft), ("target", &reference.target)] {
-        let own = LocalModel::open(folder.path().join(part), &options()).unwrap();
+        let local = LocalModel::open(folder.path().join(part), &options()).unwrap();
         assert_eq!(model.texts.len(), 5);
         for answer in &model.texts {
-            let ids = own.tokenizer().encode(&answer.prompt, false).unwrap();
+            let ids = local.tokenizer().encode(&answer.prompt, false).unwrap();
             assert_eq!(ids, answer.ids, "{:?}", answer.prompt);
-            check(own.decoder(), answer);
+            check(local.decoder(), answer);
         }
         let ended = |answer: &&Answer| answer.generated.last() == Some(&tokenizer::END_ID);
         assert!(model.texts.iter().filter(ended).count() >= 4, "{part}: answers end");
@@ -126,23 +130,23 @@ fn writers_answer_as_transformers_has_them_answer() {
 }
 
 #[test]
-fn the_reward_model_judges_as_transformers_has_it_judge() {
+fn the_reward_model_scores_as_in_transformers() {
     let folder = shipped();
     let reference = reference(folder.path());
-    let mut own = Classifier::open(folder.path().join("prm"), &options()).unwrap();
+    let mut classifier = Classifier::open(folder.path().join("prm"), &options()).unwrap();
     for (at, text) in reference.prm.texts.iter().enumerate() {
-        let asked = [Text { id: SequenceId(at as u64), tokens: &text.ids, first: 0 }];
-        let outputs = own.classify(&asked).pop().unwrap().unwrap();
+        let texts = [Text { id: SequenceId(at as u64), tokens: &text.ids, first: 0 }];
+        let outputs = classifier.classify(&texts).pop().unwrap().unwrap();
         assert_eq!(outputs.len(), text.outputs.len());
-        for (place, (found, expected)) in outputs.iter().zip(&text.outputs).enumerate() {
-            assert!(found.len() == expected.len(), "{at}, token {place}");
+        for (position, (found, expected)) in outputs.iter().zip(&text.outputs).enumerate() {
+            assert!(found.len() == expected.len(), "{at}, token {position}");
             let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(worst < CLOSE, "{at}, token {place}: {found:?}, {expected:?}");
+            assert!(worst < TOLERANCE, "{at}, token {position}: {found:?}, {expected:?}");
         }
     }
 }
 
-/// Makes the record anew. Needs Python with `torch` and `transformers`; the variable `PYTHON` names it.
+/// Writes the reference again. Needs Python with `torch` and `transformers`; the variable `PYTHON` names it.
 #[test]
 #[ignore = "needs Python with transformers"]
 fn record() {
@@ -150,7 +154,7 @@ fn record() {
     let questions: Vec<String> =
         arbitrage_mini::problems(Stream::Test, 0..5).into_iter().map(|problem| problem.question).collect();
     std::fs::write(folder.path().join("questions.json"), serde_json::to_vec(&questions).unwrap()).unwrap();
-    let script = place("tests/fixtures/mini/reference.py");
+    let script = crate_path("tests/fixtures/mini/reference.py");
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut command = std::process::Command::new(python);
     assert!(command.arg(script).arg(folder.path()).arg(fixture()).status().unwrap().success());

@@ -1,7 +1,7 @@
-//! A server on models of chance, without weights: the protocol to try, and what a server of one's own takes.
+//! A server on models that write random text, to try the protocol without weights.
 //!
 //! ```sh
-//! cargo run -p arbitrage-eval --no-default-features --features serve --example serve -- 127.0.0.1:8080
+//! cargo run -p arbitrage-serve --example serve -- 127.0.0.1:8080
 //! python examples/serve/openai_client.py
 //! ```
 

@@ -1,4 +1,4 @@
-//! Connections: so many at a time, and none that takes for ever.
+//! Accepts connections, with a limit on their number and on the time that headers may take.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,48 +13,48 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
-/// Connections at a time; others wait until the system refuses them.
-const MOST: usize = 1024;
+/// Most open connections. Further ones wait in the backlog of the operating system.
+const MAX_CONNECTIONS: usize = 1024;
 
-/// Time in which a request's headers have to come.
-const HEADER_TIME: Duration = Duration::from_secs(30);
+/// Time within which the headers of a request must be complete.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Time that answers have to leave the settings when all else has ended.
-const FLUSH_TIME: Duration = Duration::from_secs(3);
+/// Time that open connections have to send their last responses after the engine has ended.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Time to wait where the system has no connection to give.
-const BREATH: Duration = Duration::from_millis(50);
+/// Pause after a failed accept, as when the process has no free file descriptor.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Serves connections until `ended`, then lets those that are open finish what they are at.
-pub(super) async fn serve(listener: TcpListener, app: Router, ended: impl Future<Output = ()>) {
-    let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(MOST)));
-    let mut ended = std::pin::pin!(ended);
+/// Serves connections until `shutdown` completes, and then lets open connections finish their responses.
+pub(super) async fn serve(listener: TcpListener, app: Router, shutdown: impl Future<Output = ()>) {
+    let (graceful, permits) = (GracefulShutdown::new(), Arc::new(Semaphore::new(MAX_CONNECTIONS)));
+    let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let accepted = std::pin::pin!(accept(&listener, &places));
-        match select(accepted, &mut ended).await {
-            Either::Left((Some((stream, place)), _)) => {
-                // An answer is one small write; waiting for more of it would only hold steps back.
+        let accepted = std::pin::pin!(accept(&listener, &permits));
+        match select(accepted, &mut shutdown).await {
+            Either::Left((Some((stream, permit)), _)) => {
+                // Steps are small writes, which Nagle's algorithm would delay.
                 stream.set_nodelay(true).ok();
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_TIME)
+                    .header_read_timeout(HEADER_TIMEOUT)
                     .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
                 let watched = graceful.watch(connection);
                 tokio::spawn(async move {
-                    // A connection that breaks is the client's affair.
+                    // A broken connection concerns only its client.
                     watched.await.ok();
-                    drop(place);
+                    drop(permit);
                 });
             }
-            Either::Left((None, _)) => sleep(BREATH).await,
+            Either::Left((None, _)) => sleep(ACCEPT_RETRY_DELAY).await,
             Either::Right(_) => break,
         }
     }
     drop(listener);
-    timeout(FLUSH_TIME, graceful.shutdown()).await.ok();
+    timeout(FLUSH_TIMEOUT, graceful.shutdown()).await.ok();
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await.ok()?;
-    Some((listener.accept().await.ok()?.0, place))
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = permits.clone().acquire_owned().await.ok()?;
+    Some((listener.accept().await.ok()?.0, permit))
 }

@@ -1,5 +1,6 @@
-//! The router of a server: each sequence by the policy of its request.
+//! The router of a server, which applies the policy of each request.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arbitrage_core::router::Rsd;
@@ -8,38 +9,44 @@ use arbitrage_core::{
 };
 use arbitrage_router::Policy;
 
-use super::choice::{Choice, Policies};
-use super::queue::Queue;
+use super::policies::{Policies, PolicyChoice};
+use super::queue::RequestQueue;
 
-/// Decides on each step by the policy that its request has chosen. Trained routers and scorers are loaded once and asked once a
-/// turn about all sequences that are theirs; a request's threshold changes what their estimates are compared with.
+/// Routes each step by the policy that its request has chosen. Trained routers and scorers are loaded once, and called once for all
+/// sequences of a batch that use them. A request's threshold only changes the value that their estimates are compared with.
 ///
-/// It never asks for the target's step before it decides, so the target writes escalated steps only; and policies that need
-/// no draft, as a spent budget, decide before one is written.
+/// Decisions never need the target's step, so the target writes escalated steps only. Policies that need no draft, and requests whose
+/// budget is spent, are decided before a draft is written.
 pub struct Dispatch {
-    queue: Arc<Queue>,
-    usual: Choice,
+    queue: Arc<RequestQueue>,
+    default_choice: PolicyChoice,
     learned: Option<Box<dyn AdvantageRouter>>,
     rsd: Option<Rsd<Box<dyn StepScorer>>>,
 }
 
+impl fmt::Debug for Dispatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatch").field("default_choice", &self.default_choice).finish_non_exhaustive()
+    }
+}
+
 impl Dispatch {
-    pub(super) fn new(policies: Policies, queue: Arc<Queue>) -> Self {
-        let usual = Choice { policy: policies.usual, budget: policies.budget };
-        Self { queue, usual, learned: policies.learned, rsd: policies.rsd }
+    pub(super) fn new(policies: Policies, queue: Arc<RequestQueue>) -> Self {
+        let default_choice = PolicyChoice { policy: policies.default_policy, budget: policies.budget };
+        Self { queue, default_choice, learned: policies.learned, rsd: policies.rsd }
     }
 
-    /// What was chosen for a sequence. One that did not come over the queue is treated as usual.
-    fn choice(&self, id: SequenceId) -> Choice {
-        self.queue.choice(id).unwrap_or(self.usual)
+    /// The choice of a sequence, or the default for a sequence that is not from the queue.
+    fn choice(&self, id: SequenceId) -> PolicyChoice {
+        self.queue.choice(id).unwrap_or(self.default_choice)
     }
 
-    /// Has the router of `kind` decide on the candidates at these places, in one call.
-    fn shared(&mut self, kind: Kind, of: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
+    /// Has the shared router of `kind` decide on all candidates in one call.
+    fn route_shared(&mut self, kind: RouterKind, of: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
         let answers = match (kind, &mut self.learned, &mut self.rsd) {
-            (Kind::Learned, Some(learned), _) => learned.route_batch(of),
-            (Kind::Rsd, _, Some(rsd)) => rsd.route_batch(of),
-            // A choice is checked before it comes here; without a router there is no decision.
+            (RouterKind::Learned, Some(learned), _) => learned.route_batch(of),
+            (RouterKind::Rsd, _, Some(rsd)) => rsd.route_batch(of),
+            // Choices are checked before requests are queued. Without a router there are no decisions, which is an error below.
             _ => Vec::new(),
         };
         let found = answers.len();
@@ -50,25 +57,25 @@ impl Dispatch {
     }
 }
 
-/// Who decides.
+/// The router that a policy needs.
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+enum RouterKind {
     Learned,
     Rsd,
-    /// A policy without state, made for the decision.
-    Plain,
+    /// A router without state, which is created for each decision.
+    Stateless,
 }
 
-fn kind(policy: Policy) -> Kind {
+fn router_kind(policy: Policy) -> RouterKind {
     match policy {
-        Policy::Learned(_) => Kind::Learned,
-        Policy::Rsd(_) => Kind::Rsd,
-        _ => Kind::Plain,
+        Policy::Learned(_) => RouterKind::Learned,
+        Policy::Rsd(_) => RouterKind::Rsd,
+        _ => RouterKind::Stateless,
     }
 }
 
-/// The decision under the request's own threshold.
-fn under(policy: Policy, mut decision: Decision) -> Decision {
+/// The decision under the request's threshold.
+fn apply_threshold(policy: Policy, mut decision: Decision) -> Decision {
     match (policy, decision.estimate) {
         (Policy::Learned(Some(tau)), Some(estimate)) => decision.route = Route::escalate_if(estimate > tau),
         (Policy::Rsd(tau), Some(score)) => decision.route = Route::escalate_if(score <= tau),
@@ -79,12 +86,12 @@ fn under(policy: Policy, mut decision: Decision) -> Decision {
 
 impl AdvantageRouter for Dispatch {
     fn name(&self) -> String {
-        format!("dispatch(usual={})", self.usual.policy)
+        format!("dispatch(usual={})", self.default_choice.policy)
     }
 
     fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision> {
-        let Choice { policy, budget } = self.choice(prefix.id);
-        if budget.is_some_and(|most| prefix.written_by(Author::Target) >= most) {
+        let PolicyChoice { policy, budget } = self.choice(prefix.id);
+        if budget.is_some_and(|budget| prefix.written_by(Author::Target) >= budget) {
             return Some(Route::Accept.into());
         }
         match policy {
@@ -97,11 +104,11 @@ impl AdvantageRouter for Dispatch {
 
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
         let policy = self.choice(candidate.prefix.id).policy;
-        match kind(policy) {
-            Kind::Plain => alone(policy, candidate),
+        match router_kind(policy) {
+            RouterKind::Stateless => route_stateless(policy, candidate),
             shared => {
-                let answer = self.shared(shared, std::slice::from_ref(candidate)).pop();
-                Ok(under(policy, answer.ok_or(ScoreError::Count { expected: 1, found: 0 })??))
+                let answer = self.route_shared(shared, std::slice::from_ref(candidate)).pop();
+                Ok(apply_threshold(policy, answer.ok_or(ScoreError::Count { expected: 1, found: 0 })??))
             }
         }
     }
@@ -109,22 +116,22 @@ impl AdvantageRouter for Dispatch {
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
         let policies: Vec<_> = candidates.iter().map(|candidate| self.choice(candidate.prefix.id).policy).collect();
         let mut answers: Vec<(usize, Result<Decision, BoxError>)> = Vec::with_capacity(candidates.len());
-        for shared in [Kind::Learned, Kind::Rsd] {
-            let places: Vec<usize> = (0..candidates.len()).filter(|&at| kind(policies[at]) == shared).collect();
-            if places.is_empty() {
+        for shared in [RouterKind::Learned, RouterKind::Rsd] {
+            let indices: Vec<usize> = (0..candidates.len()).filter(|&at| router_kind(policies[at]) == shared).collect();
+            if indices.is_empty() {
                 continue;
             }
-            let of: Vec<_> = places.iter().map(|&at| candidates[at]).collect();
-            let decided = self.shared(shared, &of);
+            let of: Vec<_> = indices.iter().map(|&at| candidates[at]).collect();
+            let decided = self.route_shared(shared, &of);
             answers.extend(
-                places
+                indices
                     .into_iter()
                     .zip(decided)
-                    .map(|(at, answer)| (at, answer.map(|decision| under(policies[at], decision)))),
+                    .map(|(at, answer)| (at, answer.map(|decision| apply_threshold(policies[at], decision)))),
             );
         }
-        let plain = (0..candidates.len()).filter(|&at| kind(policies[at]) == Kind::Plain);
-        answers.extend(plain.map(|at| (at, alone(policies[at], &candidates[at]))));
+        let stateless = (0..candidates.len()).filter(|&at| router_kind(policies[at]) == RouterKind::Stateless);
+        answers.extend(stateless.map(|at| (at, route_stateless(policies[at], &candidates[at]))));
         answers.sort_by_key(|(at, _)| *at);
         answers.into_iter().map(|(_, answer)| answer).collect()
     }
@@ -139,6 +146,6 @@ impl AdvantageRouter for Dispatch {
     }
 }
 
-fn alone(policy: Policy, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
+fn route_stateless(policy: Policy, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
     policy.router(None)?.route(candidate)
 }

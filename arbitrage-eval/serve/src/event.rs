@@ -1,24 +1,24 @@
-//! What happens to a request, as its client is told.
+//! The events of a request, as they are sent to its client.
 
 use arbitrage_core::trace::StepRecord;
 use arbitrage_core::{Author, Solution, Stop, Usage};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::refusal::Refusal;
+use super::api_error::ApiError;
 
-/// What happens to a request.
+/// An event of a request.
 #[derive(Clone, Debug)]
-pub(super) enum Event {
-    /// A step was written.
-    Step(Written),
-    /// It has ended.
-    End(Result<Box<Ended>, Refusal>),
+pub(super) enum RequestEvent {
+    /// The engine has committed a step.
+    Step(StepEvent),
+    /// The request has ended. No event follows.
+    End(Result<Box<CompletedRequest>, ApiError>),
 }
 
 /// A committed step.
 #[derive(Clone, Debug)]
-pub(super) struct Written {
+pub(super) struct StepEvent {
     pub index: usize,
     pub author: Author,
     pub text: String,
@@ -26,8 +26,7 @@ pub(super) struct Written {
     pub estimate: Option<f32>,
 }
 
-impl Written {
-    /// The step of `record`.
+impl StepEvent {
     pub fn new(record: &StepRecord) -> Self {
         let step = record.step();
         Self {
@@ -39,7 +38,7 @@ impl Written {
         }
     }
 
-    /// Who wrote it, and why.
+    /// The step's author and the router's estimate, without the text.
     pub fn to_json(&self) -> Value {
         let mut json = json!({"step": self.index, "author": self.author, "tokens": self.tokens});
         if let Some(estimate) = self.estimate {
@@ -49,52 +48,52 @@ impl Written {
     }
 }
 
-/// How a solution ended.
+/// How a solution ended, and what it cost.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ended {
+pub(super) struct CompletedRequest {
     pub stop: Stop,
     pub usage: Usage,
-    /// Tokens of the prompt, as the first step's writer counts them; 0 where it does not.
+    /// Prompt tokens as counted by the author of the first step, or 0 where that model counts none.
     pub prompt_tokens: usize,
 }
 
-impl Ended {
-    /// The end of `solution`.
+impl CompletedRequest {
     pub fn new(solution: &Solution) -> Self {
         let first = solution.steps.first().map(|accepted| accepted.step.cost);
         let prompt_tokens = first.map_or(0, |cost| cost.prefilled + cost.cached);
         Self { stop: solution.stop, usage: solution.usage, prompt_tokens }
     }
 
-    /// OpenAI's reason: `stop` where the text was ended by its writer, `length` where it was cut. Which limit cut it is in the
-    /// extension.
-    pub fn reason(&self) -> &'static str {
+    /// OpenAI's finish reason: `stop` where the model ended the text, and `length` where a limit did. The `arbitrage` field of the
+    /// response names the limit.
+    pub fn finish_reason(&self) -> &'static str {
         if self.stop == Stop::EndOfText { "stop" } else { "length" }
     }
 }
 
-/// What happens to one request, in order. Dropping it gives the request up.
-pub(super) struct Events {
-    first: Option<Event>,
-    rest: UnboundedReceiver<Event>,
+/// Receives the events of one request in order. Dropping it cancels the request.
+pub(super) struct EventReceiver {
+    /// An event that was put back, which is received before the others.
+    first: Option<RequestEvent>,
+    rest: UnboundedReceiver<RequestEvent>,
 }
 
-impl Events {
-    pub fn new(rest: UnboundedReceiver<Event>) -> Self {
+impl EventReceiver {
+    pub fn new(rest: UnboundedReceiver<RequestEvent>) -> Self {
         Self { first: None, rest }
     }
 
-    /// The next event. A request that is lost, since the engine has fallen, ends with that.
-    pub async fn next(&mut self) -> Event {
+    /// The next event. Where the engine has dropped the request without ending it, the event is an error.
+    pub async fn next(&mut self) -> RequestEvent {
         if let Some(first) = self.first.take() {
             return first;
         }
-        let lost = || Event::End(Err(Refusal::Failed("the engine has stopped".to_owned())));
-        self.rest.recv().await.unwrap_or_else(lost)
+        let dropped = || RequestEvent::End(Err(ApiError::EngineFailed("the engine has stopped".to_owned())));
+        self.rest.recv().await.unwrap_or_else(dropped)
     }
 
-    /// Puts an event back in front.
-    pub fn put_back(&mut self, event: Event) {
+    /// Puts an event back, so that it is received next.
+    pub fn put_back(&mut self, event: RequestEvent) {
         self.first = Some(event);
     }
 }

@@ -1,4 +1,4 @@
-//! What is counted, for Prometheus.
+//! The metrics of a server, for Prometheus.
 
 use std::sync::atomic::AtomicU64;
 
@@ -14,8 +14,8 @@ use prometheus_client::registry::{Registry, Unit};
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 type Seconds = Counter<f64, AtomicU64>;
 
-/// What a server counts. Seconds and tokens are those of [`Usage`](arbitrage_core::Usage), work that was given up included.
-pub(super) struct Metrics {
+/// The metrics of a server. Seconds and tokens are counted as in [`Usage`](arbitrage_core::Usage), and include discarded work.
+pub(super) struct ServerMetrics {
     registry: Registry,
     requests: Family<Vec<(&'static str, String)>, Counter>,
     solutions: Family<Labels<1>, Counter>,
@@ -24,13 +24,13 @@ pub(super) struct Metrics {
     seconds: Family<Labels<1>, Seconds>,
     fallbacks: Counter,
     acceptance: Gauge<f64, AtomicU64>,
-    /// Requests that wait.
-    pub waiting: Gauge,
-    /// Requests that may wait.
-    pub places: Gauge,
+    /// Waiting requests.
+    pub queue_length: Gauge,
+    /// Most requests that may wait.
+    pub queue_capacity: Gauge,
     /// Sequences in flight.
     pub in_flight: Gauge,
-    /// Seconds from the request to its first turn.
+    /// Seconds from the request until the engine takes it.
     pub queue_seconds: Histogram,
     /// Seconds from the request to its first step.
     pub first_step_seconds: Histogram,
@@ -38,8 +38,8 @@ pub(super) struct Metrics {
     pub request_seconds: Histogram,
 }
 
-impl Metrics {
-    /// Nothing counted yet.
+impl ServerMetrics {
+    /// Metrics that are all zero.
     pub fn new() -> Self {
         let histogram = || Histogram::new(exponential_buckets(0.001, 2.0, 20));
         let mut metrics = Self {
@@ -51,8 +51,8 @@ impl Metrics {
             seconds: Family::default(),
             fallbacks: Counter::default(),
             acceptance: Gauge::default(),
-            waiting: Gauge::default(),
-            places: Gauge::default(),
+            queue_length: Gauge::default(),
+            queue_capacity: Gauge::default(),
             in_flight: Gauge::default(),
             queue_seconds: histogram(),
             first_step_seconds: histogram(),
@@ -72,36 +72,35 @@ impl Metrics {
         registry.register("fallbacks", "Steps that the target wrote because the router failed", self.fallbacks.clone());
         let acceptance = self.acceptance.clone();
         registry.register("acceptance_ratio", "Share of all committed steps that the draft wrote", acceptance);
-        registry.register("queue_length", "Requests that wait", self.waiting.clone());
-        registry.register("queue_capacity", "Requests that may wait", self.places.clone());
+        registry.register("queue_length", "Requests that wait", self.queue_length.clone());
+        registry.register("queue_capacity", "Requests that may wait", self.queue_capacity.clone());
         registry.register("in_flight", "Sequences in flight", self.in_flight.clone());
-        let of = |histogram: &Histogram| histogram.clone();
         for (name, help, histogram) in [
-            ("queue", "From the request to its first turn", of(&self.queue_seconds)),
-            ("first_step", "From the request to its first step", of(&self.first_step_seconds)),
-            ("request", "From the request to its end", of(&self.request_seconds)),
+            ("queue", "From the request to its first turn", self.queue_seconds.clone()),
+            ("first_step", "From the request to its first step", self.first_step_seconds.clone()),
+            ("request", "From the request to its end", self.request_seconds.clone()),
         ] {
             registry.register_with_unit(name, help, Unit::Seconds, histogram);
         }
     }
 
     /// Counts a response.
-    pub fn answered(&self, endpoint: &'static str, status: u16) {
+    pub fn count_response(&self, endpoint: &'static str, status: u16) {
         self.requests.get_or_create(&vec![("endpoint", endpoint.to_owned()), ("status", status.to_string())]).inc();
     }
 
-    /// Counts a solution's end.
-    pub fn ended(&self, how: &'static str) {
-        self.solutions.get_or_create(&[("end", how)]).inc();
+    /// Counts a solution by how it ended.
+    pub fn count_solution(&self, end: &'static str) {
+        self.solutions.get_or_create(&[("end", end)]).inc();
     }
 
-    /// Solutions that have ended so.
-    pub fn count_ended(&self, how: &'static str) -> u64 {
-        self.solutions.get_or_create(&[("end", how)]).get()
+    /// The number of solutions that have ended like this.
+    pub fn solutions(&self, end: &'static str) -> u64 {
+        self.solutions.get_or_create(&[("end", end)]).get()
     }
 
-    /// Counts a committed step and what it took.
-    pub fn stepped(&self, record: &StepRecord) {
+    /// Counts a committed step and its cost.
+    pub fn count_step(&self, record: &StepRecord) {
         let author = |author: Author| match author {
             Author::Draft => "draft",
             Author::Target => "target",
@@ -109,14 +108,14 @@ impl Metrics {
         self.steps.get_or_create(&[("author", author(record.author))]).inc();
         for (role, written) in [("draft", &record.draft), ("target", &record.target)] {
             if let Some(step) = written {
-                self.worked(role, &step.cost);
+                self.count_cost(role, &step.cost);
             }
         }
         if let Some(cost) = &record.discarded {
-            self.worked("discarded", cost);
+            self.count_cost("discarded", cost);
         }
         let kept = record.step().map_or(0, arbitrage_core::Step::token_count);
-        self.token(author(record.author), "kept", kept);
+        self.count_tokens(author(record.author), "kept", kept);
         self.seconds.get_or_create(&[("role", "router")]).inc_by(record.router_seconds);
         self.fallbacks.inc_by(record.router_error.is_some().into());
         let [accepted, escalated] =
@@ -124,19 +123,19 @@ impl Metrics {
         self.acceptance.set(accepted / (accepted + escalated));
     }
 
-    fn worked(&self, role: &'static str, cost: &StepCost) {
+    fn count_cost(&self, role: &'static str, cost: &StepCost) {
         self.seconds.get_or_create(&[("role", role)]).inc_by(cost.seconds);
         for (kind, count) in [("prefilled", cost.prefilled), ("cached", cost.cached), ("decoded", cost.decoded)] {
-            self.token(role, kind, count);
+            self.count_tokens(role, kind, count);
         }
     }
 
-    fn token(&self, role: &'static str, kind: &'static str, count: usize) {
+    fn count_tokens(&self, role: &'static str, kind: &'static str, count: usize) {
         self.tokens.get_or_create(&[("role", role), ("kind", kind)]).inc_by(count as u64);
     }
 
-    /// All of it, in the text format of OpenMetrics.
-    pub fn text(&self) -> Result<String, std::fmt::Error> {
+    /// All metrics in the text format of OpenMetrics.
+    pub fn to_text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

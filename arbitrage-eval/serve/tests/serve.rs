@@ -1,4 +1,4 @@
-//! The server on fakes, over real sockets: what it answers, what it refuses, how it ends.
+//! The server on fake models, over real sockets: its responses, its errors and its shutdown.
 
 #[path = "serve/client.rs"]
 mod client;
@@ -16,9 +16,9 @@ use arbitrage_core::{
     AdvantageRouter, Drafter, Engine, Prefix, Problem, Role, Route, Solution, StepResult, StepRule, router_fn,
 };
 use arbitrage_router::Policy;
-use arbitrage_serve::{Key, Policies, ServeError, Server};
+use arbitrage_serve::{ApiKey, Policies, ServeError, Server};
 use client::{JSON, Reply, finish, get, open, post};
-use running::{Behind, Door, Running, ascii, babblers, limits, policies, seen, server, wait};
+use running::{CallGate, Gated, Running, ascii, babblers, limits, logged, policies, server, wait};
 use serde_json::{Value, json};
 
 /// A request about question `number`.
@@ -31,7 +31,7 @@ fn question(number: u64, more: Value) -> Value {
     body
 }
 
-/// What the engine alone says to it.
+/// The solution that the engine gives without a server.
 fn solved(number: u64, router: impl AdvantageRouter) -> Solution {
     let (draft, target) = babblers();
     let problem = Problem::new(format!("Question {number}?")).with_seed(number);
@@ -76,7 +76,7 @@ fn answers_are_the_engines() {
 }
 
 #[test]
-fn streams_tell_who_wrote_each_step() {
+fn streams_have_the_author_of_each_step() {
     let (draft, target) = babblers();
     let running = Running::of(draft, target);
     for number in 0..8 {
@@ -108,7 +108,7 @@ fn streams_tell_who_wrote_each_step() {
 }
 
 #[test]
-fn plain_completions_are_answered_too() {
+fn plain_completions_are_served_too() {
     let (draft, target) = two_lines();
     let running = Running::of(draft, target);
     let body = json!({"model": "arbitrage", "prompt": "Count."});
@@ -131,19 +131,19 @@ fn plain_completions_are_answered_too() {
 }
 
 #[test]
-fn steps_come_as_they_are_written() {
-    let door = Door::default();
+fn steps_are_sent_as_they_are_written() {
+    let gate = CallGate::default();
     let (draft, target) = two_lines();
-    let running = Running::of(Behind(door.clone(), draft), target);
+    let running = Running::of(Gated(gate.clone(), draft), target);
     let mut stream = running.ask(&question(0, json!({"stream": true})));
-    let mut told = String::new();
+    let mut received = String::new();
     for word in ["one", "two", "three"] {
-        assert!(!told.contains(word));
-        door.let_through(1);
-        while !told.contains(word) {
+        assert!(!received.contains(word));
+        gate.let_through(1);
+        while !received.contains(word) {
             let mut some = [0; 4096];
             let count = stream.read(&mut some).unwrap();
-            told += std::str::from_utf8(&some[..count]).unwrap();
+            received += std::str::from_utf8(&some[..count]).unwrap();
         }
     }
     running.close().unwrap();
@@ -152,7 +152,7 @@ fn steps_come_as_they_are_written() {
 #[test]
 fn requests_choose_their_policy() {
     let log = CallLog::new();
-    let (draft, target) = seen(&log);
+    let (draft, target) = logged(&log);
     let running = Running::of(draft, target);
     let calls = |role| log.of(role).len();
     let asked = |number, choice: Value| content(&running.chat(&question(number, json!({"arbitrage": choice}))));
@@ -180,7 +180,7 @@ fn requests_choose_their_policy() {
     running.close().unwrap();
 }
 
-/// What request `number` of a mixed lot chooses, and what must come of it.
+/// The choice of request `number` in a mixed load, and the expected text.
 fn mixed(number: u64) -> (Value, String) {
     let by_ascii = |tau| router_fn(move |c| Route::escalate_if(ascii(&c.draft.text) > tau));
     let rsd = || Rsd::new(scorer_fn(|_, step| ascii(&step.text)), 0.4).unwrap();
@@ -197,14 +197,14 @@ fn mixed(number: u64) -> (Value, String) {
     }
 }
 
-/// What came of many clients.
+/// Counts the responses to many clients.
 #[derive(Default)]
 struct Tally {
     refused: AtomicUsize,
     answered: AtomicUsize,
 }
 
-/// Has `clients` clients ask `each` times, one streaming, one not, and ask again where they are refused.
+/// Runs `clients` clients with `each` requests, which are repeated where the queue is full. Every second client streams.
 fn crowd(running: &Running, clients: u64, each: u64, tally: &Tally) {
     std::thread::scope(|scope| {
         for client in 0..clients {
@@ -240,7 +240,7 @@ fn streamed(reply: &Reply) -> String {
 #[test]
 fn sixty_four_clients_get_what_they_asked_for() {
     let log = CallLog::new();
-    let running = Running::open(server(seen(&log), limits()).with_queue(64).unwrap());
+    let running = Running::open(server(logged(&log), limits()).with_queue_capacity(64).unwrap());
     let tally = Tally::default();
     crowd(&running, 64, 6, &tally);
     assert_eq!((tally.answered.into_inner(), tally.refused.into_inner()), (384, 0), "the queue holds them all");
@@ -253,7 +253,7 @@ fn sixty_four_clients_get_what_they_asked_for() {
 
 #[test]
 fn a_small_queue_refuses_cleanly_and_loses_nothing() {
-    let running = Running::open(server(babblers(), limits().with_in_flight(2)).with_queue(2).unwrap());
+    let running = Running::open(server(babblers(), limits().with_in_flight(2)).with_queue_capacity(2).unwrap());
     let tally = Tally::default();
     crowd(&running, 24, 4, &tally);
     assert_eq!(tally.answered.into_inner(), 96);
@@ -263,11 +263,12 @@ fn a_small_queue_refuses_cleanly_and_loses_nothing() {
 }
 
 #[test]
-fn a_full_queue_says_when_to_come_again() {
-    let door = Door::default();
+fn a_full_queue_says_when_to_try_again() {
+    let gate = CallGate::default();
     let (draft, target) = two_lines();
-    let running =
-        Running::open(server((Behind(door.clone(), draft), target), limits().with_in_flight(1)).with_queue(1).unwrap());
+    let running = Running::open(
+        server((Gated(gate.clone(), draft), target), limits().with_in_flight(1)).with_queue_capacity(1).unwrap(),
+    );
     let first = running.ask(&question(0, json!({})));
     running.wait_for("arbitrage_in_flight", 1.0);
     let second = running.ask(&question(1, json!({})));
@@ -277,31 +278,31 @@ fn a_full_queue_says_when_to_come_again() {
     assert!((1..=60).contains(&refused.header("retry-after").unwrap().parse::<u64>().unwrap()));
 
     drop(second);
-    wait("the place of one who left", || {
+    wait("the place of a disconnected client", || {
         let third = running.ask(&question(3, json!({})));
         third.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        third.peek(&mut [0]).is_err() // no 429, so it waits; then it leaves too
+        third.peek(&mut [0]).is_err() // it waits, since there is no 429; then it disconnects too
     });
-    door.let_through(100);
+    gate.let_through(100);
     assert_eq!(content(&finish(first)), "one\n\ntwo\n\nthree");
     running.close().unwrap();
 }
 
 #[test]
-fn who_comes_first_is_served_first() {
-    let (log, door) = (CallLog::new(), Door::default());
+fn requests_are_served_in_order() {
+    let (log, gate) = (CallLog::new(), CallGate::default());
     let (draft, target) = two_lines();
-    let drafter = Behind(door.clone(), log.record(draft));
+    let drafter = Gated(gate.clone(), log.record(draft));
     let running = Running::open(server((drafter, target), limits().with_in_flight(1)));
     let ask = |number| {
         let stream = running.ask(&question(number, json!({})));
         let come =
             || running.metric("arbitrage_queue_length") + running.metric("arbitrage_in_flight") == (number + 1) as f64;
-        wait("its place in the line", come);
+        wait("its place in the queue", come);
         stream
     };
     let asked: Vec<_> = (0..5).map(ask).collect();
-    door.let_through(100);
+    gate.let_through(100);
     let came: Vec<_> =
         asked.into_iter().map(|stream| finish(stream).header("x-request-id").unwrap().to_owned()).collect();
     let mut served: Vec<_> = log.of(Role::Drafter).into_iter().map(|call| call.problem).collect();
@@ -311,7 +312,7 @@ fn who_comes_first_is_served_first() {
 }
 
 #[test]
-fn broken_requests_harm_nobody() {
+fn broken_requests_do_not_affect_others() {
     let (draft, target) = two_lines();
     let running = Running::of(draft, target);
     for broken in [
@@ -328,21 +329,21 @@ fn broken_requests_harm_nobody() {
 }
 
 #[test]
-fn who_leaves_takes_the_sequence_along() {
-    let (log, door) = (CallLog::new(), Door::default());
+fn a_disconnected_client_cancels_its_sequence() {
+    let (log, gate) = (CallLog::new(), CallGate::default());
     let (draft, target) = babblers();
-    let running = Running::of(Behind(door.clone(), log.record(draft)), log.record(target));
+    let running = Running::of(Gated(gate.clone(), log.record(draft)), log.record(target));
     let staying = running.ask(&question(3, json!({"stream": true})));
     running.wait_for("arbitrage_in_flight", 1.0);
     let leaving = [running.ask(&question(4, json!({"stream": true}))), running.ask(&question(5, json!({})))];
     running.wait_for("arbitrage_queue_length", 2.0);
-    door.let_through(1);
+    gate.let_through(1);
     running.wait_for("arbitrage_in_flight", 3.0);
-    door.let_through(1);
+    gate.let_through(1);
     running.wait_for("arbitrage_steps_total{author=\"draft\"}", 4.0);
     drop(leaving);
     std::thread::sleep(Duration::from_millis(200));
-    door.let_through(1000);
+    gate.let_through(1000);
     assert_eq!(streamed(&finish(staying)), solved(3, router_fn(|_| Route::Accept)).text(), "the others go on");
     running.wait_for("arbitrage_in_flight", 0.0);
     assert_eq!(running.metric("arbitrage_solutions_total{end=\"cancelled\"}"), 2.0);
@@ -352,9 +353,9 @@ fn who_leaves_takes_the_sequence_along() {
 }
 
 #[test]
-fn refusals_have_their_status_and_shape() {
+fn errors_have_their_status_and_shape() {
     let (draft, target) = two_lines();
-    let running = Running::open(server((draft, target), limits()).with_body_bytes(1000));
+    let running = Running::open(server((draft, target), limits()).with_max_body_bytes(1000));
     let to = running.address;
     let chat = "/v1/chat/completions";
     let good = question(0, json!({})).to_string();
@@ -393,9 +394,9 @@ fn refusals_have_their_status_and_shape() {
 }
 
 #[test]
-fn the_key_is_wanted_where_there_is_one() {
+fn a_configured_key_is_required() {
     let (draft, target) = two_lines();
-    let running = Running::open(server((draft, target), limits()).with_key(Key::new("secret").unwrap()));
+    let running = Running::open(server((draft, target), limits()).with_api_key(ApiKey::new("secret").unwrap()));
     let models = |headers: &[(&str, &str)]| finish(open(running.address, "GET", "/v1/models", headers, ""));
     for headers in [&[][..], &[("authorization", "Bearer wrong")], &[("authorization", "secret")]] {
         let reply = models(headers);
@@ -405,7 +406,7 @@ fn the_key_is_wanted_where_there_is_one() {
     }
     assert_eq!(running.chat(&question(0, json!({}))).status, 401);
     assert_eq!(models(&[("authorization", "Bearer secret")]).status, 200);
-    assert_eq!(get(running.address, "/health").status, 200, "whoever looks after the process has no key");
+    assert_eq!(get(running.address, "/health").status, 200, "health checks have no key");
     assert_eq!(get(running.address, "/metrics").status, 200);
     running.close().unwrap();
 }
@@ -431,8 +432,8 @@ fn a_failure_is_never_a_shorter_success() {
     running.close().unwrap();
 
     let (draft, target) = two_lines();
-    let server =
-        server((Flaky::new(draft, 0), target), limits()).with_faults(|error| error.to_string().contains("as told"));
+    let server = server((Flaky::new(draft, 0), target), limits())
+        .with_request_errors(|error| error.to_string().contains("as told"));
     let running = Running::open(server);
     let reply = running.chat(&question(0, json!({})));
     assert_eq!(
@@ -444,11 +445,11 @@ fn a_failure_is_never_a_shorter_success() {
 }
 
 /// Panics at its first call.
-struct Falls;
+struct PanickingDrafter;
 
-impl Drafter for Falls {
+impl Drafter for PanickingDrafter {
     fn name(&self) -> &str {
-        "falls"
+        "panicking"
     }
 
     fn draft(&mut self, _prefixes: &[Prefix<'_>], _rule: &StepRule<'_>) -> Vec<StepResult> {
@@ -457,18 +458,18 @@ impl Drafter for Falls {
 }
 
 #[test]
-fn an_engine_that_falls_leaves_nobody_waiting() {
-    let running = Running::of(Falls, two_lines().1);
+fn a_panic_of_the_engine_ends_all_requests() {
+    let running = Running::of(PanickingDrafter, two_lines().1);
     let reply = running.chat(&question(0, json!({})));
     assert_eq!((reply.status, reply.code().as_str()), (500, "engine_failed"));
-    assert!(matches!(running.close(), Err(ServeError::Fallen)), "and the server ends");
+    assert!(matches!(running.close(), Err(ServeError::EnginePanicked)), "and the server ends");
 }
 
 #[test]
-fn a_stop_finishes_what_was_taken_and_refuses_what_is_new() {
-    let door = Door::default();
+fn a_stop_finishes_accepted_requests_and_refuses_new_ones() {
+    let gate = CallGate::default();
     let (draft, target) = two_lines();
-    let running = Running::open(server((Behind(door.clone(), draft), target), limits().with_in_flight(1)));
+    let running = Running::open(server((Gated(gate.clone(), draft), target), limits().with_in_flight(1)));
     let taken = [running.ask(&question(0, json!({"stream": true}))), running.ask(&question(1, json!({})))];
     running.wait_for("arbitrage_queue_length", 1.0);
     assert_eq!(get(running.address, "/ready").status, 200);
@@ -477,42 +478,42 @@ fn a_stop_finishes_what_was_taken_and_refuses_what_is_new() {
     let refused = running.chat(&question(2, json!({})));
     assert_eq!((refused.status, refused.code().as_str()), (503, "stopping"));
     assert!(refused.header("retry-after").is_some());
-    assert_eq!(get(running.address, "/health").status, 200, "it still lives");
-    door.let_through(100);
+    assert_eq!(get(running.address, "/health").status, 200, "the engine still runs");
+    gate.let_through(100);
     let [first, second] = taken.map(finish);
     assert_eq!(
         (streamed(&first), content(&second)),
         ("one\n\ntwo\n\nthree".to_owned(), "one\n\ntwo\n\nthree".to_owned())
     );
-    assert_eq!(running.close().unwrap().broken_off, 0);
+    assert_eq!(running.close().unwrap().aborted_requests, 0);
 }
 
 #[test]
-fn the_grace_time_ends() {
-    let door = Door::default();
+fn the_grace_period_ends() {
+    let gate = CallGate::default();
     let (draft, target) = two_lines();
-    let server = server((Behind(door.clone(), draft), target), limits().with_in_flight(1));
-    let running = Running::open(server.with_grace(Duration::from_millis(100)));
+    let server = server((Gated(gate.clone(), draft), target), limits().with_in_flight(1));
+    let running = Running::open(server.with_grace_period(Duration::from_millis(100)));
     let begun = running.ask(&question(0, json!({"stream": true})));
     running.wait_for("arbitrage_in_flight", 1.0);
-    door.let_through(1);
+    gate.let_through(1);
     running.wait_for("arbitrage_steps_total{author=\"draft\"}", 1.0);
     let waiting = running.ask(&question(1, json!({})));
     running.wait_for("arbitrage_queue_length", 1.0);
     running.tell_to_stop();
     std::thread::sleep(Duration::from_millis(300));
-    door.let_through(1); // a call to a model is not broken off in the middle
+    gate.let_through(1); // a call to a model is never interrupted
     let (events, done) = finish(begun).events();
     assert_eq!((&events.last().unwrap()["error"]["code"], done), (&json!("stopping"), false));
     let waiting = finish(waiting);
     assert_eq!((waiting.status, waiting.code().as_str()), (503, "stopping"));
-    assert_eq!(running.close().unwrap().broken_off, 2);
+    assert_eq!(running.close().unwrap().aborted_requests, 2);
 }
 
 #[test]
 fn models_are_listed() {
     let (draft, target) = two_lines();
-    let running = Running::open(server((draft, target), limits()).with_name("mini"));
+    let running = Running::open(server((draft, target), limits()).with_model_name("mini"));
     let list = get(running.address, "/v1/models").json();
     let names: Vec<_> = list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
     assert_eq!(names, ["mini", "mini:draft", "mini:target"]);
@@ -553,12 +554,12 @@ fn metrics_add_up() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused() {
+fn invalid_settings_are_refused() {
     let models = || two_lines();
     let build = |policies: Policies| Server::new(policies, |router| Engine::new(models().0, models().1, router));
-    assert!(matches!(build(Policies::new(Policy::Oracle(0.0))), Err(ServeError::Choice(_))));
-    assert!(matches!(build(Policies::new(Policy::Learned(None))), Err(ServeError::Choice(_))));
-    assert!(build(policies()).unwrap().with_queue(0).is_err());
+    assert!(matches!(build(Policies::new(Policy::Oracle(0.0))), Err(ServeError::DefaultPolicy(_))));
+    assert!(matches!(build(Policies::new(Policy::Learned(None))), Err(ServeError::DefaultPolicy(_))));
+    assert!(build(policies()).unwrap().with_queue_capacity(0).is_err());
     let server = server(models(), limits().with_in_flight(0));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     assert!(matches!(server.run(listener, || true), Err(ServeError::Config(_))));

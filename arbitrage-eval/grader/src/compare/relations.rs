@@ -1,33 +1,47 @@
-//! Equations and inequalities.
+//! Compares equations and inequalities.
 
 use dashu_ratio::RBig;
 
-use super::super::answer::{Answer, Value};
-use super::super::canon::scalar;
-use super::super::expr::Expr;
-use super::super::limits::Stop;
-use super::super::poly::Poly;
-use super::super::probe;
+use super::super::answer::{ParsedAnswer, Quantity, RelationChain};
+use super::super::canonical::scalar;
+use super::super::expression::Expr;
+use super::super::limits::Abort;
+use super::super::numeric_equality;
+use super::super::polynomial::Poly;
 use super::super::token::Relation;
-use super::super::verdict::Rule;
-use super::{Comparison, Outcome};
+use super::AnswerComparison;
 
-impl Comparison {
-    pub(super) fn equations(&mut self, one: &(Expr, Expr), other: &(Expr, Expr)) -> Outcome {
-        let one = (vec![one.0.clone(), one.1.clone()], vec![Relation::Equal]);
-        let other = (vec![other.0.clone(), other.1.clone()], vec![Relation::Equal]);
-        Ok((self.chains((&one.0, &one.1), (&other.0, &other.1))?, Rule::Relation))
+/// One relation of a chain, as a difference that is compared with 0.
+struct DifferenceRelation {
+    /// Equal, unequal, greater, or at least.
+    relation: Relation,
+    difference: Poly,
+}
+
+/// An end of an interval.
+struct Bound {
+    expr: Expr,
+    /// Whether the end itself is outside the interval.
+    strict: bool,
+}
+
+impl RelationChain {
+    pub(super) fn is_equation(&self) -> bool {
+        self.relations == [Relation::Equal]
     }
+}
 
-    pub(super) fn chains(&mut self, one: (&[Expr], &[Relation]), other: (&[Expr], &[Relation])) -> Result<bool, Stop> {
-        let (Some(one), Some(mut other)) = (self.links(one)?, self.links(other)?) else { return Ok(false) };
+impl AnswerComparison {
+    /// Whether two chains state the same relations, in any order.
+    pub(super) fn chains(&mut self, one: &RelationChain, other: &RelationChain) -> Result<bool, Abort> {
+        let (Some(one), Some(mut other)) = (self.differences(one)?, self.differences(other)?) else { return Ok(false) };
         if one.len() != other.len() {
             return Ok(false);
         }
-        for (relation, difference) in one {
+        for relation in one {
             let mut partner = None;
-            for (at, (other_relation, other_difference)) in other.iter().enumerate() {
-                if relation == *other_relation && self.proportional(relation, &difference, other_difference)? {
+            for (at, candidate) in other.iter().enumerate() {
+                if relation.relation == candidate.relation && self.equivalent(&relation, candidate)? {
                     partner = Some(at);
                     break;
                 }
@@ -40,73 +54,75 @@ impl Comparison {
         Ok(true)
     }
 
-    /// Each link as a relation of a difference with 0: equal, unequal, above 0, or at least 0. `None` where one has no value.
-    fn links(&mut self, (sides, relations): (&[Expr], &[Relation])) -> Result<Option<Vec<(Relation, Poly)>>, Stop> {
+    /// Each relation of a chain as a difference that is compared with 0. `None` where a side has no value.
+    fn differences(&mut self, chain: &RelationChain) -> Result<Option<Vec<DifferenceRelation>>, Abort> {
         let mut found = Vec::new();
-        for (pair, relation) in sides.windows(2).zip(relations) {
+        for (pair, relation) in chain.sides.windows(2).zip(&chain.relations) {
             let (left, right) = match (scalar(&pair[0], &mut self.work), scalar(&pair[1], &mut self.work)) {
                 (Ok(left), Ok(right)) => (left, right),
-                (Err(stop @ Stop::TooMuch(_)), _) | (_, Err(stop @ Stop::TooMuch(_))) => return Err(stop),
+                (Err(abort @ Abort::TooComplex(_)), _) | (_, Err(abort @ Abort::TooComplex(_))) => return Err(abort),
                 _ => return Ok(None),
             };
-            let difference = match relation {
-                Relation::Less | Relation::AtMost => right.minus(&left)?,
-                _ => left.minus(&right)?,
-            };
-            found.push((
-                match relation {
-                    Relation::Less => Relation::Greater,
-                    Relation::AtMost => Relation::AtLeast,
-                    other => *other,
-                },
-                difference,
-            ));
+            found.push(match relation {
+                Relation::Less => DifferenceRelation { relation: Relation::Greater, difference: right.minus(&left)? },
+                Relation::AtMost => DifferenceRelation { relation: Relation::AtLeast, difference: right.minus(&left)? },
+                other => DifferenceRelation { relation: *other, difference: left.minus(&right)? },
+            });
         }
         Ok(Some(found))
     }
 
-    fn proportional(&mut self, relation: Relation, one: &Poly, other: &Poly) -> Result<bool, Stop> {
-        let directed = matches!(relation, Relation::Greater | Relation::AtLeast);
+    /// Whether one difference is a constant multiple of the other. For inequalities the multiple must be positive.
+    fn equivalent(&mut self, one: &DifferenceRelation, other: &DifferenceRelation) -> Result<bool, Abort> {
+        let is_inequality = matches!(one.relation, Relation::Greater | Relation::AtLeast);
+        let (one, other) = (&one.difference, &other.difference);
         let (Some(first), Some(other_first)) = (one.0.values().next(), other.0.values().next()) else {
             return Ok(one.is_zero() && other.is_zero());
         };
-        let factor = first / other_first;
-        if *one == other.scaled(&factor)? {
-            return Ok(!directed || factor > RBig::ZERO);
+        let ratio = first / other_first;
+        if *one == other.scaled(&ratio)? {
+            return Ok(!is_inequality || ratio > RBig::ZERO);
         }
-        let factor = probe::factor(one, other, &mut self.work)?;
-        Ok(factor.is_some_and(|factor| !directed || factor > 0.0))
+        let ratio = numeric_equality::constant_ratio(one, other, &mut self.work)?;
+        Ok(ratio.is_some_and(|ratio| !is_inequality || ratio > 0.0))
     }
 
-    /// Whether inequalities of one variable say that it lies in an interval.
+    /// Whether inequalities of one variable state that it lies in the interval with these brackets and ends.
     pub(super) fn interval(
         &mut self,
-        (sides, relations): (&[Expr], &[Relation]),
-        (open, close, ends): (char, char, &[Answer]),
-    ) -> Result<bool, Stop> {
-        let [Answer::Value(low), Answer::Value(high)] = ends else { return Ok(false) };
-        let up = |relation: &Relation| matches!(relation, Relation::Less | Relation::AtMost);
-        let down = |relation: &Relation| matches!(relation, Relation::Greater | Relation::AtLeast);
-        let mut sides: Vec<Expr> = sides.to_vec();
-        let mut strict: Vec<bool> =
-            relations.iter().map(|relation| matches!(relation, Relation::Less | Relation::Greater)).collect();
-        if relations.iter().all(down) {
-            sides.reverse();
-            strict.reverse();
-        } else if !relations.iter().all(up) {
+        chain: &RelationChain,
+        (open, close): (char, char),
+        ends: &[ParsedAnswer],
+    ) -> Result<bool, Abort> {
+        let [ParsedAnswer::Value(low), ParsedAnswer::Value(high)] = ends else { return Ok(false) };
+        let Some((lower, upper)) = bounds(chain) else { return Ok(false) };
+        if (lower.strict, upper.strict) != (open == '(', close == '(') {
             return Ok(false);
         }
-        let infinity = Expr::Name("infty".to_owned());
-        let (least, greatest) = match sides.as_slice() {
-            [low, Expr::Name(_), high] => ((low.clone(), strict[0]), (high.clone(), strict[1])),
-            [Expr::Name(_), high] => ((infinity.negated(), true), (high.clone(), strict[0])),
-            [low, Expr::Name(_)] => ((low.clone(), strict[0]), (infinity, true)),
-            _ => return Ok(false),
-        };
-        if (least.1, greatest.1) != (open == '(', close == '(') {
-            return Ok(false);
-        }
-        let end = |expr: Expr| Value { expr, unit: None, text: String::new() };
-        Ok(self.values(&end(least.0), low)?.0 && self.values(&end(greatest.0), high)?.0)
+        Ok(self.quantities(&Quantity::bare(lower.expr), low)?.0
+            && self.quantities(&Quantity::bare(upper.expr), high)?.0)
+    }
+}
+
+/// The lower and the upper bound that a chain of inequalities puts on one variable.
+fn bounds(chain: &RelationChain) -> Option<(Bound, Bound)> {
+    let ascends = |relation: &Relation| matches!(relation, Relation::Less | Relation::AtMost);
+    let descends = |relation: &Relation| matches!(relation, Relation::Greater | Relation::AtLeast);
+    let is_strict = |relation: &Relation| matches!(relation, Relation::Less | Relation::Greater);
+    let mut sides = chain.sides.clone();
+    let mut strict: Vec<bool> = chain.relations.iter().map(is_strict).collect();
+    if chain.relations.iter().all(descends) {
+        sides.reverse();
+        strict.reverse();
+    } else if !chain.relations.iter().all(ascends) {
+        return None;
+    }
+    let infinity = Expr::Name("infty".to_owned());
+    let bound = |expr: &Expr, strict: bool| Bound { expr: expr.clone(), strict };
+    match sides.as_slice() {
+        [low, Expr::Name(_), high] => Some((bound(low, strict[0]), bound(high, strict[1]))),
+        [Expr::Name(_), high] => Some((bound(&infinity.negated(), true), bound(high, strict[0]))),
+        [low, Expr::Name(_)] => Some((bound(low, strict[0]), bound(&infinity, true))),
+        _ => None,
     }
 }

@@ -1,16 +1,25 @@
-//! LaTeX commands.
+//! Reads LaTeX commands.
 
-use super::super::limits::Stop;
-use super::super::tables::{
-    ACCENTS, BARS, BIG, BRACKETS, GREEK, LOOKS, NAMES, OPERATORS, RELATIONS, SPACES, TEXTS, find,
+use super::super::limits::Abort;
+use super::super::symbol_tables::{
+    ACCENTS, BARS, BIG_OPERATORS, BRACKETS, GREEK, NAMES, OPERATORS, RELATIONS, SPACES, STYLES, TEXT_COMMANDS, find,
 };
-use super::super::token::Tok;
-use super::{Lexer, function, lex_part};
+use super::super::token::MathToken;
+use super::{AnswerLexer, function, lex_symbols};
 
-impl Lexer<'_> {
-    pub(super) fn command(&mut self) -> Result<(), Stop> {
+/// What the argument of a text command may be.
+#[derive(Clone, Copy)]
+enum TextArgument {
+    /// Running text.
+    Prose,
+    /// Running text, or the name of a function, as in `\operatorname{arcsin}`.
+    FunctionName,
+}
+
+impl AnswerLexer<'_> {
+    pub(super) fn command(&mut self) -> Result<(), Abort> {
         let Some(first) = self.peek(0) else {
-            self.push(Tok::Unknown("\\".to_owned()));
+            self.push(MathToken::Unknown("\\".to_owned()));
             return Ok(());
         };
         if first.is_ascii_alphabetic() {
@@ -20,77 +29,82 @@ impl Lexer<'_> {
         }
         self.at += 1;
         match first {
-            '{' => self.push(Tok::Open('S')),
-            '}' => self.push(Tok::Close('S')),
-            '|' => self.push(Tok::Bar),
-            '%' => self.push(Tok::Op('%')),
+            '{' => self.push(MathToken::Open('S')),
+            '}' => self.push(MathToken::Close('S')),
+            '|' => self.push(MathToken::Bar),
+            '%' => self.push(MathToken::Op('%')),
             '\\' if self.matrices == 0 && self.peek(0).is_some_and(|c| c.is_ascii_alphabetic()) => self.at -= 1,
-            '\\' => self.push(Tok::Row),
+            '\\' => self.push(MathToken::Row),
             '!' | '$' | '(' | ')' | '[' | ']' => {}
-            ',' | ';' | ':' | ' ' | '/' | '\n' | '\t' => self.gap = true,
+            ',' | ';' | ':' | ' ' | '/' | '\n' | '\t' => self.after_space = true,
             '_' | '&' | '#' => {}
-            c => self.push(Tok::Unknown(format!("\\{c}"))),
+            c => self.push(MathToken::Unknown(format!("\\{c}"))),
         }
         Ok(())
     }
 
-    fn named(&mut self, name: &str) -> Result<(), Stop> {
-        if let Some(tok) = self.simple(name) {
-            self.push(tok);
+    fn named(&mut self, name: &str) -> Result<(), Abort> {
+        if let Some(token) = self.simple(name) {
+            self.push(token);
         } else if SPACES.contains(&name) {
-            self.gap = true;
-        } else if TEXTS.contains(&name) {
-            self.text(name == "operatorname" || name == "mathrm");
-        } else if LOOKS.contains(&name) {
+            self.after_space = true;
+        } else if TEXT_COMMANDS.contains(&name) {
+            let argument = if matches!(name, "operatorname" | "mathrm") {
+                TextArgument::FunctionName
+            } else {
+                TextArgument::Prose
+            };
+            self.text(argument);
+        } else if STYLES.contains(&name) {
             if matches!(name, "left" | "right") && self.peek(0) == Some('.') {
                 self.at += 1;
             }
         } else if let Some((_, opens, kind)) = BRACKETS.iter().find(|(key, ..)| *key == name) {
-            self.push(if *opens { Tok::Open(*kind) } else { Tok::Close(*kind) });
+            self.push(if *opens { MathToken::Open(*kind) } else { MathToken::Close(*kind) });
         } else if matches!(name, "begin" | "end") {
             self.environment(name == "begin");
         } else if name == "mathbb" || name == "Bbb" {
             let argument = self.argument();
-            self.push(Tok::Name(format!("\\{}", argument.trim())));
+            self.push(MathToken::Name(format!("\\{}", argument.trim())));
         } else {
-            self.push(Tok::Unknown(format!("\\{name}")));
+            self.push(MathToken::Unknown(format!("\\{name}")));
         }
         Ok(())
     }
 
-    /// Commands that are one token.
-    fn simple(&self, name: &str) -> Option<Tok> {
+    /// The token of a command that is one token.
+    fn simple(&self, name: &str) -> Option<MathToken> {
         Some(match name {
-            "frac" | "dfrac" | "tfrac" | "cfrac" => Tok::Frac,
-            "sqrt" => Tok::Root,
-            "binom" | "dbinom" | "tbinom" => Tok::Binomial,
-            "pm" => Tok::PlusMinus(false),
-            "mp" => Tok::PlusMinus(true),
-            "dots" | "ldots" | "cdots" | "dotsc" | "dotsb" | "vdots" => Tok::Dots,
-            "land" | "wedge" => Tok::Word("and".to_owned()),
-            "cap" | "setminus" | "backslash" => Tok::Unknown(format!("\\{name}")),
-            _ if BARS.contains(&name) => Tok::Bar,
+            "frac" | "dfrac" | "tfrac" | "cfrac" => MathToken::Frac,
+            "sqrt" => MathToken::Root,
+            "binom" | "dbinom" | "tbinom" => MathToken::Binomial,
+            "pm" => MathToken::PlusMinus(false),
+            "mp" => MathToken::PlusMinus(true),
+            "dots" | "ldots" | "cdots" | "dotsc" | "dotsb" | "vdots" => MathToken::Dots,
+            "land" | "wedge" => MathToken::Word("and".to_owned()),
+            "cap" | "setminus" | "backslash" => MathToken::Unknown(format!("\\{name}")),
+            _ if BARS.contains(&name) => MathToken::Bar,
             _ => {
                 if let Some(func) = function(name) {
-                    Tok::Func(func)
+                    MathToken::Func(func)
                 } else if GREEK.contains(&name) {
-                    Tok::Name(name.to_owned())
+                    MathToken::Name(name.to_owned())
                 } else if let Some(letter) = find(NAMES, name) {
-                    Tok::Name(letter.to_owned())
+                    MathToken::Name(letter.to_owned())
                 } else if let Some(relation) = find(RELATIONS, name) {
-                    Tok::Relation(relation)
+                    MathToken::Relation(relation)
                 } else if let Some(operator) = find(OPERATORS, name) {
-                    Tok::Op(operator)
+                    MathToken::Op(operator)
                 } else if let Some(accent) = find(ACCENTS, name) {
-                    Tok::Accent(accent)
+                    MathToken::Accent(accent)
                 } else {
-                    Tok::Big(find(BIG, name)?)
+                    MathToken::Big(find(BIG_OPERATORS, name)?)
                 }
             }
         })
     }
 
-    /// The text between the braces that follow, or else the next character.
+    /// Takes the text between the braces that follow, or else the next character.
     fn argument(&mut self) -> String {
         self.at += self.run(char::is_whitespace);
         if self.peek(0) != Some('{') {
@@ -118,52 +132,50 @@ impl Lexer<'_> {
         end.unwrap_or(rest.len())
     }
 
-    /// Running text: words, and whatever else is in it.
-    fn text(&mut self, names_functions: bool) {
+    /// Reads the argument of a text command as words, with numbers and signs between them.
+    fn text(&mut self, argument: TextArgument) {
         if self.peek(0) == Some('*') {
             self.at += 1;
         }
         let inner = self.argument();
-        if let (true, Some(func)) = (names_functions, function(inner.trim())) {
-            return self.push(Tok::Func(func));
+        if let (TextArgument::FunctionName, Some(func)) = (argument, function(inner.trim())) {
+            return self.push(MathToken::Func(func));
         }
-        let reading = self.reading;
         let chars: Vec<char> = inner.chars().collect();
         let mut at = 0;
-        self.gap = true;
+        self.after_space = true;
         while at < chars.len() {
             let word = chars[at..].iter().take_while(|c| c.is_alphabetic()).count();
             if word > 0 {
-                self.push(Tok::Word(chars[at..at + word].iter().collect()));
+                self.push(MathToken::Word(chars[at..at + word].iter().collect()));
                 at += word;
                 continue;
             }
-            // What is no word is read as it would be outside.
             let other = chars[at..].iter().take_while(|c| !c.is_alphabetic()).count();
             let part: String = chars[at..at + other].iter().collect();
-            match lex_part(&part, reading) {
+            match lex_symbols(&part, self.options) {
                 Ok(found) => self.found.tokens.extend(found.tokens),
-                Err(_) => self.push(Tok::Unknown(part)),
+                Err(_) => self.push(MathToken::Unknown(part)),
             }
             at += other;
         }
-        self.gap = true;
+        self.after_space = true;
     }
 
-    /// `\begin{…}` or `\end{…}`.
+    /// Reads the argument of `\begin` or `\end`.
     fn environment(&mut self, begins: bool) {
         let name = self.argument();
         if !(name.ends_with("matrix") || name == "array" || name == "cases" || name.starts_with("align")) {
-            return self.push(Tok::Unknown(name));
+            return self.push(MathToken::Unknown(name));
         }
         if !begins {
             self.matrices = self.matrices.saturating_sub(1);
-            return self.push(Tok::End);
+            return self.push(MathToken::End);
         }
         self.matrices += 1;
         if name == "array" {
             self.argument();
         }
-        self.push(if name == "cases" { Tok::Unknown(name) } else { Tok::Begin });
+        self.push(if name == "cases" { MathToken::Unknown(name) } else { MathToken::Begin });
     }
 }

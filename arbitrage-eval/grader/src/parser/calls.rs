@@ -1,12 +1,12 @@
-//! Functions with their arguments, and operators over ranges.
+//! Parses functions with their arguments, and operators over a range.
 
-use super::super::expr::Expr;
-use super::super::limits::Stop;
-use super::super::token::{Func, Tok};
-use super::Parser;
+use super::super::expression::Expr;
+use super::super::limits::Abort;
+use super::super::token::{Func, MathToken};
+use super::ExprParser;
 
-impl Parser {
-    pub(super) fn call(&mut self, func: Func) -> Result<Expr, Stop> {
+impl ExprParser {
+    pub(super) fn call(&mut self, func: Func) -> Result<Expr, Abort> {
         let (mut func, mut exponent, mut base) = (func, None, None);
         loop {
             if self.eat_op('^') {
@@ -32,22 +32,22 @@ impl Parser {
         })
     }
 
-    pub(super) fn function_argument(&mut self) -> Result<Expr, Stop> {
-        if matches!(self.peek(), Some(Tok::Open('(' | '[' | 'S' | '{'))) {
+    pub(super) fn function_argument(&mut self) -> Result<Expr, Abort> {
+        if matches!(self.peek(), Some(MathToken::Open('(' | '[' | 'S' | '{'))) {
             return self.primary();
         }
         let mut factors = vec![self.power()?];
-        while self.begins_factor() && !matches!(self.peek(), Some(Tok::Func(_) | Tok::Big(_))) {
+        while self.begins_factor() && !matches!(self.peek(), Some(MathToken::Func(_) | MathToken::Big(_))) {
             factors.push(self.power()?);
         }
         Ok(if factors.len() == 1 { factors.swap_remove(0) } else { Expr::Product(factors) })
     }
 
-    /// A sum or the like: its range as text, its upper end and its body.
-    pub(super) fn big(&mut self, name: &str) -> Result<Expr, Stop> {
+    /// A sum, limit or integral. Its lower end becomes part of its name, its upper end and its body become its parts.
+    pub(super) fn big(&mut self, name: &str) -> Result<Expr, Abort> {
         let (mut name, mut parts) = (name.to_owned(), Vec::new());
         loop {
-            if self.peek() == Some(&Tok::Op('_')) {
+            if self.peek() == Some(&MathToken::Op('_')) {
                 name += &self.subscript()?;
             } else if self.eat_op('^') {
                 parts.push(self.exponent()?);
@@ -55,12 +55,12 @@ impl Parser {
                 break;
             }
         }
-        if self.eat(&Tok::Open('(')) {
+        if self.eat(&MathToken::Open('(')) {
             parts.push(self.sum()?);
             while self.eat_op(',') {
                 parts.push(self.sum()?);
             }
-            self.expect(&Tok::Close('('))?;
+            self.expect(&MathToken::Close('('))?;
         } else {
             parts.push(self.deeper(Self::product)?);
         }

@@ -1,51 +1,51 @@
-//! From tokens to an expression: a descent with a limit on depth.
+//! Parses tokens as an expression, by recursive descent with a limit on the depth.
 
 mod calls;
 mod numbers;
 
-use super::expr::Expr;
-use super::limits::{DEEPEST, MOST_ITEMS, Stop};
-use super::token::{Func, Relation, Tok, Token};
+use super::expression::Expr;
+use super::limits::{Abort, MAX_DEPTH, MAX_ITEMS};
+use super::token::{Func, MathToken, Relation, SpacedToken};
 
-/// The expression that `tokens` are, all of them.
-pub(super) fn parse(tokens: &[Token]) -> Result<Expr, Stop> {
-    let mut parser = Parser { tokens: tokens.to_vec(), at: 0, depth: 0, functions: 0, bars: 0 };
+/// The expression that all of `tokens` form.
+pub(super) fn parse_expression(tokens: &[SpacedToken]) -> Result<Expr, Abort> {
+    let mut parser = ExprParser { tokens: tokens.to_vec(), at: 0, depth: 0, functions: 0, bars: 0 };
     let found = parser.sum()?;
-    if parser.at == parser.tokens.len() { Ok(found) } else { Err(Stop::Undefined) }
+    if parser.at == parser.tokens.len() { Ok(found) } else { Err(Abort::Undefined) }
 }
 
-struct Parser {
-    tokens: Vec<Token>,
+struct ExprParser {
+    tokens: Vec<SpacedToken>,
     at: usize,
     depth: usize,
-    /// Functions whose argument this is: degrees are angles in there.
+    /// Number of functions whose argument is being parsed. In there, a degree sign converts to radians.
     functions: usize,
-    /// Absolute values that are open: a bar closes them.
+    /// Number of open absolute values. In there, a bar closes one and opens none.
     bars: usize,
 }
 
-impl Parser {
-    fn peek(&self) -> Option<&Tok> {
-        self.tokens.get(self.at).map(|token| &token.tok)
+impl ExprParser {
+    fn peek(&self) -> Option<&MathToken> {
+        self.tokens.get(self.at).map(|token| &token.token)
     }
 
-    fn eat(&mut self, tok: &Tok) -> bool {
-        let found = self.peek() == Some(tok);
+    fn eat(&mut self, token: &MathToken) -> bool {
+        let found = self.peek() == Some(token);
         self.at += usize::from(found);
         found
     }
 
     fn eat_op(&mut self, op: char) -> bool {
-        self.eat(&Tok::Op(op))
+        self.eat(&MathToken::Op(op))
     }
 
-    fn expect(&mut self, tok: &Tok) -> Result<(), Stop> {
-        if self.eat(tok) { Ok(()) } else { Err(Stop::Undefined) }
+    fn expect(&mut self, token: &MathToken) -> Result<(), Abort> {
+        if self.eat(token) { Ok(()) } else { Err(Abort::Undefined) }
     }
 
-    fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
-        if self.depth == DEEPEST {
-            return Err(Stop::TooMuch("nesting"));
+    fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, Abort>) -> Result<T, Abort> {
+        if self.depth == MAX_DEPTH {
+            return Err(Abort::TooComplex("nesting"));
         }
         self.depth += 1;
         let found = inner(self);
@@ -53,17 +53,16 @@ impl Parser {
         found
     }
 
-    fn sum(&mut self) -> Result<Expr, Stop> {
+    fn sum(&mut self) -> Result<Expr, Abort> {
         let mut terms = vec![self.product()?];
         loop {
-            let tok = self.peek().cloned();
-            match tok {
-                Some(Tok::Op(sign @ ('+' | '-'))) => {
+            match self.peek().cloned() {
+                Some(MathToken::Op(sign @ ('+' | '-'))) => {
                     self.at += 1;
                     let term = self.product()?;
                     terms.push(if sign == '-' { term.negated() } else { term });
                 }
-                Some(Tok::PlusMinus(other)) => {
+                Some(MathToken::PlusMinus(other)) => {
                     self.at += 1;
                     let term = self.product()?;
                     terms.push(Expr::Either(other, Box::new(term)));
@@ -74,7 +73,7 @@ impl Parser {
         Ok(if terms.len() == 1 { terms.swap_remove(0) } else { Expr::Sum(terms) })
     }
 
-    fn product(&mut self) -> Result<Expr, Stop> {
+    fn product(&mut self) -> Result<Expr, Abort> {
         let mut factors = vec![self.signed()?];
         loop {
             if self.eat_op('*') {
@@ -90,34 +89,34 @@ impl Parser {
         Ok(if factors.len() == 1 { factors.swap_remove(0) } else { Expr::Product(factors) })
     }
 
-    /// Whether a factor follows without a sign of multiplication.
+    /// Whether a factor follows without a multiplication sign.
     fn begins_factor(&self) -> bool {
-        let after_number = self.at > 0 && matches!(self.tokens[self.at - 1].tok, Tok::Number(..));
+        let after_number = self.at > 0 && matches!(self.tokens[self.at - 1].token, MathToken::Number(..));
         match self.peek() {
-            Some(Tok::Number(..)) => !after_number,
-            Some(Tok::Word(word)) => word.chars().count() == 1,
-            Some(Tok::Open(kind)) => *kind != '<',
-            Some(Tok::Bar) => self.bars == 0,
+            Some(MathToken::Number(..)) => !after_number,
+            Some(MathToken::Word(word)) => word.chars().count() == 1,
+            Some(MathToken::Open(kind)) => *kind != '<',
+            Some(MathToken::Bar) => self.bars == 0,
             Some(
-                Tok::Name(_)
-                | Tok::Func(_)
-                | Tok::Frac
-                | Tok::Root
-                | Tok::Binomial
-                | Tok::Accent(_)
-                | Tok::Big(_)
-                | Tok::Begin,
+                MathToken::Name(_)
+                | MathToken::Func(_)
+                | MathToken::Frac
+                | MathToken::Root
+                | MathToken::Binomial
+                | MathToken::Accent(_)
+                | MathToken::Big(_)
+                | MathToken::Begin,
             ) => true,
             _ => false,
         }
     }
 
-    fn signed(&mut self) -> Result<Expr, Stop> {
+    fn signed(&mut self) -> Result<Expr, Abort> {
         let (mut negative, mut either) = (false, None);
-        while let Some(Tok::Op('+' | '-') | Tok::PlusMinus(_)) = self.peek() {
-            match self.tokens[self.at].tok {
-                Tok::Op('-') => negative = !negative,
-                Tok::PlusMinus(other) => either = Some(other),
+        while let Some(MathToken::Op('+' | '-') | MathToken::PlusMinus(_)) = self.peek() {
+            match self.tokens[self.at].token {
+                MathToken::Op('-') => negative = !negative,
+                MathToken::PlusMinus(other) => either = Some(other),
                 _ => {}
             }
             self.at += 1;
@@ -127,11 +126,11 @@ impl Parser {
         Ok(either.map_or(found.clone(), |other| Expr::Either(other, Box::new(found))))
     }
 
-    fn power(&mut self) -> Result<Expr, Stop> {
+    fn power(&mut self) -> Result<Expr, Abort> {
         let mut base = self.postfix()?;
         if self.eat_op('^') {
             let exponent = self.exponent()?;
-            if let (Expr::Name(name), Some(Tok::Op('_'))) = (&base, self.peek()) {
+            if let (Expr::Name(name), Some(MathToken::Op('_'))) = (&base, self.peek()) {
                 base = Expr::Name(format!("{name}{}", self.subscript()?));
             }
             base = base.power(exponent);
@@ -139,11 +138,11 @@ impl Parser {
         self.suffixes(base)
     }
 
-    /// What stands behind `^`.
-    fn exponent(&mut self) -> Result<Expr, Stop> {
+    /// The exponent after `^`.
+    fn exponent(&mut self) -> Result<Expr, Abort> {
         self.deeper(|parser| {
             let mut negative = false;
-            while let Some(Tok::Op(sign @ ('+' | '-'))) = parser.peek() {
+            while let Some(MathToken::Op(sign @ ('+' | '-'))) = parser.peek() {
                 negative ^= *sign == '-';
                 parser.at += 1;
             }
@@ -153,12 +152,12 @@ impl Parser {
         })
     }
 
-    fn postfix(&mut self) -> Result<Expr, Stop> {
+    fn postfix(&mut self) -> Result<Expr, Abort> {
         let found = self.primary()?;
         self.suffixes(found)
     }
 
-    fn suffixes(&mut self, mut found: Expr) -> Result<Expr, Stop> {
+    fn suffixes(&mut self, mut found: Expr) -> Result<Expr, Abort> {
         loop {
             if self.eat_op('!') {
                 found = Expr::Call(Func::Factorial, vec![found]);
@@ -175,62 +174,62 @@ impl Parser {
         }
     }
 
-    fn primary(&mut self) -> Result<Expr, Stop> {
+    fn primary(&mut self) -> Result<Expr, Abort> {
         self.deeper(Self::atom)
     }
 
-    fn atom(&mut self) -> Result<Expr, Stop> {
-        let tok = self.peek().cloned().ok_or(Stop::Undefined)?;
+    fn atom(&mut self) -> Result<Expr, Abort> {
+        let token = self.peek().cloned().ok_or(Abort::Undefined)?;
         self.at += 1;
-        match tok {
-            Tok::Number(value, digits) => self.number(value, digits),
-            Tok::Name(name) => self.name(name),
-            Tok::Word(word) if word.chars().count() == 1 => self.name(word),
-            Tok::Func(func) => self.call(func),
-            Tok::Open('F') => self.enclosed(Func::Floor, 'F'),
-            Tok::Open('C') => self.enclosed(Func::Ceil, 'C'),
-            Tok::Open(kind) if kind != '<' => {
+        match token {
+            MathToken::Number(value, digits) => self.number(value, digits),
+            MathToken::Name(name) => self.name(name),
+            MathToken::Word(word) if word.chars().count() == 1 => self.name(word),
+            MathToken::Func(func) => self.call(func),
+            MathToken::Open('F') => self.enclosed(Func::Floor, 'F'),
+            MathToken::Open('C') => self.enclosed(Func::Ceil, 'C'),
+            MathToken::Open(kind) if kind != '<' => {
                 let bars = std::mem::take(&mut self.bars);
                 let found = self.sum()?;
                 self.bars = bars;
-                self.expect(&Tok::Close(kind))?;
+                self.expect(&MathToken::Close(kind))?;
                 Ok(found)
             }
-            Tok::Bar => {
+            MathToken::Bar => {
                 self.bars += 1;
                 let found = self.sum()?;
                 self.bars -= 1;
-                self.expect(&Tok::Bar)?;
+                self.expect(&MathToken::Bar)?;
                 Ok(Expr::Call(Func::Abs, vec![found]))
             }
-            Tok::Frac => {
+            MathToken::Frac => {
                 let over = self.part_of_fraction()?;
                 Ok(over.over(self.part_of_fraction()?))
             }
-            Tok::Binomial => {
+            MathToken::Binomial => {
                 let over = self.part_of_fraction()?;
                 Ok(Expr::Call(Func::Binomial, vec![over, self.part_of_fraction()?]))
             }
-            Tok::Root => self.root(),
-            Tok::Accent(accent) => {
-                let under = self.spelled_argument()?;
+            MathToken::Root => self.root(),
+            MathToken::Accent(accent) => {
+                let under = self.argument_as_text()?;
                 self.name(format!("{accent} {under}"))
             }
-            Tok::Big(name) => self.big(name),
-            Tok::Begin => self.matrix(),
-            _ => Err(Stop::Undefined),
+            MathToken::Big(name) => self.big(name),
+            MathToken::Begin => self.matrix(),
+            _ => Err(Abort::Undefined),
         }
     }
 
-    fn enclosed(&mut self, func: Func, kind: char) -> Result<Expr, Stop> {
+    fn enclosed(&mut self, func: Func, kind: char) -> Result<Expr, Abort> {
         let found = self.sum()?;
-        self.expect(&Tok::Close(kind))?;
+        self.expect(&MathToken::Close(kind))?;
         Ok(Expr::Call(func, vec![found]))
     }
 
-    fn name(&mut self, name: String) -> Result<Expr, Stop> {
+    fn name(&mut self, name: String) -> Result<Expr, Abort> {
         let mut name = name;
-        if self.peek() == Some(&Tok::Op('_')) {
+        if self.peek() == Some(&MathToken::Op('_')) {
             name += &self.subscript()?;
         }
         while self.eat_op('\'') {
@@ -239,21 +238,20 @@ impl Parser {
         Ok(Expr::Name(name))
     }
 
-    /// `_` and what hangs on it, as text.
-    fn subscript(&mut self) -> Result<String, Stop> {
-        self.expect(&Tok::Op('_'))?;
-        Ok(format!("_{}", self.spelled_argument()?))
+    /// `_` and the subscript, as text.
+    fn subscript(&mut self) -> Result<String, Abort> {
+        self.expect(&MathToken::Op('_'))?;
+        Ok(format!("_{}", self.argument_as_text()?))
     }
 
     /// A group, or else one token, as text.
-    fn spelled_argument(&mut self) -> Result<String, Stop> {
+    fn argument_as_text(&mut self) -> Result<String, Abort> {
         let (mut depth, mut text) = (0usize, String::new());
         loop {
-            let tok = self.peek().ok_or(Stop::Undefined)?;
-            match tok {
-                Tok::Open('{') => depth += 1,
-                Tok::Close('{') => depth = depth.checked_sub(1).ok_or(Stop::Undefined)?,
-                other => text += &other.spelled(),
+            match self.peek().ok_or(Abort::Undefined)? {
+                MathToken::Open('{') => depth += 1,
+                MathToken::Close('{') => depth = depth.checked_sub(1).ok_or(Abort::Undefined)?,
+                other => text += &other.to_text(),
             }
             self.at += 1;
             if depth == 0 {
@@ -262,10 +260,10 @@ impl Parser {
         }
     }
 
-    /// A group, or else one atom that takes nothing behind it.
-    fn argument(&mut self) -> Result<Expr, Stop> {
+    /// A group, or else one atom without the suffixes that follow it.
+    fn argument(&mut self) -> Result<Expr, Abort> {
         match self.peek().cloned() {
-            Some(Tok::Number(value, _)) => {
+            Some(MathToken::Number(value, _)) => {
                 self.at += 1;
                 Ok(Expr::Number(value))
             }
@@ -273,51 +271,51 @@ impl Parser {
         }
     }
 
-    fn root(&mut self) -> Result<Expr, Stop> {
+    fn root(&mut self) -> Result<Expr, Abort> {
         let mut degree = Expr::integer(2);
-        if self.eat(&Tok::Open('[')) {
+        if self.eat(&MathToken::Open('[')) {
             degree = self.sum()?;
-            self.expect(&Tok::Close('['))?;
+            self.expect(&MathToken::Close('['))?;
         }
         Ok(self.argument()?.power(degree.inverse()))
     }
 
-    fn matrix(&mut self) -> Result<Expr, Stop> {
+    fn matrix(&mut self) -> Result<Expr, Abort> {
         let mut rows = vec![Vec::new()];
-        for _ in 0..MOST_ITEMS {
+        for _ in 0..MAX_ITEMS {
             match self.peek() {
-                Some(Tok::End) => {
+                Some(MathToken::End) => {
                     self.at += 1;
                     rows.retain(|row| !row.is_empty());
-                    return if rows.is_empty() { Err(Stop::Undefined) } else { Ok(Expr::Matrix(rows)) };
+                    return if rows.is_empty() { Err(Abort::Undefined) } else { Ok(Expr::Matrix(rows)) };
                 }
-                Some(Tok::Row) => {
+                Some(MathToken::Row) => {
                     self.at += 1;
                     rows.push(Vec::new());
                 }
-                Some(Tok::Column) => self.at += 1,
+                Some(MathToken::Column) => self.at += 1,
                 _ => {
                     let entry = self.sum()?;
-                    rows.last_mut().ok_or(Stop::Undefined)?.push(entry);
+                    rows.last_mut().ok_or(Abort::Undefined)?.push(entry);
                 }
             }
         }
-        Err(Stop::TooMuch("entries"))
+        Err(Abort::TooComplex("entries"))
     }
 }
 
-/// Whether a token relates two sides.
-pub(super) fn relation(token: &Token) -> Option<Relation> {
-    if let Tok::Relation(relation) = token.tok { Some(relation) } else { None }
+/// The relation that a token is.
+pub(super) fn relation(token: &SpacedToken) -> Option<Relation> {
+    if let MathToken::Relation(relation) = token.token { Some(relation) } else { None }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::lexer::{Reading, lex};
+    use super::super::lexer::{LexOptions, lex};
     use super::*;
 
-    fn parsed(text: &str) -> Result<Expr, Stop> {
-        parse(&lex(text, Reading::default())?.tokens)
+    fn parsed(text: &str) -> Result<Expr, Abort> {
+        parse_expression(&lex(text, LexOptions::default())?.tokens)
     }
 
     #[test]
@@ -341,12 +339,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_expression_is_refused() {
+    fn other_text_is_refused() {
         for text in ["", "^", r"\frac", r"\sqrt", "(1", "1)", "a,b", r"\begin{pmatrix}1", "2 3", "hello", "😀7"] {
-            assert_eq!(parsed(text), Err(Stop::Undefined), "{text}");
+            assert_eq!(parsed(text), Err(Abort::Undefined), "{text}");
         }
         for open in ["(", "{", r"\frac{", r"\sqrt{", "2^{", "|(", r"\sin "] {
-            assert_eq!(parsed(&open.repeat(200)), Err(Stop::TooMuch("nesting")), "{open}");
+            assert_eq!(parsed(&open.repeat(200)), Err(Abort::TooComplex("nesting")), "{open}");
         }
         assert_eq!(parsed(&("-".repeat(2000) + "1")), Ok(Expr::integer(1)));
     }

@@ -1,15 +1,15 @@
-//! Numbers of several tokens: in a base, mixed, and without braces in fractions.
+//! Parses numbers of several tokens: in a base, mixed numbers, and the parts of fractions without braces.
 
 use dashu_ratio::RBig;
 
-use super::super::expr::Expr;
-use super::super::limits::Stop;
-use super::super::token::{Tok, Token};
-use super::Parser;
+use super::super::expression::Expr;
+use super::super::limits::Abort;
+use super::super::token::{MathToken, SpacedToken};
+use super::ExprParser;
 
-impl Parser {
-    pub(super) fn number(&mut self, value: RBig, digits: String) -> Result<Expr, Stop> {
-        if self.peek() == Some(&Tok::Op('_')) {
+impl ExprParser {
+    pub(super) fn number(&mut self, value: RBig, digits: String) -> Result<Expr, Abort> {
+        if self.peek() == Some(&MathToken::Op('_')) {
             return Ok(Expr::Based(digits, self.subscript()?));
         }
         let back = self.at;
@@ -22,21 +22,21 @@ impl Parser {
         Ok(Expr::Number(value))
     }
 
-    /// A fraction of whole numbers below one, right behind a whole number: both are a mixed number.
+    /// A fraction of whole numbers below one. After a whole number, both form a mixed number.
     pub(super) fn proper_fraction(&mut self) -> Option<RBig> {
-        let whole = |tok: &Tok| match tok {
-            Tok::Number(value, _) if value.is_int() => Some(value.clone()),
+        let whole = |token: &MathToken| match token {
+            MathToken::Number(value, _) if value.is_int() => Some(value.clone()),
             _ => None,
         };
-        let (over, under) = if self.eat(&Tok::Frac) {
+        let (over, under) = if self.eat(&MathToken::Frac) {
             let mut part = || match self.part_of_fraction() {
                 Ok(Expr::Number(value)) if value.is_int() => Some(value),
                 _ => None,
             };
             (part()?, part()?)
         } else {
-            let next = self.tokens.get(self.at).filter(|token| token.gap)?;
-            let over = whole(&next.tok)?;
+            let next = self.tokens.get(self.at).filter(|token| token.after_space)?;
+            let over = whole(&next.token)?;
             self.at += 1;
             if !self.eat_op('/') {
                 return None;
@@ -45,18 +45,19 @@ impl Parser {
             self.at += 1;
             (over, under)
         };
-        (over > RBig::ZERO && over < under && self.peek() != Some(&Tok::Op('^'))).then(|| over / under)
+        (over > RBig::ZERO && over < under && self.peek() != Some(&MathToken::Op('^'))).then(|| over / under)
     }
 
-    /// A numerator or denominator. Without braces it is one digit, as in LaTeX.
-    pub(super) fn part_of_fraction(&mut self) -> Result<Expr, Stop> {
-        if let Some(Tok::Number(_, digits)) = self.peek()
+    /// A numerator or denominator. Without braces it is a single digit, as in LaTeX.
+    pub(super) fn part_of_fraction(&mut self) -> Result<Expr, Abort> {
+        if let Some(MathToken::Number(_, digits)) = self.peek()
             && digits.len() > 1
             && digits.bytes().all(|c| c.is_ascii_digit())
         {
             let digits = digits.clone();
-            let number = |text: &str| -> Result<Token, Stop> {
-                Ok(Token { tok: Tok::Number(text.parse().map_err(|_| Stop::Undefined)?, text.to_owned()), gap: false })
+            let number = |text: &str| -> Result<SpacedToken, Abort> {
+                let value = text.parse().map_err(|_| Abort::Undefined)?;
+                Ok(SpacedToken { token: MathToken::Number(value, text.to_owned()), after_space: false })
             };
             self.tokens[self.at] = number(&digits[..1])?;
             self.tokens.insert(self.at + 1, number(&digits[1..])?);

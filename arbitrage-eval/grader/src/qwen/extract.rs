@@ -1,28 +1,28 @@
-//! Where Qwen's evaluation finds the answer of a response.
+//! Finds the answer of a response as Qwen's evaluation does.
 
-use super::super::Found;
+use super::super::AnswerSource;
 
-/// The answer of a response, before it is brought to its normal form.
-pub(super) fn answer(text: &str) -> (Found, String) {
-    let (found, answer) = if let Some(answer) = hoped(text) {
-        (Found::Phrase, answer.trim().to_owned())
+/// The answer of a response, before it is normalized.
+pub(super) fn answer(text: &str) -> (AnswerSource, String) {
+    let (found, answer) = if let Some(answer) = minerva_answer(text) {
+        (AnswerSource::Phrase, answer.trim().to_owned())
     } else if let Some((_, behind)) = text.rsplit_once("boxed") {
-        (Found::Boxed, boxed(behind))
+        (AnswerSource::Boxed, box_contents(behind))
     } else if let Some((_, behind)) = text.rsplit_once("he answer is") {
-        (Found::Phrase, behind.trim().to_owned())
+        (AnswerSource::Phrase, behind.trim().to_owned())
     } else if let Some((_, behind)) = text.rsplit_once("final answer is") {
-        (Found::Phrase, behind.trim().to_owned())
+        (AnswerSource::Phrase, behind.trim().to_owned())
     } else if let Some((_, behind)) = text.split_once("答案是") {
         let first = behind.split("答案是").next().unwrap_or_default().trim();
-        (Found::Phrase, first.split("\n\n").next().unwrap_or_default().trim().to_owned())
+        (AnswerSource::Phrase, first.split("\n\n").next().unwrap_or_default().trim().to_owned())
     } else {
-        (Found::Number, last_number(&text.replace(',', "")))
+        (AnswerSource::Number, last_number(&text.replace(',', "")))
     };
     (found, cleaned(&answer))
 }
 
-/// Minerva's form of an answer.
-fn hoped(text: &str) -> Option<&str> {
+/// The answer in Minerva's format, "final answer is $…$. I hope it is correct".
+fn minerva_answer(text: &str) -> Option<&str> {
     if !text.contains("$. I hope") {
         return None;
     }
@@ -30,8 +30,8 @@ fn hoped(text: &str) -> Option<&str> {
     Some(behind.split_once("$. I hope").map_or(behind, |(answer, _)| answer))
 }
 
-/// Up to the brace that closes, or to the end; without a brace, up to a dollar sign.
-fn boxed(behind: &str) -> String {
+/// The text up to the closing brace or the end. Without an opening brace, the text up to a dollar sign.
+fn box_contents(behind: &str) -> String {
     let Some(inner) = behind.strip_prefix('{') else {
         return behind.split('$').next().unwrap_or_default().trim().to_owned();
     };
@@ -47,7 +47,7 @@ fn boxed(behind: &str) -> String {
     inner[..end.unwrap_or(inner.len())].to_owned()
 }
 
-/// Without line breaks and what follows them, a colon before, a full stop or a slash behind.
+/// The answer without line breaks and the indentation after them, a leading colon, and a final full stop and slash.
 fn cleaned(answer: &str) -> String {
     let mut lines = answer.split('\n');
     let mut text = lines.next().unwrap_or_default().to_owned();
@@ -57,7 +57,7 @@ fn cleaned(answer: &str) -> String {
     text.strip_suffix('/').unwrap_or(text).to_owned()
 }
 
-/// The last of the numbers that are found from left to right.
+/// The last number, where numbers are matched from left to right.
 fn last_number(text: &str) -> String {
     let bytes = text.as_bytes();
     let run = |at: usize| at + bytes[at.min(bytes.len())..].iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -77,7 +77,7 @@ fn last_number(text: &str) -> String {
     last.to_owned()
 }
 
-/// The letter of a choice.
+/// The letter that a response to a multiple-choice question chooses.
 pub(super) fn choice(text: &str) -> String {
     const TRIGGERS: [&str; 2] = ["choice is", "answer is"];
     let mut text = text.trim_matches('\n');
@@ -89,14 +89,14 @@ pub(super) fn choice(text: &str) -> String {
     let text =
         text.trim_matches('\n').trim_end_matches('.').trim_end_matches('/').trim_matches(' ').trim_start_matches(':');
     let upper = text.to_uppercase();
-    let mut letters = letters(&upper);
+    let mut letters = choice_letters(&upper);
     let found = if last.is_some() { letters.next() } else { letters.next_back() };
     let found = found.map_or_else(|| text.trim().trim_matches('.').to_owned(), String::from);
     found.trim_end_matches('.').trim_end_matches('/').to_owned()
 }
 
-/// Letters from A to E that stand alone.
-pub(super) fn letters(upper: &str) -> impl DoubleEndedIterator<Item = char> {
+/// Single letters from A to E.
+pub(super) fn choice_letters(upper: &str) -> impl DoubleEndedIterator<Item = char> {
     let word = |c: char| c.is_alphanumeric() || c == '_';
     upper
         .char_indices()

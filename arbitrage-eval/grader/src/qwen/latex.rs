@@ -1,84 +1,88 @@
-//! What sympy's LaTeX parser reads: the longest beginning of a text that is a formula. Letters are variables, a letter before a
-//! parenthesis is a function, commands that it does not know are variables, and what follows a complete formula does not count.
+//! Parses text as sympy's LaTeX parser does: the longest prefix that is a formula counts, and the rest is ignored. Letters and unknown
+//! commands are variables, and a letter before a parenthesis is a function.
 
-use super::super::expr::Expr;
-use super::super::limits::{DEEPEST, Stop};
-use super::super::tables::{FUNCTIONS, GREEK, find};
+use super::super::expression::Expr;
+use super::super::lexer;
+use super::super::limits::{Abort, MAX_DEPTH};
+use super::super::numeral::{BareSeparators, numeral};
+use super::super::parser::parse_expression;
+use super::super::symbol_tables::{FUNCTIONS, GREEK, find};
 use super::super::token::Func;
-use super::super::{lexer, parser};
-use super::tokens::{Token, tokens};
+use super::latex_tokens::{LatexToken, tokens};
 
-/// What a text is read as.
-pub(super) enum Read {
+/// The result of parsing a text.
+pub(super) enum ParsedLatex {
     Value(Expr),
     Relation(Expr, Expr),
-    /// Nothing; it stays text.
+    /// The text is no formula.
     Text,
 }
 
-/// Reads a text: as sympy's LaTeX parser does, or else as a whole formula.
-pub(super) fn read(text: &str) -> Read {
+/// Parses a text as sympy's LaTeX parser does, or else, where it has a matrix, as the profile `strict` does.
+pub(super) fn parse_latex(text: &str) -> ParsedLatex {
     let tokens = tokens(&text.replace("\\\\", "\\"));
-    let mut reader = Reader { tokens: &tokens, at: 0, depth: 0 };
-    match reader.relation() {
+    let mut parser = LatexParser { tokens: &tokens, at: 0, depth: 0 };
+    match parser.relation() {
         Ok(found) => found,
         Err(_) => {
-            let lexed = lexer::lex(text, lexer::Reading { commas_separate: true, lower_case: false });
-            match lexed.and_then(|lexed| parser::parse(&lexed.tokens)) {
-                Ok(found) if text.contains("matrix") => Read::Value(found),
-                _ => Read::Text,
+            let lexed = lexer::lex(text, lexer::LexOptions { commas_separate: true, lower_case: false });
+            match lexed.and_then(|lexed| parse_expression(&lexed.tokens)) {
+                Ok(found) if text.contains("matrix") => ParsedLatex::Value(found),
+                _ => ParsedLatex::Text,
             }
         }
     }
 }
 
-struct Reader<'t> {
-    tokens: &'t [Token],
+struct LatexParser<'t> {
+    tokens: &'t [LatexToken],
     at: usize,
     depth: usize,
 }
 
-impl Reader<'_> {
-    /// The next token; an error where the lexer has none.
-    fn peek(&self) -> Result<Option<&Token>, Stop> {
+impl LatexParser<'_> {
+    /// The next token, or an error where sympy's parser would fail.
+    fn peek(&self) -> Result<Option<&LatexToken>, Abort> {
         match self.tokens.get(self.at) {
-            Some(Token::Bad) => Err(Stop::Undefined),
+            Some(LatexToken::Unknown) => Err(Abort::Undefined),
             found => Ok(found),
         }
     }
 
-    fn eat(&mut self, sign: char) -> Result<bool, Stop> {
-        let found = self.peek()? == Some(&Token::Sign(sign));
+    fn eat(&mut self, sign: char) -> Result<bool, Abort> {
+        let found = self.peek()? == Some(&LatexToken::Sign(sign));
         self.at += usize::from(found);
         Ok(found)
     }
 
-    fn expect(&mut self, sign: char) -> Result<(), Stop> {
-        if self.eat(sign)? { Ok(()) } else { Err(Stop::Undefined) }
+    fn expect(&mut self, sign: char) -> Result<(), Abort> {
+        if self.eat(sign)? { Ok(()) } else { Err(Abort::Undefined) }
     }
 
     fn command(&self) -> Option<&str> {
         match self.tokens.get(self.at) {
-            Some(Token::Command(name)) => Some(name),
+            Some(LatexToken::Command(name)) => Some(name),
             _ => None,
         }
     }
 
-    fn relation(&mut self) -> Result<Read, Stop> {
+    fn relation(&mut self) -> Result<ParsedLatex, Abort> {
         let left = self.sum()?;
         let relates = match self.peek()? {
-            Some(Token::Sign('=' | '<' | '>')) => true,
-            Some(Token::Command(name)) => matches!(name.as_str(), "le" | "leq" | "ge" | "geq" | "lt" | "gt" | "neq"),
+            Some(LatexToken::Sign('=' | '<' | '>')) => true,
+            Some(LatexToken::Command(name)) => {
+                matches!(name.as_str(), "le" | "leq" | "ge" | "geq" | "lt" | "gt" | "neq")
+            }
             _ => false,
         };
         if !relates {
-            return Ok(Read::Value(left));
+            return Ok(ParsedLatex::Value(left));
         }
         self.at += 1;
-        Ok(Read::Relation(left, self.sum()?))
+        Ok(ParsedLatex::Relation(left, self.sum()?))
     }
 
-    fn sum(&mut self) -> Result<Expr, Stop> {
+    fn sum(&mut self) -> Result<Expr, Abort> {
         let mut terms = vec![self.product()?];
         loop {
             if self.eat('+')? {
@@ -92,7 +96,7 @@ impl Reader<'_> {
         Ok(Expr::Sum(terms))
     }
 
-    fn product(&mut self) -> Result<Expr, Stop> {
+    fn product(&mut self) -> Result<Expr, Abort> {
         let mut factors = vec![self.signed()?];
         loop {
             let times = matches!(self.command(), Some("cdot" | "times"));
@@ -110,7 +114,7 @@ impl Reader<'_> {
         }
     }
 
-    fn signed(&mut self) -> Result<Expr, Stop> {
+    fn signed(&mut self) -> Result<Expr, Abort> {
         let mut negative = false;
         loop {
             if self.eat('-')? {
@@ -127,21 +131,21 @@ impl Reader<'_> {
         Ok(if negative { found.negated() } else { found })
     }
 
-    fn begins_factor(&self) -> Result<bool, Stop> {
+    fn begins_factor(&self) -> Result<bool, Abort> {
         Ok(match self.peek()? {
-            Some(Token::Number(_) | Token::Letter(_) | Token::Sign('(' | '[' | '{')) => true,
-            Some(Token::Command(name)) => match name.as_str() {
+            Some(LatexToken::Number(_) | LatexToken::Letter(_) | LatexToken::Sign('(' | '[' | '{')) => true,
+            Some(LatexToken::Command(name)) => match name.as_str() {
                 "cdot" | "times" | "div" | "le" | "leq" | "ge" | "geq" | "lt" | "gt" | "neq" | "}" | "|" | "rfloor"
                 | "rceil" => false,
-                // Only braces or brackets can follow; what cannot be read ends the formula.
-                "sqrt" => matches!(self.tokens.get(self.at + 1), Some(Token::Sign('{' | '['))),
+                // Without a brace or bracket after it, a root ends the formula.
+                "sqrt" => matches!(self.tokens.get(self.at + 1), Some(LatexToken::Sign('{' | '['))),
                 _ => true,
             },
             _ => false,
         })
     }
 
-    fn postfix(&mut self) -> Result<Expr, Stop> {
+    fn postfix(&mut self) -> Result<Expr, Abort> {
         let mut found = self.atom()?;
         loop {
             if self.eat('^')? {
@@ -154,26 +158,26 @@ impl Reader<'_> {
         }
     }
 
-    /// What stands between the bracket here and `close`.
-    fn group(&mut self, close: char) -> Result<Expr, Stop> {
+    /// The expression from the opening bracket at this position to `close`.
+    fn group(&mut self, close: char) -> Result<Expr, Abort> {
         self.at += 1;
         let found = self.sum()?;
         self.expect(close)?;
         Ok(found)
     }
 
-    /// What hangs on `^` or `_`.
-    fn script(&mut self) -> Result<Expr, Stop> {
+    /// The exponent or subscript after `^` or `_`.
+    fn script(&mut self) -> Result<Expr, Abort> {
         match self.peek()? {
-            Some(Token::Sign('{')) => self.group('}'),
-            Some(Token::Number(_) | Token::Letter(_) | Token::Command(_)) => self.atom(),
-            _ => Err(Stop::Undefined),
+            Some(LatexToken::Sign('{')) => self.group('}'),
+            Some(LatexToken::Number(_) | LatexToken::Letter(_) | LatexToken::Command(_)) => self.atom(),
+            _ => Err(Abort::Undefined),
         }
     }
 
-    fn atom(&mut self) -> Result<Expr, Stop> {
-        if self.depth == DEEPEST {
-            return Err(Stop::TooMuch("nesting"));
+    fn atom(&mut self) -> Result<Expr, Abort> {
+        if self.depth == MAX_DEPTH {
+            return Err(Abort::TooComplex("nesting"));
         }
         self.depth += 1;
         let found = self.shallow_atom()?;
@@ -181,31 +185,31 @@ impl Reader<'_> {
         Ok(found)
     }
 
-    fn shallow_atom(&mut self) -> Result<Expr, Stop> {
-        let token = self.peek()?.cloned().ok_or(Stop::Undefined)?;
+    fn shallow_atom(&mut self) -> Result<Expr, Abort> {
+        let token = self.peek()?.cloned().ok_or(Abort::Undefined)?;
         match token {
-            Token::Sign('(') => self.group(')'),
-            Token::Sign('[') => self.group(']'),
-            Token::Sign('{') => self.group('}'),
-            Token::Sign('|') => Ok(Expr::Call(Func::Abs, vec![self.group('|')?])),
-            Token::Number(digits) => {
+            LatexToken::Sign('(') => self.group(')'),
+            LatexToken::Sign('[') => self.group(']'),
+            LatexToken::Sign('{') => self.group('}'),
+            LatexToken::Sign('|') => Ok(Expr::Call(Func::Abs, vec![self.group('|')?])),
+            LatexToken::Number(digits) => {
                 self.at += 1;
                 let chars: Vec<char> = digits.chars().collect();
-                Ok(Expr::Number(super::super::numeral::numeral(&chars, 0, false)?.value))
+                Ok(Expr::Number(numeral(&chars, 0, BareSeparators::EndOfNumber)?.value))
             }
-            Token::Letter(letter) => {
+            LatexToken::Letter(letter) => {
                 self.at += 1;
                 self.name(letter.to_string())
             }
-            Token::Command(name) => {
+            LatexToken::Command(name) => {
                 self.at += 1;
                 self.named(&name)
             }
-            _ => Err(Stop::Undefined),
+            _ => Err(Abort::Undefined),
         }
     }
 
-    fn named(&mut self, name: &str) -> Result<Expr, Stop> {
+    fn named(&mut self, name: &str) -> Result<Expr, Abort> {
         match name {
             "frac" => {
                 let over = self.braced()?;
@@ -216,19 +220,20 @@ impl Reader<'_> {
                 Ok(Expr::Call(Func::Binomial, vec![over, self.braced()?]))
             }
             "sqrt" => {
-                let degree = if self.peek()? == Some(&Token::Sign('[')) { self.group(']')? } else { Expr::integer(2) };
+                let degree =
+                    if self.peek()? == Some(&LatexToken::Sign('[')) { self.group(']')? } else { Expr::integer(2) };
                 Ok(self.braced()?.power(degree.inverse()))
             }
-            "lfloor" => self.closed(Func::Floor, "rfloor"),
-            "lceil" => self.closed(Func::Ceil, "rceil"),
-            "sum" | "prod" | "int" | "lim" => Err(Stop::Undefined),
+            "lfloor" => self.enclosed(Func::Floor, "rfloor"),
+            "lceil" => self.enclosed(Func::Ceil, "rceil"),
+            "sum" | "prod" | "int" | "lim" => Err(Abort::Undefined),
             "{" => {
                 let found = self.sum()?;
                 if self.command() == Some("}") {
                     self.at += 1;
                     return Ok(found);
                 }
-                Err(Stop::Undefined)
+                Err(Abort::Undefined)
             }
             _ => match find(FUNCTIONS, name) {
                 Some(func) => self.call(func),
@@ -238,28 +243,28 @@ impl Reader<'_> {
         }
     }
 
-    fn closed(&mut self, func: Func, close: &str) -> Result<Expr, Stop> {
+    fn enclosed(&mut self, func: Func, close: &str) -> Result<Expr, Abort> {
         let found = self.sum()?;
         if self.command() != Some(close) {
-            return Err(Stop::Undefined);
+            return Err(Abort::Undefined);
         }
         self.at += 1;
         Ok(Expr::Call(func, vec![found]))
     }
 
-    fn braced(&mut self) -> Result<Expr, Stop> {
-        if self.peek()? == Some(&Token::Sign('{')) { self.group('}') } else { Err(Stop::Undefined) }
+    fn braced(&mut self) -> Result<Expr, Abort> {
+        if self.peek()? == Some(&LatexToken::Sign('{')) { self.group('}') } else { Err(Abort::Undefined) }
     }
 
-    /// A variable with its subscript; before a parenthesis, a function that nothing is known of.
-    fn name(&mut self, name: String) -> Result<Expr, Stop> {
+    /// A variable with its subscript, or, before a parenthesis, an unknown function.
+    fn name(&mut self, name: String) -> Result<Expr, Abort> {
         let mut name = name;
         if self.eat('_')? {
             let start = self.at;
             self.script()?;
-            let braces = |token: &&Token| !matches!(token, Token::Sign('{' | '}'));
-            let spelled: Vec<&Token> = self.tokens[start..self.at].iter().filter(braces).collect();
-            name += &format!("_{spelled:?}");
+            let braces = |token: &&LatexToken| !matches!(token, LatexToken::Sign('{' | '}'));
+            let subscript: Vec<&LatexToken> = self.tokens[start..self.at].iter().filter(braces).collect();
+            name += &format!("_{subscript:?}");
         }
         while self.eat('\'')? {
             name.push('\'');
@@ -275,7 +280,7 @@ impl Reader<'_> {
         Ok(Expr::Opaque(name, parts))
     }
 
-    fn call(&mut self, func: Func) -> Result<Expr, Stop> {
+    fn call(&mut self, func: Func) -> Result<Expr, Abort> {
         let (mut func, mut exponent, mut base) = (func, None, None);
         loop {
             if self.eat('^')? {
@@ -291,9 +296,9 @@ impl Reader<'_> {
             (func, exponent) = (inverse, None);
         }
         let argument = match self.peek()? {
-            Some(Token::Sign('(')) => self.group(')')?,
-            Some(Token::Sign('[')) => self.group(']')?,
-            Some(Token::Sign('{')) => self.group('}')?,
+            Some(LatexToken::Sign('(')) => self.group(')')?,
+            Some(LatexToken::Sign('[')) => self.group(']')?,
+            Some(LatexToken::Sign('{')) => self.group('}')?,
             _ => self.postfix()?,
         };
         let ln = |of: Expr| Expr::Call(Func::Ln, vec![of]);

@@ -1,6 +1,6 @@
-//! Numbers as Python reads them, and numbers in words.
+//! Numbers as Python's `float` reads them, and numbers in words.
 
-/// A number as Python's `float` reads it: underscores between digits are allowed.
+/// A number as Python's `float` reads it, which allows underscores between digits.
 pub(super) fn float(text: &str) -> Option<f64> {
     let text = text.trim();
     let bytes = text.as_bytes();
@@ -12,8 +12,8 @@ pub(super) fn float(text: &str) -> Option<f64> {
     text.replace('_', "").parse().ok()
 }
 
-/// A number with commas anywhere and perhaps a percent sign, which then counts.
-pub(super) fn digits(text: &str) -> Option<f64> {
+/// A number that may have commas anywhere, and a percent sign, which divides it by 100.
+pub(super) fn parse_number(text: &str) -> Option<f64> {
     let text = text.replace(',', "");
     float(&text).or_else(|| {
         let text = text.strip_suffix('%')?;
@@ -21,7 +21,7 @@ pub(super) fn digits(text: &str) -> Option<f64> {
     })
 }
 
-const SMALL: &[&str] = &[
+const UNITS_AND_TEENS: &[&str] = &[
     "zero",
     "one",
     "two",
@@ -44,10 +44,10 @@ const SMALL: &[&str] = &[
     "nineteen",
 ];
 const TENS: &[&str] = &["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-const LARGE: &[(&str, u64)] = &[("thousand", 1_000), ("million", 1_000_000), ("billion", 1_000_000_000)];
+const LARGE_NUMBERS: &[(&str, u64)] = &[("thousand", 1_000), ("million", 1_000_000), ("billion", 1_000_000_000)];
 
-/// The number that a text's number words make, whatever else is in it; or the number that its digits are.
-pub(super) fn in_words(text: &str) -> Option<String> {
+/// The number that the number words of a text form, where other words are skipped, or the number that a text of digits is.
+pub(super) fn number_from_words(text: &str) -> Option<String> {
     let text = text.replace('-', " ").to_lowercase();
     if !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit()) {
         let number = text.trim_start_matches('0');
@@ -55,12 +55,12 @@ pub(super) fn in_words(text: &str) -> Option<String> {
     }
     let (mut total, mut group, mut any) = (0u64, 0u64, false);
     for word in text.split_whitespace() {
-        let place = |table: &[&str]| table.iter().position(|entry| *entry == word).map(|at| at as u64);
-        if let Some(value) = place(SMALL).or_else(|| Some(20 + 10 * place(TENS)?)) {
+        let index_in = |table: &[&str]| table.iter().position(|entry| *entry == word).map(|at| at as u64);
+        if let Some(value) = index_in(UNITS_AND_TEENS).or_else(|| Some(20 + 10 * index_in(TENS)?)) {
             group = group.checked_add(value)?;
         } else if word == "hundred" {
             group = group.max(1).checked_mul(100)?;
-        } else if let Some((_, size)) = LARGE.iter().find(|(name, _)| *name == word) {
+        } else if let Some((_, size)) = LARGE_NUMBERS.iter().find(|(name, _)| *name == word) {
             total = total.checked_add(group.max(1).checked_mul(*size)?)?;
             group = 0;
         } else {
@@ -80,12 +80,12 @@ mod tests {
         for (text, value) in
             [("1_000", Some(1000.0)), ("_1", None), ("1,2", Some(12.0)), ("50\\%", Some(0.5)), ("x", None), ("", None)]
         {
-            assert_eq!(digits(text), value, "{text}");
+            assert_eq!(parse_number(text), value, "{text}");
         }
         for (text, words) in
             [("007", Some("7")), ("Twenty-five", Some("25")), ("two thousand one", Some("2001")), ("x", None)]
         {
-            assert_eq!(in_words(text).as_deref(), words, "{text}");
+            assert_eq!(number_from_words(text).as_deref(), words, "{text}");
         }
     }
 }

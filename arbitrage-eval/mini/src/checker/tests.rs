@@ -1,4 +1,4 @@
-//! The rules one by one, then whole solutions, then hostile text.
+//! Each rule by itself, whole solutions, and hostile text.
 
 use super::*;
 use crate::{Generator, Stream, Tier};
@@ -21,7 +21,7 @@ fn right(before: &[&str], text: &str, finish: Finish) -> bool {
 }
 
 #[test]
-fn a_step_is_judged_at_its_place() {
+fn a_step_is_checked_at_its_index() {
     let first = "3*14=42\n\n";
     for (before, text, verdict) in [
         (&[][..], "3*14=42\n\n", true),
@@ -66,21 +66,21 @@ fn only_the_last_step_ends_the_text() {
 }
 
 #[test]
-fn nothing_is_right_after_more_was_taken_than_is_there() {
+fn no_step_is_right_after_more_was_taken_than_is_left() {
     let before = ["3*14=42\n\n", "12+42=3\n\n"];
     assert!(!right(&before, r"3-4=\boxed{1}", Finish::EndOfText));
     assert!(!right(&before, r"54-4=\boxed{50}", Finish::EndOfText));
 }
 
 #[test]
-fn foreign_problems_are_errors() {
+fn problems_of_other_sources_are_errors() {
     let foreign = Problem::new("What is 6 times 7?").with_id("gsm8k-1");
     let step = Step::new("6*7=42", Finish::EndOfText);
     let error = Checker.score(&[(Prefix::new(SequenceId(0), &foreign, &[]), &step)]).unwrap_err();
     let error = error.downcast_ref::<MiniError>().unwrap();
-    assert!(matches!(error, MiniError::Foreign { .. }));
+    assert!(matches!(error, MiniError::UnknownProblem { .. }));
     assert!(error.to_string().contains("`gsm8k-1`") && error.to_string().contains("What is 6"), "{error}");
-    assert!(kind_of(&foreign, 0).is_err() && is_solved(&foreign, "42").is_err());
+    assert!(step_kind(&foreign, 0).is_err() && is_solved(&foreign, "42").is_err());
     let negative = Problem::new("Ann has 1 pens. She sells 4. How many are left?");
     assert!(plan(&negative).unwrap_err().to_string().contains("whole results"));
     let none = Problem::new("Ann has 1 pens. How many are left?");
@@ -89,9 +89,9 @@ fn foreign_problems_are_errors() {
 
 #[test]
 fn kinds_and_answers() {
-    let kinds: Vec<_> = (0..4).map(|index| kind_of(&problem(), index).unwrap()).collect();
-    assert_eq!(kinds, [Some(Kind::Times), Some(Kind::Add), Some(Kind::Subtract), None]);
-    assert_eq!(Kind::Times.tier(), Tier::Medium);
+    let kinds: Vec<_> = (0..4).map(|index| step_kind(&problem(), index).unwrap()).collect();
+    assert_eq!(kinds, [Some(StepKind::Times), Some(StepKind::Add), Some(StepKind::Subtract), None]);
+    assert_eq!(StepKind::Times.tier(), Tier::Medium);
     for (text, solved) in [(r"\boxed{50}", true), ("so it is 50.", true), (r"50, no, \boxed{51}", false), ("", false)] {
         assert_eq!(is_solved(&problem(), text).unwrap(), solved, "{text}");
     }
@@ -114,19 +114,19 @@ fn every_canonical_solution_is_right() {
         let committed: Vec<Accepted> =
             steps.iter().map(|step| Accepted { step: step.clone(), author: Author::Target }).collect();
         assert_eq!(steps.len(), mini.plan.steps().len());
-        let asked: Vec<_> = steps
+        let batch: Vec<_> = steps
             .iter()
             .enumerate()
             .map(|(at, step)| (Prefix::new(SequenceId(0), &mini.problem, &committed[..at]), step))
             .collect();
-        assert_eq!(Checker.score(&asked).unwrap(), vec![1.0; steps.len()], "{}", mini.problem.question);
+        assert_eq!(Checker.score(&batch).unwrap(), vec![1.0; steps.len()], "{}", mini.problem.question);
         assert!(is_solved(&mini.problem, &mini.plan.solution()).unwrap());
     }
 }
 
 proptest! {
     #[test]
-    fn hostile_steps_are_judged(
+    fn hostile_steps_are_checked(
         before in proptest::collection::vec("\\PC{0,20}|[0-9]{1,3}[*+/-][0-9]{1,3}=[0-9]{1,12}(\n\n)?", 0..6),
         text in "\\PC*|[0-9]{1,40}[*+/-][0-9]{1,40}=[0-9]{1,40}|[0-9*+=\\\\boxed{}\n]{0,30}",
         ends in any::<bool>(),

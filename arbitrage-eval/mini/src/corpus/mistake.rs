@@ -1,56 +1,55 @@
-//! Mistakes as small models make them.
+//! Corrupts right steps with mistakes that small models make.
 
 use arbitrage_core::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::super::language::below;
+use super::super::language::uniform_below;
 use super::super::{Operation, Statement};
 
-/// How a right step is spoilt.
+/// How a right step is corrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mistake {
     /// One digit of the result is off by one.
     Digit,
-    /// Another number of the problem stands for one of the operands; the result follows from it.
+    /// One operand is replaced by another number of the problem, and the result is that of the new operands.
     Operand,
-    /// Another operation on the same operands; the result follows from it.
+    /// The operation is replaced by another one, and the result is that of the new operation.
     Operation,
-    /// The operands are the other way round, the result as it was. Of sums and products this is still right.
+    /// The operands are reversed, and the result is unchanged. Sums and products are still right.
     Order,
 }
 
 impl Mistake {
-    /// Every mistake.
+    /// All mistakes.
     pub const ALL: [Self; 4] = [Self::Digit, Self::Operand, Self::Operation, Self::Order];
 
-    /// `right` with this mistake; `numbers` are those that may be taken for an operand. `None` where the mistake cannot be
-    /// made.
-    pub(super) fn spoil(self, right: &Statement, numbers: &[u64], draw: &mut Draw) -> Option<Statement> {
-        let mut spoilt = right.clone();
+    /// The statement with this mistake, where `numbers` may replace an operand. `None` where the mistake is impossible.
+    pub(super) fn corrupt(self, right: &Statement, numbers: &[u64], draw: &mut Draw) -> Option<Statement> {
+        let mut corrupted = right.clone();
         match self {
-            Self::Digit => spoilt.result = digit_off(right.result, draw),
+            Self::Digit => corrupted.result = digit_off(right.result, draw),
             Self::Operand => {
-                let at = below(draw, right.operands.len());
-                *spoilt.operands.get_mut(at)? = *numbers.get(below(draw, numbers.len()))?;
-                spoilt.result = spoilt.operation.apply(&spoilt.operands)?;
+                let at = uniform_below(draw, right.operands.len());
+                *corrupted.operands.get_mut(at)? = *numbers.get(uniform_below(draw, numbers.len()))?;
+                corrupted.result = corrupted.operation.apply(&corrupted.operands)?;
             }
             Self::Operation => {
-                let others = neighbours(right.operation);
-                spoilt.operation = others[below(draw, others.len())];
-                spoilt.result = spoilt.operation.apply(&spoilt.operands)?;
+                let others = confusable_operations(right.operation);
+                corrupted.operation = others[uniform_below(draw, others.len())];
+                corrupted.result = corrupted.operation.apply(&corrupted.operands)?;
             }
-            Self::Order => spoilt.operands.reverse(),
+            Self::Order => corrupted.operands.reverse(),
         }
-        (spoilt.result <= LARGEST).then_some(spoilt)
+        (corrupted.result <= MAX_RESULT).then_some(corrupted)
     }
 }
 
-/// The largest result that a mistake may have: what the family's own steps can reach has four digits.
-const LARGEST: u64 = 9999;
+/// The greatest result of a corrupted step. The family's own steps have at most four digits.
+const MAX_RESULT: u64 = 9999;
 
-/// Operations that are mistaken for another.
-fn neighbours(operation: Operation) -> &'static [Operation] {
+/// The operations that replace `operation` by mistake.
+fn confusable_operations(operation: Operation) -> &'static [Operation] {
     match operation {
         Operation::Add => &[Operation::Subtract, Operation::Multiply],
         Operation::Subtract => &[Operation::Add, Operation::Divide],
@@ -61,10 +60,10 @@ fn neighbours(operation: Operation) -> &'static [Operation] {
     }
 }
 
-/// `number` with one digit a step up or down, of the same length.
+/// The number with one digit changed by one. Its length stays the same.
 fn digit_off(number: u64, draw: &mut Draw) -> u64 {
     let length = number.checked_ilog10().unwrap_or(0) as usize + 1;
-    let place = 10u64.pow(below(draw, length) as u32);
+    let place = 10u64.pow(uniform_below(draw, length) as u32);
     let digit = number / place % 10;
     let least = u64::from(place > 1 && number / place < 10);
     let up = if draw.uniform() < 0.5 { digit < 9 } else { digit <= least };
@@ -87,12 +86,12 @@ mod tests {
         }
 
         #[test]
-        fn mistakes_can_be_read(a in 0u64..999, b in 0u64..999, seed in any::<u64>()) {
+        fn corrupted_steps_can_be_parsed(a in 0u64..999, b in 0u64..999, seed in any::<u64>()) {
             let operations = [Operation::Add, Operation::Subtract, Operation::Multiply, Operation::Divide, Operation::Percent, Operation::Remainder];
             for (operation, mistake) in operations.into_iter().flat_map(|o| Mistake::ALL.map(|m| (o, m))) {
                 let right = Statement { operation, operands: vec![a, b], result: 17, boxed: false };
-                if let Some(spoilt) = mistake.spoil(&right, &[a, b, 5], &mut Draw::new(seed)) {
-                    prop_assert_eq!(Statement::parse(&spoilt.to_string()), Some(spoilt));
+                if let Some(corrupted) = mistake.corrupt(&right, &[a, b, 5], &mut Draw::new(seed)) {
+                    prop_assert_eq!(Statement::parse(&corrupted.to_string()), Some(corrupted));
                 }
             }
         }

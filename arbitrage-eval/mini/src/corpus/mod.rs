@@ -1,7 +1,7 @@
-//! Text to train on: [`rows`] for language models, [`walk()`]s for process reward models.
+//! Training text: [`rows`] for language models, and [`synthetic_solution()`] for process reward models.
 
 mod mistake;
-mod walk;
+mod synthetic_solution;
 
 use std::io::Write;
 use std::ops::Range;
@@ -11,32 +11,32 @@ use serde::{Deserialize, Serialize};
 use super::{Generator, MiniError, MiniProblem, Stream};
 
 pub use mistake::Mistake;
-pub use walk::{LabelledStep, Walk, walk};
+pub use synthetic_solution::{SyntheticSolution, SyntheticSource, SyntheticStep, synthetic_solution};
 
-/// A problem with its solution, as it stands in a JSONL file.
+/// A problem with its solution: one line of a JSONL file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Row {
-    /// The problem's name.
+pub struct CorpusRow {
+    /// The problem's id.
     pub id: String,
     /// The question.
     pub question: String,
     /// The true answer.
     pub answer: String,
-    /// The canonical solution: steps apart by blank lines, the answer in `\boxed{}`.
+    /// The canonical solution: steps separated by blank lines, with the answer in `\boxed{}`.
     pub solution: String,
 }
 
-impl Row {
-    /// What a language model is trained on, up to its end token: the question, a blank line, the solution.
+impl CorpusRow {
+    /// The training text of a language model without the end token: the question, a blank line and the solution.
     ///
-    /// It is what the tokenizer's chat template gives for the question, with the solution behind it.
+    /// It is the question as the tokenizer's chat template renders it, followed by the solution.
     pub fn text(&self) -> String {
         format!("{}\n\n{}", self.question, self.solution)
     }
 }
 
-impl From<&MiniProblem> for Row {
+impl From<&MiniProblem> for CorpusRow {
     fn from(mini: &MiniProblem) -> Self {
         Self {
             id: mini.problem.id.clone(),
@@ -47,13 +47,13 @@ impl From<&MiniProblem> for Row {
     }
 }
 
-/// The rows of a stream, drawn as they are asked for.
-pub fn rows(generator: &Generator, stream: Stream, range: Range<u64>) -> impl Iterator<Item = Row> + use<> {
+/// The rows of a stream, drawn lazily.
+pub fn rows(generator: &Generator, stream: Stream, range: Range<u64>) -> impl Iterator<Item = CorpusRow> + use<> {
     let generator = generator.clone();
-    range.map(move |index| Row::from(&generator.problem(stream, index)))
+    range.map(move |index| CorpusRow::from(&generator.problem(stream, index)))
 }
 
-/// Writes rows as JSONL, one an object on a line, and says how many.
+/// Writes rows as JSONL, one object a line, and returns their number.
 ///
 /// ```
 /// use arbitrage_mini::{Generator, Stream, corpus};
@@ -61,13 +61,13 @@ pub fn rows(generator: &Generator, stream: Stream, range: Range<u64>) -> impl It
 /// let rows = corpus::rows(&Generator::default(), Stream::Train, 0..10);
 /// assert_eq!(corpus::write_rows(rows, &mut file)?, 10);
 /// let first = file.split(|byte| *byte == b'\n').next().unwrap();
-/// assert!(serde_json::from_slice::<corpus::Row>(first).is_ok());
+/// assert!(serde_json::from_slice::<corpus::CorpusRow>(first).is_ok());
 /// # Ok::<(), arbitrage_mini::MiniError>(())
 /// ```
 ///
 /// # Errors
 /// [`MiniError::Row`] when the writer fails.
-pub fn write_rows(rows: impl IntoIterator<Item = Row>, mut writer: impl Write) -> Result<u64, MiniError> {
+pub fn write_rows(rows: impl IntoIterator<Item = CorpusRow>, mut writer: impl Write) -> Result<u64, MiniError> {
     let mut written = 0;
     for row in rows {
         let line = serde_json::to_string(&row).map_err(std::io::Error::from);

@@ -1,27 +1,27 @@
-//! Problems by the number: [`Generator`].
+//! Draws problems by stream and index: [`Generator`].
 
 mod moves;
-mod tale;
+mod story_builder;
 
 use std::ops::Range;
 
 use arbitrage_core::{Draw, Problem};
 
-use super::language::{Cast, below};
-use super::{Family, MiniError, Plan, Stream};
-use tale::{Shape, Tale};
+use super::language::{Names, uniform_below};
+use super::{Family, MiniError, SolutionPlan, Stream};
+use story_builder::{ProblemShape, StoryBuilder};
 
-/// A drawn problem and what it calls for.
+/// A drawn problem and the steps that solve it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MiniProblem {
-    /// Id, question and seed.
+    /// The problem with its id, question and seed.
     pub problem: Problem,
     /// The steps to the answer.
-    pub plan: Plan,
+    pub plan: SolutionPlan,
 }
 
-/// Draws a family's problems. The same stream and index give the same problem, in any order, on every machine.
+/// Draws the problems of a family. The same stream and index give the same problem, in any order and on every machine.
 ///
 /// ```
 /// use arbitrage_mini::{Generator, Stream};
@@ -35,23 +35,24 @@ pub struct Generator {
     family: Family,
 }
 
-/// Attempts within which a sound family gives a problem of every shape. The rarest of the default family takes some hundreds.
-const TRIALS: usize = 20_000;
+/// Attempts within which a valid family gives a problem of every shape for every stream. The rarest shape of the default family takes a
+/// few hundred.
+const MAX_ATTEMPTS: usize = 20_000;
 
 impl Generator {
     /// A generator for `family`.
     ///
     /// # Errors
-    /// [`MiniError::Family`] when a field is out of range, or when the family does not allow a problem of each number of
-    /// steps, with and without a hard step.
+    /// [`MiniError::Family`] where a field is out of range, or where no problem can be drawn for some number of steps, with or without a
+    /// hard move.
     pub fn new(family: Family) -> Result<Self, MiniError> {
         family.validate()?;
         let generator = Self { family };
-        generator.shapes().try_for_each(|shape| generator.try_shape(shape))?;
+        generator.shapes().try_for_each(|shape| generator.check_shape(shape))?;
         Ok(generator)
     }
 
-    /// The family.
+    /// The family that problems are drawn from.
     pub fn family(&self) -> &Family {
         &self.family
     }
@@ -60,35 +61,36 @@ impl Generator {
     pub fn problem(&self, stream: Stream, index: u64) -> MiniProblem {
         let seed = stream.seed(index);
         let mut draw = Draw::new(Draw::new(seed).next_u64());
-        // Shape first, tale after: what is rejected below must not change how many problems are hard or long.
+        // The shape is drawn once, before the attempts at a story, so that rejected attempts do not change the share of hard or long
+        // problems.
         let shape = self.shape(&mut draw);
         let (question, plan) = self.draw_until(shape, &mut draw, |plan| Stream::of(plan) == stream);
         MiniProblem { problem: Problem::new(question).with_id(stream.id(index)).with_seed(seed), plan }
     }
 
-    /// The problems at the indices `range` of `stream`, as the engine takes them.
+    /// The problems at the indices `range` of `stream`.
     pub fn problems(&self, stream: Stream, range: Range<u64>) -> Vec<Problem> {
         range.map(|index| self.problem(stream, index).problem).collect()
     }
 
-    fn shape(&self, draw: &mut Draw) -> Shape {
+    fn shape(&self, draw: &mut Draw) -> ProblemShape {
         let Family { steps, hard_share, .. } = self.family;
-        let steps = steps.least as usize + below(draw, (steps.most - steps.least) as usize + 1);
-        Shape { steps, hard: draw.uniform() < hard_share }
+        let steps = steps.least as usize + uniform_below(draw, (steps.most - steps.least) as usize + 1);
+        ProblemShape { steps, hard: draw.uniform() < hard_share }
     }
 
-    /// Every shape that [`shape`](Self::shape) can draw.
-    fn shapes(&self) -> impl Iterator<Item = Shape> + use<> {
+    /// All shapes that [`shape`](Self::shape) can draw.
+    fn shapes(&self) -> impl Iterator<Item = ProblemShape> + use<> {
         let Family { steps, hard_share, .. } = self.family;
         let all = (steps.least..=steps.most)
-            .flat_map(|steps| [true, false].map(|hard| Shape { steps: steps as usize, hard }));
+            .flat_map(|steps| [true, false].map(|hard| ProblemShape { steps: steps as usize, hard }));
         all.filter(move |shape| if shape.hard { hard_share > 0.0 } else { hard_share < 1.0 })
     }
 
-    fn try_shape(&self, shape: Shape) -> Result<(), MiniError> {
+    fn check_shape(&self, shape: ProblemShape) -> Result<(), MiniError> {
         let mut draw = Draw::new(shape.steps as u64);
         let mut streams: Vec<Stream> = Vec::new();
-        for _ in 0..TRIALS {
+        for _ in 0..MAX_ATTEMPTS {
             let found = self.attempt(shape, &mut draw).map(|(_, plan)| Stream::of(&plan));
             streams.extend(found.filter(|stream| !streams.contains(stream)));
             if streams.len() == Stream::ALL.len() {
@@ -97,11 +99,16 @@ impl Generator {
         }
         let expected =
             format!("moves that make a problem of {} steps for each stream, {}", shape.steps, shape.hardness());
-        Err(MiniError::family("moves", expected, format!("{} in {TRIALS} attempts", streams.len())))
+        Err(MiniError::family("moves", expected, format!("{} in {MAX_ATTEMPTS} attempts", streams.len())))
     }
 
-    /// Ends for every family that [`new`](Self::new) lets pass, and for the default one.
-    fn draw_until(&self, shape: Shape, draw: &mut Draw, wanted: impl Fn(&Plan) -> bool) -> (String, Plan) {
+    /// It ends for every family that [`new`](Self::new) accepts, and for the default family.
+    fn draw_until(
+        &self,
+        shape: ProblemShape,
+        draw: &mut Draw,
+        wanted: impl Fn(&SolutionPlan) -> bool,
+    ) -> (String, SolutionPlan) {
         loop {
             if let Some(found) = self.attempt(shape, draw).filter(|(_, plan)| wanted(plan)) {
                 return found;
@@ -109,13 +116,13 @@ impl Generator {
         }
     }
 
-    /// A question and its plan, `None` when the numbers do not work out.
-    fn attempt(&self, shape: Shape, draw: &mut Draw) -> Option<(String, Plan)> {
-        let mut tale = Tale::begin(&self.family, shape, Cast::draw(draw), draw)?;
-        while tale.is_open() {
-            tale.go_on(draw)?;
+    /// A question and its plan. `None` where the drawn numbers do not fit.
+    fn attempt(&self, shape: ProblemShape, draw: &mut Draw) -> Option<(String, SolutionPlan)> {
+        let mut story = StoryBuilder::new(&self.family, shape, Names::draw(draw), draw)?;
+        while story.needs_steps() {
+            story.add_move(draw)?;
         }
-        tale.end(draw)
+        story.finish(draw)
     }
 }
 

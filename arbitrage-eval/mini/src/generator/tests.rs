@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::{Dial, Move, Operation, Span, Tier};
+use crate::{Move, MoveConfig, NumberRange, Operation, Tier};
 use proptest::prelude::*;
 
 fn first(stream: Stream, count: u64) -> impl Iterator<Item = MiniProblem> {
@@ -37,7 +37,7 @@ fn streams_share_no_question_and_no_solution() {
 }
 
 #[test]
-fn the_default_family_is_as_it_says() {
+fn the_default_family_has_the_configured_shares() {
     let (count, mut hard, mut steps) = (5000, 0, [0; 6]);
     for mini in first(Stream::Train, count) {
         let tiers: Vec<Tier> = mini.plan.steps().iter().map(|step| step.kind().tier()).collect();
@@ -73,27 +73,27 @@ fn order_does_not_change_a_problem() {
 }
 
 #[test]
-fn a_barren_family_is_refused() {
+fn a_family_without_possible_problems_is_rejected() {
     let mut family = Family::default();
     family.moves.retain(|kind, _| !kind.is_hard());
     let error = Generator::new(family.clone()).unwrap_err().to_string();
     assert!(error.contains("`moves`") && error.contains("with a hard move"), "{error}");
     family.hard_share = 0.0;
     Generator::new(family.clone()).unwrap();
-    family.moves = [(Move::Double, Dial::new(1.0, Span::new(3, 4)))].into();
+    family.moves = [(Move::Double, MoveConfig::new(1.0, NumberRange::new(3, 4)))].into();
     assert!(Generator::new(family).is_err());
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn any_family_is_refused_or_gives_what_it_says(
+    fn any_family_is_rejected_or_gives_problems_in_its_ranges(
         steps in (1u64..6, 0u64..3), start in (0u64..400, 0u64..400), hard in 0.0..1.0f64, most in 0u64..1100, index in any::<u64>(),
     ) {
         let family = Family {
-            steps: Span::new(steps.0, steps.0 + steps.1),
-            start: Span::new(start.0, start.0 + start.1),
-            result: Span::new(0, most),
+            steps: NumberRange::new(steps.0, steps.0 + steps.1),
+            start: NumberRange::new(start.0, start.0 + start.1),
+            result: NumberRange::new(0, most),
             hard_share: hard,
             ..Family::default()
         };

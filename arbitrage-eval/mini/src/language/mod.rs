@@ -1,27 +1,30 @@
-//! The language of the questions: [`Story`], its sentences, and the way back from text.
+//! The language of the questions: a [`Story`] of [`Sentence`]s, written as text and parsed from text.
 //!
-//! Writer and reader share one table of templates, so that a question says what the plan holds and nothing else, and the
-//! checker can judge any problem of the family from its question alone.
+//! Writing and parsing share one table of templates, so that a question states exactly what its plan computes, and the checker can check
+//! any problem of the family from its question alone.
 
-mod event;
-mod read;
+mod names;
+mod parse;
+mod running_total;
+mod sentence_kind;
 mod story;
-mod words;
 
-pub(super) use event::{Event, Role};
-pub(super) use read::story;
-pub(super) use story::{Account, Beat, Story};
-pub(super) use words::{Cast, below};
+pub(super) use names::{Names, uniform_below};
+pub(super) use parse::{Mismatch, parse_story};
+pub(super) use running_total::RunningTotal;
+pub(super) use sentence_kind::{SentenceKind, SentencePosition};
+pub(super) use story::{Sentence, Story};
 
-/// Every text from which the vocabulary is made: each template with each word that can stand in it, behind a space where
-/// another sentence comes first.
+/// The texts from which the vocabulary is made: each template with each word that its slots may have. A space precedes the sentences that
+/// follow another one.
 pub(super) fn samples() -> Vec<String> {
-    let told =
-        |event: Event| (0..event.templates().len()).map(move |template| Beat { event, template, numbers: [1, 1] });
-    let beats: Vec<Beat> = Event::ALL.into_iter().flat_map(told).collect();
-    let written = |cast: Cast, beat: &Beat| {
-        let space = if beat.event == Event::Start { "" } else { " " };
-        format!("{space}{}", story::sentence(&cast, beat))
+    let sentences_of = |kind: SentenceKind| {
+        (0..kind.templates().len()).map(move |template| Sentence { kind, template, numbers: [1, 1] })
     };
-    Cast::all().flat_map(|cast| beats.iter().map(move |beat| written(cast, beat))).collect()
+    let sentences: Vec<Sentence> = SentenceKind::ALL.into_iter().flat_map(sentences_of).collect();
+    let text = |names: Names, sentence: &Sentence| {
+        let space = if sentence.kind == SentenceKind::Start { "" } else { " " };
+        format!("{space}{}", sentence.text(&names))
+    };
+    Names::all().flat_map(|names| sentences.iter().map(move |sentence| text(names, sentence))).collect()
 }

@@ -1,122 +1,86 @@
-//! A question's meaning: who, how many, and what happens.
+//! The meaning of a question, and its text.
 
-use super::super::plan::{Operand, Plan};
-use super::super::statement::Operation;
-use super::{Cast, Event, Role};
+use super::super::solution_plan::SolutionPlan;
+use super::{Names, RunningTotal, SentenceKind, SentencePosition};
 
-/// One sentence: what happens, and which of its templates tells it.
+/// One sentence of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Beat {
-    pub(crate) event: Event,
+pub(crate) struct Sentence {
+    pub(crate) kind: SentenceKind,
+    /// The index of its text among the templates of its kind.
     pub(crate) template: usize,
-    /// `a` and `b`; 0 where the event has none.
+    /// `a` and `b`, or 0 where the sentence has none.
     pub(crate) numbers: [u64; 2],
 }
 
 /// The sentences of a question, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Story {
-    pub(crate) cast: Cast,
-    pub(crate) beats: Vec<Beat>,
+    pub(crate) names: Names,
+    pub(crate) sentences: Vec<Sentence>,
 }
 
 impl Story {
-    /// The question.
+    /// The text of the question.
     pub(crate) fn question(&self) -> String {
-        let sentences: Vec<String> = self.beats.iter().map(|beat| sentence(&self.cast, beat)).collect();
+        let sentences: Vec<String> = self.sentences.iter().map(|sentence| sentence.text(&self.names)).collect();
         sentences.join(" ")
     }
 
-    /// What has to be worked out; `None` when a step has no result.
-    pub(crate) fn plan(&self) -> Option<Plan> {
-        let mut account = Account::default();
-        self.beats.iter().try_for_each(|beat| account.add(beat))?;
-        Some(account.plan)
+    /// The steps that answer the question. `None` where a step has no result.
+    pub(crate) fn plan(&self) -> Option<SolutionPlan> {
+        let mut total = RunningTotal::default();
+        self.sentences.iter().try_for_each(|sentence| total.add(sentence))?;
+        Some(total.plan)
     }
 
-    /// Whether every sentence is in its place.
+    /// Whether every sentence is at a position that its kind may have.
     pub(crate) fn is_ordered(&self) -> bool {
-        let roles: Vec<Role> = self.beats.iter().map(|beat| beat.event.role()).collect();
-        let (Some((Role::Opening, rest)), Some(last)) = (roles.split_first(), roles.last()) else { return false };
-        let follows = |pair: &[Role]| match pair[0] {
-            Role::Opening | Role::Change => !matches!(pair[1], Role::Opening | Role::QuestionOfTwo),
-            Role::Comparison => pair[1] == Role::QuestionOfTwo,
-            Role::Question | Role::QuestionOfTwo => false,
+        let positions: Vec<SentencePosition> = self.sentences.iter().map(|sentence| sentence.kind.position()).collect();
+        let (Some((SentencePosition::Opening, rest)), Some(last)) = (positions.split_first(), positions.last()) else {
+            return false;
         };
-        let ends = matches!(last, Role::Question | Role::QuestionOfTwo);
-        ends && !rest.is_empty() && roles.windows(2).all(follows)
+        let follows = |pair: &[SentencePosition]| match pair[0] {
+            SentencePosition::Opening | SentencePosition::Change => {
+                !matches!(pair[1], SentencePosition::Opening | SentencePosition::QuestionOfTwo)
+            }
+            SentencePosition::Comparison => pair[1] == SentencePosition::QuestionOfTwo,
+            SentencePosition::Question | SentencePosition::QuestionOfTwo => false,
+        };
+        let ends = matches!(last, SentencePosition::Question | SentencePosition::QuestionOfTwo);
+        ends && !rest.is_empty() && positions.windows(2).all(follows)
     }
 }
 
-/// A sentence's text.
-pub(crate) fn sentence(cast: &Cast, beat: &Beat) -> String {
-    let templates = beat.event.templates();
-    let mut text = String::new();
-    let mut rest = templates[beat.template % templates.len()];
-    while let Some((before, slot, after)) = next_slot(rest) {
-        text.push_str(before);
-        match (slot, cast.word(slot)) {
-            (_, Some(word)) => text.push_str(word),
-            ("a", _) => text.push_str(&beat.numbers[0].to_string()),
-            _ => text.push_str(&beat.numbers[1].to_string()),
+impl Sentence {
+    /// The text of the sentence.
+    pub(crate) fn text(&self, names: &Names) -> String {
+        let templates = self.kind.templates();
+        let mut text = String::new();
+        let mut rest = templates[self.template % templates.len()];
+        while let Some(TemplateSlot { before, name, after }) = next_slot(rest) {
+            text.push_str(before);
+            match (name, names.word(name)) {
+                (_, Some(word)) => text.push_str(word),
+                ("a", None) => text.push_str(&self.numbers[0].to_string()),
+                (_, None) => text.push_str(&self.numbers[1].to_string()),
+            }
+            rest = after;
         }
-        rest = after;
+        text + rest
     }
-    text + rest
 }
 
-/// The first slot of a template, with what is before and after it.
-pub(crate) fn next_slot(template: &str) -> Option<(&str, &str, &str)> {
+/// A slot of a template, with the text before and after it.
+pub(crate) struct TemplateSlot<'t> {
+    pub(crate) before: &'t str,
+    pub(crate) name: &'t str,
+    pub(crate) after: &'t str,
+}
+
+/// The first slot of a template.
+pub(crate) fn next_slot(template: &str) -> Option<TemplateSlot<'_>> {
     let (before, rest) = template.split_once('{')?;
-    let (slot, after) = rest.split_once('}')?;
-    Some((before, slot, after))
-}
-
-/// A plan in the making: how many there are, and how many there were a sentence ago.
-#[derive(Clone, Debug)]
-pub(crate) struct Account {
-    pub(crate) plan: Plan,
-    running: Operand,
-    before: Operand,
-}
-
-impl Default for Account {
-    fn default() -> Self {
-        Self { plan: Plan::default(), running: Operand::Given(0), before: Operand::Given(0) }
-    }
-}
-
-impl Account {
-    /// How many there are.
-    pub(crate) fn running(&self) -> u64 {
-        self.plan.value(self.running, &[]).unwrap_or_default()
-    }
-
-    /// Adds a sentence's steps; `None` when one has no result.
-    pub(crate) fn add(&mut self, beat: &Beat) -> Option<()> {
-        let [a, b] = beat.numbers.map(Operand::Given);
-        let (v, two, plan) = (self.running, Operand::Given(2), &mut self.plan);
-        let after = match beat.event {
-            Event::Start => Some(a),
-            Event::Gain | Event::More => plan.push(Operation::Add, vec![v, a]),
-            Event::Lose | Event::Fewer => plan.push(Operation::Subtract, vec![v, a]),
-            Event::Double | Event::Twice => plan.push(Operation::Multiply, vec![v, two]),
-            Event::Half | Event::HalfAsMany => plan.push(Operation::Divide, vec![v, two]),
-            Event::Times | Event::Price => plan.push(Operation::Multiply, vec![v, a]),
-            Event::Sum => plan.push(Operation::Add, vec![v, a, b]),
-            Event::Share => plan.push(Operation::Divide, vec![v, a]),
-            Event::Rest => plan.push(Operation::Remainder, vec![v, a]),
-            Event::PacksIn | Event::PacksOut => plan.push(Operation::Multiply, vec![a, b]),
-            Event::PercentIn | Event::PercentOut => plan.push(Operation::Percent, vec![a, b]),
-            Event::Ask | Event::AskOther => Some(v),
-            Event::AskBoth => plan.push(Operation::Add, vec![self.before, v]),
-        };
-        let after = match beat.event {
-            Event::PacksIn | Event::PercentIn => plan.push(Operation::Add, vec![v, after?]),
-            Event::PacksOut | Event::PercentOut => plan.push(Operation::Subtract, vec![v, after?]),
-            _ => after,
-        };
-        (self.before, self.running) = (v, after?);
-        Some(())
-    }
+    let (name, after) = rest.split_once('}')?;
+    Some(TemplateSlot { before, name, after })
 }

@@ -1,19 +1,19 @@
-//! The text of the folder's files, byte for byte the same whatever features a JSON library was built with.
+//! The text of the folder's files. It is written by hand, so that its bytes do not depend on the features of a JSON library.
 
 use super::{END, END_ID};
 
-/// How a text is cut into pieces, in the order in which it is tried: a box, a word with its spaces, a digit, a blank line, a
-/// colon with its space, any other single character.
+/// The regular expression of the pre-tokenizer. Its alternatives, in order: a box, a word with its spaces, a digit, a blank line, a colon
+/// with its space, and any other single character.
 pub const PATTERN: &str = r"\\boxed\{| ?\p{L}+(?: (?=\p{N}))?|\p{N}|\n\n|: |[^\s\p{L}\p{N}]|\s";
 
-/// A question and a blank line; what systems say is left out, since a tiny model has no use for it. Earlier answers end as they
-/// were trained to.
+/// Renders a user's message as the question and a blank line. System messages are left out, since the models were not trained on any.
+/// Earlier answers end with the end token, as in training.
 pub const CHAT_TEMPLATE: &str = r"{% for message in messages %}{% if message['role'] == 'user' %}{{ message['content'] + '\n\n' }}{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}";
 
-/// Longest text that models of this family are made for, in tokens.
-const MOST_TOKENS: u32 = 256;
+/// Longest text that models of this family are trained for, in tokens.
+const MAX_TOKENS: u32 = 256;
 
-/// Name and text of each file.
+/// The name and text of each file.
 pub(super) fn all(vocabulary: &[Vec<u8>]) -> [(&'static str, String); 3] {
     [
         ("tokenizer.json", tokenizer(vocabulary)),
@@ -23,11 +23,11 @@ pub(super) fn all(vocabulary: &[Vec<u8>]) -> [(&'static str, String); 3] {
 }
 
 fn tokenizer(vocabulary: &[Vec<u8>]) -> String {
-    let spelt = |(id, bytes): (usize, &Vec<u8>)| {
-        let token = if id == END_ID as usize { END.to_owned() } else { spelling(bytes) };
+    let entry = |(id, bytes): (usize, &Vec<u8>)| {
+        let token = if id == END_ID as usize { END.to_owned() } else { byte_level(bytes) };
         format!("      {}: {id}", quoted(&token))
     };
-    let entries: Vec<String> = vocabulary.iter().enumerate().map(spelt).collect();
+    let entries: Vec<String> = vocabulary.iter().enumerate().map(entry).collect();
     let (end, pattern, entries) = (quoted(END), quoted(PATTERN), entries.join(",\n"));
     format!(
         r#"{{
@@ -75,7 +75,7 @@ fn config() -> String {
   "clean_up_tokenization_spaces": false,
   "eos_token": {end},
   "pad_token": {end},
-  "model_max_length": {MOST_TOKENS},
+  "model_max_length": {MAX_TOKENS},
   "chat_template": {template}
 }}
 "#
@@ -91,13 +91,13 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Bytes in GPT-2's alphabet, in which each is one printable character.
-fn spelling(bytes: &[u8]) -> String {
-    bytes.iter().map(|&byte| letter(byte)).collect()
+/// Bytes in GPT-2's alphabet, in which each byte is one printable character.
+fn byte_level(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| byte_char(byte)).collect()
 }
 
-/// Printable Latin-1 stands for itself; the other 68 bytes, in order, are the characters from U+0100 on.
-fn letter(byte: u8) -> char {
+/// Printable Latin-1 characters represent themselves. The other 68 bytes are, in order, the characters from U+0100.
+fn byte_char(byte: u8) -> char {
     let printable = |byte: u8| matches!(byte, 0x21..=0x7E | 0xA1..=0xAC | 0xAE..=0xFF);
     if printable(byte) {
         return char::from(byte);

@@ -1,20 +1,19 @@
-//! Where the pre-tokenizer cuts, for the texts that the vocabulary is made from.
+//! Splits the texts that the vocabulary is made from as the pre-tokenizer does.
 
-/// The pieces of an ASCII text. It follows [`PATTERN`](super::PATTERN), which the tests hold it to; other texts are never cut
-/// here.
+/// The pieces of an ASCII text by [`PATTERN`](super::PATTERN). The tests compare both; other texts are never split here.
 pub(super) fn pieces(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(first(rest));
+        let (piece, after) = rest.split_at(first_piece_len(rest));
         pieces.push(piece);
         rest = after;
     }
     pieces
 }
 
-/// Bytes of the first piece, at least one character.
-fn first(text: &str) -> usize {
+/// The length of the first piece in bytes.
+fn first_piece_len(text: &str) -> usize {
     for whole in [r"\boxed{", "\n\n", ": "] {
         if text.starts_with(whole) {
             return whole.len();

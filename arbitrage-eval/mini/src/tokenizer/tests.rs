@@ -1,4 +1,4 @@
-//! What the vocabulary must hold, and its digest.
+//! The contents of the vocabulary, and the digests of its files.
 
 use super::*;
 use crate::{Generator, Stream, corpus};
@@ -57,7 +57,7 @@ fn pieces_are_whole_tokens() {
 }
 
 #[test]
-fn no_word_of_the_corpus_is_spelt_out() {
+fn every_word_of_the_corpus_is_one_token() {
     let (generator, known) = (Generator::default(), words());
     for stream in Stream::ALL {
         for row in corpus::rows(&generator, stream, 0..3000) {

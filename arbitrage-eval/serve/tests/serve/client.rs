@@ -1,4 +1,4 @@
-//! A client that does nothing for whoever tests: one request a connection, read to its end.
+//! A plain HTTP client: one request a connection, without retries.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -23,12 +23,12 @@ impl Reply {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The error's code.
+    /// The code of the error.
     pub fn code(&self) -> String {
         self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// The data of a stream's events, and whether it was ended as it should be.
+    /// The events of a stream, and whether it ended with `[DONE]`.
     pub fn events(&self) -> (Vec<Value>, bool) {
         let mut data: Vec<&str> = self.body.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
         let done = data.pop_if(|last| *last == "[DONE]").is_some();
@@ -36,7 +36,7 @@ impl Reply {
     }
 }
 
-/// Sends a request and leaves the rest to the caller.
+/// Sends a request, and returns the connection without reading the response.
 pub fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -45,12 +45,12 @@ pub fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], 
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
-    // A server may refuse before it has read all.
+    // The server may respond and close before it has read everything.
     stream.write_all(format!("{head}\r\n{body}").as_bytes()).ok();
     stream
 }
 
-/// Reads an answer to its end.
+/// Reads the whole response.
 pub fn finish(stream: TcpStream) -> Reply {
     let mut reader = BufReader::new(stream);
     let mut line = || {
@@ -90,7 +90,7 @@ pub fn get(to: SocketAddr, path: &str) -> Reply {
 
 pub const JSON: (&str, &str) = ("content-type", "application/json");
 
-/// Sends a completion's request and leaves the rest to the caller.
+/// Sends a request with a JSON body, and returns the connection without reading the response.
 pub fn ask(to: SocketAddr, path: &str, body: &Value) -> TcpStream {
     open(to, "POST", path, &[JSON], &body.to_string())
 }

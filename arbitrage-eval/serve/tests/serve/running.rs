@@ -1,4 +1,4 @@
-//! A server on fakes, which runs until it is told to stop.
+//! A running server on fake models.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use arbitrage_core::{
     StepResult, StepRule, Verifier,
 };
 use arbitrage_router::Policy;
-use arbitrage_serve::{Dispatch, Policies, ServeError, Served, Server};
+use arbitrage_serve::{Dispatch, Policies, ServeError, Server, ShutdownSummary};
 use serde_json::Value;
 
 use super::client;
@@ -21,19 +21,19 @@ use super::client;
 pub struct Running {
     pub address: SocketAddr,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<Served, ServeError>>,
+    thread: JoinHandle<Result<ShutdownSummary, ServeError>>,
 }
 
 impl Running {
     pub fn open<D: Drafter + 'static, V: Verifier + 'static>(server: Server<D, V>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
-        let told = stop.clone();
-        let thread = std::thread::spawn(move || server.run(listener, || told.load(Ordering::SeqCst)));
+        let stop_flag = stop.clone();
+        let thread = std::thread::spawn(move || server.run(listener, || stop_flag.load(Ordering::SeqCst)));
         Self { address, stop, thread }
     }
 
-    /// A running of these two models with every policy.
+    /// A server with these models and all policies.
     pub fn of(draft: impl Drafter + 'static, target: impl Verifier + 'static) -> Self {
         Self::open(Server::new(policies(), |router| Engine::new(draft, target, router).with_limits(limits())).unwrap())
     }
@@ -62,16 +62,16 @@ impl Running {
         self.stop.store(true, Ordering::SeqCst);
     }
 
-    pub fn close(self) -> Result<Served, ServeError> {
+    pub fn close(self) -> Result<ShutdownSummary, ServeError> {
         self.tell_to_stop();
         self.thread.join().unwrap()
     }
 }
 
-/// Waits for what must come.
-pub fn wait(what: &str, come: impl Fn() -> bool) {
+/// Waits until a condition holds, and fails after 30 seconds.
+pub fn wait(what: &str, holds: impl Fn() -> bool) {
     let since = Instant::now();
-    while !come() {
+    while !holds() {
         assert!(since.elapsed() < Duration::from_secs(30), "waited for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -81,35 +81,35 @@ pub fn limits() -> Limits {
     Limits::default().with_steps(12).with_step_tokens(12).with_in_flight(32)
 }
 
-/// Every policy, the draft as usual.
+/// All policies, with `draft` as the default.
 pub fn policies() -> Policies {
-    Policies::new(Policy::Draft).with_learned(Odd).with_scorer(scorer_fn(|_, step| ascii(&step.text))).unwrap()
+    Policies::new(Policy::Draft).with_learned(AsciiRouter).with_scorer(scorer_fn(|_, step| ascii(&step.text))).unwrap()
 }
 
-/// Share of a text that is ASCII.
+/// The share of characters that are ASCII letters or digits.
 pub fn ascii(text: &str) -> f32 {
     let characters = text.chars().count().max(1);
     text.chars().filter(char::is_ascii_alphanumeric).count() as f32 / characters as f32
 }
 
-/// Stands for a trained router: its estimate is the draft's share of ASCII.
-pub struct Odd;
+/// A fake trained router: its estimate is the share of ASCII in the draft's step.
+pub struct AsciiRouter;
 
-impl AdvantageRouter for Odd {
+impl AdvantageRouter for AsciiRouter {
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
         let estimate = ascii(&candidate.draft.text);
         Ok(Decision::new(Route::escalate_if(estimate > 0.5)).with_estimate(estimate))
     }
 }
 
-/// Models of one weight, draft and target.
+/// A draft and a target that write random text.
 pub fn babblers() -> (Babbler, Babbler) {
     let model = |name: &str, author| Babbler::new(name, author, 7 + author as u64).with_end_probability(0.03);
     (model("draft", Author::Draft).with_cache(), model("target", Author::Target).with_cache())
 }
 
-/// Babblers whose calls are seen.
-pub fn seen(log: &CallLog) -> (impl Drafter + 'static, impl Verifier + 'static) {
+/// Babblers whose calls are logged.
+pub fn logged(log: &CallLog) -> (impl Drafter + 'static, impl Verifier + 'static) {
     let (draft, target) = babblers();
     (log.record(draft), log.record(target))
 }
@@ -118,12 +118,12 @@ pub fn server<D: Drafter + 'static, V: Verifier + 'static>(models: (D, V), limit
     Server::new(policies(), |router: Dispatch| Engine::new(models.0, models.1, router).with_limits(limits)).unwrap()
 }
 
-/// A door that a drafter stands at before each call. Handles are clones.
+/// A semaphore that a drafter acquires before each call. Clones share it.
 #[derive(Clone, Default)]
-pub struct Door(Arc<(Mutex<usize>, Condvar)>);
+pub struct CallGate(Arc<(Mutex<usize>, Condvar)>);
 
-impl Door {
-    /// Lets so many calls through.
+impl CallGate {
+    /// Allows this many further calls.
     pub fn let_through(&self, calls: usize) {
         *self.0.0.lock().unwrap() += calls;
         self.0.1.notify_all();
@@ -138,10 +138,10 @@ impl Door {
     }
 }
 
-/// A drafter behind a door.
-pub struct Behind<T>(pub Door, pub T);
+/// A drafter whose calls wait at a gate.
+pub struct Gated<T>(pub CallGate, pub T);
 
-impl<T: Drafter> Drafter for Behind<T> {
+impl<T: Drafter> Drafter for Gated<T> {
     fn name(&self) -> &str {
         self.1.name()
     }
