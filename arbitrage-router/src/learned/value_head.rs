@@ -1,4 +1,4 @@
-//! Step scores from a small network on a frozen model's hidden states.
+//! A step scorer: a small network on the hidden states of a frozen model.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,57 +6,59 @@ use std::path::Path;
 
 use arbitrage_core::trace::ModelRecord;
 use arbitrage_core::{BoxError, Hidden, Prefix, SequenceId, Step, StepScorer};
-use arbitrage_models::weights::writer::write_whole;
 use arbitrage_models::{Error, HiddenReader};
 use serde::{Deserialize, Serialize};
 
 use super::RouterError;
-use super::card::{is_same, shown};
-use super::features::states;
+use super::card::{is_same_model, name_with_digest, read_card, write_card};
+use super::features::concatenated;
 use super::mlp::Mlp;
+use super::output_head::sigmoid;
 
-/// Name of a card's file in its head's folder.
-pub const HEAD_CARD: &str = "head.json";
+/// Name of the card's file in a head's folder.
+pub const HEAD_CARD_FILE: &str = "head.json";
 
-/// The judged steps that a head was trained on.
+/// The labelled steps that a head was trained on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct HeadData {
+pub struct HeadTrainingData {
     /// SHA-256 of the files, hexadecimal.
     pub digest: String,
-    /// Solutions that were read.
+    /// Number of solutions.
     pub solutions: usize,
-    /// Judged steps among them.
+    /// Number of labelled steps.
     pub steps: usize,
-    /// Share of the steps with a label above one half.
-    pub right: f64,
+    /// Share of the steps with a label above one half, in [0, 1].
+    #[serde(rename = "right")]
+    pub positive: f64,
 }
 
-/// A head's card, saved beside its weights as `head.json`.
+/// A head's card, saved next to its weights as `head.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadCard {
-    /// The model whose states it reads.
+    /// The model whose hidden states are the head's input.
     pub reader: ModelRecord,
-    /// System message and suffix that the model was told beside the question.
-    pub told: [String; 2],
-    /// Numbers of a state; the head reads two states of a step.
+    /// System message and suffix of the prompt under which the states were computed.
+    #[serde(rename = "told")]
+    pub prompt_identity: [String; 2],
+    /// Width of a hidden state. The head has twice as many inputs: the last state and the mean.
     pub width: usize,
-    /// From which data.
-    pub data: HeadData,
-    /// Seed of weights and batches.
+    /// The data that it was trained on.
+    pub data: HeadTrainingData,
+    /// Seed of the initial weights and of the batches.
     pub seed: u64,
-    /// Parameters of the training.
+    /// Training configuration, as JSON.
     pub training: serde_json::Value,
-    /// What was measured on held-out solutions, by name.
+    /// Metrics on held-out solutions, by name.
     pub metrics: BTreeMap<String, f64>,
 }
 
 impl HeadCard {
-    /// The card of a head on `reader`'s states that has learned nothing yet.
-    pub fn new(reader: &impl HiddenReader, data: HeadData) -> Self {
+    /// The card of an untrained head on the hidden states of `reader`.
+    pub fn new(reader: &impl HiddenReader, data: HeadTrainingData) -> Self {
         Self {
             reader: reader.record(),
-            told: reader.told(),
+            prompt_identity: reader.told(),
             width: reader.width(),
             data,
             seed: 0,
@@ -65,40 +67,44 @@ impl HeadCard {
         }
     }
 
-    /// Reads the card of a head's folder.
+    /// Reads the card in a head's folder.
     ///
     /// # Errors
-    /// [`RouterError::Card`], naming file, line and field; [`RouterError::Io`].
+    /// [`RouterError::Io`] where it cannot be read; [`RouterError::Card`], naming file, line and field, where it is
+    /// invalid.
     pub fn open(folder: &Path) -> Result<Self, RouterError> {
-        let path = folder.join(HEAD_CARD);
-        let text = fs::read_to_string(&path).map_err(|source| RouterError::Io { path: path.clone(), source })?;
-        serde_json::from_str(&text).map_err(|error| RouterError::Card { path, reason: error.to_string() })
+        read_card(&folder.join(HEAD_CARD_FILE))
     }
 
-    /// Refuses a model that the head was not trained on. Digests decide where both are known, names elsewhere.
+    /// Checks that the head was trained on the hidden states of `reader`, under the same prompt. Models are compared by
+    /// digest where both digests are known, and by name otherwise.
     ///
     /// # Errors
-    /// [`RouterError::OtherReader`], naming what differs.
+    /// [`RouterError::ReaderMismatch`], naming what differs.
     pub fn check(&self, reader: &impl HiddenReader) -> Result<(), RouterError> {
-        let (record, told, width) = (reader.record(), reader.told(), reader.width());
-        let [system, suffix] = &self.told;
-        let checks = [
-            ("the states of", is_same(&self.reader, &record), shown(&self.reader), shown(&record)),
-            ("states of width", self.width == width, self.width.to_string(), width.to_string()),
-            ("the system message", *system == told[0], format!("{system:?}"), format!("{:?}", told[0])),
-            ("the suffix", *suffix == told[1], format!("{suffix:?}"), format!("{:?}", told[1])),
-        ];
-        match checks.into_iter().find(|(_, is_same, ..)| !is_same) {
-            Some((what, _, expected, found)) => Err(RouterError::OtherReader { what, expected, found }),
-            None => Ok(()),
+        let mismatch = |what, expected, found| Err(RouterError::ReaderMismatch { what, expected, found });
+        let (record, width) = (reader.record(), reader.width());
+        if !is_same_model(&self.reader, &record) {
+            return mismatch("the states of", name_with_digest(&self.reader), name_with_digest(&record));
         }
+        if self.width != width {
+            return mismatch("states of width", self.width.to_string(), width.to_string());
+        }
+        let parts = ["the system message", "the suffix"].into_iter().zip(&self.prompt_identity).zip(reader.told());
+        for ((what, expected), found) in parts {
+            if *expected != found {
+                return mismatch(what, format!("{expected:?}"), format!("{found:?}"));
+            }
+        }
+        Ok(())
     }
 }
 
-/// A network that says from a model's hidden states of a step how likely the step is right.
+/// A network that estimates, from a model's hidden states of a step, the probability that the step is correct.
 ///
-/// The model stays as it is: a step costs its reading, which a target that reads the rejected step has to do anyway, and a few
-/// hundred thousand products. That hidden states know of mistakes is shown by Zhang et al., arXiv 2504.05419, and ReProbe.
+/// The model itself is not changed. A step costs a forward pass of the model, which a target that reads the rejected
+/// step has to make anyway, and a few hundred thousand multiplications. Zhang et al. (arXiv 2504.05419) and ReProbe
+/// show that hidden states reveal mistakes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueHead {
     card: HeadCard,
@@ -106,10 +112,11 @@ pub struct ValueHead {
 }
 
 impl ValueHead {
-    /// A head from its parts.
+    /// A head from a card and a network.
     ///
     /// # Errors
-    /// [`RouterError::Models`] unless the network reads two of the card's states; [`RouterError::Outputs`] unless it has one output.
+    /// [`RouterError::Models`] unless the network has twice as many inputs as the card's width;
+    /// [`RouterError::Outputs`] unless it has one output.
     pub fn new(card: HeadCard, network: Mlp) -> Result<Self, RouterError> {
         let (inputs, found) = (card.width.saturating_mul(2), network.inputs());
         if inputs != found {
@@ -122,7 +129,7 @@ impl ValueHead {
         }
     }
 
-    /// Reads a folder that [`save`](Self::save) wrote.
+    /// Opens a folder that [`save`](Self::save) wrote.
     ///
     /// # Errors
     /// As [`HeadCard::open`], [`Mlp::open`] and [`new`](Self::new).
@@ -131,33 +138,31 @@ impl ValueHead {
         Self::new(HeadCard::open(folder)?, Mlp::open(folder)?)
     }
 
-    /// Writes card and weights into `folder`, which it makes.
+    /// Writes card and weights into `folder`, which is created if necessary.
     ///
     /// # Errors
-    /// [`RouterError::Io`] and [`RouterError::Models`], where something cannot be written.
+    /// [`RouterError::Io`] and [`RouterError::Models`] where the folder or a file cannot be written.
     pub fn save(&self, folder: impl AsRef<Path>) -> Result<(), RouterError> {
-        let (folder, path) = (folder.as_ref(), folder.as_ref().join(HEAD_CARD));
+        let folder = folder.as_ref();
         fs::create_dir_all(folder).map_err(|source| RouterError::Io { path: folder.to_owned(), source })?;
         self.network.save(folder)?;
-        let text = serde_json::to_string_pretty(&self.card)
-            .map_err(|error| RouterError::Card { path: path.clone(), reason: error.to_string() })?;
-        Ok(write_whole(&path, |file| file.write_all(text.as_bytes()))?)
+        write_card(&self.card, &folder.join(HEAD_CARD_FILE))
     }
 
-    /// What is known of it.
+    /// The head's card.
     pub fn card(&self) -> &HeadCard {
         &self.card
     }
 
-    /// The score of a step with these states, in [0, 1].
+    /// The score of a step with these hidden states, in [0, 1].
     ///
     /// # Errors
-    /// [`RouterError::Models`]: states of another width, numbers that are none.
+    /// [`RouterError::Models`] for states of another width than the card's, and for a score that is not finite.
     pub fn score(&self, hidden: &Hidden) -> Result<f32, RouterError> {
-        let inputs: Vec<f32> = states(hidden).collect();
+        let inputs: Vec<f32> = concatenated(hidden).collect();
         let outputs = self.network.forward(&inputs)?;
         match outputs.first() {
-            Some(logit) if logit.is_finite() => Ok(1.0 / (1.0 + (-logit).exp())),
+            Some(logit) if logit.is_finite() => Ok(sigmoid(*logit)),
             _ => {
                 let (model, place) = (self.card.reader.name.clone(), "score of the head".to_owned());
                 Err(Error::NotFinite { model, place, index: 0 }.into())
@@ -165,17 +170,18 @@ impl ValueHead {
         }
     }
 
-    /// The head as a scorer that reads with `reader`: the target itself, shared, so that its caches serve.
+    /// The head as a scorer on the hidden states of `reader`. If `reader` is a shared handle of the target, both use
+    /// the same KV caches.
     ///
     /// # Errors
-    /// As [`HeadCard::check`].
-    pub fn over<M: HiddenReader>(self, reader: M) -> Result<HeadScorer<M>, RouterError> {
+    /// As for [`HeadCard::check`].
+    pub fn with_reader<M: HiddenReader>(self, reader: M) -> Result<HeadScorer<M>, RouterError> {
         self.card.check(&reader)?;
         Ok(HeadScorer { head: self, reader })
     }
 }
 
-/// A [`ValueHead`] with the model whose states it reads.
+/// A [`ValueHead`] with the model that computes the hidden states.
 #[derive(Debug)]
 pub struct HeadScorer<M> {
     head: ValueHead,
@@ -188,7 +194,7 @@ impl<M: HiddenReader> StepScorer for HeadScorer<M> {
     }
 
     /// # Errors
-    /// The first step's that cannot be read or scored: its typed error.
+    /// The error of the first step that the model cannot read or the head cannot score.
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
         self.reader.hidden(steps).into_iter().map(|hidden| Ok(self.head.score(&hidden?)?)).collect()
     }
@@ -200,22 +206,22 @@ impl<M: HiddenReader> StepScorer for HeadScorer<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mlp::Layer;
+    use super::super::mlp::{LinearLayer, Standardization};
     use super::*;
 
-    /// A model whose states are the text's length and the number of steps before.
-    pub struct Counting {
+    /// A model whose hidden states are the length of the step's text and the number of steps in the prefix.
+    struct CountingReader {
         record: ModelRecord,
-        told: [String; 2],
+        prompt_identity: [String; 2],
         width: usize,
     }
 
-    impl HiddenReader for Counting {
+    impl HiddenReader for CountingReader {
         fn record(&self) -> ModelRecord {
             self.record.clone()
         }
         fn told(&self) -> [String; 2] {
-            self.told.clone()
+            self.prompt_identity.clone()
         }
         fn width(&self) -> usize {
             self.width
@@ -230,15 +236,18 @@ mod tests {
         fn forget(&mut self, _: SequenceId) {}
     }
 
-    fn reader(name: &str, digest: Option<&str>) -> Counting {
+    fn reader(name: &str, digest: Option<&str>) -> CountingReader {
         let record = ModelRecord { name: name.to_owned(), digest: digest.map(str::to_owned) };
-        Counting { record, told: ["Be brief.".to_owned(), String::new()], width: 2 }
+        CountingReader { record, prompt_identity: ["Be brief.".to_owned(), String::new()], width: 2 }
     }
 
     fn head(weight: [f32; 4]) -> ValueHead {
-        let layer = Layer { weight: weight.to_vec(), bias: vec![0.5] };
-        let network = Mlp { mean: vec![0.0; 4], deviation: vec![1.0; 4], layers: vec![layer] };
-        ValueHead::new(HeadCard::new(&reader("small", Some("aa")), HeadData::default()), network).unwrap()
+        let layer = LinearLayer { weight: weight.to_vec(), bias: vec![0.5] };
+        let network = Mlp {
+            standardization: Standardization { mean: vec![0.0; 4], deviation: vec![1.0; 4] },
+            layers: vec![layer],
+        };
+        ValueHead::new(HeadCard::new(&reader("small", Some("aa")), HeadTrainingData::default()), network).unwrap()
     }
 
     fn score(scorer: &mut impl StepScorer, text: &str) -> Result<f32, BoxError> {
@@ -248,38 +257,38 @@ mod tests {
     }
 
     #[test]
-    fn folders_give_back_the_same_scores() {
+    fn saved_heads_give_the_same_scores() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/head");
         head([0.25, 1.0, -0.5, 1.0]).save(&path).unwrap();
         let opened = ValueHead::open(&path).unwrap();
         assert_eq!(opened, head([0.25, 1.0, -0.5, 1.0]));
-        let mut scorer = opened.over(reader("renamed", Some("aa"))).unwrap();
+        let mut scorer = opened.with_reader(reader("renamed", Some("aa"))).unwrap();
         let expected = 1.0 / (1.0 + (-(0.5f32 - 0.25 * 6.0)).exp());
         assert!((score(&mut scorer, "six cs").unwrap() - expected).abs() < 1e-6);
     }
 
     #[test]
-    fn another_model_is_refused_by_what_differs() {
-        let told = |system: &str, suffix: &str| Counting {
-            told: [system.to_owned(), suffix.to_owned()],
+    fn errors_for_another_reader_name_the_difference() {
+        let prompted = |system: &str, suffix: &str| CountingReader {
+            prompt_identity: [system.to_owned(), suffix.to_owned()],
             ..reader("small", Some("aa"))
         };
         let cases = [
             (reader("small", Some("bb")), "small (bb)"),
             (reader("large", None), "large"),
-            (Counting { width: 3, ..reader("small", Some("aa")) }, "width 2, used on 3"),
-            (told("", ""), "system message \"Be brief.\", used on \"\""),
-            (told("Be brief.", "Now."), "suffix"),
+            (CountingReader { width: 3, ..reader("small", Some("aa")) }, "width 2, used on 3"),
+            (prompted("", ""), "system message \"Be brief.\", used on \"\""),
+            (prompted("Be brief.", "Now."), "suffix"),
         ];
         for (reader, part) in cases {
-            let error = head([1.0; 4]).over(reader).err().unwrap();
-            assert!(matches!(error, RouterError::OtherReader { .. }) && error.to_string().contains(part), "{error}");
+            let error = head([1.0; 4]).with_reader(reader).err().unwrap();
+            assert!(matches!(error, RouterError::ReaderMismatch { .. }) && error.to_string().contains(part), "{error}");
         }
     }
 
     #[test]
-    fn folders_that_do_not_fit_are_refused() {
+    fn invalid_folders_are_rejected() {
         let saved = |change: &dyn Fn(&Path)| {
             let folder = tempfile::tempdir().unwrap();
             head([1.0; 4]).save(folder.path()).unwrap();
@@ -288,16 +297,16 @@ mod tests {
         };
         let card = |from: &'static str, to: &'static str| {
             move |folder: &Path| {
-                let text = fs::read_to_string(folder.join(HEAD_CARD)).unwrap();
+                let text = fs::read_to_string(folder.join(HEAD_CARD_FILE)).unwrap();
                 assert!(text.contains(from), "{text}");
-                fs::write(folder.join(HEAD_CARD), text.replacen(from, to, 1)).unwrap();
+                fs::write(folder.join(HEAD_CARD_FILE), text.replacen(from, to, 1)).unwrap();
             }
         };
         assert!(saved(&card("\"width\": 2", "\"width\": 3")).contains("6, two states of 3, found 4"));
-        assert!(saved(&card("\"width\": 2", "\"width\": -2")).contains(HEAD_CARD));
+        assert!(saved(&card("\"width\": 2", "\"width\": -2")).contains(HEAD_CARD_FILE));
         assert!(saved(&card("\"width\"", "\"breadth\"")).contains("breadth"));
-        assert!(saved(&card("{", "[")).contains(HEAD_CARD));
-        assert!(saved(&|folder| fs::remove_file(folder.join(HEAD_CARD)).unwrap()).contains(HEAD_CARD));
+        assert!(saved(&card("{", "[")).contains(HEAD_CARD_FILE));
+        assert!(saved(&|folder| fs::remove_file(folder.join(HEAD_CARD_FILE)).unwrap()).contains(HEAD_CARD_FILE));
         let rewritten = |change: fn(&mut Mlp)| {
             saved(&move |folder: &Path| {
                 let mut network = head([1.0; 4]).network;
@@ -307,14 +316,14 @@ mod tests {
         };
         assert!(rewritten(|network| network.layers[0].weight[2] = f32::NAN).contains("layers.0.weight"));
         let two = |network: &mut Mlp| {
-            network.layers[0] = Layer { weight: vec![1.0; 8], bias: vec![0.0; 2] };
+            network.layers[0] = LinearLayer { weight: vec![1.0; 8], bias: vec![0.0; 2] };
         };
-        assert!(rewritten(two).contains("1 outputs expected, found 2"));
+        assert!(rewritten(two).contains("expected a head of 1 outputs, found 2"));
     }
 
     #[test]
-    fn scores_that_are_no_numbers_are_errors() {
-        let mut scorer = head([f32::MAX, 0.0, f32::MAX, 0.0]).over(reader("small", None)).unwrap();
+    fn scores_that_are_not_finite_are_errors() {
+        let mut scorer = head([f32::MAX, 0.0, f32::MAX, 0.0]).with_reader(reader("small", None)).unwrap();
         assert!(score(&mut scorer, "six cs").unwrap_err().to_string().contains("not finite"));
         let narrow = Hidden { last: vec![1.0], mean: vec![1.0] };
         assert!(head([1.0; 4]).score(&narrow).unwrap_err().to_string().contains('4'));
