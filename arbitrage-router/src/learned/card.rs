@@ -240,6 +240,16 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn names_of_fields_in_files_are_pinned() {
+        let json = serde_json::to_value(card()).unwrap();
+        assert_eq!(json["reads"], serde_json::json!({ "kind": "probe", "inputs": "scalars" }));
+        assert_eq!(json["outcome"]["ordinal"], false);
+        let names: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let expected = ["calibrator", "data", "metrics", "outcome", "pair", "reads", "seed", "tau", "training"];
+        assert!(expected.iter().all(|name| names.contains(name)) && names.len() == expected.len(), "{names:?}");
+    }
+
+    #[test]
     fn errors_of_invalid_files_name_the_field() {
         let folder = tempfile::tempdir().unwrap();
         card().save(folder.path()).unwrap();

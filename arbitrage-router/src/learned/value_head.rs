@@ -269,6 +269,13 @@ mod tests {
     }
 
     #[test]
+    fn names_of_fields_in_files_are_pinned() {
+        let json = serde_json::to_value(&head([1.0; 4]).card).unwrap();
+        assert_eq!(json["told"], serde_json::json!(["Be brief.", ""]));
+        assert_eq!(json["data"], serde_json::json!({ "digest": "", "solutions": 0, "steps": 0, "right": 0.0 }));
+    }
+
+    #[test]
     fn errors_for_another_reader_name_the_difference() {
         let prompted = |system: &str, suffix: &str| CountingReader {
             prompt_identity: [system.to_owned(), suffix.to_owned()],

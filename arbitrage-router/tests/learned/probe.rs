@@ -54,6 +54,7 @@ fn probes_learn_and_are_read_back_bit_for_bit() {
                 assert!(rho > 0.6, "{rho}: {head:?} {balance:?} {width:?}");
                 let validation = probe.card().metrics["validation ρ"];
                 assert!(validation > 0.6 && (validation - rho).abs() < 0.3, "{validation} {rho}");
+                assert_eq!(probe.card().training["outcome"]["ordinal"], head.ordinal, "the name in files is pinned");
                 let folder = tempfile::tempdir().unwrap();
                 probe.save(folder.path()).unwrap();
                 let opened = Probe::open(folder.path()).unwrap();

@@ -82,6 +82,7 @@ fn heads_learn_and_are_read_back_bit_for_bit() {
             let of_class: Vec<f32> = found.iter().zip(&right).filter(|(_, one)| **one == is).map(|(s, _)| *s).collect();
             of_class.iter().sum::<f32>() / of_class.len() as f32
         };
+        assert_eq!(head.card().training["width"], width, "the name in files is pinned");
         let (low, high) = (mean(false), mean(true));
         assert!((0.15..0.45).contains(&low) && (0.6..0.95).contains(&high), "{low} {high}");
         let folder = tempfile::tempdir().unwrap();
