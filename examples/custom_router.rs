@@ -1,22 +1,27 @@
-//! A router of one's own in under 20 lines: a step that hedges, or that states no number, goes to the target.
+//! A custom router in under 20 lines: escalates steps that contain hedging words or no number.
+//!
+//! ```text
+//! cargo run -p arbitrage-examples --example custom_router
+//! ```
 
 use arbitrage_core::testing::Scripted;
 use arbitrage_core::{AdvantageRouter, BoxError, Candidate, Decision, Engine, Problem, Route};
 
-struct Hedges {
-    most: usize,
+/// Escalates steps with more than `max_hedges` hedging words, or without a number.
+struct HedgeRouter {
+    max_hedges: usize,
 }
 
-impl AdvantageRouter for Hedges {
+impl AdvantageRouter for HedgeRouter {
     fn name(&self) -> String {
-        format!("hedges(most={})", self.most)
+        format!("hedges(max={})", self.max_hedges)
     }
 
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
         let text = candidate.draft.text.to_lowercase();
         let hedges = ["maybe", "probably", "i think", "about"].iter().filter(|hedge| text.contains(*hedge)).count();
         let has_number = text.contains(|c: char| c.is_ascii_digit());
-        Ok(Decision::new(Route::escalate_if(hedges > self.most || !has_number)).with_estimate(hedges as f32))
+        Ok(Decision::new(Route::escalate_if(hedges > self.max_hedges || !has_number)).with_estimate(hedges as f32))
     }
 }
 
@@ -39,7 +44,7 @@ fn main() -> Result<(), BoxError> {
             "2 × 168 = 336 hours.",
         ],
     );
-    let mut engine = Engine::new(draft, target, Hedges { most: 0 });
+    let mut engine = Engine::new(draft, target, HedgeRouter { max_hedges: 0 });
     let solution = engine.solve(&Problem::new("How many hours are there in a fortnight?"))?;
 
     for record in &solution.records {
@@ -48,6 +53,6 @@ fn main() -> Result<(), BoxError> {
         println!("{:>6} wrote step {} ({estimate} hedges in the draft): {text}", record.author, record.index);
     }
     let usage = solution.usage;
-    println!("The target was asked for {} of {} steps.", usage.target.calls, solution.steps.len());
+    println!("The target wrote {} of {} steps.", usage.target.calls, solution.steps.len());
     Ok(())
 }

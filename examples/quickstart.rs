@@ -1,4 +1,5 @@
-//! The whole method without weights: two scripted models, a scorer that checks sums, and six policies side by side.
+//! The whole method without model weights: two scripted models, a step scorer that checks arithmetic, and a comparison
+//! of six policies.
 //!
 //! ```text
 //! cargo run -p arbitrage-examples --example quickstart
@@ -9,7 +10,7 @@ use arbitrage_core::scorer::{ScorerFn, scorer_fn};
 use arbitrage_core::testing::Scripted;
 use arbitrage_core::{AdvantageRouter, Author, BoxError, Engine, Prefix, Problem, Solution, Step};
 
-/// The small model: ten milliseconds a word, and two sums wrong.
+/// The small model: 10 ms per word, and arithmetic errors in two of its steps.
 fn draft() -> Scripted {
     let steps = [
         "24 rolls at 3 for $2: 24 / 3 = 8 groups.\n\n",
@@ -20,7 +21,7 @@ fn draft() -> Scripted {
     Scripted::new("draft", steps).with_seconds_per_token(0.01)
 }
 
-/// The large model: right, and six times as slow.
+/// The large model: correct, and six times slower.
 fn target() -> Scripted {
     let steps = [
         "First the rolls: 24 / 3 = 8 groups.\n\n",
@@ -31,11 +32,11 @@ fn target() -> Scripted {
     Scripted::new("target", steps).with_seconds_per_token(0.06)
 }
 
-/// A process reward model in ten lines: 1 when every `a op b = c` in the step holds, else 0.
-fn sums() -> ScorerFn<impl FnMut(&Prefix<'_>, &Step) -> f32 + Clone> {
-    let check = |_prefix: &Prefix<'_>, step: &Step| {
+/// A stand-in for a process reward model: scores a step 1 if every equation `a op b = c` in it holds, and 0 otherwise.
+fn arithmetic_scorer() -> ScorerFn<impl FnMut(&Prefix<'_>, &Step) -> f32 + Clone> {
+    let score = |_prefix: &Prefix<'_>, step: &Step| {
         let words: Vec<&str> = step.text.split_whitespace().collect();
-        let holds = words.windows(5).all(|window| {
+        let is_correct = words.windows(5).all(|window| {
             let [a, op, b, "=", c] = *window else { return true };
             let (Ok(a), Ok(b), Ok(c)) = (a.parse::<f64>(), b.parse::<f64>(), c.parse::<f64>()) else { return true };
             c == if op == "+" {
@@ -46,9 +47,9 @@ fn sums() -> ScorerFn<impl FnMut(&Prefix<'_>, &Step) -> f32 + Clone> {
                 a / b
             }
         });
-        f32::from(u8::from(holds))
+        f32::from(u8::from(is_correct))
     };
-    scorer_fn(check).with_name("sums")
+    scorer_fn(score).with_name("arithmetic")
 }
 
 fn solve(router: impl AdvantageRouter) -> Result<Solution, BoxError> {
@@ -57,8 +58,8 @@ fn solve(router: impl AdvantageRouter) -> Result<Solution, BoxError> {
 }
 
 fn main() -> Result<(), BoxError> {
-    println!("Reward-guided: a drafted step is kept if its sums hold.\n");
-    for record in &solve(Rsd::new(sums(), 0.5)?)?.records {
+    println!("Reward-guided (RSD): a drafted step is accepted if its arithmetic is correct.\n");
+    for record in &solve(Rsd::new(arithmetic_scorer(), 0.5)?)?.records {
         if let (Author::Target, Some(rejected)) = (record.author, &record.draft) {
             println!("       ✗ {}", rejected.text.trim());
         }
@@ -69,19 +70,19 @@ fn main() -> Result<(), BoxError> {
         Box::new(AlwaysDraft),
         Box::new(AlwaysTarget),
         Box::new(Random::new(0.5)?),
-        Box::new(Rsd::new(sums(), 0.5)?),
-        Box::new(Budget::new(Rsd::new(sums(), 0.5)?, 1)),
-        Box::new(Oracle::new(sums(), 0.0)?),
+        Box::new(Rsd::new(arithmetic_scorer(), 0.5)?),
+        Box::new(Budget::new(Rsd::new(arithmetic_scorer(), 0.5)?, 1)),
+        Box::new(Oracle::new(arithmetic_scorer(), 0.0)?),
     ];
-    println!("\n{:<38} {:>6} {:>7} {:>8}  ends with", "policy", "kept", "draft s", "target s");
+    println!("\n{:<38} {:>8} {:>7} {:>8}  last step", "policy", "accepted", "draft s", "target s");
     for policy in policies {
         let name = policy.name();
         let solution = solve(policy)?;
         let usage = solution.usage;
-        let kept = 100.0 * usage.acceptance_by_steps().unwrap_or(0.0);
+        let accepted = 100.0 * usage.acceptance_by_steps().unwrap_or(0.0);
         let end = solution.steps.last().map_or("", |last| last.step.text.as_str());
-        println!("{name:<38} {kept:>5.0}% {:>7.2} {:>8.2}  {end}", usage.draft.seconds, usage.target.seconds);
+        println!("{name:<38} {accepted:>7.0}% {:>7.2} {:>8.2}  {end}", usage.draft.seconds, usage.target.seconds);
     }
-    println!("\nThe oracle has both models write every step: it shows what routing could gain, not a speed-up.");
+    println!("\nThe oracle lets both models write every step. It bounds what routing can gain; it is not a speed-up.");
     Ok(())
 }

@@ -1,6 +1,11 @@
-//! Two real models solve a word problem: the small one drafts, the large one writes what the small one is unsure about.
+//! Two real models solve a word problem: the small one drafts, and the large one rewrites the steps about which the
+//! small one is uncertain.
 //!
-//! Gets 1.6 GB of weights on the first run.
+//! The first run downloads 1.6 GB of weights.
+//!
+//! ```text
+//! cargo run --release -p arbitrage-examples --example real_pair
+//! ```
 
 use arbitrage_core::router::MeanLogprob;
 use arbitrage_core::{Engine, Problem};
@@ -20,6 +25,6 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     for accepted in &solution.steps {
         println!("[{:?}] {}", accepted.author, accepted.step.text.trim());
     }
-    println!("{:.0}% of the steps are the draft's", 100.0 * solution.usage.acceptance_by_steps().unwrap_or(0.0));
+    println!("The draft wrote {:.0}% of the steps.", 100.0 * solution.usage.acceptance_by_steps().unwrap_or(0.0));
     Ok(())
 }

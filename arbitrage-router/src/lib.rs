@@ -1,15 +1,16 @@
-//! Routing policies: by name, and what a learned one is trained on, measured by and tuned with. No tensors.
+//! Routing policies by name; training data, metrics, calibration and thresholds for learned routers; and learned
+//! routers themselves. Without the feature `learned`, the crate needs no tensor library.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | [`Policy`] | what a command line, a configuration file or a report calls `logprob:-0.2` |
-//! | [`labels`] | training data from traces: examples, splits by problem, balance, classes, a router's input |
-//! | `learned` | routers that were trained, and their training (features `learned`, `train`) |
-//! | [`metrics`] | rank correlation, Acc0 and Acc1, AUC, calibration, captured advantage, bootstrap intervals |
-//! | [`calibrate`] | estimates as probabilities, and τ from a goal such as `accept:0.7` |
+//! | [`Policy`] | a router and its threshold as text, such as `logprob:-0.2` on a command line or in a configuration file |
+//! | [`labels`] | training data from traces: examples, splits by problem, class balance, classes of the advantage |
+//! | `learned` | learned routers (feature `learned`) and their training (feature `train`) |
+//! | [`metrics`] | rank correlation, Acc0 and Acc1, AUC, calibration error, captured advantage, bootstrap intervals |
+//! | [`calibrate`] | calibration of estimates to probabilities, and τ from a goal such as `accept:0.7` |
 //!
-//! The routers themselves live in [`arbitrage_core::router`]; a [`Policy`] names one with its threshold, survives a
-//! round trip through text, and makes the router when it is given the scorer that some policies need.
+//! The routers that need no training are in [`arbitrage_core::router`]. A [`Policy`] names one together with its
+//! threshold, can be parsed and printed, and constructs the router, given the step scorer that some policies need.
 //!
 //! ```
 //! use arbitrage_core::AdvantageRouter;
@@ -32,7 +33,7 @@ mod random;
 
 pub use policy::{CustomPolicy, Policy, PolicyError};
 
-/// The README's code is compiled and run with the doc examples.
+/// Compiles and runs the examples in the README along with the doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct ReadmeExamples;
+struct RouterReadmeExamples;

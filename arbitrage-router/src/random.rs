@@ -1,23 +1,23 @@
-//! Random choices that every machine makes alike.
+//! Random choices that are the same on every machine.
 
 use arbitrage_core::Draw;
 
-/// A number below `bound`, or 0 where nothing is. Its bias, below `bound / 2⁶⁴`, is beyond measuring.
+/// A uniform number below `bound`; 0 for a bound of 0. Its bias, less than `bound / 2⁶⁴`, is negligible.
 pub(crate) fn below(draw: &mut Draw, bound: usize) -> usize {
     ((u128::from(draw.next_u64()) * bound as u128) >> 64) as usize
 }
 
-/// Keeps `count` of the items, each choice as likely as any other, in the order of the draw.
+/// Keeps a uniformly random selection of `count` items, or all if there are fewer, in random order.
 pub(crate) fn choose<T>(draw: &mut Draw, items: &mut Vec<T>, count: usize) {
-    for at in 0..count.min(items.len()) {
-        let other = at + below(draw, items.len() - at);
-        items.swap(at, other);
+    for index in 0..count.min(items.len()) {
+        let other = index + below(draw, items.len() - index);
+        items.swap(index, other);
     }
     items.truncate(count);
 }
 
-/// A hash of `text` that no release and no machine changes, unlike the standard library's: FNV-1a from a mixed seed,
-/// mixed once more since its high bits move little under short texts.
+/// A hash of `text` that is the same in every release and on every machine, unlike that of the standard library: FNV-1a
+/// from a mixed seed, mixed once more because short texts change the high bits of FNV-1a only little.
 pub(crate) fn hash(seed: u64, text: &str) -> u64 {
     let start = Draw::new(seed).next_u64() ^ 0xCBF2_9CE4_8422_2325;
     let state = text.bytes().fold(start, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
@@ -37,7 +37,7 @@ mod tests {
         }
 
         #[test]
-        fn a_choice_repeats_nothing(seed in any::<u64>(), size in 0usize..30, count in 0usize..40) {
+        fn a_choice_has_no_duplicates(seed in any::<u64>(), size in 0usize..30, count in 0usize..40) {
             let mut items: Vec<usize> = (0..size).collect();
             choose(&mut Draw::new(seed), &mut items, count);
             prop_assert_eq!(items.len(), count.min(size));
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn every_item_is_chosen_as_often_as_any() {
+    fn items_are_chosen_uniformly() {
         let mut counts = [0usize; 5];
         let mut draw = Draw::new(1);
         for _ in 0..10_000 {
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_tell_seeds_and_texts_apart() {
+    fn hashes_depend_on_seed_and_text() {
         let hashes = [hash(0, "a"), hash(1, "a"), hash(0, "b"), hash(0, ""), hash(0, "ab"), hash(0, "ba")];
         let mut distinct = hashes.to_vec();
         distinct.sort_unstable();

@@ -1,9 +1,7 @@
-//! Learned routers and reward models: that they learn a rule that is there, come back from their folders as they were, and refuse
-//! what nothing can be learned from.
+//! Learned routers, reward models and value heads: they learn a simple rule, are read back from their folders
+//! unchanged, and reject examples that cannot be learned from.
 #![cfg(all(feature = "train", feature = "flex"))]
 
-#[path = "learned/head.rs"]
-mod head;
 #[path = "learned/probe.rs"]
 mod probe;
 #[path = "learned/reward.rs"]
@@ -12,3 +10,5 @@ mod reward;
 mod support;
 #[path = "learned/text.rs"]
 mod text;
+#[path = "learned/value_head.rs"]
+mod value_head;

@@ -1,28 +1,29 @@
-//! What is done to an estimate before it is compared with τ.
+//! The calibration of an estimate before it is compared with τ.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Isotonic, Platt};
 
-/// Makes raw estimates probabilities. It never turns the order of two estimates around (unless [`Platt`] was fitted on
-/// estimates that are worse than none), so it moves thresholds and improves no ranking. Files are checked as they are
-/// read.
+/// Maps raw estimates to probabilities. Calibration is monotone, so it moves thresholds but does not improve a ranking;
+/// only a [`Platt`] calibration that was fitted to anti-correlated estimates reverses their order. Parameters are
+/// validated when they are deserialised.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Calibrator {
-    /// Estimates stay as they are.
+    /// No calibration: estimates are used unchanged.
     #[default]
     None,
-    /// A logistic curve: two numbers, for few examples.
+    /// A logistic curve, whose two parameters need few examples.
     Platt(Platt),
-    /// A monotone step function: any shape, for a thousand examples or more. It makes ties, between which no threshold
-    /// falls.
+    /// A monotone step function of any shape, for a thousand examples or more. It maps ranges of estimates to the same
+    /// value, which no threshold can tell apart.
     Isotonic(Isotonic),
 }
 
 impl Calibrator {
-    /// The calibrated estimate. NaN stays NaN, which the engine takes for the router's failure.
+    /// The calibrated estimate, in [0, 1] unless it is uncalibrated. NaN stays NaN, which the engine reports as a
+    /// failure of the router.
     pub fn apply(&self, estimate: f32) -> f32 {
         match self {
             Self::None => estimate,
@@ -47,7 +48,7 @@ impl From<Isotonic> for Calibrator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibrate::Input;
+    use crate::calibrate::PlattInput;
     use crate::metrics::{auc, brier};
     use arbitrage_core::Draw;
 
@@ -65,14 +66,14 @@ mod tests {
         let (estimates, labels) = skewed(4_000, 1);
         vec![
             Calibrator::None,
-            Platt::fit(&estimates, &labels, Input::Logit).unwrap().into(),
-            Platt::fit(&estimates, &labels, Input::Raw).unwrap().into(),
+            Platt::fit(&estimates, &labels, PlattInput::Logit).unwrap().into(),
+            Platt::fit(&estimates, &labels, PlattInput::Raw).unwrap().into(),
             Isotonic::fit(&estimates, &labels).unwrap().into(),
         ]
     }
 
     #[test]
-    fn calibration_makes_estimates_truer_and_keeps_their_order() {
+    fn calibration_lowers_the_brier_score_and_keeps_the_order() {
         let (estimates, labels) = skewed(4_000, 2);
         let raw = brier(&estimates, &labels).unwrap().unwrap();
         let order = auc(&estimates, &labels).unwrap().unwrap();
@@ -84,18 +85,18 @@ mod tests {
     }
 
     #[test]
-    fn text_and_back() {
+    fn serialisation_round_trips() {
         for calibrator in calibrators() {
             let text = serde_json::to_string(&calibrator).unwrap();
             let read: Calibrator = serde_json::from_str(&text).unwrap();
-            let close = |at: f32| (read.apply(at) - calibrator.apply(at)).abs() < 1e-6;
+            let close = |x: f32| (read.apply(x) - calibrator.apply(x)).abs() < 1e-6;
             assert!([0.0, 0.1, 0.5, 0.77, 1.0].into_iter().all(close), "{text}");
         }
         assert_eq!(serde_json::to_string(&Calibrator::None).unwrap(), "\"none\"");
     }
 
     #[test]
-    fn what_is_no_number_stays_none() {
+    fn nan_stays_nan() {
         assert!(calibrators().iter().all(|calibrator| calibrator.apply(f32::NAN).is_nan()));
     }
 }

@@ -1,53 +1,53 @@
-//! Why there is no calibration or no threshold.
+//! Errors of calibration and of choosing a threshold.
 
 use super::Goal;
 use crate::metrics::MetricsError;
 
-/// Why estimates could not be calibrated, or a goal not be met.
+/// Why a calibration could not be fitted or a threshold could not be chosen.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CalibrateError {
-    /// The validation estimates or labels are no usable series.
+    /// Estimates that are not finite or out of their range, or a different number of labels than of estimates.
     #[error(transparent)]
     Series(#[from] MetricsError),
-    /// There are not labels of both kinds, so that nothing can be learned from them.
-    #[error("labels: expected some of both kinds, found {zeros} of 0 and {ones} of 1")]
-    Labels {
-        /// How many are 0.
+    /// All labels are equal, so no calibration can be fitted to them.
+    #[error("labels: expected both 0 and 1 among them, found {zeros} of 0 and {ones} of 1")]
+    SingleClass {
+        /// Number of labels that are 0.
         zeros: usize,
-        /// How many are 1.
+        /// Number of labels that are 1.
         ones: usize,
     },
-    /// A number out of its range: in a file, or given.
+    /// A parameter, given or read from a file, is out of its range.
     #[error("{what}: expected {expected}, found {found}")]
     Parameter {
-        /// Which one.
+        /// The parameter.
         what: &'static str,
         /// What is allowed.
         expected: &'static str,
         /// What was found.
         found: String,
     },
-    /// The text is not a goal.
+    /// The text does not describe a goal, or its number is out of range.
     #[error("goal `{found}`: expected {expected}")]
     Goal {
-        /// What would be one.
+        /// What is allowed.
         expected: &'static str,
-        /// The text.
+        /// What was found.
         found: String,
     },
-    /// The goal is about time, and nobody said how long anything takes.
-    #[error("goal `{goal}` needs measured seconds, and none were given")]
-    Seconds {
+    /// The goal is a latency, and the validation set has no measured times.
+    #[error("goal `{goal}` needs the measured seconds per step, and none were given")]
+    MissingSeconds {
         /// The goal.
         goal: Goal,
     },
-    /// No threshold reaches the goal.
-    #[error("goal `{goal}` cannot be met: {least:.4} of the target's time a step is the least, at τ = {tau}")]
+    /// No threshold meets the goal.
+    #[error("goal `{goal}` cannot be met: the least latency is {least:.4} of the target's time per step, at τ = {tau}")]
     Unreachable {
         /// The goal.
         goal: Goal,
-        /// The least mean time a step, relative to the target alone, that a threshold reaches.
+        /// The least mean time per step of any threshold, as a share of the time of the target alone.
         least: f64,
         /// That threshold.
         tau: f32,
@@ -60,9 +60,20 @@ impl CalibrateError {
     }
 }
 
-/// How many labels are 0 and 1, if there are both.
-pub(super) fn both_kinds(labels: &[bool]) -> Result<(usize, usize), CalibrateError> {
+/// Number of labels of each class.
+pub(super) struct ClassCounts {
+    pub(super) zeros: usize,
+    pub(super) ones: usize,
+}
+
+/// # Errors
+/// [`CalibrateError::SingleClass`] unless there are labels of both classes.
+pub(super) fn class_counts(labels: &[bool]) -> Result<ClassCounts, CalibrateError> {
     let ones = labels.iter().filter(|label| **label).count();
     let zeros = labels.len() - ones;
-    if zeros > 0 && ones > 0 { Ok((zeros, ones)) } else { Err(CalibrateError::Labels { zeros, ones }) }
+    if zeros > 0 && ones > 0 {
+        Ok(ClassCounts { zeros, ones })
+    } else {
+        Err(CalibrateError::SingleClass { zeros, ones })
+    }
 }

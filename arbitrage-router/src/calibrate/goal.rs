@@ -1,4 +1,4 @@
-//! What a threshold is for.
+//! The goal that a threshold has to meet.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::CalibrateError;
 
-/// What a router's threshold has to achieve on the average. Written `name:number`, in files as on the command line.
+/// What a router's threshold has to achieve on average. Written `name:number`, in files and on the command line.
 ///
-/// Among the thresholds that meet a goal, [`threshold`](Self::threshold) takes the one with the most escalations: goals
-/// are about cost, and within it the target is worth having.
+/// Among the thresholds that meet a goal, [`threshold`](Self::threshold) chooses the one with the most escalations:
+/// goals limit the cost, and within that limit escalations improve the answer.
 ///
 /// ```
 /// use arbitrage_router::calibrate::Goal;
@@ -22,26 +22,29 @@ use super::CalibrateError;
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum Goal {
-    /// `accept:share`: at least this share of the steps is kept from the draft, the paper's `α` (§5), in [0, 1].
+    /// `accept:share`: at least this share of the steps, in [0, 1], is accepted from the draft; the paper's `α` (§5).
     Accept(f64),
-    /// `budget:calls`: at most so many escalations a problem, at least 0.
+    /// `budget:calls`: at most this many escalations per problem, at least 0.
     Budget(f64),
-    /// `latency:share`: at most this share of the time that the target alone takes for a step, more than 0.
+    /// `latency:share`: at most this share, more than 0, of the time that the target alone needs for a step.
     Latency(f64),
 }
 
 impl Goal {
-    /// Every form, for messages.
+    /// The forms that a goal may have, for error messages.
     pub const FORMS: &str = "accept:SHARE, budget:CALLS or latency:SHARE";
 
-    /// The goal itself, if it makes sense: values need not come from text.
+    /// The goal itself. Variants can be constructed with any number, so parsing is not the only place to check it.
+    ///
+    /// # Errors
+    /// [`CalibrateError::Goal`] for a number out of its range.
     pub(super) fn check(self) -> Result<Self, CalibrateError> {
-        let (is_good, expected) = match self {
+        let (is_valid, expected) = match self {
             Self::Accept(share) => ((0.0..=1.0).contains(&share), "a share in 0..=1 after `accept:`"),
             Self::Budget(calls) => (calls >= 0.0 && calls.is_finite(), "calls, at least 0, after `budget:`"),
             Self::Latency(share) => (share > 0.0 && share.is_finite(), "a share above 0 after `latency:`"),
         };
-        if is_good { Ok(self) } else { Err(CalibrateError::Goal { expected, found: self.to_string() }) }
+        if is_valid { Ok(self) } else { Err(CalibrateError::Goal { expected, found: self.to_string() }) }
     }
 }
 
@@ -88,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_and_back() {
+    fn text_round_trips() {
         for text in ["accept:0.7", "accept:0", "accept:1", "budget:2", "budget:0.5", "latency:0.9", "latency:1.5"] {
             let goal: Goal = text.parse().unwrap();
             assert_eq!(goal.to_string(), text);
@@ -98,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_with_what_belongs_there() {
+    fn errors_say_what_is_expected() {
         for (text, part) in [
             ("", "accept:SHARE"),
             ("accept", "accept:SHARE"),

@@ -1,19 +1,19 @@
-//! From estimates to decisions: what an estimate means, and where to draw the line.
+//! Calibrated estimates, and the threshold τ that meets a goal.
 //!
-//! A router trained on balanced classes says 0.5 where the odds are those of a balanced world; that means nothing where
-//! 4 in 10 steps gain from the target, and less to somebody who can pay for 1 in 10. So a [`Calibrator`] makes
-//! estimates probabilities again, and a [`Goal`] becomes a [`Threshold`], both on a validation set, for one pair of
-//! models.
+//! A router that was trained on balanced classes outputs 0.5 for even odds under balanced classes. That is not a
+//! probability where, say, 4 in 10 steps gain from the target, and it does not say which steps to escalate where only 1
+//! in 10 may be. So a [`Calibrator`] maps estimates to probabilities, and a [`Goal`] determines a [`Threshold`]. Both
+//! are fitted on a validation set, for one pair of models.
 //!
 //! ```
-//! use arbitrage_router::calibrate::{Calibrator, Goal, Platt, Input, Validation};
+//! use arbitrage_router::calibrate::{Calibrator, Goal, Platt, PlattInput, ValidationSet};
 //!
 //! let (estimates, labels) = ([0.2, 0.3, 0.4, 0.6, 0.7, 0.9], [false, false, true, false, true, true]);
-//! let calibrator = Calibrator::Platt(Platt::fit(&estimates, &labels, Input::Logit)?);
+//! let calibrator = Calibrator::Platt(Platt::fit(&estimates, &labels, PlattInput::Logit)?);
 //! let calibrated = estimates.map(|estimate| calibrator.apply(estimate));
 //!
 //! let goal: Goal = "accept:0.5".parse()?;
-//! let threshold = goal.threshold(&Validation::new(&calibrated, 2)?)?;
+//! let threshold = goal.threshold(&ValidationSet::new(&calibrated, 2)?)?;
 //! assert_eq!(calibrated.iter().filter(|estimate| **estimate <= threshold.tau).count(), 3);
 //! # Ok::<(), arbitrage_router::calibrate::CalibrateError>(())
 //! ```
@@ -23,13 +23,13 @@ mod error;
 mod goal;
 mod isotonic;
 mod platt;
-mod seconds;
+mod step_seconds;
 mod threshold;
 
 pub use calibrator::Calibrator;
 pub use error::CalibrateError;
 pub use goal::Goal;
 pub use isotonic::Isotonic;
-pub use platt::{Input, Platt};
-pub use seconds::StepSeconds;
-pub use threshold::{Threshold, Validation};
+pub use platt::{Platt, PlattInput};
+pub use step_seconds::StepSeconds;
+pub use threshold::{Threshold, ValidationSet};

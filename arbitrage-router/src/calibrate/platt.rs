@@ -1,24 +1,24 @@
-//! Platt's scaling.
+//! Platt scaling.
 
 use serde::{Deserialize, Serialize};
 
 use super::CalibrateError;
-use super::error::both_kinds;
+use super::error::class_counts;
 use crate::metrics::error;
 
-/// What the logistic curve is drawn over.
+/// The input `x` of the logistic curve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Input {
-    /// The logit of an estimate in [0, 1], which is kept 10⁻⁶ away from both ends. Slope 1 and intercept 0 change
-    /// nothing; what balancing the classes did is undone by the intercept alone.
+pub enum PlattInput {
+    /// The logit of an estimate in [0, 1], which is clamped to [10⁻⁶, 1 − 10⁻⁶]. Slope 1 and intercept 0 are then the
+    /// identity, and the intercept alone undoes a change of the classes' balance.
     #[default]
     Logit,
-    /// The estimate itself, of whatever range.
+    /// The estimate itself, of any range.
     Raw,
 }
 
-impl Input {
+impl PlattInput {
     fn of(self, estimate: f32) -> f64 {
         let estimate = f64::from(estimate);
         match self {
@@ -31,37 +31,39 @@ impl Input {
     }
 }
 
-/// `P(Δ > 0) = σ(slope · x + intercept)` (Platt 1999), fitted by Newton's method with Platt's smoothed targets, as Lin,
-/// Lin and Weng (2007) do it.
+/// `P(Δ > 0) = σ(slope · x + intercept)` (Platt 1999), fitted by Newton's method to Platt's smoothed targets, as
+/// described by Lin, Lin and Weng (2007).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(try_from = "UncheckedPlatt")]
 pub struct Platt {
     slope: f64,
     intercept: f64,
-    input: Input,
+    input: PlattInput,
 }
 
 impl Platt {
-    /// Fits the curve to validation estimates. Where estimates and labels have nothing in common, its slope is 0.
+    /// Fits the curve to validation estimates. The slope is 0 where estimates and labels are independent.
     ///
     /// # Errors
-    /// [`CalibrateError::Labels`] unless there are labels of both kinds; [`CalibrateError::Series`] for estimates that
-    /// are not finite (for [`Input::Logit`]: not in [0, 1]) and series of different length.
-    pub fn fit(estimates: &[f32], labels: &[bool], input: Input) -> Result<Self, CalibrateError> {
-        error::count("labels", estimates.len(), labels.len())?;
+    /// [`CalibrateError::SingleClass`] unless both labels occur; [`CalibrateError::Series`] for estimates that are not
+    /// finite (for [`PlattInput::Logit`]: not in [0, 1]) and series of different length.
+    pub fn fit(estimates: &[f32], labels: &[bool], input: PlattInput) -> Result<Self, CalibrateError> {
+        error::check_len("labels", estimates.len(), labels.len())?;
         match input {
-            Input::Logit => error::probabilities("estimate", estimates)?,
-            Input::Raw => error::finite("estimate", estimates)?,
+            PlattInput::Logit => error::check_probabilities("estimate", estimates)?,
+            PlattInput::Raw => error::check_finite("estimate", estimates)?,
         }
-        let (zeros, ones) = both_kinds(labels)?;
-        let (low, high) = (1.0 / (zeros as f64 + 2.0), (ones as f64 + 1.0) / (ones as f64 + 2.0));
+        let counts = class_counts(labels)?;
+        let (zeros, ones) = (counts.zeros as f64, counts.ones as f64);
+        let (low, high) = (1.0 / (zeros + 2.0), (ones + 1.0) / (ones + 2.0));
         let targets: Vec<f64> = labels.iter().map(|label| if *label { high } else { low }).collect();
         let inputs: Vec<f64> = estimates.iter().map(|estimate| input.of(*estimate)).collect();
-        // In units of their own spread, estimates of any scale make a problem that Newton's method likes.
-        let (mean, spread) = moments(&inputs);
-        let scaled = inputs.iter().map(|x| (x - mean) / spread).collect();
-        let (slope, intercept) = Likelihood { inputs: scaled, targets }.maximum();
-        Ok(Self { slope: slope / spread, intercept: intercept - slope * mean / spread, input })
+        // Newton's method is well conditioned on standardised inputs, whatever the scale of the estimates.
+        let moments = Moments::of(&inputs);
+        let inputs = inputs.iter().map(|x| (x - moments.mean) / moments.deviation).collect();
+        let fit = LogisticLoss { inputs, targets }.minimise();
+        let (slope, shift) = (fit.slope / moments.deviation, fit.slope * moments.mean / moments.deviation);
+        Ok(Self { slope, intercept: fit.intercept - shift, input })
     }
 
     /// The calibrated estimate, in [0, 1]; NaN for NaN.
@@ -69,7 +71,8 @@ impl Platt {
         sigmoid(self.slope * self.input.of(estimate) + self.intercept) as f32
     }
 
-    /// Change of the log-odds for each unit of the input. Not above 0 where estimates are worse than none.
+    /// Change of the log-odds per unit of the input. It is not positive where estimates and labels are uncorrelated or
+    /// anti-correlated.
     pub fn slope(&self) -> f64 {
         self.slope
     }
@@ -80,40 +83,67 @@ impl Platt {
     }
 }
 
-/// Mean and standard deviation, the latter 1 where there is none.
-fn moments(numbers: &[f64]) -> (f64, f64) {
-    let count = numbers.len() as f64;
-    let mean = numbers.iter().sum::<f64>() / count;
-    let spread = (numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();
-    (mean, if spread > 1e-12 * (1.0 + mean.abs()) { spread } else { 1.0 })
+/// Mean and standard deviation of the inputs.
+struct Moments {
+    mean: f64,
+    /// 1 where the inputs are constant.
+    deviation: f64,
+}
+
+impl Moments {
+    fn of(numbers: &[f64]) -> Self {
+        let count = numbers.len() as f64;
+        let mean = numbers.iter().sum::<f64>() / count;
+        let deviation = (numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();
+        Self { mean, deviation: if deviation > 1e-12 * (1.0 + mean.abs()) { deviation } else { 1.0 } }
+    }
 }
 
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// What the parameters are chosen by.
-struct Likelihood {
+/// Parameters of a logistic curve, or a direction in their space.
+#[derive(Clone, Copy, Debug)]
+struct LogisticParams {
+    slope: f64,
+    intercept: f64,
+}
+
+impl LogisticParams {
+    fn moved(self, length: f64, direction: Self) -> Self {
+        let (slope, intercept) = (self.slope + length * direction.slope, self.intercept + length * direction.intercept);
+        Self { slope, intercept }
+    }
+}
+
+/// Newton's step, and the rate at which the loss decreases in its direction.
+struct NewtonStep {
+    direction: LogisticParams,
+    decrease: f64,
+}
+
+/// The loss that [`Platt::fit`] minimises, which is convex.
+struct LogisticLoss {
     inputs: Vec<f64>,
     targets: Vec<f64>,
 }
 
-impl Likelihood {
-    /// Cross entropy in nats, summed.
-    fn loss(&self, (slope, intercept): (f64, f64)) -> f64 {
-        let one = |(x, target): (&f64, &f64)| {
-            let z = slope * x + intercept;
+impl LogisticLoss {
+    /// Cross entropy in nats, summed over the examples.
+    fn value(&self, params: LogisticParams) -> f64 {
+        let cross_entropy = |(x, target): (&f64, &f64)| {
+            let z = params.slope * x + params.intercept;
             z.max(0.0) + (-z.abs()).exp().ln_1p() - target * z
         };
-        self.inputs.iter().zip(&self.targets).map(one).sum()
+        self.inputs.iter().zip(&self.targets).map(cross_entropy).sum()
     }
 
-    /// Newton's step, and the loss's fall along it.
-    fn step(&self, (slope, intercept): (f64, f64)) -> ((f64, f64), f64) {
-        // The ridge keeps the matrix regular where all inputs are equal; it moves no minimum.
+    fn newton_step(&self, params: LogisticParams) -> NewtonStep {
+        // The small diagonal keeps the Hessian regular where all inputs are equal; it does not move the minimum.
         let (mut gx, mut g1, mut hxx, mut hx, mut h1) = (0.0, 0.0, 1e-9, 0.0, 1e-9);
         for (x, target) in self.inputs.iter().zip(&self.targets) {
-            let p = sigmoid(slope * x + intercept);
+            let p = sigmoid(params.slope * x + params.intercept);
             let (gap, weight) = (p - target, p * (1.0 - p));
             gx += gap * x;
             g1 += gap;
@@ -122,41 +152,41 @@ impl Likelihood {
             h1 += weight;
         }
         let determinant = hxx * h1 - hx * hx;
-        let step = ((hx * g1 - h1 * gx) / determinant, (hx * gx - hxx * g1) / determinant);
-        (step, -(gx * step.0 + g1 * step.1))
+        let (slope, intercept) = ((hx * g1 - h1 * gx) / determinant, (hx * gx - hxx * g1) / determinant);
+        NewtonStep { direction: LogisticParams { slope, intercept }, decrease: -(gx * slope + g1 * intercept) }
     }
 
-    /// Slope and intercept of the least loss, which is convex; steps are halved until they pay, so that it is found
-    /// from anywhere.
-    fn maximum(&self) -> (f64, f64) {
-        let mut at = (0.0, 0.0);
-        let mut loss = self.loss(at);
+    /// Newton's method from 0. Each step is halved until it decreases the loss enough, so it converges from any start.
+    fn minimise(&self) -> LogisticParams {
+        let mut params = LogisticParams { slope: 0.0, intercept: 0.0 };
+        let mut loss = self.value(params);
         for _ in 0..100 {
-            let (step, fall) = self.step(at);
-            if !fall.is_finite() || fall < 1e-14 * (1.0 + loss) {
+            let NewtonStep { direction, decrease } = self.newton_step(params);
+            if !decrease.is_finite() || decrease < 1e-14 * (1.0 + loss) {
                 break;
             }
-            let ways = std::iter::successors(Some(1.0), |length| (*length > 1e-10).then_some(length / 2.0));
-            let mut tries = ways.map(|length| ((at.0 + length * step.0, at.1 + length * step.1), length));
-            let pays = |(place, length): &((f64, f64), f64)| self.loss(*place) <= loss - 1e-4 * length * fall;
-            let Some((next, _)) = tries.find(pays) else { break };
-            (at, loss) = (next, self.loss(next));
+            let mut lengths = std::iter::successors(Some(1.0), |length| (*length > 1e-10).then_some(length / 2.0));
+            let is_enough =
+                |length: &f64| self.value(params.moved(*length, direction)) <= loss - 1e-4 * length * decrease;
+            let Some(length) = lengths.find(is_enough) else { break };
+            params = params.moved(length, direction);
+            loss = self.value(params);
         }
-        at
+        params
     }
 }
 
-/// What a file says of a curve, to be checked.
+/// The deserialised form of [`Platt`], before validation.
 #[derive(Deserialize)]
-struct Unchecked {
+struct UncheckedPlatt {
     slope: f64,
     intercept: f64,
-    input: Input,
+    input: PlattInput,
 }
 
-impl TryFrom<Unchecked> for Platt {
+impl TryFrom<UncheckedPlatt> for Platt {
     type Error = CalibrateError;
-    fn try_from(Unchecked { slope, intercept, input }: Unchecked) -> Result<Self, CalibrateError> {
+    fn try_from(UncheckedPlatt { slope, intercept, input }: UncheckedPlatt) -> Result<Self, CalibrateError> {
         match [("slope", slope), ("intercept", intercept)].into_iter().find(|(_, number)| !number.is_finite()) {
             Some((what, found)) => Err(CalibrateError::parameter(what, "a finite number", found)),
             None => Ok(Self { slope, intercept, input }),

@@ -1,4 +1,4 @@
-//! What is known of a learned router: on what it was trained, for which pair, how it decides.
+//! The card of a learned router: its input, output, training data, model pair and threshold.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,43 +8,45 @@ use arbitrage_core::Decision;
 use arbitrage_core::router::ThresholdRule;
 use arbitrage_core::trace::ModelRecord;
 use arbitrage_models::weights::writer::write_atomic;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::RouterError;
-use super::features::Inputs;
-use super::outcome::Outcome;
+use super::features::ProbeFeatures;
+use super::output_head::OutputHead;
 use super::text::Annotation;
 use crate::calibrate::{Calibrator, Goal};
 
-/// Name of a card's file in its router's folder.
-pub const CARD: &str = "router.json";
+/// Name of the card's file in a router's folder.
+pub const CARD_FILE: &str = "router.json";
 
-/// What a router reads.
+/// The input of a router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Reads {
-    /// The draft's own numbers ([`Probe`](super::Probe)).
+pub enum RouterInput {
+    /// Numbers that the draft has computed already ([`Probe`](super::Probe)).
     Probe {
-        /// Which of them.
-        inputs: Inputs,
+        /// Which numbers.
+        #[serde(rename = "inputs")]
+        features: ProbeFeatures,
     },
-    /// The text of prefix and step ([`TextRouter`](super::TextRouter), the paper's).
+    /// The text of prefix and step ([`TextRouter`](super::TextRouter), the paper's router).
     Text {
-        /// Whether it says who wrote each step.
+        /// Whether the text names the author of each step.
         annotation: Annotation,
     },
 }
 
-impl Reads {
+impl RouterInput {
     /// Whether the drafter has to report hidden states.
     pub fn needs_hidden(self) -> bool {
-        matches!(self, Self::Probe { inputs: Inputs::Hidden | Inputs::Both })
+        matches!(self, Self::Probe { features: ProbeFeatures::Hidden | ProbeFeatures::Both })
     }
 }
 
-/// The models that a router was trained for: what it knows of one draft holds for no other.
+/// The models that a router was trained for. Its estimates are not valid for other models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pair {
+pub struct ModelPair {
     /// The drafter.
     pub draft: ModelRecord,
     /// The target.
@@ -53,41 +55,43 @@ pub struct Pair {
 
 /// The data that a router was trained on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Data {
-    /// SHA-256 of the training traces, hexadecimal.
+pub struct TrainingData {
+    /// SHA-256 of the training traces, hexadecimal; joined by `+` where there are several.
     pub digest: String,
-    /// Problems among them.
+    /// Number of problems.
     pub problems: usize,
-    /// Labelled steps among them.
+    /// Number of labelled steps.
     pub steps: usize,
-    /// Share of the steps with `Δ > 0`.
+    /// Share of the steps with `Δ > 0`, in [0, 1].
     pub positive: f64,
-    /// The scorer that labelled them.
+    /// Name of the scorer whose scores the labels come from.
     pub scorer: String,
 }
 
-/// A router's card, saved beside its weights as `router.json`.
+/// A router's card, saved next to its weights as `router.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
-    /// What it reads.
-    pub reads: Reads,
-    /// What its head says.
-    pub outcome: Outcome,
-    /// For which models.
-    pub pair: Pair,
-    /// From which data.
-    pub data: Data,
-    /// Seed of weights and batches.
+    /// The router's input.
+    #[serde(rename = "reads")]
+    pub input: RouterInput,
+    /// The meaning of the head's outputs.
+    #[serde(rename = "outcome")]
+    pub output_head: OutputHead,
+    /// The models that it was trained for.
+    pub pair: ModelPair,
+    /// The data that it was trained on.
+    pub data: TrainingData,
+    /// Seed of the initial weights and of the batches.
     pub seed: u64,
-    /// Parameters of the training.
+    /// Training configuration, as JSON.
     pub training: serde_json::Value,
-    /// What was measured on held-out problems, by name.
+    /// Metrics on held-out problems, by name.
     pub metrics: BTreeMap<String, f64>,
-    /// Makes estimates frequencies.
+    /// Maps raw estimates to probabilities.
     #[serde(default)]
     pub calibrator: Calibrator,
-    /// What τ was chosen for.
+    /// The goal that τ was chosen for; `None` for the τ of training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goal: Option<Goal>,
     /// The threshold, in [0, 1]: a step is escalated where the calibrated estimate is above it.
@@ -95,65 +99,64 @@ pub struct Card {
 }
 
 impl Card {
-    /// Reads the card of a router's folder.
+    /// Reads the card in a router's folder.
     ///
     /// # Errors
-    /// [`RouterError::Card`], naming file, line and field; [`RouterError::Io`].
+    /// [`RouterError::Io`] where it cannot be read; [`RouterError::Card`], naming file, line and field, where it is
+    /// invalid.
     pub fn open(folder: &Path) -> Result<Self, RouterError> {
-        let path = folder.join(CARD);
-        let text = fs::read_to_string(&path).map_err(|source| RouterError::Io { path: path.clone(), source })?;
-        let card: Self = serde_json::from_str(&text)
-            .map_err(|error| RouterError::Card { path: path.clone(), reason: error.to_string() })?;
+        let path = folder.join(CARD_FILE);
+        let card: Self = read_card(&path)?;
         match check_tau(card.tau) {
             Ok(_) => Ok(card),
             Err(error) => Err(RouterError::Card { path, reason: error.to_string() }),
         }
     }
 
-    /// Writes the card into `folder`, whole or not at all.
+    /// Writes the card into `folder`, replacing the previous one atomically.
     ///
     /// # Errors
-    /// [`RouterError::Models`], where the file cannot be written.
+    /// [`RouterError::Models`] where the file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), RouterError> {
-        let path = folder.join(CARD);
-        let text = serde_json::to_string_pretty(self)
-            .map_err(|error| RouterError::Card { path: path.clone(), reason: error.to_string() })?;
-        Ok(write_atomic(&path, |file| file.write_all(text.as_bytes()))?)
+        write_card(self, &folder.join(CARD_FILE))
     }
 
     /// Sets τ, in [0, 1].
     ///
     /// # Errors
-    /// [`RouterError::Config`].
+    /// [`RouterError::Config`] for a threshold out of range.
     pub fn with_threshold(self, tau: f32) -> Result<Self, RouterError> {
         Ok(Self { tau: check_tau(tau)?, ..self })
     }
 
-    /// Refuses models that the router was not trained for. Digests decide where both are known, names elsewhere.
+    /// Checks that the router was trained for these models. Models are compared by digest where both digests are known,
+    /// and by name otherwise.
     ///
     /// # Errors
-    /// [`RouterError::OtherPair`].
+    /// [`RouterError::PairMismatch`], naming the model that differs.
     pub fn check_pair(&self, draft: &ModelRecord, target: &ModelRecord) -> Result<(), RouterError> {
-        for (role, own, other) in [("draft", &self.pair.draft, draft), ("target", &self.pair.target, target)] {
-            if !is_same(own, other) {
-                return Err(RouterError::OtherPair { role, expected: shown(own), found: shown(other) });
+        for (role, expected, found) in [("draft", &self.pair.draft, draft), ("target", &self.pair.target, target)] {
+            if !is_same_model(expected, found) {
+                let (expected, found) = (name_with_digest(expected), name_with_digest(found));
+                return Err(RouterError::PairMismatch { role, expected, found });
             }
         }
         Ok(())
     }
 
-    /// The calibrated estimate ŷ of `P(Δ > 0)` from the head's outputs.
+    /// The calibrated estimate ŷ of `P(Δ > 0)`, in [0, 1], from the head's outputs (logits), of which there are as many
+    /// as [`OutputHead::outputs`] says.
     ///
     /// # Errors
-    /// [`RouterError::Labels`] for outputs that are no numbers.
+    /// [`RouterError::Labels`] for outputs that are not finite or of another number.
     pub fn estimate(&self, outputs: &[f32]) -> Result<f32, RouterError> {
-        Ok(self.calibrator.apply(self.outcome.estimate(outputs)?))
+        Ok(self.calibrator.apply(self.output_head.estimate(outputs)?))
     }
 
     /// Escalates iff ŷ > τ (paper, §4.1).
     ///
     /// # Errors
-    /// As [`estimate`](Self::estimate).
+    /// As for [`estimate`](Self::estimate).
     pub fn decide(&self, outputs: &[f32]) -> Result<Decision, RouterError> {
         let estimate = self.estimate(outputs)?;
         Ok(Decision::new(ThresholdRule::LEARNED.decide(estimate, self.tau)).with_estimate(estimate))
@@ -166,15 +169,36 @@ fn check_tau(tau: f32) -> Result<f32, RouterError> {
     Ok(ThresholdRule::LEARNED.check(tau, None)?)
 }
 
-/// Digests decide where both are known, names elsewhere.
-pub(super) fn is_same(own: &ModelRecord, other: &ModelRecord) -> bool {
-    match (&own.digest, &other.digest) {
-        (Some(own), Some(other)) => own == other,
-        _ => own.name == other.name,
+/// # Errors
+/// [`RouterError::Io`] where the file cannot be read; [`RouterError::Card`] where it is not a valid card.
+pub(super) fn read_card<C: DeserializeOwned>(path: &Path) -> Result<C, RouterError> {
+    let text = fs::read_to_string(path).map_err(|source| RouterError::Io { path: path.to_owned(), source })?;
+    serde_json::from_str(&text).map_err(|error| invalid_card(path, &error))
+}
+
+/// Writes the file atomically.
+///
+/// # Errors
+/// [`RouterError::Models`] where the file cannot be written.
+pub(super) fn write_card(card: &impl Serialize, path: &Path) -> Result<(), RouterError> {
+    let text = serde_json::to_string_pretty(card).map_err(|error| invalid_card(path, &error))?;
+    Ok(write_atomic(path, |file| file.write_all(text.as_bytes()))?)
+}
+
+fn invalid_card(path: &Path, error: &serde_json::Error) -> RouterError {
+    RouterError::Card { path: path.to_owned(), reason: error.to_string() }
+}
+
+/// Compares digests where both are known, and names otherwise.
+pub(super) fn is_same_model(a: &ModelRecord, b: &ModelRecord) -> bool {
+    match (&a.digest, &b.digest) {
+        (Some(a), Some(b)) => a == b,
+        _ => a.name == b.name,
     }
 }
 
-pub(super) fn shown(model: &ModelRecord) -> String {
+/// A model for error messages: its name, and the first 12 digits of its digest where it is known.
+pub(super) fn name_with_digest(model: &ModelRecord) -> String {
     match &model.digest {
         Some(digest) => format!("{} ({})", model.name, digest.get(..12).unwrap_or(digest)),
         None => model.name.clone(),
@@ -190,13 +214,13 @@ pub(super) mod tests {
         ModelRecord { name: name.to_owned(), digest: digest.map(str::to_owned) }
     }
 
-    /// A card of a probe on scalars.
-    pub fn card() -> Card {
+    /// The card of a probe on scalar features.
+    pub(crate) fn card() -> Card {
         Card {
-            reads: Reads::Probe { inputs: Inputs::Scalars },
-            outcome: Outcome::binary(),
-            pair: Pair { draft: model("small", Some("aa")), target: model("large", None) },
-            data: Data::default(),
+            input: RouterInput::Probe { features: ProbeFeatures::Scalars },
+            output_head: OutputHead::binary(),
+            pair: ModelPair { draft: model("small", Some("aa")), target: model("large", None) },
+            data: TrainingData::default(),
             seed: 0,
             training: serde_json::Value::Null,
             metrics: BTreeMap::from([("ρ".to_owned(), 0.5)]),
@@ -207,17 +231,27 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn files_give_back_what_was_saved() {
+    fn saved_cards_are_read_back() {
         let folder = tempfile::tempdir().unwrap();
         card().save(folder.path()).unwrap();
         assert_eq!(Card::open(folder.path()).unwrap(), card());
     }
 
     #[test]
-    fn hostile_files_are_refused_by_field() {
+    fn names_of_fields_in_files_are_pinned() {
+        let json = serde_json::to_value(card()).unwrap();
+        assert_eq!(json["reads"], serde_json::json!({ "kind": "probe", "inputs": "scalars" }));
+        assert_eq!(json["outcome"]["ordinal"], false);
+        let names: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let expected = ["calibrator", "data", "metrics", "outcome", "pair", "reads", "seed", "tau", "training"];
+        assert!(expected.iter().all(|name| names.contains(name)) && names.len() == expected.len(), "{names:?}");
+    }
+
+    #[test]
+    fn errors_of_invalid_files_name_the_field() {
         let folder = tempfile::tempdir().unwrap();
         card().save(folder.path()).unwrap();
-        let text = fs::read_to_string(folder.path().join(CARD)).unwrap();
+        let text = fs::read_to_string(folder.path().join(CARD_FILE)).unwrap();
         let changes = [
             ("\"tau\": 0.5", "\"tau\": 1.5", "1.5"),
             ("\"tau\": 0.5", "\"tau\": null", "f32"),
@@ -226,19 +260,22 @@ pub(super) mod tests {
             ("{", "[", "line"),
         ];
         for (good, bad, part) in changes {
-            fs::write(folder.path().join(CARD), text.replacen(good, bad, 1)).unwrap();
+            fs::write(folder.path().join(CARD_FILE), text.replacen(good, bad, 1)).unwrap();
             let error = Card::open(folder.path()).unwrap_err().to_string();
-            assert!(error.contains(CARD) && error.contains(part), "{bad}: {error}");
+            assert!(error.contains(CARD_FILE) && error.contains(part), "{bad}: {error}");
         }
-        fs::remove_file(folder.path().join(CARD)).unwrap();
+        fs::remove_file(folder.path().join(CARD_FILE)).unwrap();
         assert!(matches!(Card::open(folder.path()), Err(RouterError::Io { .. })));
     }
 
     #[test]
-    fn another_pair_is_refused() {
+    fn other_models_are_rejected() {
         let (draft, target) = (model("small", Some("aa")), model("large", Some("bb")));
         assert!(card().check_pair(&draft, &target).is_ok());
-        assert!(card().check_pair(&model("renamed", Some("aa")), &target).is_ok(), "digests decide");
+        assert!(
+            card().check_pair(&model("renamed", Some("aa")), &target).is_ok(),
+            "models of equal digest are the same"
+        );
         let other = model("small", Some("cc"));
         for (draft, target, part) in [(&other, &target, "cc"), (&draft, &model("huge", None), "huge")] {
             let error = card().check_pair(draft, target).unwrap_err().to_string();
@@ -247,7 +284,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn equality_with_the_threshold_accepts() {
+    fn an_estimate_equal_to_the_threshold_is_accepted() {
         let card = card();
         assert_eq!(card.decide(&[0.0, 0.0]).unwrap().route, Route::Accept);
         assert_eq!(card.decide(&[0.0, 0.001]).unwrap().route, Route::Escalate);

@@ -1,4 +1,4 @@
-//! What can go wrong with a learned router.
+//! Errors of learned routers.
 
 use std::path::PathBuf;
 
@@ -6,46 +6,46 @@ use arbitrage_core::{ConfigError, ScoreError};
 
 use crate::labels::LabelError;
 
-/// Why a router could not be loaded, or could not decide.
+/// Why a learned router or a value head could not be trained or loaded, or could not decide.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RouterError {
-    /// The operating system refused to read or write a file.
+    /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// The system's own error.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// A card does not say what it has to say.
+    /// A card is not valid.
     #[error("{}: {reason}", path.display())]
     Card {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with line and field.
+        /// What is invalid, with line and field.
         reason: String,
     },
-    /// A card of another kind of router.
-    #[error("router: expected a {expected} router, found a {found} router")]
+    /// The card is that of another kind of router.
+    #[error("router: expected the card of a {expected} router, found that of a {found} router")]
     Kind {
-        /// The kind asked for.
+        /// The kind that was expected.
         expected: &'static str,
-        /// The card's.
+        /// The card's kind.
         found: &'static str,
     },
-    /// A head of another width than the card's classes.
-    #[error("router: a head of {expected} outputs expected, found {found}")]
+    /// The head of a network has another number of outputs than the card requires.
+    #[error("router: expected a head of {expected} outputs, found {found}")]
     Outputs {
-        /// Outputs of the card's classes.
+        /// The number of outputs that the card requires.
         expected: usize,
-        /// The head's.
+        /// The number of outputs of the network.
         found: usize,
     },
     /// The router was trained for other models.
     #[error("router: trained with the {role} {expected}, used with {found}: train or calibrate one for this pair")]
-    OtherPair {
+    PairMismatch {
         /// `draft` or `target`.
         role: &'static str,
         /// The model that it was trained with.
@@ -53,35 +53,35 @@ pub enum RouterError {
         /// The model that it was given.
         found: String,
     },
-    /// A head was trained on another model's states, or on those that it has when it is told something else.
+    /// A head was trained on the hidden states of another model, or of the same model under another prompt.
     #[error("head: trained on {what} {expected}, used on {found}: train one for this model")]
-    OtherReader {
-        /// What differs: the hidden states' model, system message, suffix or width.
+    ReaderMismatch {
+        /// What differs: the model, the system message, the suffix, or the width of the hidden states.
         what: &'static str,
         /// What the head was trained on.
         expected: String,
         /// What it was given.
         found: String,
     },
-    /// The drafter reports too little.
+    /// The drafter does not report a signal that the router needs.
     #[error(transparent)]
     Signal(#[from] ScoreError),
-    /// Too little to learn from.
-    #[error("router: examples of at least two classes expected, found {found} of one")]
+    /// The training examples are all of one class, or there are none.
+    #[error("router: expected examples of at least two classes, found {found} of one class")]
     Examples {
-        /// How many there are.
+        /// Number of examples.
         found: usize,
     },
-    /// Estimates that cannot be measured.
+    /// A metric could not be computed.
     #[error(transparent)]
     Metrics(#[from] crate::metrics::MetricsError),
-    /// Outputs or labels that make no sense.
+    /// Outputs of a head or labels are not valid.
     #[error(transparent)]
     Labels(#[from] LabelError),
-    /// A threshold out of its range.
+    /// A threshold is out of its range.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Weights, tokenizers, arithmetic.
+    /// An error of weights, tokenizer, training or arithmetic.
     #[error(transparent)]
     Models(#[from] arbitrage_models::Error),
 }

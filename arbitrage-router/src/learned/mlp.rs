@@ -1,4 +1,5 @@
-//! A small network in plain Rust: at a few thousand products a step, a call into a tensor library would cost more.
+//! A small network in plain Rust. At a few thousand multiplications per step, a call into a tensor library would cost
+//! more than the arithmetic.
 
 use std::path::Path;
 
@@ -6,53 +7,71 @@ use arbitrage_models::weights::writer::write_safetensors;
 use arbitrage_models::weights::{DType, LoadReport, SafetensorsFolder, TensorView, WeightSource};
 use arbitrage_models::{Error, Result};
 
-/// Linear layers with SiLU between them, behind a standardisation of the inputs.
+/// A multi-layer perceptron: standardised inputs, then linear layers with SiLU between them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mlp {
-    /// Subtracted from each input, `[inputs]`.
-    pub mean: Vec<f32>,
-    /// Divides each input, `[inputs]`, above 0.
-    pub deviation: Vec<f32>,
+    /// Applied to the inputs.
+    pub standardization: Standardization,
     /// At least one layer.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<LinearLayer>,
+}
+
+/// `(x − mean) / deviation`, elementwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standardization {
+    /// Mean of each input, `[inputs]`.
+    pub mean: Vec<f32>,
+    /// Standard deviation of each input, `[inputs]`, above 0.
+    pub deviation: Vec<f32>,
+}
+
+impl Standardization {
+    /// The standardised inputs, `[inputs]`.
+    pub fn apply(&self, inputs: &[f32]) -> Vec<f32> {
+        inputs
+            .iter()
+            .zip(&self.mean)
+            .zip(&self.deviation)
+            .map(|((x, mean), deviation)| (x - mean) / deviation)
+            .collect()
+    }
 }
 
 /// `y = W · x + b`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Layer {
-    /// `[outputs, inputs]`, row by row.
+pub struct LinearLayer {
+    /// `[outputs, inputs]`, in row-major order.
     pub weight: Vec<f32>,
     /// `[outputs]`.
     pub bias: Vec<f32>,
 }
 
-impl Layer {
+impl LinearLayer {
     fn forward(&self, x: &[f32]) -> Vec<f32> {
         let rows = self.weight.chunks_exact(x.len());
         rows.zip(&self.bias).map(|(row, bias)| bias + row.iter().zip(x).map(|(w, x)| w * x).sum::<f32>()).collect()
     }
 }
 
-/// Widest layer that a file may declare.
-const WIDEST: usize = 1 << 20;
+/// Largest width of a layer that a file may declare.
+const MAX_LAYER_WIDTH: usize = 1 << 20;
 
 impl Mlp {
-    /// Numbers that go in.
+    /// Number of inputs.
     pub fn inputs(&self) -> usize {
-        self.mean.len()
+        self.standardization.mean.len()
     }
 
-    /// The network's outputs.
+    /// The outputs for `inputs`, which are not standardised.
     ///
     /// # Errors
-    /// [`Error::Parameter`] unless there are as many inputs as it has.
+    /// [`Error::Parameter`] for another number of inputs than [`inputs`](Self::inputs).
     pub fn forward(&self, inputs: &[f32]) -> Result<Vec<f32>> {
         if inputs.len() != self.inputs() {
             let (expected, found) = (self.inputs().to_string(), inputs.len().to_string());
             return Err(Error::Parameter { name: "inputs of the network", expected, found });
         }
-        let standard = inputs.iter().zip(&self.mean).zip(&self.deviation);
-        let mut x: Vec<f32> = standard.map(|((x, mean), deviation)| (x - mean) / deviation).collect();
+        let mut x = self.standardization.apply(inputs);
         for (index, layer) in self.layers.iter().enumerate() {
             if index > 0 {
                 x.iter_mut().for_each(|x| *x /= 1.0 + (-*x).exp());
@@ -62,37 +81,39 @@ impl Mlp {
         Ok(x)
     }
 
-    /// Writes `model.safetensors` into `folder`.
+    /// Writes `model.safetensors` into `folder`, with the tensors `mean`, `deviation`, `layers.N.weight` and
+    /// `layers.N.bias`, all f32.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`] where the file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        let mut tensors = vec![Named::new("mean", &[self.inputs()], &self.mean)];
-        tensors.push(Named::new("deviation", &[self.inputs()], &self.deviation));
+        let Standardization { mean, deviation } = &self.standardization;
+        let mut tensors = vec![OwnedTensor::new("mean", &[self.inputs()], mean)];
+        tensors.push(OwnedTensor::new("deviation", &[self.inputs()], deviation));
         for (index, layer) in self.layers.iter().enumerate() {
             let outputs = layer.bias.len();
             let shape = [outputs, layer.weight.len() / outputs.max(1)];
-            tensors.push(Named::new(&format!("layers.{index}.weight"), &shape, &layer.weight));
-            tensors.push(Named::new(&format!("layers.{index}.bias"), &shape[..1], &layer.bias));
+            tensors.push(OwnedTensor::new(&format!("layers.{index}.weight"), &shape, &layer.weight));
+            tensors.push(OwnedTensor::new(&format!("layers.{index}.bias"), &shape[..1], &layer.bias));
         }
-        let views: Vec<_> = tensors.iter().map(Named::view).collect();
+        let views: Vec<_> = tensors.iter().map(OwnedTensor::view).collect();
         write_safetensors(folder.join("model.safetensors"), &views)
     }
 
-    /// Reads `model.safetensors` of `folder`.
+    /// Reads `model.safetensors` in `folder`.
     ///
     /// # Errors
-    /// [`Error::Weights`] for layers that are missing or do not fit each other, [`Error::NotFinite`] for numbers that are none,
-    /// and errors of the file.
+    /// [`Error::Weights`] for tensors that are missing, unknown or of a wrong shape, [`Error::NotFinite`] for NaN and
+    /// infinite weights, and the errors of reading the file.
     pub fn open(folder: &Path) -> Result<Self> {
         let source = SafetensorsFolder::open(folder)?;
         let width = |name: &str| -> Result<usize> {
             let found = source.get(name)?.and_then(|view| view.shape.first().copied());
-            found.filter(|width| (1..=WIDEST).contains(width)).ok_or_else(|| {
-                Error::format(source.path(), name, format!("1 to {WIDEST} numbers"), format!("{found:?}"))
+            found.filter(|width| (1..=MAX_LAYER_WIDTH).contains(width)).ok_or_else(|| {
+                Error::format(source.path(), name, format!("1 to {MAX_LAYER_WIDTH} numbers"), format!("{found:?}"))
             })
         };
-        let mut reader = Reader { report: LoadReport::new(source.names()), source: &source };
+        let mut reader = TensorReader { report: LoadReport::new(source.names()), source: &source };
         let mut inputs = width("mean")?;
         let [mean, deviation] = [reader.read("mean", &[inputs])?, reader.read("deviation", &[inputs])?];
         if let Some(found) = deviation.iter().find(|deviation| **deviation <= 0.0) {
@@ -103,22 +124,22 @@ impl Mlp {
             let name = format!("layers.{}", layers.len());
             let outputs = width(&format!("{name}.bias"))?;
             let weight = reader.read(&format!("{name}.weight"), &[outputs, inputs])?;
-            layers.push(Layer { weight, bias: reader.read(&format!("{name}.bias"), &[outputs])? });
+            layers.push(LinearLayer { weight, bias: reader.read(&format!("{name}.bias"), &[outputs])? });
             inputs = outputs;
         }
         reader.report.with_strict(true).finish(source.path())?;
-        Ok(Self { mean, deviation, layers })
+        Ok(Self { standardization: Standardization { mean, deviation }, layers })
     }
 }
 
-/// A tensor on its way into a file.
-struct Named {
+/// The bytes of a tensor to be written, which [`TensorView`] borrows.
+struct OwnedTensor {
     name: String,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
 
-impl Named {
+impl OwnedTensor {
     fn new(name: &str, shape: &[usize], values: &[f32]) -> Self {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         Self { name: name.to_owned(), shape: shape.to_vec(), bytes }
@@ -129,12 +150,13 @@ impl Named {
     }
 }
 
-struct Reader<'a> {
+/// Reads tensors, and records which ones are missing.
+struct TensorReader<'a> {
     report: LoadReport,
     source: &'a SafetensorsFolder,
 }
 
-impl Reader<'_> {
+impl TensorReader<'_> {
     fn read(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let Some(view) = self.report.take(self.source, name, shape) else {
             self.report.finish(self.source.path())?;
@@ -155,16 +177,15 @@ mod tests {
     use super::*;
 
     fn mlp() -> Mlp {
-        let layer = |weight: &[f32], bias: &[f32]| Layer { weight: weight.to_vec(), bias: bias.to_vec() };
+        let layer = |weight: &[f32], bias: &[f32]| LinearLayer { weight: weight.to_vec(), bias: bias.to_vec() };
         Mlp {
-            mean: vec![1.0, 2.0],
-            deviation: vec![0.5, 2.0],
+            standardization: Standardization { mean: vec![1.0, 2.0], deviation: vec![0.5, 2.0] },
             layers: vec![layer(&[1.0, 0.0, 0.0, 1.0, 1.0, 1.0], &[0.0, 0.0, -1.0]), layer(&[1.0, -1.0, 2.0], &[0.5])],
         }
     }
 
     #[test]
-    fn it_computes_what_it_says() {
+    fn the_forward_pass_is_the_formula() {
         let silu = |x: f32| x / (1.0 + (-x).exp());
         // Standardised: (2, −1).
         let expected = silu(2.0) - silu(-1.0) + 2.0 * silu(0.0) + 0.5;
@@ -173,14 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn files_give_back_what_was_saved() {
+    fn saved_networks_are_read_back() {
         let folder = tempfile::tempdir().unwrap();
         mlp().save(folder.path()).unwrap();
         assert_eq!(Mlp::open(folder.path()).unwrap(), mlp());
     }
 
     #[test]
-    fn files_that_do_not_fit_are_refused_by_name() {
+    fn errors_of_invalid_files_name_the_tensor() {
         let broken = |change: fn(&mut Mlp)| {
             let folder = tempfile::tempdir().unwrap();
             let mut mlp = mlp();
@@ -189,7 +210,7 @@ mod tests {
             Mlp::open(folder.path()).unwrap_err().to_string()
         };
         assert!(broken(|mlp| mlp.layers[1].weight[1] = f32::NAN).contains("layers.1.weight"));
-        assert!(broken(|mlp| mlp.deviation[1] = 0.0).contains("deviation"));
+        assert!(broken(|mlp| mlp.standardization.deviation[1] = 0.0).contains("deviation"));
         assert!(broken(|mlp| mlp.layers[1].weight.truncate(2)).contains("layers.1.weight"));
         assert!(broken(|mlp| mlp.layers.clear()).contains("layers.0"));
         let folder = tempfile::tempdir().unwrap();

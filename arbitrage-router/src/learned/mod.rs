@@ -1,52 +1,58 @@
-//! Learned routers (paper, §4): what they read, what they answer, and for whom.
+//! Learned routers (paper, §4): small models that estimate `P(Δ > 0)`, the probability that the target's step scores
+//! higher than the drafted one.
 //!
-//! | router | reads | costs a step |
+//! | router | input | cost per step |
 //! |---|---|---|
-//! | [`Probe`] | numbers and hidden states that the draft computed anyway | a few thousand products |
-//! | [`TextRouter`] | the annotated text, as the paper's | a forward pass over the step |
+//! | [`Probe`] | log-probabilities and hidden states, which the draft has computed already | a few thousand multiplications |
+//! | [`TextRouter`] | the annotated text, as in the paper | a forward pass over the step |
 //!
-//! Each is a folder of weights and a [`Card`], which holds τ, its calibration, and the pair of models that it is for.
+//! Each is a folder of weights and a [`Card`], which records τ, the calibration, and the pair of models it was trained
+//! for.
 //!
-//! [`ValueHead`] is no router but a scorer: a small network on the hidden states that a frozen model has of a step.
+//! [`ValueHead`] is not a router but a step scorer: a small network on the hidden states that a frozen model computes
+//! for a step.
 
 mod card;
 mod error;
 mod features;
-mod head;
 mod mlp;
-mod outcome;
+mod output_head;
 mod probe;
 mod text;
 #[cfg(feature = "train")]
 mod training;
+mod value_head;
 
 use std::path::Path;
 
 use arbitrage_core::AdvantageRouter;
 use arbitrage_models::{Classifier, LoadOptions};
 
-pub use card::{CARD, Card, Data, Pair, Reads};
+pub use card::{CARD_FILE, Card, ModelPair, RouterInput, TrainingData};
 pub use error::RouterError;
-pub use features::{Inputs, SCALARS, scalars};
-pub use head::{HEAD_CARD, HeadCard, HeadData, HeadScorer, ValueHead};
-pub use mlp::{Layer, Mlp};
-pub use outcome::Outcome;
+pub use features::{ProbeFeatures, SCALAR_FEATURES, scalar_features};
+pub use mlp::{LinearLayer, Mlp, Standardization};
+pub use output_head::OutputHead;
 pub use probe::Probe;
 pub use text::{Annotation, TextRouter};
 #[cfg(feature = "train")]
-pub use training::{JudgedStates, Recipe, train_reward};
+pub use training::{
+    BaseModel, HeadRecipe, LabelledStates, RouterRecipe, RouterTraining, TrainingSplit, train_reward_model,
+};
+pub use value_head::{HEAD_CARD_FILE, HeadCard, HeadScorer, HeadTrainingData, ValueHead};
 
-/// Opens the router whose weights are in `folder` under a card: its own, or one with another threshold or calibration.
+/// Opens the router whose weights are in `folder`. `card` is the folder's own, or a copy of it with another threshold
+/// or calibration.
 ///
 /// # Errors
-/// As [`Probe::new`], [`Mlp::open`] and [`TextRouter::new`].
+/// As [`Probe::new`], [`Mlp::open`], [`TextRouter::new`] and [`Classifier::open`].
 pub fn open(
     card: Card,
     folder: impl AsRef<Path>,
     options: &LoadOptions,
 ) -> Result<Box<dyn AdvantageRouter>, RouterError> {
-    Ok(match card.reads {
-        Reads::Probe { .. } => Box::new(Probe::new(card, Mlp::open(folder.as_ref())?)?),
-        Reads::Text { .. } => Box::new(TextRouter::new(card, Classifier::open(folder, options)?)?),
+    Ok(match card.input {
+        RouterInput::Probe { .. } => Box::new(Probe::new(card, Mlp::open(folder.as_ref())?)?),
+        RouterInput::Text { .. } => Box::new(TextRouter::new(card, Classifier::open(folder, options)?)?),
     })
 }

@@ -1,38 +1,38 @@
-//! A router on numbers that the draft computed anyway.
+//! A router on features that the draft has computed already.
 
 use std::path::Path;
 
 use arbitrage_core::{AdvantageRouter, BoxError, Candidate, Decision};
 
 use super::RouterError;
-use super::card::{Card, Reads};
-use super::features::Inputs;
+use super::card::{Card, RouterInput};
+use super::features::ProbeFeatures;
 use super::mlp::Mlp;
 
-/// Routes by the draft's hidden states, log-probabilities and entropy: a few thousand products a step, and no second reading
-/// of the text. Compare the stand-alone router of the paper, [`TextRouter`](super::TextRouter).
+/// Routes by the draft's hidden states, log-probabilities and entropy. It costs a few thousand multiplications per step
+/// and does not process the text again, unlike the paper's stand-alone router, [`TextRouter`](super::TextRouter).
 ///
-/// The drafter has to report hidden states where [`Inputs`] ask for them: `LocalModel::with_hidden`.
+/// Where the [`ProbeFeatures`] include hidden states, the drafter has to report them: see `LocalModel::with_hidden`.
 #[derive(Clone, Debug)]
 pub struct Probe {
     card: Card,
-    inputs: Inputs,
+    features: ProbeFeatures,
     network: Mlp,
 }
 
 impl Probe {
-    /// A probe from its parts.
+    /// A probe from a card and a network.
     ///
     /// # Errors
     /// [`RouterError::Kind`] for the card of another kind of router.
     pub fn new(card: Card, network: Mlp) -> Result<Self, RouterError> {
-        match card.reads {
-            Reads::Probe { inputs } => Ok(Self { card, inputs, network }),
-            Reads::Text { .. } => Err(RouterError::Kind { expected: "probe", found: "text" }),
+        match card.input {
+            RouterInput::Probe { features } => Ok(Self { card, features, network }),
+            RouterInput::Text { .. } => Err(RouterError::Kind { expected: "probe", found: "text" }),
         }
     }
 
-    /// Reads a folder that [`save`](Self::save) wrote.
+    /// Opens a folder that [`save`](Self::save) wrote.
     ///
     /// # Errors
     /// As [`Card::open`] and [`Mlp::open`], and as [`new`](Self::new).
@@ -41,10 +41,10 @@ impl Probe {
         Self::new(Card::open(folder)?, Mlp::open(folder)?)
     }
 
-    /// Writes card and weights into `folder`, which it makes.
+    /// Writes card and weights into `folder`, which is created if necessary.
     ///
     /// # Errors
-    /// [`RouterError::Io`] and [`RouterError::Models`], where something cannot be written.
+    /// [`RouterError::Io`] and [`RouterError::Models`] where the folder or a file cannot be written.
     pub fn save(&self, folder: impl AsRef<Path>) -> Result<(), RouterError> {
         let folder = folder.as_ref();
         std::fs::create_dir_all(folder).map_err(|source| RouterError::Io { path: folder.to_owned(), source })?;
@@ -55,24 +55,24 @@ impl Probe {
     /// Sets τ, in [0, 1].
     ///
     /// # Errors
-    /// [`RouterError::Config`].
+    /// [`RouterError::Config`] for a threshold out of range.
     pub fn with_threshold(mut self, tau: f32) -> Result<Self, RouterError> {
         self.card = self.card.with_threshold(tau)?;
         Ok(self)
     }
 
-    /// What is known of it.
+    /// The probe's card.
     pub fn card(&self) -> &Card {
         &self.card
     }
 
-    /// The head's outputs for a drafted step, before sigmoid or softmax.
+    /// The network's outputs (logits) for a drafted step.
     ///
     /// # Errors
-    /// [`RouterError::Signal`] for what the drafter did not report; [`RouterError::Models`] for hidden states of another
-    /// width.
+    /// [`RouterError::Signal`] for a signal that the drafter did not report; [`RouterError::Models`] for hidden states
+    /// of another width than in training.
     pub fn outputs(&self, candidate: &Candidate<'_>) -> Result<Vec<f32>, RouterError> {
-        Ok(self.network.forward(&self.inputs.read(candidate)?)?)
+        Ok(self.network.forward(&self.features.extract(candidate)?)?)
     }
 }
 
@@ -91,18 +91,20 @@ mod tests {
     use arbitrage_core::{Finish, Prefix, Problem, Route, SequenceId, Step};
 
     use super::super::card::tests::card;
-    use super::super::features::SCALARS;
-    use super::super::mlp::Layer;
+    use super::super::features::SCALAR_FEATURES;
+    use super::super::mlp::{LinearLayer, Standardization};
     use super::*;
 
-    /// Escalates what the draft was unsure of.
-    fn unsure() -> Probe {
-        let mut weight = vec![0.0; 2 * SCALARS.len()];
-        weight[SCALARS.len()] = -10.0;
+    /// Escalates steps of low mean log-probability.
+    fn probe() -> Probe {
+        let mut weight = vec![0.0; 2 * SCALAR_FEATURES.len()];
+        weight[SCALAR_FEATURES.len()] = -10.0;
         let network = Mlp {
-            mean: vec![0.0; SCALARS.len()],
-            deviation: vec![1.0; SCALARS.len()],
-            layers: vec![Layer { weight, bias: vec![0.0, -5.0] }],
+            standardization: Standardization {
+                mean: vec![0.0; SCALAR_FEATURES.len()],
+                deviation: vec![1.0; SCALAR_FEATURES.len()],
+            },
+            layers: vec![LinearLayer { weight, bias: vec![0.0, -5.0] }],
         };
         Probe::new(card(), network).unwrap()
     }
@@ -115,8 +117,8 @@ mod tests {
     }
 
     #[test]
-    fn it_routes_by_what_the_draft_reports() {
-        let mut probe = unsure();
+    fn probes_route_by_the_features() {
+        let mut probe = probe();
         assert_eq!(route(&mut probe, -0.1).route, Route::Accept);
         assert_eq!(route(&mut probe, -0.9).route, Route::Escalate);
         let mut strict = probe.with_threshold(1.0).unwrap();
@@ -125,18 +127,18 @@ mod tests {
     }
 
     #[test]
-    fn folders_give_back_the_same_router() {
+    fn saved_probes_are_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/probe");
-        unsure().save(&path).unwrap();
+        probe().save(&path).unwrap();
         let mut opened = Probe::open(&path).unwrap();
-        assert_eq!(route(&mut opened, -0.3), route(&mut unsure(), -0.3));
+        assert_eq!(route(&mut opened, -0.3), route(&mut probe(), -0.3));
     }
 
     #[test]
     fn hidden_states_of_another_width_are_an_error() {
-        let mut probe = unsure();
-        probe.inputs = Inputs::Hidden;
+        let mut probe = probe();
+        probe.features = ProbeFeatures::Hidden;
         let problem = Problem::new("?");
         let mut draft = Step::new("so", Finish::Boundary);
         draft.hidden = Some(arbitrage_core::Hidden { last: vec![1.0; 3], mean: vec![1.0; 3] });

@@ -1,4 +1,4 @@
-//! The paper's router: a decoder that reads the text.
+//! The paper's router: a decoder with a classification head, whose input is the text.
 
 use std::fmt;
 use std::path::Path;
@@ -10,17 +10,17 @@ use arbitrage_models::classifier::{Classifier, Layout, Text};
 use serde::{Deserialize, Serialize};
 
 use super::RouterError;
-use super::card::{Card, Reads};
+use super::card::{Card, RouterInput};
 use crate::labels::{LabelError, named};
 
-/// Whether the router is told who wrote each step (paper, App. C; the ablation in App. D favours it).
+/// Whether the router's input names the author of each step (paper, App. C; better in the ablation of App. D).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Annotation {
     /// `Model 0: ` before the draft's steps, `Model 1: ` before the target's.
     #[default]
     Authors,
-    /// The steps as they are.
+    /// The steps without authors.
     None,
 }
 
@@ -43,10 +43,11 @@ impl FromStr for Annotation {
 }
 
 impl Annotation {
-    /// The router's input: that of the reward model without a beginning-of-text token, and the estimate after the last separator.
+    /// The layout of the router's input: that of the reward model, without a beginning-of-text token. The estimate is
+    /// read off at the last separator.
     ///
-    /// The step that is to be judged is annotated as the draft's. That tells the router nothing, but a draft that is accepted
-    /// then reads, token by token, as it does in the history of the next call, so that a router's cache holds.
+    /// The step in question is annotated as the draft's. That carries no information, but it makes the tokens of an
+    /// accepted draft the same as in the prefix of the next call, so that the router's KV cache stays valid.
     pub fn layout(self) -> Layout {
         let layout = Layout::skywork().with_bos(false);
         match self {
@@ -56,32 +57,38 @@ impl Annotation {
     }
 }
 
-/// Routes by reading prefix and step with a model of its own, which costs a forward pass over the step. Several sequences are
-/// read together, and what was read of a sequence before is not read again.
+/// Routes by a model that reads prefix and step, which costs a forward pass over the step. Different sequences are
+/// batched, and each sequence has a KV cache, so that only its new tokens are computed.
 pub struct TextRouter {
     card: Card,
     layout: Layout,
     classifier: Classifier,
 }
 
+impl fmt::Debug for TextRouter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TextRouter").field("card", &self.card).finish_non_exhaustive()
+    }
+}
+
 impl TextRouter {
-    /// A router from its parts.
+    /// A router from a card and a classifier.
     ///
     /// # Errors
-    /// [`RouterError::Kind`] for the card of another kind of router; [`RouterError::Outputs`] where the head's outputs are not
-    /// those of the card's classes.
+    /// [`RouterError::Kind`] for the card of another kind of router; [`RouterError::Outputs`] where the classifier has
+    /// another number of outputs than the card's head.
     pub fn new(card: Card, classifier: Classifier) -> Result<Self, RouterError> {
-        let Reads::Text { annotation } = card.reads else {
+        let RouterInput::Text { annotation } = card.input else {
             return Err(RouterError::Kind { expected: "text", found: "probe" });
         };
-        let (expected, found) = (card.outcome.outputs(), classifier.outputs());
+        let (expected, found) = (card.output_head.outputs(), classifier.outputs());
         if expected != found {
             return Err(RouterError::Outputs { expected, found });
         }
         Ok(Self { card, layout: annotation.layout(), classifier })
     }
 
-    /// Opens a router's folder: a Hugging Face folder with a classification head, and a card.
+    /// Opens a router's folder: a Hugging Face model with a classification head, and a card.
     ///
     /// # Errors
     /// As [`Card::open`], [`Classifier::open`] and [`new`](Self::new).
@@ -92,27 +99,27 @@ impl TextRouter {
     /// Sets τ, in [0, 1].
     ///
     /// # Errors
-    /// [`RouterError::Config`].
+    /// [`RouterError::Config`] for a threshold out of range.
     pub fn with_threshold(mut self, tau: f32) -> Result<Self, RouterError> {
         self.card = self.card.with_threshold(tau)?;
         Ok(self)
     }
 
-    /// What is known of it.
+    /// The router's card.
     pub fn card(&self) -> &Card {
         &self.card
     }
 
-    /// Sequences whose caches are held.
+    /// Number of sequences that have a KV cache.
     pub fn sequences(&self) -> usize {
         self.classifier.sequences()
     }
 
-    /// The head's outputs for drafted steps of different sequences, in order, before sigmoid or softmax. A step that cannot be
-    /// read fails alone.
+    /// The head's outputs (logits) for drafted steps of different sequences, one result per step, in order. An error
+    /// concerns only its own step.
     ///
     /// # Errors
-    /// For a step, as [`Layout::tokens`] and [`Classifier::classify`].
+    /// For each step, as [`Layout::tokens`] and [`Classifier::classify`].
     pub fn outputs(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Vec<f32>, RouterError>> {
         let tokenizer = self.classifier.tokenizer();
         let tokens: Vec<_> = candidates.iter().map(|c| self.layout.tokens(tokenizer, &c.prefix, c.draft)).collect();

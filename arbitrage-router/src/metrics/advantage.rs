@@ -1,72 +1,77 @@
-//! How much of the oracle's gain a router's calls bring.
+//! Captured advantage: the share of the oracle's gain that a router reaches with the same number of target calls.
 
-use super::{MetricsError, Order, error};
+use super::{MetricsError, SortedGroups, error};
 
-/// How many steps may be escalated. Between whole numbers, sums are interpolated.
+/// How many steps may be escalated. Sums at fractional numbers of calls are interpolated linearly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Budget {
-    /// So many steps, the `B` of Theorem B.1, from 0 to all.
+pub enum CallBudget {
+    /// A number of steps, the `B` of Theorem B.1, from 0 to the number of all steps.
     Calls(f64),
     /// A share of all steps, in [0, 1].
     Share(f64),
-    /// A multiple, at least 0, of the number of steps that the oracle escalates at τ = 0, which is that of `Δ > 0`.
+    /// A multiple, at least 0, of the number of steps that the oracle escalates at τ = 0, which are those with `Δ > 0`.
     OfOracle(f64),
 }
 
-/// One point of a curve over budgets. Sums are of `Δ`, in the scorer's unit.
+/// One point of a curve over budgets. Sums are sums of the advantage `Δ`, in the scorer's unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CurvePoint {
     /// Steps escalated.
     pub calls: f64,
-    /// Those as a share of all.
+    /// The same as a share of all steps, in [0, 1].
     pub share: f64,
-    /// Sum over the steps with the greatest estimates.
+    /// Sum of `Δ` over the steps with the greatest estimates.
     pub router: f64,
-    /// Sum that the oracle reaches with no more calls.
+    /// The greatest sum of `Δ` over at most `calls` steps.
     pub oracle: f64,
-    /// Sum that is expected from as many calls at random.
+    /// Expected sum of `Δ` over `calls` steps chosen at random.
     pub random: f64,
-    /// The router's place between random, 0, and the oracle, 1; below 0 where it is worse than random. `None` where the
-    /// oracle is no better than random, so that there is nothing to capture.
+    /// `(router − random) / (oracle − random)`: 1 for the oracle, 0 for random choice, negative for a router that is
+    /// worse than random choice. `None` where the oracle is no better than random choice, so that there is nothing to
+    /// capture.
     pub captured: Option<f64>,
 }
 
-/// Captured advantage at one budget: `Σ Δ` over the steps with the greatest estimates, as a place between that of
-/// random calls (0) and the oracle's (1). `None` where the oracle is no better than random: no calls, no steps, or all
-/// of equal advantage.
+/// Captured advantage at one budget: `Σ Δ` over the steps with the greatest estimates, rescaled so that random choice
+/// of the same number of steps is 0 and the oracle is 1. `None` where the oracle is no better than random choice: a
+/// budget of no calls, no steps, or steps of equal advantage.
 ///
-/// The oracle takes the greatest `Δ`, which is optimal for the sum of scores (Theorem B.1), and never a negative one,
-/// so that it may spend less than its budget; the router spends all of it. Where the last call falls among equal
-/// estimates, the sum is the expectation over their choice. The order of the examples is of no account.
+/// The oracle takes the steps with the greatest `Δ`, which is optimal for the sum of scores (Theorem B.1). It never
+/// takes a step of negative `Δ`, so it may spend less than its budget, whereas the router spends all of it. Where the
+/// last call falls among equal estimates, the sum is the expectation over which of them are chosen, so the order of the
+/// examples does not matter.
 ///
 /// # Errors
-/// [`MetricsError`] for numbers that are not finite, series of different length and a budget out of its range.
-pub fn captured_advantage(estimates: &[f32], advantages: &[f32], budget: Budget) -> Result<Option<f64>, MetricsError> {
+/// [`MetricsError`] for estimates or advantages that are not finite, series of different length, and a budget out of
+/// its range.
+pub fn captured_advantage(
+    estimates: &[f32],
+    advantages: &[f32],
+    budget: CallBudget,
+) -> Result<Option<f64>, MetricsError> {
     CapturedAdvantage::new(estimates, advantages)?.at(budget)
 }
 
-/// [`captured_advantage`], sorted once for many budgets and resamples.
+/// [`captured_advantage`] for many budgets and resamples of the same steps, which are sorted once.
 #[derive(Clone, Debug)]
 pub struct CapturedAdvantage {
-    by_estimate: Order,
-    by_advantage: Order,
+    by_estimate: SortedGroups,
+    by_advantage: SortedGroups,
     advantages: Vec<f64>,
 }
 
 impl CapturedAdvantage {
-    /// Sorts both series.
+    /// Sorts both series, which hold one number per step.
     ///
     /// # Errors
     /// [`MetricsError`] for numbers that are not finite and series of different length.
     pub fn new(estimates: &[f32], advantages: &[f32]) -> Result<Self, MetricsError> {
-        error::count("advantages", estimates.len(), advantages.len())?;
-        error::finite("estimate", estimates)?;
-        error::finite("advantage", advantages)?;
+        error::check_advantages(estimates, advantages)?;
         Ok(Self {
-            by_estimate: Order::new(estimates),
-            by_advantage: Order::new(advantages),
+            by_estimate: SortedGroups::new(estimates),
+            by_advantage: SortedGroups::new(advantages),
             advantages: advantages.iter().copied().map(f64::from).collect(),
         })
     }
@@ -74,35 +79,35 @@ impl CapturedAdvantage {
     /// The captured advantage at a budget.
     ///
     /// # Errors
-    /// [`MetricsError::Parameter`] for a budget that is none, negative, or of more calls than there are steps.
-    pub fn at(&self, budget: Budget) -> Result<Option<f64>, MetricsError> {
-        let ones = vec![1; self.advantages.len()];
+    /// [`MetricsError::Parameter`] for a budget that is NaN, infinite, negative, or of more calls than there are steps.
+    pub fn at(&self, budget: CallBudget) -> Result<Option<f64>, MetricsError> {
+        let ones = self.unit_weights();
         self.check(budget, &ones)?;
         Ok(self.weighted(&ones, budget))
     }
 
-    /// The captured advantage at a quarter, a half and the whole of the oracle's own rate of escalation.
+    /// The captured advantage at a quarter, a half and all of the number of calls that the oracle makes.
     pub fn at_oracle_rates(&self) -> [Option<f64>; 3] {
-        let ones = vec![1; self.advantages.len()];
-        [0.25, 0.5, 1.0].map(|part| self.weighted(&ones, Budget::OfOracle(part)))
+        let ones = self.unit_weights();
+        [0.25, 0.5, 1.0].map(|multiple| self.weighted(&ones, CallBudget::OfOracle(multiple)))
     }
 
-    /// The curve over budgets from no calls to all, in `intervals` equal parts, at least 1.
+    /// The curve over budgets from no calls to all, at the ends of `intervals` equal intervals (0 is taken as 1).
     pub fn curve(&self, intervals: usize) -> Vec<CurvePoint> {
-        let ones = vec![1; self.advantages.len()];
-        let intervals = intervals.max(1);
-        let share = |at: usize| Budget::Share(at as f64 / intervals as f64);
-        (0..=intervals).filter_map(|at| self.point(&ones, share(at))).collect()
+        let (ones, intervals) = (self.unit_weights(), intervals.max(1));
+        let budget = |end: usize| CallBudget::Share(end as f64 / intervals as f64);
+        (0..=intervals).filter_map(|end| self.point(&ones, budget(end))).collect()
     }
 
-    /// The captured advantage with example `i` there `weights[i]` times. A budget that is out of the resample's range
-    /// is cut to it. `None` also for a budget that is no number, and another number of weights than of examples.
-    pub fn weighted(&self, weights: &[u32], budget: Budget) -> Option<f64> {
+    /// The captured advantage of a resample that contains step `i` `weights[i]` times. A budget beyond the resample's
+    /// range is clamped to it. `None` also for a budget of NaN, and where the number of weights is not the number of
+    /// steps.
+    pub fn weighted(&self, weights: &[u32], budget: CallBudget) -> Option<f64> {
         self.point(weights, budget)?.captured
     }
 
-    /// [`weighted`](Self::weighted), with what it is made of.
-    pub fn point(&self, weights: &[u32], budget: Budget) -> Option<CurvePoint> {
+    /// [`weighted`](Self::weighted), together with the sums that it is computed from.
+    pub fn point(&self, weights: &[u32], budget: CallBudget) -> Option<CurvePoint> {
         if weights.len() != self.advantages.len() {
             return None;
         }
@@ -112,33 +117,40 @@ impl CapturedAdvantage {
             return None;
         }
         let calls = calls.clamp(0.0, total);
-        let (share, sums) = (calls / total, self.sums(weights));
-        let router = self.take(self.by_estimate.groups().rev(), weights, calls);
-        let oracle = self.take(self.by_advantage.groups().rev().take_while(|g| self.gains(g)), weights, calls);
-        let random = share * sums.0;
-        let captured = (oracle - random > ROUNDING * sums.1).then(|| (router - random) / (oracle - random));
+        let (share, totals) = (calls / total, self.totals(weights));
+        let router = self.greedy_sum(self.by_estimate.groups().rev(), weights, calls);
+        let gains = self.by_advantage.groups().rev().take_while(|group| self.advantages[group[0]] > 0.0);
+        let oracle = self.greedy_sum(gains, weights, calls);
+        let random = share * totals.sum;
+        let captured =
+            (oracle - random > ROUNDING_TOLERANCE * totals.absolute).then(|| (router - random) / (oracle - random));
         Some(CurvePoint { calls, share, router, oracle, random, captured })
     }
 
-    /// Sum of the advantages, and of their sizes.
-    fn sums(&self, weights: &[u32]) -> (f64, f64) {
-        let weighted = self.advantages.iter().zip(weights).map(|(advantage, weight)| advantage * f64::from(*weight));
-        weighted.fold((0.0, 0.0), |(sum, size), advantage| (sum + advantage, size + advantage.abs()))
+    fn unit_weights(&self) -> Vec<u32> {
+        vec![1; self.advantages.len()]
     }
 
-    fn gains(&self, group: &[usize]) -> bool {
-        self.advantages[group[0]] > 0.0
+    fn totals(&self, weights: &[u32]) -> Totals {
+        let mut totals = Totals::default();
+        for (advantage, weight) in self.advantages.iter().zip(weights) {
+            let advantage = advantage * f64::from(*weight);
+            totals.sum += advantage;
+            totals.absolute += advantage.abs();
+        }
+        totals
     }
 
-    /// Sum of the advantages of the first `calls` steps, of the last group as much as is left for it.
-    fn take<'a>(&self, groups: impl Iterator<Item = &'a [usize]>, weights: &[u32], calls: f64) -> f64 {
+    /// Sum of the advantages of the first `calls` steps of `groups`. The last group counts in proportion to the calls
+    /// left for it.
+    fn greedy_sum<'a>(&self, groups: impl Iterator<Item = &'a [usize]>, weights: &[u32], calls: f64) -> f64 {
         let (mut left, mut sum) = (calls, 0.0);
         for group in groups {
             let (mut size, mut gain) = (0.0, 0.0);
-            for place in group {
-                let weight = f64::from(weights[*place]);
+            for index in group {
+                let weight = f64::from(weights[*index]);
                 size += weight;
-                gain += weight * self.advantages[*place];
+                gain += weight * self.advantages[*index];
             }
             if size >= left {
                 return if left > 0.0 { sum + gain * (left / size) } else { sum };
@@ -149,34 +161,44 @@ impl CapturedAdvantage {
         sum
     }
 
-    fn calls(&self, budget: Budget, weights: &[u32]) -> f64 {
-        let weigh = |is_counted: &dyn Fn(f64) -> bool| -> f64 {
-            let counted = self.advantages.iter().zip(weights).filter(|(advantage, _)| is_counted(**advantage));
-            counted.map(|(_, weight)| f64::from(*weight)).sum()
+    /// The budget as a number of calls.
+    fn calls(&self, budget: CallBudget, weights: &[u32]) -> f64 {
+        let count = |is_counted: fn(f64) -> bool| -> f64 {
+            let pairs = self.advantages.iter().zip(weights);
+            pairs.filter(|(advantage, _)| is_counted(**advantage)).map(|(_, weight)| f64::from(*weight)).sum()
         };
         match budget {
-            Budget::Calls(calls) => calls,
-            Budget::Share(share) => share * weigh(&|_| true),
-            Budget::OfOracle(part) => part * weigh(&|advantage| advantage > 0.0),
+            CallBudget::Calls(calls) => calls,
+            CallBudget::Share(share) => share * count(|_| true),
+            CallBudget::OfOracle(multiple) => multiple * count(|advantage| advantage > 0.0),
         }
     }
 
-    fn check(&self, budget: Budget, ones: &[u32]) -> Result<(), MetricsError> {
+    fn check(&self, budget: CallBudget, ones: &[u32]) -> Result<(), MetricsError> {
         let (what, found) = match budget {
-            Budget::Calls(calls) => ("budget in calls", calls),
-            Budget::Share(share) => ("budget as a share", share),
-            Budget::OfOracle(part) => ("budget as a part of the oracle's", part),
+            CallBudget::Calls(calls) => ("budget in calls", calls),
+            CallBudget::Share(share) => ("budget as a share of all steps", share),
+            CallBudget::OfOracle(multiple) => ("budget as a multiple of the oracle's calls", multiple),
         };
-        let (calls, most) = (self.calls(budget, ones), self.advantages.len());
-        if (0.0..=most as f64).contains(&calls) && found >= 0.0 && found.is_finite() {
+        let (calls, steps) = (self.calls(budget, ones), self.advantages.len());
+        if (0.0..=steps as f64).contains(&calls) && found >= 0.0 && found.is_finite() {
             return Ok(());
         }
-        Err(MetricsError::Parameter { what, expected: format!("at least 0 and at most {most} calls"), found })
+        Err(MetricsError::Parameter { what, expected: format!("at least 0 and at most {steps} calls"), found })
     }
 }
 
-/// What the difference of two equal sums may come to, as a share of the sum of sizes.
-const ROUNDING: f64 = 1e-11;
+/// Weighted totals over all steps.
+#[derive(Default)]
+struct Totals {
+    /// Sum of the advantages.
+    sum: f64,
+    /// Sum of their absolute values.
+    absolute: f64,
+}
+
+/// Largest difference that rounding may cause between two equal sums, relative to the sum of absolute values.
+const ROUNDING_TOLERANCE: f64 = 1e-11;
 
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,15 @@
-//! How sure a number is.
+//! Confidence intervals by bootstrap over problems.
 
 use arbitrage_core::Draw;
 
 use super::{Clusters, MetricsError};
 
-/// Percentile intervals by drawing problems anew. The same seed gives the same resamples, whatever the statistic.
+/// Percentile bootstrap that resamples whole problems. The same seed gives the same resamples, whatever the statistic.
 ///
-/// A statistic is a function of weights, one an example, that say how often the resample holds it: see `weighted` of
-/// [`Spearman`](super::Spearman), [`Auc`](super::Auc), [`CapturedAdvantage`](super::CapturedAdvantage) and
-/// [`FirstErrors`](super::FirstErrors), and [`expand`](super::expand) for all others.
+/// A statistic is a function of weights, one per example, that say how many times the resample contains it: see
+/// `weighted` of [`Spearman`](super::Spearman), [`Auc`](super::Auc), [`CapturedAdvantage`](super::CapturedAdvantage)
+/// and [`FirstErrorAccuracy`](super::FirstErrorAccuracy), [`weighted_mean`], and [`expand`](super::expand) for all
+/// others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bootstrap {
     resamples: usize,
@@ -16,7 +17,7 @@ pub struct Bootstrap {
     seed: u64,
 }
 
-/// A statistic with its interval.
+/// A statistic with its confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Interval {
@@ -26,29 +27,29 @@ pub struct Interval {
     pub low: f64,
     /// Upper end of the interval.
     pub high: f64,
-    /// Resamples for which the statistic did not exist; the interval is over the others.
+    /// Number of resamples for which the statistic is undefined. The interval is computed from the others.
     pub undefined: usize,
 }
 
 impl Default for Bootstrap {
-    /// 1000 resamples, 95%, seed 0.
+    /// 1000 resamples, a confidence level of 95%, seed 0.
     fn default() -> Self {
         Self { resamples: 1000, level: 0.95, seed: 0 }
     }
 }
 
 impl Bootstrap {
-    /// `resamples` resamples, at least 1, for intervals that hold a share `level` of them, between 0 and 1.
+    /// A bootstrap of `resamples` resamples, at least 1, with confidence level `level`, between 0 and 1.
     ///
     /// # Errors
-    /// [`MetricsError::Parameter`].
+    /// [`MetricsError::Parameter`] for a number of resamples or a level out of its range.
     pub fn new(resamples: usize, level: f64) -> Result<Self, MetricsError> {
-        let wrong =
+        let out_of_range =
             |what, expected: &str, found| Err(MetricsError::Parameter { what, expected: expected.into(), found });
         if resamples == 0 {
-            wrong("resamples", "at least 1", 0.0)
+            out_of_range("resamples", "at least 1", 0.0)
         } else if !(level > 0.0 && level < 1.0) {
-            wrong("level", "more than 0 and less than 1", level)
+            out_of_range("level", "more than 0 and less than 1", level)
         } else {
             Ok(Self { resamples, level, seed: 0 })
         }
@@ -60,8 +61,8 @@ impl Bootstrap {
         self
     }
 
-    /// The statistic with its interval; `None` where it does not exist for all examples, or for no resample. Results
-    /// that are not finite do not exist.
+    /// The statistic with its interval. `None` where it is undefined for all examples together or for every resample;
+    /// values that are not finite count as undefined.
     pub fn interval(&self, problems: &Clusters, statistic: impl Fn(&[u32]) -> Option<f64>) -> Option<Interval> {
         let statistic = |weights: &[u32]| statistic(weights).filter(|value| value.is_finite());
         let value = statistic(&vec![1; problems.examples()])?;
@@ -74,8 +75,8 @@ impl Bootstrap {
         Some(Interval { value, low, high, undefined: self.resamples - values.len() })
     }
 
-    /// The difference `a − b` of two statistics on the same resamples: what problems do to both alike falls out of the
-    /// interval. `None` as for [`interval`](Self::interval).
+    /// The difference `a − b` of two statistics on the same resamples (a paired bootstrap): variation between problems
+    /// that affects both alike does not widen the interval. `None` as for [`interval`](Self::interval).
     pub fn difference(
         &self,
         problems: &Clusters,
@@ -86,30 +87,42 @@ impl Bootstrap {
     }
 }
 
-/// The value below which `share` (within 0 and 1) of the sorted values lie: between the two neighbours of that place, in proportion
+/// Mean of `values`, in which `values[i]` counts `weights[i]` times; `None` where all weights are 0 or there are no
+/// values.
+///
+/// ```
+/// use arbitrage_router::metrics::{Bootstrap, Clusters, weighted_mean};
+///
+/// let values = [1.0, 0.0, 1.0, 1.0];
+/// let mean = Bootstrap::default().interval(&Clusters::new(0..4), |weights| weighted_mean(&values, weights));
+/// assert_eq!(mean.map(|mean| mean.value), Some(0.75));
+/// ```
+pub fn weighted_mean(values: &[f64], weights: &[u32]) -> Option<f64> {
+    let total: f64 = values.iter().zip(weights).map(|(_, weight)| f64::from(*weight)).sum();
+    let sum: f64 = values.iter().zip(weights).map(|(value, weight)| value * f64::from(*weight)).sum();
+    (total > 0.0).then(|| sum / total)
+}
+
+/// The `share` quantile of sorted values, with `share` in [0, 1], interpolated linearly between the two nearest values
 /// (Hyndman and Fan 1996, type 7). `None` without values.
 ///
 /// ```
 /// assert_eq!(arbitrage_router::metrics::quantile(&[1.0, 2.0, 4.0], 0.75), Some(3.0));
 /// ```
 pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let place = share * sorted.len().checked_sub(1)? as f64;
-    let (low, high) = (sorted.get(place.floor() as usize)?, sorted.get(place.ceil() as usize)?);
-    Some(low + (high - low) * place.fract())
+    let position = share * sorted.len().checked_sub(1)? as f64;
+    let (low, high) = (sorted.get(position.floor() as usize)?, sorted.get(position.ceil() as usize)?);
+    Some(low + (high - low) * position.fract())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{Budget, CapturedAdvantage, Spearman};
+    use crate::metrics::{CallBudget, CapturedAdvantage, Spearman};
     use std::time::Instant;
 
     fn mean(values: &[f64]) -> impl Fn(&[u32]) -> Option<f64> {
-        move |weights| {
-            let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-            let sum: f64 = weights.iter().zip(values).map(|(weight, value)| f64::from(*weight) * value).sum();
-            (total > 0.0).then(|| sum / total)
-        }
+        move |weights| weighted_mean(values, weights)
     }
 
     fn uniform(count: usize, seed: u64) -> Vec<f64> {
@@ -118,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_has_the_interval_of_the_textbook() {
+    fn the_interval_of_a_mean_is_the_normal_approximation() {
         let values = uniform(400, 3);
         let found = Bootstrap::new(4000, 0.95).unwrap().interval(&Clusters::new(0..400), mean(&values)).unwrap();
         let variance = values.iter().map(|value| (value - found.value).powi(2)).sum::<f64>() / 400.0;
@@ -128,19 +141,19 @@ mod tests {
     }
 
     #[test]
-    fn copies_of_a_step_make_nothing_surer() {
+    fn copies_of_a_step_do_not_narrow_the_interval() {
         let values = uniform(100, 3);
         let copied: Vec<f64> = values.iter().flat_map(|value| [*value; 5]).collect();
         let bootstrap = Bootstrap::default();
         let one = bootstrap.interval(&Clusters::new(0..100), mean(&values)).unwrap();
-        let five = bootstrap.interval(&Clusters::new((0..500).map(|at| at / 5)), mean(&copied)).unwrap();
+        let five = bootstrap.interval(&Clusters::new((0..500).map(|index| index / 5)), mean(&copied)).unwrap();
         assert!((one.low - five.low).abs() < 1e-9 && (one.high - five.high).abs() < 1e-9);
-        let apart = bootstrap.interval(&Clusters::new(0..500), mean(&copied)).unwrap();
-        assert!(apart.high - apart.low < 0.6 * (one.high - one.low));
+        let independent = bootstrap.interval(&Clusters::new(0..500), mean(&copied)).unwrap();
+        assert!(independent.high - independent.low < 0.6 * (one.high - one.low));
     }
 
     #[test]
-    fn what_both_share_falls_out_of_a_difference() {
+    fn variation_common_to_both_cancels_in_a_difference() {
         let (a, problems) = (uniform(200, 3), Clusters::new(0..200));
         let b: Vec<f64> = a.iter().map(|value| value - 0.125).collect();
         let found = Bootstrap::default().difference(&problems, mean(&a), mean(&b)).unwrap();
@@ -148,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_counted_or_none() {
+    fn undefined_resamples_are_counted() {
         let problems = Clusters::new(0..4);
         let bootstrap = Bootstrap::new(500, 0.9).unwrap();
         let needs_first = |weights: &[u32]| (weights[0] > 0).then_some(1.0);
@@ -161,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_lie_between_neighbours() {
+    fn quantiles_are_interpolated() {
         let sorted = [0.0, 1.0, 2.0, 4.0];
         let found = [0.0, 0.5, 0.75, 1.0].map(|share| quantile(&sorted, share));
         assert_eq!(found, [Some(0.0), Some(1.5), Some(2.5), Some(4.0)]);
@@ -177,25 +190,25 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_parameters_are_rejected() {
         for (resamples, level) in [(0, 0.9), (10, 0.0), (10, 1.0), (10, f64::NAN)] {
             assert!(Bootstrap::new(resamples, level).is_err());
         }
     }
 
-    /// Not a benchmark: a bound that a sort a resample, or worse, would break.
+    /// Not a benchmark, but an upper bound that sorting in every resample would exceed.
     #[test]
     fn twenty_thousand_steps_are_resampled_in_seconds() {
         let series = |seed| uniform(20_000, seed).iter().map(|value| (*value - 0.5) as f32).collect::<Vec<_>>();
         let (estimates, advantages) = (series(1), series(2));
-        let problems = Clusters::new((0..20_000).map(|at| at / 8));
+        let problems = Clusters::new((0..20_000).map(|index| index / 8));
         let captured = CapturedAdvantage::new(&estimates, &advantages).unwrap();
         let spearman = Spearman::new(&estimates, &advantages).unwrap();
         let start = Instant::now();
-        let statistic = |weights: &[u32]| captured.weighted(weights, Budget::OfOracle(0.5));
+        let statistic = |weights: &[u32]| captured.weighted(weights, CallBudget::OfOracle(0.5));
         let found = Bootstrap::default().interval(&problems, statistic).unwrap();
         let seconds = start.elapsed().as_secs_f64();
-        assert!(found.low < 0.0 && found.high > 0.0, "independent series capture nothing: {found:?}");
+        assert!(found.low < 0.0 && found.high > 0.0, "independent series capture no advantage: {found:?}");
         let rho = Bootstrap::new(50, 0.9).unwrap().interval(&problems, |weights| spearman.weighted(weights)).unwrap();
         assert!(rho.low < 0.0 && rho.high > 0.0, "{rho:?}");
         assert!(cfg!(debug_assertions) || seconds < 10.0, "{seconds} s");

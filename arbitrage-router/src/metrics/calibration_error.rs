@@ -1,8 +1,8 @@
-//! Whether estimates are probabilities.
+//! How far estimates are from calibrated probabilities.
 
-use super::{MetricsError, Order, error};
+use super::{MetricsError, SortedGroups, error};
 
-/// Mean squared difference of estimates and labels, in [0, 1]; `None` without examples.
+/// Brier score: the mean squared difference of estimates and labels, in [0, 1]. `None` without examples.
 ///
 /// # Errors
 /// [`MetricsError`] for estimates out of [0, 1] and series of different length.
@@ -12,15 +12,15 @@ pub fn brier(estimates: &[f32], labels: &[bool]) -> Result<Option<f64>, MetricsE
     Ok((!estimates.is_empty()).then(|| squares.sum::<f64>() / estimates.len() as f64))
 }
 
-/// Expected calibration error, in [0, 1]: the mean, over examples, of their bin's |mean estimate − share of label 1|.
-/// `None` without examples.
+/// Expected calibration error, in [0, 1]: the mean over examples of |mean estimate − share of label 1| in the example's
+/// bin. `None` without examples.
 ///
-/// The `bins` are of equal mass, and as many as there are examples at most: with bins of equal width, a router whose
-/// estimates crowd in one place would be measured by one bin. Examples with one estimate share their labels' mean, so
-/// that it is of no account in which order they come and where among them a bin ends.
+/// The `bins` hold equally many examples, and there are at most as many bins as examples. With bins of equal width, a
+/// router whose estimates lie close together would be measured by a single bin. Examples with the same estimate share
+/// the mean of their labels, so neither their order nor a bin edge among them changes the result.
 ///
 /// # Errors
-/// [`MetricsError`] for estimates out of [0, 1], no bins, and series of different length.
+/// [`MetricsError`] for estimates out of [0, 1], zero bins, and series of different length.
 pub fn expected_calibration_error(
     estimates: &[f32],
     labels: &[bool],
@@ -37,20 +37,21 @@ pub fn expected_calibration_error(
     Ok((count > 0).then(|| error / count as f64))
 }
 
-/// Estimate less mean label of its ties, in ascending order of the estimates.
+/// For each example, in ascending order of estimates: its estimate minus the mean label of the examples with that
+/// estimate.
 fn gaps(estimates: &[f32], labels: &[bool]) -> Vec<f64> {
     let mut gaps = Vec::with_capacity(estimates.len());
-    for group in Order::new(estimates).groups() {
-        let ones = group.iter().filter(|place| labels[**place]).count();
+    for group in SortedGroups::new(estimates).groups() {
+        let ones = group.iter().filter(|index| labels[**index]).count();
         let mean = ones as f64 / group.len() as f64;
-        gaps.extend(group.iter().map(|place| f64::from(estimates[*place]) - mean));
+        gaps.extend(group.iter().map(|index| f64::from(estimates[*index]) - mean));
     }
     gaps
 }
 
 fn check(estimates: &[f32], labels: &[bool]) -> Result<(), MetricsError> {
-    error::count("labels", estimates.len(), labels.len())?;
-    error::probabilities("estimate", estimates)
+    error::check_len("labels", estimates.len(), labels.len())?;
+    error::check_probabilities("estimate", estimates)
 }
 
 #[cfg(test)]
@@ -58,8 +59,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Bins by definition: of `size` examples each, no two of which tie.
-    fn slow(examples: &[(f32, bool)], size: usize) -> f64 {
+    /// The definition for bins of `size` examples each and no ties.
+    fn by_definition(examples: &[(f32, bool)], size: usize) -> f64 {
         let mut sorted = examples.to_vec();
         sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
         let gap = |bin: &[(f32, bool)]| {
@@ -72,18 +73,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_the_slow_one(labels in prop::collection::vec(any::<bool>(), 35), bins in 1usize..6, size in 1usize..8) {
+        fn it_matches_the_definition(labels in prop::collection::vec(any::<bool>(), 35), bins in 1usize..6, size in 1usize..8) {
             // 7919 is a prime, so that each estimate occurs once.
             let count = bins * size;
-            let estimate = |at: usize| ((at * 7919) % count) as f32 / count as f32;
-            let examples: Vec<(f32, bool)> = (0..count).map(|at| (estimate(at), labels[at])).collect();
+            let estimate = |index: usize| ((index * 7919) % count) as f32 / count as f32;
+            let examples: Vec<(f32, bool)> = (0..count).map(|index| (estimate(index), labels[index])).collect();
             let (estimates, labels): (Vec<f32>, Vec<bool>) = examples.iter().copied().unzip();
             let found = expected_calibration_error(&estimates, &labels, bins).unwrap().unwrap();
-            prop_assert!((found - slow(&examples, size)).abs() < 1e-9);
+            prop_assert!((found - by_definition(&examples, size)).abs() < 1e-9);
         }
 
         #[test]
-        fn order_is_of_no_account(rows in prop::collection::vec((0u8..5, any::<bool>()), 1..40), bins in 1usize..9) {
+        fn the_order_of_examples_does_not_matter(rows in prop::collection::vec((0u8..5, any::<bool>()), 1..40), bins in 1usize..9) {
             let error = |rows: &[(u8, bool)]| {
                 let (p, y): (Vec<f32>, Vec<bool>) = rows.iter().map(|row| (f32::from(row.0) / 4.0, row.1)).unzip();
                 expected_calibration_error(&p, &y, bins).unwrap().unwrap()
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn by_hand() {
+    fn known_values() {
         let (estimates, labels) = ([0.25, 0.25, 0.25, 0.25, 1.0], [true, false, false, false, true]);
         for bins in [1, 2, 3, 5, 100] {
             assert_eq!(expected_calibration_error(&estimates, &labels, bins).unwrap(), Some(0.0));
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_error_and_nonsense_is_refused() {
+    fn no_examples_have_no_error_and_invalid_input_is_rejected() {
         assert_eq!(expected_calibration_error(&[], &[], 10).unwrap(), None);
         assert_eq!(brier(&[], &[]).unwrap(), None);
         assert!(expected_calibration_error(&[0.5], &[true], 0).is_err());

@@ -1,9 +1,9 @@
 //! Spearman's rank correlation.
 
-use super::{MetricsError, Order, error};
+use super::{MetricsError, SortedGroups, error};
 
-/// Spearman's ρ between estimates and advantages, in [−1, 1], ties with their average rank (paper, §4.2). `None` when
-/// there are fewer than two pairs or one of the series is constant.
+/// Spearman's ρ between estimates and advantages, in [−1, 1], where ties have their average rank (paper, §4.2). `None`
+/// where there are fewer than two steps or one of the series is constant.
 ///
 /// # Errors
 /// [`MetricsError`] for numbers that are not finite and series of different length.
@@ -11,31 +11,30 @@ pub fn spearman(estimates: &[f32], advantages: &[f32]) -> Result<Option<f64>, Me
     Ok(Spearman::new(estimates, advantages)?.weighted(&vec![1; estimates.len()]))
 }
 
-/// [`spearman`], sorted once for many resamples.
+/// [`spearman`] for many resamples of the same steps, which are sorted once.
 #[derive(Clone, Debug)]
 pub struct Spearman {
-    estimates: Order,
-    advantages: Order,
+    by_estimate: SortedGroups,
+    by_advantage: SortedGroups,
 }
 
 impl Spearman {
-    /// Sorts both series.
+    /// Sorts both series, which hold one number per step.
     ///
     /// # Errors
     /// As for [`spearman`].
     pub fn new(estimates: &[f32], advantages: &[f32]) -> Result<Self, MetricsError> {
-        error::count("advantages", estimates.len(), advantages.len())?;
-        error::finite("estimate", estimates)?;
-        error::finite("advantage", advantages)?;
-        Ok(Self { estimates: Order::new(estimates), advantages: Order::new(advantages) })
+        error::check_advantages(estimates, advantages)?;
+        Ok(Self { by_estimate: SortedGroups::new(estimates), by_advantage: SortedGroups::new(advantages) })
     }
 
-    /// ρ with example `i` there `weights[i]` times; `None` also for another number of weights than of examples.
+    /// ρ of a resample that contains step `i` `weights[i]` times. `None` also where the number of weights is not the
+    /// number of steps.
     pub fn weighted(&self, weights: &[u32]) -> Option<f64> {
-        if weights.len() != self.estimates.len() {
+        if weights.len() != self.by_estimate.len() {
             return None;
         }
-        let (x, y) = (ranks(&self.estimates, weights), ranks(&self.advantages, weights));
+        let (x, y) = (centred_ranks(&self.by_estimate, weights), centred_ranks(&self.by_advantage, weights));
         let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
         for ((x, y), weight) in x.iter().zip(&y).zip(weights) {
             let weight = f64::from(*weight);
@@ -43,20 +42,20 @@ impl Spearman {
             xy += weight * x * y;
             yy += weight * y * y;
         }
-        // Ranks are multiples of a half, so a constant series is 0 exactly.
+        // Ranks are multiples of one half, so the sum of squares of a constant series is exactly 0.
         (xx > 0.0 && yy > 0.0).then(|| (xy / (xx * yy).sqrt()).clamp(-1.0, 1.0))
     }
 }
 
-/// Ranks less their mean; those of weight 0 do not count.
-fn ranks(order: &Order, weights: &[u32]) -> Vec<f64> {
-    let weight = |group: &[usize]| group.iter().map(|place| u64::from(weights[*place])).sum::<u64>() as f64;
-    let middle = (order.groups().map(weight).sum::<f64>() + 1.0) / 2.0;
-    let mut ranks = vec![0.0; order.len()];
+/// Rank of each step minus the mean rank. Steps of weight 0 have no influence on the ranks of others.
+fn centred_ranks(sorted: &SortedGroups, weights: &[u32]) -> Vec<f64> {
+    let size = |group: &[usize]| group.iter().map(|index| u64::from(weights[*index])).sum::<u64>() as f64;
+    let mean = (sorted.groups().map(size).sum::<f64>() + 1.0) / 2.0;
+    let mut ranks = vec![0.0; sorted.len()];
     let mut below = 0.0;
-    for group in order.groups() {
-        let size = weight(group);
-        group.iter().for_each(|place| ranks[*place] = below + (size + 1.0) / 2.0 - middle);
+    for group in sorted.groups() {
+        let size = size(group);
+        group.iter().for_each(|index| ranks[*index] = below + (size + 1.0) / 2.0 - mean);
         below += size;
     }
     ranks
@@ -68,15 +67,15 @@ mod tests {
     use crate::metrics::expand;
     use proptest::prelude::*;
 
-    /// Ranks by counting, then Pearson's formula by its definition.
-    fn slow(x: &[f32], y: &[f32]) -> Option<f64> {
-        let rank = |of: &[f32], at: usize| {
-            let less = of.iter().filter(|other| **other < of[at]).count();
-            let same = of.iter().filter(|other| **other == of[at]).count();
+    /// Pearson's correlation of ranks that are found by counting.
+    fn by_definition(x: &[f32], y: &[f32]) -> Option<f64> {
+        let rank = |series: &[f32], index: usize| {
+            let less = series.iter().filter(|other| **other < series[index]).count();
+            let same = series.iter().filter(|other| **other == series[index]).count();
             less as f64 + (same as f64 + 1.0) / 2.0
         };
         let n = x.len();
-        let (x, y): (Vec<f64>, Vec<f64>) = (0..n).map(|at| (rank(x, at), rank(y, at))).unzip();
+        let (x, y): (Vec<f64>, Vec<f64>) = (0..n).map(|index| (rank(x, index), rank(y, index))).unzip();
         let (mx, my) = (x.iter().sum::<f64>() / n as f64, y.iter().sum::<f64>() / n as f64);
         let product = |a: &[f64], ma: f64, b: &[f64], mb: f64| (0..n).map(|i| (a[i] - ma) * (b[i] - mb)).sum::<f64>();
         let (xx, yy) = (product(&x, mx, &x, mx), product(&y, my, &y, my));
@@ -92,9 +91,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_the_slow_one(pairs in prop::collection::vec((-4i8..5, -4i8..5), 0..25)) {
+        fn it_matches_the_definition(pairs in prop::collection::vec((-4i8..5, -4i8..5), 0..25)) {
             let (x, y): (Vec<f32>, Vec<f32>) = pairs.iter().map(|(x, y)| (f32::from(*x), f32::from(*y))).unzip();
-            prop_assert!(close(spearman(&x, &y).unwrap(), slow(&x, &y)));
+            prop_assert!(close(spearman(&x, &y).unwrap(), by_definition(&x, &y)));
         }
 
         #[test]
@@ -102,9 +101,9 @@ mod tests {
             let x: Vec<f32> = rows.iter().map(|row| f32::from(row.0)).collect();
             let y: Vec<f32> = rows.iter().map(|row| f32::from(row.1)).collect();
             let weights: Vec<u32> = rows.iter().map(|row| row.2).collect();
-            let copies = |of: &[f32]| expand(&weights).into_iter().map(|at| of[at]).collect::<Vec<_>>();
+            let copies = |series: &[f32]| expand(&weights).into_iter().map(|index| series[index]).collect::<Vec<_>>();
             let found = Spearman::new(&x, &y).unwrap().weighted(&weights);
-            prop_assert!(close(found, slow(&copies(&x), &copies(&y))));
+            prop_assert!(close(found, by_definition(&copies(&x), &copies(&y))));
         }
     }
 
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_correlation_has_none() {
+    fn undefined_correlations_are_none() {
         assert_eq!(spearman(&[], &[]).unwrap(), None);
         assert_eq!(spearman(&[1.0], &[1.0]).unwrap(), None);
         assert_eq!(spearman(&[0.5, 0.5], &[1.0, 2.0]).unwrap(), None);
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_series_are_refused() {
+    fn invalid_series_are_rejected() {
         let error = spearman(&[0.5, 0.6], &[1.0]).unwrap_err();
         assert_eq!(error, MetricsError::Count { what: "advantages", expected: 2, found: 1 });
         assert!(spearman(&[0.5, f32::NAN], &[1.0, 2.0]).unwrap_err().to_string().starts_with("estimate 1"));

@@ -2,24 +2,33 @@ use arbitrage_core::{AdvantageRouter, Evidence, Hidden, ScoreError};
 use arbitrage_models::Error;
 use arbitrage_models::train::Fit;
 use arbitrage_router::labels::{Balance, Classes, Example};
-use arbitrage_router::learned::{Inputs, Outcome, Probe, Recipe, RouterError};
+use arbitrage_router::learned::{OutputHead, Probe, ProbeFeatures, RouterError, RouterRecipe};
 use arbitrage_router::metrics::spearman;
 
-use super::support::{doubts, origin, processor};
+use super::support::{cpu, doubts, router_training};
 
-fn recipe(outcome: Outcome, balance: Balance) -> Recipe {
-    Recipe::new(Fit::new(120, 0.03).with_batch(32)).with_outcome(outcome).with_balance(balance)
+fn recipe(head: OutputHead, balance: Balance) -> RouterRecipe {
+    RouterRecipe::new(Fit::new(120, 0.03).with_batch(32)).with_output_head(head).with_balance(balance)
 }
 
-fn paper() -> Recipe {
-    recipe(Outcome::binary(), Balance::DownSample)
+fn paper() -> RouterRecipe {
+    recipe(OutputHead::binary(), Balance::DownSample)
 }
 
-fn train(examples: &[Example], width: Option<usize>, recipe: &Recipe) -> Result<Probe, RouterError> {
-    Probe::train((examples, &doubts(100, 2)), Inputs::Scalars, width, recipe, origin(), &processor(), &mut ())
+fn train(examples: &[Example], width: Option<usize>, recipe: &RouterRecipe) -> Result<Probe, RouterError> {
+    train_on(examples, &doubts(100, 2), ProbeFeatures::Scalars, width, recipe)
 }
 
-/// The estimates of a probe.
+fn train_on(
+    examples: &[Example],
+    validation: &[Example],
+    features: ProbeFeatures,
+    width: Option<usize>,
+    recipe: &RouterRecipe,
+) -> Result<Probe, RouterError> {
+    Probe::train(&router_training(examples, validation, recipe), features, width, &cpu(), &mut ())
+}
+
 fn estimates(probe: &Probe, examples: &[Example]) -> Vec<f32> {
     let mut probe = probe.clone();
     let estimate = |example: &Example| {
@@ -30,21 +39,22 @@ fn estimates(probe: &Probe, examples: &[Example]) -> Vec<f32> {
 }
 
 #[test]
-fn probes_learn_and_come_back_bit_by_bit() {
+fn probes_learn_and_are_read_back_bit_for_bit() {
     let (examples, unseen) = (doubts(400, 1), doubts(200, 3));
     let advantages: Vec<f32> = unseen.iter().map(Example::advantage).collect();
     let classes = Classes::quantiles(&examples.iter().map(Example::advantage).collect::<Vec<_>>(), 4).unwrap();
-    let quantiles = |ordinal| Outcome { classes: classes.clone(), ordinal };
-    for outcome in [Outcome::binary(), quantiles(false), quantiles(true)] {
+    let quantiles = |ordinal| OutputHead { classes: classes.clone(), ordinal };
+    for head in [OutputHead::binary(), quantiles(false), quantiles(true)] {
         for balance in [Balance::None, Balance::DownSample, Balance::Weights] {
             for width in [Some(0), None] {
-                let recipe = recipe(outcome.clone(), balance);
+                let recipe = recipe(head.clone(), balance);
                 let probe = train(&examples, width, &recipe).unwrap();
                 let found = estimates(&probe, &unseen);
                 let rho = spearman(&found, &advantages).unwrap().unwrap();
-                assert!(rho > 0.6, "{rho}: {outcome:?} {balance:?} {width:?}");
-                let told = probe.card().metrics["validation ρ"];
-                assert!(told > 0.6 && (told - rho).abs() < 0.3, "{told} {rho}");
+                assert!(rho > 0.6, "{rho}: {head:?} {balance:?} {width:?}");
+                let validation = probe.card().metrics["validation ρ"];
+                assert!(validation > 0.6 && (validation - rho).abs() < 0.3, "{validation} {rho}");
+                assert_eq!(probe.card().training["outcome"]["ordinal"], head.ordinal, "the name in files is pinned");
                 let folder = tempfile::tempdir().unwrap();
                 probe.save(folder.path()).unwrap();
                 let opened = Probe::open(folder.path()).unwrap();
@@ -57,7 +67,7 @@ fn probes_learn_and_come_back_bit_by_bit() {
 }
 
 #[test]
-fn a_training_is_pinned_by_its_seed() {
+fn training_is_determined_by_its_seed() {
     let examples = doubts(120, 1);
     let outputs = |seed| {
         let mut recipe = paper();
@@ -69,11 +79,11 @@ fn a_training_is_pinned_by_its_seed() {
 }
 
 #[test]
-fn hidden_states_are_read_too() {
+fn probes_learn_from_hidden_states() {
     let with_hidden = |count, seed| {
         let mut examples = doubts(count, seed);
         for example in &mut examples {
-            // The sign of the first number tells; scalars know nothing.
+            // The sign of the first number determines the label; the scalar features are constant.
             let gain = if example.label() { 1.0 } else { -1.0 };
             example.draft.hidden = Some(Hidden { last: vec![gain, 0.3], mean: vec![0.1, -0.2] });
             example.draft.logprobs = vec![-0.5];
@@ -81,16 +91,15 @@ fn hidden_states_are_read_too() {
         examples
     };
     let (examples, validation, unseen) = (with_hidden(200, 1), with_hidden(60, 2), with_hidden(100, 3));
-    for inputs in [Inputs::Hidden, Inputs::Both] {
-        let data = (examples.as_slice(), validation.as_slice());
-        let probe = Probe::train(data, inputs, Some(8), &paper(), origin(), &processor(), &mut ()).unwrap();
+    for features in [ProbeFeatures::Hidden, ProbeFeatures::Both] {
+        let probe = train_on(&examples, &validation, features, Some(8), &paper()).unwrap();
         let found = estimates(&probe, &unseen);
         assert!(found.iter().zip(&unseen).all(|(estimate, example)| (*estimate > 0.5) == example.label()));
     }
 }
 
 #[test]
-fn what_nothing_can_be_learned_from_is_refused() {
+fn examples_that_cannot_be_learned_from_are_rejected() {
     let good = doubts(40, 1);
     let alike: Vec<_> = good.iter().filter(|example| example.label()).cloned().collect();
     for examples in [&[][..], &alike] {
@@ -114,20 +123,19 @@ fn what_nothing_can_be_learned_from_is_refused() {
             assert!(error.to_string().contains("example 7"), "{error}");
         }
     }
-    let mut spoilt = good.clone();
-    spoilt[3].draft_score = f32::NAN;
-    let error = train(&spoilt, Some(0), &paper()).unwrap_err();
+    let mut invalid = good.clone();
+    invalid[3].draft_score = f32::NAN;
+    let error = train(&invalid, Some(0), &paper()).unwrap_err();
     assert!(matches!(error, RouterError::Labels(_)) && error.to_string().contains("example 3"), "{error}");
 }
 
 #[test]
-fn hidden_states_that_do_not_fit_are_refused_by_example() {
+fn errors_of_hidden_states_name_the_example() {
     let mut examples = doubts(40, 1);
     let hidden = |width| Some(Hidden { last: vec![0.5; width], mean: vec![0.5; width] });
     examples.iter_mut().for_each(|example| example.draft.hidden = hidden(3));
     let train = |examples: &[Example], validation: &[Example]| {
-        Probe::train((examples, validation), Inputs::Hidden, Some(0), &paper(), origin(), &processor(), &mut ())
-            .unwrap_err()
+        train_on(examples, validation, ProbeFeatures::Hidden, Some(0), &paper()).unwrap_err()
     };
     let other = |width| {
         let mut examples = examples.clone();
@@ -142,12 +150,11 @@ fn hidden_states_that_do_not_fit_are_refused_by_example() {
     assert!(matches!(error, RouterError::Signal(ScoreError::Signal { signal: "hidden states" })), "{error}");
 }
 
-/// Without a step there is no score; the card has to be readable all the same.
+/// Without validation examples there is no metric. A NaN in its place would make the card unreadable.
 #[test]
-fn no_held_out_example_and_no_step_are_no_nan() {
-    let recipe = Recipe::new(Fit::new(0, 0.03));
-    let probe =
-        Probe::train((&doubts(40, 1), &[]), Inputs::Scalars, None, &recipe, origin(), &processor(), &mut ()).unwrap();
+fn a_probe_without_validation_has_no_metrics() {
+    let recipe = RouterRecipe::new(Fit::new(0, 0.03));
+    let probe = train_on(&doubts(40, 1), &[], ProbeFeatures::Scalars, None, &recipe).unwrap();
     let folder = tempfile::tempdir().unwrap();
     probe.save(folder.path()).unwrap();
     assert!(Probe::open(folder.path()).unwrap().card().metrics.is_empty());

@@ -1,13 +1,15 @@
+use std::path::Path;
+
 use arbitrage_core::{Prefix, Step};
 use arbitrage_models::classifier::Layout;
 use arbitrage_models::tokenizer::Tokenizer;
 use arbitrage_models::train::{Fit, Headed, Judging, Labelled, Loss};
 use arbitrage_models::{Error, LoadOptions, ProcessReward, device};
 use arbitrage_router::labels::Example;
-use arbitrage_router::learned::{RouterError, train_reward};
+use arbitrage_router::learned::{BaseModel, RouterError, TrainingSplit, train_reward_model};
 use arbitrage_router::metrics::auc;
 
-use super::support::{SLIP, VOCABULARY, base, processor, slips, tokenizer};
+use super::support::{SLIP, VOCABULARY, cpu, decoder, slips, tokenizer};
 
 fn fit() -> Fit {
     Fit::new(160, 0.01).with_batch(16).with_every(20)
@@ -25,19 +27,25 @@ fn labelled(examples: &[Example], tokenizer: &Tokenizer) -> Vec<Labelled> {
     examples.iter().flat_map(texts).collect()
 }
 
-/// The module that the same data and seed give, in this process.
-fn module(examples: &[Example], validation: &[Example], tokenizer: &Tokenizer) -> Headed {
-    let held_out = labelled(validation, tokenizer);
-    let good: Vec<bool> = held_out.iter().map(|text| text.targets[0].answer[0] > 0.5).collect();
+/// The model in memory, trained on the same data with the same seed.
+fn trained_module(examples: &[Example], validation: &[Example], tokenizer: &Tokenizer) -> Headed {
+    let texts = labelled(validation, tokenizer);
+    let good: Vec<bool> = texts.iter().map(|text| text.targets[0].answer[0] > 0.5).collect();
     let score = move |model: &Headed| {
-        let scores: Vec<f32> = model.outputs(&held_out)?.into_iter().map(|outputs| outputs[0]).collect();
+        let scores: Vec<f32> = model.outputs(&texts)?.into_iter().map(|outputs| outputs[0]).collect();
         Ok(auc(&scores, &good).unwrap().unwrap())
     };
     let objective = Judging::new(Labelled::merged(labelled(examples, tokenizer)), Loss::Sigmoid).unwrap();
     fit()
-        .run(Headed::new(base(VOCABULARY, &processor()), 1, true, 0), &objective.with_score(score), &mut ())
+        .run(Headed::new(decoder(VOCABULARY, &cpu()), 1, true, 0), &objective.with_score(score), &mut ())
         .unwrap()
         .model
+}
+
+fn train(examples: &[Example], validation: &[Example], fit: &Fit, folder: &Path) -> Result<f64, RouterError> {
+    let files = tokenizer();
+    let base = BaseModel { decoder: decoder(VOCABULARY, &cpu()), tokenizer: files.path() };
+    train_reward_model(base, &TrainingSplit { training: examples, validation }, fit, folder, &mut ())
 }
 
 fn scores(reward: &mut ProcessReward, examples: &[Example]) -> Vec<f32> {
@@ -51,13 +59,11 @@ fn scores(reward: &mut ProcessReward, examples: &[Example]) -> Vec<f32> {
 }
 
 #[test]
-fn a_reward_model_learns_and_opens_as_what_was_trained() {
-    let (files, folder) = (tokenizer(), tempfile::tempdir().unwrap());
+fn reward_models_learn_and_are_read_back() {
+    let folder = tempfile::tempdir().unwrap();
     let (examples, validation, unseen) = (slips(250, 1), slips(60, 2), slips(80, 3));
-    let data = (&examples[..], &validation[..]);
-    let told =
-        train_reward(base(VOCABULARY, &processor()), files.path(), data, &fit(), folder.path(), &mut ()).unwrap();
-    assert!(told > 0.9, "{told}");
+    let validation_auc = train(&examples, &validation, &fit(), folder.path()).unwrap();
+    assert!(validation_auc > 0.9, "{validation_auc}");
 
     let mut reward = ProcessReward::open(folder.path(), &LoadOptions::new(device("flex").unwrap())).unwrap();
     assert_eq!(reward.layout(), &Layout::skywork());
@@ -67,20 +73,16 @@ fn a_reward_model_learns_and_opens_as_what_was_trained() {
     let area = auc(&found, &good).unwrap().unwrap();
     assert!(area > 0.9, "{area}");
 
-    let tokenizer = Tokenizer::from_folder(files.path()).unwrap();
-    let outputs = module(&examples, &validation, &tokenizer).outputs(&labelled(&unseen, &tokenizer)).unwrap();
+    let tokenizer = Tokenizer::from_folder(tokenizer().path()).unwrap();
+    let outputs = trained_module(&examples, &validation, &tokenizer).outputs(&labelled(&unseen, &tokenizer)).unwrap();
     let trained = outputs.iter().map(|outputs| 1.0 / (1.0 + (-outputs[0]).exp()));
     let worst = trained.zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 1e-2, "{worst}");
 }
 
 #[test]
-fn scores_that_are_no_probabilities_and_no_examples_are_refused() {
-    let (files, folder) = (tokenizer(), tempfile::tempdir().unwrap());
-    let train = |examples: &[Example]| {
-        let data = (examples, &slips(5, 2)[..]);
-        train_reward(base(VOCABULARY, &processor()), files.path(), data, &fit(), folder.path(), &mut ()).unwrap_err()
-    };
+fn scores_out_of_range_and_no_examples_are_rejected() {
+    let folder = tempfile::tempdir().unwrap();
     let mut cases = vec![Vec::new()];
     for score in [1.5, -0.5, 9.0, f32::NAN, f32::INFINITY] {
         let mut examples = slips(5, 1);
@@ -88,15 +90,14 @@ fn scores_that_are_no_probabilities_and_no_examples_are_refused() {
         cases.push(examples);
     }
     for examples in cases {
-        let error = train(&examples);
+        let error = train(&examples, &slips(5, 2), &fit(), folder.path()).unwrap_err();
         assert!(matches!(error, RouterError::Models(Error::Parameter { name: "examples", .. })), "{error}");
     }
-    assert!(!folder.path().join("config.json").exists(), "nothing is taken for a model");
-    // The judge's 0 to 9 on held-out problems would be taken for good and bad ones.
+    assert!(!folder.path().join("config.json").exists(), "no model is written");
+    // Scores of 0 to 9, as a judge gives them, would otherwise be compared with one half.
     let mut validation = slips(5, 2);
     validation[1].target_score = 9.0;
     let (examples, short) = (slips(5, 1), Fit::new(1, 0.01));
-    let data = (&examples[..], &validation[..]);
-    let found = train_reward(base(VOCABULARY, &processor()), files.path(), data, &short, folder.path(), &mut ());
-    assert!(matches!(found.unwrap_err(), RouterError::Models(Error::Parameter { .. })));
+    let error = train(&examples, &validation, &short, folder.path()).unwrap_err();
+    assert!(matches!(error, RouterError::Models(Error::Parameter { .. })));
 }

@@ -1,5 +1,5 @@
-//! A language of letters, a decoder that reads it, and steps whose advantage follows a rule.
-#![allow(dead_code, reason = "every test uses its part")]
+//! A character-level tokenizer, a small decoder for it, and examples whose advantage follows a simple rule.
+#![allow(dead_code, reason = "each test target uses only a part")]
 
 use std::path::Path;
 
@@ -9,19 +9,19 @@ use arbitrage_models::config::ModelConfig;
 use arbitrage_models::train::Transformer;
 use arbitrage_models::{Device, device};
 use arbitrage_router::labels::Example;
-use arbitrage_router::learned::{Data, Pair};
+use arbitrage_router::learned::{ModelPair, RouterRecipe, RouterTraining, TrainingData, TrainingSplit};
 use serde_json::json;
 use tempfile::TempDir;
 
-/// What the draft says when it is wrong.
+/// The character that marks a wrong step.
 pub const SLIP: char = 'x';
 
-/// A folder with a tokenizer of one token a character, and one for the blank line.
+/// A folder with a tokenizer of one token per character, and one token for the blank line.
 pub fn tokenizer() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut vocabulary = serde_json::Map::new();
     let letters = ('!'..='~').map(String::from);
-    // The byte alphabet's letters for space and line break.
+    // The characters that stand for space and line break in the byte-level alphabet.
     let pieces = ["<|end|>", "\u{120}", "\u{10A}", "\u{10A}\u{10A}"].map(str::to_owned).into_iter().chain(letters);
     pieces.for_each(|piece| drop(vocabulary.insert(piece, json!(vocabulary.len()))));
     let byte_level =
@@ -49,13 +49,12 @@ pub fn tokenizer() -> TempDir {
     folder
 }
 
-/// Where all of this is trained.
-pub fn processor() -> Device {
+pub fn cpu() -> Device {
     device("flex").unwrap()
 }
 
-/// A decoder with fresh weights for that tokenizer, on `device`.
-pub fn base(vocabulary: usize, device: &Device) -> Transformer {
+/// A decoder with random weights for [`tokenizer`], on `device`.
+pub fn decoder(vocabulary: usize, device: &Device) -> Transformer {
     let json = json!({
         "model_type": "llama", "vocab_size": vocabulary, "hidden_size": 32, "intermediate_size": 64,
         "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16,
@@ -65,16 +64,22 @@ pub fn base(vocabulary: usize, device: &Device) -> Transformer {
     Transformer::init(config, 1, device).unwrap()
 }
 
-/// Tokens of [`tokenizer`].
+/// Number of tokens of [`tokenizer`].
 pub const VOCABULARY: usize = 98;
 
-pub fn pair() -> Pair {
+pub fn pair() -> ModelPair {
     let model = |name: &str, digest: &str| ModelRecord { name: name.to_owned(), digest: Some(digest.to_owned()) };
-    Pair { draft: model("small", "aa"), target: model("large", "bb") }
+    ModelPair { draft: model("small", "aa"), target: model("large", "bb") }
 }
 
-pub fn origin() -> (Pair, Data) {
-    (pair(), Data { scorer: "rule".to_owned(), ..Data::default() })
+/// A training of the models [`pair`], whose steps a scorer `rule` has scored.
+pub fn router_training<'a>(
+    training: &'a [Example],
+    validation: &'a [Example],
+    recipe: &'a RouterRecipe,
+) -> RouterTraining<'a> {
+    let data = TrainingData { scorer: "rule".to_owned(), ..TrainingData::default() };
+    RouterTraining { examples: TrainingSplit { training, validation }, recipe, pair: pair(), data }
 }
 
 pub fn below(draw: &mut Draw, end: usize) -> usize {
@@ -93,14 +98,15 @@ fn step(text: String) -> Step {
     Step::new(text, Finish::Boundary)
 }
 
-/// Steps of letters, after none to two others. Where the draft's holds a [`SLIP`], its score is low and the target's is high.
+/// Examples of random letters, with 0 to 2 steps in the prefix. A draft that contains a [`SLIP`] has a low score, every
+/// other step a high one.
 pub fn slips(count: usize, seed: u64) -> Vec<Example> {
     let mut draw = Draw::new(Draw::new(seed).next_u64());
     let example = |at: usize| {
         let slip = draw.uniform() < 0.5;
-        let history = (0..below(&mut draw, 3)).map(|place| Accepted {
-            author: if place == 0 { Author::Draft } else { Author::Target },
-            step: step(letters(&mut Draw::new(seed + (at * 3 + place) as u64), false)),
+        let history = (0..below(&mut draw, 3)).map(|index| Accepted {
+            author: if index == 0 { Author::Draft } else { Author::Target },
+            step: step(letters(&mut Draw::new(seed + (at * 3 + index) as u64), false)),
         });
         let history: Vec<_> = history.collect();
         let (draft, target) = (step(letters(&mut draw, slip)), step(letters(&mut draw, false)));
@@ -112,12 +118,12 @@ pub fn slips(count: usize, seed: u64) -> Vec<Example> {
     (0..count).map(example).collect()
 }
 
-/// Steps with log-probabilities: the less sure the draft, the greater the advantage.
+/// Examples with log-probabilities: the lower the draft's confidence, the greater the advantage.
 pub fn doubts(count: usize, seed: u64) -> Vec<Example> {
     let mut draw = Draw::new(Draw::new(seed).next_u64());
     let example = |at: usize| {
-        let sure = draw.uniform() as f32;
-        let logprobs: Vec<f32> = (0..4).map(|_| -(1.0 - sure) * 3.0 * draw.uniform() as f32).collect();
+        let confidence = draw.uniform() as f32;
+        let logprobs: Vec<f32> = (0..4).map(|_| -(1.0 - confidence) * 3.0 * draw.uniform() as f32).collect();
         let mean = logprobs.iter().sum::<f32>() / 4.0;
         let draft = step("so".to_owned()).with_logprobs(logprobs).with_first_entropy(draw.uniform() as f32);
         let score = (1.0 + mean / 3.0 + 0.1 * (draw.uniform() as f32 - 0.5)).clamp(0.0, 1.0);

@@ -4,25 +4,30 @@ use arbitrage_core::{AdvantageRouter, Candidate, Decision, Draw, Evidence, Prefi
 use arbitrage_models::train::Fit;
 use arbitrage_models::{Error, LoadOptions, device};
 use arbitrage_router::labels::Example;
-use arbitrage_router::learned::{Annotation, Reads, Recipe, RouterError, TextRouter};
+use arbitrage_router::learned::{Annotation, BaseModel, RouterError, RouterInput, RouterRecipe, TextRouter};
 use arbitrage_router::metrics::spearman;
 use tempfile::TempDir;
 
-use super::support::{VOCABULARY, base, below, origin, pair, processor, slips, tokenizer};
+use super::support::{VOCABULARY, below, cpu, decoder, pair, router_training, slips, tokenizer};
 
-fn recipe() -> Recipe {
-    Recipe::new(Fit::new(400, 0.01).with_batch(16).with_every(20))
+fn recipe() -> RouterRecipe {
+    RouterRecipe::new(Fit::new(400, 0.01).with_batch(16).with_every(20))
 }
 
-fn train(examples: &[Example], annotation: Annotation, recipe: &Recipe) -> Result<(TempDir, TextRouter), RouterError> {
+fn train(
+    examples: &[Example],
+    annotation: Annotation,
+    recipe: &RouterRecipe,
+) -> Result<(TempDir, TextRouter), RouterError> {
     let (files, folder) = (tokenizer(), tempfile::tempdir().unwrap());
-    let data = (examples, &slips(60, 2)[..]);
-    let model = base(VOCABULARY, &processor());
-    let trained = TextRouter::train(model, files.path(), data, annotation, recipe, origin(), folder.path(), &mut ())?;
+    let base = BaseModel { decoder: decoder(VOCABULARY, &cpu()), tokenizer: files.path() };
+    let validation = slips(60, 2);
+    let training = router_training(examples, &validation, recipe);
+    let trained = TextRouter::train(base, &training, annotation, folder.path(), &mut ())?;
     Ok((folder, trained))
 }
 
-/// A trained router's folder.
+/// The folder of a router that all tests share.
 fn trained() -> &'static TempDir {
     static FOLDER: OnceLock<TempDir> = OnceLock::new();
     FOLDER.get_or_init(|| train(&slips(500, 1), Annotation::Authors, &recipe()).unwrap().0)
@@ -32,7 +37,7 @@ fn open() -> TextRouter {
     TextRouter::open(trained().path(), &LoadOptions::new(device("flex").unwrap())).unwrap()
 }
 
-/// Lets `act` see the examples as steps of sequences 0, 1, ….
+/// Calls `act` with the examples as steps of sequences 0, 1, ….
 fn with_candidates<T>(examples: &[Example], act: impl FnOnce(&[Candidate<'_>]) -> T) -> T {
     let problems: Vec<_> = examples.iter().map(Example::as_problem).collect();
     let numbered = |at: usize| {
@@ -47,18 +52,18 @@ fn decisions(answers: Vec<Result<Decision, arbitrage_core::BoxError>>) -> Vec<De
 }
 
 #[test]
-fn it_learns_a_rule_that_stands_in_the_text() {
+fn routers_learn_a_rule_of_the_text() {
     let unseen = slips(120, 3);
     let advantages: Vec<f32> = unseen.iter().map(Example::advantage).collect();
     let found = with_candidates(&unseen, |candidates| decisions(open().route_batch(candidates)));
     let estimates: Vec<f32> = found.iter().map(|decision| decision.estimate.unwrap()).collect();
     let rho = spearman(&estimates, &advantages).unwrap().unwrap();
-    let told = open().card().metrics["validation ρ"];
-    assert!(rho > 0.6 && told > 0.6, "{rho} {told}");
+    let validation = open().card().metrics["validation ρ"];
+    assert!(rho > 0.6 && validation > 0.6, "{rho} {validation}");
 }
 
 #[test]
-fn batches_caches_and_orders_are_not_seen() {
+fn batches_caches_and_order_do_not_change_decisions() {
     let unseen = slips(24, 4);
     let fresh: Vec<Decision> =
         with_candidates(&unseen, |all| all.iter().map(|candidate| open().route(candidate).unwrap()).collect());
@@ -69,27 +74,27 @@ fn batches_caches_and_orders_are_not_seen() {
         let mut draw = Draw::new(5);
         for _ in 0..60 {
             let at = below(&mut draw, all.len());
-            // Now and then as a step of another's sequence, whose cache then holds something else.
+            // Sequence ids are reused for other prefixes, so that a cache may hold another prefix.
             let id = SequenceId(below(&mut draw, 4) as u64);
             let candidate = Candidate { prefix: Prefix { id, ..all[at].prefix }, ..all[at] };
             assert_eq!(router.route(&candidate).unwrap(), fresh[at], "{at}");
         }
         (0..all.len() as u64).for_each(|id| router.release(SequenceId(id)));
-        assert_eq!(router.sequences(), 0, "what was released is gone");
+        assert_eq!(router.sequences(), 0, "released caches are dropped");
         assert_eq!(router.route(&all[3]).unwrap(), fresh[3]);
     });
 }
 
 #[test]
-fn annotation_changes_the_layout_and_nothing_else() {
+fn annotation_changes_only_the_layout() {
     let [authors, none] = [Annotation::Authors, Annotation::None].map(Annotation::layout);
     assert_eq!(authors.authors, ["Model 0: ", "Model 1: "]);
     assert_eq!(authors.with_authors("", ""), none);
-    let short = Recipe::new(Fit::new(2, 0.01));
+    let short = RouterRecipe::new(Fit::new(2, 0.01));
     let cards = [Annotation::Authors, Annotation::None].map(|annotation| {
         let mut card = train(&slips(40, 1), annotation, &short).unwrap().1.card().clone();
-        assert_eq!(card.reads, Reads::Text { annotation });
-        card.reads = Reads::Text { annotation: Annotation::None };
+        assert_eq!(card.input, RouterInput::Text { annotation });
+        card.input = RouterInput::Text { annotation: Annotation::None };
         card.metrics.clear();
         card
     });
@@ -97,16 +102,16 @@ fn annotation_changes_the_layout_and_nothing_else() {
 }
 
 #[test]
-fn another_pair_is_refused() {
+fn other_models_are_rejected() {
     let (router, pair) = (open(), pair());
     router.card().check_pair(&pair.draft, &pair.target).unwrap();
     let error = router.card().check_pair(&pair.target, &pair.target).unwrap_err();
-    assert!(matches!(&error, RouterError::OtherPair { role: "draft", .. }), "{error}");
+    assert!(matches!(&error, RouterError::PairMismatch { role: "draft", .. }), "{error}");
     assert!(error.to_string().contains("small (aa)") && error.to_string().contains("large (bb)"), "{error}");
 }
 
 #[test]
-fn what_nothing_can_be_learned_from_is_refused() {
+fn examples_that_cannot_be_learned_from_are_rejected() {
     let good = slips(40, 1);
     let alike: Vec<_> = good.iter().filter(|example| !example.label()).cloned().collect();
     for examples in [&[][..], &alike] {
@@ -124,29 +129,20 @@ fn what_nothing_can_be_learned_from_is_refused() {
     assert!(matches!(error, RouterError::Models(Error::ContextFull { .. })), "{error}");
 }
 
-/// A tokenizer that knows more than the decoder: an error, not a row that is not there.
+/// A tokenizer with more tokens than the decoder is an error, not an access out of bounds.
 #[test]
-fn ids_that_the_decoder_does_not_have_are_refused() {
+fn token_ids_beyond_the_vocabulary_are_rejected() {
     let (files, folder) = (tokenizer(), tempfile::tempdir().unwrap());
     let examples = slips(20, 1);
-    let data = (&examples[..], &examples[..]);
-    let recipe = Recipe::new(Fit::new(2, 0.01));
-    let found = TextRouter::train(
-        base(50, &processor()),
-        files.path(),
-        data,
-        Annotation::Authors,
-        &recipe,
-        origin(),
-        folder.path(),
-        &mut (),
-    );
-    let error = found.err().unwrap();
+    let recipe = RouterRecipe::new(Fit::new(2, 0.01));
+    let base = BaseModel { decoder: decoder(50, &cpu()), tokenizer: files.path() };
+    let training = router_training(&examples, &examples, &recipe);
+    let error = TextRouter::train(base, &training, Annotation::Authors, folder.path(), &mut ()).unwrap_err();
     assert!(error.to_string().contains("ids below 50"), "{error}");
 }
 
 #[test]
-fn steps_that_cannot_be_read_fail_alone() {
+fn an_invalid_step_does_not_fail_the_others() {
     let mut examples = slips(3, 4);
     examples[1].question = " ".to_owned();
     with_candidates(&examples, |all| {

@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::calibrate::seconds::tests::pair;
+use crate::calibrate::step_seconds::tests::pair;
 
-/// Few values, both ends among them, so that there are ties.
+/// Draws from few values, with 0 and 1 among them, so that there are ties.
 fn estimates() -> impl Strategy<Value = Vec<f32>> {
     prop::collection::vec((0u8..=8).prop_map(|eighths| f32::from(eighths) / 8.0), 1..40)
 }
@@ -16,7 +16,7 @@ fn goals() -> impl Strategy<Value = Goal> {
     ]
 }
 
-/// Acceptance, escalations a problem and latency of the strict rule, counted.
+/// Acceptance, escalations per problem and latency, counted by the rule that estimates above `tau` are escalated.
 fn count(estimates: &[f32], problems: usize, tau: f32) -> (f64, f64, f64) {
     let accepted = estimates.iter().filter(|estimate| **estimate <= tau).count();
     let share = accepted as f64 / estimates.len() as f64;
@@ -37,7 +37,7 @@ proptest! {
         estimates in estimates(), goal in goals(), problems in 1usize..5,
     ) {
         prop_assume!(problems <= estimates.len());
-        let validation = Validation::new(&estimates, problems).unwrap().with_seconds(pair()).unwrap();
+        let validation = ValidationSet::new(&estimates, problems).unwrap().with_seconds(pair()).unwrap();
         let all = (0..=16).map(|sixteenths| count(&estimates, problems, sixteenths as f32 / 16.0));
         match goal.threshold(&validation) {
             Ok(found) => {
@@ -62,12 +62,12 @@ proptest! {
     }
 }
 
-fn validation() -> Validation {
-    Validation::new(&[0.9, 0.1, 0.5, 0.3, 0.7], 2).unwrap()
+fn validation() -> ValidationSet {
+    ValidationSet::new(&[0.9, 0.1, 0.5, 0.3, 0.7], 2).unwrap()
 }
 
 #[test]
-fn thresholds_by_hand() {
+fn known_thresholds() {
     for (goal, tau, acceptance, escalations) in [
         ("accept:0", 0.0, 0.0, 2.5),
         ("accept:0.2", 0.2, 0.2, 2.0),
@@ -85,7 +85,7 @@ fn thresholds_by_hand() {
 }
 
 #[test]
-fn a_latency_is_met_with_the_escalations_that_it_allows() {
+fn a_latency_goal_allows_as_many_escalations_as_are_fast_enough() {
     let validation = validation().with_seconds(pair()).unwrap();
     // At most e ≤ (0.85 − 0.4375)/0.9375 = 0.44: two of five steps.
     let found = Goal::Latency(0.85).threshold(&validation).unwrap();
@@ -93,52 +93,52 @@ fn a_latency_is_met_with_the_escalations_that_it_allows() {
     let error = Goal::Latency(0.4).threshold(&validation).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "goal `latency:0.4` cannot be met: 0.4375 of the target's time a step is the least, at τ = 1"
+        "goal `latency:0.4` cannot be met: the least latency is 0.4375 of the target's time per step, at τ = 1"
     );
 }
 
 #[test]
-fn where_reading_costs_more_than_writing_escalation_is_faster() {
+fn escalation_is_faster_where_prefilling_costs_more_than_writing() {
     let seconds = StepSeconds { target_catch_up: 3.0, ..pair() };
     let validation = validation().with_seconds(seconds).unwrap();
     assert_eq!(Goal::Latency(1.4).threshold(&validation).unwrap().tau, 0.0);
     let Err(CalibrateError::Unreachable { least, tau, .. }) = Goal::Latency(1.0).threshold(&validation) else {
-        panic!("drafting for nothing costs time")
+        panic!("drafting steps that are all escalated costs time")
     };
     assert_eq!((least, tau), (seconds.relative(1.0), 0.0));
 }
 
 #[test]
-fn ties_are_accepted_together() {
-    let found = Goal::Accept(0.5).threshold(&Validation::new(&[0.4; 10], 1).unwrap()).unwrap();
+fn tied_estimates_are_accepted_together() {
+    let found = Goal::Accept(0.5).threshold(&ValidationSet::new(&[0.4; 10], 1).unwrap()).unwrap();
     assert_eq!((found.tau, found.acceptance), (1.0, 1.0));
-    let zeros = Goal::Accept(0.0).threshold(&Validation::new(&[0.0, 0.0, 0.5], 1).unwrap()).unwrap();
+    let zeros = Goal::Accept(0.0).threshold(&ValidationSet::new(&[0.0, 0.0, 0.5], 1).unwrap()).unwrap();
     assert_eq!((zeros.tau, zeros.escalations), (0.25, 1.0));
 }
 
 #[test]
-fn neighbouring_floats_are_told_apart() {
+fn adjacent_floats_are_separated() {
     let low = 0.5f32;
     let high = f32::from_bits(low.to_bits() + 1);
     for (low, high) in [(low, high), (0.0, f32::from_bits(1)), (high, f32::from_bits(high.to_bits() + 1))] {
-        let found = Goal::Accept(0.5).threshold(&Validation::new(&[low, high], 1).unwrap()).unwrap();
+        let found = Goal::Accept(0.5).threshold(&ValidationSet::new(&[low, high], 1).unwrap()).unwrap();
         assert_eq!((found.acceptance, found.tau), (0.5, low));
     }
 }
 
 #[test]
-fn nonsense_is_refused() {
+fn invalid_input_is_rejected() {
     for (estimates, problems) in [(&[][..], 1), (&[0.5], 0), (&[0.5], 2), (&[1.5], 1), (&[f32::NAN], 1), (&[-0.1], 1)] {
-        assert!(Validation::new(estimates, problems).is_err(), "{estimates:?} {problems}");
+        assert!(ValidationSet::new(estimates, problems).is_err(), "{estimates:?} {problems}");
     }
     assert!(validation().with_seconds(StepSeconds { target: f64::NAN, ..pair() }).is_err());
     let goal = Goal::Latency(0.9);
-    assert_eq!(goal.threshold(&validation()), Err(CalibrateError::Seconds { goal }));
+    assert_eq!(goal.threshold(&validation()), Err(CalibrateError::MissingSeconds { goal }));
     assert!(matches!(Goal::Accept(f64::NAN).threshold(&validation()), Err(CalibrateError::Goal { .. })));
 }
 
 #[test]
-fn files_hold_the_goal_as_text() {
+fn the_goal_is_serialised_as_text() {
     let found = Goal::Budget(1.0).threshold(&validation()).unwrap();
     let text = serde_json::to_string(&found).unwrap();
     assert!(text.starts_with(r#"{"goal":"budget:1","tau":0."#), "{text}");

@@ -2,53 +2,54 @@
 
 use std::path::Path;
 
-use arbitrage_models::train::{FolderFiles, Headed, Judging, Labelled, Progress, Transformer};
+use arbitrage_models::train::{FolderFiles, Headed, Judging, Labelled, Progress};
 use arbitrage_models::{Error, LoadOptions, tokenizer::Tokenizer};
 
-use super::super::{Annotation, Data, Pair, Reads, RouterError, TextRouter};
-use super::lessons::{Recipe, rank_correlation};
+use super::super::{Annotation, RouterError, RouterInput, TextRouter};
+use super::targets::rank_correlation;
+use super::{BaseModel, RouterTraining};
 use crate::labels::Example;
 
 impl TextRouter {
-    /// Trains a router on `examples`, from the decoder `base` whose tokenizer is that of the folder `tokenizer`, and keeps the weights
-    /// with the greatest rank correlation ρ with the advantage on `validation` (paper, App. C and D). The router is written into
-    /// `folder`. It learns where `base` is, and is opened there.
+    /// Trains a router on the device of the base model, and keeps the weights with the greatest rank correlation ρ with
+    /// the advantage on the validation examples (paper, App. C and D), which is recorded in the card as `validation ρ`.
+    /// The router is written into `folder`, and opened from there on the same device.
     ///
-    /// The steps of a solution that the draft wrote are judged in one pass over it, which the separators make the same as
-    /// judging each alone.
+    /// The drafted steps of one solution share a forward pass over the solution. The separators between steps make the
+    /// result the same as with a pass for each step.
     ///
     /// # Errors
-    /// [`RouterError`]: examples of one class only, whatever the loop meets.
-    #[allow(clippy::too_many_arguments, reason = "each is a decision of its own, and no two belong together")]
+    /// [`RouterError::Examples`] for examples of one class; [`RouterError::Labels`] for advantages that are not finite;
+    /// [`RouterError::Models`] for prefixes that are empty or too long, files that cannot be read or written, and
+    /// failures of the training loop.
     pub fn train(
-        base: Transformer,
-        tokenizer: &Path,
-        (examples, validation): (&[Example], &[Example]),
+        base: BaseModel<'_>,
+        training: &RouterTraining<'_>,
         annotation: Annotation,
-        recipe: &Recipe,
-        (pair, data): (Pair, Data),
         folder: &Path,
         progress: &mut dyn Progress,
     ) -> Result<Self, RouterError> {
-        let files = FolderFiles::read(tokenizer)?;
-        let tokenizer = Tokenizer::from_folder(tokenizer)?;
+        let (examples, recipe) = (&training.examples, training.recipe);
+        let files = FolderFiles::read(base.tokenizer)?;
+        let tokenizer = Tokenizer::from_folder(base.tokenizer)?;
         let tokens = |example: &Example| {
             let problem = example.as_problem();
             annotation.layout().tokens(&tokenizer, &example.prefix(&problem), &example.draft)
         };
         let mut texts = Vec::new();
-        for lesson in recipe.lessons(examples)? {
-            texts.push(Labelled::last(tokens(&examples[lesson.example])?, lesson.answer, lesson.weight));
+        for target in recipe.targets(examples.training)? {
+            let tokens = tokens(&examples.training[target.example])?;
+            texts.push(Labelled::last(tokens, target.probabilities, target.weight));
         }
-        let blank = vec![0.0; recipe.outcome.outputs()];
-        let unseen = |example: &Example| Ok(Labelled::last(tokens(example)?, blank.clone(), 1.0));
-        let held_out = validation.iter().map(unseen).collect::<Result<Vec<_>, Error>>()?;
-        let advantages: Vec<f32> = validation.iter().map(Example::advantage).collect();
-        let mut card = recipe.card(Reads::Text { annotation }, pair, data);
-        let judge = card.clone();
-        let score = move |model: &Headed| rank_correlation(&judge, &model.outputs(&held_out)?, &advantages);
+        // The validation metric needs no targets, so these are placeholders.
+        let outputs = recipe.output_head.outputs();
+        let unlabelled = |example: &Example| Ok(Labelled::last(tokens(example)?, vec![0.0; outputs], 1.0));
+        let validation = examples.validation.iter().map(unlabelled).collect::<Result<Vec<_>, Error>>()?;
+        let mut card = training.card(RouterInput::Text { annotation });
+        let (untrained, advantages) = (card.clone(), training.validation_advantages());
+        let score = move |model: &Headed| rank_correlation(&untrained, &model.outputs(&validation)?, &advantages);
         let objective = Judging::new(Labelled::merged(texts), recipe.loss())?.with_score(score);
-        let model = Headed::new(base, recipe.outcome.outputs(), false, recipe.fit.seed);
+        let model = Headed::new(base.decoder, outputs, false, recipe.fit.seed);
         let fitted = recipe.fit.run(model, &objective, progress)?;
         card.metrics.extend(fitted.best().map(|best| ("validation ρ".to_owned(), best)));
         fitted.model.save(folder, &files)?;

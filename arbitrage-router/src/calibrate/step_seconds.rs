@@ -1,34 +1,33 @@
-//! What a step costs in time.
+//! The time that a step costs.
 
 use serde::{Deserialize, Serialize};
 
 use super::CalibrateError;
 
-/// Mean seconds a step of one pair of models on one machine, measured.
+/// Mean measured seconds per step of one pair of models on one machine.
 ///
-/// With an escalation rate `e`, a step takes `c_d + c_r + e·(c_t + p_d) + (1 − e)·p_t` seconds: every step is drafted
-/// and judged; an escalated one is written by the target and caught up with by the draft; an accepted one has to be
-/// caught up with by the target, sooner or later. Where catching up is free, this is the simple break-even `e < 1 −
-/// (c_d + c_r) / c_t`.
+/// At an escalation rate `e`, a step takes `c_d + c_r + e·(c_t + p_d) + (1 − e)·p_t` seconds: every step is drafted and
+/// routed; an escalated step is written by the target and then prefilled by the draft; an accepted step is prefilled by
+/// the target, sooner or later. Where prefilling is free, escalation saves time below the rate `1 − (c_d + c_r) / c_t`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepSeconds {
     /// `c_d`: the draft writes a step.
     pub draft: f64,
-    /// `c_r`: the router judges it.
+    /// `c_r`: the router decides about a step.
     pub router: f64,
     /// `c_t`: the target writes a step.
     pub target: f64,
-    /// `p_t`: the target reads a step that the draft wrote.
+    /// `p_t`: the target prefills a step that the draft wrote.
     pub target_catch_up: f64,
-    /// `p_d`: the draft reads a step that the target wrote.
+    /// `p_d`: the draft prefills a step that the target wrote.
     pub draft_catch_up: f64,
 }
 
 impl StepSeconds {
-    /// Refuses times that are none.
+    /// Validates the times: all have to be finite and at least 0, and that of the target more than 0.
     ///
     /// # Errors
-    /// [`CalibrateError::Parameter`], naming the time: all are finite and at least 0, the target's own is above 0.
+    /// [`CalibrateError::Parameter`], naming the first invalid time.
     pub fn check(&self) -> Result<(), CalibrateError> {
         let times = [
             ("seconds of the draft", self.draft),
@@ -37,27 +36,27 @@ impl StepSeconds {
             ("seconds of the target's catching up", self.target_catch_up),
             ("seconds of the draft's catching up", self.draft_catch_up),
         ];
-        let is_time = |seconds: f64| seconds >= 0.0 && seconds.is_finite();
-        match times.into_iter().find(|(_, seconds)| !is_time(*seconds)) {
+        let is_valid = |seconds: f64| seconds >= 0.0 && seconds.is_finite();
+        match times.into_iter().find(|(_, seconds)| !is_valid(*seconds)) {
             Some((what, found)) => Err(CalibrateError::parameter(what, "a finite number, at least 0", found)),
             None if self.target > 0.0 => Ok(()),
             None => Err(CalibrateError::parameter("seconds of the target", "more than 0", self.target)),
         }
     }
 
-    /// Mean seconds a step at an escalation rate in [0, 1].
-    pub fn mean(&self, escalation: f64) -> f64 {
+    /// Mean seconds per step at an escalation rate in [0, 1].
+    pub fn mean(&self, escalation_rate: f64) -> f64 {
         let escalated = self.target + self.draft_catch_up;
-        self.draft + self.router + escalation * escalated + (1.0 - escalation) * self.target_catch_up
+        self.draft + self.router + escalation_rate * escalated + (1.0 - escalation_rate) * self.target_catch_up
     }
 
-    /// [`mean`](Self::mean) as a share of the time that the target alone takes.
-    pub fn relative(&self, escalation: f64) -> f64 {
-        self.mean(escalation) / self.target
+    /// [`mean`](Self::mean) as a share of the time of the target alone.
+    pub fn relative(&self, escalation_rate: f64) -> f64 {
+        self.mean(escalation_rate) / self.target
     }
 
-    /// The escalation rate at which nothing is gained over the target alone: below it, time is saved. Not above 0 where
-    /// no rate saves any; `None` where the rate is of no account.
+    /// The escalation rate at which a step takes as long as with the target alone; lower rates save time. It is not
+    /// positive where no rate saves time, and `None` where the time does not grow with the rate.
     pub fn break_even(&self) -> Option<f64> {
         let slope = self.mean(1.0) - self.mean(0.0);
         (slope > 0.0).then(|| (self.target - self.mean(0.0)) / slope)
@@ -68,13 +67,13 @@ impl StepSeconds {
 pub(super) mod tests {
     use super::*;
 
-    /// A pair whose draft is four times as fast.
-    pub fn pair() -> StepSeconds {
+    /// A pair whose draft is four times as fast as its target.
+    pub(crate) fn pair() -> StepSeconds {
         StepSeconds { draft: 0.25, router: 0.0625, target: 1.0, target_catch_up: 0.125, draft_catch_up: 0.0625 }
     }
 
     #[test]
-    fn every_part_has_its_share() {
+    fn the_mean_adds_all_terms() {
         assert_eq!(pair().mean(0.0), 0.25 + 0.0625 + 0.125);
         assert_eq!(pair().mean(1.0), 0.25 + 0.0625 + 1.0 + 0.0625);
         assert_eq!(pair().mean(0.25), 0.3125 + 0.25 * 1.0625 + 0.75 * 0.125);
@@ -84,7 +83,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn at_the_break_even_nothing_is_gained() {
+    fn at_break_even_the_pair_is_as_fast_as_the_target() {
         let rate = pair().break_even().unwrap();
         assert_eq!(rate, 0.6);
         assert!((pair().relative(rate) - 1.0).abs() < 1e-12);
@@ -96,7 +95,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn times_that_are_none_are_refused_by_name() {
+    fn invalid_times_are_named() {
         assert_eq!(pair().check(), Ok(()));
         for (seconds, name) in [
             (StepSeconds { draft: -1.0, ..pair() }, "draft"),
