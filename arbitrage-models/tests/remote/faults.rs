@@ -315,7 +315,7 @@ fn run(client: &Client, url: &str, name: &str, mut done: impl FnMut()) -> (usize
                 solved += 1;
                 assert_eq!(answer.text(), solution(&problems[at].question).concat(), "{name}: {at}");
             }
-            Err(EngineError::Part { source, .. }) => {
+            Err(EngineError::Component { source, .. }) => {
                 failed += 1;
                 assert!(!format!("{source} {source:?}").contains(KEY));
                 let error = source.downcast_ref::<RemoteError>().unwrap_or_else(|| panic!("{source} has no type"));
