@@ -39,7 +39,7 @@ pub struct Trace {
     pub trajectories: BTreeMap<String, Trajectory>,
     /// Step records that were dropped, since a later attempt replaced them.
     pub superseded: usize,
-    /// Bytes of an unfinished last line, as a killed run leaves one.
+    /// Bytes of an unfinished last line in the last file that was read, as a killed run leaves one.
     pub torn: Option<usize>,
     /// Problems that the process which wrote the last records has begun, each with the number of problems before it.
     begun: BTreeMap<String, usize>,
@@ -107,7 +107,7 @@ impl Trace {
         Ok(trace)
     }
 
-    /// Sorts records that are in memory.
+    /// Sorts records by problem.
     ///
     /// # Errors
     /// [`QuestionConflict`].
@@ -157,12 +157,12 @@ impl Trace {
         self.run.iter().chain(&self.resumed)
     }
 
-    /// In what the first process that did not continue the first run differs from it, as
-    /// [`RunRecord::differences`] says it. Empty where the trace is of one run.
+    /// The [differences](RunRecord::differences) between the first run and the first process that did not continue it. Empty where
+    /// all processes wrote to the same run.
     pub fn differences(&self) -> Vec<String> {
         let Some(run) = &self.run else { return Vec::new() };
-        let all = self.resumed.iter().map(|other| run.differences(other));
-        { all }.find(|differences| !differences.is_empty()).unwrap_or_default()
+        let mut differences = self.resumed.iter().map(|other| run.differences(other));
+        differences.find(|lines| !lines.is_empty()).unwrap_or_default()
     }
 
     /// The ends of all problems, in the order in which they were written.
