@@ -148,7 +148,7 @@ pub fn rules() -> Vec<Case> {
         set("a pre-tokenizer that is text", "/pre_tokenizer", json!("ByteLevel"), "/pre_tokenizer"),
         set("a bad regular expression", "/pre_tokenizer", split("(a"), "/pre_tokenizer"),
         set("a huge regular expression", "/pre_tokenizer", split("((a{999}){999}){999}"), "/pre_tokenizer")
-            .most_bytes(64 << 20),
+            .max_bytes(64 << 20),
         set("a deep regular expression", "/pre_tokenizer", split(&"(".repeat(50_000)), "/pre_tokenizer"),
         set("an unknown normaliser", "/normalizer", json!({"type": "Magic"}), "/normalizer"),
         set(
