@@ -183,7 +183,7 @@ pub fn other_files() -> Vec<Case> {
             "generation_config.json",
             r#"{"eos_token_id": 99999}"#,
             Refused,
-            "end-of-text id 99999",
+            "end-of-text id|found 99999",
         ),
         ends("an end token of 2^40", json!(1_u64 << 40), "1099511627776"),
         ends("an end token that is text", json!("</s>"), "</s>"),
@@ -212,7 +212,7 @@ pub fn other_files() -> Vec<Case> {
             "config.json",
             r#"{"bos_token_id": 99999}"#,
             Refused,
-            "beginning-of-text id 99999",
+            "beginning-of-text id|found 99999",
         ),
     ]
 }
