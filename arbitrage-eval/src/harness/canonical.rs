@@ -1,4 +1,4 @@
-//! A run's records in one order.
+//! A run's records in the order of its problems.
 
 use std::path::Path;
 
@@ -9,20 +9,21 @@ use arbitrage_router::labels::{LabelError, trajectories};
 use super::HarnessError;
 use super::lines::replace_lines;
 
-/// What the records tell of these problems, in their order: who wrote them, once, and each problem's steps and end. What a run that
-/// was killed left of problems that were begun again is left out. So runs that were interrupted, batched or divided in different ways give the
-/// same records, apart from what was measured (times, caches, guesses).
+/// The records of a run in canonical form: the run's own record once, then the steps and the end of each of `problems`, in their order.
+/// Records that a killed process wrote of problems that were begun again are dropped. Runs that were interrupted, batched or divided in
+/// different ways therefore give the same records, apart from measurements (times, cached and speculated tokens).
 ///
-/// Also says which problems have no end.
+/// Also returns the problems that have no end.
 ///
 /// # Errors
 /// [`LabelError::Question`] where an id stands for two questions.
 pub fn canonical(records: Vec<Record>, problems: &[Problem]) -> Result<(Vec<Record>, Vec<&Problem>), LabelError> {
     let run = records.iter().find(|record| matches!(record, Record::Run(_))).cloned();
-    let (mut told, _) = trajectories(records)?;
+    let (mut by_problem, _) = trajectories(records)?;
     let (mut ordered, mut missing): (Vec<Record>, Vec<&Problem>) = (run.into_iter().collect(), Vec::new());
     for problem in problems {
-        let Some((end, steps)) = told.remove(&problem.id).and_then(|told| Some((told.end?, told.steps))) else {
+        let Some((end, steps)) = by_problem.remove(&problem.id).and_then(|found| Some((found.end?, found.steps)))
+        else {
             missing.push(problem);
             continue;
         };
@@ -32,11 +33,11 @@ pub fn canonical(records: Vec<Record>, problems: &[Problem]) -> Result<(Vec<Reco
     Ok((ordered, missing))
 }
 
-/// Writes the [`canonical`] records of a whole run to `path`, which replaces what was there in one move.
+/// Writes the [`canonical`] records of a whole run to `path`, replacing the file atomically.
 ///
 /// # Errors
 /// [`HarnessError::Incomplete`] where a problem has no end; [`HarnessError::AnotherRun`] where the records are of several runs;
-/// [`HarnessError::Records`]; [`HarnessError::Io`].
+/// [`HarnessError::NoRunRecord`], [`HarnessError::Records`] and [`HarnessError::Io`].
 pub fn write_canonical(records: Vec<Record>, problems: &[Problem], path: &Path) -> Result<(), HarnessError> {
     one_run(&records, path)?;
     let contradiction = |source| HarnessError::Records { path: path.to_owned(), source };
@@ -50,7 +51,7 @@ pub fn write_canonical(records: Vec<Record>, problems: &[Problem], path: &Path) 
 
 fn one_run(records: &[Record], path: &Path) -> Result<(), HarnessError> {
     let mut runs = records.iter().filter_map(|record| if let Record::Run(run) = record { Some(run) } else { None });
-    let Some(first) = runs.next() else { return Err(HarnessError::Nameless { path: path.to_owned() }) };
+    let Some(first) = runs.next() else { return Err(HarnessError::NoRunRecord { path: path.to_owned() }) };
     match runs.map(|run: &RunRecord| first.differences(run)).find(|differences| !differences.is_empty()) {
         Some(differences) => {
             Err(HarnessError::AnotherRun { path: path.to_owned(), differences: differences.join("; ") })

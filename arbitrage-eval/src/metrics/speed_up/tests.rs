@@ -98,10 +98,10 @@ fn one_accuracy_is_enough() {
 #[test]
 fn what_cannot_be_compared_says_why() {
     let (one, two) = (points(&[(1.0, 0.25), (2.0, 0.5)]), points(&[(1.0, 0.625)]));
-    let apart = CompareError::Apart { first: (0.25, 0.5), second: (0.625, 0.625) };
+    let apart = CompareError::NoCommonAccuracy { first: (0.25, 0.5), second: (0.625, 0.625) };
     assert_eq!(matched(one.clone(), two), Err(apart));
     assert_eq!(matched(one.clone(), Vec::new()), Err(CompareError::Empty { what: "point" }));
-    assert_eq!(matched(one, points(&[(0.0, 0.5)])), Err(CompareError::Free { found: 0.0 }));
+    assert_eq!(matched(one, points(&[(0.0, 0.5)])), Err(CompareError::NonPositiveCost { found: 0.0 }));
     let (few, many) = (curve("a", 3, &[(1.0, 2)]), curve("b", 4, &[(1.0, 2)]));
     assert!(matches!(speed_up(&few, &many, &Bootstrap::default()), Err(CompareError::Problems { .. })));
 }

@@ -1,20 +1,20 @@
-//! Results under another clock.
+//! Prices results on given hardware.
 
-use super::{Hardware, Judge, Reuse, Work};
-use crate::results::{PolicyResults, ProblemResult};
+use crate::cost::{DecisionWork, Hardware, Reuse, WorkCounts};
 use crate::metrics::{CompareError, Curve};
+use crate::results::{PolicyResults, ProblemResult};
 
-/// Seconds that a problem of `policy` would take on `hardware`, as its trace counts the work. `None` where it failed. Warm-up problems
-/// have a price too, since counts do not know of cold caches.
+/// Seconds that a solved problem would take on `hardware` under `policy`, by the work in its trace; `None` where it failed. Warm-up
+/// problems are priced too, since cold caches do not change counts.
 pub fn priced(problem: &ProblemResult, policy: &str, hardware: &Hardware, reuse: Reuse) -> Option<f64> {
-    let work = Work::of(&problem.usage, Judge::named(policy));
+    let work = WorkCounts::of(&problem.usage, DecisionWork::named(policy));
     problem.stop.map(|_| hardware.seconds(&work, reuse))
 }
 
-/// The curve of a policy's thresholds on `hardware`: latency against accuracy.
+/// The curve of accuracy against latency on `hardware`, over a policy's thresholds.
 ///
 /// # Errors
-/// [`CompareError`] for results of different problems, and none at all.
+/// [`CompareError`] for results of different problems, and without results.
 pub fn priced_curve(results: &[&PolicyResults], hardware: &Hardware, reuse: Reuse) -> Result<Curve, CompareError> {
     let policy = results.first().map_or("", |results| results.policy.as_str());
     Curve::new(results, |problem| priced(problem, policy, hardware, reuse))

@@ -1,6 +1,6 @@
-//! Points and curves in the plane of two axes.
+//! Scatter plots with curves.
 
-use super::labels::{Area, place};
+use super::labels::{Rectangle, place};
 use super::marker::marker;
 use super::scale::Scale;
 use super::svg::{Px, Svg};
@@ -12,65 +12,65 @@ const LEFT: f64 = 42.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 40.0;
-/// Longest name that is written beside a curve, in characters.
-const NAME: usize = 22;
+/// Maximum length of a curve's label, in characters.
+const MAX_LABEL_CHARS: usize = 22;
 
 /// One point.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
-    /// Its numbers along both axes.
+    /// Its coordinates.
     pub at: (f64, f64),
-    /// Ends of its interval along the second axis.
+    /// Ends of its interval along the vertical axis.
     pub span: Option<(f64, f64)>,
-    /// What it stands for.
+    /// Its tooltip.
     pub title: String,
 }
 
 /// Points that belong together, such as a policy's over its thresholds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Its name, written beside it; nothing is where there is none.
+    /// Its name, written next to it; empty for no label.
     pub name: String,
-    /// Which colour and marker it has.
+    /// Index that selects colour and marker.
     pub slot: usize,
-    /// Its points, in the order in which a line joins them.
+    /// Its points, joined by a line in this order.
     pub points: Vec<Mark>,
 }
 
-/// A straight line to hold points against.
+/// A straight reference line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Guide {
-    /// One value of the second axis.
+    /// A horizontal line.
     Level(f64),
-    /// Where both axes have the same value.
+    /// The line of equal coordinates.
     Diagonal,
-    /// What is foretold of a series, from one place to another, in the colour of its slot.
+    /// A prediction for a series, in its colour.
     Line {
         /// One end.
         from: (f64, f64),
-        /// The other.
+        /// The other end.
         to: (f64, f64),
         /// The series' slot.
         slot: usize,
     },
 }
 
-/// A chart of points.
+/// A scatter plot.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plane {
-    /// What it says in words.
+pub struct ScatterPlot {
+    /// Its id and texts.
     pub heading: Heading,
-    /// The first axis.
+    /// The horizontal axis.
     pub x: Axis,
-    /// The second axis.
+    /// The vertical axis.
     pub y: Axis,
     /// The curves.
     pub series: Vec<Series>,
-    /// Lines behind them.
+    /// Reference lines behind them.
     pub guides: Vec<Guide>,
 }
 
-impl Plane {
+impl ScatterPlot {
     /// The chart as an SVG element.
     pub fn svg(&self) -> String {
         let marks = || self.series.iter().flat_map(|series| &series.points);
@@ -78,7 +78,7 @@ impl Plane {
         let x = self.x.scale(marks().map(|mark| mark.at.0), (LEFT, WIDTH - RIGHT));
         let y = self.y.scale(marks().map(|mark| mark.at.1).chain(spans), (HEIGHT - BOTTOM, TOP));
         let mut svg = self.heading.begin(HEIGHT);
-        axes(&mut svg, (&self.x, &x), (&self.y, &y), HEIGHT);
+        draw_axes(&mut svg, ScaledAxis { axis: &self.x, scale: &x }, ScaledAxis { axis: &self.y, scale: &y }, HEIGHT);
         self.guides.iter().for_each(|guide| draw_guide(&mut svg, *guide, &x, &y));
         self.series.iter().for_each(|series| draw(&mut svg, series, &x, &y));
         self.names(&mut svg, &x, &y);
@@ -86,33 +86,40 @@ impl Plane {
     }
 
     fn names(&self, svg: &mut Svg, x: &Scale, y: &Scale) {
-        let names: Vec<String> = self.series.iter().map(|series| cut(&series.name, NAME)).collect();
+        let names: Vec<String> = self.series.iter().map(|series| cut(&series.name, MAX_LABEL_CHARS)).collect();
         let places =
             |series: &Series| series.points.iter().map(|mark| (x.place(mark.at.0), y.place(mark.at.1))).collect();
         let points: Vec<Vec<(f64, f64)>> = self.series.iter().map(places).collect();
-        let within = Area::new((LEFT + 2.0, TOP - 8.0), (WIDTH - 2.0, HEIGHT - BOTTOM - 1.0));
+        let within = Rectangle::new((LEFT + 2.0, TOP - 8.0), (WIDTH - 2.0, HEIGHT - BOTTOM - 1.0));
         for label in place(&names, &points, within) {
             let class = format!("name s{}", self.series[label.series].slot % COLOURS);
-            svg.words(&class, label.anchor, label.at, &names[label.series]);
+            svg.label(&class, label.anchor, label.at, &names[label.series]);
         }
     }
 }
 
-/// Both axes with grid, ticks and labels. The label of the second stands above it, where it is read without turning one's head.
-pub(super) fn axes(svg: &mut Svg, (x_axis, x): (&Axis, &Scale), (y_axis, y): (&Axis, &Scale), height: f64) {
+/// An axis with its scale.
+#[derive(Clone, Copy)]
+pub(super) struct ScaledAxis<'a> {
+    pub axis: &'a Axis,
+    pub scale: &'a Scale,
+}
+
+/// Draws both axes with grid, ticks and labels. The label of the vertical axis is above it, where it can be written horizontally.
+pub(super) fn draw_axes(svg: &mut Svg, x: ScaledAxis<'_>, y: ScaledAxis<'_>, height: f64) {
     let (left, right, bottom) = (LEFT, WIDTH - RIGHT, height - BOTTOM);
     svg.begin("g", &[("class", &"axes"), ("aria-hidden", &"true")]);
-    for (at, text) in y.ticks() {
+    for (at, text) in y.scale.ticks() {
         svg.line("grid", (left, at), (right, at));
-        svg.words("tick", "end", (left - 6.0, at + 4.0), &text);
+        svg.label("tick", "end", (left - 6.0, at + 4.0), &text);
     }
-    for (at, text) in x.ticks() {
+    for (at, text) in x.scale.ticks() {
         svg.line("grid", (at, TOP), (at, bottom));
-        svg.words("tick", "middle", (at, bottom + 15.0), &text);
+        svg.label("tick", "middle", (at, bottom + 15.0), &text);
     }
     svg.line("axis", (left, bottom), (right, bottom));
-    svg.words("label", "start", (4.0, 12.0), &y_axis.label);
-    svg.words("label", "end", (right, height - 8.0), &x_axis.label);
+    svg.label("label", "start", (4.0, 12.0), &y.axis.label);
+    svg.label("label", "end", (right, height - 8.0), &x.axis.label);
     svg.end();
 }
 
@@ -125,7 +132,7 @@ fn draw_guide(svg: &mut Svg, guide: Guide, x: &Scale, y: &Scale) {
             ((from, from), (to, to))
         }
         Guide::Line { from, to, slot } => {
-            class.push_str(&format!(" foretold s{}", slot % COLOURS));
+            class.push_str(&format!(" predicted s{}", slot % COLOURS));
             (from, to)
         }
     };
