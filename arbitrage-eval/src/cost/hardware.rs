@@ -64,12 +64,12 @@ impl Hardware {
 
     fn checked(self) -> Result<Self, CostError> {
         let times = [
-            ("seconds a token that the draft decodes", self.draft.decoded),
-            ("seconds a token that the draft reads", self.draft.prefilled),
-            ("seconds a token that the target decodes", self.target.decoded),
-            ("seconds a token that the target reads", self.target.prefilled),
-            ("seconds of the router a step", self.router_step),
-            ("seconds of the scorer a token", self.scorer_token),
+            ("seconds per token that the draft decodes", self.draft.decoded),
+            ("seconds per token that the draft reads", self.draft.prefilled),
+            ("seconds per token that the target decodes", self.target.decoded),
+            ("seconds per token that the target reads", self.target.prefilled),
+            ("seconds of the router per step", self.router_step),
+            ("seconds of the scorer per token", self.scorer_token),
         ];
         let wrong = |(what, expected, found)| Err(CostError::Number { name: self.name.clone(), what, expected, found });
         let is_time = |seconds: f64| seconds >= 0.0 && seconds.is_finite();

@@ -41,8 +41,8 @@ impl Histogram {
         let mut svg = self.heading.begin(HEIGHT);
         draw_axes(&mut svg, ScaledAxis { axis: &self.x, scale: &x }, ScaledAxis { axis: &self.y, scale: &y }, HEIGHT);
         for bin in self.bins.iter().filter(|bin| bin.count > 0.0) {
-            let (from, to) = (x.place(bin.range.0) + 0.5, x.place(bin.range.1) - 0.5);
-            let (top, bottom) = (y.place(bin.count), y.place(0.0));
+            let (from, to) = (x.position(bin.range.0) + 0.5, x.position(bin.range.1) - 0.5);
+            let (top, bottom) = (y.position(bin.count), y.position(0.0));
             let class = if bin.highlighted { "bin stands-out" } else { "bin" };
             svg.begin(
                 "rect",

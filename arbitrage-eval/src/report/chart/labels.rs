@@ -47,7 +47,7 @@ pub struct PlacedLabel {
 
 /// Finds a position for the name of each series next to one of its points: the one that overlaps least with markers, lines and names placed
 /// earlier. Of equally good positions the first is taken, so that the result is deterministic.
-pub fn place(names: &[String], points: &[Vec<(f64, f64)>], within: Rectangle) -> Vec<PlacedLabel> {
+pub fn place_labels(names: &[String], points: &[Vec<(f64, f64)>], within: Rectangle) -> Vec<PlacedLabel> {
     let obstacles: Vec<Rectangle> = points.iter().flat_map(|series| covered(series)).collect();
     let mut taken: Vec<Rectangle> = Vec::new();
     let mut placed = Vec::new();
@@ -116,7 +116,7 @@ mod tests {
         let names: Vec<String> = (0..8).map(|at| format!("family {at}")).collect();
         let points: Vec<Vec<(f64, f64)>> =
             (0..8).map(|at| vec![(60.0, 120.0 + f64::from(at)), (200.0, 100.0 + 3.0 * f64::from(at))]).collect();
-        let placed = place(&names, &points, Rectangle::new((40.0, 10.0), (400.0, 260.0)));
+        let placed = place_labels(&names, &points, Rectangle::new((40.0, 10.0), (400.0, 260.0)));
         assert_eq!(placed.len(), 8);
         let area = |label: &PlacedLabel| {
             let width = BOLD * text_width(&names[0]);
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_name_that_does_not_fit_is_omitted() {
-        let placed = place(&["x".repeat(99)], &[vec![(50.0, 50.0)]], Rectangle::new((0.0, 0.0), (100.0, 100.0)));
+        let placed = place_labels(&["x".repeat(99)], &[vec![(50.0, 50.0)]], Rectangle::new((0.0, 0.0), (100.0, 100.0)));
         assert!(placed.is_empty());
     }
 }

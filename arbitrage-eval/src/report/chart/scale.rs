@@ -36,7 +36,7 @@ impl Axis {
     }
 
     /// The scale that maps `values` to positions between two ends.
-    pub(super) fn scale(&self, values: impl IntoIterator<Item = f64>, places: (f64, f64)) -> Scale {
+    pub(super) fn scale(&self, values: impl IntoIterator<Item = f64>, positions: (f64, f64)) -> Scale {
         let all: Vec<f64> = values.into_iter().chain(self.reaches.iter().copied()).filter(|v| v.is_finite()).collect();
         let (low, high) = all.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
         let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
@@ -45,7 +45,7 @@ impl Axis {
         let step = round_step((high - low) / TICKS);
         let (low, high) = ((low / step + 1e-6).floor() * step, (high / step - 1e-6).ceil() * step);
         let range = (low.max(self.bounds.0), high.min(self.bounds.1));
-        Scale { range, step, unit: self.unit, places }
+        Scale { range, step, unit: self.unit, positions }
     }
 }
 
@@ -72,13 +72,13 @@ pub(super) struct Scale {
     pub range: (f64, f64),
     step: f64,
     unit: NumberFormat,
-    places: (f64, f64),
+    positions: (f64, f64),
 }
 
 impl Scale {
     /// The position of a number, clamped to the ends.
-    pub fn place(&self, value: f64) -> f64 {
-        let ((low, high), (from, to)) = (self.range, self.places);
+    pub fn position(&self, value: f64) -> f64 {
+        let ((low, high), (from, to)) = (self.range, self.positions);
         from + (to - from) * ((value - low) / (high - low)).clamp(0.0, 1.0)
     }
 
@@ -87,7 +87,7 @@ impl Scale {
         let first = (self.range.0 / self.step - 1e-6).ceil();
         let count = ((self.range.1 / self.step + 1e-6).floor() - first).clamp(0.0, 20.0) as usize;
         let value = |at: usize| (first + at as f64) * self.step;
-        (0..=count).map(|at| (self.place(value(at)), self.unit.tick(value(at), self.step))).collect()
+        (0..=count).map(|at| (self.position(value(at)), self.unit.tick(value(at), self.step))).collect()
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
             let scale = Axis::new("x", NumberFormat::Score).scale(values.iter().copied(), (10.0, 90.0));
             assert!(scale.range.0 < scale.range.1, "{values:?}: {scale:?}");
             assert!((2..=21).contains(&scale.ticks().len()), "{values:?}: {:?}", scale.ticks());
-            assert!(values.iter().all(|value| value.is_nan() || (10.0..=90.0).contains(&scale.place(*value))));
+            assert!(values.iter().all(|value| value.is_nan() || (10.0..=90.0).contains(&scale.position(*value))));
         }
         assert!(Axis::share("x").scale([1.0], (0.0, 1.0)).range.1 <= 1.0);
     }

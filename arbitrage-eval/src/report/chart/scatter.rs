@@ -1,6 +1,6 @@
 //! Scatter plots with curves.
 
-use super::labels::{Rectangle, place};
+use super::labels::{Rectangle, place_labels};
 use super::marker::marker;
 use super::scale::Scale;
 use super::svg::{Px, Svg};
@@ -87,11 +87,11 @@ impl ScatterPlot {
 
     fn names(&self, svg: &mut Svg, x: &Scale, y: &Scale) {
         let names: Vec<String> = self.series.iter().map(|series| cut(&series.name, MAX_LABEL_CHARS)).collect();
-        let places =
-            |series: &Series| series.points.iter().map(|mark| (x.place(mark.at.0), y.place(mark.at.1))).collect();
-        let points: Vec<Vec<(f64, f64)>> = self.series.iter().map(places).collect();
+        let positions =
+            |series: &Series| series.points.iter().map(|mark| (x.position(mark.at.0), y.position(mark.at.1))).collect();
+        let points: Vec<Vec<(f64, f64)>> = self.series.iter().map(positions).collect();
         let within = Rectangle::new((LEFT + 2.0, TOP - 8.0), (WIDTH - 2.0, HEIGHT - BOTTOM - 1.0));
-        for label in place(&names, &points, within) {
+        for label in place_labels(&names, &points, within) {
             let class = format!("name s{}", self.series[label.series].slot % COLOURS);
             svg.label(&class, label.anchor, label.at, &names[label.series]);
         }
@@ -136,22 +136,23 @@ fn draw_guide(svg: &mut Svg, guide: Guide, x: &Scale, y: &Scale) {
             (from, to)
         }
     };
-    let place = |at: (f64, f64)| (x.place(at.0), y.place(at.1));
-    svg.line(&class, place(from), place(to));
+    let position = |at: (f64, f64)| (x.position(at.0), y.position(at.1));
+    svg.line(&class, position(from), position(to));
 }
 
 fn draw(svg: &mut Svg, series: &Series, x: &Scale, y: &Scale) {
     svg.begin("g", &[("class", &format!("series s{}", series.slot % COLOURS))]);
-    let places: Vec<(f64, f64)> = series.points.iter().map(|mark| (x.place(mark.at.0), y.place(mark.at.1))).collect();
-    if places.len() > 1 {
-        let corners: Vec<String> = places.iter().map(|(x, y)| format!("{},{}", Px(*x), Px(*y))).collect();
+    let positions: Vec<(f64, f64)> =
+        series.points.iter().map(|mark| (x.position(mark.at.0), y.position(mark.at.1))).collect();
+    if positions.len() > 1 {
+        let corners: Vec<String> = positions.iter().map(|(x, y)| format!("{},{}", Px(*x), Px(*y))).collect();
         svg.leaf("polyline", &[("class", &"curve"), ("points", &corners.join(" "))]);
     }
-    for (mark, at) in series.points.iter().zip(&places) {
+    for (mark, at) in series.points.iter().zip(&positions) {
         if let Some((low, high)) = mark.span {
-            svg.line("span", (at.0, y.place(low)), (at.0, y.place(high)));
+            svg.line("span", (at.0, y.position(low)), (at.0, y.position(high)));
         }
     }
-    series.points.iter().zip(&places).for_each(|(mark, at)| marker(svg, series.slot, *at, &mark.title));
+    series.points.iter().zip(&positions).for_each(|(mark, at)| marker(svg, series.slot, *at, &mark.title));
     svg.end();
 }

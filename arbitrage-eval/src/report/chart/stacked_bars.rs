@@ -53,14 +53,14 @@ impl StackedBars {
         for (row, (bar, name)) in self.bars.iter().zip(&names).enumerate() {
             let top = TOP + ROW * row as f64 + (ROW - BAR) / 2.0;
             svg.label("bar-name", "end", (left - 6.0, top + BAR - 3.0), name);
-            self.bar(&mut svg, bar, top, |value| x.place(value));
+            self.bar(&mut svg, bar, top, |value| x.position(value));
         }
-        if let Some(at) = self.level.map(|level| x.place(level)) {
+        if let Some(at) = self.level.map(|level| x.position(level)) {
             svg.line("guide", (at, TOP), (at, height - BOTTOM));
         }
         for (row, sum) in self.bars.iter().map(sum).enumerate() {
             let line = TOP + ROW * row as f64 + (ROW + BAR) / 2.0 - 3.0;
-            svg.label("tick sum", "start", (x.place(sum) + 4.0, line), &self.x.unit.show(sum));
+            svg.label("tick sum", "start", (x.position(sum) + 4.0, line), &self.x.unit.show(sum));
         }
         svg.finish()
     }
@@ -75,10 +75,10 @@ impl StackedBars {
         svg.end();
     }
 
-    fn bar(&self, svg: &mut Svg, bar: &StackedBar, top: f64, place: impl Fn(f64) -> f64) {
+    fn bar(&self, svg: &mut Svg, bar: &StackedBar, top: f64, position: impl Fn(f64) -> f64) {
         let mut from = 0.0;
         for (part, (value, name)) in bar.parts.iter().zip(&self.parts).enumerate() {
-            let (left, right) = (place(from), place(from + value));
+            let (left, right) = (position(from), position(from + value));
             from += value;
             if right - left < 0.05 {
                 continue;
