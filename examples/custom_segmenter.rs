@@ -1,9 +1,12 @@
-//! A segmenter of one's own: a step is a paragraph, but a fenced block of code is never cut in two.
+//! A segmenter of your own: a step is a paragraph, but a fenced code block is never cut in two.
 
 use arbitrage_core::router::AlwaysDraft;
 use arbitrage_core::segmenter::BlankLine;
 use arbitrage_core::testing::Scripted;
-use arbitrage_core::{BoxError, Drafter, Engine, Finish, Prefix, Problem, Step, StepResult, StepRule, StepSegmenter};
+use arbitrage_core::testing::conformance::check_segmenter;
+use arbitrage_core::{
+    BoxError, Drafter, Engine, Finish, Prefix, Problem, Step, StepCutter, StepResult, StepRule, StepSegmenter,
+};
 
 /// Ends a step at a blank line outside of code fences.
 struct Paragraphs;
@@ -24,25 +27,16 @@ impl StepSegmenter for Paragraphs {
     }
 }
 
-/// A drafter that types a finished text, a character a token, and stops where the rule says, as a model does.
+/// A drafter that types a finished text, one character a token.
 struct Typist(&'static str);
 
 impl Typist {
+    /// The next step of the text. The cutter ends it where the rule says.
     fn step(&self, prefix: &Prefix<'_>, rule: &StepRule<'_>) -> Step {
         let rest = &self.0[prefix.text().len()..];
-        let typed = rest.char_indices().map(|(at, c)| at + c.len_utf8()).take(rule.max_tokens);
-        let (mut finish, mut end) = (Finish::EndOfText, 0);
-        for edge in typed {
-            end = edge;
-            if rule.segmenter.boundary(&rest[..end]).is_some() {
-                finish = Finish::Boundary;
-                break;
-            }
-        }
-        if finish == Finish::EndOfText && end < rest.len() {
-            finish = Finish::Length;
-        }
-        Step::new(&rest[..end], finish)
+        let mut cutter = StepCutter::new(rule);
+        let finish = rest.chars().find_map(|c| cutter.push(c.encode_utf8(&mut [0; 4])));
+        cutter.into_step(finish.unwrap_or(Finish::EndOfText))
     }
 }
 
@@ -70,6 +64,8 @@ fn show(rule: &str, segmenter: impl StepSegmenter + 'static) -> Result<(), BoxEr
 }
 
 fn main() -> Result<(), BoxError> {
+    // The engine relies on a few properties of every segmenter; this checks them.
+    check_segmenter(&Paragraphs, &[TEXT])?;
     show("Blank lines", BlankLine::new())?;
     show("Paragraphs, code kept whole", Paragraphs)
 }

@@ -42,6 +42,7 @@ mod seed;
 pub mod segmenter;
 mod shared;
 mod step;
+mod step_cutter;
 pub mod testing;
 pub mod text;
 pub mod trace;
@@ -60,6 +61,7 @@ pub use seed::Draw;
 pub use segmenter::StepSegmenter;
 pub use shared::Shared;
 pub use step::{Accepted, Author, Candidate, Finish, Hidden, Rewrite, Step, StepRule, VocabularyId};
+pub use step_cutter::StepCutter;
 pub use usage::{RoleUsage, StepCost, Usage};
 pub use verifier::{Target, Verifier};
 

@@ -35,8 +35,8 @@ fn thresholds_outside_of_their_range_are_refused() {
             &[-9.0, 9.0],
             &[NAN, -9.5, 9.5],
         ),
-        ("mean-logprob", |t| MeanLogprob::new(t).map(drop), &[-INF, -0.4, 0.0], &[NAN, 0.01, INF]),
-        ("first-token-entropy", |t| FirstTokenEntropy::new(t).map(drop), &[0.0, 1.5, INF], &[NAN, -0.01, -INF]),
+        ("logprob", |t| MeanLogprob::new(t).map(drop), &[-INF, -0.4, 0.0], &[NAN, 0.01, INF]),
+        ("entropy", |t| FirstTokenEntropy::new(t).map(drop), &[0.0, 1.5, INF], &[NAN, -0.01, -INF]),
     ];
     for (name, new, good, bad) in policies {
         for &tau in good {

@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use arbitrage_core::router::{Budget, Oracle, Rsd};
-use arbitrage_core::testing::{Call, CallLog, TableScorer};
+use arbitrage_core::testing::{CallLog, LoggedCall, TableScorer};
 use arbitrage_core::{AdvantageRouter, Author, Evidence, Role, SequenceId, Shared, Solution, StepScorer};
 use proptest::prelude::*;
 use support::{ROUTERS, Setup, router};
@@ -17,7 +17,7 @@ const SCORED: [usize; 4] = [3, 4, 9, 10];
 type Steps = BTreeSet<(String, usize)>;
 
 /// The steps that were asked for, each of them once.
-fn asked(calls: &[Call]) -> Steps {
+fn asked(calls: &[LoggedCall]) -> Steps {
     let steps: Steps = calls.iter().map(|call| (call.problem.clone(), call.step)).collect();
     assert_eq!(steps.len(), calls.len(), "a step was asked for twice");
     steps

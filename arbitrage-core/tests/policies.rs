@@ -1,4 +1,4 @@
-//! What each policy decides, at its threshold and at both ends of its range.
+//! The decisions of each policy at its threshold and at both ends of its range.
 
 use arbitrage_core::router::{AlwaysDraft, AlwaysTarget, Budget, FirstTokenEntropy, MeanLogprob, Oracle, Random, Rsd};
 use arbitrage_core::scorer::{Judge, NextToken, Question, Reading, scorer_fn};
@@ -14,7 +14,7 @@ fn step(text: &str) -> Step {
     Step::new(text, Finish::Boundary)
 }
 
-/// What `router` decides on a draft, without history.
+/// The decision of `router` on a draft without history.
 fn decide(router: &mut dyn AdvantageRouter, draft: &Step, target: Option<&Step>) -> Result<Decision, BoxError> {
     let problem = Problem::new("?");
     let prefix = Prefix::new(SequenceId(0), &problem, &[]);
@@ -68,7 +68,7 @@ fn the_oracle_escalates_what_gains_more_than_the_threshold() {
 }
 
 #[test]
-fn the_oracle_needs_the_targets_step() {
+fn the_oracle_fails_without_the_targets_step() {
     let mut router = Oracle::new(TableScorer::new([]), 0.0).unwrap();
     let error = decide(&mut router, &step("d"), None).unwrap_err();
     assert_eq!(error.to_string(), "the policy asked for Both and got no target step");
@@ -145,7 +145,7 @@ fn random_escalates_at_its_rate() {
 }
 
 #[test]
-fn the_coin_is_not_the_models_random_number() {
+fn random_routing_shares_no_random_number_with_the_models() {
     let problem = Problem::new("?").with_seed(3);
     let prefix = Prefix::new(SequenceId(0), &problem, &[]);
     let mut streams = [prefix.draw(Author::Draft), prefix.draw(Author::Target), prefix.routing_draw()];
@@ -155,14 +155,14 @@ fn the_coin_is_not_the_models_random_number() {
 }
 
 #[test]
-fn a_budget_lets_its_router_escalate_that_often() {
+fn a_budget_limits_how_often_its_router_escalates() {
     for (most, expected) in [(0, "abcd"), (1, "Abcd"), (3, "ABCd"), (9, "ABCD")] {
         let router = || router_fn(|_| Escalate);
         let texts: [String; 2] =
             [solve_letters(Budget::new(router(), most)), solve_letters(Budget::new(AlwaysTarget, most))];
         assert_eq!(texts, [expected, expected], "at most {most}");
     }
-    // What the inner router keeps costs nothing.
+    // Accepted drafts do not count against the budget.
     let vowels = router_fn(|c| Route::escalate_if(c.draft.text.contains(['b', 'd'])));
     assert_eq!(solve_letters(Budget::new(vowels, 1)), "aBcd");
     assert_eq!(solve_letters(Budget::new(AlwaysDraft, 3)), "abcd");
@@ -176,7 +176,7 @@ fn solve_letters(router: impl AdvantageRouter) -> String {
 }
 
 #[test]
-fn a_spent_budget_holds_without_the_engine_too() {
+fn a_spent_budget_is_respected_without_the_engine() {
     let log = CallLog::new();
     let mut router = Budget::new(log.record(router_fn(|_| Escalate)), 1);
     let problem = Problem::new("?");
@@ -191,7 +191,7 @@ fn a_spent_budget_holds_without_the_engine_too() {
 }
 
 #[test]
-fn names_tell_the_parameters() {
+fn names_contain_the_parameters() {
     let names = [
         AlwaysDraft.name(),
         AlwaysTarget.name(),
@@ -209,15 +209,15 @@ fn names_tell_the_parameters() {
         "random(rate=0.25)",
         "rsd(table, τ=0.7)",
         "oracle(judge(mean digit), τ=-0.5)",
-        "mean-logprob(τ=-0.5)",
-        "first-token-entropy(τ=1.5)",
+        "logprob(τ=-0.5)",
+        "entropy(τ=1.5)",
         "budget(always-target, most=3)",
         "mine(k=2)",
     ];
     assert_eq!(names, expected);
 }
 
-/// Gives these log-probabilities to the digits.
+/// A model with these log-probabilities of the digits.
 struct Digits(Vec<f32>);
 
 impl NextToken for Digits {
@@ -227,7 +227,7 @@ impl NextToken for Digits {
     }
 }
 
-/// Log-probabilities of ten digits: these, and minus infinity for the others.
+/// Log-probabilities of the ten digits: the given ones, and minus infinity for the others.
 fn digits(known: &[(usize, f32)]) -> Vec<f32> {
     let mut logprobs = vec![f32::NEG_INFINITY; 10];
     known.iter().for_each(|&(digit, probability)| logprobs[digit] = probability.ln());
@@ -242,7 +242,7 @@ fn judge(logprobs: Vec<f32>, reading: Reading) -> Result<Vec<f32>, BoxError> {
 }
 
 #[test]
-fn a_judges_digit_or_mean_digit_is_the_score() {
+fn a_judge_scores_by_the_most_probable_or_the_mean_digit() {
     for (known, digit, mean) in [
         (vec![(7, 1.0)], 7.0, 7.0),
         (vec![(0, 0.5), (9, 0.5)], 0.0, 4.5),
@@ -257,7 +257,7 @@ fn a_judges_digit_or_mean_digit_is_the_score() {
 }
 
 #[test]
-fn a_judge_that_gives_no_distribution_is_refused() {
+fn a_judge_without_a_distribution_is_an_error() {
     let mut nan = digits(&[(3, 0.5)]);
     nan[4] = f32::NAN;
     let mut infinite = digits(&[(3, 0.5)]);
@@ -271,7 +271,7 @@ fn a_judge_that_gives_no_distribution_is_refused() {
 
 #[test]
 fn one_model_can_be_target_and_judge() {
-    /// Writes, and gives the digit that the judged step ends with.
+    /// Writes steps, and scores a step by the digit that it ends with.
     struct Both(Scripted);
     impl arbitrage_core::Drafter for Both {
         fn name(&self) -> &str {

@@ -1,4 +1,4 @@
-//! Traces on disk: what is written is read, what is torn is mended, what is bad is named.
+//! Traces on disk: records are read as they were written, unfinished lines are repaired, bad lines are named.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -28,8 +28,8 @@ fn write(path: &Path, records: &[Record]) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-/// A path in a folder of its own, with a blank and an accent.
-fn place() -> (tempfile::TempDir, std::path::PathBuf) {
+/// A path in a new folder, with a space and an accent.
+fn trace_path() -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tracé of a run.jsonl");
     (folder, path)
@@ -37,7 +37,7 @@ fn place() -> (tempfile::TempDir, std::path::PathBuf) {
 
 #[test]
 fn a_record_is_a_line() {
-    let (_folder, path) = place();
+    let (_folder, path) = trace_path();
     let records = records();
     let bytes = write(&path, &records);
     assert_eq!(bytes.iter().filter(|&&byte| byte == b'\n').count(), records.len());
@@ -47,28 +47,28 @@ fn a_record_is_a_line() {
 
 #[test]
 fn create_empties_and_append_goes_on() {
-    let (_folder, path) = place();
+    let (_folder, path) = trace_path();
     let records = records();
     write(&path, &records);
     write(&path, &records[..2]);
     let mut sink = JsonlSink::append(&path).unwrap().with_sync();
     records[2..].iter().for_each(|record| sink.write(record).unwrap());
     assert_eq!(read_jsonl(&path).unwrap(), records);
-    // Where there is nothing, `append` starts.
-    let (_folder, path) = place();
+    // `append` starts a trace where there is none.
+    let (_folder, path) = trace_path();
     JsonlSink::append(&path).unwrap().write(&records[0]).unwrap();
     assert_eq!(read_jsonl(&path).unwrap(), records[..1]);
 }
 
 #[test]
-fn a_trace_cut_at_any_byte_keeps_its_whole_records_and_goes_on() {
-    let (_folder, path) = place();
+fn a_trace_cut_at_any_byte_keeps_its_complete_records_and_goes_on() {
+    let (_folder, path) = trace_path();
     let records = records();
     let bytes = write(&path, &records);
     for cut in 0..bytes.len() {
         fs::write(&path, &bytes[..cut]).unwrap();
         let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
-        // A record is whole when nothing but its line end may be missing.
+        // A record is complete when nothing but its line end is missing.
         let whole = ends.filter(|&end| end <= cut).count();
         let mut reader = JsonlReader::open(&path).unwrap();
         let read: Vec<Record> = reader.by_ref().map(Result::unwrap).collect();
@@ -82,7 +82,7 @@ fn a_trace_cut_at_any_byte_keeps_its_whole_records_and_goes_on() {
 
 #[test]
 fn a_torn_line_is_reported() {
-    let (_folder, path) = place();
+    let (_folder, path) = trace_path();
     let bytes = write(&path, &records());
     fs::write(&path, &bytes[..bytes.len() - 10]).unwrap();
     let mut reader = JsonlReader::open(&path).unwrap();
@@ -93,8 +93,8 @@ fn a_torn_line_is_reported() {
 }
 
 #[test]
-fn what_editors_add_is_passed_over() {
-    let (_folder, path) = place();
+fn what_editors_add_is_skipped() {
+    let (_folder, path) = trace_path();
     let records = records();
     let lines = String::from_utf8(write(&path, &records)).unwrap();
     let edited = format!("\u{feff}\r\n\n{}\n  \n", lines.replace('\n', "\r\n\t\n"));
@@ -105,7 +105,7 @@ fn what_editors_add_is_passed_over() {
 }
 
 #[test]
-fn a_bad_line_is_named_and_the_others_can_be_had() {
+fn a_bad_line_is_named_and_the_others_can_be_read() {
     let records = records();
     let step = serde_json::to_string(&records[1]).unwrap();
     let torn = &step[..step.len() - 4];
@@ -124,7 +124,7 @@ fn a_bad_line_is_named_and_the_others_can_be_had() {
         &format!("{step}{step}"),
         &step.replace("accept", "perhaps"),
     ] {
-        let (_folder, path) = place();
+        let (_folder, path) = trace_path();
         fs::write(&path, format!("{step}\n\n{bad}\n{step}\n")).unwrap();
         let error = read_jsonl(&path).unwrap_err();
         let JsonlError::Line { path: named, line: 3, column, .. } = &error else { panic!("{bad}: {error}") };
@@ -134,14 +134,14 @@ fn a_bad_line_is_named_and_the_others_can_be_had() {
         let read: Vec<_> = JsonlReader::open(&path).unwrap().map(|record| record.is_ok()).collect();
         assert_eq!(read, [true, false, true], "{bad}");
     }
-    let (_folder, path) = place();
+    let (_folder, path) = trace_path();
     fs::write(&path, [step.as_bytes(), b"\n{\"kind\":\"\xff\"}\n"].concat()).unwrap();
     assert!(matches!(read_jsonl(&path), Err(JsonlError::Line { line: 2, .. })));
 }
 
 #[test]
-fn an_endless_line_is_refused_without_being_kept() {
-    let (_folder, path) = place();
+fn an_endless_line_is_refused_without_being_stored() {
+    let (_folder, path) = trace_path();
     let step = serde_json::to_string(&records()[1]).unwrap();
     let endless = " ".repeat(3 * MAX_LINE_BYTES) + "x";
     fs::write(&path, format!("{step}\n{endless}\n{step}\n")).unwrap();
@@ -150,10 +150,10 @@ fn an_endless_line_is_refused_without_being_kept() {
 }
 
 #[test]
-fn a_file_that_is_no_trace_is_left_alone() {
+fn a_file_that_is_not_a_trace_is_left_alone() {
     let huge = "x".repeat(MAX_LINE_BYTES + 100_000);
     for text in ["Dear diary,\ntoday", "{\n  \"kind\": \"run\"\n}", "x", &huge] {
-        let (_folder, path) = place();
+        let (_folder, path) = trace_path();
         fs::write(&path, text).unwrap();
         let error = JsonlSink::append(&path).unwrap_err();
         assert!(matches!(error, JsonlError::NotATrace { .. }), "{error}");
@@ -164,27 +164,27 @@ fn a_file_that_is_no_trace_is_left_alone() {
 
 #[test]
 fn two_writers_do_not_mix() {
-    let (folder, path) = place();
+    let (folder, path) = trace_path();
     let sink = JsonlSink::create(&path).unwrap();
-    let told = format!("{}: process {} is writing to this file", path.display(), std::process::id());
+    let expected = format!("{}: process {} is writing to this file", path.display(), std::process::id());
     for second in [JsonlSink::create(&path), JsonlSink::append(&path)] {
         let error = second.unwrap_err();
         assert!(matches!(error, JsonlError::Locked { .. }));
-        assert_eq!(error.to_string(), told);
+        assert_eq!(error.to_string(), expected);
     }
-    // Where nobody knows who it is, it is refused all the same.
+    // It is refused as well where the writer is unknown.
     fs::write(path.with_added_extension("lock"), "not a number").unwrap();
     assert!(JsonlSink::append(&path).unwrap_err().to_string().ends_with("another run is writing to this file"));
     drop(sink);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside the trace");
-    // What a killed writer leaves keeps nobody out.
+    // The file that a killed writer leaves keeps no other writer out.
     fs::write(path.with_added_extension("lock"), "1").unwrap();
     JsonlSink::append(&path).unwrap();
 }
 
 #[test]
-fn files_that_cannot_be_had_are_named() {
-    let (folder, path) = place();
+fn files_that_cannot_be_opened_are_named() {
+    let (folder, path) = trace_path();
     for error in [
         JsonlSink::create(folder.path()).unwrap_err(),
         JsonlSink::append(path.join("below")).unwrap_err(),
@@ -197,7 +197,7 @@ fn files_that_cannot_be_had_are_named() {
     assert_eq!(JsonlReader::open(folder.path()).unwrap().count(), 1, "a file that cannot be read ends the trace");
 }
 
-/// `/dev/full` takes no byte: the disk is full.
+/// Writing to `/dev/full` always fails, as on a full disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_an_error_with_the_bytes_needed() {
@@ -210,7 +210,7 @@ fn a_full_disk_is_an_error_with_the_bytes_needed() {
 
 const CHILD: &str = "ARBITRAGE_TRACE_TO_WRITE";
 
-/// Not a test by itself: the process that [`a_killed_run_loses_no_record`] kills. It tells of each problem once its
+/// Not a test by itself: the process that [`a_killed_run_loses_no_record`] kills. It prints a line for each problem after its
 /// records are written.
 #[test]
 fn child_that_is_killed() {
@@ -224,7 +224,7 @@ fn child_that_is_killed() {
     }
 }
 
-/// Solved problems whose end is in the trace, each with as many steps as it should have.
+/// The solved problems in the trace. Each of them has to have 3 steps.
 fn solved(path: &Path) -> Vec<String> {
     let records = read_jsonl(path).unwrap();
     let steps = |id: &str| records.iter().filter(|r| matches!(r, Record::Step(step) if step.problem == id)).count();
@@ -238,26 +238,26 @@ fn solved(path: &Path) -> Vec<String> {
 #[test]
 fn a_killed_run_loses_no_record() {
     for delay in [1, 3, 7] {
-        let (_folder, path) = place();
+        let (_folder, path) = trace_path();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["child_that_is_killed", "--exact", "--nocapture"])
             .env(CHILD, &path)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut told = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let is_told = |line: &String| line.contains("written ");
-        assert!(told.by_ref().any(|line| is_told(&line)));
+        let mut printed = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let is_report = |line: &String| line.contains("written ");
+        assert!(printed.by_ref().any(|line| is_report(&line)));
         std::thread::sleep(std::time::Duration::from_millis(delay));
         // SIGKILL on Unix: no handler runs, nothing is flushed.
         child.kill().unwrap();
         child.wait().unwrap();
-        let told = 1 + told.filter(is_told).count();
+        let reported = 1 + printed.filter(is_report).count();
 
         let solved = solved(&path);
-        assert!(solved.len() >= told, "{told} were told of, {} are kept", solved.len());
+        assert!(solved.len() >= reported, "{reported} were reported, {} are in the trace", solved.len());
         assert!(solved.iter().enumerate().all(|(n, id)| *id == n.to_string()));
-        // The next run goes on behind the last whole record.
+        // The next run goes on after the last complete record.
         let before = read_jsonl(&path).unwrap();
         JsonlSink::append(&path).unwrap().write(&before[0]).unwrap();
         assert_eq!(read_jsonl(&path).unwrap().len(), before.len() + 1);
@@ -272,7 +272,7 @@ proptest! {
     }
 
     #[test]
-    fn spoiled_records_do_not_panic(at: prop::sample::Index, byte: u8) {
+    fn corrupted_records_do_not_panic(at: prop::sample::Index, byte: u8) {
         let mut bytes = serde_json::to_vec(&records()[1]).unwrap();
         let at = at.index(bytes.len());
         bytes[at] = byte;

@@ -30,7 +30,7 @@ pub mod metrics;
 mod policy;
 mod random;
 
-pub use policy::{Policy, PolicyError};
+pub use policy::{CustomPolicy, Policy, PolicyError};
 
 /// The README's code is compiled and run with the doc examples.
 #[cfg(doctest)]

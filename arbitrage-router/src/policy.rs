@@ -1,16 +1,25 @@
 //! A policy's name and threshold.
 
+mod custom;
+mod error;
+
 use std::fmt;
 use std::str::FromStr;
 
-use arbitrage_core::router::{AlwaysDraft, AlwaysTarget, FirstTokenEntropy, MeanLogprob, Oracle, Random, Rsd};
-use arbitrage_core::{AdvantageRouter, ConfigError, StepScorer};
+use arbitrage_core::router::{
+    AlwaysDraft, AlwaysTarget, FirstTokenEntropy, MeanLogprob, Oracle, Random, Rsd, ThresholdRule,
+};
+use arbitrage_core::{AdvantageRouter, StepScorer};
 use serde::{Deserialize, Serialize};
 
-/// Which router, with which threshold. Written `name` or `name:τ`; [`Policy::NAMES`] lists the names.
+pub use custom::CustomPolicy;
+pub use error::PolicyError;
+
+/// Which router, with which threshold. Written `name` or `name:τ`; [`Policy::NAMES`] lists the built-in names.
+///
+/// What each policy compares with its threshold is its [`rule`](Self::rule).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[non_exhaustive]
 pub enum Policy {
     /// `draft`: the draft writes everything.
     Draft,
@@ -26,57 +35,76 @@ pub enum Policy {
     Rsd(f32),
     /// `oracle:τ`: escalates where the target's step scores more than τ above the draft's. Writes both steps every time.
     Oracle(f32),
-    /// `learned` or `learned:τ`: a trained router, with its own τ unless another in [0, 1] is given. Made by
+    /// `learned` or `learned:τ`: a trained router, with the τ of its card unless another in [0, 1] is given. Made by
     /// `learned::open` from the router's card and folder.
     Learned(Option<f32>),
-}
-
-/// Why a policy could not be made.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PolicyError {
-    /// No policy has this name.
-    #[error("policy `{found}` is unknown; known are {known}", known = Policy::NAMES.join(", "))]
-    Unknown {
-        /// The name given.
-        found: String,
+    /// A router of your own, under the name that it was [registered](CustomPolicy::register) with.
+    Custom {
+        /// The registered policy.
+        policy: &'static CustomPolicy,
+        /// The threshold, if the policy has one.
+        tau: Option<f32>,
     },
-    /// The threshold is missing, surplus, or not a number.
-    #[error("policy `{policy}`: expected {expected}, found `{found}`")]
-    Threshold {
-        /// The policy's name.
-        policy: String,
-        /// What belongs after the colon.
-        expected: &'static str,
-        /// What is there.
-        found: String,
-    },
-    /// The policy scores steps, and no scorer was given.
-    #[error("policy `{policy}` needs a step scorer (such as the target as judge), and none was given")]
-    Scorer {
-        /// The policy.
-        policy: String,
-    },
-    /// The policy is a trained router, whose folder has to be opened.
-    #[error("policy `{policy}` is a trained router: give its folder")]
-    Folder {
-        /// The policy.
-        policy: String,
-    },
-    /// The threshold lies outside the policy's range.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
 }
 
 impl Policy {
-    /// Every name, with what belongs after its colon.
+    /// Every built-in name, with what belongs after its colon.
     pub const NAMES: [&str; 8] =
         ["draft", "target", "random:RATE", "logprob:TAU", "entropy:TAU", "rsd:TAU", "oracle:TAU", "learned:TAU"];
 
-    /// Puts another threshold (or rate) in; policies without one refuse.
+    /// The names of all policies, built-in and registered, with what belongs after the colon.
+    pub fn known_names() -> Vec<String> {
+        Self::NAMES.into_iter().map(str::to_owned).chain(CustomPolicy::names()).collect()
+    }
+
+    /// The name without the threshold: the family of all thresholds.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Target => "target",
+            Self::Custom { policy, .. } => policy.name(),
+            Self::Random(_) => ThresholdRule::RANDOM.name,
+            Self::MeanLogprob(_) => ThresholdRule::LOGPROB.name,
+            Self::FirstTokenEntropy(_) => ThresholdRule::ENTROPY.name,
+            Self::Rsd(_) => ThresholdRule::RSD.name,
+            Self::Oracle(_) => ThresholdRule::ORACLE.name,
+            Self::Learned(_) => ThresholdRule::LEARNED.name,
+        }
+    }
+
+    /// What the policy compares with its threshold; `None` where it has no threshold.
+    pub fn rule(&self) -> Option<ThresholdRule> {
+        match self {
+            Self::Draft | Self::Target => None,
+            Self::Random(_) => Some(ThresholdRule::RANDOM),
+            Self::MeanLogprob(_) => Some(ThresholdRule::LOGPROB),
+            Self::FirstTokenEntropy(_) => Some(ThresholdRule::ENTROPY),
+            Self::Rsd(_) => Some(ThresholdRule::RSD),
+            Self::Oracle(_) => Some(ThresholdRule::ORACLE),
+            Self::Learned(_) => Some(ThresholdRule::LEARNED),
+            Self::Custom { policy, .. } => policy.rule(),
+        }
+    }
+
+    /// The threshold, or the rate of a random policy. `None` where the policy has none, and for a learned policy with the
+    /// threshold of its card.
+    pub fn threshold(&self) -> Option<f32> {
+        match *self {
+            Self::Draft | Self::Target => None,
+            Self::Random(tau)
+            | Self::MeanLogprob(tau)
+            | Self::FirstTokenEntropy(tau)
+            | Self::Rsd(tau)
+            | Self::Oracle(tau) => Some(tau),
+            Self::Learned(tau) | Self::Custom { tau, .. } => tau,
+        }
+    }
+
+    /// The same policy with another threshold (or rate).
     ///
     /// # Errors
-    /// [`PolicyError::Threshold`].
+    /// [`PolicyError::Threshold`] for a policy without one. Whether `tau` is in the policy's range is for
+    /// [`check`](Self::check) to say, since the range may depend on a scorer.
     pub fn with_threshold(self, tau: f32) -> Result<Self, PolicyError> {
         Ok(match self {
             Self::Random(_) => Self::Random(tau),
@@ -85,14 +113,23 @@ impl Policy {
             Self::Rsd(_) => Self::Rsd(tau),
             Self::Oracle(_) => Self::Oracle(tau),
             Self::Learned(_) => Self::Learned(Some(tau)),
-            Self::Draft | Self::Target => {
-                return Err(PolicyError::Threshold {
-                    policy: self.to_string(),
-                    expected: "no threshold",
-                    found: tau.to_string(),
-                });
+            Self::Custom { policy, .. } if policy.rule().is_some() => Self::Custom { policy, tau: Some(tau) },
+            Self::Draft | Self::Target | Self::Custom { .. } => {
+                let (policy, found) = (self.name().to_owned(), tau.to_string());
+                return Err(PolicyError::Threshold { policy, expected: "no threshold", found });
             }
         })
+    }
+
+    /// Whether the threshold is in the policy's range under a scorer with the range `scorer`.
+    ///
+    /// # Errors
+    /// [`PolicyError::Config`] where it is not.
+    pub fn check(&self, scorer: Option<(f32, f32)>) -> Result<(), PolicyError> {
+        match (self.rule(), self.threshold()) {
+            (Some(rule), Some(tau)) => Ok(rule.check(tau, scorer).map(drop)?),
+            _ => Ok(()),
+        }
     }
 
     /// Whether [`router`](Self::router) needs a scorer.
@@ -103,8 +140,8 @@ impl Policy {
     /// The router.
     ///
     /// # Errors
-    /// [`PolicyError::Folder`] for [`Learned`](Self::Learned); [`PolicyError::Scorer`] when the policy needs one and `scorer` is `None`; [`PolicyError::Config`] for a threshold out
-    /// of its range, the scorer's range being part of it.
+    /// [`PolicyError::Folder`] for [`Learned`](Self::Learned); [`PolicyError::Scorer`] when the policy needs a scorer and
+    /// `scorer` is `None`; [`PolicyError::Config`] for a threshold out of the policy's range.
     pub fn router(&self, scorer: Option<Box<dyn StepScorer>>) -> Result<Box<dyn AdvantageRouter>, PolicyError> {
         let scorer = || scorer.ok_or_else(|| PolicyError::Scorer { policy: self.to_string() });
         Ok(match *self {
@@ -116,22 +153,49 @@ impl Policy {
             Self::Rsd(tau) => Box::new(Rsd::new(scorer()?, tau)?),
             Self::Oracle(tau) => Box::new(Oracle::new(scorer()?, tau)?),
             Self::Learned(_) => return Err(PolicyError::Folder { policy: self.to_string() }),
+            Self::Custom { policy, tau } => {
+                self.check(None)?;
+                policy.router(tau)
+            }
         })
+    }
+
+    /// Takes a policy's text apart, without knowing the policy: `rsd:0.5` is the name `rsd` and the threshold 0.5. Reports read
+    /// the policies of traces with it, whether they are registered or not.
+    pub fn split(text: &str) -> (&str, Option<f32>) {
+        let (name, tau) = text.split_once(':').unwrap_or((text, ""));
+        (name, tau.parse().ok().filter(|tau: &f32| !tau.is_nan()))
+    }
+
+    /// The built-in policy with this name, at its default threshold. Older traces call some of them by their routers' names.
+    fn built_in(name: &str) -> Option<Self> {
+        let threshold = |rule: ThresholdRule| rule.default.unwrap_or_default();
+        Some(match name {
+            "draft" | "always-draft" => Self::Draft,
+            "target" | "always-target" => Self::Target,
+            "random" => Self::Random(threshold(ThresholdRule::RANDOM)),
+            "logprob" | "mean-logprob" => Self::MeanLogprob(threshold(ThresholdRule::LOGPROB)),
+            "entropy" | "first-token-entropy" => Self::FirstTokenEntropy(threshold(ThresholdRule::ENTROPY)),
+            "rsd" => Self::Rsd(threshold(ThresholdRule::RSD)),
+            "oracle" => Self::Oracle(threshold(ThresholdRule::ORACLE)),
+            "learned" => Self::Learned(ThresholdRule::LEARNED.default),
+            _ => return None,
+        })
+    }
+}
+
+/// `logprob` at its default threshold: the policy that needs neither a scorer nor training.
+impl Default for Policy {
+    fn default() -> Self {
+        Self::MeanLogprob(ThresholdRule::LOGPROB.default.unwrap_or_default())
     }
 }
 
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Draft => f.write_str("draft"),
-            Self::Target => f.write_str("target"),
-            Self::Random(rate) => write!(f, "random:{rate}"),
-            Self::MeanLogprob(tau) => write!(f, "logprob:{tau}"),
-            Self::FirstTokenEntropy(tau) => write!(f, "entropy:{tau}"),
-            Self::Rsd(tau) => write!(f, "rsd:{tau}"),
-            Self::Oracle(tau) => write!(f, "oracle:{tau}"),
-            Self::Learned(None) => f.write_str("learned"),
-            Self::Learned(Some(tau)) => write!(f, "learned:{tau}"),
+        match self.threshold() {
+            Some(tau) => write!(f, "{}:{tau}", self.name()),
+            None => f.write_str(self.name()),
         }
     }
 }
@@ -139,24 +203,15 @@ impl fmt::Display for Policy {
 impl FromStr for Policy {
     type Err = PolicyError;
 
-    /// Reads `name` or `name:τ`. A name without its τ takes a default that suits the shipped pair.
+    /// Reads `name` or `name:τ`. A name without τ takes the default of the policy's [rule](Self::rule).
     fn from_str(text: &str) -> Result<Self, PolicyError> {
         let (name, tau) = text.split_once(':').map_or((text, None), |(name, tau)| (name, Some(tau)));
-        let policy = match name {
-            "draft" => Self::Draft,
-            "target" => Self::Target,
-            "random" => Self::Random(0.3),
-            "logprob" => Self::MeanLogprob(-0.15),
-            "entropy" => Self::FirstTokenEntropy(1.0),
-            "rsd" => Self::Rsd(0.5),
-            "oracle" => Self::Oracle(0.0),
-            "learned" => Self::Learned(None),
-            _ => return Err(PolicyError::Unknown { found: name.to_owned() }),
-        };
+        let policy = Self::built_in(name).or_else(|| CustomPolicy::find(name).map(Self::from));
+        let policy = policy.ok_or_else(|| PolicyError::Unknown { found: name.to_owned() })?;
         let Some(tau) = tau else { return Ok(policy) };
-        let number = tau.parse::<f32>().ok();
-        let wrong = || PolicyError::Threshold { policy: name.to_owned(), expected: "a number", found: tau.to_owned() };
-        policy.with_threshold(number.ok_or_else(wrong)?)
+        let not_a_number =
+            || PolicyError::Threshold { policy: name.to_owned(), expected: "a number", found: tau.to_owned() };
+        policy.with_threshold(tau.parse().map_err(|_| not_a_number())?)
     }
 }
 
@@ -179,7 +234,7 @@ mod tests {
     use arbitrage_core::scorer::scorer_fn;
 
     #[test]
-    fn text_and_back() {
+    fn a_policy_survives_a_round_trip_through_text() {
         for text in [
             "draft",
             "target",
@@ -191,13 +246,41 @@ mod tests {
             "learned",
             "learned:0.4",
         ] {
-            assert_eq!(text.parse::<Policy>().unwrap().to_string(), text);
+            let policy = text.parse::<Policy>().unwrap();
+            assert_eq!(policy.to_string(), text);
+            assert_eq!(Policy::split(text), (policy.name(), policy.threshold()), "{text}");
+        }
+        assert_eq!(Policy::split("unregistered:2"), ("unregistered", Some(2.0)));
+        assert_eq!(Policy::split("unregistered:NaN"), ("unregistered", None));
+    }
+
+    #[test]
+    fn a_name_alone_has_the_default_threshold() {
+        assert_eq!("logprob".parse(), Ok(Policy::default()));
+        for name in Policy::NAMES.map(|name| Policy::split(name).0) {
+            let policy: Policy = name.parse().unwrap();
+            assert_eq!(policy.threshold(), policy.rule().and_then(|rule| rule.default), "{name}");
+            assert_eq!(policy.name(), name);
+            assert_eq!(policy.rule().is_none_or(|rule| rule.name == name), true);
         }
     }
 
     #[test]
-    fn nonsense_is_refused_with_its_name() {
-        for (text, part) in [("rds:1", "rds"), ("rsd:", "rsd"), ("draft:1", "draft"), ("logprob:x", "x"), ("", "known")]
+    fn old_names_are_read() {
+        for (old, new) in [
+            ("mean-logprob:-0.2", "logprob:-0.2"),
+            ("first-token-entropy:1", "entropy:1"),
+            ("always-draft", "draft"),
+            ("always-target", "target"),
+        ] {
+            assert_eq!(old.parse::<Policy>().unwrap().to_string(), new);
+        }
+    }
+
+    #[test]
+    fn a_malformed_policy_is_refused_with_its_name() {
+        for (text, part) in
+            [("rds:1", "rds"), ("rsd:", "rsd"), ("draft:1", "draft"), ("logprob:x", "x"), ("", "expected")]
         {
             let error = text.parse::<Policy>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
@@ -210,13 +293,17 @@ mod tests {
             let policy: Policy = text.parse().unwrap();
             let scorer = || Some(Box::new(scorer_fn(|_, _| 0.5)) as Box<dyn StepScorer>);
             assert!(policy.router(scorer()).is_err(), "{text}");
+            assert!(policy.check(Some((0.0, 1.0))).is_err(), "{text}");
         }
+        assert!(Policy::Learned(Some(1.5)).check(None).is_err());
+        assert!(Policy::Rsd(1.1).check(None).is_ok(), "the scorer's range is unknown");
     }
 
     #[test]
-    fn scorers_are_asked_for() {
+    fn a_missing_scorer_is_an_error() {
         for text in ["rsd:0.5", "oracle:0"] {
             let policy: Policy = text.parse().unwrap();
+            assert!(policy.needs_scorer() && policy.rule().unwrap().signal.needs_scorer());
             assert!(matches!(policy.router(None), Err(PolicyError::Scorer { .. })), "{text}");
         }
     }

@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::segmenter::BlankLine;
-use crate::trace::{ModelRecord, Record, RunRecord, SolutionRecord, StepRecord, TraceSink};
+use crate::trace::{ModelRecord, Record, RunNotes, RunRecord, SolutionRecord, StepRecord, TraceSink};
 use crate::{
     Accepted, AdvantageRouter, Author, ConfigError, Drafter, EngineError, Limits, Problem, Role, SequenceId, StepRule,
     StepSegmenter, Stop, Usage, Verifier,
@@ -72,7 +72,7 @@ pub struct Engine<D, V, R> {
     segmenter: Box<dyn StepSegmenter>,
     limits: Limits,
     sink: Box<dyn TraceSink>,
-    notes: serde_json::Value,
+    notes: RunNotes,
     overlap: Overlap,
     pace: Pace,
     introduced: bool,
@@ -87,7 +87,7 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
             segmenter: Box::new(BlankLine::new()),
             limits: Limits::default(),
             sink: Box::new(()),
-            notes: serde_json::Value::Null,
+            notes: RunNotes::default(),
             overlap: Overlap::Off,
             pace: Pace::new(Overlap::Off),
             introduced: false,
@@ -113,8 +113,8 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
     }
 
     /// Adds notes to the run's record: prompt, sampling, device.
-    pub fn with_notes(mut self, notes: serde_json::Value) -> Self {
-        self.notes = notes;
+    pub fn with_notes(mut self, notes: impl Into<RunNotes>) -> Self {
+        self.notes = notes.into();
         self
     }
 

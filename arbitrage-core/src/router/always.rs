@@ -1,9 +1,9 @@
-//! The two ends of the trade: one model alone.
+//! One model alone: the two policies that every router stands between.
 
 use super::AdvantageRouter;
 use crate::{BoxError, Candidate, Decision, Prefix, Route};
 
-/// Lets the draft write every step: the cheap end, and the least accuracy that routing may fall to.
+/// Lets the draft write every step: the cheapest policy, whose accuracy every router has to exceed.
 ///
 /// ```
 /// use arbitrage_core::{Engine, Problem, router::AlwaysDraft, testing::Scripted};
@@ -28,7 +28,7 @@ impl AdvantageRouter for AlwaysDraft {
     }
 }
 
-/// Lets the target write every step, and spares the draft: the baseline that every speed-up is measured against.
+/// Lets the target write every step without a draft: the baseline that every speed-up is measured against.
 ///
 /// ```
 /// use arbitrage_core::{Engine, Problem, router::AlwaysTarget, testing::Scripted};

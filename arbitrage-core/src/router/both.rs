@@ -4,8 +4,8 @@ use crate::error::ScoreError;
 use crate::scorer::score_each;
 use crate::{BoxError, Candidate, Decision, Evidence, SequenceId, Step, StepScorer};
 
-/// Scores the steps of both models from one prefix: what an advantage is made of. Every [`StepScorer`] does, one step each;
-/// [`TargetSamples`](super::TargetSamples) takes the mean over several of the target's.
+/// Scores the steps of both models from one prefix, whose difference is the advantage. Every [`StepScorer`] does so with one
+/// step of each model; [`TargetSamples`](super::TargetSamples) takes the mean over several steps of the target.
 pub trait ScoreBoth: Send {
     /// Name, for traces.
     fn name(&self) -> String;
@@ -13,26 +13,26 @@ pub trait ScoreBoth: Send {
     /// Least and greatest score.
     fn range(&self) -> (f32, f32);
 
-    /// The scores of each candidate, in order. A candidate without the target's step is an error of its own.
-    fn score_both(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Scores, BoxError>>;
+    /// The scores of each candidate, in order. A candidate without the target's step is an error, the others are scored.
+    fn score_both(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<StepScores, BoxError>>;
 
-    /// The sequence is finished: what is kept of it may go.
+    /// The sequence is finished, and whatever is kept for it can be dropped.
     fn release(&mut self, id: SequenceId);
 }
 
-/// How good both steps are.
+/// The scores of both models' steps from one prefix.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scores {
-    /// Of the drafted step, `s_d`.
+pub struct StepScores {
+    /// Score of the drafted step, `s_d`.
     pub draft: f32,
-    /// Of the target's, `s_t`: the mean where it was sampled several times.
+    /// Score of the target's step, `s_t`: the mean, where it was sampled several times.
     pub target: f32,
-    /// Standard deviation of a sample of the target's score; `None` for a single one.
+    /// Standard deviation over the target's samples; `None` for a single one.
     pub target_spread: Option<f32>,
 }
 
-impl Scores {
-    /// Of the drafted step's score and those of the target's, `expected` in all, at least 2.
+impl StepScores {
+    /// From the drafted step's score and the scores of the target's samples, `expected` numbers in all, at least 2.
     fn new(found: &[f32], expected: usize) -> Result<Self, ScoreError> {
         let (Some((draft, targets)), true) = (found.split_first(), found.len() == expected) else {
             return Err(ScoreError::Count { expected, found: found.len() });
@@ -44,8 +44,8 @@ impl Scores {
         Ok(Self { draft: *draft, target: mean as f32, target_spread: spread })
     }
 
-    /// The decision with the scores on record.
-    pub(super) fn note(self, decision: Decision) -> Decision {
+    /// The decision with these scores added to it.
+    pub(super) fn record_in(self, decision: Decision) -> Decision {
         let decision = decision.with_draft_score(self.draft).with_target_score(self.target);
         self.target_spread.into_iter().fold(decision, Decision::with_target_spread)
     }
@@ -60,7 +60,7 @@ impl<S: StepScorer> ScoreBoth for S {
         StepScorer::range(self)
     }
 
-    fn score_both(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Scores, BoxError>> {
+    fn score_both(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<StepScores, BoxError>> {
         score_samples(self, candidates, candidates.iter().map(|_| Ok(Vec::new())).collect())
     }
 
@@ -69,13 +69,13 @@ impl<S: StepScorer> ScoreBoth for S {
     }
 }
 
-/// As [`ScoreBoth::score_both`], with `further` samples of the target's step for each candidate. All steps are scored in one
-/// call.
+/// Does what [`ScoreBoth::score_both`] does with `further` samples of the target's step for each candidate. All steps are
+/// scored in one call.
 pub(super) fn score_samples<S: StepScorer>(
     scorer: &mut S,
     candidates: &[Candidate<'_>],
     further: Vec<Result<Vec<Step>, BoxError>>,
-) -> Vec<Result<Scores, BoxError>> {
+) -> Vec<Result<StepScores, BoxError>> {
     let whole = candidates.iter().zip(&further);
     let whole = whole.filter_map(|(c, further)| Some((c.prefix, [c.draft, c.target?], further.as_ref().ok()?)));
     let steps: Vec<_> = whole
@@ -85,9 +85,9 @@ pub(super) fn score_samples<S: StepScorer>(
     let both = |(candidate, further): (&Candidate<'_>, Result<Vec<Step>, BoxError>)| {
         candidate.target.ok_or(ScoreError::Evidence { asked: Evidence::Both })?;
         let expected = 2 + further?.len();
-        // All are taken before the first error ends it: what follows is the next candidate's.
+        // Takes this candidate's scores even where one of them is an error, since what follows belongs to the next one.
         let found: Vec<_> = scores.by_ref().take(expected).collect();
-        Ok(Scores::new(&found.into_iter().collect::<Result<Vec<f32>, _>>()?, expected)?)
+        Ok(StepScores::new(&found.into_iter().collect::<Result<Vec<f32>, _>>()?, expected)?)
     };
     candidates.iter().zip(further).map(both).collect()
 }

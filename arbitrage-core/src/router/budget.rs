@@ -1,13 +1,13 @@
-//! A cap on what a problem may spend.
+//! A maximum of escalated steps a problem.
 
 use super::AdvantageRouter;
 use crate::{Author, BoxError, Candidate, Decision, Evidence, Prefix, Route, SequenceId};
 
-/// Lets another router escalate at most `most` steps a problem: the `B` of Theorem B.1, spent online, first come first
-/// served.
+/// Lets another router escalate at most `max` steps a problem: the `B` of Theorem B.1, spent online on the first steps that
+/// the router escalates.
 ///
-/// Spent budgets are counted in the prefix, so the router keeps nothing a sequence. Once the budget is spent, drafts are
-/// kept unseen: neither the inner router nor its scorer is called.
+/// Escalated steps are counted in the prefix, so the router keeps no state a sequence. Once the budget is spent, drafts are
+/// accepted without a call of the inner router or its scorer.
 ///
 /// ```
 /// use arbitrage_core::{Engine, Problem, router::{AlwaysTarget, Budget}, testing::Scripted};
@@ -19,24 +19,24 @@ use crate::{Author, BoxError, Candidate, Decision, Evidence, Prefix, Route, Sequ
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget<R> {
     router: R,
-    most: usize,
+    max: usize,
 }
 
 impl<R: AdvantageRouter> Budget<R> {
-    /// Caps `router` at `most` steps by the target a problem. 0 never escalates.
-    pub fn new(router: R, most: usize) -> Self {
-        Self { router, most }
+    /// Lets `router` escalate at most `max` steps a problem. 0 never escalates.
+    pub fn new(router: R, max: usize) -> Self {
+        Self { router, max }
     }
 
-    /// The router's decision on a prefix whose budget is spent.
+    /// The decision on a prefix whose budget is spent.
     fn spent(&self, prefix: &Prefix<'_>) -> Option<Decision> {
-        (prefix.written_by(Author::Target) >= self.most).then(|| Route::Accept.into())
+        (prefix.written_by(Author::Target) >= self.max).then(|| Route::Accept.into())
     }
 }
 
 impl<R: AdvantageRouter> AdvantageRouter for Budget<R> {
     fn name(&self) -> String {
-        format!("budget({}, most={})", self.router.name(), self.most)
+        format!("budget({}, most={})", self.router.name(), self.max)
     }
 
     fn evidence(&self) -> Evidence {
@@ -55,7 +55,7 @@ impl<R: AdvantageRouter> AdvantageRouter for Budget<R> {
     }
 
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
-        // The engine asks `before_draft` first, so a spent budget is seen here only by callers of their own.
+        // The engine calls `before_draft` first, so that only other callers come here with a spent budget.
         if candidates.iter().any(|candidate| self.spent(&candidate.prefix).is_some()) {
             candidates.iter().map(|candidate| self.route(candidate)).collect()
         } else {

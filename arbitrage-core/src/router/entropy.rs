@@ -1,8 +1,8 @@
-//! How open the step's beginning is.
+//! The draft's uncertainty at the step's beginning.
 
-use super::{AdvantageRouter, threshold};
+use super::{AdvantageRouter, ThresholdRule};
 use crate::error::ScoreError;
-use crate::{BoxError, Candidate, ConfigError, Decision, Route};
+use crate::{BoxError, Candidate, ConfigError, Decision};
 
 /// Escalates iff the entropy of the draft's distribution for the step's first token is above τ (GlimpRouter). It costs
 /// nothing beyond the draft.
@@ -23,19 +23,19 @@ impl FirstTokenEntropy {
     /// # Errors
     /// [`ConfigError::Threshold`] unless `tau ≥ 0`.
     pub fn new(tau: f32) -> Result<Self, ConfigError> {
-        Ok(Self { tau: threshold::check("first-token-entropy", tau, (0.0, f32::INFINITY))? })
+        Ok(Self { tau: ThresholdRule::ENTROPY.check(tau, None)? })
     }
 }
 
 impl AdvantageRouter for FirstTokenEntropy {
     fn name(&self) -> String {
-        format!("first-token-entropy(τ={})", self.tau)
+        format!("{}(τ={})", ThresholdRule::ENTROPY.name, self.tau)
     }
 
     /// # Errors
     /// [`ScoreError::Signal`] when the drafter does not give the entropy.
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
         let entropy = candidate.draft.first_entropy.ok_or(ScoreError::Signal { signal: "first-token entropy" })?;
-        Ok(Decision::new(Route::escalate_if(entropy > self.tau)).with_estimate(entropy))
+        Ok(Decision::new(ThresholdRule::ENTROPY.decide(entropy, self.tau)).with_estimate(entropy))
     }
 }

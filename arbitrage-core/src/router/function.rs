@@ -1,11 +1,12 @@
 //! A closure as a router.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use super::AdvantageRouter;
 use crate::{BoxError, Candidate, Decision};
 
-/// Makes a closure a router. It returns a [`Route`](crate::Route) or a [`Decision`].
+/// Makes a router of a closure that returns a [`Route`](crate::Route) or a [`Decision`].
 ///
 /// ```
 /// use arbitrage_core::{Decision, Route, router_fn};
@@ -36,6 +37,12 @@ impl<F, D> RouterFn<F, D> {
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
+    }
+}
+
+impl<F, D> fmt::Debug for RouterFn<F, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouterFn").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

@@ -4,9 +4,10 @@ use super::{AdvantageRouter, ScoreBoth};
 use crate::error::ScoreError;
 use crate::{BoxError, Candidate, Decision, Evidence, SequenceId};
 
-/// Decides as another router does, and adds the scores of both steps: labels along the prefixes that a policy causes itself.
+/// Decides as another router does and adds the scores of both steps, so that training data is collected along the
+/// trajectories of any policy.
 ///
-/// The paper collects along the oracle's trajectory (§4.2), which a trained router leaves where it errs. Like
+/// The paper collects along the oracle's trajectory (§4.2), which a trained router leaves where it is wrong. Like
 /// [`Oracle`](super::Oracle), it calls the target for every step.
 ///
 /// ```
@@ -27,13 +28,15 @@ impl<S: ScoreBoth, R: AdvantageRouter> Labelling<S, R> {
         Self { scorer, router }
     }
 
-    /// What the router would decide if it had been asked as usual.
+    /// What the router decides where the engine would call it: before the draft, or on the draft without the target's step.
     fn decisions(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
-        let lazy = self.router.evidence() == Evidence::DraftOnly;
-        let seen: Vec<_> = candidates.iter().map(|c| Candidate { target: c.target.filter(|_| !lazy), ..*c }).collect();
-        let early: Vec<_> = seen.iter().map(|candidate| self.router.before_draft(&candidate.prefix)).collect();
-        let asked: Vec<_> = seen.iter().zip(&early).filter(|(_, early)| early.is_none()).map(|(c, _)| *c).collect();
-        let mut late = self.router.route_batch(&asked).into_iter();
+        let is_lazy = self.router.evidence() == Evidence::DraftOnly;
+        let visible: Vec<_> =
+            candidates.iter().map(|c| Candidate { target: c.target.filter(|_| !is_lazy), ..*c }).collect();
+        let early: Vec<_> = visible.iter().map(|candidate| self.router.before_draft(&candidate.prefix)).collect();
+        let undecided: Vec<_> =
+            visible.iter().zip(&early).filter(|(_, early)| early.is_none()).map(|(c, _)| *c).collect();
+        let mut late = self.router.route_batch(&undecided).into_iter();
         let missing = || Err(ScoreError::Count { expected: 1, found: 0 }.into());
         early.into_iter().map(|early| early.map_or_else(|| late.next().unwrap_or_else(missing), Ok)).collect()
     }
@@ -49,7 +52,7 @@ impl<S: ScoreBoth, R: AdvantageRouter> AdvantageRouter for Labelling<S, R> {
     }
 
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
-        super::only(self.route_batch(std::slice::from_ref(candidate)))
+        super::single(self.route_batch(std::slice::from_ref(candidate)))
     }
 
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
@@ -57,7 +60,7 @@ impl<S: ScoreBoth, R: AdvantageRouter> AdvantageRouter for Labelling<S, R> {
         let scores = self.scorer.score_both(candidates);
         let labelled = decisions.into_iter().zip(scores).map(|(decision, both)| {
             let decision = decision?;
-            Ok(both?.note(decision))
+            Ok(both?.record_in(decision))
         });
         labelled.collect()
     }
@@ -85,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_route_is_the_routers_and_the_scores_are_both() {
+    fn the_route_is_the_inner_routers_and_both_steps_are_scored() {
         let plain = run(Rsd::new(scorer(), 0.3).unwrap());
         let labelled = run(Labelling::new(scorer(), Rsd::new(scorer(), 0.3).unwrap()));
         let authors = |solution: &crate::Solution| solution.steps.iter().map(|s| s.author).collect::<Vec<_>>();
@@ -105,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn scorer_and_router_hear_that_a_sequence_is_finished() {
+    fn scorer_and_router_are_told_to_release_a_finished_sequence() {
         let log = CallLog::new();
         let (scorer, router) = (log.record(scorer()), log.record(AlwaysTarget));
         run(Labelling::new(scorer, router));
@@ -113,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_router_that_fails_or_a_score_that_is_missing_fails_the_step() {
+    fn a_failing_router_or_a_nan_score_fails_the_step() {
         let silent = Labelling::new(scorer(), MeanLogprob::new(-0.1).unwrap());
         let (draft, target) = (Scripted::new("d", ["bad\n\n"]), Scripted::new("t", ["good\n\n"]));
         assert!(Engine::new(draft, target, silent).solve(&Problem::new("?")).is_err());

@@ -1,12 +1,12 @@
 //! The draft's own confidence.
 
-use super::{AdvantageRouter, threshold};
+use super::{AdvantageRouter, ThresholdRule};
 use crate::error::ScoreError;
-use crate::{BoxError, Candidate, ConfigError, Decision, Route};
+use crate::{BoxError, Candidate, ConfigError, Decision};
 
 /// Escalates iff the drafted step's mean log-probability a token is below τ. It costs nothing beyond the draft.
 ///
-/// A step of no tokens (the draft ended its text at once) has mean 0, the empty product's, and is kept.
+/// A step without tokens (the draft ended its text at once) has mean 0, the logarithm of the empty product, and is kept.
 ///
 /// ```
 /// use arbitrage_core::router::MeanLogprob;
@@ -24,22 +24,21 @@ impl MeanLogprob {
     /// # Errors
     /// [`ConfigError::Threshold`] unless `tau ≤ 0`.
     pub fn new(tau: f32) -> Result<Self, ConfigError> {
-        Ok(Self { tau: threshold::check("mean-logprob", tau, (f32::NEG_INFINITY, 0.0))? })
+        Ok(Self { tau: ThresholdRule::LOGPROB.check(tau, None)? })
     }
 }
 
 impl AdvantageRouter for MeanLogprob {
     fn name(&self) -> String {
-        format!("mean-logprob(τ={})", self.tau)
+        format!("{}(τ={})", ThresholdRule::LOGPROB.name, self.tau)
     }
 
     /// # Errors
     /// [`ScoreError::Signal`] when the drafter gives no log-probabilities.
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
         let draft = candidate.draft;
-        let nothing_written = draft.text.is_empty().then_some(0.0);
-        let mean =
-            draft.mean_logprob().or(nothing_written).ok_or(ScoreError::Signal { signal: "log-probabilities" })?;
-        Ok(Decision::new(Route::escalate_if(mean < self.tau)).with_estimate(mean))
+        let mean_of_none = draft.text.is_empty().then_some(0.0);
+        let mean = draft.mean_logprob().or(mean_of_none).ok_or(ScoreError::Signal { signal: "log-probabilities" })?;
+        Ok(Decision::new(ThresholdRule::LOGPROB.decide(mean, self.tau)).with_estimate(mean))
     }
 }

@@ -9,9 +9,11 @@
 //! | [`Oracle`] | a scorer on both steps | `s_t − s_d > τ` | ± the range's width |
 //! | [`MeanLogprob`] | the draft's mean log-probability | `mean < τ` | ≤ 0 |
 //! | [`FirstTokenEntropy`] | entropy of the step's first token | `H > τ` | ≥ 0 |
-//! | [`Budget`] | another router | that one does, at most B times a problem | – |
-//! | [`Labelling`] | another router, and scores both steps | that one does | – |
-//! | [`router_fn`] | a closure | it says so | – |
+//! | [`Budget`] | another router | the other one does, at most B times a problem | – |
+//! | [`Labelling`] | another router, and scores both steps | the other one does | – |
+//! | [`router_fn`] | a closure | the closure returns [`Route::Escalate`](crate::Route::Escalate) | – |
+//!
+//! What each policy compares with its threshold τ, and how, is a [`ThresholdRule`].
 
 mod always;
 mod both;
@@ -23,11 +25,11 @@ mod logprob;
 mod oracle;
 mod random;
 mod rsd;
+mod rule;
 mod samples;
-mod threshold;
 
 pub use always::{AlwaysDraft, AlwaysTarget};
-pub use both::{ScoreBoth, Scores};
+pub use both::{ScoreBoth, StepScores};
 pub use budget::Budget;
 pub use entropy::FirstTokenEntropy;
 pub use function::{RouterFn, router_fn};
@@ -36,6 +38,7 @@ pub use logprob::MeanLogprob;
 pub use oracle::Oracle;
 pub use random::Random;
 pub use rsd::Rsd;
+pub use rule::{Side, Signal, ThresholdRange, ThresholdRule};
 pub use samples::TargetSamples;
 
 use crate::error::ScoreError;
@@ -48,7 +51,7 @@ use crate::{BoxError, Candidate, Decision, Evidence, Prefix, SequenceId};
 /// ```
 /// use arbitrage_core::{AdvantageRouter, BoxError, Candidate, Decision, Route};
 ///
-/// /// Lets the target write what the draft was terse about.
+/// /// Escalates short drafts.
 /// struct Terse(usize);
 /// impl AdvantageRouter for Terse {
 ///     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
@@ -62,7 +65,7 @@ pub trait AdvantageRouter: Send {
         "custom".to_owned()
     }
 
-    /// What the router must see. [`Evidence::Both`] makes the engine call the target for every step.
+    /// What the router must see to decide. [`Evidence::Both`] makes the engine call the target for every step.
     fn evidence(&self) -> Evidence {
         Evidence::DraftOnly
     }
@@ -76,19 +79,19 @@ pub trait AdvantageRouter: Send {
     /// Decides on one drafted step.
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError>;
 
-    /// Decides on several drafted steps, in order. Override it where a batch is cheaper than its items; the answers must
+    /// Decides on several drafted steps, in order. Override it where a batch is cheaper than single calls; the decisions must
     /// be those of [`route`](Self::route).
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
         candidates.iter().map(|candidate| self.route(candidate)).collect()
     }
 
-    /// The sequence is finished: what the router, or its scorer, keeps of it may go. Called once a sequence, also for those
-    /// that the router never saw.
+    /// The sequence is finished, and whatever the router or its scorer keeps for it can be dropped. Called once a sequence,
+    /// also for those that the router never saw.
     fn release(&mut self, _id: SequenceId) {}
 }
 
-/// The answer to a batch of one.
-fn only(answers: Vec<Result<Decision, BoxError>>) -> Result<Decision, BoxError> {
+/// The decision on a batch of one step.
+fn single(answers: Vec<Result<Decision, BoxError>>) -> Result<Decision, BoxError> {
     let found = answers.len();
     match <[_; 1]>::try_from(answers) {
         Ok([answer]) => answer,

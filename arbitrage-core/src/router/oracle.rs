@@ -1,14 +1,14 @@
 //! The paper's oracle: both steps are written and scored, the better one is kept.
 
-use super::{AdvantageRouter, ScoreBoth, Scores, threshold};
-use crate::{BoxError, Candidate, ConfigError, Decision, Evidence, Route, SequenceId};
+use super::{AdvantageRouter, ScoreBoth, StepScores, ThresholdRule};
+use crate::{BoxError, Candidate, ConfigError, Decision, Evidence, SequenceId};
 
 /// Escalates iff the advantage `Δ = s_t − s_d` is greater than τ (paper, §3.3). Greedy routing by `Δ` is the best that a
 /// myopic router can do (Theorem B.1).
 ///
-/// It calls the target for every step, so it shows what routing could gain and no speed-up. With a trace sink it is also
-/// the collector of a router's training data. Both steps of all sequences are scored in one call; when that call fails,
-/// they are scored one by one.
+/// It calls the target for every step, so it shows what routing could gain and is never faster than the target. With a
+/// trace sink it also collects the training data of a router. Both steps of all sequences are scored in one call; when that
+/// call fails, they are scored one by one.
 ///
 /// ```
 /// use arbitrage_core::{router::Oracle, scorer::scorer_fn};
@@ -27,20 +27,19 @@ impl<S: ScoreBoth> Oracle<S> {
     /// # Errors
     /// [`ConfigError::Threshold`] unless `tau` is within ± the width of the scorer's range.
     pub fn new(scorer: S, tau: f32) -> Result<Self, ConfigError> {
-        let (low, high) = scorer.range();
-        let tau = threshold::check("oracle", tau, (low - high, high - low))?;
+        let tau = ThresholdRule::ORACLE.check(tau, Some(scorer.range()))?;
         Ok(Self { scorer, tau })
     }
 
-    fn decide(&self, scores: Scores) -> Decision {
+    fn decide(&self, scores: StepScores) -> Decision {
         let advantage = scores.target - scores.draft;
-        scores.note(Decision::new(Route::escalate_if(advantage > self.tau)).with_estimate(advantage))
+        scores.record_in(Decision::new(ThresholdRule::ORACLE.decide(advantage, self.tau)).with_estimate(advantage))
     }
 }
 
 impl<S: ScoreBoth> AdvantageRouter for Oracle<S> {
     fn name(&self) -> String {
-        format!("oracle({}, τ={})", self.scorer.name(), self.tau)
+        format!("{}({}, τ={})", ThresholdRule::ORACLE.name, self.scorer.name(), self.tau)
     }
 
     fn evidence(&self) -> Evidence {
@@ -48,7 +47,7 @@ impl<S: ScoreBoth> AdvantageRouter for Oracle<S> {
     }
 
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
-        super::only(self.route_batch(std::slice::from_ref(candidate)))
+        super::single(self.route_batch(std::slice::from_ref(candidate)))
     }
 
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {

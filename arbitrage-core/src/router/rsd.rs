@@ -1,14 +1,14 @@
-//! Reward-guided speculative decoding: trust what scores well.
+//! Reward-guided speculative decoding: a draft is kept where a scorer gives it a high score.
 
-use super::{AdvantageRouter, threshold};
+use super::{AdvantageRouter, ThresholdRule};
 use crate::scorer::score_each;
-use crate::{BoxError, Candidate, ConfigError, Decision, Route, SequenceId, StepScorer};
+use crate::{BoxError, Candidate, ConfigError, Decision, SequenceId, StepScorer};
 
 /// Keeps a drafted step iff it scores above τ: `s_d > τ` (paper, §3.2; the released script has `≥`).
 ///
-/// It knows how good the draft is, not whether the target would do better, and so wastes target calls where both fail.
+/// It sees how good the draft is, not whether the target would do better, and so wastes target calls where both fail.
 /// It costs one scorer call a step. A batch is scored in one call; when that call fails, the steps are scored one by one,
-/// so that one bad step does not end the others' problems.
+/// so that one bad step does not end the other problems.
 ///
 /// ```
 /// use arbitrage_core::{router::Rsd, scorer::scorer_fn};
@@ -28,22 +28,22 @@ impl<S: StepScorer> Rsd<S> {
     /// # Errors
     /// [`ConfigError::Threshold`] unless `tau` is in the scorer's range.
     pub fn new(scorer: S, tau: f32) -> Result<Self, ConfigError> {
-        let tau = threshold::check("rsd", tau, scorer.range())?;
+        let tau = ThresholdRule::RSD.check(tau, Some(scorer.range()))?;
         Ok(Self { scorer, tau })
     }
 
     fn decide(&self, score: f32) -> Decision {
-        Decision::new(Route::escalate_if(score <= self.tau)).with_estimate(score).with_draft_score(score)
+        Decision::new(ThresholdRule::RSD.decide(score, self.tau)).with_estimate(score).with_draft_score(score)
     }
 }
 
 impl<S: StepScorer> AdvantageRouter for Rsd<S> {
     fn name(&self) -> String {
-        format!("rsd({}, τ={})", self.scorer.name(), self.tau)
+        format!("{}({}, τ={})", ThresholdRule::RSD.name, self.scorer.name(), self.tau)
     }
 
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
-        super::only(self.route_batch(std::slice::from_ref(candidate)))
+        super::single(self.route_batch(std::slice::from_ref(candidate)))
     }
 
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {

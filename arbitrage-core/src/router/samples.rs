@@ -1,6 +1,8 @@
 //! Several samples of the target's step.
 
-use super::both::{ScoreBoth, Scores, score_samples};
+use std::fmt;
+
+use super::both::{ScoreBoth, StepScores, score_samples};
 use crate::drafter::draft_each;
 use crate::segmenter::BlankLine;
 use crate::{
@@ -8,13 +10,13 @@ use crate::{
     StepSegmenter,
 };
 
-/// Scores the target's step by the mean over several samples of it, as the paper may (§4.2): what one sample says of
-/// `Δ = s_t − s_d` is as much luck as merit where the target is sampled.
+/// Scores the target's step by the mean over several samples of it (paper, §4.2). Where the target samples its text, the
+/// advantage `Δ = s_t − s_d` of a single sample is noisy.
 ///
-/// The first sample is the step that the engine got from its verifier and commits if it escalates. The others are written here,
-/// by a second handle of the target, each under a seed of its own that follows from the problem's, the step's place and the
-/// sample's number: neither order nor batch changes a score. The handle has to sample; at temperature 0 all samples are one.
-/// Segmenter and length of a step have to be the engine's.
+/// The first sample is the step that the engine got from its verifier and commits if it escalates. The others are written here
+/// by a second handle of the target, each under a seed that follows from the problem's seed, the step's index and the sample's
+/// number, so that neither order nor batch changes a score. The handle has to sample; at temperature 0 all samples are the
+/// same. Segmenter and step length have to be those of the engine.
 ///
 /// ```
 /// use arbitrage_core::router::{Oracle, TargetSamples};
@@ -36,12 +38,20 @@ pub struct TargetSamples<S, D> {
     step_tokens: usize,
 }
 
+impl<S: fmt::Debug, D: fmt::Debug> fmt::Debug for TargetSamples<S, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("TargetSamples");
+        fields.field("scorer", &self.scorer).field("target", &self.target).field("samples", &self.samples);
+        fields.finish_non_exhaustive()
+    }
+}
+
 impl<S: StepScorer, D: Drafter> TargetSamples<S, D> {
     /// Scores with `scorer`, by `samples` samples of the target's step, of which `target` writes all but the first. Steps end at
     /// blank lines and by the default [`Limits`].
     ///
     /// # Errors
-    /// [`ConfigError::Limit`] for no sample.
+    /// [`ConfigError::Limit`] for 0 samples.
     pub fn new(scorer: S, target: D, samples: usize) -> Result<Self, ConfigError> {
         if samples == 0 {
             return Err(ConfigError::Limit { name: "samples", least: 1, found: samples });
@@ -50,24 +60,24 @@ impl<S: StepScorer, D: Drafter> TargetSamples<S, D> {
         Ok(Self { scorer, target, samples, segmenter: Box::new(BlankLine::new()), step_tokens })
     }
 
-    /// Cuts steps by another rule.
+    /// Cuts steps with another segmenter.
     pub fn with_segmenter(mut self, segmenter: impl StepSegmenter + 'static) -> Self {
         self.segmenter = Box::new(segmenter);
         self
     }
 
-    /// Sets the most tokens a step, at least 1.
+    /// Sets the maximum number of tokens a step, at least 1.
     pub fn with_step_tokens(mut self, tokens: usize) -> Self {
         self.step_tokens = tokens;
         self
     }
 
-    /// All samples but the first of every candidate that has the first.
+    /// All samples but the first, for every candidate that has the first.
     fn further(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Vec<Step>, BoxError>> {
         let mut written: Vec<Result<Vec<Step>, BoxError>> = candidates.iter().map(|_| Ok(Vec::new())).collect();
         for number in 1..self.samples {
-            let open = |at: &usize| written[*at].is_ok() && candidates[*at].target.is_some();
-            let open: Vec<usize> = (0..candidates.len()).filter(open).collect();
+            let has_first = |at: &usize| written[*at].is_ok() && candidates[*at].target.is_some();
+            let open: Vec<usize> = (0..candidates.len()).filter(has_first).collect();
             if open.is_empty() {
                 break;
             }
@@ -75,7 +85,7 @@ impl<S: StepScorer, D: Drafter> TargetSamples<S, D> {
             for (at, step) in open.into_iter().zip(self.sample(&prefixes, number)) {
                 match (step, &mut written[at]) {
                     (Ok(step), Ok(steps)) => steps.push(step),
-                    (Err(error), place) => *place = Err(error),
+                    (Err(error), samples) => *samples = Err(error),
                     (Ok(_), Err(_)) => {}
                 }
             }
@@ -83,8 +93,8 @@ impl<S: StepScorer, D: Drafter> TargetSamples<S, D> {
         written
     }
 
-    /// Sample `number` of each prefix. Samples of one prefix come one after the other under the sequence's own id, so that they
-    /// share a cache.
+    /// Sample `number` of each prefix. The samples of one prefix are written one after the other under the sequence's own id,
+    /// so that they share a cache.
     fn sample(&mut self, prefixes: &[Prefix<'_>], number: usize) -> Vec<Result<Step, BoxError>> {
         let reseeded = |prefix: &Prefix<'_>| prefix.problem.clone().with_seed(prefix.sample_seed(number));
         let problems: Vec<Problem> = prefixes.iter().map(reseeded).collect();
@@ -103,7 +113,7 @@ impl<S: StepScorer, D: Drafter> ScoreBoth for TargetSamples<S, D> {
         self.scorer.range()
     }
 
-    fn score_both(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Scores, BoxError>> {
+    fn score_both(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<StepScores, BoxError>> {
         let further = self.further(candidates);
         score_samples(&mut self.scorer, candidates, further)
     }

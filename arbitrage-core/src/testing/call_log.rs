@@ -1,7 +1,8 @@
-//! What was asked of whom.
+//! A log of the calls to any part.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::forward::forward_to_part;
 use crate::{
     AdvantageRouter, BoxError, Candidate, Decision, Drafter, Evidence, Prefix, Rewrite, Role, SequenceId, Step,
     StepResult, StepRule, StepScorer, Verifier,
@@ -10,22 +11,22 @@ use crate::{
 /// One request to one part about one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Call {
+pub struct LoggedCall {
     /// The part's role.
     pub role: Role,
     /// The sequence.
     pub sequence: SequenceId,
     /// The problem's id.
     pub problem: String,
-    /// Index of the step in question, from 0.
+    /// Index of the step, from 0.
     pub step: usize,
-    /// The text that the part was given to judge or to replace.
+    /// The text of the step that the part was given to score, to route or to replace.
     pub text: Option<String>,
     /// Requests in the same call.
     pub batch: usize,
 }
 
-/// A log that any number of parts write to. Clones are handles on one log.
+/// A log of calls that any number of parts write to. Clones share one log.
 ///
 /// ```
 /// use arbitrage_core::testing::{CallLog, Scripted};
@@ -36,19 +37,19 @@ pub struct Call {
 /// let router = router_fn(|c| Route::escalate_if(c.draft.text.contains('Z')));
 /// let mut engine = Engine::new(Scripted::new("draft", ["one\n\n", "Z\n\n", "three"]), target, router);
 /// engine.solve(&Problem::new("Count."))?;
-/// // The target was asked for the second step alone, and shown what it replaces.
+/// // The target was called for the second step alone, with the draft that it replaces.
 /// let [call] = &log.of(Role::Verifier)[..] else { panic!("one call") };
 /// assert_eq!((call.step, call.text.as_deref()), (1, Some("Z\n\n")));
 /// # Ok::<(), arbitrage_core::EngineError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct CallLog {
-    entries: Arc<Mutex<Entries>>,
+    entries: Arc<Mutex<LogEntries>>,
 }
 
 #[derive(Debug, Default)]
-struct Entries {
-    calls: Vec<Call>,
+struct LogEntries {
+    calls: Vec<LoggedCall>,
     released: Vec<(Role, SequenceId)>,
 }
 
@@ -58,33 +59,37 @@ impl CallLog {
         Self::default()
     }
 
-    /// Wraps a drafter, verifier, router or scorer, so that this log sees what it is asked.
+    /// Wraps a drafter, verifier, router or scorer, whose calls are logged.
     pub fn record<T>(&self, part: T) -> Recording<T> {
         Recording { part, log: self.clone() }
     }
 
     /// All calls so far, oldest first.
-    pub fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<LoggedCall> {
         self.with(|entries| entries.calls.clone())
     }
 
     /// The calls so far to the parts with this role.
-    pub fn of(&self, role: Role) -> Vec<Call> {
+    pub fn of(&self, role: Role) -> Vec<LoggedCall> {
         self.calls().into_iter().filter(|call| call.role == role).collect()
     }
 
-    /// The sequences that the parts were told to forget, and by which role.
+    /// The sequences that were released, each with the role of the part.
     pub fn released(&self) -> Vec<(Role, SequenceId)> {
         self.with(|entries| entries.released.clone())
     }
 
-    fn with<A>(&self, act: impl FnOnce(&mut Entries) -> A) -> A {
+    fn add_release(&self, role: Role, id: SequenceId) {
+        self.with(|entries| entries.released.push((role, id)));
+    }
+
+    fn with<A>(&self, act: impl FnOnce(&mut LogEntries) -> A) -> A {
         act(&mut self.entries.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn add<'a>(&self, role: Role, requests: impl ExactSizeIterator<Item = (Prefix<'a>, Option<&'a Step>)>) {
         let batch = requests.len();
-        let call = |(prefix, step): (Prefix<'a>, Option<&'a Step>)| Call {
+        let call = |(prefix, step): (Prefix<'a>, Option<&'a Step>)| LoggedCall {
             role,
             sequence: prefix.id,
             problem: prefix.problem.id.clone(),
@@ -96,7 +101,7 @@ impl CallLog {
     }
 }
 
-/// A part with a [`CallLog`] at its side. It behaves as the part does.
+/// A part whose calls are logged in a [`CallLog`]. It behaves as the part does.
 #[derive(Clone, Debug)]
 pub struct Recording<T> {
     part: T,
@@ -104,8 +109,9 @@ pub struct Recording<T> {
 }
 
 impl<T: Drafter> Drafter for Recording<T> {
-    fn name(&self) -> &str {
-        self.part.name()
+    forward_to_part! {
+        fn name(&self) -> &str;
+        fn digest(&self) -> Option<String>;
     }
 
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
@@ -114,18 +120,15 @@ impl<T: Drafter> Drafter for Recording<T> {
     }
 
     fn release(&mut self, id: SequenceId) {
-        self.log.with(|entries| entries.released.push((Role::Drafter, id)));
+        self.log.add_release(Role::Drafter, id);
         self.part.release(id);
-    }
-
-    fn digest(&self) -> Option<String> {
-        self.part.digest()
     }
 }
 
 impl<T: Verifier> Verifier for Recording<T> {
-    fn name(&self) -> &str {
-        self.part.name()
+    forward_to_part! {
+        fn name(&self) -> &str;
+        fn digest(&self) -> Option<String>;
     }
 
     fn rewrite(&mut self, requests: &[Rewrite<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
@@ -134,26 +137,16 @@ impl<T: Verifier> Verifier for Recording<T> {
     }
 
     fn release(&mut self, id: SequenceId) {
-        self.log.with(|entries| entries.released.push((Role::Verifier, id)));
+        self.log.add_release(Role::Verifier, id);
         self.part.release(id);
-    }
-
-    fn digest(&self) -> Option<String> {
-        self.part.digest()
     }
 }
 
 impl<T: AdvantageRouter> AdvantageRouter for Recording<T> {
-    fn name(&self) -> String {
-        self.part.name()
-    }
-
-    fn evidence(&self) -> Evidence {
-        self.part.evidence()
-    }
-
-    fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision> {
-        self.part.before_draft(prefix)
+    forward_to_part! {
+        fn name(&self) -> String;
+        fn evidence(&self) -> Evidence;
+        fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision>;
     }
 
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
@@ -167,18 +160,15 @@ impl<T: AdvantageRouter> AdvantageRouter for Recording<T> {
     }
 
     fn release(&mut self, id: SequenceId) {
-        self.log.with(|entries| entries.released.push((Role::Router, id)));
+        self.log.add_release(Role::Router, id);
         self.part.release(id);
     }
 }
 
 impl<T: StepScorer> StepScorer for Recording<T> {
-    fn name(&self) -> String {
-        self.part.name()
-    }
-
-    fn range(&self) -> (f32, f32) {
-        self.part.range()
+    forward_to_part! {
+        fn name(&self) -> String;
+        fn range(&self) -> (f32, f32);
     }
 
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
@@ -187,7 +177,7 @@ impl<T: StepScorer> StepScorer for Recording<T> {
     }
 
     fn release(&mut self, id: SequenceId) {
-        self.log.with(|entries| entries.released.push((Role::Scorer, id)));
+        self.log.add_release(Role::Scorer, id);
         self.part.release(id);
     }
 }

@@ -1,15 +1,16 @@
-//! A part that fails where told.
+//! A part that fails at given requests.
 
+use super::forward::forward_to_part;
 use crate::trace::{Record, TraceSink};
 use crate::{
     AdvantageRouter, BoxError, Candidate, Decision, Drafter, Evidence, Prefix, Rewrite, SequenceId, Step, StepResult,
     StepRule, StepScorer, Verifier,
 };
 
-/// Does what its part does, but fails one request, or all from one on.
+/// Does what its part does, but fails at one request, or at all requests from that one on.
 ///
 /// Requests are counted from 0 over all calls: steps for a drafter or a verifier, decisions for a router, records for a
-/// sink. A scorer answers for a whole call at once, so its calls are counted.
+/// sink, and calls for a scorer, which succeeds or fails as a whole.
 ///
 /// ```
 /// use arbitrage_core::testing::{Flaky, Scripted};
@@ -25,13 +26,13 @@ pub struct Flaky<T> {
     part: T,
     fails_at: usize,
     keeps_failing: bool,
-    asked: usize,
+    requests: usize,
 }
 
 impl<T> Flaky<T> {
     /// Fails request `fails_at`, the first being 0.
     pub fn new(part: T, fails_at: usize) -> Self {
-        Self { part, fails_at, keeps_failing: false, asked: 0 }
+        Self { part, fails_at, keeps_failing: false, requests: 0 }
     }
 
     /// Fails all later requests too.
@@ -40,109 +41,83 @@ impl<T> Flaky<T> {
         self
     }
 
-    fn check(&mut self) -> Result<(), BoxError> {
-        let now = self.asked;
-        self.asked += 1;
+    /// Counts a request, and fails if it is to fail.
+    fn count_request(&mut self) -> Result<(), BoxError> {
+        let now = self.requests;
+        self.requests += 1;
         if now == self.fails_at || self.keeps_failing && now > self.fails_at {
             return Err(format!("failure {now}, as told").into());
         }
         Ok(())
     }
 
-    /// Spoils the answers whose turn it is.
-    fn spoil<A>(&mut self, answers: Vec<Result<A, BoxError>>) -> Vec<Result<A, BoxError>> {
-        answers.into_iter().map(|answer| self.check().and(answer)).collect()
+    /// Replaces the answers to requests that are to fail.
+    fn inject<A>(&mut self, answers: Vec<Result<A, BoxError>>) -> Vec<Result<A, BoxError>> {
+        answers.into_iter().map(|answer| self.count_request().and(answer)).collect()
     }
 }
 
 impl<T: Drafter> Drafter for Flaky<T> {
-    fn name(&self) -> &str {
-        self.part.name()
+    forward_to_part! {
+        fn name(&self) -> &str;
+        fn digest(&self) -> Option<String>;
+        fn release(&mut self, id: SequenceId);
     }
 
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let steps = self.part.draft(prefixes, rule);
-        self.spoil(steps)
-    }
-
-    fn release(&mut self, id: SequenceId) {
-        self.part.release(id);
-    }
-
-    fn digest(&self) -> Option<String> {
-        self.part.digest()
+        self.inject(steps)
     }
 }
 
 impl<T: Verifier> Verifier for Flaky<T> {
-    fn name(&self) -> &str {
-        self.part.name()
+    forward_to_part! {
+        fn name(&self) -> &str;
+        fn digest(&self) -> Option<String>;
+        fn release(&mut self, id: SequenceId);
     }
 
     fn rewrite(&mut self, requests: &[Rewrite<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let steps = self.part.rewrite(requests, rule);
-        self.spoil(steps)
-    }
-
-    fn release(&mut self, id: SequenceId) {
-        self.part.release(id);
-    }
-
-    fn digest(&self) -> Option<String> {
-        self.part.digest()
+        self.inject(steps)
     }
 }
 
 impl<T: AdvantageRouter> AdvantageRouter for Flaky<T> {
-    fn name(&self) -> String {
-        self.part.name()
-    }
-
-    fn evidence(&self) -> Evidence {
-        self.part.evidence()
-    }
-
-    fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision> {
-        self.part.before_draft(prefix)
+    forward_to_part! {
+        fn name(&self) -> String;
+        fn evidence(&self) -> Evidence;
+        fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision>;
+        fn release(&mut self, id: SequenceId);
     }
 
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
-        self.check()?;
+        self.count_request()?;
         self.part.route(candidate)
     }
 
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
         let decisions = self.part.route_batch(candidates);
-        self.spoil(decisions)
-    }
-
-    fn release(&mut self, id: SequenceId) {
-        self.part.release(id);
+        self.inject(decisions)
     }
 }
 
 impl<T: StepScorer> StepScorer for Flaky<T> {
-    fn name(&self) -> String {
-        self.part.name()
-    }
-
-    fn range(&self) -> (f32, f32) {
-        self.part.range()
+    forward_to_part! {
+        fn name(&self) -> String;
+        fn range(&self) -> (f32, f32);
+        fn release(&mut self, id: SequenceId);
     }
 
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
-        self.check()?;
+        self.count_request()?;
         self.part.score(steps)
-    }
-
-    fn release(&mut self, id: SequenceId) {
-        self.part.release(id);
     }
 }
 
 impl<T: TraceSink> TraceSink for Flaky<T> {
     fn write(&mut self, record: &Record) -> Result<(), BoxError> {
-        self.check()?;
+        self.count_request()?;
         self.part.write(record)
     }
 }

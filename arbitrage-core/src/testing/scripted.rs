@@ -1,4 +1,4 @@
-//! A model that reads from a script.
+//! A model with given steps.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use crate::{Drafter, Finish, Prefix, Rewrite, Step, StepCost, StepResult, StepRu
 /// Writes the k-th text of its script as step k, and ends its text with the last one. It is a [`Drafter`] and a
 /// [`Verifier`].
 ///
-/// What it writes depends on the number of steps in the prefix alone, whoever wrote them, so two scripts are routed
-/// between line by line. Past its script's end it writes nothing and ends its text. A word counts as a token.
+/// What it writes depends on the number of steps in the prefix alone, whoever wrote them, so that a router chooses between two
+/// scripts step by step. After the end of its script it writes nothing and ends its text. A word counts as a token.
 ///
 /// ```
 /// use arbitrage_core::{Engine, Problem, router::AlwaysTarget, testing::Scripted};
@@ -32,7 +32,7 @@ impl Scripted {
         Self { name: name.into(), script: script(texts), ..Self::default() }
     }
 
-    /// A model that writes these steps as they are, with their log-probabilities, entropies and endings.
+    /// A model that writes these steps unchanged, with their log-probabilities, entropies and endings.
     pub fn from_steps(name: impl Into<String>, steps: impl IntoIterator<Item = Step>) -> Self {
         Self { name: name.into(), script: steps.into_iter().collect(), ..Self::default() }
     }
@@ -43,7 +43,7 @@ impl Scripted {
         self
     }
 
-    /// Reports this time for each token, in seconds, instead of the true one, which is nearly none.
+    /// Reports this time for each token, in seconds; otherwise it reports 0.
     pub fn with_seconds_per_token(mut self, seconds: f64) -> Self {
         self.seconds_per_token = seconds;
         self
@@ -55,7 +55,7 @@ impl Scripted {
         self.cut(step, rule)
     }
 
-    /// Cuts a step to the rule's length and counts its tokens.
+    /// Cuts a step to the rule's maximum length and counts its tokens.
     fn cut(&self, mut step: Step, rule: &StepRule<'_>) -> Step {
         let words: Vec<&str> = step.text.split_inclusive(char::is_whitespace).collect();
         let kept = words.len().min(rule.max_tokens);

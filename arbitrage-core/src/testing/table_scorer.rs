@@ -1,12 +1,12 @@
-//! A scorer that looks scores up.
+//! A scorer with given scores.
 
 use std::collections::HashMap;
 
 use crate::{BoxError, Prefix, Step, StepScorer};
 
-/// Scores a step by its text, white space around it left out; other texts get a common score.
+/// Scores a step by its text without the white space around it; texts that are not in the table get a default score.
 ///
-/// Scores are given as they are, valid or not, so that bad scorers can be played too.
+/// Scores are not checked, so that it can also stand for a broken scorer.
 ///
 /// ```
 /// use arbitrage_core::testing::{Scripted, TableScorer};
@@ -26,7 +26,7 @@ pub struct TableScorer {
 }
 
 impl TableScorer {
-    /// A scorer with range `[0, 1]` that scores these texts as said, and others 0.5.
+    /// A scorer with range `[0, 1]`, these scores, and the default 0.5.
     pub fn new<'t>(scores: impl IntoIterator<Item = (&'t str, f32)>) -> Self {
         let scores = scores.into_iter().map(|(text, score)| (text.trim().to_owned(), score)).collect();
         Self { scores, default: 0.5, range: (0.0, 1.0) }
@@ -38,7 +38,7 @@ impl TableScorer {
         self
     }
 
-    /// Sets the least and the greatest score that the scorer claims to give.
+    /// Sets the range that the scorer reports.
     pub fn with_range(mut self, low: f32, high: f32) -> Self {
         self.range = (low, high);
         self

@@ -3,7 +3,7 @@
 use super::{Record, TraceSink};
 use crate::BoxError;
 
-/// Makes a closure a sink, to show each step as it comes.
+/// Makes a sink of a closure, for example to print each step as it comes.
 ///
 /// ```
 /// use arbitrage_core::{Engine, Problem, router::AlwaysDraft, testing::Scripted};

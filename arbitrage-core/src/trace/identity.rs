@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use super::RunRecord;
 
-/// Longest value that is shown, in characters.
-const MOST: usize = 80;
+/// Characters of a value that are shown in a difference.
+const MAX_VALUE_CHARS: usize = 80;
 
 impl RunRecord {
-    /// In what `other` is no continuation of this run, one line a difference, such as `drafter.name: "small", then "large"`:
-    /// models, router, limits and notes. Empty where it is one.
+    /// Why `other` does not continue this run, one line a difference of models, router, limits and notes, such as
+    /// `drafter.name: "small", then "large"`. Empty where `other` continues this run.
     ///
-    /// Version, overlap and [`Limits::in_flight`](crate::Limits::in_flight) do not matter, since no text depends on them.
+    /// Version, overlap and [`Limits::in_flight`](crate::Limits::in_flight) are not compared, since no text depends on them.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut found = Vec::new();
         compare("", &self.identity(), &other.identity(), &mut found);
@@ -24,13 +24,19 @@ impl RunRecord {
         json!({
             "drafter": self.drafter,
             "verifier": self.verifier,
-            "router": self.router,
+            "router": current_name(&self.router),
             "limits": self.limits.with_in_flight(1),
             "notes": self.notes,
         })
     }
 }
 
+/// A router's name as it is written today. Older traces call two policies by the names of their types.
+fn current_name(router: &str) -> String {
+    router.replace("mean-logprob(", "logprob(").replace("first-token-entropy(", "entropy(")
+}
+
+/// Adds a line for each value that is not the same in `one` and `other`, by its name.
 fn compare(name: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
     match (one, other) {
         (Value::Object(one), Value::Object(other)) => {
@@ -41,13 +47,13 @@ fn compare(name: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
             }
         }
         _ if one == other => {}
-        _ => found.push(format!("{name}: {}, then {}", shown(one), shown(other))),
+        _ => found.push(format!("{name}: {}, then {}", truncated(one), truncated(other))),
     }
 }
 
-fn shown(value: &Value) -> String {
+fn truncated(value: &Value) -> String {
     let text = value.to_string();
-    let cut: String = text.chars().take(MOST).collect();
+    let cut: String = text.chars().take(MAX_VALUE_CHARS).collect();
     if cut.len() < text.len() { cut + "…" } else { cut }
 }
 
@@ -66,28 +72,40 @@ mod tests {
             router: "oracle".to_owned(),
             limits: Limits::default(),
             overlap: Overlap::Off,
-            notes: json!({ "seed": 1, "problems": { "count": 3 } }),
+            notes: json!({ "seed": 1, "problems": { "count": 3, "digest": "" } }).into(),
         }
     }
 
+    fn note(run: &mut RunRecord, name: &str, value: Value) {
+        run.notes.extra.insert(name.to_owned(), value);
+    }
+
     #[test]
-    fn what_changes_no_text_may_change() {
+    fn old_names_of_policies_are_the_new_ones() {
+        let of = |router: &str| RunRecord { router: router.to_owned(), ..run() };
+        let old = of("budget(mean-logprob(τ=-0.5), most=3)");
+        assert!(old.differences(&of("budget(logprob(τ=-0.5), most=3)")).is_empty());
+        assert_eq!(of("first-token-entropy(τ=1)").differences(&of("entropy(τ=2)")).len(), 1);
+    }
+
+    #[test]
+    fn settings_that_no_text_depends_on_are_not_compared() {
         let (mut other, limits) = (run(), Limits::default().with_in_flight(99));
         (other.version, other.limits, other.overlap) = ("2".to_owned(), limits, Overlap::On);
         assert!(run().differences(&other).is_empty(), "{:?}", run().differences(&other));
     }
 
     #[test]
-    fn whatever_else_differs_is_named() {
+    fn every_other_difference_is_named() {
         type Change = fn(&mut RunRecord);
         let changes: [(Change, &str); 7] = [
             (|run| run.drafter.name = "tiny".to_owned(), "drafter.name: \"small\", then \"tiny\""),
             (|run| run.verifier.digest = None, "verifier.digest: \"bb\", then null"),
             (|run| run.router = "rsd".to_owned(), "router: \"oracle\", then \"rsd\""),
             (|run| run.limits.step_tokens = 7, "limits.step_tokens: 512, then 7"),
-            (|run| run.notes["seed"] = json!(2), "notes.seed: 1, then 2"),
-            (|run| run.notes["problems"]["count"] = json!(4), "notes.problems.count: 3, then 4"),
-            (|run| run.notes["new"] = json!("x".repeat(500)), "notes.new: null, then \"xxx"),
+            (|run| note(run, "seed", json!(2)), "notes.seed: 1, then 2"),
+            (|run| run.notes.problems.as_mut().unwrap().count = 4, "notes.problems.count: 3, then 4"),
+            (|run| note(run, "new", json!("x".repeat(500))), "notes.new: null, then \"xxx"),
         ];
         for (change, expected) in changes {
             let mut other = run();

@@ -1,13 +1,18 @@
-//! What a run leaves behind: one self-describing record a run, one a step, one a solution.
+//! The records of a run: one a process, one a step, one a solution.
 //!
-//! Records are data. Reports, replays and training sets are pure functions of them.
+//! Engines write [`Record`]s to a [`TraceSink`]. Reports, replays and training data are pure functions of the [`Trace`] that is
+//! read back.
 
 mod function;
 mod identity;
 mod jsonl;
+mod notes;
+mod trajectory;
 
 pub use function::{SinkFn, sink_fn};
 pub use jsonl::{JsonlError, JsonlReader, JsonlSink, MAX_LINE_BYTES, read_jsonl};
+pub use notes::{CollectedAlong, ProblemsNote, ReaderNote, RunNotes, SamplingNote, ScorerNote};
+pub use trajectory::{QuestionConflict, Trace, TraceError, Trajectory};
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,11 +26,11 @@ use crate::{Author, BoxError, Decision, Limits, Overlap, Step, StepCost, Stop, U
 #[expect(clippy::large_enum_variant, reason = "nearly all records are steps, so a box would save nothing")]
 #[non_exhaustive]
 pub enum Record {
-    /// What was run.
+    /// The configuration of the run, before its first step.
     Run(RunRecord),
     /// One committed step.
     Step(StepRecord),
-    /// One problem's end.
+    /// The end of one problem.
     Solution(SolutionRecord),
 }
 
@@ -43,25 +48,25 @@ pub struct RunRecord {
     pub router: String,
     /// The limits.
     pub limits: Limits,
-    /// Whether the drafter wrote on while others worked. Times with and without do not compare.
+    /// Whether the drafter wrote ahead while router and target worked. Times with and without do not compare.
     #[serde(default, skip_serializing_if = "Overlap::is_off")]
     pub overlap: Overlap,
-    /// Whatever the caller wants to be recorded: prompt, sampling, device, data set.
-    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
-    pub notes: serde_json::Value,
+    /// Settings that the engine does not see: problems, sampling, policy.
+    #[serde(default, skip_serializing_if = "RunNotes::is_empty")]
+    pub notes: RunNotes,
 }
 
 /// A model's identity.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelRecord {
-    /// Its name.
+    /// The model's name.
     pub name: String,
     /// Digest of its weights, when it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
 }
 
-/// Everything that is known of one step, the counterfactual included.
+/// One step: the drafted one, the target's, where it was written, and the decision between them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StepRecord {
@@ -69,7 +74,7 @@ pub struct StepRecord {
     pub problem: String,
     /// Index of the step, from 0.
     pub index: usize,
-    /// Who wrote the step that was committed.
+    /// Which model wrote the committed step.
     pub author: Author,
     /// The decision, with the router's estimate and scores.
     pub decision: Decision,
@@ -81,14 +86,13 @@ pub struct StepRecord {
     pub target: Option<Step>,
     /// Seconds that the router took, its scorer included; in a batch, this sequence's share.
     pub router_seconds: f64,
-    /// The router failed or answered nonsense, and the step was escalated instead.
+    /// Why the router failed, where the step was escalated instead of ending the problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub router_error: Option<String>,
-    /// For escalated steps: the target did no better (`s_t ≤ s_d`). Unknown until both are scored.
+    /// For escalated steps with both scores: whether the target's step is no better (`s_t ≤ s_d`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wasted: Option<bool>,
-    /// Cost of a step that the drafter had written ahead and that nobody read, since this step is the target's: it
-    /// would have followed this step's draft, or been it.
+    /// Cost of a step that the drafter wrote ahead and that was dropped, because the target wrote this step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discarded: Option<StepCost>,
 }
@@ -123,9 +127,30 @@ pub struct SolutionRecord {
     pub usage: Usage,
 }
 
-/// Takes records as they come.
+/// Receives the records of a run as they come.
+///
+/// ```
+/// use arbitrage_core::trace::{Record, TraceSink};
+/// use arbitrage_core::{BoxError, Engine, Problem, router::AlwaysDraft, testing::Scripted};
+///
+/// /// Prints how each problem ended.
+/// struct Progress;
+/// impl TraceSink for Progress {
+///     fn write(&mut self, record: &Record) -> Result<(), BoxError> {
+///         if let Record::Solution(end) = record {
+///             println!("{}: {:?}", end.problem, end.stop);
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let draft = Scripted::new("draft", ["6 × 7 = 42"]);
+/// let mut engine = Engine::new(draft, Scripted::new("target", []), AlwaysDraft).with_sink(Progress);
+/// engine.solve(&Problem::new("What is 6 times 7?").with_id("p1"))?;
+/// # Ok::<(), arbitrage_core::EngineError>(())
+/// ```
 pub trait TraceSink: Send {
-    /// Keeps `record`. An error ends the problem that it belongs to.
+    /// Stores `record`. An error ends the problem that the record belongs to.
     fn write(&mut self, record: &Record) -> Result<(), BoxError>;
 }
 
@@ -137,7 +162,7 @@ impl TraceSink for Vec<Record> {
     }
 }
 
-/// Keeps a sink within reach of its owner: clone the handle, give one to the engine, read the records from the other.
+/// A sink that its owner can still read: clone the handle, give one to the engine, and read the records from the other.
 impl<T: TraceSink + ?Sized> TraceSink for Arc<Mutex<T>> {
     fn write(&mut self, record: &Record) -> Result<(), BoxError> {
         self.lock().unwrap_or_else(PoisonError::into_inner).write(record)

@@ -1,4 +1,4 @@
-//! How often each class is met.
+//! Classes of unequal size.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 use super::{LabelError, named};
 use crate::random;
 
-/// What is done about classes of unequal size. The paper's pair has 62 steps of label 0 for 38 of label 1 (App. C).
+/// How classes of unequal size are balanced. The paper's pair has 62 steps of label 0 for 38 of label 1 (App. C).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
-    /// Nothing: estimates stay frequencies.
+    /// They are not: estimates stay frequencies.
     None,
-    /// Keeps as many examples of each class as the rarest has, chosen at random (the paper's way). Estimates are those
-    /// of a balanced world, and have to be [calibrated](crate::calibrate) before they mean a probability.
+    /// Keeps as many examples of each class as the rarest class has, chosen at random (as the paper does). Estimates are then
+    /// relative to balanced classes, and have to be [calibrated](crate::calibrate) before they are probabilities.
     #[default]
     DownSample,
-    /// Keeps all, and weighs each class by the inverse of its size: [`DownSample`](Self::DownSample) without throwing
-    /// examples away.
+    /// Keeps all examples, and weights each class by the inverse of its size: [`DownSample`](Self::DownSample) without
+    /// dropping examples.
     Weights,
 }
 
-/// What is left to learn from.
+/// The examples to train on, and their weights.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Balanced {
-    /// Places of the examples that are kept, ascending.
+    /// Indices of the examples that are kept, ascending.
     pub kept: Vec<usize>,
     /// Weight of each class in the loss, 1 on the average over the kept examples; 0 for a class without examples.
     pub weights: Vec<f32>,
@@ -54,7 +54,7 @@ impl FromStr for Balance {
 }
 
 impl Balance {
-    /// Balances examples by their classes, each below `count`. Classes without examples are passed over.
+    /// Balances examples by their classes, each below `count`. Classes without examples are ignored.
     ///
     /// # Errors
     /// [`LabelError::Parameter`] for a class that is not below `count`.
@@ -72,12 +72,12 @@ impl Balance {
     }
 }
 
-/// The places of each class's examples.
+/// The indices of each class's examples.
 fn members(classes: &[usize], count: usize) -> Result<Vec<Vec<usize>>, LabelError> {
     let mut members = vec![Vec::new(); count];
-    for (place, &class) in classes.iter().enumerate() {
-        let wrong = || LabelError::parameter(format!("class of example {place}"), format!("below {count}"), class);
-        members.get_mut(class).ok_or_else(wrong)?.push(place);
+    for (index, &class) in classes.iter().enumerate() {
+        let wrong = || LabelError::parameter(format!("class of example {index}"), format!("below {count}"), class);
+        members.get_mut(class).ok_or_else(wrong)?.push(index);
     }
     Ok(members)
 }
@@ -104,13 +104,13 @@ mod tests {
 
     fn sizes(classes: &[usize], kept: &[usize]) -> [usize; 4] {
         let mut sizes = [0; 4];
-        kept.iter().for_each(|place| sizes[classes[*place]] += 1);
+        kept.iter().for_each(|index| sizes[classes[*index]] += 1);
         sizes
     }
 
     proptest! {
         #[test]
-        fn classes_that_are_there_become_equal(classes in prop::collection::vec(0usize..4, 0..80), seed: u64) {
+        fn classes_with_examples_become_equal(classes in prop::collection::vec(0usize..4, 0..80), seed: u64) {
             let all: Vec<usize> = (0..classes.len()).collect();
             let before = sizes(&classes, &all);
             let least = before.into_iter().filter(|size| *size > 0).min().unwrap_or(0);
@@ -120,18 +120,18 @@ mod tests {
         }
 
         #[test]
-        fn weights_give_classes_equal_say(classes in prop::collection::vec(0usize..4, 1..80)) {
+        fn weights_make_the_classes_count_equally(classes in prop::collection::vec(0usize..4, 1..80)) {
             let Balanced { kept, weights } = Balance::Weights.apply(&classes, 4, 0).unwrap();
             prop_assert_eq!(kept.len(), classes.len());
             let sizes = sizes(&classes, &kept);
-            let says: Vec<f32> = (0..4).filter(|c| sizes[*c] > 0).map(|c| weights[c] * sizes[c] as f32).collect();
-            prop_assert!(says.iter().all(|say| (say - says[0]).abs() < 1e-3), "{:?}", says);
-            prop_assert!((says.iter().sum::<f32>() - classes.len() as f32).abs() < 1e-2);
+            let totals: Vec<f32> = (0..4).filter(|c| sizes[*c] > 0).map(|c| weights[c] * sizes[c] as f32).collect();
+            prop_assert!(totals.iter().all(|total| (total - totals[0]).abs() < 1e-3), "{:?}", totals);
+            prop_assert!((totals.iter().sum::<f32>() - classes.len() as f32).abs() < 1e-2);
         }
     }
 
     #[test]
-    fn nothing_is_done_where_nothing_is_asked() {
+    fn without_balancing_everything_is_kept() {
         let balanced = Balance::None.apply(&[0, 0, 1], 3, 0).unwrap();
         assert_eq!((balanced.kept, balanced.weights), (vec![0, 1, 2], vec![1.0, 1.0, 0.0]));
         assert_eq!(Balance::None.apply(&[], 0, 0).unwrap().kept, [0; 0]);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_back() {
+    fn a_balance_survives_a_round_trip_through_text() {
         for name in ["none", "down-sample", "weights"] {
             assert_eq!(name.parse::<Balance>().unwrap().to_string(), name);
         }
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn names_in_files() {
+    fn names_in_files_are_pinned() {
         let names = [Balance::None, Balance::DownSample, Balance::Weights].map(|b| serde_json::to_string(&b).unwrap());
         assert_eq!(names, ["\"none\"", "\"down_sample\"", "\"weights\""]);
     }

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::LabelError;
 
-/// Splits the advantage `Δ` into ordered classes, and makes class probabilities one estimate to route by.
+/// Splits the advantage `Δ` into ordered classes, and combines class probabilities into one estimate to route by.
 ///
-/// The paper trains with 2, 4 and 10 classes, those by quantiles of `Δ` (App. D). Quantiles of the training set pay no
-/// heed to 0, so that a class may hold steps of both labels. What is compared with τ is our choice: each class remembers
-/// which share of its training examples had `Δ > 0`, and [`probability`](Self::probability) estimates the same
-/// `P(Δ > 0)` for any number of classes. With two, it is the second one's probability.
+/// The paper trains with 2, 4 and 10 classes by quantiles of `Δ` (App. D). An edge between quantiles need not be 0, so a class
+/// may contain steps of both labels. The paper does not say what is then compared with τ. Here each class keeps the share of
+/// its training examples with `Δ > 0`, so that [`probability`](Self::probability) estimates the same `P(Δ > 0)` for any number
+/// of classes. With two, it is the probability of the second one.
 ///
 /// ```
 /// use arbitrage_router::labels::Classes;
@@ -19,30 +19,32 @@ use super::LabelError;
 /// # Ok::<(), arbitrage_router::labels::LabelError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(try_from = "UncheckedClasses")]
 pub struct Classes {
     edges: Vec<f32>,
+    /// Share of each class's training examples with `Δ > 0`.
     positive: Vec<f32>,
-    asked: usize,
+    #[serde(rename = "asked")]
+    requested: usize,
 }
 
 impl Classes {
     /// The paper's default: class 1 is `Δ > 0`.
     pub fn binary() -> Self {
-        Self { edges: vec![0.0], positive: vec![0.0, 1.0], asked: 2 }
+        Self { edges: vec![0.0], positive: vec![0.0, 1.0], requested: 2 }
     }
 
-    /// As near to `count` classes of equal size as the training set's advantages allow.
+    /// `count` classes of equal size, as far as the training set's advantages allow.
     ///
-    /// Equal advantages belong to one class, so that an edge falls behind a tie, and edges that coincide are one:
-    /// [`merged`](Self::merged) tells how many classes were lost that way. A scorer with few values has many ties.
+    /// Equal advantages belong to the same class, so edges lie after ties, and edges at the same value are merged:
+    /// [`merged`](Self::merged) gives the number of classes that are lost that way. A scorer with few values has many ties.
     ///
     /// # Errors
     /// [`LabelError::Parameter`] for a count out of 2..=1024, an advantage that is not finite, or advantages that are all
     /// equal.
     pub fn quantiles(advantages: &[f32], count: usize) -> Result<Self, LabelError> {
-        if !(2..=MOST).contains(&count) {
-            return Err(LabelError::parameter("classes", format!("a number in 2..={MOST}"), count));
+        if !(2..=MAX_CLASSES).contains(&count) {
+            return Err(LabelError::parameter("classes", format!("a number in 2..={MAX_CLASSES}"), count));
         }
         if let Some((at, bad)) = advantages.iter().enumerate().find(|(_, advantage)| !advantage.is_finite()) {
             return Err(LabelError::parameter(format!("advantage {at}"), "a finite number", bad));
@@ -58,17 +60,17 @@ impl Classes {
             ));
         }
         let positive = positive(&sorted, &edges);
-        Ok(Self { edges, positive, asked: count })
+        Ok(Self { edges, positive, requested: count })
     }
 
-    /// How many classes there are.
+    /// Number of classes.
     pub fn count(&self) -> usize {
         self.positive.len()
     }
 
-    /// How many of the classes that were asked for could not be told from others.
+    /// Number of requested classes that were merged with others.
     pub fn merged(&self) -> usize {
-        self.asked - self.count()
+        self.requested - self.count()
     }
 
     /// The greatest advantage of each class but the last, strictly ascending.
@@ -81,7 +83,7 @@ impl Classes {
         self.edges.partition_point(|edge| *edge < advantage)
     }
 
-    /// `P(Δ > 0)` by the class probabilities, in [0, 1]: each class counts with its share of `Δ > 0` in training.
+    /// `P(Δ > 0)` from the class probabilities, in [0, 1]: each class counts with its share of `Δ > 0` in training.
     ///
     /// # Errors
     /// [`LabelError::Count`] unless there is one probability a class; [`LabelError::Parameter`] unless each is in [0,
@@ -90,8 +92,8 @@ impl Classes {
         self.weigh(probabilities, |class| self.positive[class])
     }
 
-    /// The expected class, scaled to [0, 1]: a ranking that also tells large advantages from small ones. It is no
-    /// probability before it is [calibrated](crate::calibrate).
+    /// The expected class, scaled to [0, 1]: an order that also separates large advantages from small ones. It is a probability
+    /// only once it is [calibrated](crate::calibrate).
     ///
     /// # Errors
     /// As for [`probability`](Self::probability).
@@ -116,11 +118,11 @@ impl Classes {
     }
 }
 
-/// Most classes: far more than advantages can be told apart in.
-const MOST: usize = 1024;
+/// Maximum number of classes, far more than can be distinguished.
+const MAX_CLASSES: usize = 1024;
 
-/// The quantiles, each at a value that occurs. There is none at the greatest, above which there is nothing: the next smaller value
-/// stands in.
+/// The quantiles, each at a value that occurs. No edge lies at the greatest value, since the class above would be empty: the
+/// next smaller value takes its place.
 fn edges(sorted: &[f32], count: usize) -> Vec<f32> {
     let below = sorted.partition_point(|value| sorted.last().is_some_and(|greatest| value < greatest));
     let quantile = |k: usize| (k * sorted.len()).div_ceil(count).saturating_sub(1);
@@ -143,26 +145,26 @@ fn positive(sorted: &[f32], edges: &[f32]) -> Vec<f32> {
     shares
 }
 
-/// What a file says of classes, to be checked.
+/// Classes as they are read from a file, before their numbers are checked.
 #[derive(Deserialize)]
-struct Unchecked {
+struct UncheckedClasses {
     edges: Vec<f32>,
     positive: Vec<f32>,
     asked: usize,
 }
 
-impl TryFrom<Unchecked> for Classes {
+impl TryFrom<UncheckedClasses> for Classes {
     type Error = LabelError;
-    fn try_from(Unchecked { edges, positive, asked }: Unchecked) -> Result<Self, LabelError> {
+    fn try_from(UncheckedClasses { edges, positive, asked }: UncheckedClasses) -> Result<Self, LabelError> {
         let wrong = |what: &str, expected: &str, found: String| Err(LabelError::parameter(what, expected, found));
         if edges.is_empty() || !edges.iter().all(|edge| edge.is_finite()) || !edges.is_sorted_by(|a, b| a < b) {
             wrong("edges of classes", "finite numbers, strictly ascending", format!("{edges:?}"))
         } else if positive.len() != edges.len() + 1 || !positive.iter().all(|share| (0.0..=1.0).contains(share)) {
             wrong("positive shares of classes", "one more than edges, each in 0..=1", format!("{positive:?}"))
         } else if asked < positive.len() {
-            wrong("classes asked for", "no fewer than there are", asked.to_string())
+            wrong("requested classes", "at least as many as there are", asked.to_string())
         } else {
-            Ok(Self { edges, positive, asked })
+            Ok(Self { edges, positive, requested: asked })
         }
     }
 }
@@ -180,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_class_is_empty_and_order_is_kept(advantages in advantages(), count in 2usize..12) {
+        fn no_class_is_empty_and_the_order_is_kept(advantages in advantages(), count in 2usize..12) {
             let Ok(classes) = Classes::quantiles(&advantages, count) else {
                 prop_assert!(advantages.iter().all(|a| a == &advantages[0]));
                 return Ok(());
@@ -195,7 +197,7 @@ mod tests {
         }
 
         #[test]
-        fn without_ties_classes_are_of_a_size(seed: u64, size in 2usize..60, count in 2usize..12) {
+        fn without_ties_classes_have_the_same_size(seed: u64, size in 2usize..60, count in 2usize..12) {
             prop_assume!(size >= count);
             let mut values: Vec<f32> = (0..size).map(|at| at as f32 - size as f32 / 2.0).collect();
             crate::random::choose(&mut arbitrage_core::Draw::new(seed), &mut values, size);
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn two_classes_are_the_papers() {
+    fn two_classes_are_those_of_the_paper() {
         let classes = Classes::binary();
         assert_eq!([-0.1, 0.0, f32::from_bits(1), 0.1].map(|advantage| classes.class(advantage)), [0, 0, 1, 1]);
         assert_eq!(classes.probability(&[0.75, 0.25]).unwrap(), 0.25);
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_split_is_refused() {
+    fn advantages_that_cannot_be_split_are_refused() {
         for (advantages, count) in [
             (&[][..], 2),
             (&[0.5], 2),

@@ -1,4 +1,4 @@
-//! What can be wrong with training data and with the settings that shape it.
+//! Errors in training data and in the settings that shape it.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use std::fmt::Display;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabelError {
-    /// A score that is no number to compute with.
+    /// A score that is not finite, or so large that a difference would not be.
     #[error("problem `{problem}`, step {step}: {what} expected to be finite, found {found}")]
     Score {
         /// The problem's id.
@@ -15,33 +15,27 @@ pub enum LabelError {
         step: usize,
         /// Which score.
         what: &'static str,
-        /// What was found.
+        /// The score.
         found: f32,
-    },
-    /// Two questions go by one id, so that neither their steps nor their parts of a split can be told apart.
-    #[error("problem `{problem}`: expected one question an id, found two")]
-    Question {
-        /// The id.
-        problem: String,
     },
     /// A setting or a number out of its range.
     #[error("{what}: expected {expected}, found {found}")]
     Parameter {
-        /// Which one.
+        /// Its name.
         what: String,
         /// What is allowed.
         expected: String,
         /// What was given.
         found: String,
     },
-    /// More or fewer numbers than there have to be.
+    /// More or fewer numbers than expected.
     #[error("{what}: expected {expected}, found {found}")]
     Count {
-        /// Numbers of what.
+        /// What is counted.
         what: &'static str,
-        /// How many belong there.
+        /// How many are expected.
         expected: usize,
-        /// How many are there.
+        /// How many were given.
         found: usize,
     },
 }
@@ -52,7 +46,7 @@ impl LabelError {
     }
 }
 
-/// The one of `all` that goes by the name `found`.
+/// The value of `all` with the name `found`.
 ///
 /// # Errors
 /// [`LabelError::Parameter`] with all names.

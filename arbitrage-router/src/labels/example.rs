@@ -6,14 +6,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::LabelError;
 
-/// One step of an oracle's run: what a router would have seen, and what it should have known (paper, §4.2).
+/// One step of an oracle's run: what a router would have seen, and the scores that say what it should have decided (paper,
+/// §4.2).
 ///
-/// The scores are finite and no larger in size than half of [`f32::MAX`], so that their difference is finite: made,
-/// built from a trace or read from a file.
+/// The scores are finite and at most half of [`f32::MAX`] in absolute value, so that their difference is finite. This is checked
+/// wherever an example is made, from numbers, a trace or a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Example {
-    /// The problem's id. Examples of one problem belong to one part of every [split](super::Split).
+    /// The problem's id. Examples of one problem belong to the same subset of every [split](super::Split).
     pub problem: String,
     /// The data set that the problem is from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,13 +94,13 @@ impl Example {
         self.advantage() > 0.0
     }
 
-    /// The problem, for [`prefix`](Self::prefix). Traces do not keep seeds, so it has seed 0.
+    /// The problem, for [`prefix`](Self::prefix). Its seed is 0, since traces do not record seeds.
     pub fn as_problem(&self) -> Problem {
         Problem::new(&self.question).with_id(&self.problem)
     }
 
-    /// The prefix `x` that both steps were written from. The sequence is number 0; where several examples go through a
-    /// model in one batch, give each a number of its own: `Prefix { id, ..example.prefix(&problem) }`.
+    /// The prefix `x` that both steps were written from. The sequence id is 0; where several examples go through a
+    /// model in one batch, give each its own id: `Prefix { id, ..example.prefix(&problem) }`.
     pub fn prefix<'a>(&'a self, problem: &'a Problem) -> Prefix<'a> {
         Prefix::new(SequenceId(0), problem, &self.history)
     }
@@ -116,7 +117,7 @@ fn is_score(number: f32) -> bool {
     number.abs() <= f32::MAX / 2.0
 }
 
-/// A number beyond the range of its type is read as infinite, which no writer of examples has meant.
+/// Refuses scores that are not finite: JSON numbers beyond the range of `f32` would be read as infinity.
 fn finite<'de, D: Deserializer<'de>>(source: D) -> Result<f32, D::Error> {
     let found = f32::deserialize(source)?;
     if is_score(found) { Ok(found) } else { Err(D::Error::custom(format!("expected a finite score, found {found}"))) }
@@ -146,12 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn the_least_difference_counts() {
+    fn the_smallest_difference_counts() {
         assert!(example(0.0, f32::from_bits(1)).unwrap().label());
     }
 
     #[test]
-    fn scores_that_are_none_are_refused_by_name() {
+    fn non_finite_scores_are_refused_by_name() {
         for (draft, target, what) in
             [(f32::NAN, 0.0, "draft"), (0.0, f32::INFINITY, "target"), (f32::MAX, 0.0, "draft")]
         {

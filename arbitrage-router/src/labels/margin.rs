@@ -1,9 +1,9 @@
-//! Examples that are too close to call.
+//! Examples whose advantage is too small to be sure of its sign.
 
 use super::{Example, LabelError};
 
 /// Leaves out examples with `0 < |Δ| < margin`, whose label is the scorer's noise rather than the models' difference.
-/// Ties stay: that the target's step is worth as much as the draft's is known, and a reason to accept.
+/// Ties are kept: a target's step that is worth as much as the draft's is a reason to accept.
 ///
 /// # Errors
 /// [`LabelError::Parameter`] unless `margin` is finite and at least 0, in the scorer's unit.
@@ -28,14 +28,14 @@ mod tests {
     }
 
     #[test]
-    fn ties_and_both_edges_stay() {
+    fn ties_and_both_edges_are_kept() {
         assert_eq!(kept(0.25), [-0.5, -0.25, 0.0, 0.25, 0.5]);
         assert_eq!(kept(0.0).len(), 7);
         assert_eq!(kept(2.0), [0.0]);
     }
 
     #[test]
-    fn margins_that_are_none_are_refused() {
+    fn invalid_margins_are_refused() {
         for margin in [-0.1, f32::NAN, f32::INFINITY] {
             assert!(outside_margin(Vec::new(), margin).is_err(), "{margin}");
         }

@@ -1,4 +1,4 @@
-//! Classes that have an order, as questions of the kind "higher than class k?" (paper, App. D).
+//! Ordered classes, predicted by outputs `P(class > k)` (paper, App. D).
 
 use super::LabelError;
 
@@ -7,21 +7,21 @@ pub fn ordinal_targets(class: usize, count: usize) -> Vec<f32> {
     (0..count.saturating_sub(1)).map(|k| if class > k { 1.0 } else { 0.0 }).collect()
 }
 
-/// Class probabilities from an ordinal head's answers `P(class > k)`, `count − 1` of them.
+/// Class probabilities from the `count − 1` outputs `P(class > k)` of an ordinal head.
 ///
-/// Nothing makes a head's answers fall with `k`, as they must; where one rises above its predecessor, it is lowered to
-/// it, so that no class gets a negative share.
+/// The outputs should fall with `k`, but nothing forces a head to do so. An output that is greater than its predecessor is
+/// lowered to it, so that no class gets a negative probability.
 ///
 /// # Errors
-/// [`LabelError::Parameter`] for an answer outside of [0, 1].
+/// [`LabelError::Parameter`] for an output outside of [0, 1].
 pub fn class_probabilities(above: &[f32]) -> Result<Vec<f32>, LabelError> {
     let mut left = 1.0_f32;
     let mut shares = Vec::with_capacity(above.len() + 1);
-    for (k, &answer) in above.iter().enumerate() {
-        if !(0.0..=1.0).contains(&answer) {
-            return Err(LabelError::parameter(format!("P(class > {k})"), "a number in 0..=1", answer));
+    for (k, &output) in above.iter().enumerate() {
+        if !(0.0..=1.0).contains(&output) {
+            return Err(LabelError::parameter(format!("P(class > {k})"), "a number in 0..=1", output));
         }
-        let next = answer.min(left);
+        let next = output.min(left);
         shares.push(left - next);
         left = next;
     }
@@ -36,7 +36,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shares_add_up_whatever_the_head_says(above in prop::collection::vec(0.0f32..=1.0, 0..9)) {
+        fn probabilities_add_up_for_any_outputs(above in prop::collection::vec(0.0f32..=1.0, 0..9)) {
             let shares = class_probabilities(&above).unwrap();
             prop_assert_eq!(shares.len(), above.len() + 1);
             prop_assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)));
@@ -44,7 +44,7 @@ mod tests {
         }
 
         #[test]
-        fn falling_answers_lose_nothing(mut above in prop::collection::vec(0.0f32..=1.0, 1..9)) {
+        fn falling_outputs_are_kept(mut above in prop::collection::vec(0.0f32..=1.0, 1..9)) {
             above.sort_by(|a, b| b.total_cmp(a));
             let shares = class_probabilities(&above).unwrap();
             for (k, answer) in above.iter().enumerate() {
@@ -53,7 +53,7 @@ mod tests {
         }
 
         #[test]
-        fn sure_answers_name_the_class(count in 1usize..9, class in 0usize..9) {
+        fn certain_outputs_give_the_class(count in 1usize..9, class in 0usize..9) {
             prop_assume!(class < count);
             let shares = class_probabilities(&ordinal_targets(class, count)).unwrap();
             let expected: Vec<f32> = (0..count).map(|c| if c == class { 1.0 } else { 0.0 }).collect();
@@ -62,12 +62,12 @@ mod tests {
     }
 
     #[test]
-    fn a_rising_answer_is_lowered() {
+    fn a_rising_output_is_lowered() {
         assert_eq!(class_probabilities(&[0.5, 0.75, 0.25]).unwrap(), [0.5, 0.0, 0.25, 0.25]);
     }
 
     #[test]
-    fn answers_that_are_no_probabilities_are_refused() {
+    fn outputs_that_are_not_probabilities_are_refused() {
         for bad in [f32::NAN, -0.1, 1.1, f32::INFINITY] {
             let error = class_probabilities(&[0.5, bad]).unwrap_err().to_string();
             assert!(error.starts_with("P(class > 1): expected"), "{error}");

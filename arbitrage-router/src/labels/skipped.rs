@@ -1,4 +1,4 @@
-//! What a trace held that became no example.
+//! Steps of a trace that became no example.
 
 use std::fmt;
 
@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Skipped {
-    /// An earlier step is missing from the trace, so that nobody knows what the models saw.
+    /// An earlier step is missing from the trace, so that the prefix is unknown.
     pub without_history: usize,
     /// The router decided before a draft was written.
     pub without_draft: usize,
-    /// The target was not asked.
+    /// The target was not called.
     pub without_target: usize,
-    /// A step was not scored: the policy scores but one, or the scorer failed.
+    /// A step was not scored: the policy scores only one of them, or the scorer failed.
     pub without_scores: usize,
-    /// Problems whose end is missing: the run was killed, and their questions with it.
+    /// Problems whose end, and so their question, is missing: the run was killed.
     pub unended_problems: usize,
     /// Steps of those problems.
     pub unended_steps: usize,
-    /// Records that a later one replaced, or that followed a replaced one: a run was begun again.
+    /// Records that a later attempt replaced, and those that followed a replaced one: the run was killed and resumed.
     pub superseded: usize,
 }
 
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_that_occurred_are_told() {
+    fn only_reasons_that_occurred_are_printed() {
         assert_eq!(Skipped::default().to_string(), "nothing skipped");
         let skipped = Skipped { without_scores: 3, unended_problems: 1, unended_steps: 7, ..Skipped::default() };
         assert_eq!(skipped.to_string(), "steps skipped: 3 without scores, 7 of 1 problem without an end");

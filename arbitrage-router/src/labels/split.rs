@@ -1,47 +1,48 @@
-//! Parts of the data that share no problem.
+//! Subsets of the data that share no problem.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Example, LabelError};
 use crate::random;
 
-/// A part of the data.
+/// What a subset of the data is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// To learn from.
+pub enum Subset {
+    /// Training.
     Train,
-    /// To stop, to choose and to calibrate by.
+    /// Early stopping, the choice of parameters, and calibration.
     Validation,
-    /// To report on.
+    /// Reported results.
     Test,
 }
 
-/// The parts of a set of examples.
+/// Examples, split by problem.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct Parts {
-    /// To learn from.
+pub struct Subsets {
+    /// For training.
     pub train: Vec<Example>,
-    /// To stop, to choose and to calibrate by.
+    /// For early stopping, the choice of parameters, and calibration.
     pub validation: Vec<Example>,
-    /// To report on.
+    /// For reported results.
     pub test: Vec<Example>,
 }
 
-/// Shares of the problems that go to each part.
+/// Shares of the problems that go to each subset.
 ///
-/// Steps of one problem tell of each other, so a problem goes whole. Where it goes follows from the seed and its id
-/// alone: problems added later move none of those that are there, and a part's size is its share of many, not of few.
+/// Steps of one problem depend on each other, so all of them go to the same subset. Which one follows from the seed and the
+/// problem's id alone, so that added problems do not move others. A subset has its exact share only in the limit of many
+/// problems.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Shares")]
+#[serde(try_from = "UncheckedSplit")]
 #[non_exhaustive]
 pub struct Split {
-    /// Share to learn from, in [0, 1].
+    /// Share for training, in [0, 1].
     pub train: f64,
-    /// Share to choose by, in [0, 1].
+    /// Share for validation, in [0, 1].
     pub validation: f64,
-    /// Share to report on, in [0, 1].
+    /// Share for the test, in [0, 1].
     pub test: f64,
     /// Seed of the choice.
     #[serde(default)]
@@ -49,7 +50,7 @@ pub struct Split {
 }
 
 impl Split {
-    /// Shares of the three parts, with seed 0.
+    /// Shares of the three subsets, with seed 0.
     ///
     /// # Errors
     /// [`LabelError::Parameter`] unless each is in [0, 1] and they add up to 1.
@@ -70,36 +71,36 @@ impl Split {
         self
     }
 
-    /// The part of a problem.
-    pub fn part(&self, problem: &str) -> Part {
-        // From the top, so that a share of 0 gets nothing, however the other two are rounded.
-        let place = unit(random::hash(self.seed, problem));
-        if place >= 1.0 - self.test {
-            Part::Test
-        } else if place >= 1.0 - self.test - self.validation {
-            Part::Validation
+    /// The subset of a problem.
+    pub fn subset(&self, problem: &str) -> Subset {
+        // Compared from the top, so that a share of 0 gets nothing, however the other two are rounded.
+        let position = unit(random::hash(self.seed, problem));
+        if position >= 1.0 - self.test {
+            Subset::Test
+        } else if position >= 1.0 - self.test - self.validation {
+            Subset::Validation
         } else {
-            Part::Train
+            Subset::Train
         }
     }
 
-    /// Parts the examples, each part in their order.
-    pub fn split(&self, examples: Vec<Example>) -> Parts {
-        let mut parts = Parts::default();
+    /// Splits the examples, and keeps their order in each subset.
+    pub fn split(&self, examples: Vec<Example>) -> Subsets {
+        let mut subsets = Subsets::default();
         for example in examples {
-            match self.part(&example.problem) {
-                Part::Train => parts.train.push(example),
-                Part::Validation => parts.validation.push(example),
-                Part::Test => parts.test.push(example),
+            match self.subset(&example.problem) {
+                Subset::Train => subsets.train.push(example),
+                Subset::Validation => subsets.validation.push(example),
+                Subset::Test => subsets.test.push(example),
             }
         }
-        parts
+        subsets
     }
 }
 
-/// What a file says of a split, to be checked.
+/// A split as it is read from a file, before the shares are checked.
 #[derive(Deserialize)]
-struct Shares {
+struct UncheckedSplit {
     train: f64,
     validation: f64,
     test: f64,
@@ -107,14 +108,14 @@ struct Shares {
     seed: u64,
 }
 
-impl TryFrom<Shares> for Split {
+impl TryFrom<UncheckedSplit> for Split {
     type Error = LabelError;
-    fn try_from(shares: Shares) -> Result<Self, LabelError> {
+    fn try_from(shares: UncheckedSplit) -> Result<Self, LabelError> {
         Ok(Self::new(shares.train, shares.validation, shares.test)?.with_seed(shares.seed))
     }
 }
 
-/// Parts for cross-validation: each problem is held out by one of `k` folds.
+/// Folds for cross-validation: each problem is held out by one of `k` folds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Folds {
     count: usize,
@@ -136,29 +137,28 @@ impl Folds {
         self
     }
 
-    /// How many there are.
+    /// Number of folds.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The fold, from 0, that holds a problem out. It is drawn apart from the problem's [`Part`] under the same seed,
-    /// so that the folds of one part are of a size.
+    /// The fold, from 0, that holds a problem out. It is independent of the problem's [`Subset`] under the same seed, so that
+    /// the folds of one subset have about the same size.
     pub fn fold(&self, problem: &str) -> usize {
-        let place = unit(random::hash(self.seed ^ FOLDS, problem));
-        ((place * self.count as f64) as usize).min(self.count - 1)
+        let position = unit(random::hash(self.seed ^ FOLDS, problem));
+        ((position * self.count as f64) as usize).min(self.count - 1)
     }
 
-    /// The examples to learn from and those held out in fold `fold`, in their order. Past the last fold nothing is held
-    /// out.
+    /// The training examples and those that fold `fold` holds out, in their order. Past the last fold nothing is held out.
     pub fn split(&self, examples: Vec<Example>, fold: usize) -> (Vec<Example>, Vec<Example>) {
         examples.into_iter().partition(|example| self.fold(&example.problem) != fold)
     }
 }
 
-/// Tells the hashes of folds from those of parts.
+/// Makes the hashes of folds different from those of subsets.
 const FOLDS: u64 = 0x666F_6C64_735F_6F66;
 
-/// The place in [0, 1) that a hash stands for.
+/// The position in [0, 1) of a hash.
 fn unit(hash: u64) -> f64 {
     (hash >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
 }
@@ -182,12 +182,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_problem_is_in_two_parts(
+        fn no_problem_is_in_two_subsets(
             problems in 1usize..60, steps in 1usize..4, seed: u64, a in 0.0..1.0f64, b in 0.0..1.0f64,
         ) {
             let (low, high) = (a.min(b), a.max(b));
             let split = Split::new(low, high - low, 1.0 - high).unwrap().with_seed(seed);
-            let Parts { train, validation, test } = split.split(examples(problems, steps));
+            let Subsets { train, validation, test } = split.split(examples(problems, steps));
             prop_assert_eq!(train.len() + validation.len() + test.len(), problems * steps);
             prop_assert!(ids(&train).is_disjoint(&ids(&validation)));
             prop_assert!(ids(&train).is_disjoint(&ids(&test)));
@@ -195,7 +195,7 @@ mod tests {
         }
 
         #[test]
-        fn company_changes_no_part(problems in 2usize..60, seed: u64) {
+        fn other_problems_do_not_change_a_subset(problems in 2usize..60, seed: u64) {
             let split = Split::new(0.5, 0.25, 0.25).unwrap().with_seed(seed);
             let all = split.split(examples(problems, 1));
             let mut fewer = examples(problems, 1);
@@ -222,32 +222,32 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_kept_and_folds_of_a_part_are_of_a_size() {
+    fn shares_are_kept_and_folds_of_a_subset_have_the_same_size() {
         let (split, folds) = (Split::new(0.6, 0.15, 0.25).unwrap(), Folds::new(4).unwrap());
-        let parts = split.split(examples(20_000, 1));
-        for (found, expected) in [(&parts.train, 12_000), (&parts.validation, 3_000), (&parts.test, 5_000)] {
+        let subsets = split.split(examples(20_000, 1));
+        for (found, expected) in [(&subsets.train, 12_000), (&subsets.validation, 3_000), (&subsets.test, 5_000)] {
             assert!(found.len().abs_diff(expected) < 300, "{} and {expected}", found.len());
         }
         for fold in 0..4 {
-            let held = parts.train.iter().filter(|example| folds.fold(&example.problem) == fold).count();
+            let held = subsets.train.iter().filter(|example| folds.fold(&example.problem) == fold).count();
             assert!(held.abs_diff(3_000) < 250, "fold {fold} holds {held}");
         }
     }
 
     #[test]
-    fn a_share_of_nothing_gets_nothing() {
-        for (split, part) in [
-            (Split::new(0.1, 0.9, 0.0), Part::Test),
-            (Split::new(0.3, 0.0, 0.7), Part::Validation),
-            (Split::new(0.0, 0.0, 1.0), Part::Train),
+    fn a_share_of_0_gets_nothing() {
+        for (split, subset) in [
+            (Split::new(0.1, 0.9, 0.0), Subset::Test),
+            (Split::new(0.3, 0.0, 0.7), Subset::Validation),
+            (Split::new(0.0, 0.0, 1.0), Subset::Train),
         ] {
             let split = split.unwrap();
-            assert!((0..5_000).all(|id| split.part(&id.to_string()) != part), "{split:?}");
+            assert!((0..5_000).all(|id| split.subset(&id.to_string()) != subset), "{split:?}");
         }
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_shares_are_refused() {
         for (train, validation, test) in [(0.5, 0.5, 0.5), (-0.5, 0.5, 1.0), (f64::NAN, 0.5, 0.5), (2.0, -1.0, 0.0)] {
             assert!(Split::new(train, validation, test).is_err());
         }
@@ -258,13 +258,13 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_pinned() {
+    fn subsets_are_pinned() {
         let split = Split::new(0.5, 0.25, 0.25).unwrap().with_seed(1);
-        let parts: Vec<Part> = (0..8).map(|id| split.part(&format!("problem-{id}"))).collect();
+        let subsets: Vec<Subset> = (0..8).map(|id| split.subset(&format!("problem-{id}"))).collect();
         let folds = Folds::new(5).unwrap().with_seed(1);
         let held: Vec<usize> = (0..8).map(|id| folds.fold(&format!("problem-{id}"))).collect();
-        use Part::{Test, Train, Validation};
-        assert_eq!(parts, [Train, Validation, Test, Test, Validation, Test, Test, Train]);
+        use Subset::{Test, Train, Validation};
+        assert_eq!(subsets, [Train, Validation, Test, Test, Validation, Test, Test, Train]);
         assert_eq!(held, [1, 4, 4, 0, 2, 0, 2, 4]);
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use arbitrage_core::Decision;
+use arbitrage_core::router::ThresholdRule;
 use arbitrage_core::trace::ModelRecord;
-use arbitrage_core::{Decision, Route};
 use arbitrage_models::weights::writer::write_whole;
 use serde::{Deserialize, Serialize};
 
@@ -155,18 +156,14 @@ impl Card {
     /// As [`estimate`](Self::estimate).
     pub fn decide(&self, outputs: &[f32]) -> Result<Decision, RouterError> {
         let estimate = self.estimate(outputs)?;
-        Ok(Decision::new(Route::escalate_if(estimate > self.tau)).with_estimate(estimate))
+        Ok(Decision::new(ThresholdRule::LEARNED.decide(estimate, self.tau)).with_estimate(estimate))
     }
 }
 
 /// # Errors
 /// [`RouterError::Config`] unless `tau` is in [0, 1].
 fn check_tau(tau: f32) -> Result<f32, RouterError> {
-    if (0.0..=1.0).contains(&tau) {
-        return Ok(tau);
-    }
-    let policy = "learned router".to_owned();
-    Err(arbitrage_core::ConfigError::Threshold { policy, low: 0.0, high: 1.0, found: tau }.into())
+    Ok(ThresholdRule::LEARNED.check(tau, None)?)
 }
 
 /// Digests decide where both are known, names elsewhere.
@@ -187,6 +184,7 @@ pub(super) fn shown(model: &ModelRecord) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use arbitrage_core::Route;
 
     fn model(name: &str, digest: Option<&str>) -> ModelRecord {
         ModelRecord { name: name.to_owned(), digest: digest.map(str::to_owned) }

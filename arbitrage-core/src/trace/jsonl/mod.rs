@@ -1,8 +1,8 @@
 //! Traces as JSON lines that survive a kill.
 
-mod holder;
 mod reader;
 mod sink;
+mod writer_file;
 
 pub use reader::{JsonlReader, read_jsonl};
 pub use sink::JsonlSink;
@@ -14,7 +14,8 @@ use serde::Deserialize;
 
 use super::Record;
 
-/// Most bytes a line, the line end included. A longer one is no trace of ours, and is refused before it is read whole.
+/// Maximum number of bytes a line, the line end included. A longer line is not a record, and is refused before it is read
+/// whole.
 pub const MAX_LINE_BYTES: usize = 16 << 20;
 
 /// Why a trace could not be written or read.
@@ -30,7 +31,7 @@ pub enum JsonlError {
         #[source]
         source: io::Error,
     },
-    /// A record could not be written. The records before it are whole.
+    /// A record could not be written. The records before it are complete.
     #[error("{}: no room for a record of {bytes} bytes: {source}", path.display())]
     Write {
         /// The file.
@@ -42,15 +43,15 @@ pub enum JsonlError {
         source: io::Error,
     },
     /// Another process writes to the file.
-    #[error("{}: {holder} is writing to this file", path.display())]
+    #[error("{}: {writer} is writing to this file", path.display())]
     Locked {
         /// The file.
         path: PathBuf,
-        /// That process by its number, or `another run` where nothing tells it.
-        holder: String,
+        /// That process by its id, or `another run` where the id is unknown.
+        writer: String,
     },
-    /// The file's last line is unfinished, and no sink began it: nothing is appended, nothing removed.
-    #[error("{}: expected a trace, found an unfinished last line that is no record", path.display())]
+    /// The file's last line is unfinished and does not begin like a record. The file is left as it is.
+    #[error("{}: expected a trace, found an unfinished last line that is not a record", path.display())]
     NotATrace {
         /// The file.
         path: PathBuf,
@@ -62,9 +63,9 @@ pub enum JsonlError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// Where in the line, in bytes from 1.
+        /// The byte in the line, from 1.
         column: usize,
-        /// What is wrong with it.
+        /// What is wrong with the line.
         message: String,
     },
     /// A line is longer than [`MAX_LINE_BYTES`].
@@ -77,29 +78,28 @@ pub enum JsonlError {
     },
 }
 
-/// Reads one record. It does what [`Record`]'s own `Deserialize` does, but that one, like all tagged enums, forgets the
-/// column of an error.
+/// Reads one record. [`Record`]'s own `Deserialize` would do the same, but errors in internally tagged enums lack the column.
 fn parse(text: &[u8]) -> serde_json::Result<Record> {
     #[derive(Deserialize)]
     #[serde(rename_all = "lowercase")]
-    enum Kind {
+    enum RecordKind {
         Run,
         Step,
         Solution,
     }
     #[derive(Deserialize)]
-    struct Tag {
-        kind: Kind,
+    struct RecordTag {
+        kind: RecordKind,
     }
-    Ok(match serde_json::from_slice::<Tag>(text)?.kind {
-        Kind::Run => Record::Run(serde_json::from_slice(text)?),
-        Kind::Step => Record::Step(serde_json::from_slice(text)?),
-        Kind::Solution => Record::Solution(serde_json::from_slice(text)?),
+    Ok(match serde_json::from_slice::<RecordTag>(text)?.kind {
+        RecordKind::Run => Record::Run(serde_json::from_slice(text)?),
+        RecordKind::Step => Record::Step(serde_json::from_slice(text)?),
+        RecordKind::Solution => Record::Solution(serde_json::from_slice(text)?),
     })
 }
 
-/// Whether `tail` is how a sink's line begins, as far as it goes.
-fn begun_by_a_sink(tail: &[u8]) -> bool {
+/// Whether `tail` may be the first bytes of a record: then it is what a killed run left, and can be removed.
+fn is_unfinished_record(tail: &[u8]) -> bool {
     let opening = br#"{"kind":""#;
     let common = tail.len().min(opening.len());
     tail[..common] == opening[..common]

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::{JsonlError, MAX_LINE_BYTES, begun_by_a_sink, io_error, parse};
+use super::{JsonlError, MAX_LINE_BYTES, io_error, is_unfinished_record, parse};
 use crate::trace::Record;
 
-/// Reads a trace record by record. Byte order mark, `"\r\n"` and blank lines are passed over.
+/// Reads a trace record by record. A byte order mark, `"\r\n"` and blank lines are skipped.
 #[derive(Debug)]
 pub struct JsonlReader<R> {
     input: R,
@@ -30,17 +30,17 @@ impl JsonlReader<BufReader<File>> {
 }
 
 impl<R: BufRead> JsonlReader<R> {
-    /// Reads from `input`; `path` serves error messages.
+    /// Reads from `input`; `path` is for error messages.
     pub fn new(input: R, path: impl Into<PathBuf>) -> Self {
         Self { input, path: path.into(), line: 0, torn: None, is_broken: false }
     }
 
-    /// Bytes of an unfinished last line, which is no error: a kill leaves one. Known at the end.
+    /// Bytes of an unfinished last line, which is not an error, since a killed run leaves one. Known at the end of the file.
     pub fn torn(&self) -> Option<usize> {
         self.torn
     }
 
-    /// The next line, cut where it is too long; `None` at the end of the file.
+    /// The next line, cut off after [`MAX_LINE_BYTES`]; `None` at the end of the file.
     fn next_line(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
         if self.input.by_ref().take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut bytes)? == 0 {
@@ -58,12 +58,12 @@ impl<R: BufRead> JsonlReader<R> {
 
     fn bad_line(&self, error: &serde_json::Error) -> JsonlError {
         let message = error.to_string();
-        let place = format!(" at line {} column {}", error.line(), error.column());
+        let suffix = format!(" at line {} column {}", error.line(), error.column());
         JsonlError::Line {
             path: self.path.clone(),
             line: self.line,
             column: error.column(),
-            message: message.strip_suffix(&place).unwrap_or(&message).to_owned(),
+            message: message.strip_suffix(&suffix).unwrap_or(&message).to_owned(),
         }
     }
 
@@ -78,7 +78,7 @@ impl<R: BufRead> JsonlReader<R> {
             }
             match parse(text) {
                 Ok(record) => return Ok(Some(record)),
-                Err(_) if !bytes.ends_with(b"\n") && begun_by_a_sink(text) => self.torn = Some(bytes.len()),
+                Err(_) if !bytes.ends_with(b"\n") && is_unfinished_record(text) => self.torn = Some(bytes.len()),
                 Err(error) => return Err(self.bad_line(&error)),
             }
         }
@@ -89,7 +89,7 @@ impl<R: BufRead> JsonlReader<R> {
 impl<R: BufRead> Iterator for JsonlReader<R> {
     type Item = Result<Record, JsonlError>;
 
-    /// A malformed line is passed over by the next call; a file that cannot be read ends the trace.
+    /// After a malformed line, the next call goes on with the next line; an I/O error ends the trace.
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_broken {
             return None;
@@ -100,7 +100,7 @@ impl<R: BufRead> Iterator for JsonlReader<R> {
     }
 }
 
-/// Reads a whole trace. A torn last line is left out; [`JsonlReader::torn`] tells of it.
+/// Reads all records of a trace. An unfinished last line is left out; [`JsonlReader::torn`] gives its length.
 ///
 /// # Errors
 /// [`JsonlError`], with the line and the column where a record is malformed.

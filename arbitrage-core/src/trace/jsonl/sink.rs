@@ -4,16 +4,16 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::holder::{Holder, holder};
-use super::{JsonlError, MAX_LINE_BYTES, begun_by_a_sink, io_error, parse};
+use super::writer_file::{WriterFile, current_writer};
+use super::{JsonlError, MAX_LINE_BYTES, io_error, is_unfinished_record, parse};
 use crate::BoxError;
 use crate::trace::{Record, TraceSink};
 
 /// Appends each record to a file as one line of JSON, in one write.
 ///
-/// A process that is killed at any moment leaves all of its records but for the one that it was writing, and
-/// [`append`](Self::append) removes what is left of that one. The file is locked against other writers for as long as the
-/// sink lives, where the file system knows locks; a file beside it, with the extension `lock` added, then holds the writer's
+/// A process that is killed at any moment leaves all of its records except the one that it was writing, and
+/// [`append`](Self::append) removes the unfinished one. The file is locked against other writers for as long as the sink
+/// lives, where the file system supports locks. A second file, with the extension `lock` added, then contains the writer's
 /// process id.
 ///
 /// ```
@@ -30,17 +30,17 @@ use crate::trace::{Record, TraceSink};
 /// ```
 #[derive(Debug)]
 pub struct JsonlSink {
-    /// Dropped before the file, and its lock with it, so that it is never a successor's that is removed.
-    _holder: Option<Holder>,
+    /// Dropped before the file and its lock, so that it cannot remove the file of the next writer.
+    _writer_file: Option<WriterFile>,
     file: File,
     path: PathBuf,
-    /// Bytes of whole records.
+    /// Bytes of complete records.
     length: u64,
     sync: bool,
 }
 
 impl JsonlSink {
-    /// Starts a trace. Like [`File::create`], it empties a file that is there already.
+    /// Starts a trace. Like [`File::create`], it empties an existing file.
     ///
     /// # Errors
     /// [`JsonlError::Io`], or [`JsonlError::Locked`] when another process writes to the file.
@@ -50,18 +50,17 @@ impl JsonlSink {
         Ok(Self { length: 0, ..sink })
     }
 
-    /// Continues a trace, or starts one where there is none. A torn last line, the mark of a kill, is removed.
+    /// Continues a trace, or starts one where there is none. An unfinished last line, which a killed run leaves, is removed.
     ///
     /// # Errors
     /// As for [`create`](Self::create), and [`JsonlError::NotATrace`].
     pub fn append(path: impl AsRef<Path>) -> Result<Self, JsonlError> {
         let mut sink = Self::open(path.as_ref())?;
-        sink.mend()?;
+        sink.repair()?;
         Ok(sink)
     }
 
-    /// Waits after each record until the disk has it, so that it survives a power failure too. It costs milliseconds a
-    /// record.
+    /// Waits after each record until it is on the disk, so that it survives a power failure. This costs milliseconds a record.
     pub fn with_sync(mut self) -> Self {
         self.sync = true;
         self
@@ -70,17 +69,17 @@ impl JsonlSink {
     fn open(path: &Path) -> Result<Self, JsonlError> {
         let io = |source| io_error(path, source);
         let file = OpenOptions::new().create(true).read(true).append(true).open(path).map_err(io)?;
-        // A file system without locks is no reason to refuse it.
+        // On a file system without locks, the trace is written without one.
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            return Err(JsonlError::Locked { path: path.to_owned(), holder: holder(path) });
+            return Err(JsonlError::Locked { path: path.to_owned(), writer: current_writer(path) });
         }
         let metadata = file.metadata().map_err(io)?;
-        let holder = metadata.is_file().then(|| Holder::enter(path));
-        Ok(Self { _holder: holder, file, path: path.to_owned(), length: metadata.len(), sync: false })
+        let writer_file = metadata.is_file().then(|| WriterFile::create(path));
+        Ok(Self { _writer_file: writer_file, file, path: path.to_owned(), length: metadata.len(), sync: false })
     }
 
-    /// Ends the file with a whole line.
-    fn mend(&mut self) -> Result<(), JsonlError> {
+    /// Completes or removes an unfinished last line.
+    fn repair(&mut self) -> Result<(), JsonlError> {
         let tail = self.tail().map_err(|source| io_error(&self.path, source))?;
         if tail.is_empty() {
             return Ok(());
@@ -88,7 +87,7 @@ impl JsonlSink {
         if parse(&tail).is_ok() {
             return self.write_line(b"\n");
         }
-        if !begun_by_a_sink(&tail) {
+        if !is_unfinished_record(&tail) {
             return Err(JsonlError::NotATrace { path: self.path.clone() });
         }
         self.length -= tail.len() as u64;
@@ -112,9 +111,9 @@ impl JsonlSink {
     }
 
     fn write_line(&mut self, line: &[u8]) -> Result<(), JsonlError> {
-        let written = self.file.write_all(line).and_then(|()| if self.sync { self.file.sync_data() } else { Ok(()) });
-        if let Err(source) = written {
-            // Half a record would spoil the next one. If even this fails, `append` removes it.
+        let result = self.file.write_all(line).and_then(|()| if self.sync { self.file.sync_data() } else { Ok(()) });
+        if let Err(source) = result {
+            // Half a record would make the next one unreadable. If this fails too, `append` removes it later.
             self.file.set_len(self.length).ok();
             return Err(JsonlError::Write { path: self.path.clone(), bytes: line.len(), source });
         }

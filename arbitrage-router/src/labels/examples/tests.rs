@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex};
 use arbitrage_core::router::Oracle;
 use arbitrage_core::scorer::scorer_fn;
 use arbitrage_core::testing::Babbler;
+use arbitrage_core::trace::Record;
 use arbitrage_core::{Author, Engine, Limits, Prefix, Problem, Solution, Step};
 use proptest::prelude::*;
 
@@ -23,6 +24,11 @@ fn run(seed: u64, problems: usize, in_flight: usize, ends: f64) -> (Vec<Record>,
     let solutions = engine.solve_all(&problems).into_iter().map(Result::unwrap).collect();
     let records = trace.lock().unwrap().clone();
     (records, solutions)
+}
+
+/// The examples of a trace with these records.
+fn examples(records: Vec<Record>) -> Result<Examples, LabelError> {
+    super::examples(&Trace::from_records(records).unwrap())
 }
 
 fn steps_mut(records: &mut [Record]) -> Vec<&mut StepRecord> {
@@ -59,7 +65,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_problems_is_of_no_account(seed in 0u64..1000, problems in 2usize..6) {
+    fn the_order_of_problems_does_not_matter(seed in 0u64..1000, problems in 2usize..6) {
         let (mut records, _) = run(seed, problems, 4, 0.05);
         let mixed = examples(records.clone()).unwrap();
         records.sort_by(|a, b| problem_of(b).cmp(problem_of(a)));
@@ -67,15 +73,15 @@ proptest! {
     }
 
     #[test]
-    fn a_resumed_run_is_as_good_as_an_unbroken_one(seed in 0u64..1000, kept in 0.0..1.0f64) {
-        let (unbroken, _) = run(seed, 3, 3, 0.05);
-        // The killed run had sampled otherwise, so nothing of it may remain.
+    fn a_resumed_run_gives_the_examples_of_an_uninterrupted_one(seed in 0u64..1000, kept in 0.0..1.0f64) {
+        let (uninterrupted, _) = run(seed, 3, 3, 0.05);
+        // The killed run sampled other texts, so that none of its records may be left.
         let (mut resumed, _) = run(seed + 5000, 3, 3, 0.05);
         resumed.truncate((resumed.len() as f64 * kept) as usize);
         let killed = steps_mut(&mut resumed).len();
-        resumed.extend(unbroken.clone());
+        resumed.extend(uninterrupted.clone());
         let found = examples(resumed).unwrap();
-        prop_assert_eq!(&found.examples, &examples(unbroken).unwrap().examples);
+        prop_assert_eq!(&found.examples, &examples(uninterrupted).unwrap().examples);
         prop_assert_eq!(found.skipped, Skipped { superseded: killed, ..Skipped::default() });
     }
 
@@ -100,7 +106,7 @@ proptest! {
 }
 
 #[test]
-fn each_gap_has_its_reason() {
+fn each_step_without_a_label_is_counted_under_its_reason() {
     let (records, _) = run(7, 1, 1, 0.0);
     let change = |edit: &dyn Fn(&mut StepRecord)| {
         let mut records = records.clone();
@@ -120,7 +126,7 @@ fn each_gap_has_its_reason() {
 }
 
 #[test]
-fn what_a_kill_left_is_dropped_and_counted() {
+fn unended_problems_are_dropped_and_counted() {
     let (mut records, _) = run(7, 2, 1, 0.0);
     let last = records.pop();
     assert!(matches!(last, Some(Record::Solution(_))));
@@ -131,7 +137,7 @@ fn what_a_kill_left_is_dropped_and_counted() {
 }
 
 #[test]
-fn a_line_that_is_there_twice_changes_nothing() {
+fn a_repeated_line_changes_nothing() {
     let (mut records, _) = run(7, 2, 1, 0.0);
     let expected = examples(records.clone()).unwrap().examples;
     let step = records.iter().position(|record| matches!(record, Record::Step(_))).unwrap();
@@ -141,7 +147,7 @@ fn a_line_that_is_there_twice_changes_nothing() {
 }
 
 #[test]
-fn scores_that_are_none_are_refused_with_problem_and_step() {
+fn non_finite_scores_are_refused_with_problem_and_step() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
         let (mut records, _) = run(7, 2, 1, 0.0);
         steps_mut(&mut records)[2].decision.draft_score = Some(bad);
@@ -149,19 +155,6 @@ fn scores_that_are_none_are_refused_with_problem_and_step() {
         let LabelError::Score { problem, step, what, .. } = error else { panic!("{error}") };
         assert_eq!((problem.as_str(), step, what), ("p0", 2, "draft score"));
     }
-}
-
-#[test]
-fn one_id_for_two_questions_is_refused() {
-    let (mut records, _) = run(7, 2, 1, 0.0);
-    for record in &mut records {
-        match record {
-            Record::Step(step) => step.problem = "same".into(),
-            Record::Solution(end) => end.problem = "same".into(),
-            _ => {}
-        }
-    }
-    assert_eq!(examples(records), Err(LabelError::Question { problem: "same".into() }));
 }
 
 #[test]
