@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use arbitrage_core::trace::{Record, SolutionRecord, read_jsonl};
+use arbitrage_core::trace::{SolutionRecord, Trace};
 use arbitrage_core::{BoxError, Problem, Usage};
 use arbitrage_eval::cost::{DecisionWork, Reuse, measured};
 use arbitrage_eval::gold::Gold;
@@ -16,7 +16,6 @@ use arbitrage_eval::metrics::{PolicySummary, compare};
 use arbitrage_eval::replay::{PairedTrace, StepPair, check, replay};
 use arbitrage_eval::results::{GradeRow, Grades, Outcome, PolicyResults, problem_results};
 use arbitrage_router::Policy;
-use arbitrage_router::labels::trajectories;
 use arbitrage_router::metrics::Bootstrap;
 
 /// Problems of each process that are not timed.
@@ -25,9 +24,9 @@ const WARM_UP: usize = 48;
 fn main() -> Result<(), BoxError> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().ok_or("expected a collection and pairs POLICY=RUN")?;
-    let records = read_jsonl(&path)?;
-    let collected = results(&records, Policy::Oracle(0.0))?;
-    let trace = PairedTrace::new(&records)?.with_outcomes(&collected)?;
+    let collection = Trace::read(&path)?;
+    let collected = results(&collection, Policy::Oracle(0.0))?;
+    let trace = PairedTrace::new(&collection)?.with_outcomes(&collected)?;
     println!("{} problems, {} excluded, {} steps", trace.problems.len(), trace.excluded, trace.step_pairs().count());
     let usage: Usage = collected.problems().iter().map(|problem| problem.usage).sum();
     let hardware = measured(path, &usage, DecisionWork::ScoreBoth)?;
@@ -35,10 +34,10 @@ fn main() -> Result<(), BoxError> {
     let mut first: Option<PolicyResults> = None;
     for argument in arguments {
         let (policy, path) = argument.split_once('=').ok_or("expected POLICY=RUN")?;
-        let (policy, run) = (policy.parse::<Policy>()?, read_jsonl(path)?);
+        let (policy, run) = (policy.parse::<Policy>()?, Trace::read(path)?);
         let results = results(&run, policy)?;
         let trace = match policy {
-            Policy::Learned(_) => with_estimates(trace.clone(), &records, &run)?,
+            Policy::Learned(_) => with_estimates(trace.clone(), &collection, &run),
             _ => trace.clone(),
         };
         println!("{}", check(&replay(&trace, &policy)?, &results, &hardware, Reuse::On)?);
@@ -52,24 +51,21 @@ fn main() -> Result<(), BoxError> {
 }
 
 /// The results of a trace, graded by the mini family's answers.
-fn results(records: &[Record], policy: Policy) -> Result<PolicyResults, BoxError> {
-    let ends = records.iter().filter_map(|record| if let Record::Solution(end) = record { Some(end) } else { None });
+fn results(trace: &Trace, policy: Policy) -> Result<PolicyResults, BoxError> {
     let gold = Gold::default().with_fallback(arbitrage_mini::answer);
-    let grade = |end: &SolutionRecord| {
+    let grade = |end: &&SolutionRecord| {
         let problem = Problem::new(&end.question).with_id(&end.problem);
         let right = gold.is_solved(&problem, &end.text)?;
         Ok(GradeRow::new(&end.problem, if right { Outcome::Right } else { Outcome::Wrong }))
     };
-    let grades = Grades::new(ends.map(grade).collect::<Result<Vec<_>, BoxError>>()?);
-    let found = problem_results(records, &grades, WARM_UP)?;
-    let text = policy.to_string();
-    let (name, tau) = text.split_once(':').map_or((&*text, None), |(name, tau)| (name, tau.parse().ok()));
-    Ok(PolicyResults::new("mini", name, tau, found.problems)?)
+    let grades = Grades::new(trace.solutions().iter().map(grade).collect::<Result<Vec<_>, BoxError>>()?);
+    let found = problem_results(trace, &grades, WARM_UP)?;
+    Ok(PolicyResults::new("mini", policy.name(), policy.threshold(), found.problems)?)
 }
 
 /// The collection with the estimates of a run, as far as both have the same history.
-fn with_estimates(trace: PairedTrace, collection: &[Record], run: &[Record]) -> Result<PairedTrace, BoxError> {
-    let [collected, routed] = [steps(collection)?, steps(run)?];
+fn with_estimates(trace: PairedTrace, collection: &Trace, run: &Trace) -> PairedTrace {
+    let [collected, routed] = [steps(collection), steps(run)];
     let estimate = |id: &str, pair: &StepPair| {
         let key = (id.to_owned(), pair.index);
         let step = routed.get(&key)?;
@@ -77,7 +73,7 @@ fn with_estimates(trace: PairedTrace, collection: &[Record], run: &[Record]) -> 
     };
     let mut trace = trace.with_estimates(estimate);
     trace.problems.retain(|problem| problem.pairs.iter().all(|pair| pair.estimate.is_some()));
-    Ok(trace)
+    trace
 }
 
 /// The text before a step, and the router's estimate of the step.
@@ -87,15 +83,15 @@ struct RoutedStep {
 }
 
 /// The steps of a trace, by problem and index.
-fn steps(records: &[Record]) -> Result<HashMap<(String, usize), RoutedStep>, BoxError> {
+fn steps(trace: &Trace) -> HashMap<(String, usize), RoutedStep> {
     let mut steps = HashMap::new();
-    for (id, trajectory) in trajectories(records.iter().cloned())?.0 {
+    for (id, trajectory) in &trace.trajectories {
         let mut prefix = String::new();
-        for (index, record) in trajectory.steps {
+        for (index, record) in &trajectory.steps {
             let estimate = record.decision.estimate;
-            steps.insert((id.clone(), index), RoutedStep { prefix: prefix.clone(), estimate });
+            steps.insert((id.clone(), *index), RoutedStep { prefix: prefix.clone(), estimate });
             prefix.push_str(record.step().map_or("", |step| step.text.as_str()));
         }
     }
-    Ok(steps)
+    steps
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use arbitrage_core::router::Random;
 use arbitrage_core::segmenter::Newline;
 use arbitrage_core::testing::Babbler;
-use arbitrage_core::trace::{JsonlSink, Record, TraceSink, read_jsonl};
+use arbitrage_core::trace::{JsonlSink, Record, Trace, TraceSink};
 use arbitrage_core::{Author, BoxError, Draw, Engine, Limits, Problem, StepCost, Target, Usage};
 use arbitrage_eval::harness::{HarnessError, Records, Shard, canonical, solve_into, write_canonical};
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ fn run(path: &Path, problems: &[Problem], in_flight: usize) -> Result<usize, Har
 
 /// The canonical records without measurements.
 fn content(path: &Path, problems: &[Problem]) -> Vec<Record> {
-    let (mut records, missing) = canonical(read_jsonl(path).unwrap(), problems).unwrap();
+    let (mut records, missing) = canonical(Trace::read(path).unwrap(), problems);
     assert!(missing.is_empty());
     for record in &mut records {
         match record {
@@ -67,13 +67,13 @@ proptest! {
         prop_assert_eq!(run(&pieces, &problems, in_flight).unwrap(), 0, "nothing is left to solve");
         prop_assert_eq!(&content(&pieces, &problems), &expected);
 
-        let mut all = Vec::new();
+        let mut paths = Vec::new();
         for shard in Shard::all(shards) {
             let path = folder.path().join(shard.folder());
             run(&path, &shard.of(&problems), in_flight).unwrap();
-            all.extend(read_jsonl(&path).unwrap());
+            paths.push(path);
         }
-        write_canonical(all, &problems, &merged).unwrap();
+        write_canonical(Trace::read_all(&paths).unwrap(), &problems, &merged).unwrap();
         prop_assert_eq!(&content(&merged, &problems), &expected);
     }
 }
@@ -83,21 +83,22 @@ fn incomplete_and_mixed_runs_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let [one, other, out] = ["one", "other", "out"].map(|name| folder.path().join(name));
     run(&one, &problems(3), 2).unwrap();
-    let error = write_canonical(read_jsonl(&one).unwrap(), &problems(5), &out).unwrap_err();
+    let error = write_canonical(Trace::read(&one).unwrap(), &problems(5), &out).unwrap_err();
     assert!(
         matches!(&error, HarnessError::Incomplete { expected: 5, missing: 2, first, .. } if first == "p3"),
         "{error}"
     );
     let (sink, records) = Records::open(&other).unwrap();
     solve_into(engine(2, 0.5), &problems(3), sink, &records, |_, _| ()).unwrap();
-    let both = [read_jsonl(&one).unwrap(), read_jsonl(&other).unwrap()].concat();
+    let both = Trace::read_all([&one, &other]).unwrap();
     let error = write_canonical(both, &problems(3), &out).unwrap_err().to_string();
     assert!(error.contains("another run") && error.contains("router"), "{error}");
     assert!(!out.exists());
     let (_, records) = Records::open(&other).unwrap();
     let error = solve_into(engine(2, 0.4), &problems(3), Vec::new(), &records, |_, _| ()).unwrap_err();
     assert!(matches!(error, HarnessError::AnotherRun { .. }), "{error}");
-    let steps: Vec<Record> = read_jsonl(&one).unwrap().into_iter().filter(|r| !matches!(r, Record::Run(_))).collect();
+    let mut steps = Trace::read(&one).unwrap();
+    steps.run = None;
     assert!(matches!(write_canonical(steps, &problems(3), &out), Err(HarnessError::NoRunRecord { .. })));
 }
 

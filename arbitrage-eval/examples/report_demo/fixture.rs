@@ -53,7 +53,7 @@ pub fn write(folder: &Path, benchmark: &str, count: usize, policies: &[(&str, &s
         let policy: Policy = name.parse()?;
         let notes = json!({
             "benchmark": benchmark, "label": label, "family": family, "policy": name, "target": "babbler-large",
-            "problems": { "count": count }, "sampling": { "temperature": 1.0, "top_p": 1.0 }, "segmenter": "blank-line",
+            "problems": { "count": count, "digest": "" }, "sampling": { "temperature": 1.0, "top_p": 1.0 }, "segmenter": "blank-line",
         });
         let mut records = solve(policy, &problems, notes)?;
         if *family == "speculative" {

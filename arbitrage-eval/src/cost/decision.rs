@@ -1,5 +1,6 @@
 //! The work of a routing decision.
 
+use arbitrage_core::router::Signal;
 use arbitrage_router::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -29,11 +30,11 @@ impl DecisionWork {
 
 impl From<&Policy> for DecisionWork {
     fn from(policy: &Policy) -> Self {
-        match policy {
-            Policy::Learned(_) => Self::Router,
-            Policy::Rsd(_) => Self::ScoreDraft,
-            Policy::Oracle(_) => Self::ScoreBoth,
-            _ => Self::Nothing,
+        match policy.rule().map(|rule| rule.signal) {
+            Some(Signal::Estimate) => Self::Router,
+            Some(Signal::DraftScore) => Self::ScoreDraft,
+            Some(Signal::Advantage) => Self::ScoreBoth,
+            Some(Signal::Uniform | Signal::MeanLogprob | Signal::FirstTokenEntropy) | None => Self::Nothing,
         }
     }
 }

@@ -26,6 +26,8 @@ mod work;
 
 pub use decision::DecisionWork;
 pub use error::CostError;
+#[cfg(test)]
+pub(crate) use hardware::tests::pair as test_hardware;
 pub use hardware::{Hardware, Reuse, TokenSeconds};
 pub use measured::measured;
 pub use work::{RoleWork, WorkCounts};

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use arbitrage_core::BoxError;
 use arbitrage_core::trace::JsonlError;
-use arbitrage_router::labels::LabelError;
 
 /// Why a run cannot begin, be resumed or be read.
 #[derive(Debug, thiserror::Error)]
@@ -26,15 +25,6 @@ pub enum HarnessError {
     NoRunRecord {
         /// The file.
         path: PathBuf,
-    },
-    /// The records contradict each other.
-    #[error("{}: {source}", path.display())]
-    Records {
-        /// The file.
-        path: PathBuf,
-        /// The contradiction.
-        #[source]
-        source: LabelError,
     },
     /// Problems are unfinished in a file that should hold the ends of all.
     #[error("{}: {missing} of {expected} problems have not ended, the first is `{first}`", path.display())]

@@ -3,18 +3,17 @@
 use std::path::Path;
 
 use arbitrage_core::Problem;
-use arbitrage_core::trace::{Record, SolutionRecord};
+use arbitrage_core::trace::{SolutionRecord, Trace};
 
 use super::HarnessError;
 use super::lines::replace_lines;
 use crate::gold::Gold;
 use crate::results::{GradeRow, Outcome};
 
-/// Verdicts on all solutions of a trace, in its order. They depend on nothing but the records, so that solutions can be graded again at any
-/// time.
-pub fn grade(records: &[Record], gold: &Gold) -> Vec<GradeRow> {
-    let ends = records.iter().filter_map(|record| if let Record::Solution(end) = record { Some(end) } else { None });
-    ends.map(|end| grade_row(end, gold)).collect()
+/// Verdicts on the [solutions](Trace::solutions) of a trace, in its order. They depend on nothing but the trace, so that solutions can be
+/// graded again at any time.
+pub fn grade(trace: &Trace, gold: &Gold) -> Vec<GradeRow> {
+    trace.solutions().into_iter().map(|end| grade_row(end, gold)).collect()
 }
 
 fn grade_row(end: &SolutionRecord, gold: &Gold) -> GradeRow {
@@ -44,6 +43,7 @@ pub fn write_grades(grades: &[GradeRow], path: &Path) -> Result<(), HarnessError
 #[cfg(test)]
 mod tests {
     use arbitrage_core::Usage;
+    use arbitrage_core::trace::Record;
 
     use super::*;
 
@@ -54,7 +54,8 @@ mod tests {
             end["error"] = error.into();
         }
         let end: SolutionRecord = serde_json::from_value(end).unwrap();
-        let rows = grade(&[Record::Solution(end)], &Gold::default().with_fallback(arbitrage_mini::answer));
+        let trace = Trace::from_records([Record::Solution(end)]).unwrap();
+        let rows = grade(&trace, &Gold::default().with_fallback(arbitrage_mini::answer));
         serde_json::to_value(&rows[0]).unwrap()
     }
 

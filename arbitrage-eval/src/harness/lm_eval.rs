@@ -66,7 +66,7 @@ fn results(task: &str, run: &RunRecord, samples: &[LmEvalSample<'_>]) -> Value {
         "n-samples": of_task(json!({ "original": count, "effective": count })),
         "config": { "model": "arbitrage", "model_args": run, "batch_size": run.limits.in_flight },
         "model_source": "arbitrage",
-        "model_name": format!("{} → {}", run.drafter.name, run.notes["target"].as_str().unwrap_or(&run.verifier.name)),
+        "model_name": format!("{} → {}", run.drafter.name, run.notes.target.as_deref().unwrap_or(&run.verifier.name)),
     })
 }
 

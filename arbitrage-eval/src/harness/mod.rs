@@ -5,7 +5,7 @@
 //! | [`Records`] | a trace file that an interrupted run resumes |
 //! | [`solve_into`] | runs any engine over the unfinished problems of a file |
 //! | [`canonical`] | a finished run's records in the problems' order, whatever the order in which they were written |
-//! | [`grade`] | verdicts on a run's solutions, a pure function of its records |
+//! | [`grade`] | verdicts on a run's solutions, a pure function of its trace |
 //! | [`grade_pairs`] | verdicts on a file of pairs of answers, for measuring the grader itself |
 //! | [`write_lm_eval`] | results and samples as lm-evaluation-harness writes them |
 //! | [`Shard`] | the part of the problems that one of several processes solves |

@@ -1,59 +1,39 @@
-//! Decisions of a policy on collected steps.
+//! Decisions of a policy on collected steps, by the policy's [`ThresholdRule`].
 
+use arbitrage_core::Route;
+use arbitrage_core::router::{Signal, ThresholdRule};
 use arbitrage_router::Policy;
 
 use super::{PairedSolution, ReplayError, StepPair};
 
-/// Probability that each step of the problem is escalated: 0 or 1, or the rate of a random policy. The rules are those of the routers in
-/// [`arbitrage_core::router`].
+/// Probability that each step of the problem is escalated: 0 or 1, or the rate of a random policy.
 ///
 /// # Errors
 /// [`ReplayError::Signal`] where a step lacks the signal that the policy compares; [`ReplayError::Policy`] for a threshold that is missing,
 /// NaN or out of range.
 pub(super) fn escalations(policy: &Policy, problem: &PairedSolution) -> Result<Vec<f64>, ReplayError> {
-    check(policy)?;
-    let certain = |escalates: bool| f64::from(u8::from(escalates));
-    let decide = |pair: &StepPair| {
-        let missing = |signal| ReplayError::Signal { problem: problem.id.clone(), step: pair.index, signal };
-        Ok(match *policy {
-            Policy::Draft => 0.0,
-            Policy::Target => 1.0,
-            Policy::Random(rate) => f64::from(rate),
-            Policy::MeanLogprob(tau) => certain(pair.mean_logprob.ok_or_else(|| missing(LOGPROBS))? < tau),
-            Policy::FirstTokenEntropy(tau) => certain(pair.first_entropy.ok_or_else(|| missing(ENTROPY))? > tau),
-            Policy::Rsd(tau) => certain(pair.rsd_decision_score() <= tau),
-            Policy::Oracle(tau) => certain(pair.advantage() > tau),
-            Policy::Learned(Some(tau)) => certain(pair.estimate.ok_or_else(|| missing(ESTIMATE))? > tau),
-            _ => return Err(unknown(policy)),
-        })
-    };
-    problem.pairs.iter().map(decide).collect()
-}
-
-const LOGPROBS: &str = "log-probability of the draft";
-const ENTROPY: &str = "first-token entropy of the draft";
-const ESTIMATE: &str = "estimate of the trained router";
-
-fn check(policy: &Policy) -> Result<(), ReplayError> {
-    let wrong = |expected| Err(ReplayError::Policy { policy: policy.to_string(), expected });
+    let unsupported = |expected| ReplayError::Policy { policy: policy.to_string(), expected };
+    policy.check(None).map_err(|_| unsupported("a threshold in the policy's range"))?;
+    let constant = |probability: f64| Ok(vec![probability; problem.pairs.len()]);
     match *policy {
-        Policy::Random(rate) if !(0.0..=1.0).contains(&rate) => wrong("a rate in 0..=1"),
-        Policy::Learned(None) => wrong("a threshold, since a replay cannot read the one of the router's card"),
-        Policy::MeanLogprob(tau)
-        | Policy::FirstTokenEntropy(tau)
-        | Policy::Rsd(tau)
-        | Policy::Oracle(tau)
-        | Policy::Learned(Some(tau))
-            if tau.is_nan() =>
-        {
-            wrong("a threshold that is a number")
+        Policy::Draft => constant(0.0),
+        Policy::Target => constant(1.0),
+        Policy::Random(rate) => constant(f64::from(rate)),
+        Policy::MeanLogprob(_)
+        | Policy::FirstTokenEntropy(_)
+        | Policy::Rsd(_)
+        | Policy::Oracle(_)
+        | Policy::Learned(_)
+        | Policy::Custom { .. } => {
+            let rule = rule(policy)?;
+            let tau = policy.threshold().ok_or_else(|| unsupported("a threshold, such as `:0.5` after its name"))?;
+            let escalation = |pair: &StepPair| {
+                let route = rule.decide(signal(&rule, &problem.id, pair)?, tau);
+                Ok(if route == Route::Escalate { 1.0 } else { 0.0 })
+            };
+            problem.pairs.iter().map(escalation).collect()
         }
-        _ => Ok(()),
     }
-}
-
-fn unknown(policy: &Policy) -> ReplayError {
-    ReplayError::Policy { policy: policy.to_string(), expected: "a policy that can be replayed" }
 }
 
 /// A score by which the policy ranks steps at any threshold: it escalates those with the highest score first. A random policy gives all
@@ -61,15 +41,28 @@ fn unknown(policy: &Policy) -> ReplayError {
 ///
 /// # Errors
 /// As for [`escalations`]; [`ReplayError::Policy`] also for the policies that do not rank steps.
-pub(crate) fn escalation_score(policy: &Policy, id: &str, pair: &StepPair) -> Result<f32, ReplayError> {
+pub(super) fn escalation_score(policy: &Policy, id: &str, pair: &StepPair) -> Result<f32, ReplayError> {
+    if matches!(policy, Policy::Random(_)) {
+        return Ok(0.0);
+    }
+    let rule = rule(policy)?;
+    Ok(rule.escalation_score(signal(&rule, id, pair)?))
+}
+
+fn rule(policy: &Policy) -> Result<ThresholdRule, ReplayError> {
+    let expected = "a policy that compares a signal with a threshold";
+    policy.rule().ok_or_else(|| ReplayError::Policy { policy: policy.to_string(), expected })
+}
+
+/// The value that the rule compares with the threshold.
+fn signal(rule: &ThresholdRule, id: &str, pair: &StepPair) -> Result<f32, ReplayError> {
     let missing = |signal| ReplayError::Signal { problem: id.to_owned(), step: pair.index, signal };
-    Ok(match policy {
-        Policy::Random(_) => 0.0,
-        Policy::MeanLogprob(_) => -pair.mean_logprob.ok_or_else(|| missing(LOGPROBS))?,
-        Policy::FirstTokenEntropy(_) => pair.first_entropy.ok_or_else(|| missing(ENTROPY))?,
-        Policy::Rsd(_) => -pair.rsd_decision_score(),
-        Policy::Oracle(_) => pair.advantage(),
-        Policy::Learned(_) => pair.estimate.ok_or_else(|| missing(ESTIMATE))?,
-        _ => return Err(ReplayError::Policy { policy: policy.to_string(), expected: "a policy that ranks steps" }),
-    })
+    match rule.signal {
+        Signal::MeanLogprob => pair.mean_logprob.ok_or_else(|| missing("log-probability of the draft")),
+        Signal::FirstTokenEntropy => pair.first_entropy.ok_or_else(|| missing("first-token entropy of the draft")),
+        Signal::DraftScore => Ok(pair.rsd_decision_score()),
+        Signal::Advantage => Ok(pair.advantage()),
+        Signal::Estimate => pair.estimate.ok_or_else(|| missing("estimate of the trained router")),
+        Signal::Uniform => Err(missing("random number of the run")),
+    }
 }

@@ -1,15 +1,11 @@
 //! Errors of replays.
 
-use arbitrage_router::labels::LabelError;
 use arbitrage_router::metrics::MetricsError;
 
 /// Why a policy cannot be replayed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// The trace contradicts itself.
-    #[error(transparent)]
-    Trace(#[from] LabelError),
     /// No problem of the trace has both models' texts and scores for all of its steps.
     #[error(
         "expected problems whose steps all have both models' texts and scores, found none among {problems}: collect a trace with \

@@ -12,10 +12,9 @@ use super::{PairedTrace, ReplayError};
 /// [`ReplayError::Signal`] where a step lacks the signal that the policy compares.
 pub fn grid(trace: &PairedTrace, policy: Policy, count: usize) -> Result<Vec<Policy>, ReplayError> {
     let share = |at: usize| at as f64 / (count + 1) as f64;
-    match policy {
-        Policy::Draft | Policy::Target => return Ok(vec![policy]),
-        Policy::Random(_) => return Ok((1..=count).map(|at| Policy::Random(share(at) as f32)).collect()),
-        _ => {}
+    let Some(rule) = policy.rule() else { return Ok(vec![policy]) };
+    if let Policy::Random(_) = policy {
+        return Ok((1..=count).map(|at| Policy::Random(share(at) as f32)).collect());
     }
     let mut scores =
         trace.step_pairs().map(|(id, pair)| escalation_score(&policy, id, pair)).collect::<Result<Vec<f32>, _>>()?;
@@ -23,28 +22,15 @@ pub fn grid(trace: &PairedTrace, policy: Policy, count: usize) -> Result<Vec<Pol
     let mut found: Vec<Policy> = Vec::new();
     for at in 1..=count {
         let escalated = ((share(at) * scores.len() as f64).round() as usize).clamp(1, scores.len());
-        let next = at_threshold(policy, &scores, escalated, trace.max_score);
-        if found.last() != Some(&next) {
-            found.push(next);
+        let last = scores[escalated - 1];
+        let next = scores.iter().copied().find(|score| *score < last);
+        let tau = rule.threshold_between(last, next, Some((0.0, trace.max_score)));
+        let invalid = |_| ReplayError::Policy { policy: policy.to_string(), expected: "a policy with a threshold" };
+        if found.last().and_then(Policy::threshold) != Some(tau) {
+            found.push(policy.with_threshold(tau).map_err(invalid)?);
         }
     }
     Ok(found)
-}
-
-/// The policy at the threshold at which it escalates the first `escalated` steps, and those that tie with the last of them. `scores` are its
-/// escalation scores, in descending order.
-fn at_threshold(policy: Policy, scores: &[f32], escalated: usize, max_score: f32) -> Policy {
-    let last = scores[escalated - 1];
-    // Policies escalate above their threshold; RSD also at it.
-    let below = scores.iter().copied().find(|value| *value < last);
-    match policy {
-        Policy::Rsd(_) => Policy::Rsd(-last),
-        Policy::MeanLogprob(_) => Policy::MeanLogprob(below.map_or(0.0, |value| -value)),
-        Policy::FirstTokenEntropy(_) => Policy::FirstTokenEntropy(below.unwrap_or(0.0)),
-        Policy::Oracle(_) => Policy::Oracle(below.unwrap_or(-max_score)),
-        Policy::Learned(_) => Policy::Learned(Some(below.unwrap_or(0.0))),
-        other => other,
-    }
 }
 
 #[cfg(test)]

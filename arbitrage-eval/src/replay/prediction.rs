@@ -1,5 +1,6 @@
 //! Predictions of policies.
 
+use arbitrage_core::router::Signal;
 use arbitrage_router::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +52,7 @@ pub fn replay(trace: &PairedTrace, policy: &Policy) -> Result<Prediction, Replay
     let model = AccuracyModel::fit(trace);
     let cost = PolicyCost {
         drafts: !matches!(policy, Policy::Target),
-        writes_both: matches!(policy, Policy::Oracle(_)),
+        writes_both: policy.rule().is_some_and(|rule| rule.signal == Signal::Advantage),
         decision: policy.into(),
     };
     let predict = |problem| predict(problem, &escalations(policy, problem)?, cost, model.as_ref());
@@ -138,16 +139,11 @@ pub fn replay_curve(predictions: &[Prediction], hardware: &Hardware, reuse: Reus
         same_ids(&first, &NamedIds { name: &name(other), ids: &ids(other) })?;
     }
     let setting = |of: &Prediction| CurveSetting {
-        tau: threshold(&of.policy),
+        tau: of.policy.threshold(),
         samples: of.problems.iter().map(sample).collect(),
     };
     let settings = predictions.iter().map(setting);
-    let plain = name(first).split(':').next().unwrap_or_default().to_owned();
-    Curve::from_samples(plain, known, settings.collect())
-}
-
-fn threshold(policy: &Policy) -> Option<f32> {
-    policy.to_string().split_once(':').and_then(|(_, tau)| tau.parse().ok())
+    Curve::from_samples(first.policy.name().to_owned(), known, settings.collect())
 }
 
 #[cfg(test)]

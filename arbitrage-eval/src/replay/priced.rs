@@ -23,7 +23,7 @@ pub fn priced_curve(results: &[&PolicyResults], hardware: &Hardware, reuse: Reus
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cost::hardware::tests::pair;
+    use crate::cost::test_hardware;
     use crate::metrics::testing::result;
 
     #[test]
@@ -36,9 +36,9 @@ mod tests {
         problems[2].stop = None;
         for (policy, seconds) in [("draft", 2.0), ("learned:0.5", 3.0), ("rsd", 2.5), ("oracle", 2.5)] {
             let results = PolicyResults::new("tables", policy, None, problems.clone()).unwrap();
-            let points = priced_curve(&[&results], &pair(), Reuse::On).unwrap().points();
+            let points = priced_curve(&[&results], &test_hardware(), Reuse::On).unwrap().points();
             assert_eq!((points[0].cost, points[0].accuracy), (seconds, 0.5), "{policy}");
         }
-        assert!(priced_curve(&[], &pair(), Reuse::On).is_err());
+        assert!(priced_curve(&[], &test_hardware(), Reuse::On).is_err());
     }
 }

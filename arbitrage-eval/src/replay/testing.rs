@@ -6,7 +6,7 @@ use arbitrage_core::router::Labelling;
 use arbitrage_core::scorer::{StepScorer, scorer_fn};
 use arbitrage_core::testing::Babbler;
 use arbitrage_core::text::fnv1a;
-use arbitrage_core::trace::Record;
+use arbitrage_core::trace::{Record, Trace};
 use arbitrage_core::{AdvantageRouter, Author, Engine, Limits, Problem, Step};
 use arbitrage_router::Policy;
 
@@ -16,6 +16,11 @@ use crate::results::{GradeRow, Grades, Outcome, PolicyResults, problem_results};
 /// A scorer with nine different scores, which depend on the step's text alone.
 pub(crate) fn scorer() -> Box<dyn StepScorer> {
     Box::new(scorer_fn(|_, step: &Step| (fnv1a(step.text.bytes()) % 9) as f32 / 8.0))
+}
+
+/// The records, sorted by problem.
+pub(crate) fn sorted(records: &[Record]) -> Trace {
+    Trace::from_records(records.to_vec()).unwrap()
 }
 
 /// The trace of a run over so many problems.
@@ -46,13 +51,13 @@ pub(crate) fn graded(policy: &str, records: &[Record]) -> PolicyResults {
         _ => None,
     };
     let grades = Grades::new(records.iter().filter_map(grade));
-    let (name, tau) = policy.split_once(':').map_or((policy, None), |(name, tau)| (name, tau.parse().ok()));
-    let found = problem_results(records, &grades, 0).unwrap();
+    let (name, tau) = Policy::split(policy);
+    let found = problem_results(&sorted(records), &grades, 0).unwrap();
     PolicyResults::new("babble", name, tau, found.problems).unwrap()
 }
 
 /// The graded collection of a policy.
 pub(crate) fn paired_trace(policy: &str, problems: usize) -> PairedTrace {
     let records = collection(policy, problems);
-    PairedTrace::new(&records).unwrap().with_outcomes(&graded(policy, &records)).unwrap()
+    PairedTrace::new(&sorted(&records)).unwrap().with_outcomes(&graded(policy, &records)).unwrap()
 }

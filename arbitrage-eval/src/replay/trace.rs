@@ -1,8 +1,7 @@
 //! Solutions with both models' steps.
 
 use arbitrage_core::scorer::Reading;
-use arbitrage_core::trace::Record;
-use arbitrage_router::labels::{Trajectory, trajectories};
+use arbitrage_core::trace::{ScorerNote, Trace, Trajectory};
 
 use super::{ReplayError, StepPair};
 use crate::results::{Outcome, PolicyResults};
@@ -40,22 +39,20 @@ impl PairedTrace {
     ///
     /// # Errors
     /// As for [`with_max_score`](Self::with_max_score).
-    pub fn new(records: &[Record]) -> Result<Self, ReplayError> {
-        Self::with_max_score(records, max_score(records))
+    pub fn new(trace: &Trace) -> Result<Self, ReplayError> {
+        Self::with_max_score(trace, max_score(trace))
     }
 
     /// [`new`](Self::new) for scores from 0 to `max_score`. Thresholds are in the same unit.
     ///
     /// # Errors
-    /// [`ReplayError::Trace`] where an id stands for two questions, [`ReplayError::Score`] for scores outside [0, `max_score`], and
-    /// [`ReplayError::Empty`] without a whole solution.
-    pub fn with_max_score(records: &[Record], max_score: f32) -> Result<Self, ReplayError> {
-        let (trajectories, _) = trajectories(records.iter().cloned())?;
-        let all = trajectories.len();
-        let solution = |(id, trajectory): (String, Trajectory)| {
-            Some(PairedSolution { id, outcome: None, pairs: pairs(&trajectory)? })
+    /// [`ReplayError::Score`] for scores outside [0, `max_score`], and [`ReplayError::Empty`] without a whole solution.
+    pub fn with_max_score(trace: &Trace, max_score: f32) -> Result<Self, ReplayError> {
+        let all = trace.trajectories.len();
+        let solution = |(id, trajectory): (&String, &Trajectory)| {
+            Some(PairedSolution { id: id.clone(), outcome: None, pairs: pairs(trajectory)? })
         };
-        let mut problems: Vec<PairedSolution> = trajectories.into_iter().filter_map(solution).collect();
+        let mut problems: Vec<PairedSolution> = trace.trajectories.iter().filter_map(solution).collect();
         problems.iter().try_for_each(|problem| check_scores(problem, max_score))?;
         assume_speculation(&mut problems);
         match problems.len() {
@@ -75,6 +72,15 @@ impl PairedTrace {
             problem.outcome = Some(results.problems()[index.map_err(ungraded)?].outcome);
         }
         Ok(self)
+    }
+
+    /// As [`with_outcomes`](Self::with_outcomes), without the outcomes of problems that have no result.
+    pub(crate) fn with_known_outcomes(mut self, results: &PolicyResults) -> Self {
+        for problem in &mut self.problems {
+            let index = results.problems().binary_search_by(|result| result.id.cmp(&problem.id));
+            problem.outcome = index.ok().map(|index| results.problems()[index].outcome);
+        }
+        self
     }
 
     /// Sets a trained router's estimate of each step; `estimate` gets the problem's id and the step. The estimates of the policy that was
@@ -126,9 +132,9 @@ fn assume_speculation(problems: &mut [PairedSolution]) {
 }
 
 /// The highest score that the trace's scorer gives.
-fn max_score(records: &[Record]) -> f32 {
-    let by_judge = |record: &Record| matches!(record, Record::Run(run) if run.notes["scorer"] == "judge");
-    if records.iter().any(by_judge) { Reading::RANGE.1 } else { 1.0 }
+fn max_score(trace: &Trace) -> f32 {
+    let is_by_judge = trace.runs().any(|run| run.notes.scorer.as_ref().is_some_and(ScorerNote::is_judge));
+    if is_by_judge { Reading::RANGE.1 } else { 1.0 }
 }
 
 fn check_scores(problem: &PairedSolution, max_score: f32) -> Result<(), ReplayError> {

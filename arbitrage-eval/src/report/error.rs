@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use arbitrage_core::trace::JsonlError;
+use arbitrage_core::trace::{JsonlError, TraceError};
 
 use crate::problems::ProblemsError;
 use crate::results::ResultsError;
@@ -26,7 +26,16 @@ pub enum ReportError {
     /// Grades cannot be read. The error names file and line.
     #[error(transparent)]
     Grades(#[from] ProblemsError),
-    /// A trace and its grades contradict each other, or themselves.
+    /// A trace contradicts itself, such as by two questions with the same id.
+    #[error("{}: {source}", path.display())]
+    InconsistentTrace {
+        /// The trace.
+        path: PathBuf,
+        /// The conflict.
+        #[source]
+        source: TraceError,
+    },
+    /// A trace and its grades are not of the same problems.
     #[error("{}: {source}", path.display())]
     Results {
         /// The trace.

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use arbitrage_core::trace::{Record, RunRecord};
+use arbitrage_core::trace::{RunRecord, Trace};
 use arbitrage_router::Policy;
-use arbitrage_router::labels::trajectories;
 
 use super::SolutionView;
 use crate::replay::PairedTrace;
@@ -33,27 +32,25 @@ pub struct PolicyRun {
 }
 
 impl PolicyRun {
-    /// The run that wrote these records on `benchmark`. The first `warm_up` problems of each process count for accuracy and not for time.
-    /// `None` where the records have no run record.
+    /// The run that wrote this trace on `benchmark`. The first `warm_up` problems of each process count for accuracy and not for time. `None`
+    /// where the trace has no run record.
     ///
     /// # Errors
-    /// [`ResultsError`] where the trace contradicts itself or its grades.
-    pub fn new(
-        benchmark: &str,
-        records: Vec<Record>,
-        grades: Grades,
-        warm_up: usize,
-    ) -> Result<Option<Self>, ResultsError> {
-        let Some(record) = run_record(&records).cloned() else { return Ok(None) };
-        let note = |name: &str| record.notes.get(name).and_then(|value| value.as_str()).map(str::to_owned);
-        let label = note("label").or_else(|| note("policy")).unwrap_or_else(|| record.router.clone());
-        let policy: Option<Policy> = note("policy").unwrap_or_else(|| label.clone()).parse().ok();
-        let family = note("family").unwrap_or_else(|| without_threshold(&label).to_owned());
-        let found = problem_results(&records, &grades, warm_up)?;
-        let results = PolicyResults::new(benchmark, &*family, policy.and_then(threshold), found.problems)?;
-        let collected = PairedTrace::new(&records).ok();
-        let collected = collected.map(|trace| trace.clone().with_outcomes(&results).unwrap_or(trace));
-        let solutions = SolutionView::all(trajectories(records)?.0);
+    /// [`ResultsError`] where trace and grades are not of the same problems.
+    pub fn new(benchmark: &str, trace: Trace, grades: Grades, warm_up: usize) -> Result<Option<Self>, ResultsError> {
+        let Some(record) = trace.run.clone() else { return Ok(None) };
+        let notes = &record.notes;
+        let label = notes.label.as_ref().or(notes.policy.as_ref()).unwrap_or(&record.router).clone();
+        let policy_text = notes.policy.as_ref().unwrap_or(&label);
+        // A custom policy need not be registered in the process that writes the report.
+        let policy: Option<Policy> = policy_text.parse().ok();
+        let tau = policy.map_or_else(|| Policy::split(policy_text).1, |policy| policy.threshold());
+        let family = notes.family.clone().unwrap_or_else(|| Policy::split(&label).0.to_owned());
+        let found = problem_results(&trace, &grades, warm_up)?;
+        let results = PolicyResults::new(benchmark, &*family, tau.filter(|tau| !tau.is_nan()), found.problems)?;
+        let collected = PairedTrace::new(&trace).ok();
+        let collected = collected.map(|paired| paired.with_known_outcomes(&results));
+        let solutions = SolutionView::all(trace.trajectories);
         Ok(Some(Self { label, family, policy, record, results, solutions, grades, collected }))
     }
 
@@ -87,16 +84,4 @@ impl PolicyRun {
         let by_name = rank(self).cmp(&rank(other)).then_with(|| self.family.cmp(&other.family));
         by_name.then_with(|| tau(self).total_cmp(&tau(other))).then_with(|| self.label.cmp(&other.label))
     }
-}
-
-pub(super) fn run_record(records: &[Record]) -> Option<&RunRecord> {
-    records.iter().find_map(|record| if let Record::Run(run) = record { Some(run) } else { None })
-}
-
-fn without_threshold(name: &str) -> &str {
-    name.split(':').next().unwrap_or(name)
-}
-
-fn threshold(policy: Policy) -> Option<f32> {
-    policy.to_string().split_once(':').and_then(|(_, tau)| tau.parse().ok()).filter(|tau: &f32| !tau.is_nan())
 }

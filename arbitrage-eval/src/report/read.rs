@@ -4,12 +4,10 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use arbitrage_core::trace::{JsonlReader, Record};
-use arbitrage_router::labels::trajectories;
+use arbitrage_core::trace::{Trace, TraceError};
 
-use super::policy_run::run_record;
 use super::{BenchmarkRuns, EvaluationRuns, PolicyRun, ReportError, SkipReason, SkippedTrace};
-use crate::results::{Grades, ResultsError};
+use crate::results::Grades;
 
 const TRACE_SUFFIX: &str = ".jsonl";
 const GRADES_SUFFIX: &str = ".grades.jsonl";
@@ -59,32 +57,21 @@ fn read_run(benchmark: &str, trace: &Path, warm_up: usize) -> Result<Result<Poli
     if !grades_path.is_file() {
         return Ok(Err(SkipReason::Ungraded));
     }
-    let results = |source| ReportError::Results { path: trace.to_owned(), source };
-    let mut reader = JsonlReader::open(trace)?;
-    let records = reader.by_ref().collect::<Result<Vec<_>, _>>()?;
-    let counts = count_problems(&records).map_err(results)?;
-    if counts.ended < counts.expected || counts.ended == 0 || reader.torn().is_some() {
-        return Ok(Err(SkipReason::Incomplete { ended: counts.ended, expected: counts.expected }));
+    let found = Trace::read(trace).map_err(|error| match error {
+        TraceError::Jsonl(error) => ReportError::Trace(error),
+        source => ReportError::InconsistentTrace { path: trace.to_owned(), source },
+    })?;
+    let ended = found.trajectories.values().filter(|trajectory| trajectory.end.is_some()).count();
+    let noted = found.run.as_ref().and_then(|run| run.notes.problems.as_ref()).map_or(0, |problems| problems.count);
+    let expected = found.trajectories.len().max(noted);
+    if ended < expected || ended == 0 || found.torn.is_some() {
+        return Ok(Err(SkipReason::Incomplete { ended, expected }));
     }
     let grades = File::open(&grades_path).map_err(|source| io(&grades_path, source))?;
     let grades = Grades::read(&grades_path, BufReader::new(grades))?;
-    let run = PolicyRun::new(benchmark, records, grades, warm_up).map_err(results)?;
+    let results = |source| ReportError::Results { path: trace.to_owned(), source };
+    let run = PolicyRun::new(benchmark, found, grades, warm_up).map_err(results)?;
     Ok(run.ok_or(SkipReason::NoRunRecord))
-}
-
-/// Numbers of problems of a trace.
-struct ProblemCounts {
-    ended: usize,
-    /// Those that were begun, or more if the run record says so.
-    expected: usize,
-}
-
-fn count_problems(records: &[Record]) -> Result<ProblemCounts, ResultsError> {
-    let (begun, _) = trajectories(records.iter().cloned())?;
-    let ended = begun.values().filter(|trajectory| trajectory.end.is_some()).count();
-    let noted = run_record(records).and_then(|run| run.notes.get("problems")?.get("count")?.as_u64());
-    let noted = noted.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-    Ok(ProblemCounts { ended, expected: begun.len().max(noted) })
 }
 
 /// The entries of a folder, by name.

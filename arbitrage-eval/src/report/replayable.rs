@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use arbitrage_core::router::Signal;
 use arbitrage_router::Policy;
 
 use super::{Collection, PolicyRun, StepText};
@@ -18,17 +19,22 @@ pub fn replayable<'r>(family: &[PolicyRun], collection: Collection<'r>) -> Cow<'
     let estimates = estimates(family, collection.run);
     let estimate = |id: &str, pair: &StepPair| estimates.get(&(id, pair.index)).copied();
     let trace = collection.trace.clone();
-    let mut trace = if is_trained(family) { trace.with_estimates(estimate) } else { trace.with_rsd_scores(estimate) };
+    let compares_scores = signals(family).any(|signal| signal == Signal::DraftScore);
+    let mut trace = if compares_scores { trace.with_rsd_scores(estimate) } else { trace.with_estimates(estimate) };
     let is_known = |pair: &StepPair| pair.estimate.or(pair.rsd_score).is_some();
     trace.problems.iter_mut().for_each(|problem| problem.pairs.retain(is_known));
     trace.problems.retain(|problem| !problem.pairs.is_empty());
     Cow::Owned(trace)
 }
 
-/// Whether a family decides by numbers that a collection does not have: a trained router's estimates, or the scores of RSD, whose scorer may
-/// not be the one of the collection.
+/// Whether a family decides by numbers that a collection does not have: the estimates of a trained or custom router, or the scores of RSD,
+/// whose scorer may not be the one of the collection.
 pub fn is_partial(family: &[PolicyRun]) -> bool {
-    is_trained(family) || family.iter().any(|run| matches!(run.policy, Some(Policy::Rsd(_))))
+    signals(family).any(|signal| matches!(signal, Signal::Estimate | Signal::DraftScore))
+}
+
+fn signals(family: &[PolicyRun]) -> impl Iterator<Item = Signal> {
+    family.iter().filter_map(|run| Some(run.policy?.rule()?.signal))
 }
 
 /// Whether a family is of a trained router.
@@ -65,6 +71,7 @@ mod tests {
 
     use arbitrage_core::scorer::scorer_fn;
     use arbitrage_core::testing::Scripted;
+    use arbitrage_core::trace::Trace;
     use arbitrage_core::{AdvantageRouter, Decision, Engine, Problem, Route, router_fn};
     use serde_json::json;
 
@@ -84,7 +91,7 @@ mod tests {
             .unwrap();
         let records = std::mem::take(&mut *sink.lock().unwrap());
         let grades = Grades::new([GradeRow::new("p", Outcome::Right)]);
-        PolicyRun::new("set", records, grades, 0).unwrap().unwrap()
+        PolicyRun::new("set", Trace::from_records(records).unwrap(), grades, 0).unwrap().unwrap()
     }
 
     /// Accepts all drafts except the bad one.

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use arbitrage_core::trace::{SolutionRecord, StepRecord};
+use arbitrage_core::trace::{SolutionRecord, StepRecord, Trajectory};
 use arbitrage_core::{Author, Decision, Step, Stop};
-use arbitrage_router::labels::Trajectory;
 
 /// One policy's solution of one problem, without token ids and log-probabilities, so that many solutions fit into memory.
 #[derive(Clone, Debug, PartialEq)]

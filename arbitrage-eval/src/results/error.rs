@@ -1,14 +1,9 @@
 //! Why a trace and its grades give no results.
 
-use arbitrage_router::labels::LabelError;
-
 /// Why there are no results.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResultsError {
-    /// The trace contradicts itself.
-    #[error(transparent)]
-    Trace(#[from] LabelError),
     /// The trace has a finished problem that the grades lack.
     #[error("problem `{id}` was solved, and its grade is missing: grade the run again")]
     Ungraded {

@@ -1,10 +1,7 @@
-//! From records to results.
+//! Turns a trace into results.
 
-use std::collections::BTreeMap;
-
-use arbitrage_core::trace::{Record, SolutionRecord};
+use arbitrage_core::trace::{SolutionRecord, Trace, Trajectory};
 use arbitrage_core::{Stop, Usage};
-use arbitrage_router::labels::trajectories;
 use serde::{Deserialize, Serialize};
 
 use super::{GradeRow, Grades, Outcome, ResultsError};
@@ -56,32 +53,30 @@ impl ProblemResult {
 pub struct TraceResults {
     /// The problems that ended, by id.
     pub problems: Vec<ProblemResult>,
-    /// Problems that were begun and did not end: the run was killed, or is still going on.
+    /// Number of problems that were begun and did not end: the run was killed, or is still going on.
     pub unfinished: usize,
-    /// Records that later ones of the same problem replaced.
+    /// Number of records that later ones of the same problem replaced.
     pub superseded: usize,
 }
 
-/// The results in a trace. The first `warm_up` problems of every process that wrote to it are marked as warm-up; a process begins with
-/// its [`RunRecord`](arbitrage_core::trace::RunRecord). A problem that failed needs no grade.
+/// The results in a trace. The first `warm_up` problems of every process that wrote to it are marked as warm-up. A problem that failed needs
+/// no grade.
 ///
 /// # Errors
-/// [`ResultsError`] where ids stand for two questions, and where trace and grades are not of the same problems.
-pub fn problem_results(records: &[Record], grades: &Grades, warm_up: usize) -> Result<TraceResults, ResultsError> {
-    let (trajectories, superseded) = trajectories(records.iter().cloned())?;
-    let progress = progress(records, warm_up);
-    let ended = |id: &str| progress.get(id).is_some_and(|problem| problem.has_ended);
-    if let Some(grade) = grades.iter().find(|grade| !ended(&grade.id)) {
+/// [`ResultsError`] where trace and grades are not of the same problems.
+pub fn problem_results(trace: &Trace, grades: &Grades, warm_up: usize) -> Result<TraceResults, ResultsError> {
+    let is_finished = |id: &str| trace.trajectories.get(id).is_some_and(|found| found.final_end().is_some());
+    if let Some(grade) = grades.iter().find(|grade| !is_finished(&grade.id)) {
         return Err(ResultsError::Unsolved { id: grade.id.clone() });
     }
-    let ends = trajectories.iter().filter(|(id, _)| ended(id)).filter_map(|(_, trajectory)| trajectory.end.as_ref());
-    let result = |end: &SolutionRecord| {
-        let warm_up = progress.get(end.problem.as_str()).is_some_and(|problem| problem.is_warm_up);
-        Ok(ProblemResult { warm_up, ..graded(end, grades.get(&end.problem))? })
+    let result = |trajectory: &Trajectory| {
+        let end = trajectory.final_end()?;
+        let is_warm_up = trajectory.order_in_process < warm_up;
+        Some(graded(end, grades.get(&end.problem)).map(|result| ProblemResult { warm_up: is_warm_up, ..result }))
     };
-    let problems = ends.map(result).collect::<Result<Vec<_>, ResultsError>>()?;
-    let unfinished = trajectories.len() - problems.len();
-    Ok(TraceResults { problems, unfinished, superseded })
+    let problems = trace.trajectories.values().filter_map(result).collect::<Result<Vec<_>, ResultsError>>()?;
+    let unfinished = trace.trajectories.len() - problems.len();
+    Ok(TraceResults { problems, unfinished, superseded: trace.superseded })
 }
 
 fn graded(end: &SolutionRecord, grade: Option<&GradeRow>) -> Result<ProblemResult, ResultsError> {
@@ -93,31 +88,4 @@ fn graded(end: &SolutionRecord, grade: Option<&GradeRow>) -> Result<ProblemResul
     let result = ProblemResult::new(end, outcome);
     let seconds = grade.and_then(|grade| grade.seconds).unwrap_or(result.seconds);
     Ok(ProblemResult { seconds, ..result })
-}
-
-/// How far a problem got, by the order of the trace's records.
-#[derive(Clone, Copy, Default)]
-struct ProblemProgress {
-    is_warm_up: bool,
-    has_ended: bool,
-}
-
-/// The first record of a problem that a process writes begins it anew, so that everything from an earlier process, its end included, is
-/// discarded.
-fn progress(records: &[Record], warm_up: usize) -> BTreeMap<&str, ProblemProgress> {
-    let (mut all, mut of_process) = (BTreeMap::<&str, ProblemProgress>::new(), BTreeMap::<&str, usize>::new());
-    for record in records {
-        let (problem, has_ended) = match record {
-            Record::Step(step) => (step.problem.as_str(), false),
-            Record::Solution(end) => (end.problem.as_str(), true),
-            _ => {
-                of_process.clear();
-                continue;
-            }
-        };
-        let next = of_process.len();
-        let position = *of_process.entry(problem).or_insert(next);
-        all.insert(problem, ProblemProgress { is_warm_up: position < warm_up, has_ended });
-    }
-    all
 }

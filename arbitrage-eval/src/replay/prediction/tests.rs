@@ -1,14 +1,14 @@
 //! Compares replays with real routers and with runs of random models.
 
 use arbitrage_core::AdvantageRouter;
-use arbitrage_core::trace::Record;
+use arbitrage_core::trace::{Record, Trace};
 use arbitrage_router::labels::examples;
 use arbitrage_router::metrics::{Bootstrap, Budget};
 use proptest::prelude::*;
 
 use super::*;
 use crate::cost::TokenSeconds;
-use crate::replay::testing::{collection, graded, paired_trace, scorer, trace};
+use crate::replay::testing::{collection, graded, paired_trace, scorer, sorted, trace};
 use crate::replay::{FigureDifference, captured, check};
 use crate::results::PolicyResults;
 
@@ -28,8 +28,8 @@ fn policy(text: &str) -> Policy {
 #[test]
 fn decisions_agree_with_the_routers() {
     let records = collection("random:0.5", 30);
-    let mut paired = PairedTrace::new(&records).unwrap();
-    let mut examples = examples(records).unwrap().examples;
+    let mut paired = PairedTrace::new(&sorted(&records)).unwrap();
+    let mut examples = examples(&sorted(&records)).unwrap().examples;
     examples.retain(|example| example.draft.first_entropy.is_some());
     paired.problems.iter_mut().for_each(|problem| problem.pairs.retain(|pair| pair.first_entropy.is_some()));
     for text in POLICIES.into_iter().chain(["entropy:1"]) {
@@ -53,7 +53,7 @@ fn the_collected_policy_is_replayed_exactly() {
     for text in POLICIES {
         let records = collection(text, 60);
         let results = graded(text, &records);
-        let paired = PairedTrace::new(&records).unwrap().with_outcomes(&results).unwrap();
+        let paired = PairedTrace::new(&sorted(&records)).unwrap().with_outcomes(&results).unwrap();
         let found = check(&replay(&paired, &policy(text)).unwrap(), &results, &hardware(), Reuse::On).unwrap();
         assert_eq!((found.problems, found.excluded), (60, 0));
         // Labelling writes steps that the policy alone would not, so that work is compared in the next test.
@@ -145,7 +145,7 @@ fn sampled_accuracies_are_near_enumerated_ones() {
 #[test]
 fn without_grades_of_both_kinds_there_is_no_accuracy() {
     let records = collection("oracle:0", 10);
-    let ungraded = replay(&PairedTrace::new(&records).unwrap(), &policy("rsd:0.5")).unwrap();
+    let ungraded = replay(&PairedTrace::new(&sorted(&records)).unwrap(), &policy("rsd:0.5")).unwrap();
     assert_eq!(ungraded.accuracy(), None);
     let curve = replay_curve(&[ungraded], &hardware(), Reuse::Off).unwrap();
     assert!(curve.points().is_empty());
@@ -169,7 +169,7 @@ fn scores_of_a_judge_keep_their_unit() {
     let shares = collection("oracle:0", 40);
     let digits = |mut record: Record| {
         match &mut record {
-            Record::Run(run) => run.notes = serde_json::json!({ "scorer": "judge" }),
+            Record::Run(run) => run.notes = serde_json::json!({ "scorer": "judge" }).into(),
             Record::Step(step) => {
                 let scores = [&mut step.decision.draft_score, &mut step.decision.target_score];
                 scores.into_iter().flatten().for_each(|score| *score *= 9.0);
@@ -180,7 +180,7 @@ fn scores_of_a_judge_keep_their_unit() {
     };
     let digits: Vec<Record> = shares.iter().cloned().map(digits).collect();
     let results = graded("oracle:0", &shares);
-    let paired = |records: &[Record]| PairedTrace::new(records).unwrap().with_outcomes(&results).unwrap();
+    let paired = |records: &[Record]| PairedTrace::new(&sorted(records)).unwrap().with_outcomes(&results).unwrap();
     let (shares, judged) = (paired(&shares), paired(&digits));
     assert_eq!((shares.max_score, judged.max_score), (1.0, 9.0));
     for (share, digit) in [("rsd:0.5", "rsd:4.5"), ("oracle:0.25", "oracle:2.25"), ("target", "target")] {
@@ -189,7 +189,7 @@ fn scores_of_a_judge_keep_their_unit() {
         let (share, digit) = (share.accuracy().unwrap(), digit.accuracy().unwrap());
         assert!((share - digit).abs() < 1e-6, "{share} {digit}");
     }
-    let found = PairedTrace::with_max_score(&digits, 1.0).unwrap_err();
+    let found = PairedTrace::with_max_score(&sorted(&digits), 1.0).unwrap_err();
     assert!(found.to_string().contains("score expected in 0..=1, found"), "{found}");
 }
 
@@ -203,13 +203,13 @@ fn invalid_collections_are_refused_by_step() {
                 change(step);
             }
         }
-        PairedTrace::new(&records)
+        PairedTrace::new(&sorted(&records))
     };
-    assert_eq!(PairedTrace::new(&[]), Err(ReplayError::Empty { problems: 0 }));
+    assert_eq!(PairedTrace::new(&Trace::default()), Err(ReplayError::Empty { problems: 0 }));
     assert_eq!(changed(|step| step.target = None), Err(ReplayError::Empty { problems: 3 }));
     assert_eq!(changed(|step| step.decision.target_score = None), Err(ReplayError::Empty { problems: 3 }));
     for score in [f32::NAN, -0.5, 1.5, f32::INFINITY] {
-        let found = PairedTrace::new(&{
+        let found = PairedTrace::new(&sorted(&{
             let mut records = records.clone();
             records.iter_mut().for_each(|record| {
                 if let Record::Step(step) = record {
@@ -217,7 +217,7 @@ fn invalid_collections_are_refused_by_step() {
                 }
             });
             records
-        });
+        }));
         assert!(found.unwrap_err().to_string().contains("step 0: score expected"), "{score}");
     }
     // The end of an earlier run has another text than the steps that replaced its own.
@@ -227,11 +227,14 @@ fn invalid_collections_are_refused_by_step() {
             end.text.push('!');
         }
     });
-    assert_eq!(PairedTrace::new(&stale), Err(ReplayError::Empty { problems: 3 }));
+    assert_eq!(PairedTrace::new(&sorted(&stale)), Err(ReplayError::Empty { problems: 3 }));
     let mute = changed(|step| step.draft.iter_mut().for_each(|draft| draft.first_entropy = None)).unwrap();
     assert!(matches!(replay(&mute, &policy("entropy:1")), Err(ReplayError::Signal { step: 0, .. })));
     let other = PolicyResults::new("babble", "oracle", None, Vec::new()).unwrap();
-    assert!(matches!(PairedTrace::new(&records).unwrap().with_outcomes(&other), Err(ReplayError::Ungraded { .. })));
+    assert!(matches!(
+        PairedTrace::new(&sorted(&records)).unwrap().with_outcomes(&other),
+        Err(ReplayError::Ungraded { .. })
+    ));
     let prediction = replay(&mute, &policy("draft")).unwrap();
     assert_eq!(check(&prediction, &other, &hardware(), Reuse::On), Err(ReplayError::NoSharedProblem));
 }

@@ -71,12 +71,12 @@ pub fn place_labels(names: &[String], points: &[Vec<(f64, f64)>], within: Rectan
 fn candidates(points: &[(f64, f64)], width: f64) -> impl Iterator<Item = (Rectangle, &'static str, f64)> {
     const GAP: f64 = MARKER + 2.0;
     const SIDES: [(&str, f64, f64); 8] = [
-        ("start", GAP, -HEIGHT / 2.0),
-        ("end", -GAP, -HEIGHT / 2.0),
-        ("middle", 0.0, -GAP - HEIGHT),
+        ("start", GAP, -LINE_HEIGHT / 2.0),
+        ("end", -GAP, -LINE_HEIGHT / 2.0),
+        ("middle", 0.0, -GAP - LINE_HEIGHT),
         ("middle", 0.0, GAP),
-        ("start", GAP - 3.0, 3.0 - GAP - HEIGHT),
-        ("end", 3.0 - GAP, 3.0 - GAP - HEIGHT),
+        ("start", GAP - 3.0, 3.0 - GAP - LINE_HEIGHT),
+        ("end", 3.0 - GAP, 3.0 - GAP - LINE_HEIGHT),
         ("start", GAP - 3.0, GAP - 3.0),
         ("end", 3.0 - GAP, GAP - 3.0),
     ];
@@ -88,7 +88,7 @@ fn candidates(points: &[(f64, f64)], width: f64) -> impl Iterator<Item = (Rectan
                 "end" => x - width,
                 _ => x - width / 2.0,
             };
-            (Rectangle::new((left, top), (left + width, top + HEIGHT)), anchor, x)
+            (Rectangle::new((left, top), (left + width, top + LINE_HEIGHT)), anchor, x)
         })
     })
 }

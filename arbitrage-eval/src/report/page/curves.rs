@@ -39,7 +39,8 @@ pub fn table(benchmark: &BenchmarkRuns, stats: &[RunStats<'_>], bootstrap: &Boot
 }
 
 fn caption(benchmark: &BenchmarkRuns) -> String {
-    let mut text = "The area under the accuracy–latency curve is 0.5 for choosing one of the two models at random per problem; greater is better."
+    let mut text = "The area under the accuracy–latency curve is 0.5 for choosing one of the two models at random per problem; greater is \
+                    better."
         .to_owned();
     if let Some(collection) = benchmark.collection() {
         let steps = counted(collection.trace.step_pairs().count(), "step");
