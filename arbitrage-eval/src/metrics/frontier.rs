@@ -26,7 +26,7 @@ impl Frontier {
     ///
     /// # Errors
     /// [`CompareError::Empty`] without a point, [`CompareError::NonPositiveCost`] for a cost that is not above 0.
-    pub fn new(mut points: Vec<Point>) -> Result<Self, CompareError> {
+    pub(crate) fn new(mut points: Vec<Point>) -> Result<Self, CompareError> {
         points.sort_by(|one, other| one.cost.total_cmp(&other.cost).then(other.accuracy.total_cmp(&one.accuracy)));
         let Some(first) = points.first().copied() else { return Err(CompareError::Empty { what: "point" }) };
         if first.cost <= 0.0 {
@@ -47,19 +47,19 @@ impl Frontier {
     }
 
     /// Least and greatest accuracy.
-    pub fn span(&self) -> (f64, f64) {
+    pub(crate) fn span(&self) -> (f64, f64) {
         let [first, .., last] = &self.0[..] else { return (self.0[0].accuracy[0], self.0[0].accuracy[1]) };
         (first.accuracy[0], last.accuracy[1])
     }
 
     /// Accuracies at which segments end.
-    pub fn breaks(&self) -> impl Iterator<Item = f64> {
+    pub(crate) fn breaks(&self) -> impl Iterator<Item = f64> {
         self.0.iter().flat_map(|segment| segment.accuracy)
     }
 
     /// The costs at both ends of an interval within one segment. Where the cost jumps at an end, this is the limit from inside the interval;
     /// for an interval of one accuracy it is the least cost.
-    pub fn costs(&self, from: f64, to: f64) -> Option<[f64; 2]> {
+    pub(crate) fn costs(&self, from: f64, to: f64) -> Option<[f64; 2]> {
         let holds = |segment: &&Segment| segment.accuracy[0] <= from && to <= segment.accuracy[1];
         self.0.iter().find(holds).map(|segment| [segment.cost(from), segment.cost(to)])
     }

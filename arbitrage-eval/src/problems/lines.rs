@@ -107,7 +107,7 @@ pub(crate) struct JsonLine<'a> {
 
 impl JsonLine<'_> {
     /// The error of a row that has `found` in place of `expected`.
-    pub fn wrong(&self, expected: impl Into<String>, found: impl Into<String>) -> ProblemsError {
+    pub(crate) fn wrong(&self, expected: impl Into<String>, found: impl Into<String>) -> ProblemsError {
         let (path, line) = (self.path.to_owned(), self.line);
         ProblemsError::Row { path, line, column: None, expected: expected.into(), found: found.into() }
     }
@@ -136,7 +136,7 @@ impl JsonLine<'_> {
     }
 
     /// The field `question`, or else `problem`.
-    pub fn question(&self, row: &Map<String, Value>) -> Result<String, ProblemsError> {
+    pub(crate) fn question(&self, row: &Map<String, Value>) -> Result<String, ProblemsError> {
         match (self.text(row, "question")?, self.text(row, "problem")?) {
             (Some(question), _) | (None, Some(question)) if !question.trim().is_empty() => Ok(question),
             (None, None) => Err(self.wrong("`question` or `problem`", "neither")),
@@ -145,7 +145,7 @@ impl JsonLine<'_> {
     }
 
     /// The row's source and id. They default to the file's name without its extension, and to `SOURCE-LINE`.
-    pub fn names(&self, row: &Map<String, Value>) -> Result<(String, String), ProblemsError> {
+    pub(crate) fn names(&self, row: &Map<String, Value>) -> Result<(String, String), ProblemsError> {
         let stem = || self.path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let source = self.text(row, "source")?.unwrap_or_else(stem);
         let id = self.text(row, "id")?.unwrap_or_else(|| format!("{source}-{}", self.line));
@@ -153,7 +153,7 @@ impl JsonLine<'_> {
     }
 
     /// A field of text; numbers are converted to text.
-    pub fn text(&self, row: &Map<String, Value>, field: &str) -> Result<Option<String>, ProblemsError> {
+    pub(crate) fn text(&self, row: &Map<String, Value>, field: &str) -> Result<Option<String>, ProblemsError> {
         match row.get(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),

@@ -14,7 +14,7 @@ pub(super) struct Equation {
 
 impl Equation {
     /// Whether the arithmetic gives the stated number, up to its rounding. `None` without arithmetic.
-    pub fn holds(&self) -> Option<bool> {
+    pub(crate) fn holds(&self) -> Option<bool> {
         let half_a_unit = 0.5 * 10f64.powi(-i32::try_from(self.decimals).unwrap_or(i32::MAX));
         let slack = if self.decimals == 0 { 0.0 } else { half_a_unit };
         self.computed.map(|computed| (computed - self.stated).abs() <= slack + 1e-6 * self.stated.abs().max(1e-6))

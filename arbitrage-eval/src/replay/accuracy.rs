@@ -18,7 +18,7 @@ pub(super) struct AccuracyModel {
 
 impl AccuracyModel {
     /// Fits the graded solutions as they were collected; `None` unless some are right and some wrong.
-    pub fn fit(trace: &PairedTrace) -> Option<Self> {
+    pub(crate) fn fit(trace: &PairedTrace) -> Option<Self> {
         let graded = trace.problems.iter().filter_map(|problem| {
             let right = problem.outcome?.is_right()?;
             Some((score_product(problem, trace.max_score, |pair| pair.author == Author::Target), right))
@@ -29,7 +29,7 @@ impl AccuracyModel {
 
     /// The expected probability over the decisions. Decisions of a random policy are sampled, seeded by the problem's id, since the mean of
     /// a step function is not its value at the mean.
-    pub fn right(&self, problem: &PairedSolution, escalations: &[f64]) -> f64 {
+    pub(crate) fn right(&self, problem: &PairedSolution, escalations: &[f64]) -> f64 {
         if escalations.iter().all(|escalation| *escalation == 0.0 || *escalation == 1.0) {
             return self.sample(problem, escalations, || 0.5);
         }

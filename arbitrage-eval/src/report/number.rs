@@ -1,11 +1,11 @@
 //! Formats numbers for tables and axes.
 
 /// Shown where a figure does not exist.
-pub const MISSING: &str = "–";
+pub(crate) const MISSING: &str = "–";
 
 /// How a number is written, by what it measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NumberFormat {
+pub(crate) enum NumberFormat {
     /// A share in [0, 1], as `61.2%`.
     Share,
     /// A difference of shares, in percentage points: `+3.1`.
@@ -24,7 +24,7 @@ pub enum NumberFormat {
 
 impl NumberFormat {
     /// The number as text; [`MISSING`] for NaN and infinities.
-    pub fn show(self, value: f64) -> String {
+    pub(crate) fn show(self, value: f64) -> String {
         if !value.is_finite() {
             return MISSING.to_owned();
         }
@@ -43,7 +43,7 @@ impl NumberFormat {
     }
 
     /// The number at a tick of an axis, whose ticks are `step` apart.
-    pub fn tick(self, value: f64, step: f64) -> String {
+    pub(crate) fn tick(self, value: f64, step: f64) -> String {
         let scale = if matches!(self, Self::Share | Self::Points) { 100.0 } else { 1.0 };
         let decimals = (-(step * scale).log10().floor()).clamp(0.0, 9.0) as usize;
         // The step 2.5 and its multiples by powers of ten need one decimal more than their logarithm gives.
@@ -72,7 +72,7 @@ fn significant(value: f64) -> String {
 }
 
 /// `1 problem`, `2 problems`.
-pub fn counted(count: usize, what: &str) -> String {
+pub(crate) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 

@@ -85,3 +85,30 @@ impl PolicyRun {
         by_name.then_with(|| tau(self).total_cmp(&tau(other))).then_with(|| self.label.cmp(&other.label))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use arbitrage_core::testing::Scripted;
+    use arbitrage_core::trace::RunNotes;
+    use arbitrage_core::{Engine, Problem, Route, router_fn};
+
+    use super::*;
+    use crate::results::{GradeRow, Outcome};
+
+    #[test]
+    fn an_unregistered_policy_keeps_its_name_and_threshold() {
+        let records = Arc::new(Mutex::new(Vec::new()));
+        let router = router_fn(|candidate| Route::escalate_if(candidate.draft.text.contains("maybe")));
+        Engine::new(Scripted::new("draft", ["maybe 4"]), Scripted::new("target", ["4"]), router)
+            .with_notes(RunNotes::default().with_policy("hedges", Some(1.0)))
+            .with_sink(records.clone())
+            .solve(&Problem::new("2 + 2?").with_id("p"))
+            .unwrap();
+        let trace = Trace::from_records(std::mem::take(&mut *records.lock().unwrap())).unwrap();
+        let run = PolicyRun::new("sums", trace, Grades::new([GradeRow::new("p", Outcome::Right)]), 0).unwrap().unwrap();
+        assert_eq!((run.policy, &*run.label, &*run.family), (None, "hedges:1", "hedges"));
+        assert_eq!(run.results.name(), "hedges:1");
+    }
+}

@@ -12,7 +12,7 @@ use crate::replay::{PairedTrace, StepPair};
 /// The part of a collection along which a family can be replayed: all of it, or, for a [partial](is_partial) family, the steps for which
 /// its runs have an estimate. These are the steps that a run drafted after the same history, up to and including the one at which it first
 /// decided differently from the collection.
-pub fn replayable<'r>(family: &[PolicyRun], collection: Collection<'r>) -> Cow<'r, PairedTrace> {
+pub(crate) fn replayable<'r>(family: &[PolicyRun], collection: Collection<'r>) -> Cow<'r, PairedTrace> {
     if !is_partial(family) {
         return Cow::Borrowed(collection.trace);
     }
@@ -29,7 +29,7 @@ pub fn replayable<'r>(family: &[PolicyRun], collection: Collection<'r>) -> Cow<'
 
 /// Whether a family decides by numbers that a collection does not have: the estimates of a trained or custom router, or the scores of RSD,
 /// whose scorer may not be the one of the collection.
-pub fn is_partial(family: &[PolicyRun]) -> bool {
+pub(crate) fn is_partial(family: &[PolicyRun]) -> bool {
     signals(family).any(|signal| matches!(signal, Signal::Estimate | Signal::DraftScore))
 }
 
@@ -38,7 +38,7 @@ fn signals(family: &[PolicyRun]) -> impl Iterator<Item = Signal> {
 }
 
 /// Whether a family is of a trained router.
-pub fn is_trained(family: &[PolicyRun]) -> bool {
+pub(crate) fn is_trained(family: &[PolicyRun]) -> bool {
     family.iter().any(|run| matches!(run.policy, Some(Policy::Learned(_))))
 }
 

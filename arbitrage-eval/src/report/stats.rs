@@ -21,7 +21,7 @@ pub(super) struct RunStats<'r> {
 
 impl<'r> RunStats<'r> {
     /// The figures of all runs of a benchmark. Comparisons that fail are explained in `notes`.
-    pub fn all(
+    pub(crate) fn all(
         benchmark: &'r BenchmarkRuns,
         families: &[&str],
         bootstrap: &Bootstrap,

@@ -9,7 +9,7 @@ use crate::cost::{DecisionWork, measured};
 
 /// Mean seconds per step: draft and decision as in the family's runs, the target as in its run alone. `None` for the two models alone, which
 /// make no decisions, and for the oracle, which writes every step twice.
-pub fn step_seconds(family: &[PolicyRun], target: &PolicyRun) -> Option<StepSeconds> {
+pub(crate) fn step_seconds(family: &[PolicyRun], target: &PolicyRun) -> Option<StepSeconds> {
     if matches!(family[0].policy, Some(Policy::Draft | Policy::Target | Policy::Oracle(_))) {
         return None;
     }

@@ -54,22 +54,22 @@ pub(super) struct TableCell {
 
 impl TableCell {
     /// A text.
-    pub fn text(text: impl Into<String>) -> Self {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), interval: None }
     }
 
     /// A whole number.
-    pub fn count(count: usize) -> Self {
+    pub(crate) fn count(count: usize) -> Self {
         Self::text(count.to_string())
     }
 
     /// A figure, or a dash.
-    pub fn figure(format: NumberFormat, value: Option<f64>) -> Self {
+    pub(crate) fn figure(format: NumberFormat, value: Option<f64>) -> Self {
         Self::text(value.map_or_else(|| MISSING.to_owned(), |value| format.show(value)))
     }
 
     /// A figure with its interval, or a dash.
-    pub fn range(format: NumberFormat, range: Option<IntervalEstimate>) -> Self {
+    pub(crate) fn range(format: NumberFormat, range: Option<IntervalEstimate>) -> Self {
         let Some(range) = range else { return Self::text(MISSING) };
         let interval = format!("[{}, {}]", format.show(range.low), format.show(range.high));
         Self { text: format.show(range.value), interval: Some(interval) }

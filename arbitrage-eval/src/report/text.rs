@@ -4,7 +4,7 @@
 /// it or break lines become their code points (`⟨U+202E⟩`). Line feeds and tabs stay.
 ///
 /// Escaping for HTML, JSON or Markdown is done separately, afterwards.
-pub fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -39,7 +39,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// At most `max_chars` characters; the last one is an ellipsis if the text was longer.
-pub fn cut(text: &str, max_chars: usize) -> String {
+pub(crate) fn cut(text: &str, max_chars: usize) -> String {
     if text.chars().nth(max_chars).is_none() {
         return text.to_owned();
     }

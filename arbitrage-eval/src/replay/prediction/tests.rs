@@ -1,7 +1,9 @@
 //! Compares replays with real routers and with runs of random models.
 
-use arbitrage_core::AdvantageRouter;
+use arbitrage_core::router::ThresholdRule;
 use arbitrage_core::trace::{Record, Trace};
+use arbitrage_core::{AdvantageRouter, Route, router_fn};
+use arbitrage_router::CustomPolicy;
 use arbitrage_router::labels::examples;
 use arbitrage_router::metrics::{Bootstrap, Budget};
 use proptest::prelude::*;
@@ -45,6 +47,19 @@ fn decisions_agree_with_the_routers() {
         let found = paired.problems.iter().flat_map(|problem| escalations(&policy(text), problem).unwrap());
         assert_eq!(found.collect::<Vec<_>>(), expected, "{text}");
     }
+}
+
+/// A custom policy is replayed by the rule that it was registered with.
+#[test]
+fn custom_policies_are_replayed_by_their_rule() {
+    let paired = paired_trace("oracle:0", 20);
+    let never = |_: Option<f32>| router_fn(|_| Route::Accept);
+    let custom = CustomPolicy::new("unsure", never).with_rule(ThresholdRule::LOGPROB).register().unwrap();
+    let custom = replay(&paired, &custom.with_threshold(-1.5).unwrap()).unwrap();
+    let logprob = replay(&paired, &policy("logprob:-1.5")).unwrap();
+    assert_eq!((custom.policy.name(), custom.problems), ("unsure", logprob.problems));
+    let without_rule = CustomPolicy::new("secret", never).register().unwrap();
+    assert!(matches!(replay(&paired, &without_rule), Err(ReplayError::Policy { .. })));
 }
 
 /// The replay of the collected policy is exact.

@@ -17,7 +17,7 @@ const MAX_TEXT_CHARS: usize = 6000;
 
 /// All data of the browser.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Browser {
+pub(crate) struct Browser {
     /// All texts, which the other data refer to by index, since many policies write the same steps.
     texts: Vec<String>,
     benchmarks: Vec<BrowserBenchmark>,
@@ -75,7 +75,7 @@ struct BrowserStep(
 
 impl Browser {
     /// At most [`ReportSettings::problems`] per benchmark; those on which policies differ come first.
-    pub fn new(evaluation: &EvaluationRuns, settings: &ReportSettings) -> Self {
+    pub(crate) fn new(evaluation: &EvaluationRuns, settings: &ReportSettings) -> Self {
         let (mut texts, mut benchmarks) = (TextTable::default(), Vec::new());
         for benchmark in &evaluation.benchmarks {
             let selection = select(&benchmark.runs, settings.problems);
@@ -95,7 +95,7 @@ impl Browser {
     }
 
     /// Whether there is nothing to show.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.benchmarks.iter().all(|benchmark| benchmark.problems.is_empty())
     }
 
@@ -103,7 +103,7 @@ impl Browser {
     ///
     /// # Errors
     /// [`ReportError::Json`].
-    pub fn json(&self) -> Result<String, ReportError> {
+    pub(crate) fn json(&self) -> Result<String, ReportError> {
         let json = serde_json::to_string(self)?;
         // JSON has these characters only inside of strings.
         Ok(json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026"))

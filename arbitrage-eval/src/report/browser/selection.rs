@@ -7,7 +7,7 @@ use crate::results::Outcome;
 
 /// The problems to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProblemSelection<'r> {
+pub(crate) struct ProblemSelection<'r> {
     /// Their ids: those on which policies differ, then the others, each by id.
     pub ids: Vec<&'r str>,
     /// Number of problems on which policies differ.
@@ -17,7 +17,7 @@ pub struct ProblemSelection<'r> {
 }
 
 /// At most `max_problems` of the problems that the runs solved. The same problems are shown for every run, so that solutions can be compared.
-pub fn select(runs: &[PolicyRun], max_problems: usize) -> ProblemSelection<'_> {
+pub(crate) fn select(runs: &[PolicyRun], max_problems: usize) -> ProblemSelection<'_> {
     let mut outcomes: BTreeMap<&str, Vec<Outcome>> = BTreeMap::new();
     for result in runs.iter().flat_map(|run| run.results.problems()) {
         outcomes.entry(&result.id).or_default().push(result.outcome);

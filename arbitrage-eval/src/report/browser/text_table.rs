@@ -7,14 +7,14 @@ use crate::report::text::{cut, visible};
 
 /// Texts in the order in which they were added.
 #[derive(Debug, Default)]
-pub struct TextTable {
+pub(crate) struct TextTable {
     indices: HashMap<String, usize>,
     all: Vec<String>,
 }
 
 impl TextTable {
     /// The index of a text, after invisible characters are made visible and long texts are cut.
-    pub fn index(&mut self, text: &str) -> usize {
+    pub(crate) fn index(&mut self, text: &str) -> usize {
         let text = cut(&visible(text), MAX_TEXT_CHARS);
         if let Some(index) = self.indices.get(&text) {
             return *index;
@@ -26,7 +26,7 @@ impl TextTable {
     }
 
     /// All texts, by index.
-    pub fn into_all(self) -> Vec<String> {
+    pub(crate) fn into_all(self) -> Vec<String> {
         self.all
     }
 }

@@ -8,7 +8,7 @@ const HEIGHT: f64 = 260.0;
 
 /// One bin.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HistogramBin {
+pub(crate) struct HistogramBin {
     /// Its ends along the horizontal axis.
     pub range: (f64, f64),
     /// The number of values in it.
@@ -21,7 +21,7 @@ pub struct HistogramBin {
 
 /// A histogram.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Histogram {
+pub(crate) struct Histogram {
     /// Its id and texts.
     pub heading: Heading,
     /// The axis of the values.
@@ -34,7 +34,7 @@ pub struct Histogram {
 
 impl Histogram {
     /// The chart as an SVG element.
-    pub fn svg(&self) -> String {
+    pub(crate) fn svg(&self) -> String {
         let ends = self.bins.iter().flat_map(|bin| [bin.range.0, bin.range.1]);
         let x = self.x.scale(ends, (42.0, WIDTH - 14.0));
         let y = self.y.scale(self.bins.iter().map(|bin| bin.count).chain([0.0]), (HEIGHT - 40.0, 24.0));

@@ -11,14 +11,14 @@ const MARKER: f64 = 5.0;
 
 /// A rectangle, by its left upper and right lower corners.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rectangle {
+pub(crate) struct Rectangle {
     from: (f64, f64),
     to: (f64, f64),
 }
 
 impl Rectangle {
     /// A rectangle from corner to corner.
-    pub fn new(from: (f64, f64), to: (f64, f64)) -> Self {
+    pub(crate) fn new(from: (f64, f64), to: (f64, f64)) -> Self {
         Self { from, to }
     }
 
@@ -35,7 +35,7 @@ impl Rectangle {
 
 /// A label with its position.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PlacedLabel {
+pub(crate) struct PlacedLabel {
     /// Index of the series.
     pub series: usize,
     /// SVG `text-anchor`: which end of the text is at the position. It is the one next to the point, so that the distance to the point does
@@ -47,7 +47,7 @@ pub struct PlacedLabel {
 
 /// Finds a position for the name of each series next to one of its points: the one that overlaps least with markers, lines and names placed
 /// earlier. Of equally good positions the first is taken, so that the result is deterministic.
-pub fn place_labels(names: &[String], points: &[Vec<(f64, f64)>], within: Rectangle) -> Vec<PlacedLabel> {
+pub(crate) fn place_labels(names: &[String], points: &[Vec<(f64, f64)>], within: Rectangle) -> Vec<PlacedLabel> {
     let obstacles: Vec<Rectangle> = points.iter().flat_map(|series| covered(series)).collect();
     let mut taken: Vec<Rectangle> = Vec::new();
     let mut placed = Vec::new();
@@ -56,10 +56,10 @@ pub fn place_labels(names: &[String], points: &[Vec<(f64, f64)>], within: Rectan
             let over = |areas: &[Rectangle]| areas.iter().map(|other| area.overlap(other)).sum::<f64>();
             8.0 * over(&taken) + over(&obstacles)
         };
-        let all = candidates(series_points, BOLD * text_width(name)).filter(|(area, ..)| within.contains(area));
-        let all = all.map(|(area, anchor, x)| (cost(&area), area, anchor, x));
+        let all = candidates(series_points, BOLD * text_width(name)).filter(|one| within.contains(&one.area));
+        let all = all.map(|one| (cost(&one.area), one));
         let best = all.reduce(|best, other| if other.0 < best.0 { other } else { best });
-        if let Some((_, area, anchor, x)) = best {
+        if let Some((_, LabelCandidate { area, anchor, x })) = best {
             taken.push(area);
             placed.push(PlacedLabel { series, anchor, at: (x, area.to.1 - 3.0) });
         }
@@ -67,8 +67,16 @@ pub fn place_labels(names: &[String], points: &[Vec<(f64, f64)>], within: Rectan
     placed
 }
 
-/// Positions around each point, beginning with the last point: right, left, above, below, and the four corners, each with its anchor.
-fn candidates(points: &[(f64, f64)], width: f64) -> impl Iterator<Item = (Rectangle, &'static str, f64)> {
+/// A possible position of a label.
+struct LabelCandidate {
+    area: Rectangle,
+    anchor: &'static str,
+    /// The horizontal position of the anchor.
+    x: f64,
+}
+
+/// Positions around each point, beginning with the last point: right, left, above, below, and the four corners.
+fn candidates(points: &[(f64, f64)], width: f64) -> impl Iterator<Item = LabelCandidate> {
     const GAP: f64 = MARKER + 2.0;
     const SIDES: [(&str, f64, f64); 8] = [
         ("start", GAP, -LINE_HEIGHT / 2.0),
@@ -88,7 +96,8 @@ fn candidates(points: &[(f64, f64)], width: f64) -> impl Iterator<Item = (Rectan
                 "end" => x - width,
                 _ => x - width / 2.0,
             };
-            (Rectangle::new((left, top), (left + width, top + LINE_HEIGHT)), anchor, x)
+            let area = Rectangle::new((left, top), (left + width, top + LINE_HEIGHT));
+            LabelCandidate { area, anchor, x }
         })
     })
 }

@@ -16,7 +16,7 @@ const SHAPES: [&str; 7] = [
 ];
 
 /// Draws the marker of a series, with a title that browsers show as a tooltip.
-pub fn marker(svg: &mut Svg, slot: usize, at: (f64, f64), title: &str) {
+pub(crate) fn marker(svg: &mut Svg, slot: usize, at: (f64, f64), title: &str) {
     let position = format!("translate({} {})", Px(at.0), Px(at.1));
     let shape: &dyn Display = &SHAPES[slot % SHAPES.len()];
     svg.begin("path", &[("class", &"mark"), ("transform", &position), ("d", shape)]);

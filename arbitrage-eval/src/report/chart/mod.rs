@@ -14,22 +14,22 @@ mod scatter;
 mod stacked_bars;
 mod svg;
 
-pub use histogram::{Histogram, HistogramBin};
-pub use scale::Axis;
-pub use scatter::{Guide, Mark, ScatterPlot, Series};
-pub use stacked_bars::{StackedBar, StackedBars};
+pub(crate) use histogram::{Histogram, HistogramBin};
+pub(crate) use scale::Axis;
+pub(crate) use scatter::{Guide, Mark, ScatterPlot, Series};
+pub(crate) use stacked_bars::{StackedBar, StackedBars};
 
 use svg::Svg;
 
 /// Width of every chart's view box.
-pub const WIDTH: f64 = 420.0;
+pub(crate) const WIDTH: f64 = 420.0;
 /// Number of colours for families, the CSS variables `--s0` and so on. The number of markers has no common divisor with it, so that colour
 /// and marker together distinguish more families.
-pub const COLOURS: usize = 10;
+pub(crate) const COLOURS: usize = 10;
 
 /// Id and accessible texts of a chart.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Heading {
+pub(crate) struct Heading {
     /// The element's id, unique on the page.
     pub id: String,
     /// What is drawn.

@@ -7,7 +7,7 @@ const TICKS: f64 = 5.0;
 
 /// Label and range of an axis.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Axis {
+pub(crate) struct Axis {
     /// What is measured, with its unit.
     pub label: String,
     /// How numbers are written.
@@ -20,17 +20,17 @@ pub struct Axis {
 
 impl Axis {
     /// An axis that spans its data.
-    pub fn new(label: impl Into<String>, unit: NumberFormat) -> Self {
+    pub(crate) fn new(label: impl Into<String>, unit: NumberFormat) -> Self {
         Self { label: label.into(), unit, reaches: Vec::new(), bounds: (f64::NEG_INFINITY, f64::INFINITY) }
     }
 
     /// An axis of shares.
-    pub fn share(label: impl Into<String>) -> Self {
+    pub(crate) fn share(label: impl Into<String>) -> Self {
         Self { bounds: (0.0, 1.0), ..Self::new(label, NumberFormat::Share) }
     }
 
     /// Makes the axis include these values.
-    pub fn reaching(mut self, values: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn reaching(mut self, values: impl IntoIterator<Item = f64>) -> Self {
         self.reaches.extend(values);
         self
     }
@@ -77,13 +77,13 @@ pub(super) struct Scale {
 
 impl Scale {
     /// The position of a number, clamped to the ends.
-    pub fn position(&self, value: f64) -> f64 {
+    pub(crate) fn position(&self, value: f64) -> f64 {
         let ((low, high), (from, to)) = (self.range, self.positions);
         from + (to - from) * ((value - low) / (high - low)).clamp(0.0, 1.0)
     }
 
     /// Round numbers along the scale, each as position and text.
-    pub fn ticks(&self) -> Vec<(f64, String)> {
+    pub(crate) fn ticks(&self) -> Vec<(f64, String)> {
         let first = (self.range.0 / self.step - 1e-6).ceil();
         let count = ((self.range.1 / self.step + 1e-6).floor() - first).clamp(0.0, 20.0) as usize;
         let value = |at: usize| (first + at as f64) * self.step;

@@ -17,7 +17,7 @@ const MAX_LABEL_CHARS: usize = 22;
 
 /// One point.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Mark {
+pub(crate) struct Mark {
     /// Its coordinates.
     pub at: (f64, f64),
     /// Ends of its interval along the vertical axis.
@@ -28,7 +28,7 @@ pub struct Mark {
 
 /// Points that belong together, such as a policy's over its thresholds.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Series {
+pub(crate) struct Series {
     /// Its name, written next to it; empty for no label.
     pub name: String,
     /// Index that selects colour and marker.
@@ -39,7 +39,7 @@ pub struct Series {
 
 /// A straight reference line.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Guide {
+pub(crate) enum Guide {
     /// A horizontal line.
     Level(f64),
     /// The line of equal coordinates.
@@ -57,7 +57,7 @@ pub enum Guide {
 
 /// A scatter plot.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ScatterPlot {
+pub(crate) struct ScatterPlot {
     /// Its id and texts.
     pub heading: Heading,
     /// The horizontal axis.
@@ -72,7 +72,7 @@ pub struct ScatterPlot {
 
 impl ScatterPlot {
     /// The chart as an SVG element.
-    pub fn svg(&self) -> String {
+    pub(crate) fn svg(&self) -> String {
         let marks = || self.series.iter().flat_map(|series| &series.points);
         let spans = marks().flat_map(|mark| mark.span).flat_map(|(low, high)| [low, high]);
         let x = self.x.scale(marks().map(|mark| mark.at.0), (LEFT, WIDTH - RIGHT));

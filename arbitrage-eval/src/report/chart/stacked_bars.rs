@@ -16,7 +16,7 @@ const MAX_NAME_CHARS: usize = 20;
 
 /// One bar.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StackedBar {
+pub(crate) struct StackedBar {
     /// Its name.
     pub name: String,
     /// The sizes of its parts, one per name of the chart, at least 0.
@@ -25,7 +25,7 @@ pub struct StackedBar {
 
 /// A chart of horizontal stacked bars.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StackedBars {
+pub(crate) struct StackedBars {
     /// Its id and texts.
     pub heading: Heading,
     /// The axis of the sums.
@@ -40,7 +40,7 @@ pub struct StackedBars {
 
 impl StackedBars {
     /// The chart as an SVG element.
-    pub fn svg(&self) -> String {
+    pub(crate) fn svg(&self) -> String {
         let names: Vec<String> = self.bars.iter().map(|bar| cut(&bar.name, MAX_NAME_CHARS)).collect();
         let left = 10.0 + names.iter().map(|name| text_width(name)).fold(0.0, f64::max);
         let height = TOP + ROW * self.bars.len() as f64 + BOTTOM;

@@ -5,59 +5,59 @@ use std::fmt::{self, Display, Write};
 use super::super::text::visible;
 
 /// Names and values of an element's attributes.
-pub type Attributes<'a> = &'a [(&'a str, &'a dyn Display)];
+pub(crate) type Attributes<'a> = &'a [(&'a str, &'a dyn Display)];
 
 /// A writer of nested elements. Everything except the names of elements and attributes is escaped here and nowhere else.
 #[derive(Debug, Default)]
-pub struct Svg {
+pub(crate) struct Svg {
     out: String,
     open: Vec<&'static str>,
 }
 
 impl Svg {
     /// An empty document.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Begins an element with children.
-    pub fn begin(&mut self, name: &'static str, attributes: Attributes<'_>) {
+    pub(crate) fn begin(&mut self, name: &'static str, attributes: Attributes<'_>) {
         self.tag(name, attributes, ">");
         self.open.push(name);
     }
 
     /// Ends the innermost open element.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if let Some(name) = self.open.pop() {
             self.out.push_str(&format!("</{name}>\n"));
         }
     }
 
     /// An element without content.
-    pub fn leaf(&mut self, name: &'static str, attributes: Attributes<'_>) {
+    pub(crate) fn leaf(&mut self, name: &'static str, attributes: Attributes<'_>) {
         self.tag(name, attributes, "/>\n");
     }
 
     /// An element with text content.
-    pub fn text(&mut self, name: &'static str, attributes: Attributes<'_>, text: &str) {
+    pub(crate) fn text(&mut self, name: &'static str, attributes: Attributes<'_>, text: &str) {
         self.tag(name, attributes, ">");
         self.escaped(text);
         self.out.push_str(&format!("</{name}>\n"));
     }
 
     /// A straight line.
-    pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+    pub(crate) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let (from, to) = ((Px(from.0), Px(from.1)), (Px(to.0), Px(to.1)));
         self.leaf("line", &[("class", &class), ("x1", &from.0), ("y1", &from.1), ("x2", &to.0), ("y2", &to.1)]);
     }
 
     /// A text whose `start`, `middle` or `end` is at a position.
-    pub fn label(&mut self, class: &str, anchor: &str, at: (f64, f64), text: &str) {
+    pub(crate) fn label(&mut self, class: &str, anchor: &str, at: (f64, f64), text: &str) {
         self.text("text", &[("class", &class), ("text-anchor", &anchor), ("x", &Px(at.0)), ("y", &Px(at.1))], text);
     }
 
     /// Ends all open elements and returns the document.
-    pub fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         while !self.open.is_empty() {
             self.end();
         }
@@ -90,7 +90,7 @@ impl Svg {
 
 /// A length, rounded to a tenth of a user unit to keep files small.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Px(pub f64);
+pub(crate) struct Px(pub f64);
 
 impl Display for Px {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,7 +10,7 @@ const TITLE: &str = "Advantage of the target’s step";
 const BINS: usize = 20;
 
 /// The histogram of `Δ` over a collection's steps.
-pub fn figure(id: String, benchmark: &BenchmarkRuns) -> Option<Figure> {
+pub(crate) fn figure(id: String, benchmark: &BenchmarkRuns) -> Option<Figure> {
     let collection = benchmark.collection()?;
     let advantages: Vec<f32> = collection.trace.step_pairs().map(|(_, pair)| pair.advantage()).collect();
     let gains = advantages.iter().filter(|advantage| **advantage > 0.0).count();

@@ -12,7 +12,7 @@ use crate::report::step_costs::step_seconds;
 const TITLE: &str = "Time against deferral";
 
 /// Measured times relative to the target's, with the line that is predicted from the parts of a step.
-pub fn figure(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
+pub(crate) fn figure(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
     let series = families(stats, mark);
     if series.is_empty() {
         return None;

@@ -16,7 +16,7 @@ const MAX_POINTS: usize = 10;
 const MIN_STEPS: usize = 8;
 
 /// The share of steps with a gain against the estimates of trained routers.
-pub fn figure(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
+pub(crate) fn figure(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
     let collection = benchmark.collection()?;
     let families = benchmark.families().into_iter().filter(|family| is_trained(family));
     let slot =

@@ -7,7 +7,7 @@ use crate::report::stats::RunStats;
 use crate::report::{BenchmarkRuns, PolicyRun};
 
 /// Accuracy against acceptance.
-pub fn by_acceptance(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
+pub(crate) fn by_acceptance(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
     let axis = Axis::share("acceptance, share of steps").reaching([0.0, 1.0]);
     let caption = "Share of right answers against the share of steps that the draft wrote (α), one curve per family of policies, over \
                    its thresholds";
@@ -16,7 +16,7 @@ pub fn by_acceptance(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_
 }
 
 /// Accuracy against latency.
-pub fn by_latency(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
+pub(crate) fn by_latency(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
     let axis = Axis::new("mean latency, seconds per problem", NumberFormat::Seconds).reaching([0.0]);
     let caption = "Share of right answers against mean seconds per problem, one curve per family of policies, over its thresholds; \
                    towards the upper left is better";

@@ -15,7 +15,7 @@ use super::stats::RunStats;
 
 /// A chart with its caption.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// What is drawn.
     pub title: String,
     /// How to read it, and over how many problems it is.
@@ -25,7 +25,7 @@ pub struct Figure {
 }
 
 /// The figures of the benchmark with this index. Figures without data are omitted.
-pub fn figures(index: usize, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Vec<Figure> {
+pub(crate) fn figures(index: usize, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Vec<Figure> {
     let name = |name: &str| format!("chart-{index}-{name}");
     let drawn = [
         curve::by_acceptance(name("acceptance"), benchmark, stats),

@@ -11,7 +11,7 @@ const TITLE: &str = "Where the time goes";
 const PARTS: [&str; 5] = ["draft decode", "draft prefill", "target decode", "target prefill", "router and scorer"];
 
 /// Mean seconds per problem by role, one bar per run.
-pub fn figure(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
+pub(crate) fn figure(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
     let bar = |stats: &RunStats<'_>| {
         Some(StackedBar { name: stats.run.label.clone(), parts: parts(stats.summary.roles.as_ref()?) })
     };

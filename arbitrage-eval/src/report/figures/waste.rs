@@ -16,7 +16,7 @@ const TITLE: &str = "Waste against deferral";
 
 /// Share of steps regenerated without a gain, against the share deferred. A run that did not score both steps is replaced by a replay of its
 /// policy along the collection.
-pub fn figure(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
+pub(crate) fn figure(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
     let mut replayed = Vec::new();
     let wastes: Vec<Option<RunWaste>> = stats.iter().map(|stats| waste(stats, benchmark)).collect();
     for (stats, waste) in stats.iter().zip(&wastes) {

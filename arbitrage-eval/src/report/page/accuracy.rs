@@ -7,7 +7,7 @@ use crate::report::stats::RunStats;
 use crate::report::table::{ReportTable, TableCell, TableLayout};
 
 /// Accuracy and outcomes of each run, compared with the target alone.
-pub fn table(stats: &[RunStats<'_>]) -> ReportTable {
+pub(crate) fn table(stats: &[RunStats<'_>]) -> ReportTable {
     let head = [
         "Policy",
         "accuracy",

@@ -9,7 +9,7 @@ use crate::report::table::{ReportTable, TableCell, TableLayout, TableRow};
 use crate::report::{BenchmarkRuns, PolicyRun};
 
 /// Mean seconds of the parts of a step by family, and the deferral up to which time is saved.
-pub fn table(benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> ReportTable {
+pub(crate) fn table(benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> ReportTable {
     let head = [
         "Family",
         "break-even deferral",

@@ -6,7 +6,7 @@ use crate::report::stats::RunStats;
 use crate::report::table::{ReportTable, TableCell, TableLayout};
 
 /// Acceptance and waste of each run.
-pub fn table(stats: &[RunStats<'_>]) -> ReportTable {
+pub(crate) fn table(stats: &[RunStats<'_>]) -> ReportTable {
     let head = [
         "Policy",
         "acceptance, steps",

@@ -17,7 +17,7 @@ use crate::results::ProblemResult;
 const BUDGETS: [f64; 3] = [0.25, 0.5, 1.0];
 
 /// The figures of each family.
-pub fn table(benchmark: &BenchmarkRuns, stats: &[RunStats<'_>], bootstrap: &Bootstrap) -> ReportTable {
+pub(crate) fn table(benchmark: &BenchmarkRuns, stats: &[RunStats<'_>], bootstrap: &Bootstrap) -> ReportTable {
     let head = ["Family", "thresholds", "area under curve", "captured at ¼ of the oracle’s calls", "at ½", "at all"];
     let baselines = BaselineCurves::of(benchmark);
     let row = |family: &&[PolicyRun]| {
@@ -59,7 +59,7 @@ fn caption(benchmark: &BenchmarkRuns) -> String {
 }
 
 /// The curve of accuracy against mean latency.
-pub fn curve(family: &[PolicyRun]) -> Option<Curve> {
+pub(crate) fn curve(family: &[PolicyRun]) -> Option<Curve> {
     let results: Vec<_> = family.iter().map(|run| &run.results).collect();
     Curve::new(&results, ProblemResult::timed_seconds).ok()
 }

@@ -18,7 +18,7 @@ const MAX_NOTE_DEPTH: usize = 4;
 const PER_RUN_SETTINGS: [&str; 4] = ["notes.benchmark", "notes.family", "notes.label", "notes.policy"];
 
 /// The pairs of models, usually one.
-pub fn pairs(evaluation: &EvaluationRuns) -> Vec<String> {
+pub(crate) fn pairs(evaluation: &EvaluationRuns) -> Vec<String> {
     let pair = |run: &PolicyRun| format!("{} → {}", run.record.drafter.name, run.record.verifier.name);
     let mut pairs: Vec<String> = runs(evaluation).map(|(_, run)| pair(run)).collect();
     pairs.sort();
@@ -27,7 +27,7 @@ pub fn pairs(evaluation: &EvaluationRuns) -> Vec<String> {
 }
 
 /// Settings that all runs share, and those in which they differ.
-pub fn tables(evaluation: &EvaluationRuns) -> Vec<ReportTable> {
+pub(crate) fn tables(evaluation: &EvaluationRuns) -> Vec<ReportTable> {
     let count = runs(evaluation).count();
     let (mut shared, mut different) = (Vec::new(), Vec::new());
     for (name, values) in settings(evaluation) {

@@ -6,7 +6,7 @@ use crate::report::stats::RunStats;
 use crate::report::table::{ReportTable, TableCell, TableLayout};
 
 /// Seconds per problem, and each run's speed-up over the target alone.
-pub fn table(stats: &[RunStats<'_>]) -> ReportTable {
+pub(crate) fn table(stats: &[RunStats<'_>]) -> ReportTable {
     let head = ["Policy", "median, s", "mean, s", "90th percentile, s", "timed problems", "speed-up over the target"];
     let row = |stats: &RunStats<'_>| {
         let latency = stats.summary.latency;

@@ -21,7 +21,7 @@ use super::{BenchmarkRuns, EvaluationRuns, ReportSettings};
 
 /// A whole report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Page {
+pub(crate) struct Page {
     /// Its title.
     pub title: String,
     /// The pairs of models.
@@ -38,7 +38,7 @@ pub struct Page {
 
 /// One benchmark.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Section {
+pub(crate) struct Section {
     /// Its name.
     pub name: String,
     /// The largest number of problems of a run.
@@ -53,7 +53,7 @@ pub struct Section {
 
 impl Page {
     /// The report of an evaluation.
-    pub fn new(evaluation: &EvaluationRuns, settings: &ReportSettings) -> Self {
+    pub(crate) fn new(evaluation: &EvaluationRuns, settings: &ReportSettings) -> Self {
         let families = evaluation.families();
         let section = |(at, benchmark)| Section::new(at, benchmark, &families, settings);
         Self {

@@ -7,7 +7,7 @@ use crate::report::stats::RunStats;
 use crate::report::table::{ReportTable, TableCell, TableLayout};
 
 /// Mean seconds and tokens per problem of each role.
-pub fn table(stats: &[RunStats<'_>]) -> ReportTable {
+pub(crate) fn table(stats: &[RunStats<'_>]) -> ReportTable {
     let head = [
         "Policy",
         "draft decode, s",

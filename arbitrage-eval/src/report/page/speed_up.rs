@@ -14,7 +14,7 @@ use crate::report::{BenchmarkRuns, PolicyRun};
 
 /// The speed-up of each family over RSD, token-level speculation and the target alone, as far as these were run. `notes` explain missing
 /// ones.
-pub fn table(
+pub(crate) fn table(
     benchmark: &BenchmarkRuns,
     stats: &[RunStats<'_>],
     bootstrap: &Bootstrap,
