@@ -11,7 +11,7 @@ use burn::tensor::{Bytes, DType, Shape, Tensor};
 
 use crate::config::ModelConfig;
 use crate::error::Result;
-use crate::kernels::{Heads, Input, KvCache, PackedMatrix, Pool, Product, Rotation, Set, attend as kernel_attend};
+use crate::kernels::{Heads, Input, KvCache, PackedMatrix, Pool, Product, Rotation, InstructionSet, attend as kernel_attend};
 use crate::kernels::{multiply, rms_norm as kernel_rms_norm, swiglu};
 use crate::weights::Rows;
 
@@ -81,14 +81,14 @@ impl Fused for Flex {
         let x = x.to_contiguous();
         let (mut out, rows) = products(values(&x), &[&gate, &up], false);
         let (gated, up) = out.split_at_mut(rows * gate.weight.rows());
-        swiglu(Set::best(), Pool::global(), gated, up);
+        swiglu(InstructionSet::best(), Pool::global(), gated, up);
         out.truncate(rows * gate.weight.rows());
         tensor(out, rows)
     }
 
     fn fused_rms_norm(x: FloatTensor<Self>, weight: Arc<[f32]>, epsilon: f32) -> FloatTensor<Self> {
         let x = x.to_contiguous();
-        let out = kernel_rms_norm(Set::best(), Pool::global(), values(&x), &weight, epsilon);
+        let out = kernel_rms_norm(InstructionSet::best(), Pool::global(), values(&x), &weight, epsilon);
         let rows = out.len() / weight.len();
         tensor(out, rows)
     }
@@ -97,7 +97,7 @@ impl Fused for Flex {
         let qkv = qkv.to_contiguous();
         let mut guards: Vec<_> = batch.caches.iter().map(|cache| lock(cache)).collect();
         let mut caches: Vec<_> = guards.iter_mut().map(|guard| &mut **guard).zip(batch.rows.iter().copied()).collect();
-        let (set, pool) = (Set::best(), Pool::global());
+        let (set, pool) = (InstructionSet::best(), Pool::global());
         let out = kernel_attend(set, pool, values(&qkv), batch.heads, &batch.rotation, &mut caches, layer);
         tensor(out, batch.rows.iter().sum())
     }
@@ -105,7 +105,7 @@ impl Fused for Flex {
 
 /// Products of one input with several layers: a row's results side by side, or one layer's rows after the other's.
 fn products(x: &[f32], layers: &[&PackedLinear], side_by_side: bool) -> (Vec<f32>, usize) {
-    let (set, pool) = (Set::best(), Pool::global());
+    let (set, pool) = (InstructionSet::best(), Pool::global());
     let matrices: Vec<&PackedMatrix> = layers.iter().map(|layer| &layer.weight).collect();
     let input = Input::new(x, &matrices, pool);
     let rows = input.rows();

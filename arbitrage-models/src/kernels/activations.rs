@@ -8,16 +8,18 @@ pub(super) const BLOCK: usize = 32;
 /// Rows a task of a parallel quantisation.
 const ROWS_A_TASK: usize = 8;
 
-/// What a block of 32 activations has beside its bytes.
+/// The scale of a block of 32 activations, and sums that are needed for every row of weights.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
-pub(super) struct Info {
+pub(super) struct BlockScale {
     /// A byte stands for `byte · scale`.
     pub scale: f32,
     /// `scale` times the sum of bytes 0–15, and of bytes 16–31: what a weight's offset is multiplied with.
-    pub halves: [f32; 2],
-    /// The sum of the two.
+    pub half_sums: [f32; 2],
+    /// `scale` times the sum of all bytes.
     pub sum: f32,
+    /// The sum of all bytes.
+    pub byte_sum: i32,
 }
 
 /// Rows of activations in 8 bits, with a scale every 32 columns. Finer than llama.cpp's (256 columns for the K formats): the
@@ -32,7 +34,7 @@ pub(super) struct Quantised {
     blocks: usize,
     tile: usize,
     bytes: Vec<i8>,
-    info: Vec<Info>,
+    scales: Vec<BlockScale>,
 }
 
 /// Rows that are laid out together.
@@ -45,7 +47,7 @@ pub(super) struct Tile {
     /// The first row's first block; the next row's follows it.
     pub bytes: *const i8,
     /// Likewise.
-    pub info: *const Info,
+    pub scales: *const BlockScale,
 }
 
 impl Quantised {
@@ -54,15 +56,15 @@ impl Quantised {
     pub fn new(x: &[f32], cols: usize, tile: usize, pool: &Pool) -> Self {
         let (rows, blocks) = (x.len() / cols, cols / BLOCK);
         let mut all =
-            Self { rows, blocks, tile, bytes: vec![0; rows * cols], info: vec![Info::default(); rows * blocks] };
-        let (to_bytes, to_info) = (Pointer(all.bytes.as_mut_ptr()), Pointer(all.info.as_mut_ptr()));
+            Self { rows, blocks, tile, bytes: vec![0; rows * cols], scales: vec![BlockScale::default(); rows * blocks] };
+        let (to_bytes, to_scales) = (Pointer(all.bytes.as_mut_ptr()), Pointer(all.scales.as_mut_ptr()));
         pool.run(rows.div_ceil(ROWS_A_TASK), |task| {
             for row in task * ROWS_A_TASK..rows.min((task + 1) * ROWS_A_TASK) {
                 let values = x[row * cols..][..cols].as_chunks::<BLOCK>().0;
                 for (block, values) in values.iter().enumerate() {
-                    let at = place(rows, blocks, tile, row, block);
+                    let at = block_index(rows, blocks, tile, row, block);
                     // SAFETY: `at < rows · blocks`, and each is written by one task.
-                    unsafe { *to_info.get().add(at) = quantise(values, &mut *to_bytes.get().add(at * BLOCK).cast()) };
+                    unsafe { *to_scales.get().add(at) = quantise(values, &mut *to_bytes.get().add(at * BLOCK).cast()) };
                 }
             }
         });
@@ -72,22 +74,22 @@ impl Quantised {
     /// All rows, tile by tile.
     pub fn tiles(&self) -> impl Iterator<Item = Tile> {
         (0..self.rows).step_by(self.tile).map(|start| {
-            let first = place(self.rows, self.blocks, self.tile, start, 0);
-            let (bytes, info) = (&self.bytes[first * BLOCK..], &self.info[first..]);
-            Tile { start, rows: self.tile.min(self.rows - start), bytes: bytes.as_ptr(), info: info.as_ptr() }
+            let first = block_index(self.rows, self.blocks, self.tile, start, 0);
+            let (bytes, scales) = (&self.bytes[first * BLOCK..], &self.scales[first..]);
+            Tile { start, rows: self.tile.min(self.rows - start), bytes: bytes.as_ptr(), scales: scales.as_ptr() }
         })
     }
 }
 
 /// Where block `block` of row `row` lies among all blocks of all rows.
-fn place(rows: usize, blocks: usize, tile: usize, row: usize, block: usize) -> usize {
+fn block_index(rows: usize, blocks: usize, tile: usize, row: usize, block: usize) -> usize {
     let start = row / tile * tile;
     start * blocks + block * tile.min(rows - start) + row - start
 }
 
 /// Rounds to the nearest of 255 steps. Plain loops over lanes, which become vector instructions.
 #[inline]
-fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> Info {
+fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> BlockScale {
     // 1.5 · 2²³: added and subtracted, it rounds to an integer; `round` is a call.
     const ROUND: f32 = 12_582_912.0;
     let (mut most, mut probe) = ([0.0f32; LANES], [0.0f32; LANES]);
@@ -109,8 +111,9 @@ fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> Info {
             *sum += i32::from(value);
         }
     }
-    let halves = sums.map(|sum| scale * sum as f32);
-    Info { scale, halves, sum: scale * (sums[0] + sums[1]) as f32 }
+    let byte_sum = sums[0] + sums[1];
+    let half_sums = sums.map(|sum| scale * sum as f32);
+    BlockScale { scale, half_sums, sum: scale * byte_sum as f32, byte_sum }
 }
 
 /// A pointer that tasks share; each writes where no other does.
@@ -140,16 +143,16 @@ mod tests {
             let quantised = Quantised::new(&x, 96, tile, &Pool::new(1));
             for (row, values) in x.chunks(96).enumerate() {
                 for (block, values) in values.chunks(BLOCK).enumerate() {
-                    let at = place(5, 3, tile, row, block);
-                    let (bytes, info) = (&quantised.bytes[at * BLOCK..][..BLOCK], quantised.info[at]);
+                    let at = block_index(5, 3, tile, row, block);
+                    let (bytes, scale) = (&quantised.bytes[at * BLOCK..][..BLOCK], quantised.scales[at]);
                     let most = values.iter().fold(0.0f32, |most, value| most.max(value.abs()));
                     for (byte, value) in bytes.iter().zip(values) {
-                        prop_assert!((f32::from(*byte) * info.scale - value).abs() <= most / 253.0);
+                        prop_assert!((f32::from(*byte) * scale.scale - value).abs() <= most / 253.0);
                         prop_assert!((-127..=127).contains(byte));
                     }
                     let sum: i32 = bytes.iter().map(|&byte| i32::from(byte)).sum();
-                    prop_assert!((info.sum - info.scale * sum as f32).abs() <= most * 1e-3);
-                    prop_assert!((info.halves[0] + info.halves[1] - info.sum).abs() <= most * 1e-3);
+                    prop_assert!((scale.sum - scale.scale * sum as f32).abs() <= most * 1e-3);
+                    prop_assert!((scale.half_sums[0] + scale.half_sums[1] - scale.sum).abs() <= most * 1e-3);
                 }
             }
         }
@@ -161,7 +164,7 @@ mod tests {
             let x: Vec<f32> = (0..rows * 64).map(|i| i as f32).collect();
             let quantised = Quantised::new(&x, 64, tile, &Pool::new(1));
             let mut places: Vec<_> =
-                (0..rows).flat_map(|row| (0..2).map(move |block| place(rows, 2, tile, row, block))).collect();
+                (0..rows).flat_map(|row| (0..2).map(move |block| block_index(rows, 2, tile, row, block))).collect();
             places.sort_unstable();
             assert_eq!(places, (0..2 * rows).collect::<Vec<_>>());
             let tiles: Vec<_> = quantised.tiles().map(|tile| (tile.start, tile.rows)).collect();
@@ -176,7 +179,7 @@ mod tests {
             let mut x = vec![1.0; 64];
             x[40] = bad;
             let quantised = Quantised::new(&x, 64, 4, &Pool::new(1));
-            assert!(quantised.info[0].scale.is_finite() && quantised.info[1].scale.is_nan());
+            assert!(quantised.scales[0].scale.is_finite() && quantised.scales[1].scale.is_nan());
         }
     }
 }

@@ -31,6 +31,6 @@ pub use matrix::PackedMatrix;
 
 pub(crate) use attention::{Heads, Rotation, attend};
 pub(crate) use elementwise::{rms_norm, swiglu};
-pub(crate) use isa::Set;
+pub(crate) use isa::InstructionSet;
 pub(crate) use pool::Pool;
 pub(crate) use product::{Input, Product, multiply};

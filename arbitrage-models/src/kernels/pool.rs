@@ -173,6 +173,8 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -208,17 +210,41 @@ mod tests {
         });
     }
 
+    /// Runs a task a thread, each of which waits for the others; returns how many threads came.
+    fn working_threads(pool: &Pool, then: impl Fn() + Sync) -> usize {
+        let threads = Mutex::new(HashSet::new());
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            pool.run(pool.threads(), |_| {
+                let start = Instant::now();
+                threads.lock().unwrap().insert(thread::current().id());
+                while threads.lock().unwrap().len() < pool.threads() && start.elapsed() < Duration::from_secs(5) {
+                    thread::yield_now();
+                }
+                then();
+            });
+        }));
+        drop(outcome);
+        threads.into_inner().unwrap().len()
+    }
+
     #[test]
-    fn a_panic_reaches_the_caller_and_the_pool_lives_on() {
-        let pool = Pool::new(2);
-        for _ in 0..10 {
-            let outcome = catch_unwind(AssertUnwindSafe(|| pool.run(8, |index| assert!(index != 5))));
-            assert!(outcome.is_err());
+    fn a_panic_reaches_the_caller_and_all_threads_go_on_working() {
+        let pool = Pool::new(3);
+        assert_eq!(working_threads(&pool, || ()), 3);
+        for task in 0..8 {
+            let outcome = catch_unwind(AssertUnwindSafe(|| pool.run(8, |index| assert_ne!(index, task, "task {index}"))));
+            let message = *outcome.unwrap_err().downcast::<String>().unwrap();
+            assert!(message.contains(&format!("task {task}")), "{message}");
+            assert_eq!(working_threads(&pool, || ()), 3, "after a panic in task {task}");
         }
-        let count = AtomicUsize::new(0);
-        pool.run(8, |_| {
-            count.fetch_add(1, SeqCst);
-        });
-        assert_eq!(count.load(SeqCst), 8);
+        assert_eq!(working_threads(&pool, || panic!("every thread's task")), 3);
+        for _ in 0..2 {
+            let count = AtomicUsize::new(0);
+            pool.run(8, |_| {
+                count.fetch_add(1, SeqCst);
+            });
+            assert_eq!(count.load(SeqCst), 8);
+            assert_eq!(working_threads(&pool, || ()), 3);
+        }
     }
 }

@@ -13,7 +13,7 @@ fn weights(dtype: DType, rows: usize, cols: usize, values: &mut impl FnMut() -> 
     (PackedMatrix::pack("file".as_ref(), &view).unwrap(), stored)
 }
 
-fn product(set: Set, pool: &Pool, matrix: &PackedMatrix, x: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+fn product(set: InstructionSet, pool: &Pool, matrix: &PackedMatrix, x: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
     let input = Input::new(x, &[matrix], pool);
     let mut out = vec![f32::NAN; input.rows() * matrix.rows()];
     let products = [Product::new(matrix, bias, &mut out, matrix.rows(), 0)];
@@ -45,7 +45,7 @@ proptest! {
         let x: Vec<f32> = (0..inputs * cols).map(|_| noise()).collect();
         let bias: Vec<f32> = (0..rows).map(|_| noise()).collect();
         let pool = Pool::new(2);
-        for set in Set::available() {
+        for set in InstructionSet::available() {
             let out = product(set, &pool, &matrix, &x, with_bias.then_some(&bias[..]));
             for (row, (x, out)) in x.chunks(cols).zip(out.chunks(rows)).enumerate() {
                 for (column, (w, out)) in plain.chunks(cols).zip(out).enumerate() {
@@ -73,7 +73,7 @@ proptest! {
         let (matrix, _) = weights(dtype, rows, cols, &mut noise);
         let x: Vec<f32> = (0..128 * cols).map(|_| noise()).collect();
         let pool = Pool::new(2);
-        for set in Set::available() {
+        for set in InstructionSet::available() {
             let alone: Vec<u32> = x
                 .chunks(cols)
                 .flat_map(|x| product(set, &pool, &matrix, x, None))
@@ -87,6 +87,31 @@ proptest! {
                     .collect();
                 prop_assert!(bits == alone, "{dtype} {}: {together} rows together", set.name());
             }
+        }
+    }
+
+    #[test]
+    fn all_instruction_sets_give_the_same_bits(
+        dtype in prop::sample::select(DType::ALL.to_vec()),
+        rows in 1usize..70,
+        blocks in 1usize..4,
+        inputs in 1usize..38,
+        with_bias in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let mut noise = noise(seed);
+        let cols = blocks * dtype.block_len() + if dtype.block_len() == 1 { 30 } else { 0 };
+        let (matrix, _) = weights(dtype, rows, cols, &mut noise);
+        let x: Vec<f32> = (0..inputs * cols).map(|_| noise()).collect();
+        let bias: Vec<f32> = (0..rows).map(|_| noise()).collect();
+        let pool = Pool::new(2);
+        let bits = |set| -> Vec<u32> {
+            let out = product(set, &pool, &matrix, &x, with_bias.then_some(&bias[..]));
+            out.into_iter().map(f32::to_bits).collect()
+        };
+        let portable = bits(InstructionSet::Portable);
+        for set in InstructionSet::available() {
+            prop_assert!(bits(set) == portable, "{dtype}: {} and portable", set.name());
         }
     }
 }
@@ -103,7 +128,7 @@ fn every_bit_of_a_block_is_read_where_it_lies() {
         for block in bytes.chunks_exact_mut(dtype.block_bytes()) {
             let halves: &[usize] = match dtype {
                 DType::Q6K => &[208],
-                DType::Q8_0 | DType::Q4_0 | DType::Q5_0 | DType::Q3 => &[0],
+                DType::Q8_0 | DType::Q4_0 | DType::Q5_0 => &[0],
                 _ => &[0, 2],
             };
             halves.iter().for_each(|&at| block[at + 1] = 0x20 | block[at + 1] & 0x83);
@@ -113,7 +138,7 @@ fn every_bit_of_a_block_is_read_where_it_lies() {
         let view = TensorView { name: "w", dtype, shape: &[rows, cols], bytes: &bytes };
         let matrix = PackedMatrix::pack("file".as_ref(), &view).unwrap();
         let pool = Pool::new(1);
-        for set in Set::available() {
+        for set in InstructionSet::available() {
             for column in 0..cols {
                 // One activation of 1 is exact in 8 bits: the product is the weight.
                 let mut x = vec![0.0; cols];
@@ -138,8 +163,8 @@ fn several_products_share_an_output_and_tails_are_left_alone() {
     let input = Input::new(&x, &[&first, &second], &pool);
     let mut out = vec![7.0; 3 * 16];
     let products = [Product::new(&first, None, &mut out, 16, 0), Product::new(&second, None, &mut out, 16, 9)];
-    multiply(Set::best(), &pool, &input, &products);
-    let apart = [&first, &second].map(|matrix| product(Set::best(), &pool, matrix, &x, None));
+    multiply(InstructionSet::best(), &pool, &input, &products);
+    let apart = [&first, &second].map(|matrix| product(InstructionSet::best(), &pool, matrix, &x, None));
     for row in 0..3 {
         let expected: Vec<f32> = [&apart[0][row * 9..][..9], &apart[1][row * 5..][..5], &[7.0; 2]].concat();
         assert_eq!(out[row * 16..][..16], expected);
