@@ -88,7 +88,7 @@ fn measure(decoder: &Decoder, options: &Options) -> Result<Round, Failure> {
     let prefills: Result<Vec<f64>, _> = each(&options.prompts, &|length| Ok(prefill(decoder, length)?.1));
     let decodes: Result<Vec<f64>, _> =
         each(&options.sequences, &|sequences| decode(decoder, sequences, DEPTH, options.tokens));
-    Ok(Round { passes: passes?, prefills: prefills?, decodes: decodes?, bytes: decoder.bytes_a_token() })
+    Ok(Round { passes: passes?, prefills: prefills?, decodes: decodes?, bytes: decoder.bytes_per_token() })
 }
 
 /// Seconds of a pass of `rows` tokens behind [`DEPTH`] others, with the logits of all: the verification of a draft.

@@ -54,6 +54,7 @@ mod layout;
 #[cfg(feature = "burn")]
 mod local;
 mod lock;
+mod math;
 mod prompt;
 #[cfg(feature = "remote")]
 pub mod remote;
@@ -70,7 +71,7 @@ pub mod weights;
 #[cfg(feature = "burn")]
 pub use classifier::{Classifier, ProcessReward};
 #[cfg(feature = "burn")]
-pub use decoder::{Cache, Decoder, HeadTokens, LoadOptions, Output, Outputs, Precision, Span};
+pub use decoder::{Cache, Decoder, LoadOptions, Output, Outputs, Precision, Span};
 #[cfg(feature = "burn")]
 pub use device::{Device, DeviceFacts, FoundDevice, compiled_devices, device, found_devices};
 pub use error::{Error, Result};

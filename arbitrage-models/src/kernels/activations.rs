@@ -1,6 +1,6 @@
 //! Activations as the integer kernels take them.
 
-use super::isa::LANES;
+use super::isa::{InstructionSet, Isa, Kernel, LANES, dispatch};
 use super::pool::Pool;
 
 /// Columns that share a scale.
@@ -9,7 +9,7 @@ pub(super) const BLOCK: usize = 32;
 const ROWS_A_TASK: usize = 8;
 
 /// The scale of a block of 32 activations, and sums that are needed for every row of weights.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C)]
 pub(super) struct BlockScale {
     /// A byte stands for `byte · scale`.
@@ -53,22 +53,20 @@ pub(super) struct Tile {
 impl Quantised {
     /// Quantises `x`, `[rows, cols]`, `cols` a multiple of 32, in tiles of `tile` rows. A block with a NaN or an infinity gets the
     /// scale NaN, so that it shows in every result.
-    pub fn new(x: &[f32], cols: usize, tile: usize, pool: &Pool) -> Self {
+    pub fn new(set: InstructionSet, pool: &Pool, x: &[f32], cols: usize, tile: usize) -> Self {
         let (rows, blocks) = (x.len() / cols, cols / BLOCK);
-        let mut all =
-            Self { rows, blocks, tile, bytes: vec![0; rows * cols], scales: vec![BlockScale::default(); rows * blocks] };
-        let (to_bytes, to_scales) = (Pointer(all.bytes.as_mut_ptr()), Pointer(all.scales.as_mut_ptr()));
+        let (mut bytes, mut scales) = (vec![0; rows * cols], vec![BlockScale::default(); rows * blocks]);
+        let (to_bytes, to_scales) = (&Pointer(bytes.as_mut_ptr()), &Pointer(scales.as_mut_ptr()));
         pool.run(rows.div_ceil(ROWS_A_TASK), |task| {
             for row in task * ROWS_A_TASK..rows.min((task + 1) * ROWS_A_TASK) {
-                let values = x[row * cols..][..cols].as_chunks::<BLOCK>().0;
-                for (block, values) in values.iter().enumerate() {
-                    let at = block_index(rows, blocks, tile, row, block);
-                    // SAFETY: `at < rows · blocks`, and each is written by one task.
-                    unsafe { *to_scales.get().add(at) = quantise(values, &mut *to_bytes.get().add(at * BLOCK).cast()) };
-                }
+                let at = |block| block_index(rows, blocks, tile, row, block);
+                let x = &x[row * cols..][..cols];
+                // SAFETY: the set is one that this processor has; the indices are below `rows · blocks`, and no other row has
+                // them.
+                unsafe { dispatch(set, QuantiseTask { x, at, to_bytes, to_scales }) };
             }
         });
-        all
+        Self { rows, blocks, tile, bytes, scales }
     }
 
     /// All rows, tile by tile.
@@ -81,6 +79,27 @@ impl Quantised {
     }
 }
 
+/// One row, whose block `i` goes to index `at(i)`.
+struct QuantiseTask<'a, F> {
+    x: &'a [f32],
+    at: F,
+    to_bytes: &'a Pointer<i8>,
+    to_scales: &'a Pointer<BlockScale>,
+}
+
+impl<F: Fn(usize) -> usize> Kernel for QuantiseTask<'_, F> {
+    #[inline(always)]
+    unsafe fn run<S: Isa>(self) {
+        for (block, values) in self.x.as_chunks::<BLOCK>().0.iter().enumerate() {
+            let at = (self.at)(block);
+            // SAFETY: the caller has room at each index of the row, which nothing else uses meanwhile.
+            unsafe {
+                *self.to_scales.get().add(at) = quantise(values, &mut *self.to_bytes.get().add(at * BLOCK).cast());
+            }
+        }
+    }
+}
+
 /// Where block `block` of row `row` lies among all blocks of all rows.
 fn block_index(rows: usize, blocks: usize, tile: usize, row: usize, block: usize) -> usize {
     let start = row / tile * tile;
@@ -88,7 +107,7 @@ fn block_index(rows: usize, blocks: usize, tile: usize, row: usize, block: usize
 }
 
 /// Rounds to the nearest of 255 steps. Plain loops over lanes, which become vector instructions.
-#[inline]
+#[inline(always)]
 fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> BlockScale {
     // 1.5 · 2²³: added and subtracted, it rounds to an integer; `round` is a call.
     const ROUND: f32 = 12_582_912.0;
@@ -116,10 +135,10 @@ fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> BlockScale {
     BlockScale { scale, half_sums, sum: scale * byte_sum as f32, byte_sum }
 }
 
-/// A pointer that tasks share; each writes where no other does.
+/// A pointer that tasks share, each of which writes where no other does.
 pub(super) struct Pointer<T>(pub *mut T);
 
-// SAFETY: tasks write through it at places that are theirs alone; see each use.
+// SAFETY: whoever writes through the pointer does so at places that no other task uses; each use says which.
 unsafe impl<T> Sync for Pointer<T> {}
 
 impl<T> Pointer<T> {
@@ -140,7 +159,7 @@ mod tests {
             x in prop::collection::vec(prop_oneof![-1e3f32..1e3, Just(0.0), -1e-3f32..1e-3], 96 * 5),
             tile in 1usize..8,
         ) {
-            let quantised = Quantised::new(&x, 96, tile, &Pool::new(1));
+            let quantised = Quantised::new(InstructionSet::best(), &Pool::new(1), &x, 96, tile);
             for (row, values) in x.chunks(96).enumerate() {
                 for (block, values) in values.chunks(BLOCK).enumerate() {
                     let at = block_index(5, 3, tile, row, block);
@@ -159,10 +178,21 @@ mod tests {
     }
 
     #[test]
+    fn all_instruction_sets_give_the_same_bits() {
+        let mut draw = arbitrage_core::Draw::new(5);
+        let x: Vec<f32> = (0..64 * 37).map(|_| draw.uniform() as f32 * 8.0 - 4.0).collect();
+        let portable = Quantised::new(InstructionSet::Portable, &Pool::new(1), &x, 64, 8);
+        for set in InstructionSet::available() {
+            let ours = Quantised::new(set, &Pool::new(1), &x, 64, 8);
+            assert_eq!((&ours.bytes, &ours.scales), (&portable.bytes, &portable.scales), "{}", set.name());
+        }
+    }
+
+    #[test]
     fn tiles_cover_all_rows_and_places_are_one_to_one() {
         for (rows, tile) in [(1, 4), (4, 4), (5, 4), (9, 4), (7, 1), (3, 32)] {
             let x: Vec<f32> = (0..rows * 64).map(|i| i as f32).collect();
-            let quantised = Quantised::new(&x, 64, tile, &Pool::new(1));
+            let quantised = Quantised::new(InstructionSet::best(), &Pool::new(1), &x, 64, tile);
             let mut places: Vec<_> =
                 (0..rows).flat_map(|row| (0..2).map(move |block| block_index(rows, 2, tile, row, block))).collect();
             places.sort_unstable();
@@ -178,7 +208,7 @@ mod tests {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut x = vec![1.0; 64];
             x[40] = bad;
-            let quantised = Quantised::new(&x, 64, 4, &Pool::new(1));
+            let quantised = Quantised::new(InstructionSet::best(), &Pool::new(1), &x, 64, 4);
             assert!(quantised.scales[0].scale.is_finite() && quantised.scales[1].scale.is_nan());
         }
     }

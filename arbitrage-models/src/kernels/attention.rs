@@ -9,7 +9,7 @@ use super::activations::Pointer;
 use super::isa::{InstructionSet, Isa, Kernel, LANES, LanePointer, MAX_LANES, dispatch};
 use super::kv_cache::{KvCache, PAGE};
 use super::pool::Pool;
-use crate::sampler::exp;
+use crate::math::exp;
 
 /// Heads of an attention layer.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@
 use super::activations::Pointer;
 use super::isa::{InstructionSet, Isa, Kernel, LANES, dispatch};
 use super::pool::Pool;
-use crate::sampler::exp;
+use crate::math::exp;
 
 /// Numbers of a task of a parallel section.
 const CHUNK: usize = 16 * 1024;

@@ -160,7 +160,8 @@ impl InstructionSet {
     ];
 
     /// The best set of this processor, or the one that the environment variable `ARBITRAGE_ISA` names. A name that
-    /// [`chosen`](Self::chosen) refuses counts as unset here; models are not loaded with one.
+    /// [`chosen`](Self::chosen) refuses counts as unset here; [`check_environment`](super::check_environment) has then
+    /// refused to load a model.
     pub(crate) fn best() -> Self {
         static BEST: OnceLock<InstructionSet> = OnceLock::new();
         *BEST.get_or_init(|| Self::chosen().ok().flatten().unwrap_or_else(Self::detected))

@@ -4,7 +4,7 @@
 //! in their order, however many rows run beside it and whichever thread runs it. So batches, prefill and the verification of
 //! a draft give exactly what decoding one token after the other gives.
 
-use super::activations::{BLOCK, Pointer, Quantised, Tile};
+use super::activations::{BLOCK, BlockScale, Pointer, Quantised, Tile};
 use super::blocks::{BlockFormat, KQuant, LegacyQuant, Q6K, Q8};
 use super::isa::{InstructionSet, Isa, Kernel, LANES, LanePointer, MAX_LANES, dispatch};
 use super::matrix::PackedMatrix;
@@ -12,22 +12,22 @@ use super::pool::Pool;
 use crate::weights::DType;
 
 /// Activations, `[rows, cols]`, and what the kernels make of them: once, for all the matrices that they meet.
-pub(crate) struct Input<'x> {
+pub(crate) struct ProductInput<'x> {
     x: &'x [f32],
     rows: usize,
     cols: usize,
     quantised: Option<Quantised>,
 }
 
-impl<'x> Input<'x> {
+impl<'x> ProductInput<'x> {
     /// Activations for `matrices`, which all have as many columns as `x` has.
-    pub fn new(x: &'x [f32], matrices: &[&PackedMatrix], pool: &Pool) -> Self {
+    pub fn new(set: InstructionSet, pool: &Pool, x: &'x [f32], matrices: &[&PackedMatrix]) -> Self {
         let cols = matrices.first().map_or(1, |matrix| matrix.cols());
         assert!(matrices.iter().all(|matrix| matrix.cols() == cols), "matrices of one input differ in columns");
         assert!(x.len().is_multiple_of(cols), "{} activations are no rows of {cols}", x.len());
         let integer = matrices.iter().any(|matrix| matrix.is_integer());
         let tile = (INPUT_BYTES / cols).clamp(1, MAX_TILE_ROWS);
-        Self { x, rows: x.len() / cols, cols, quantised: integer.then(|| Quantised::new(x, cols, tile, pool)) }
+        Self { x, rows: x.len() / cols, cols, quantised: integer.then(|| Quantised::new(set, pool, x, cols, tile)) }
     }
 
     /// Rows of activations.
@@ -62,8 +62,10 @@ const TASK_BYTES: usize = 96 * 1024;
 const TASKS_A_THREAD: usize = 4;
 /// Activations, in bytes, that a task keeps at hand while it passes over its weights.
 const INPUT_BYTES: usize = 192 * 1024;
-/// Rows of activations that meet a sub-block of weights once it is unpacked.
+/// Rows of activations that meet a group of weights while it is in the first-level cache.
 const MAX_TILE_ROWS: usize = 32;
+/// Rows of activations that meet a sub-block of weights once it is unpacked: as many sums as fit into registers beside it.
+const REGISTER_ROWS: usize = 8;
 
 /// How far ahead of their use weights are fetched, in bytes. The processor's own fetching ahead stops at every page's end and does
 /// not keep up.
@@ -73,7 +75,7 @@ const AHEAD: usize = 2048;
 const WIDE: usize = 4;
 
 /// Takes all `products` of one input, in one parallel section.
-pub(crate) fn multiply(set: InstructionSet, pool: &Pool, input: &Input<'_>, products: &[Product<'_>]) {
+pub(crate) fn multiply(set: InstructionSet, pool: &Pool, input: &ProductInput<'_>, products: &[Product<'_>]) {
     let mut tasks = Vec::new();
     for product in products {
         let (rows, stride) = (input.rows, product.stride);
@@ -103,7 +105,7 @@ fn task_groups(matrix: &PackedMatrix, threads: usize) -> usize {
 /// Groups `from..to` of a product.
 #[derive(Clone, Copy)]
 struct ProductTask<'a> {
-    input: &'a Input<'a>,
+    input: &'a ProductInput<'a>,
     product: &'a Product<'a>,
     from: usize,
     to: usize,
@@ -138,16 +140,21 @@ impl ProductTask<'_> {
         for tile in quantised.tiles() {
             for group in (self.from..self.to).step_by(S::GROUPS) {
                 let weights = self.product.matrix.group(group);
-                // SAFETY: each group has as many blocks as the input has columns for, and the tile has its rows. The caller
-                // has a processor with `S`, and an output with room for the task's groups.
+                // SAFETY: each group has as many blocks as the input has columns for, and rows `row..row + 8`, or to the end,
+                // are the tile's. The caller has a processor with `S`, and an output with room for the task's groups.
                 unsafe {
-                    if tile.rows == 1 {
-                        let sums = sums::<S, B, 1>(weights, tile, self.input.cols);
-                        self.store::<S>(sums[0], group, tile.start);
-                    } else {
-                        let sums = sums::<S, B, MAX_TILE_ROWS>(weights, tile, self.input.cols);
-                        for (row, sums) in sums[..tile.rows].iter().enumerate() {
-                            self.store::<S>(*sums, group, tile.start + row);
+                    let mut row = 0;
+                    while tile.rows - row >= REGISTER_ROWS {
+                        let sums = sums::<S, B, REGISTER_ROWS>(weights, tile, row, self.input.cols);
+                        self.store_rows::<S>(&sums, group, tile.start + row);
+                        row += REGISTER_ROWS;
+                    }
+                    match tile.rows - row {
+                        0 => {}
+                        1 => self.store_rows::<S>(&sums::<S, B, 1>(weights, tile, row, self.input.cols), group, tile.start + row),
+                        rest => {
+                            let sums = sums_of_some::<S, B>(weights, tile, row, self.input.cols);
+                            self.store_rows::<S>(&sums[..rest], group, tile.start + row);
                         }
                     }
                 }
@@ -226,6 +233,15 @@ impl ProductTask<'_> {
         }
     }
 
+    /// Writes the results of the groups from `group` on for the rows of activations from `row` on.
+    #[inline(always)]
+    unsafe fn store_rows<S: Isa>(self, sums: &[S::Floats], group: usize, row: usize) {
+        for (at, sums) in sums.iter().enumerate() {
+            // SAFETY: the caller has these rows in the output, with room for the task's groups, and a processor with `S`.
+            unsafe { self.store::<S>(*sums, group, row + at) };
+        }
+    }
+
     /// Writes the results of the groups from `group` on for one row of activations, with the bias. Lanes past the task's groups
     /// or the matrix's rows are dropped.
     #[inline(always)]
@@ -257,40 +273,79 @@ impl ProductTask<'_> {
     }
 }
 
-/// Products of a vector's rows of weights with a tile of at most `R` rows of activations.
+/// Products of a vector's rows of weights with the `R` rows of a tile from `row` on, whose sums stay in registers.
 #[inline(always)]
 unsafe fn sums<S: Isa, B: BlockFormat, const R: usize>(
     weights: LanePointer,
     tile: Tile,
+    row: usize,
     cols: usize,
 ) -> [S::Floats; R] {
-    // SAFETY: the caller has `cols / B::COLUMNS` blocks a group at `weights`, a tile with as many columns, and a processor
-    // with `S`.
+    // SAFETY: the caller has `cols / B::COLUMNS` blocks a group at `weights`, a tile with as many columns and these rows, and a
+    // processor with `S`.
     unsafe {
         let mut sums = [S::zero(); R];
-        let (mut a, mut scales) = (tile.bytes, tile.scales);
+        for_each_sub_block::<S, B>(weights, tile, row, cols, |sub, a, scales| {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                *sums = B::accumulate::<S>(sub, a.add(row * BLOCK), &*scales.add(row), *sums);
+            }
+        });
+        sums
+    }
+}
+
+/// The same for the rest of a tile: fewer than [`REGISTER_ROWS`], which leave the end of the result zero.
+#[inline(always)]
+unsafe fn sums_of_some<S: Isa, B: BlockFormat>(
+    weights: LanePointer,
+    tile: Tile,
+    row: usize,
+    cols: usize,
+) -> [S::Floats; REGISTER_ROWS] {
+    // SAFETY: the caller has `cols / B::COLUMNS` blocks a group at `weights`, a tile with as many columns and these rows, and a
+    // processor with `S`.
+    unsafe {
+        let mut sums = [S::zero(); REGISTER_ROWS];
+        for_each_sub_block::<S, B>(weights, tile, row, cols, |sub, a, scales| {
+            for (at, sums) in sums.iter_mut().enumerate().take(tile.rows - row) {
+                *sums = B::accumulate::<S>(sub, a.add(at * BLOCK), &*scales.add(at), *sums);
+            }
+        });
+        sums
+    }
+}
+
+/// Calls `work` with each sub-block of weights, and with the activations that it meets and their scales: those of row `row` of
+/// the tile, which the other rows' follow.
+#[inline(always)]
+unsafe fn for_each_sub_block<S: Isa, B: BlockFormat>(
+    weights: LanePointer,
+    tile: Tile,
+    row: usize,
+    cols: usize,
+    mut work: impl FnMut(&B::SubBlock<S>, *const i8, *const BlockScale),
+) {
+    // SAFETY: the caller has `cols / B::COLUMNS` blocks a group at `weights`, a tile with as many columns and this row, and a
+    // processor with `S`.
+    unsafe {
+        let (mut a, mut scales) = (tile.bytes.add(row * BLOCK), tile.scales.add(row));
         let sub_bytes = B::BYTES * BLOCK / B::COLUMNS;
         for block in 0..cols / B::COLUMNS {
             let at = weights.add(block * B::BYTES);
             let header = B::header::<S>(at);
             for index in 0..B::COLUMNS / BLOCK {
-                let ahead = at.add(AHEAD + index * sub_bytes);
-                for line in 0..sub_bytes.div_ceil(64) {
-                    S::prefetch(ahead.add(line * 64));
-                }
-                let sub = B::unpack::<S>(at, header, index);
-                if R == 1 {
-                    sums[0] = B::accumulate::<S>(&sub, a, &*scales, sums[0]);
-                } else {
-                    for (row, sums) in sums.iter_mut().enumerate().take(tile.rows) {
-                        *sums = B::accumulate::<S>(&sub, a.add(row * BLOCK), &*scales.add(row), *sums);
+                // The first rows of a tile bring the weights into the caches.
+                if row == 0 {
+                    let ahead = at.add(AHEAD + index * sub_bytes);
+                    for line in 0..sub_bytes.div_ceil(64) {
+                        S::prefetch(ahead.add(line * 64));
                     }
                 }
-                a = a.add(tile.rows * BLOCK);
-                scales = scales.add(tile.rows);
+                work(&B::unpack::<S>(at, header, index), a, scales);
+                a = a.wrapping_add(tile.rows * BLOCK);
+                scales = scales.wrapping_add(tile.rows);
             }
         }
-        sums
     }
 }
 

@@ -76,7 +76,12 @@ impl<const FIVE: bool> BlockFormat for KQuant<FIVE> {
     }
 
     #[inline(always)]
-    unsafe fn accumulate<S: Isa>(sub: &AffineSubBlock<S>, a: *const i8, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+    unsafe fn accumulate<S: Isa>(
+        sub: &AffineSubBlock<S>,
+        a: *const i8,
+        scale: &BlockScale,
+        sums: S::Floats,
+    ) -> S::Floats {
         // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
         unsafe { if FIVE { sub.accumulate::<5>(a, scale, sums) } else { sub.accumulate::<4>(a, scale, sums) } }
     }

@@ -82,7 +82,12 @@ impl BlockFormat for Q6K {
     }
 
     #[inline(always)]
-    unsafe fn accumulate<S: Isa>(sub: &HalvesSubBlock<S>, a: *const i8, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+    unsafe fn accumulate<S: Isa>(
+        sub: &HalvesSubBlock<S>,
+        a: *const i8,
+        scale: &BlockScale,
+        sums: S::Floats,
+    ) -> S::Floats {
         // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
         unsafe {
             let sums = S::mul_add(sub.offsets[0], S::splat(scale.half_sums[0]), sums);

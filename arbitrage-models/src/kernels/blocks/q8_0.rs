@@ -46,7 +46,12 @@ impl BlockFormat for Q8 {
     }
 
     #[inline(always)]
-    unsafe fn accumulate<S: Isa>(sub: &SignedSubBlock<S>, a: *const i8, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+    unsafe fn accumulate<S: Isa>(
+        sub: &SignedSubBlock<S>,
+        a: *const i8,
+        scale: &BlockScale,
+        sums: S::Floats,
+    ) -> S::Floats {
         // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
         unsafe {
             let products = S::to_floats(S::dot_signed(&sub.w, a, scale.byte_sum));

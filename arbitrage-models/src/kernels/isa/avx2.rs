@@ -213,8 +213,10 @@ macro_rules! implement {
             #[inline(always)]
             unsafe fn from_bf16(at: LanePointer) -> __m256 {
                 // SAFETY: the processor has AVX2, FMA and F16C, and 16 bytes at `at` are readable; the caller upholds both.
-                unsafe { let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.first().cast()));
-                    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide)) }
+                unsafe {
+                    let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.first().cast()));
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
+                }
             }
 
             #[inline(always)]

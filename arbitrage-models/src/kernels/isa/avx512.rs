@@ -46,15 +46,19 @@ impl Isa for Vnni512 {
     #[inline(always)]
     unsafe fn prefetch(at: LanePointer) {
         // SAFETY: a prefetch does not fault at any address; the caller runs this on a processor with AVX-512 F, BW, DQ, VL and VNNI.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.first().cast());
-            _mm_prefetch::<_MM_HINT_T0>(at.second().cast()); }
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(at.first().cast());
+            _mm_prefetch::<_MM_HINT_T0>(at.second().cast());
+        }
     }
 
     #[inline(always)]
     unsafe fn bytes(at: LanePointer) -> __m512i {
         // SAFETY: the processor has the set, and 32 bytes at both places of `at` are readable; the caller upholds both.
-        unsafe { let first = _mm256_loadu_si256(at.first().cast());
-            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(first), _mm256_loadu_si256(at.second().cast())) }
+        unsafe {
+            let first = _mm256_loadu_si256(at.first().cast());
+            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(first), _mm256_loadu_si256(at.second().cast()))
+        }
     }
 
     #[inline(always)]
@@ -126,8 +130,10 @@ impl Isa for Vnni512 {
     #[inline(always)]
     unsafe fn floats(at: LanePointer) -> __m512 {
         // SAFETY: the processor has the set, and eight numbers at both places of `at` are readable; the caller upholds both.
-        unsafe { let first = _mm512_castps256_ps512(_mm256_loadu_ps(at.first().cast()));
-            _mm512_insertf32x8::<1>(first, _mm256_loadu_ps(at.second().cast())) }
+        unsafe {
+            let first = _mm512_castps256_ps512(_mm256_loadu_ps(at.first().cast()));
+            _mm512_insertf32x8::<1>(first, _mm256_loadu_ps(at.second().cast()))
+        }
     }
 
     #[inline(always)]
