@@ -1,6 +1,6 @@
 //! How well a scorer separates right steps from wrong ones.
 
-use arbitrage_router::metrics::{Auc, Bootstrap, Clusters, FirstErrorAccuracy, ScoredSolution, Interval, MetricsError};
+use arbitrage_router::metrics::{Auc, Bootstrap, Clusters, FirstErrorAccuracy, Interval, MetricsError, ScoredSolution};
 
 use super::LabelledSolution;
 
@@ -74,8 +74,10 @@ fn share(flags: &[bool]) -> Option<f64> {
 }
 
 fn graded<'a>(solutions: &[LabelledSolution], scores: &'a [Vec<f32>]) -> Vec<ScoredSolution<'a>> {
-    let graded =
-        |(solution, scores): (&LabelledSolution, &'a Vec<f32>)| ScoredSolution { scores, first_error: solution.first_error() };
+    let graded = |(solution, scores): (&LabelledSolution, &'a Vec<f32>)| ScoredSolution {
+        scores,
+        first_error: solution.first_error(),
+    };
     solutions.iter().zip(scores).map(graded).collect()
 }
 

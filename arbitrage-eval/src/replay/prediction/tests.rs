@@ -129,7 +129,8 @@ fn learned_routers_decide_by_given_estimates() {
     let perfect =
         captured(&recorded, &policy("learned"), CallBudget::OfOracle(1.0), &Bootstrap::default()).unwrap().unwrap();
     assert!((perfect.value - 1.0).abs() < 1e-9, "{perfect:?}");
-    let chance = captured(&paired, &policy("random"), CallBudget::OfOracle(1.0), &Bootstrap::default()).unwrap().unwrap();
+    let chance =
+        captured(&paired, &policy("random"), CallBudget::OfOracle(1.0), &Bootstrap::default()).unwrap().unwrap();
     assert!(chance.value.abs() < 1e-9, "{chance:?}");
     assert!(captured(&paired, &policy("draft"), CallBudget::OfOracle(1.0), &Bootstrap::default()).is_err());
     assert!(captured(&paired, &policy("rsd"), CallBudget::Share(1.5), &Bootstrap::default()).is_err());
