@@ -285,7 +285,8 @@ mod tests {
         let pool = Pool::new(3);
         assert_eq!(working_threads(&pool, || ()), 3);
         for task in 0..8 {
-            let outcome = catch_unwind(AssertUnwindSafe(|| pool.run(8, |index| assert_ne!(index, task, "task {index}"))));
+            let outcome =
+                catch_unwind(AssertUnwindSafe(|| pool.run(8, |index| assert_ne!(index, task, "task {index}"))));
             let message = *outcome.unwrap_err().downcast::<String>().unwrap();
             assert!(message.contains(&format!("task {task}")), "{message}");
             assert_eq!(working_threads(&pool, || ()), 3, "after a panic in task {task}");
