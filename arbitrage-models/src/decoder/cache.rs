@@ -1,5 +1,6 @@
 //! Keys and values of one sequence.
 
+use std::fmt;
 #[cfg(feature = "flex")]
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -59,6 +60,12 @@ impl Caches {
             #[cfg(feature = "flex")]
             Self::Fused(empty) => CacheStorage::Fused(Arc::new(Mutex::new(empty.fork(0)))),
         })
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 

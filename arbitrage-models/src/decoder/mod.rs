@@ -27,6 +27,8 @@ pub(crate) use backbone::Backbone;
 pub use cache::Cache;
 pub use options::{LoadOptions, Precision};
 
+use std::fmt;
+
 use burn::tensor::{Device, Tensor};
 
 use crate::config::ModelConfig;
@@ -34,7 +36,8 @@ use crate::error::Result;
 use crate::sampler::{SampledToken, argmax};
 use linear::Linear;
 
-/// New tokens of one sequence, to be run after what its cache holds.
+/// New tokens of one sequence, to be run after those in its cache.
+#[derive(Debug)]
 pub struct Span<'a> {
     /// The sequence's cache; it grows by the span's tokens.
     pub cache: &'a mut Cache,
@@ -51,13 +54,14 @@ pub enum Outputs {
     None,
     /// The last token.
     Last,
-    /// The last so many tokens, at least one: the sampled one and the guesses behind it.
+    /// The last so many tokens, at least one: the sampled one and the speculative tokens after it.
     Tail(usize),
     /// Every token.
     All,
 }
 
 /// What a forward pass gives, for the wanted tokens of all spans, in order.
+#[derive(Debug)]
 pub struct Output {
     /// Hidden states after the final norm, `[wanted, hidden]`.
     pub hidden: Tensor<2>,
@@ -70,6 +74,12 @@ pub struct Decoder {
     backbone: Backbone,
     /// `None` where the embedding is the head.
     head: Option<Linear>,
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("name", &self.backbone.name).finish_non_exhaustive()
+    }
 }
 
 impl Decoder {
