@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use arbitrage_models::config::ModelConfig;
-use arbitrage_models::tokenizer::Tokenizer;
+use arbitrage_models::tokenizer::{EncodeMode, Tokenizer};
 use arbitrage_models::train::{
     FolderFiles, NextTokenObjective, TrainOutput, TrainProgress, Trainer, TrainingExample, Transformer,
 };
@@ -60,8 +60,8 @@ pub enum TrainScale {
 impl TrainRecipe {
     /// Trains for this many steps. The learning rate schedule covers all of them, and every step uses new problems.
     pub fn with_steps(mut self, steps: usize) -> Self {
-        let Trainer { schedule, every, .. } = Trainer::new(steps, self.fit.schedule.peak);
-        (self.fit.schedule, self.fit.every) = (schedule, every);
+        let Trainer { schedule, eval_interval, .. } = Trainer::new(steps, self.fit.schedule.peak);
+        (self.fit.schedule, self.fit.eval_interval) = (schedule, eval_interval);
         self.problems = steps.saturating_mul(self.fit.batch) as u64;
         self
     }
@@ -159,7 +159,7 @@ fn examples(
 ) -> Result<Vec<TrainingExample>, Error> {
     let example = |row: CorpusRow| {
         let question = tokenizer.encode_prompt(&format!("{}\n\n", row.question))?;
-        let solution = tokenizer.encode(&row.solution, false)?;
+        let solution = tokenizer.encode(&row.solution, EncodeMode::Continuation)?;
         let from = question.len();
         Ok(TrainingExample { tokens: [question, solution, vec![tokenizer::END_ID]].concat(), first_target: from })
     };

@@ -4,8 +4,8 @@ use arbitrage_core::{Hidden, Prefix, SequenceId, Step};
 use burn::tensor::Tensor;
 
 use super::LocalModel;
-use super::forward_outputs::values;
 use super::step_states::StepStates;
+use crate::decoder::values;
 use crate::error::{Error, Result};
 use crate::prefill::{Prefill, batch_or_singly, in_rounds, prefill};
 use crate::sampler;
