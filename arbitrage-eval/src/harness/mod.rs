@@ -2,6 +2,7 @@
 //!
 //! | item | what it is |
 //! |---|---|
+//! | [`BenchmarkRuns`] | one call from an engine to graded results |
 //! | [`Records`] | a trace file that an interrupted run resumes |
 //! | [`solve_into`] | runs any engine over the unfinished problems of a file |
 //! | [`canonical`] | a finished run's records in the problems' order, whatever the order in which they were written |
@@ -13,6 +14,7 @@
 //! All random numbers derive from the problem's seed, so that neither order, batching, sharding nor interruptions change a text.
 
 mod answer_pairs;
+mod benchmark_run;
 mod canonical;
 mod error;
 mod grades;
@@ -23,6 +25,7 @@ mod shard;
 mod solve;
 
 pub use answer_pairs::{Agreement, AgreementSummary, AnswerPair, GradedPair, grade_pairs, read_pairs};
+pub use benchmark_run::{BenchmarkRuns, file_name};
 pub use canonical::{canonical, write_canonical};
 pub use error::HarnessError;
 pub use grades::{grade, write_grades};
