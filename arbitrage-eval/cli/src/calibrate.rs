@@ -7,7 +7,7 @@ use arbitrage_router::learned::Card;
 
 use crate::Failure;
 use crate::cli::{CalibrateOptions, Calibration};
-use crate::data::{attach_hidden, load};
+use crate::training_data::{attach_hidden, load};
 
 /// Fits the calibration, finds τ, and writes both into the card.
 pub fn run(options: &CalibrateOptions) -> Result<(), Failure> {
@@ -23,7 +23,7 @@ pub fn run(options: &CalibrateOptions) -> Result<(), Failure> {
     let mut card = Card::open(&options.router)?;
     card.check_pair(&loaded.pair.draft, &loaded.pair.target)?;
     let mut examples = loaded.examples;
-    if card.reads.needs_hidden() {
+    if card.input.needs_hidden() {
         attach_hidden(&options.states, &mut examples)?;
     }
     card.calibrator = Calibrator::None; // estimates are wanted as the head gives them

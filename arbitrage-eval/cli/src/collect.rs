@@ -3,7 +3,7 @@
 use arbitrage_core::router::{Labelling, Oracle, ScoreBoth, TargetSamples};
 use arbitrage_core::trace::StepRecord;
 use arbitrage_core::{AdvantageRouter, Author, Drafter, Solution, StepScorer};
-use arbitrage_eval::worked::Worked;
+use arbitrage_eval::reference_solution::ReferenceSolutionScorer;
 use arbitrage_router::Policy;
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ fn check(options: &CollectOptions, batch: &Batch<'_>) -> Result<(), Failure> {
     }
     match options.scorer {
         Scorer::Rollouts(_) => rollouts::check(&options.rollouts, batch.problems(), batch.gold()),
-        Scorer::Worked => Ok(Worked::new(batch.rows()).map(drop)?),
+        Scorer::ReferenceSolution => Ok(ReferenceSolutionScorer::new(batch.rows()).map(drop)?),
         _ => Ok(()),
     }
 }

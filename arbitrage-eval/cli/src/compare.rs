@@ -5,14 +5,14 @@ use std::path::Path;
 use arbitrage_core::{AdvantageRouter, Prefix, Step, StepScorer};
 use arbitrage_models::classifier::ProcessReward;
 use arbitrage_router::labels::Example;
-use arbitrage_router::learned::{self, Card, Inputs, Reads};
+use arbitrage_router::learned::{self, Card, ProbeFeatures, RouterInput};
 
 use crate::Failure;
 use crate::cli::{CompareOptions, DeviceOptions};
 use crate::compare_runs;
-use crate::data::{attach_hidden, in_batches, load};
+use crate::training_data::{attach_hidden, in_batches, load};
 use crate::pair::resolve_router;
-use crate::table::{Method, gates, report};
+use crate::method_table::{Method, gates, report};
 
 /// Prints a table, and writes it as JSON where that is asked.
 pub fn run(options: &CompareOptions) -> Result<(), Failure> {
@@ -24,7 +24,7 @@ pub fn run(options: &CompareOptions) -> Result<(), Failure> {
     let folders = options.router.iter().map(|name| resolve_router(name)).collect::<Result<Vec<_>, _>>()?;
     let cards = folders.iter().map(|folder| Card::open(folder)).collect::<Result<Vec<_>, _>>()?;
     cards.iter().try_for_each(|card| card.check_pair(&loaded.pair.draft, &loaded.pair.target))?;
-    if cards.iter().any(|card| card.reads.needs_hidden()) {
+    if cards.iter().any(|card| card.input.needs_hidden()) {
         attach_hidden(&options.states, &mut examples)?;
     }
     let mut methods = Vec::new();
@@ -57,10 +57,10 @@ pub fn asked(router: &mut dyn AdvantageRouter, examples: &[Example]) -> Result<V
 
 fn trained(place: (&Path, &DeviceOptions), card: &Card, examples: &[Example]) -> Result<Method, Failure> {
     let estimates = estimates(card, place, examples)?;
-    let kind = match card.reads {
-        Reads::Probe { inputs: Inputs::Scalars } => "scalars",
-        Reads::Probe { .. } => "probe",
-        Reads::Text { .. } => "text",
+    let kind = match card.input {
+        RouterInput::Probe { inputs: ProbeFeatures::Scalars } => "scalars",
+        RouterInput::Probe { .. } => "probe",
+        RouterInput::Text { .. } => "text",
     };
     Ok(Method { name: format!("{} ({kind})", name(place.0)), estimates, tau: Some(card.tau) })
 }

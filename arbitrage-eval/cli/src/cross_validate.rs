@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use arbitrage_router::labels::{Example, Folds, Rescored, rescored};
-use arbitrage_router::learned::Inputs;
+use arbitrage_router::learned::ProbeFeatures;
 use arbitrage_router::metrics::spearman;
 
 use crate::Failure;
 use crate::cli::CrossValidateOptions;
 use crate::compare::asked;
-use crate::data::{Loaded, load};
-use crate::disputes::Disputes;
-use crate::table::{Method, gates, report};
+use crate::training_data::{Loaded, load};
+use crate::disagreements::Disputes;
+use crate::method_table::{Method, gates, report};
 
 /// Trains the probes, and holds all methods against the labels.
 pub fn run(options: &CrossValidateOptions) -> Result<(), Failure> {
@@ -22,8 +22,8 @@ pub fn run(options: &CrossValidateOptions) -> Result<(), Failure> {
     let read = again(&options.rsd, "--rsd", &loaded.examples)?;
     options.shape.attach(&mut loaded.examples)?;
     let mut probes = vec![(options.shape.inputs, "probe")];
-    if options.shape.inputs != Inputs::Scalars {
-        probes.push((Inputs::Scalars, "scalars"));
+    if options.shape.inputs != ProbeFeatures::Scalars {
+        probes.push((ProbeFeatures::Scalars, "scalars"));
     }
     let mut methods = cross_fitted(options, &folds, &loaded, &probes)?;
     methods.push(Method { name: "RSD".to_owned(), estimates: rsd(&loaded.examples), tau: None });
@@ -111,10 +111,10 @@ fn cross_fitted(
     options: &CrossValidateOptions,
     folds: &Folds,
     loaded: &Loaded,
-    probes: &[(Inputs, &str)],
+    probes: &[(ProbeFeatures, &str)],
 ) -> Result<Vec<Method>, Failure> {
     let method =
-        |(_, name): &(Inputs, &str)| Method { name: (*name).to_owned(), estimates: Vec::new(), tau: Some(0.5) };
+        |(_, name): &(ProbeFeatures, &str)| Method { name: (*name).to_owned(), estimates: Vec::new(), tau: Some(0.5) };
     let mut methods: Vec<Method> = probes.iter().map(method).collect();
     methods.iter_mut().for_each(|method| method.estimates = vec![0.0; loaded.examples.len()]);
     for fold in 0..folds.count() {
@@ -133,7 +133,7 @@ fn cross_fitted(
 /// Estimates of the steps that are held out, by a probe that was trained on the others.
 fn fold_out(
     options: &CrossValidateOptions,
-    inputs: Inputs,
+    inputs: ProbeFeatures,
     (others, held): (Vec<Example>, &[Example]),
     loaded: &Loaded,
     told: &str,

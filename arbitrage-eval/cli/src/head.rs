@@ -3,13 +3,13 @@
 use std::ops::ControlFlow;
 
 use arbitrage_core::Hidden;
-use arbitrage_eval::steps::JudgedSolution;
+use arbitrage_eval::steps::LabelledSolution;
 
-use crate::states::read_states;
+use crate::hidden_states::read_states;
 use arbitrage_models::HiddenReader;
-use arbitrage_models::train::Fit;
+use arbitrage_models::train::Trainer;
 use arbitrage_router::labels::{Part, Split};
-use arbitrage_router::learned::{HeadCard, HeadData, JudgedStates, ValueHead};
+use arbitrage_router::learned::{HeadCard, HeadTrainingData, LabelledStates, ValueHead};
 use indicatif::ProgressBar;
 
 use crate::Failure;
@@ -20,7 +20,7 @@ use crate::output::make_folder;
 use crate::pair::reader;
 use crate::progress::{Training, style};
 
-/// Reads the steps' hidden states, trains the head, and gives its AUC on held-out questions.
+/// RouterInput the steps' hidden states, trains the head, and gives its AUC on held-out questions.
 pub fn train(options: &HeadOptions) -> Result<f64, Failure> {
     let (solutions, digest) = load(&options.files, &options.traces)?;
     make_folder(&options.out)?;
@@ -32,7 +32,7 @@ pub fn train(options: &HeadOptions) -> Result<f64, Failure> {
         solutions.iter().zip(&states).filter_map(|(of, states)| Some((of, states.as_deref()?))).collect();
     let card = HeadCard::new(&reader, data(digest, &read));
     let [steps, validation] = split(options, &read)?;
-    let fit = Fit::new(options.updates, options.rate)
+    let fit = Trainer::new(options.updates, options.rate)
         .with_batch(options.batch)
         .with_seed(options.files.seed)
         .with_patience(options.patience)
@@ -47,16 +47,16 @@ pub fn train(options: &HeadOptions) -> Result<f64, Failure> {
 fn read(
     options: &HeadOptions,
     reader: &mut impl HiddenReader,
-    solutions: &[JudgedSolution],
+    solutions: &[LabelledSolution],
 ) -> Result<Vec<Option<Vec<Hidden>>>, Failure> {
-    let bar = ProgressBar::new(solutions.iter().map(|solution| solution.judged.len() as u64).sum());
+    let bar = ProgressBar::new(solutions.iter().map(|solution| solution.labelled.len() as u64).sum());
     bar.set_style(style("reading {wide_bar} {pos}/{len} steps {elapsed} {eta}"));
     let path = options.out.join("states");
     let states = read_states(reader, solutions, Some(&path), options.reading.in_flight, |solution, reason| {
         if let Some(reason) = reason {
             bar.suspend(|| anstream::eprintln!("left out: solution {}: {reason}", solution.id));
         }
-        bar.inc(solution.judged.len() as u64);
+        bar.inc(solution.labelled.len() as u64);
         if interrupt::check().is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     bar.finish();
@@ -68,21 +68,21 @@ fn read(
 }
 
 /// A solution and the states of its judged steps.
-type Read<'a> = (&'a JudgedSolution, &'a [Hidden]);
+type Read<'a> = (&'a LabelledSolution, &'a [Hidden]);
 
-fn data(digest: String, read: &[Read<'_>]) -> HeadData {
-    let labels: Vec<f32> = read.iter().flat_map(|(of, _)| &of.judged).map(|judged| judged.label).collect();
+fn data(digest: String, read: &[Read<'_>]) -> HeadTrainingData {
+    let labels: Vec<f32> = read.iter().flat_map(|(of, _)| &of.labelled).map(|judged| judged.label).collect();
     let right = labels.iter().filter(|label| **label > 0.5).count() as f64 / labels.len().max(1) as f64;
-    HeadData { digest, solutions: read.len(), steps: labels.len(), right }
+    HeadTrainingData { digest, solutions: read.len(), steps: labels.len(), right }
 }
 
 /// Steps to learn from and to choose by; no question is in both.
-fn split(options: &HeadOptions, read: &[Read<'_>]) -> Result<[JudgedStates; 2], Failure> {
+fn split(options: &HeadOptions, read: &[Read<'_>]) -> Result<[LabelledStates; 2], Failure> {
     let split = Split::new(1.0 - options.validation, options.validation, 0.0)?.with_seed(options.files.seed);
-    let mut parts = [JudgedStates::default(), JudgedStates::default()];
+    let mut parts = [LabelledStates::default(), LabelledStates::default()];
     for (solution, states) in read {
         let part = &mut parts[usize::from(split.part(&solution.group) != Part::Train)];
-        solution.judged.iter().zip(*states).for_each(|(judged, hidden)| part.push(hidden, judged.label));
+        solution.labelled.iter().zip(*states).for_each(|(judged, hidden)| part.push(hidden, judged.label));
     }
     Ok(parts)
 }

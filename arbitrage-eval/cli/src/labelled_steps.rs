@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use arbitrage_core::trace::read_jsonl;
 use arbitrage_eval::problems::{BadRows, stratified_by};
-use arbitrage_eval::steps::{JudgedSolution, deduplicate, of_examples, read_file};
+use arbitrage_eval::steps::{LabelledSolution, deduplicate, of_examples, read_file};
 use arbitrage_models::source::file_digest;
 use arbitrage_router::labels::examples;
 
@@ -12,7 +12,7 @@ use crate::Failure;
 use crate::cli::StepFileOptions;
 
 /// The solutions that the options choose, and the digests of all files.
-pub fn load(options: &StepFileOptions, traces: &[PathBuf]) -> Result<(Vec<JudgedSolution>, String), Failure> {
+pub fn load(options: &StepFileOptions, traces: &[PathBuf]) -> Result<(Vec<LabelledSolution>, String), Failure> {
     let (mut solutions, mut digests) = (Vec::new(), Vec::new());
     let bad = if options.skip_bad_rows { BadRows::Skip } else { BadRows::Fail };
     let mut twice = 0;
@@ -42,6 +42,6 @@ pub fn load(options: &StepFileOptions, traces: &[PathBuf]) -> Result<(Vec<Judged
     let count = options.count.unwrap_or(usize::MAX);
     let mut chosen = stratified_by(solutions, |solution| &solution.source, count, options.seed);
     // Those that are read together should end together.
-    chosen.sort_by_key(|solution| solution.judged.len());
+    chosen.sort_by_key(|solution| solution.labelled.len());
     Ok((chosen, digests.join("+")))
 }

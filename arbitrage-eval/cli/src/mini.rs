@@ -30,7 +30,7 @@ fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Fail
         recipe = recipe.with_steps(steps);
     }
     if let Some(steps) = options.every {
-        recipe.fit = recipe.fit.with_every(steps);
+        recipe.fit = recipe.fit.with_eval_interval(steps);
     }
     recipe.fit = recipe.fit.with_checkpoint(options.out.join("checkpoint"));
     let device = options.device.device()?;

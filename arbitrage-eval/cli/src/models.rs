@@ -6,7 +6,7 @@ use std::path::Path;
 
 use arbitrage_models::ModelFiles;
 use arbitrage_models::config::{ModelConfig, RopeScaling};
-use arbitrage_models::source::{ModelSource, Settings, known_digest, known_models};
+use arbitrage_models::source::{ModelSource, SourceSettings, known_digest, known_models};
 use arbitrage_models::tokenizer::Tokenizer;
 use arbitrage_models::weights::{WeightSource, scan_finite};
 
@@ -39,7 +39,7 @@ fn pull(names: &[String], out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 fn list(out: &mut dyn Write) -> Result<(), Failure> {
-    let settings = Settings::from_env()?;
+    let settings = SourceSettings::from_env()?;
     let width = known_models().iter().map(|model| model.name.len()).max().unwrap_or(0);
     for model in known_models() {
         let place = settings.cached(model).map_or_else(|| "not here".to_owned(), |path| path.display().to_string());

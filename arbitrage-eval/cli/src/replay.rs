@@ -8,7 +8,7 @@ use arbitrage_eval::cost::{Hardware, Judge, Reuse, measured};
 use arbitrage_eval::gold::Gold;
 use arbitrage_eval::harness::grade;
 use arbitrage_eval::problems::{BadRows, read_file};
-use arbitrage_eval::replay::{Dump, Prediction, check, grid, replay};
+use arbitrage_eval::replay::{PairedTrace, Prediction, check, grid, replay};
 use arbitrage_eval::results::{Grade, Grades, PolicyResults, problem_results};
 use arbitrage_router::Policy;
 use arbitrage_router::labels::examples;
@@ -17,14 +17,14 @@ use serde::Serialize;
 
 use crate::Failure;
 use crate::cli::ReplayOptions;
-use crate::data::attach_hidden;
+use crate::training_data::attach_hidden;
 
 /// Prints what is predicted of each policy, and how far that is from runs.
 pub fn run(options: &ReplayOptions) -> Result<(), Failure> {
     let records = read_jsonl(&options.collection)?;
     let gold = gold(options)?;
     let collected = results(&records, &gold)?;
-    let mut dump = Dump::new(&records)?.with_outcomes(&collected)?;
+    let mut dump = PairedTrace::new(&records)?.with_outcomes(&collected)?;
     if dump.left_out > 0 {
         anstream::eprintln!("{} problems left out: they did not end, or lack a step or a score", dump.left_out);
     }
@@ -81,12 +81,12 @@ fn estimated(
     options: &ReplayOptions,
     folder: &std::path::Path,
     records: &[Record],
-    dump: Dump,
-) -> Result<Dump, Failure> {
+    dump: PairedTrace,
+) -> Result<PairedTrace, Failure> {
     let folder = &crate::pair::resolve_router(folder)?;
     let card = Card::open(folder)?;
     let mut examples = examples(records.iter().cloned())?.examples;
-    if card.reads.needs_hidden() {
+    if card.input.needs_hidden() {
         attach_hidden(&options.states, &mut examples)?;
     }
     let estimates = crate::compare::estimates(&card, (folder, &options.states.device), &examples)?;
@@ -96,7 +96,7 @@ fn estimated(
 }
 
 /// Those that were named with a threshold, and a grid of each that was named without.
-fn policies(options: &ReplayOptions, dump: &Dump) -> Result<Vec<Policy>, Failure> {
+fn policies(options: &ReplayOptions, dump: &PairedTrace) -> Result<Vec<Policy>, Failure> {
     let mut all = Vec::new();
     for text in &options.policy {
         let policy: Policy = text.parse()?;

@@ -9,7 +9,7 @@ use arbitrage_core::trace::ModelRecord;
 use arbitrage_core::{Limits, Problem, SequenceId, Shared, StepScorer, StepSegmenter};
 use arbitrage_eval::gold::Gold;
 use arbitrage_eval::problems::{BadRows, ProblemRow, read_file};
-use arbitrage_eval::steps::{FirstErrorQuality, JudgedSolution, Quality, quality};
+use arbitrage_eval::steps::{FirstErrorQuality, LabelledSolution, Quality, quality};
 use arbitrage_models::{HiddenReader as _, LocalTarget};
 use arbitrage_router::metrics::{Bootstrap, Interval};
 use indicatif::ProgressBar;
@@ -76,21 +76,21 @@ fn measure(options: &ScoreOptions) -> Result<(), Failure> {
 /// Scores every step, so many solutions at a time. A solution with a step that cannot be scored is told and left out.
 fn score(
     scorer: &mut dyn StepScorer,
-    solutions: Vec<JudgedSolution>,
+    solutions: Vec<LabelledSolution>,
     in_flight: usize,
-) -> (Vec<JudgedSolution>, Vec<Vec<f32>>) {
-    let bar = ProgressBar::new(solutions.iter().map(|solution| solution.judged.len() as u64).sum());
+) -> (Vec<LabelledSolution>, Vec<Vec<f32>>) {
+    let bar = ProgressBar::new(solutions.iter().map(|solution| solution.labelled.len() as u64).sum());
     bar.set_style(style("scoring {wide_bar} {pos}/{len} steps {elapsed} {eta}"));
     let (mut scored, mut all) = (Vec::new(), Vec::new());
     for some in solutions.chunks(in_flight.max(1)) {
-        let problems: Vec<Problem> = some.iter().map(JudgedSolution::problem).collect();
+        let problems: Vec<Problem> = some.iter().map(LabelledSolution::problem).collect();
         let ids = (0..).map(SequenceId);
         let requests = some.iter().zip(&problems).zip(ids.clone());
         let requests: Vec<_> = requests.flat_map(|((of, problem), id)| of.requests(id, problem)).collect();
         let mut scores = score_each(scorer, &requests).into_iter();
         ids.take(some.len()).for_each(|id| scorer.release(id));
         for solution in some {
-            let own: Vec<_> = scores.by_ref().take(solution.judged.len()).collect();
+            let own: Vec<_> = scores.by_ref().take(solution.labelled.len()).collect();
             match own.into_iter().collect::<Result<Vec<f32>, _>>() {
                 Ok(own) => {
                     scored.push(solution.clone());
@@ -98,7 +98,7 @@ fn score(
                 }
                 Err(error) => bar.suspend(|| anstream::eprintln!("left out: solution {}: {error}", solution.id)),
             }
-            bar.inc(solution.judged.len() as u64);
+            bar.inc(solution.labelled.len() as u64);
         }
     }
     bar.finish();

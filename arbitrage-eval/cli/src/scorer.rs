@@ -7,7 +7,7 @@ use std::str::FromStr;
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::{Shared, StepScorer};
 use arbitrage_eval::problems::ProblemRow;
-use arbitrage_eval::worked::Worked;
+use arbitrage_eval::reference_solution::ReferenceSolutionScorer;
 use arbitrage_mini::Checker;
 use arbitrage_models::source::file_digest;
 use arbitrage_models::{Layout, LoadOptions, LocalTarget, ProcessReward};
@@ -26,7 +26,7 @@ pub enum Scorer {
     /// `judge`: the target as judge, 0 to 9.
     Judge,
     /// `worked`: the numbers of the worked solutions that come with the problems, as GSM8K's.
-    Worked,
+    ReferenceSolution,
     /// `rollouts:K`: the share of K completions that reach the right answer.
     Rollouts(usize),
     /// `head:DIR`: a head on the target's hidden states.
@@ -73,7 +73,7 @@ impl Scorer {
         Ok(match self {
             Self::Checker => Box::new(Checker),
             Self::Judge => Box::new(Judge::new(target("the target as judge")?)),
-            Self::Worked => Box::new(Worked::new(rows)?),
+            Self::ReferenceSolution => Box::new(ReferenceSolutionScorer::new(rows)?),
             Self::Rollouts(count) => rollouts(*count)?,
             Self::Head(folder) => Box::new(ValueHead::open(folder)?.over(target("a head")?)?),
             Self::Prm(folder) => Box::new(ProcessReward::open(folder, load)?),
@@ -92,7 +92,7 @@ impl Scorer {
     /// What a trace says of it: trained ones are known by their weights, wherever they lie.
     pub fn note(&self, rollouts: Option<&RolloutOptions>) -> Result<Value, Failure> {
         Ok(match self {
-            Self::Checker | Self::Judge | Self::Worked | Self::Served(..) => json!(self.to_string()),
+            Self::Checker | Self::Judge | Self::ReferenceSolution | Self::Served(..) => json!(self.to_string()),
             Self::Rollouts(count) => json!({
                 "rollouts": count,
                 "temperature": rollouts.map(|options| options.rollouts_temperature),
@@ -117,7 +117,7 @@ impl FromStr for Scorer {
         match text.split_once(':').map_or((text, ""), |(name, folder)| (name, folder)) {
             ("checker", "") => Ok(Self::Checker),
             ("judge", "") => Ok(Self::Judge),
-            ("worked", "") => Ok(Self::Worked),
+            ("worked", "") => Ok(Self::ReferenceSolution),
             ("rollouts", count) => match count.parse() {
                 Ok(count) if count > 0 => Ok(Self::Rollouts(count)),
                 _ => Err(format!("expected a number of completions such as rollouts:8, found `{text}`")),
@@ -135,7 +135,7 @@ impl fmt::Display for Scorer {
         match self {
             Self::Checker => f.write_str("checker"),
             Self::Judge => f.write_str("judge"),
-            Self::Worked => f.write_str("worked"),
+            Self::ReferenceSolution => f.write_str("worked"),
             Self::Rollouts(count) => write!(f, "rollouts:{count}"),
             Self::Head(folder) => write!(f, "head:{}", folder.display()),
             Self::Prm(folder) => write!(f, "prm:{}", folder.display()),

@@ -113,6 +113,6 @@ fn sinks(options: &ServeOptions) -> Result<Sinks, Failure> {
 
 /// Whether a prompt is too long, which is its sender's affair.
 fn is_the_prompts(error: &EngineError) -> bool {
-    let EngineError::Part { step: 0, source, .. } = error else { return false };
+    let EngineError::Component { step: 0, source, .. } = error else { return false };
     matches!(source.downcast_ref(), Some(Error::ContextFull { .. }))
 }

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::time::Instant;
 
-use arbitrage_models::train::{Fit, Lora, Transformer, learning};
+use arbitrage_models::train::{Trainer, Lora, Transformer, learning};
 use arbitrage_router::labels::{Classes, Example};
-use arbitrage_router::learned::{Annotation, Data, Inputs, Outcome, Pair, Probe, Recipe, TextRouter, train_reward};
+use arbitrage_router::learned::{Annotation, Data, ProbeFeatures, Outcome, Pair, Probe, Recipe, TextRouter, train_reward};
 
 use crate::Failure;
 use crate::cli::{
     self, DeviceOptions, FitOptions, LearningOptions, LoraOptions, ProbeOptions, ProbeShape, RecipeOptions,
     TextOptions, TrainCommand,
 };
-use crate::data::{Loaded, attach_hidden, load};
+use crate::training_data::{Loaded, attach_hidden, load};
 use crate::interrupt;
 use crate::output::make_folder;
 use crate::progress::Training;
@@ -75,9 +75,9 @@ fn probe(options: &ProbeOptions) -> Result<f64, Failure> {
 }
 
 impl ProbeShape {
-    /// Reads the hidden states, where probes of this shape need them.
+    /// RouterInput the hidden states, where probes of this shape need them.
     pub fn attach(&self, examples: &mut [Example]) -> Result<(), Failure> {
-        if self.inputs == Inputs::Scalars {
+        if self.inputs == ProbeFeatures::Scalars {
             return Ok(());
         }
         self.states.draft.as_ref().ok_or("--draft: hidden states are read from the draft model")?;
@@ -87,9 +87,9 @@ impl ProbeShape {
     /// A probe on `inputs`, trained on the first part and chosen by the second, under a bar that is called `name`.
     pub fn train(
         &self,
-        inputs: Inputs,
+        inputs: ProbeFeatures,
         (examples, validation): (Vec<Example>, Vec<Example>),
-        fit: Fit,
+        fit: Trainer,
         data: (Pair, Data),
         name: &str,
     ) -> Result<Probe, Failure> {
@@ -128,18 +128,18 @@ fn adapted(base: Transformer, options: &LoraOptions, seed: u64) -> Result<Transf
     Ok(base)
 }
 
-fn fit(options: &FitOptions) -> Fit {
+fn fit(options: &FitOptions) -> Trainer {
     options.learning.fit().with_checkpoint(options.out.join("checkpoint"))
 }
 
 impl LearningOptions {
     /// The loop, without a checkpoint.
-    pub fn fit(&self) -> Fit {
-        Fit::new(self.steps, self.rate).with_batch(self.batch).with_seed(self.seed).with_patience(self.patience)
+    pub fn fit(&self) -> Trainer {
+        Trainer::new(self.steps, self.rate).with_batch(self.batch).with_seed(self.seed).with_patience(self.patience)
     }
 }
 
-fn recipe(options: &RecipeOptions, fit: Fit, examples: &[Example]) -> Result<Recipe, Failure> {
+fn recipe(options: &RecipeOptions, fit: Trainer, examples: &[Example]) -> Result<Recipe, Failure> {
     let advantages: Vec<f32> = examples.iter().map(Example::advantage).collect();
     let classes =
         if options.classes == 2 { Classes::binary() } else { Classes::quantiles(&advantages, options.classes)? };

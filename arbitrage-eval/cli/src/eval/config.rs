@@ -113,7 +113,7 @@ pub struct Options {
 }
 
 impl Config {
-    /// Reads the file. Paths in it are beside it.
+    /// RouterInput the file. Paths in it are beside it.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;

@@ -34,7 +34,7 @@ impl Pair {
         let mut draft = open(&names.draft, Role::Draft, options)?;
         let mut target = open(&names.target, Role::Target, options)?;
         if let (Some(SAME), Model::Local(draft), Model::Local(target)) = (options.draft.as_deref(), &draft, &target)
-            && draft.decoder().bytes_a_token() >= target.decoder().bytes_a_token()
+            && draft.decoder().bytes_per_token() >= target.decoder().bytes_per_token()
         {
             anstream::eprintln!(
                 "warning: the draft is no smaller than the target, whose weights have no more bits than --draft-weights"

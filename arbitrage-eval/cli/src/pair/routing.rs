@@ -42,7 +42,7 @@ pub fn router(
     let card = Card::open(folder)?;
     let record = |name: &str, digest: Option<String>| ModelRecord { name: name.to_owned(), digest };
     card.check_pair(&record(draft.name(), draft.digest()), &record(Verifier::name(target), Verifier::digest(target)))?;
-    draft = draft.with_hidden(card.reads.needs_hidden(), "a probe")?;
+    draft = draft.with_hidden(card.input.needs_hidden(), "a probe")?;
     let card = tau.map_or(Ok(card.clone()), |tau| card.with_threshold(tau))?;
     Ok((learned::open(card, folder, &placement.load(Role::Router)?)?, draft))
 }

@@ -44,10 +44,10 @@ fn fake(name: &'static str) -> Fake {
 }
 
 /// Solutions of one to four steps. Number 5 is too long to be read.
-fn solutions(count: usize) -> Vec<JudgedSolution> {
+fn solutions(count: usize) -> Vec<LabelledSolution> {
     let text = |at: usize, step: usize| if (at, step) == (5, 1) { "long".into() } else { "x".repeat(at + step + 1) };
     let steps = |at: usize| (0..at % 4 + 1).map(|step| (text(at, step), 1.0)).collect::<Vec<_>>();
-    (0..count).map(|at| JudgedSolution::of_texts(format!("{at}"), "s".into(), format!("q{at}"), &steps(at))).collect()
+    (0..count).map(|at| LabelledSolution::of_texts(format!("{at}"), "s".into(), format!("q{at}"), &steps(at))).collect()
 }
 
 fn read(reader: &mut Fake, path: &Path, in_flight: usize) -> Result<Vec<Option<Vec<Hidden>>>> {
@@ -70,8 +70,8 @@ fn every_step_has_its_states_and_what_is_known_is_not_read_again() {
             assert_eq!(at, 5);
             continue;
         };
-        assert_eq!(states.len(), solution.judged.len());
-        for (place, (judged, hidden)) in solution.judged.iter().zip(states).enumerate() {
+        assert_eq!(states.len(), solution.labelled.len());
+        for (place, (judged, hidden)) in solution.labelled.iter().zip(states).enumerate() {
             assert_eq!(hidden.last, [judged.step.text.len() as f32, place as f32, -0.5]);
         }
     }
@@ -152,7 +152,7 @@ fn other_states_are_refused_by_what_differs() {
     let path = folder.path().join("states");
     read(&mut fake("small"), &path, 4).unwrap();
     let before = fs::read(&path).unwrap();
-    let refused = |reader: &mut Fake, solutions: &[JudgedSolution], parts: &[&str]| {
+    let refused = |reader: &mut Fake, solutions: &[LabelledSolution], parts: &[&str]| {
         let error = read_states(reader, solutions, Some(&path), 4, |_, _| Continue(())).unwrap_err().to_string();
         assert!(parts.iter().all(|part| error.contains(part)), "{error}");
         assert!(fs::read(&path).unwrap() == before);
@@ -160,7 +160,7 @@ fn other_states_are_refused_by_what_differs() {
     refused(&mut fake("large"), &solutions(12), &["states: expected", "large", "small"]);
     refused(&mut fake("small"), &solutions(11), &["solutions 11", "solutions 12"]);
     let mut relabelled = solutions(12);
-    relabelled[3].judged[0].label = 0.0;
+    relabelled[3].labelled[0].label = 0.0;
     refused(&mut fake("small"), &relabelled, &["digest"]);
     fs::write(&path, "{\"question\": \"no states, and longer than any header of theirs\"}".repeat(9)).unwrap();
     let error = read(&mut fake("small"), &path, 4).unwrap_err().to_string();

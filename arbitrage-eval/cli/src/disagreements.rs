@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use arbitrage_router::labels::Example;
-use arbitrage_router::metrics::{Bootstrap, Clusters, Dispute};
+use arbitrage_router::metrics::{Bootstrap, Clusters, PolicyDisagreement};
 
 use crate::Failure;
 use crate::step_ids::{Place, Places};
-use crate::table::{BUDGETS, Method, Range, shown};
+use crate::method_table::{BUDGETS, Method, Range, shown};
 
 /// The first of the methods against its rivals, at each budget.
 pub struct Disputes {
@@ -21,7 +21,7 @@ struct Parting {
     /// The budget as a share of the oracle's calls.
     budget: f64,
     calls: f64,
-    dispute: Dispute,
+    dispute: PolicyDisagreement,
 }
 
 impl Disputes {
@@ -39,7 +39,7 @@ impl Disputes {
             let others = of(rival);
             for budget in BUDGETS {
                 let calls = budget * oracle;
-                let dispute = Dispute::new(&estimates, &others, calls)?;
+                let dispute = PolicyDisagreement::new(&estimates, &others, calls)?;
                 partings.push(Parting { rival: rival.name.clone(), budget, calls, dispute });
             }
         }

@@ -9,7 +9,7 @@ use arbitrage_core::{Hidden, Problem, SequenceId};
 use arbitrage_models::{Error, HiddenReader, Result};
 use serde_json::json;
 
-use arbitrage_eval::steps::{JudgedSolution, digest};
+use arbitrage_eval::steps::{LabelledSolution, digest};
 use file::StatesFile;
 
 /// The states of every judged step, a list a solution; `None` for a solution that the model cannot read, since it does not fit the
@@ -25,10 +25,10 @@ use file::StatesFile;
 /// model itself is broken; [`Error::CutOff`] where `heard` broke off.
 pub fn read_states(
     reader: &mut impl HiddenReader,
-    solutions: &[JudgedSolution],
+    solutions: &[LabelledSolution],
     path: Option<&Path>,
     in_flight: usize,
-    mut heard: impl FnMut(&JudgedSolution, Option<&Error>) -> ControlFlow<()>,
+    mut heard: impl FnMut(&LabelledSolution, Option<&Error>) -> ControlFlow<()>,
 ) -> Result<Vec<Option<Vec<Hidden>>>> {
     let header = json!({
         "reader": reader.record(),
@@ -37,7 +37,7 @@ pub fn read_states(
         "solutions": solutions.len(),
         "digest": format!("{:016x}", digest(solutions)),
     });
-    let steps = solutions.iter().map(|solution| solution.judged.len()).collect();
+    let steps = solutions.iter().map(|solution| solution.labelled.len()).collect();
     let known = path.map(|path| StatesFile::open(path, &header, reader.width(), steps)).transpose()?;
     let (mut file, mut all) = known.map_or_else(Default::default, |(file, known)| (Some(file), known));
     let cut_off = |done| Err(Error::CutOff { done, of: solutions.len() });
@@ -65,15 +65,15 @@ pub fn read_states(
     Ok(all)
 }
 
-fn read_together(reader: &mut impl HiddenReader, solutions: &[JudgedSolution]) -> Vec<Result<Vec<Hidden>>> {
-    let problems: Vec<Problem> = solutions.iter().map(JudgedSolution::problem).collect();
+fn read_together(reader: &mut impl HiddenReader, solutions: &[LabelledSolution]) -> Vec<Result<Vec<Hidden>>> {
+    let problems: Vec<Problem> = solutions.iter().map(LabelledSolution::problem).collect();
     let ids = (0..).map(SequenceId);
     let requests = solutions.iter().zip(&problems).zip(ids.clone());
     let requests: Vec<_> = requests.flat_map(|((solution, problem), id)| solution.requests(id, problem)).collect();
     let mut read = reader.hidden(&requests).into_iter();
     ids.take(solutions.len()).for_each(|id| reader.forget(id));
     // All are taken before the first error is looked for: the rest belongs to the next solution.
-    let of = |solution: &JudgedSolution| read.by_ref().take(solution.judged.len()).collect::<Vec<_>>();
+    let of = |solution: &LabelledSolution| read.by_ref().take(solution.labelled.len()).collect::<Vec<_>>();
     let lists: Vec<Vec<Result<Hidden>>> = solutions.iter().map(of).collect();
     lists.into_iter().map(|list| list.into_iter().collect()).collect()
 }

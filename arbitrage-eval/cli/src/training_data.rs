@@ -8,7 +8,7 @@ use arbitrage_core::trace::{Record, read_jsonl};
 use arbitrage_core::{Candidate, Evidence, Prefix, Problem, SequenceId};
 use arbitrage_eval::steps::drafts_of_examples;
 
-use crate::states::read_states;
+use crate::hidden_states::read_states;
 use arbitrage_models::LocalModel;
 use arbitrage_models::source::file_digest;
 use arbitrage_router::labels::{Example, Split, examples};
@@ -30,7 +30,7 @@ pub struct Loaded {
     pub data: Data,
 }
 
-/// Reads traces that `collect` wrote. All of them have to be of one pair.
+/// RouterInput traces that `collect` wrote. All of them have to be of one pair.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded, Failure> {
     let (mut records, mut digests) = (Vec::new(), Vec::new());
     for path in paths {
@@ -79,7 +79,7 @@ impl LearningOptions {
     }
 }
 
-/// Reads every example, in batches of different sequences.
+/// RouterInput every example, in batches of different sequences.
 pub fn in_batches<T>(
     examples: &[Example],
     mut read: impl FnMut(&[Candidate<'_>]) -> Result<Vec<T>, Failure>,
@@ -110,7 +110,7 @@ pub fn attach_hidden(options: &StatesOptions, examples: &mut [Example]) -> Resul
     let mut unread = None;
     let path = options.states.as_deref();
     let states = read_states(&mut model, &solutions, path, SIDE_BY_SIDE, |solution, reason| {
-        bar.inc(solution.judged.len() as u64);
+        bar.inc(solution.labelled.len() as u64);
         unread = unread.take().or_else(|| Some(format!("problem `{}`: {}", solution.id, reason?)));
         if interrupt::check().is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
