@@ -8,11 +8,11 @@ use arbitrage_grader::{Grade, Grader, Kind, Profile, gold_answer};
 
 use crate::problems::ProblemRow;
 
-/// Says whether a whole solution is right: by the `answer` of the problem's row, or, for a family of problems whose answers follow from
-/// their questions, by the function given to [`Gold::with_fallback`].
+/// Decides whether a solution is right, by the `answer` of the problem's row. Problems whose answers can be computed from their questions
+/// need no row: give the function to [`Gold::with_fallback`].
 ///
-/// Answers are compared by the [`Grader`], under the tolerance of the row if it has one. Of an answer that is a worked solution, as
-/// GSM8K's are, [`gold_answer`] counts.
+/// Answers are compared by the [`Grader`], with the row's tolerance if it has one. Where the row's answer is a whole solution, as in GSM8K,
+/// only its final answer counts (see [`gold_answer`]).
 ///
 /// ```
 /// use arbitrage_core::Problem;
@@ -24,44 +24,51 @@ use crate::problems::ProblemRow;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Gold {
-    /// By question: the answer, and the greatest error that is allowed.
-    answers: HashMap<String, (String, f64)>,
+    /// Answer and tolerance by question.
+    answers: HashMap<String, GoldAnswer>,
     fallback: Option<fn(&Problem) -> Option<String>>,
     grader: Grader,
 }
 
-/// A problem whose right answer is not known.
+/// A right answer, and the largest absolute error that is accepted.
+#[derive(Clone, Debug)]
+struct GoldAnswer {
+    answer: String,
+    tolerance: f64,
+}
+
+/// A problem whose right answer is unknown.
 #[derive(Debug, thiserror::Error)]
-#[error("problem `{id}` comes without an answer: its row has none in `answer`, and it is not of the mini family")]
+#[error("problem `{id}` comes without an answer: expected one in the field `answer` of its row")]
 pub struct NoAnswer {
-    /// The problem's name.
+    /// The problem's id.
     pub id: String,
 }
 
 impl Gold {
-    /// The answers that rows hold.
+    /// The answers of `rows`; rows without one are ignored.
     pub fn new<'r>(rows: impl IntoIterator<Item = &'r ProblemRow>) -> Self {
         let answer = |row: &ProblemRow| {
             let answer = gold_answer(row.answer.as_deref()?);
             let tolerance = row.tolerance.unwrap_or(0.0);
-            (!answer.is_empty()).then(|| (row.problem.question.clone(), (answer, tolerance)))
+            (!answer.is_empty()).then(|| (row.problem.question.clone(), GoldAnswer { answer, tolerance }))
         };
         Self { answers: rows.into_iter().filter_map(answer).collect(), ..Self::default() }
     }
 
-    /// Asks `answer` about problems whose rows hold none.
+    /// Computes the answers of problems without one by `answer`.
     pub fn with_fallback(mut self, answer: fn(&Problem) -> Option<String>) -> Self {
         self.fallback = Some(answer);
         self
     }
 
-    /// Grades by another profile.
+    /// Sets the grading profile.
     pub fn with_profile(mut self, profile: Profile) -> Self {
         self.grader = Grader::new(profile);
         self
     }
 
-    /// The profile that grades.
+    /// The grading profile.
     pub fn profile(&self) -> Profile {
         self.grader.profile()
     }
@@ -71,9 +78,9 @@ impl Gold {
     /// # Errors
     /// [`NoAnswer`].
     pub fn answer(&self, problem: &Problem) -> Result<Cow<'_, str>, NoAnswer> {
-        let generated = || self.fallback.and_then(|answer| answer(problem)).map(Cow::Owned);
-        let known = self.answers.get(&problem.question).map(|(answer, _)| Cow::Borrowed(answer.as_str()));
-        known.or_else(generated).ok_or_else(|| NoAnswer { id: problem.id.clone() })
+        let computed = || self.fallback.and_then(|answer| answer(problem)).map(Cow::Owned);
+        let given = self.answers.get(&problem.question).map(|gold| Cow::Borrowed(gold.answer.as_str()));
+        given.or_else(computed).ok_or_else(|| NoAnswer { id: problem.id.clone() })
     }
 
     /// Grades `text`, a whole solution.
@@ -82,7 +89,7 @@ impl Gold {
     /// [`NoAnswer`].
     pub fn grade(&self, problem: &Problem, text: &str) -> Result<Grade, NoAnswer> {
         let answer = self.answer(problem)?;
-        let tolerance = self.answers.get(&problem.question).map_or(0.0, |(_, tolerance)| *tolerance);
+        let tolerance = self.answers.get(&problem.question).map_or(0.0, |gold| gold.tolerance);
         Ok(self.grader.with_tolerance(tolerance).grade_response(&answer, text, Kind::Response))
     }
 
@@ -99,9 +106,10 @@ impl Gold {
 mod tests {
     use std::path::Path;
 
+    use arbitrage_mini::{self as mini, Stream, problems};
+
     use super::*;
     use crate::problems::{BadRows, read};
-    use arbitrage_mini::{self as mini, Stream, problems};
 
     fn gold(answer: &str) -> (Gold, Problem) {
         let line = serde_json::json!({ "question": "How many?", "answer": answer, "id": "q" }).to_string();
@@ -110,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_the_known_shapes_are_read() {
+    fn answers_of_common_layouts_are_read() {
         for (answer, short) in [
             ("72", "72"),
             ("48/2 = <<48/2=24>>24 in May.\n#### 1,072 ", "1,072"),
@@ -126,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_says_how_close_is_close_enough() {
+    fn the_tolerance_of_a_row_is_applied() {
         for (tolerance, solved) in [(Some(0.1), true), (Some(0.01), false), (None, false)] {
             let line = br#"{"question": "How far?", "answer": "2.5"}"#;
             let mut rows = read(Path::new("set.jsonl"), &line[..], BadRows::Fail).unwrap().rows;
@@ -136,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn problems_of_the_family_need_no_row() {
+    fn computed_answers_need_no_row() {
         for problem in problems(Stream::Test, 0..20) {
             let solution = mini::plan(&problem).unwrap().solution();
             assert!(Gold::default().with_fallback(mini::answer).is_solved(&problem, &solution).unwrap());

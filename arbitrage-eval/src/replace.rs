@@ -1,17 +1,17 @@
-//! Files that are there whole or not at all.
+//! Atomic replacement of files.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-/// Has `write` fill a file beside `path`, which then takes its place in one move. Where that fails, what was at `path` is still there.
+/// Has `write` fill a new file in the same folder, then renames it to `path`. If anything fails, the old file is unchanged.
 pub(crate) fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
     let replaced = filled(&new, write).and_then(|()| fs::rename(&new, path));
     if replaced.is_err() {
-        // The first error is the one to tell.
+        // Best effort: the error to report is the one above.
         drop(fs::remove_file(&new));
     }
     replaced
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_write_leaves_what_was_there_and_nothing_else() {
+    fn a_failed_write_keeps_the_old_file_and_leaves_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
         replace(&path, |file| file.write_all(b"one")).unwrap();

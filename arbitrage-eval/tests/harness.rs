@@ -1,11 +1,11 @@
-//! Runs that are cut off anywhere, batched or divided in any way: their canonical records are the same.
+//! Canonical records are the same however a run was interrupted, batched or sharded.
 
 use std::path::Path;
 
 use arbitrage_core::router::Random;
 use arbitrage_core::segmenter::Newline;
 use arbitrage_core::testing::Babbler;
-use arbitrage_core::trace::{JsonlSink, Record, TraceSink, read_jsonl};
+use arbitrage_core::trace::{JsonlSink, Record, Trace, TraceSink};
 use arbitrage_core::{Author, BoxError, Draw, Engine, Limits, Problem, StepCost, Target, Usage};
 use arbitrage_eval::harness::{HarnessError, Records, Shard, canonical, solve_into, write_canonical};
 use proptest::prelude::*;
@@ -25,14 +25,14 @@ fn problems(count: u64) -> Vec<Problem> {
 
 fn run(path: &Path, problems: &[Problem], in_flight: usize) -> Result<usize, HarnessError> {
     let (sink, records) = Records::open(path)?;
-    let mut heard = 0;
-    solve_into(engine(in_flight, 0.4), problems, (sink, &records), |_, _| heard += 1)?;
-    Ok(heard)
+    let mut solved = 0;
+    solve_into(engine(in_flight, 0.4), problems, sink, &records, |_, _| solved += 1)?;
+    Ok(solved)
 }
 
-/// The canonical records without what was measured.
+/// The canonical records without measurements.
 fn content(path: &Path, problems: &[Problem]) -> Vec<Record> {
-    let (mut records, missing) = canonical(read_jsonl(path).unwrap(), problems).unwrap();
+    let (mut records, missing) = canonical(Trace::read(path).unwrap(), problems);
     assert!(missing.is_empty());
     for record in &mut records {
         match record {
@@ -52,7 +52,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn neither_kills_nor_batches_nor_shards_are_seen(cuts in prop::collection::vec(0.0..1.0f64, 0..5), in_flight in 1usize..9, shards in 1usize..5) {
+    fn interruptions_batches_and_shards_leave_no_trace(cuts in prop::collection::vec(0.0..1.0f64, 0..5), in_flight in 1usize..9, shards in 1usize..5) {
         let folder = tempfile::tempdir().unwrap();
         let [whole, pieces, merged] = ["whole", "pieces", "merged"].map(|name| folder.path().join(name));
         let problems = problems(12);
@@ -64,44 +64,45 @@ proptest! {
             std::fs::File::options().write(true).open(&pieces).unwrap().set_len((length as f64 * cut) as u64).unwrap();
         }
         run(&pieces, &problems, in_flight).unwrap();
-        prop_assert_eq!(run(&pieces, &problems, in_flight).unwrap(), 0, "all is there");
+        prop_assert_eq!(run(&pieces, &problems, in_flight).unwrap(), 0, "nothing is left to solve");
         prop_assert_eq!(&content(&pieces, &problems), &expected);
 
-        let mut all = Vec::new();
+        let mut paths = Vec::new();
         for shard in Shard::all(shards) {
             let path = folder.path().join(shard.folder());
             run(&path, &shard.of(&problems), in_flight).unwrap();
-            all.extend(read_jsonl(&path).unwrap());
+            paths.push(path);
         }
-        write_canonical(all, &problems, &merged).unwrap();
+        write_canonical(Trace::read_all(&paths).unwrap(), &problems, &merged).unwrap();
         prop_assert_eq!(&content(&merged, &problems), &expected);
     }
 }
 
 #[test]
-fn what_is_not_whole_or_of_several_runs_is_refused() {
+fn incomplete_and_mixed_runs_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let [one, other, out] = ["one", "other", "out"].map(|name| folder.path().join(name));
     run(&one, &problems(3), 2).unwrap();
-    let error = write_canonical(read_jsonl(&one).unwrap(), &problems(5), &out).unwrap_err();
+    let error = write_canonical(Trace::read(&one).unwrap(), &problems(5), &out).unwrap_err();
     assert!(
         matches!(&error, HarnessError::Incomplete { expected: 5, missing: 2, first, .. } if first == "p3"),
         "{error}"
     );
     let (sink, records) = Records::open(&other).unwrap();
-    solve_into(engine(2, 0.5), &problems(3), (sink, &records), |_, _| ()).unwrap();
-    let both = [read_jsonl(&one).unwrap(), read_jsonl(&other).unwrap()].concat();
+    solve_into(engine(2, 0.5), &problems(3), sink, &records, |_, _| ()).unwrap();
+    let both = Trace::read_all([&one, &other]).unwrap();
     let error = write_canonical(both, &problems(3), &out).unwrap_err().to_string();
     assert!(error.contains("another run") && error.contains("router"), "{error}");
     assert!(!out.exists());
     let (_, records) = Records::open(&other).unwrap();
-    let error = solve_into(engine(2, 0.4), &problems(3), (Vec::new(), &records), |_, _| ()).unwrap_err();
+    let error = solve_into(engine(2, 0.4), &problems(3), Vec::new(), &records, |_, _| ()).unwrap_err();
     assert!(matches!(error, HarnessError::AnotherRun { .. }), "{error}");
-    let steps: Vec<Record> = read_jsonl(&one).unwrap().into_iter().filter(|r| !matches!(r, Record::Run(_))).collect();
-    assert!(matches!(write_canonical(steps, &problems(3), &out), Err(HarnessError::Nameless { .. })));
+    let mut steps = Trace::read(&one).unwrap();
+    steps.run = None;
+    assert!(matches!(write_canonical(steps, &problems(3), &out), Err(HarnessError::NoRunRecord { .. })));
 }
 
-/// Keeps so many records and no more.
+/// A sink that fails after so many records.
 struct Full(JsonlSink, usize);
 
 impl TraceSink for Full {
@@ -112,7 +113,7 @@ impl TraceSink for Full {
 }
 
 #[test]
-fn where_nothing_more_can_be_kept_the_run_ends_and_goes_on_later() {
+fn a_run_whose_sink_fails_ends_and_can_be_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let [whole, full] = ["whole", "full"].map(|name| folder.path().join(name));
     let problems = problems(9);
@@ -121,7 +122,7 @@ fn where_nothing_more_can_be_kept_the_run_ends_and_goes_on_later() {
     for _ in 0..20 {
         let room = 1 + (draw.uniform() * 12.0) as usize;
         let (sink, records) = Records::open(&full).unwrap();
-        match solve_into(engine(3, 0.4), &problems, (Full(sink, room), &records), |_, _| ()) {
+        match solve_into(engine(3, 0.4), &problems, Full(sink, room), &records, |_, _| ()) {
             Ok(()) => break,
             Err(error) => assert_eq!(error.to_string(), "no room"),
         }

@@ -1,4 +1,4 @@
-//! The report of an evaluation: whole, harmless, true to the metrics, and the same each time.
+//! Reports are well-formed, escaped, agree with the metrics, and are deterministic.
 
 #[path = "../examples/report_demo/fixture.rs"]
 mod fixture;
@@ -9,16 +9,18 @@ use std::fs;
 use std::path::Path;
 
 use arbitrage_core::Usage;
-use arbitrage_eval::metrics::{Summary, compare};
-use arbitrage_eval::report::{Benchmark, Evaluation, Options, Reason, Run, html, markdown, write};
+use arbitrage_eval::metrics::{PolicySummary, compare};
+use arbitrage_eval::report::{
+    BenchmarkRuns, EvaluationRuns, PolicyRun, ReportSettings, SkipReason, html, markdown, write,
+};
 use arbitrage_router::metrics::Bootstrap;
 use page::Page;
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-/// Few resamples: intervals are the metrics' business.
-fn options() -> Options {
-    Options::default().with_title("A <report>").with_bootstrap(Bootstrap::new(40, 0.95).unwrap())
+/// Few resamples, since intervals are tested elsewhere.
+fn options() -> ReportSettings {
+    ReportSettings::default().with_title("A <report>").with_bootstrap(Bootstrap::new(40, 0.95).unwrap())
 }
 
 fn folder(policies: &[(&str, &str, &str)]) -> TempDir {
@@ -29,11 +31,11 @@ fn folder(policies: &[(&str, &str, &str)]) -> TempDir {
 }
 
 fn page(folder: &Path) -> Page {
-    Page::new(html(&Evaluation::read(folder).unwrap(), &options()).unwrap())
+    Page::new(html(&EvaluationRuns::read(folder).unwrap(), &options()).unwrap())
 }
 
 #[test]
-fn the_page_is_well_formed_and_alone() {
+fn the_page_is_well_formed_and_self_contained() {
     let folder = folder(&fixture::POLICIES);
     let page = page(folder.path());
     let document = page.document();
@@ -66,7 +68,7 @@ fn the_page_is_well_formed_and_alone() {
 }
 
 #[test]
-fn hostile_text_stays_text() {
+fn untrusted_text_is_escaped() {
     let folder = folder(&fixture::POLICIES[..4]);
     let page = page(folder.path());
     assert_eq!(page.text.matches("<script").count(), 2);
@@ -87,7 +89,7 @@ fn hostile_text_stays_text() {
 
     let hostile = "a|b<b>`*_\n# x";
     fixture::write(folder.path(), "other", 2, &[("target", hostile, "target"), (hostile, hostile, "draft")]).unwrap();
-    let evaluation = Evaluation::read(folder.path()).unwrap();
+    let evaluation = EvaluationRuns::read(folder.path()).unwrap();
     let text = markdown(&evaluation, &options()).unwrap();
     assert!(text.contains("| a\\|b&lt;b\\>\\`\\*\\_ \\# x |") && !text.contains("<b>"), "{text}");
     assert!(text.contains("\n|---|---:|") && text.contains("\n|---|---|"), "{text}");
@@ -95,14 +97,14 @@ fn hostile_text_stays_text() {
 }
 
 #[test]
-fn figures_in_tables_are_the_metrics() {
+fn figures_in_tables_agree_with_the_metrics() {
     let folder = folder(&fixture::POLICIES);
-    let (evaluation, page) = (Evaluation::read(folder.path()).unwrap(), page(folder.path()));
+    let (evaluation, page) = (EvaluationRuns::read(folder.path()).unwrap(), page(folder.path()));
     let benchmark = evaluation.benchmarks.iter().find(|benchmark| benchmark.name == "babble").unwrap();
     let target = &benchmark.target().unwrap().results;
     let share = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{:.1}%", 100.0 * value));
     for run in &benchmark.runs {
-        let summary = Summary::of(&run.results);
+        let summary = PolicySummary::of(&run.results);
         let accuracy = page.row("benchmark-0", "Accuracy", &run.label);
         let outcomes = summary.outcomes;
         assert_eq!(accuracy[5..], [outcomes.right, outcomes.wrong, outcomes.errored].map(|count| count.to_string()));
@@ -143,15 +145,15 @@ fn an_empty_evaluation_and_one_policy_have_a_page() {
 }
 
 #[test]
-fn one_log_gives_the_same_bytes() {
+fn reports_are_deterministic() {
     let (one, other) = (folder(&fixture::POLICIES[..6]), folder(&fixture::POLICIES[..6]));
     assert_eq!(page(one.path()).text, page(other.path()).text);
-    let text = |folder: &TempDir| markdown(&Evaluation::read(folder.path()).unwrap(), &options()).unwrap();
+    let text = |folder: &TempDir| markdown(&EvaluationRuns::read(folder.path()).unwrap(), &options()).unwrap();
     assert_eq!(text(&one), text(&other));
 }
 
 #[test]
-fn a_report_is_written_into_the_folder_whole_or_not_at_all() {
+fn a_report_is_written_atomically() {
     let folder = folder(&fixture::POLICIES[..2]);
     let path = |name: &str| folder.path().join(name);
     let names = || {
@@ -174,9 +176,9 @@ fn a_report_is_written_into_the_folder_whole_or_not_at_all() {
 }
 
 #[test]
-fn speculation_is_no_baseline_and_is_held_against() {
+fn speculation_is_not_the_baseline_and_is_compared_with() {
     let folder = folder(&fixture::POLICIES);
-    let evaluation = Evaluation::read(folder.path()).unwrap();
+    let evaluation = EvaluationRuns::read(folder.path()).unwrap();
     let labels: Vec<&str> = evaluation.benchmarks[0].runs.iter().map(|run| run.label.as_str()).collect();
     assert_eq!(labels[..3], ["target", "speculative", "draft"]);
     let [target, speculative, ..] = &evaluation.benchmarks[0].runs[..] else { unreachable!() };
@@ -184,47 +186,48 @@ fn speculation_is_no_baseline_and_is_held_against() {
     assert_eq!([speculative.is_target(), speculative.is_speculative()], [false, true]);
     assert_eq!(evaluation.benchmarks[0].target(), Some(target));
     assert_eq!(evaluation.benchmarks[0].speculative(), Some(speculative));
-    let alone = Benchmark::new("alone", vec![speculative.clone()]);
-    assert_eq!((alone.target(), alone.speculative()), (Some(speculative), None), "there is none without guesses");
-    // It writes the same text, so that the speed-up is that of the clock alone, and the other way about.
+    let alone = BenchmarkRuns::new("alone", vec![speculative.clone()]);
+    assert_eq!((alone.target(), alone.speculative()), (Some(speculative), None), "there is no run without speculation");
+    // Both write the same text, so that the speed-up is the ratio of latencies.
     let page = page(folder.path());
-    let (own, other) = ("speculative", "target");
+    let (family, baseline) = ("speculative", "target");
     let speed = |family: &str| page.row("benchmark-0", "Speed-up at matched accuracy", family);
-    let mean = page.row("benchmark-0", "Latency", own)[4].clone();
-    let (own, other) = (speed(own), speed(other));
+    let mean = page.row("benchmark-0", "Latency", family)[4].clone();
+    let (family, baseline) = (speed(family), speed(baseline));
     let figure = |cell: &String| cell.split(' ').next().unwrap().to_owned();
-    assert_eq!(figure(own.last().unwrap()), figure(&mean));
+    assert_eq!(figure(family.last().unwrap()), figure(&mean));
     assert!(figure(&mean).trim_end_matches('×').parse::<f64>().unwrap() > 1.2, "{mean}");
-    assert_eq!((own[own.len() - 2].as_str(), other.last().unwrap().as_str()), ("–", "–"));
-    let back: f64 = figure(&other[other.len() - 2]).trim_end_matches('×').parse().unwrap();
+    assert_eq!((family[family.len() - 2].as_str(), baseline.last().unwrap().as_str()), ("–", "–"));
+    let back: f64 = figure(&baseline[baseline.len() - 2]).trim_end_matches('×').parse().unwrap();
     assert!(back < 0.9, "{back}");
 }
 
 #[test]
-fn break_even_is_where_the_formula_has_it() {
+fn break_even_agrees_with_the_formula() {
     let folder = folder(&fixture::POLICIES);
     let page = page(folder.path());
     let row = page.row("benchmark-0", "Break-even", "probe");
-    let [draft, judge, target_reads, target, draft_reads] =
+    let [draft, decision, target_prefill, target, draft_prefill] =
         [1, 2, 3, 4, 5].map(|at| row[at].parse::<f64>().unwrap_or_else(|_| panic!("{row:?}")));
-    assert!((judge - 0.004).abs() < 1e-9, "{row:?}");
-    let benchmark = &Evaluation::read(folder.path()).unwrap().benchmarks[0];
-    let usage = |runs: &[Run]| runs.iter().flat_map(|run| run.results.problems()).map(|one| one.usage).sum::<Usage>();
+    assert!((decision - 0.004).abs() < 1e-9, "{row:?}");
+    let benchmark = &EvaluationRuns::read(folder.path()).unwrap().benchmarks[0];
+    let usage =
+        |runs: &[PolicyRun]| runs.iter().flat_map(|run| run.results.problems()).map(|one| one.usage).sum::<Usage>();
     let (probe, alone) = (usage(benchmark.family("probe")).draft, usage(benchmark.family("target")).target);
     for (found, role, seconds_a_token) in [(draft, probe, 0.004), (target, alone, 0.016)] {
         let expected = seconds_a_token * role.decoded as f64 / role.calls as f64;
         assert!((found / expected - 1.0).abs() < 0.01, "{found} {expected}");
     }
-    let rate = 100.0 * (target - draft - judge - target_reads) / (target + draft_reads - target_reads);
-    let told: f64 = row[0].trim_end_matches('%').parse().unwrap_or_else(|_| panic!("{row:?}"));
-    assert!((rate - told).abs() < 1.0, "{rate} {row:?}");
+    let rate = 100.0 * (target - draft - decision - target_prefill) / (target + draft_prefill - target_prefill);
+    let shown: f64 = row[0].trim_end_matches('%').parse().unwrap_or_else(|_| panic!("{row:?}"));
+    assert!((rate - shown).abs() < 1.0, "{rate} {row:?}");
     assert!(page.text.contains("id=\"chart-0-break-even\""));
 }
 
 #[test]
 fn problems_on_which_policies_differ_come_first() {
     let folder = folder(&fixture::POLICIES[..4]);
-    let evaluation = Evaluation::read(folder.path()).unwrap();
+    let evaluation = EvaluationRuns::read(folder.path()).unwrap();
     let page = Page::new(html(&evaluation, &options().with_problems(7)).unwrap());
     let shown = &page.data()["benchmarks"][0];
     let differs: Vec<bool> =
@@ -237,7 +240,7 @@ fn problems_on_which_policies_differ_come_first() {
 }
 
 #[test]
-fn what_is_not_graded_or_was_cut_off_is_left_out_and_told() {
+fn ungraded_and_incomplete_traces_are_skipped_and_listed() {
     let folder = folder(&fixture::POLICIES[..4]);
     let path = |name: &str| folder.path().join("babble").join(name);
     fs::remove_file(path("draft.grades.jsonl")).unwrap();
@@ -245,15 +248,18 @@ fn what_is_not_graded_or_was_cut_off_is_left_out_and_told() {
     fs::write(path("rsd_0.7.jsonl"), &trace[..trace.len() / 2]).unwrap();
     let trace = fs::read_to_string(path("oracle_0.jsonl")).unwrap();
     fs::write(path("oracle_0.jsonl"), trace.split_once('\n').unwrap().1).unwrap();
-    let evaluation = Evaluation::read(folder.path()).unwrap();
+    let evaluation = EvaluationRuns::read(folder.path()).unwrap();
     let names: Vec<&str> = evaluation.benchmarks[0].runs.iter().map(|run| run.label.as_str()).collect();
     assert_eq!(names, ["target"]);
-    let told: Vec<Reason> = evaluation.left_out.iter().map(|one| one.reason).collect();
+    let reasons: Vec<SkipReason> = evaluation.skipped.iter().map(|one| one.reason).collect();
     assert!(
-        matches!(told[..], [Reason::Ungraded, Reason::Nameless, Reason::CutOff { ended: 1.., expected: 24 }]),
-        "{told:?}"
+        matches!(
+            reasons[..],
+            [SkipReason::Ungraded, SkipReason::NoRunRecord, SkipReason::Incomplete { ended: 1.., expected: 24 }]
+        ),
+        "{reasons:?}"
     );
-    assert!(page(folder.path()).text.contains("draft.jsonl: no grades beside it"));
+    assert!(page(folder.path()).text.contains("draft.jsonl: expected a file of grades next to it, found none"));
 }
 
 #[test]
@@ -264,7 +270,7 @@ fn errors_name_the_file() {
     let error = |name: &str, text: &str| {
         let before = fs::read(path(name)).unwrap();
         fs::write(path(name), text).unwrap();
-        let error = Evaluation::read(folder.path()).unwrap_err().to_string();
+        let error = EvaluationRuns::read(folder.path()).unwrap_err().to_string();
         fs::write(path(name), before).unwrap();
         error
     };
@@ -276,5 +282,5 @@ fn errors_name_the_file() {
         let error = error(name, text);
         assert!(error.contains(part) && error.contains(name.split('.').next().unwrap()), "{error}");
     }
-    assert!(Evaluation::read(&path("nowhere")).unwrap_err().to_string().contains("nowhere"));
+    assert!(EvaluationRuns::read(&path("nowhere")).unwrap_err().to_string().contains("nowhere"));
 }

@@ -1,6 +1,5 @@
 //! The opened files of a model, before its weights are loaded.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 

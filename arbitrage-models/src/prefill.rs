@@ -19,13 +19,13 @@ pub(crate) struct Prefill<'a> {
 impl<'a> Prefill<'a> {
     /// Starts with what `sequence` has cached of `tokens`. The states of token `first_output`, an index into `tokens`, and of all
     /// tokens after it will be computed.
-    pub fn begin(mut sequence: CachedSequence, tokens: &'a [u32], first_output: usize) -> Self {
+    pub(crate) fn begin(mut sequence: CachedSequence, tokens: &'a [u32], first_output: usize) -> Self {
         sequence.roll_back_before(tokens, first_output);
         Self { sequence, tokens, first_output }
     }
 
     /// The sequence, whose cache now has all tokens.
-    pub fn end(self) -> CachedSequence {
+    pub(crate) fn end(self) -> CachedSequence {
         self.sequence
     }
 

@@ -26,19 +26,19 @@ pub(crate) struct CachedSequence {
 
 impl CachedSequence {
     /// A sequence with nothing in its `cache` yet.
-    pub fn new(cache: Cache) -> Self {
+    pub(crate) fn new(cache: Cache) -> Self {
         Self { cache, cached_tokens: Vec::new() }
     }
 
     /// Truncates the cache to the longest common prefix with `tokens`, without the last of `tokens`, whose logits are needed.
     /// Returns the number of cached tokens.
-    pub fn roll_back(&mut self, tokens: &[u32]) -> usize {
+    pub(crate) fn roll_back(&mut self, tokens: &[u32]) -> usize {
         self.roll_back_before(tokens, tokens.len().saturating_sub(1))
     }
 
     /// Truncates the cache to the longest common prefix with `tokens` that ends before token `first_output`, whose state is
     /// needed. Returns the number of cached tokens.
-    pub fn roll_back_before(&mut self, tokens: &[u32], first_output: usize) -> usize {
+    pub(crate) fn roll_back_before(&mut self, tokens: &[u32], first_output: usize) -> usize {
         let common = self.cached_tokens.iter().zip(tokens).take_while(|(cached, wanted)| cached == wanted).count();
         let kept = common.min(first_output);
         self.cached_tokens.truncate(kept);

@@ -220,7 +220,7 @@ fn many_long_texts_take_several_passes() {
         let texts: Vec<_> = tokens.iter().zip(0..).map(|(tokens, id)| text(id, tokens, 90 - id as usize)).collect();
         for (rows, text) in model.classify(&texts).into_iter().zip(&texts) {
             let expected = alone(CLASSES, precision, text.tokens, text.first_output);
-            assert_eq!(expected.len(), 100 - text.first_output_output);
+            assert_eq!(expected.len(), 100 - text.first_output);
             assert_same(precision, &rows.unwrap(), &expected, "in several passes");
         }
         assert_eq!(model.sequences(), 8);

@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 
 use arbitrage_core::{Candidate, Evidence, Prefix, SequenceId};
-use arbitrage_models::train::{Fit, Progress};
+use arbitrage_models::train::{TrainProgress, Trainer};
 use arbitrage_models::weights::{SafetensorsFolder, WeightSource};
 use arbitrage_models::{Device, LoadOptions, Precision, device};
 use arbitrage_router::labels::Example;
@@ -26,11 +26,11 @@ fn accelerator() -> Device {
 #[derive(Default)]
 struct Losses(Vec<f64>);
 
-impl Progress for Losses {
-    fn stepped(&mut self, _step: usize, _steps: usize, loss: f64) {
+impl TrainProgress for Losses {
+    fn on_step(&mut self, _step: usize, _steps: usize, loss: f64) {
         self.0.push(loss);
     }
-    fn scored(&mut self, _step: usize, _score: f64) {}
+    fn on_score(&mut self, _step: usize, _score: f64) {}
 }
 
 /// Euclidean distance of `found` and `expected`, relative to the norm of `expected`.
@@ -62,7 +62,7 @@ fn assert_close(loss: &Losses, expected: &Losses) {
 }
 
 fn one_step() -> RouterRecipe {
-    RouterRecipe::new(Fit::new(1, 0.01).with_batch(32))
+    RouterRecipe::new(Trainer::new(1, 0.01).with_batch(32))
 }
 
 /// Outputs of a probe for unseen examples, computed on the CPU from the trained weights.

@@ -1,4 +1,4 @@
-//! One model alone: the two policies that every router stands between.
+//! One model alone: the cheapest and the most expensive policy.
 
 use super::AdvantageRouter;
 use crate::{BoxError, Candidate, Decision, Prefix, Route};

@@ -91,7 +91,7 @@ pub struct ThresholdRule {
     pub side: Side,
     /// Valid values of τ.
     pub range: ThresholdRange,
-    /// The τ that a policy has which is named without one; `None` where it comes with the router's weights.
+    /// The τ of a policy that is named without one; `None` where it is stored with the router's weights.
     pub default: Option<f32>,
 }
 
@@ -198,13 +198,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RULES: [ThresholdRule; 6] = [
+    const RULES: [ThresholdRule; 7] = [
         ThresholdRule::RANDOM,
         ThresholdRule::LOGPROB,
         ThresholdRule::ENTROPY,
         ThresholdRule::RSD,
         ThresholdRule::ORACLE,
         ThresholdRule::LEARNED,
+        ThresholdRule { side: Side::AtOrAbove, ..ThresholdRule::LEARNED },
     ];
     const UNIT: Option<(f32, f32)> = Some((0.0, 1.0));
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{JsonlError, JsonlReader, Record, RunRecord, SolutionRecord, StepRecord};
-use crate::Accepted;
+use super::{JsonlError, JsonlReader, Record, RunRecord, SolutionRecord, StepRecord, TraceSink};
+use crate::{Accepted, BoxError};
 
 /// The records of a run, sorted by problem. Labels, replays, results and reports are made from it.
 ///
@@ -16,16 +16,16 @@ use crate::Accepted;
 /// use std::sync::{Arc, Mutex};
 /// use arbitrage_core::{Engine, Problem, router::AlwaysDraft, testing::Scripted, trace::Trace};
 ///
-/// let records = Arc::new(Mutex::new(Vec::new()));
-/// let mut engine = Engine::new(Scripted::new("draft", ["6 × 7 = 42.\n\n", "42"]), Scripted::new("target", []), AlwaysDraft)
-///     .with_sink(records.clone());
+/// let trace = Arc::new(Mutex::new(Trace::default()));
+/// let (draft, target) = (Scripted::new("draft", ["6 × 7 = 42.\n\n", "42"]), Scripted::new("target", []));
+/// let mut engine = Engine::new(draft, target, AlwaysDraft).with_sink(trace.clone());
 /// engine.solve(&Problem::new("What is 6 times 7?").with_id("p1"))?;
 ///
-/// let trace = Trace::from_records(std::mem::take(&mut *records.lock().unwrap()))?;
+/// let trace = trace.lock().unwrap();
 /// assert_eq!(trace.run.as_ref().unwrap().router, "always-draft");
 /// assert_eq!(trace.trajectories["p1"].steps.len(), 2);
 /// assert_eq!(trace.solutions()[0].text, "6 × 7 = 42.\n\n42");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), arbitrage_core::EngineError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -39,7 +39,7 @@ pub struct Trace {
     pub trajectories: BTreeMap<String, Trajectory>,
     /// Step records that were dropped, since a later attempt replaced them.
     pub superseded: usize,
-    /// Bytes of an unfinished last line, as a killed run leaves one.
+    /// Bytes of an unfinished last line in the last file that was read, as a killed run leaves one.
     pub torn: Option<usize>,
     /// Problems that the process which wrote the last records has begun, each with the number of problems before it.
     begun: BTreeMap<String, usize>,
@@ -107,7 +107,7 @@ impl Trace {
         Ok(trace)
     }
 
-    /// Sorts records that are in memory.
+    /// Sorts records by problem.
     ///
     /// # Errors
     /// [`QuestionConflict`].
@@ -157,12 +157,12 @@ impl Trace {
         self.run.iter().chain(&self.resumed)
     }
 
-    /// In what the first process that did not continue the first run differs from it, as
-    /// [`RunRecord::differences`] says it. Empty where the trace is of one run.
+    /// The [differences](RunRecord::differences) between the first run and the first process that did not continue it. Empty where
+    /// all processes wrote to the same run.
     pub fn differences(&self) -> Vec<String> {
         let Some(run) = &self.run else { return Vec::new() };
-        let all = self.resumed.iter().map(|other| run.differences(other));
-        { all }.find(|differences| !differences.is_empty()).unwrap_or_default()
+        let mut differences = self.resumed.iter().map(|other| run.differences(other));
+        differences.find(|lines| !lines.is_empty()).unwrap_or_default()
     }
 
     /// The ends of all problems, in the order in which they were written.
@@ -171,6 +171,13 @@ impl Trace {
         let mut ended: Vec<_> = ended.collect();
         ended.sort_by_key(|(position, _)| *position);
         ended.into_iter().map(|(_, end)| end).collect()
+    }
+}
+
+/// Keeps the records of a run in memory, sorted.
+impl TraceSink for Trace {
+    fn write(&mut self, record: &Record) -> Result<(), BoxError> {
+        Ok(self.push(record.clone())?)
     }
 }
 

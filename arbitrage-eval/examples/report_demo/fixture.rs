@@ -1,4 +1,4 @@
-//! An evaluation without weights: models that babble, scores and times by rule, all of it seeded.
+//! A synthetic evaluation: random text generators as models, scores and times by formula, everything seeded.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use arbitrage_core::{
 use arbitrage_router::Policy;
 use serde_json::{Value, json};
 
-/// Labels, families and policies, in no order.
+/// Labels, families and policies, deliberately not sorted.
 pub const POLICIES: [(&str, &str, &str); 22] = [
     ("target", "target", "target"),
     ("draft", "draft", "draft"),
@@ -40,11 +40,11 @@ pub const POLICIES: [(&str, &str, &str); 22] = [
     ("speculative", "speculative", "target"),
 ];
 
-/// Text that means harm: it ends elements, turns the direction of writing, rings bells and names no file.
+/// Text that tries to break a page: it ends elements, reverses the direction of text, and has control characters.
 pub const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\u{202e}\u{7}\0 ]]> --> {{ 7*7 }} | `x` \u{2028}";
 
-/// Writes traces and grades of all `policies` on a benchmark of so many problems. The first problem of a benchmark called `hostile`
-/// is [`HOSTILE`].
+/// Writes traces and grades of all `policies` on a benchmark of `count` problems. The first problem of a benchmark called `hostile` is
+/// [`HOSTILE`].
 pub fn write(folder: &Path, benchmark: &str, count: usize, policies: &[(&str, &str, &str)]) -> Result<(), BoxError> {
     let folder = folder.join(benchmark);
     fs::create_dir_all(&folder)?;
@@ -53,7 +53,7 @@ pub fn write(folder: &Path, benchmark: &str, count: usize, policies: &[(&str, &s
         let policy: Policy = name.parse()?;
         let notes = json!({
             "benchmark": benchmark, "label": label, "family": family, "policy": name, "target": "babbler-large",
-            "problems": { "count": count }, "sampling": { "temperature": 1.0, "top_p": 1.0 }, "segmenter": "blank-line",
+            "problems": { "count": count, "digest": "" }, "sampling": { "temperature": 1.0, "top_p": 1.0 }, "segmenter": "blank-line",
         });
         let mut records = solve(policy, &problems, notes)?;
         if *family == "speculative" {
@@ -92,7 +92,7 @@ fn solve(policy: Policy, problems: &[Problem], notes: Value) -> Result<Vec<Recor
     let limits = Limits::default().with_steps(12).with_step_tokens(40).with_in_flight(1);
     let mut engine =
         Engine::new(draft, target, router(policy)?).with_limits(limits).with_notes(notes).with_sink(trace.clone());
-    // Where a babbler says nothing, a gate has nothing to decide by: such a failure is on record and belongs to the report.
+    // Policies on log-probabilities fail on empty steps. The failure is recorded and belongs in the report.
     drop(engine.solve_all(problems));
     let mut records = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
     records.iter_mut().for_each(|record| time(record, policy));
@@ -112,21 +112,21 @@ fn router(policy: Policy) -> Result<Box<dyn AdvantageRouter>, BoxError> {
     })))
 }
 
-/// The target's steps are better than the draft's, mostly, and those on hard problems worse. Who wrote one is known by its vocabulary.
+/// A score that is mostly higher for the target's steps, and lower on hard problems. The vocabulary says which model wrote the step.
 fn score(problem: &Problem, step: &Step) -> f64 {
     let (hardness, chance) = (chance(&[&problem.id]), chance(&[&problem.id, &step.text]));
     let power = if step.vocabulary == Some(VocabularyId(Author::Target as u64)) { 3 } else { 1 };
     1.0 - (0.2 + 0.8 * hardness) * chance.powi(power)
 }
 
-/// Uniform in [0, 1), by what is given.
+/// A number in [0, 1) by hashing `texts`.
 fn chance(texts: &[&str]) -> f64 {
     let bytes = texts.iter().flat_map(|text| text.bytes().chain([0]));
     let state = bytes.fold(1, |state, byte| Draw::new(state ^ u64::from(byte)).next_u64());
     Draw::new(state).uniform()
 }
 
-/// The engine has measured its routers; what they are said to take is the same on every machine.
+/// Replaces the measured times of the router by fixed ones, so that the report is the same on every machine.
 fn time(record: &mut Record, policy: Policy) {
     let each = match policy {
         Policy::Rsd(_) => 0.03,
@@ -143,27 +143,27 @@ fn time(record: &mut Record, policy: Policy) {
     }
 }
 
-/// The same, as if two of three tokens had been guessed.
+/// Changes a record as if two of three tokens had been speculative and confirmed.
 fn guess(record: &mut Record) {
-    const LESS: f64 = 0.6;
+    const TIME_FACTOR: f64 = 0.6;
     match record {
         Record::Step(step) => {
             if let Some(step) = &mut step.target {
-                step.cost.seconds *= LESS;
-                step.cost.prefill_seconds *= LESS;
+                step.cost.seconds *= TIME_FACTOR;
+                step.cost.prefill_seconds *= TIME_FACTOR;
             }
         }
         Record::Solution(end) => {
             let target = &mut end.usage.target;
             (target.guessed, target.confirmed) = (target.decoded, target.decoded * 2 / 3);
-            target.seconds *= LESS;
-            target.prefill_seconds *= LESS;
+            target.seconds *= TIME_FACTOR;
+            target.prefill_seconds *= TIME_FACTOR;
         }
         _ => {}
     }
 }
 
-/// The verdict on a solution, unless it failed: the better its steps, the more likely right.
+/// The grade of a solution, unless it failed: the better its steps, the more likely it is right.
 fn grade(record: &Record, all: &[Record]) -> Option<Value> {
     let Record::Solution(end) = record else { return None };
     end.stop?;
@@ -191,7 +191,7 @@ fn mean_score(end: &SolutionRecord, all: &[Record]) -> f64 {
     scores.iter().sum::<f64>() / scores.len().max(1) as f64
 }
 
-/// A babbler that says what it takes, and whose vocabulary tells who it is.
+/// A babbler with fixed times, and a vocabulary that identifies it.
 struct Timed {
     babbler: Babbler,
     name: &'static str,
@@ -205,7 +205,7 @@ impl Timed {
         Self { babbler, name, author, seconds }
     }
 
-    fn said(&self, step: StepResult) -> StepResult {
+    fn with_times(&self, step: StepResult) -> StepResult {
         let mut step = step?;
         step.vocabulary = Some(VocabularyId(self.author as u64));
         step.cost.prefill_seconds = 0.001 + self.seconds * 0.15 * step.cost.prefilled as f64;
@@ -221,7 +221,7 @@ impl Drafter for Timed {
 
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let steps = self.babbler.draft(prefixes, rule);
-        steps.into_iter().map(|step| self.said(step)).collect()
+        steps.into_iter().map(|step| self.with_times(step)).collect()
     }
 
     fn release(&mut self, id: SequenceId) {
@@ -236,7 +236,7 @@ impl Verifier for Timed {
 
     fn rewrite(&mut self, requests: &[Rewrite<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let steps = self.babbler.rewrite(requests, rule);
-        steps.into_iter().map(|step| self.said(step)).collect()
+        steps.into_iter().map(|step| self.with_times(step)).collect()
     }
 
     fn release(&mut self, id: SequenceId) {

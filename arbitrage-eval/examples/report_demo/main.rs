@@ -1,7 +1,7 @@
-//! Writes an evaluation of models that babble, and its report, to look at:
+//! Writes a synthetic evaluation with random text in place of model outputs, and its report:
 //!
 //! ```sh
-//! cargo run --release -p arbitrage-eval --no-default-features --example report_demo -- FOLDER [PROBLEMS]
+//! cargo run --release -p arbitrage-eval --example report_demo -- FOLDER [PROBLEMS]
 //! ```
 
 mod fixture;
@@ -9,7 +9,7 @@ mod fixture;
 use std::path::Path;
 
 use arbitrage_core::BoxError;
-use arbitrage_eval::report::{Options, write};
+use arbitrage_eval::report::{ReportSettings, write};
 
 fn main() -> Result<(), BoxError> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,6 +21,6 @@ fn main() -> Result<(), BoxError> {
     };
     fixture::write(folder, "babble", problems, &fixture::POLICIES)?;
     fixture::write(folder, "hostile", problems.min(20), &fixture::POLICIES[..4])?;
-    write(folder, &Options::default().with_title("Babblers, routed"))?;
+    write(folder, &ReportSettings::default().with_title("Babblers, routed"))?;
     Ok(())
 }

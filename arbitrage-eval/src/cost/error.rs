@@ -1,13 +1,13 @@
-//! What can be wrong with costs.
+//! Errors of the cost model.
 
 /// Why there is no cost model.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CostError {
-    /// A cost that is none.
+    /// A cost that is NaN, infinite or too small.
     #[error("`{name}`: {what} expected to be {expected}, found {found}")]
     Number {
-        /// The hardware.
+        /// The hardware's name.
         name: String,
         /// Which cost.
         what: &'static str,
@@ -16,10 +16,10 @@ pub enum CostError {
         /// What was found.
         found: f64,
     },
-    /// A cost that the trace cannot tell, since nothing was done that costs it.
-    #[error("`{name}`: the trace has no {what} to measure by")]
+    /// The trace has no work of the kind whose cost is to be measured.
+    #[error("`{name}`: the trace has no {what}, so that its cost cannot be measured; sum usages of several runs")]
     Unmeasured {
-        /// The hardware.
+        /// The hardware's name.
         name: String,
         /// What is missing.
         what: &'static str,

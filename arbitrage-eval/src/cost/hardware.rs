@@ -1,75 +1,75 @@
-//! Seconds of one pair of models on one machine.
+//! Seconds per token of one pair of models on one machine.
 
 use arbitrage_router::calibrate::StepSeconds;
 use serde::{Deserialize, Serialize};
 
 use super::work::RoleWork;
-use super::{CostError, Work};
+use super::{CostError, WorkCounts};
 
-/// Seconds of one pair of models on one machine, measured at one problem at a time. Files are checked as they are read.
+/// Seconds per token of one pair of models on one machine, solving one problem at a time. Deserialising checks the numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(try_from = "UncheckedHardware")]
 #[non_exhaustive]
 pub struct Hardware {
     /// Its name, such as `Llama 1B/8B on an A100`.
     pub name: String,
-    /// The draft's seconds a token.
+    /// The draft's seconds per token.
     pub draft: TokenSeconds,
-    /// The target's seconds a token.
+    /// The target's seconds per token.
     pub target: TokenSeconds,
-    /// Seconds that a trained router takes for a step.
+    /// Seconds that a trained router takes per step.
     #[serde(default)]
     pub router_step: f64,
-    /// Seconds that a scorer takes for a token of a step.
+    /// Seconds that a scorer takes per token of a step.
     #[serde(default)]
     pub scorer_token: f64,
 }
 
-/// Seconds a token.
+/// Seconds per token of one model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TokenSeconds {
-    /// A token written, above 0.
+    /// Seconds per decoded token, above 0.
     pub decoded: f64,
-    /// A token read, many at once: of a prompt, of the other's step, or of a guess that is verified.
+    /// Seconds per token of a prefill: of a prompt, of the other model's step, or of speculative tokens that are verified.
     pub prefilled: f64,
 }
 
-/// What becomes of rejected drafts.
+/// Whether the target verifies rejected drafts as speculative tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reuse {
-    /// The target writes every token of its steps one by one.
+    /// The target decodes every token of its steps one by one.
     Off,
-    /// The target reads what was guessed and writes but what does not come true of it.
+    /// The target verifies the draft's tokens in one pass and decodes only from the first one that it rejects.
     #[default]
     On,
 }
 
 impl Hardware {
-    /// Hardware on which decisions cost nothing.
+    /// Hardware on which decisions take no time.
     ///
     /// # Errors
-    /// [`CostError::Number`] for seconds that are none.
+    /// [`CostError::Number`] for seconds that are NaN, infinite or negative.
     pub fn new(name: impl Into<String>, draft: TokenSeconds, target: TokenSeconds) -> Result<Self, CostError> {
         Self { name: name.into(), draft, target, router_step: 0.0, scorer_token: 0.0 }.checked()
     }
 
-    /// Sets the seconds of a router a step and of a scorer a token.
+    /// Sets the seconds of a router per step and of a scorer per token.
     ///
     /// # Errors
-    /// [`CostError::Number`] for seconds that are none.
-    pub fn with_judges(self, router_step: f64, scorer_token: f64) -> Result<Self, CostError> {
+    /// [`CostError::Number`] for seconds that are NaN, infinite or negative.
+    pub fn with_decision_seconds(self, router_step: f64, scorer_token: f64) -> Result<Self, CostError> {
         Self { router_step, scorer_token, ..self }.checked()
     }
 
     fn checked(self) -> Result<Self, CostError> {
         let times = [
-            ("seconds a token that the draft decodes", self.draft.decoded),
-            ("seconds a token that the draft reads", self.draft.prefilled),
-            ("seconds a token that the target decodes", self.target.decoded),
-            ("seconds a token that the target reads", self.target.prefilled),
-            ("seconds of the router a step", self.router_step),
-            ("seconds of the scorer a token", self.scorer_token),
+            ("seconds per token that the draft decodes", self.draft.decoded),
+            ("seconds per token that the draft reads", self.draft.prefilled),
+            ("seconds per token that the target decodes", self.target.decoded),
+            ("seconds per token that the target reads", self.target.prefilled),
+            ("seconds of the router per step", self.router_step),
+            ("seconds of the scorer per token", self.scorer_token),
         ];
         let wrong = |(what, expected, found)| Err(CostError::Number { name: self.name.clone(), what, expected, found });
         let is_time = |seconds: f64| seconds >= 0.0 && seconds.is_finite();
@@ -84,21 +84,21 @@ impl Hardware {
 
     /// Seconds that `work` takes.
     ///
-    /// Over the steps of a problem this is `c_d + c_r + e·(c_t + p_d) + (1 − e)·p_t` a step, but for catching up that nobody waits for:
-    /// a model that is not asked again does not read what the other wrote last.
-    pub fn seconds(&self, work: &Work, reuse: Reuse) -> f64 {
+    /// For a problem of equal steps this is `c_d + c_r + e·(c_t + p_d) + (1 − e)·p_t` per step, except at the end: a model that is not called
+    /// again never reads the other's last steps.
+    pub fn seconds(&self, work: &WorkCounts, reuse: Reuse) -> f64 {
         self.draft.seconds(&work.draft, reuse)
             + self.target.seconds(&work.target, reuse)
             + self.router_step * work.routed
             + self.scorer_token * work.scored
     }
 
-    /// Mean seconds a step, for [break-even lines](crate::metrics::break_even): of `draft` and `target` tokens a step of each author,
-    /// judged in `judge` seconds. Each reads the other's steps.
-    pub fn step_seconds(&self, draft: f64, target: f64, judge: f64) -> StepSeconds {
+    /// Mean seconds per step, for [break-even lines](crate::metrics::break_even), if the draft's steps have `draft` tokens, the target's
+    /// `target`, and a decision takes `decision` seconds. Each model reads the other's steps.
+    pub fn step_seconds(&self, draft: f64, target: f64, decision: f64) -> StepSeconds {
         StepSeconds {
             draft: self.draft.decoded * draft,
-            router: judge,
+            router: decision,
             target: self.target.decoded * target,
             target_catch_up: self.target.prefilled * draft,
             draft_catch_up: self.draft.prefilled * target,
@@ -116,9 +116,9 @@ impl TokenSeconds {
     }
 }
 
-/// What a file says of hardware, to be checked.
+/// Hardware as a file has it, before it is checked.
 #[derive(Deserialize)]
-struct Unchecked {
+struct UncheckedHardware {
     name: String,
     draft: TokenSeconds,
     target: TokenSeconds,
@@ -128,10 +128,10 @@ struct Unchecked {
     scorer_token: f64,
 }
 
-impl TryFrom<Unchecked> for Hardware {
+impl TryFrom<UncheckedHardware> for Hardware {
     type Error = CostError;
-    fn try_from(found: Unchecked) -> Result<Self, CostError> {
-        Self::new(found.name, found.draft, found.target)?.with_judges(found.router_step, found.scorer_token)
+    fn try_from(found: UncheckedHardware) -> Result<Self, CostError> {
+        Self::new(found.name, found.draft, found.target)?.with_decision_seconds(found.router_step, found.scorer_token)
     }
 }
 
@@ -140,20 +140,20 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A pair whose draft is four times as fast, and reads ten times as fast as it writes.
+    /// A pair whose draft is four times as fast as its target; both read eight times as fast as they decode.
     pub(crate) fn pair() -> Hardware {
         let (draft, target) =
             (TokenSeconds { decoded: 0.25, prefilled: 0.03125 }, TokenSeconds { decoded: 1.0, prefilled: 0.125 });
-        Hardware::new("pair", draft, target).unwrap().with_judges(0.5, 0.0625).unwrap()
+        Hardware::new("pair", draft, target).unwrap().with_decision_seconds(0.5, 0.0625).unwrap()
     }
 
     proptest! {
-        /// A problem of equal steps takes, a step, what the formula of the method says.
+        /// The time per step of a problem of equal steps is that of the method's formula.
         #[test]
         fn seconds_are_those_of_the_formula(accepted in 0u32..50, escalated in 0u32..50, tokens in 1u32..50) {
             let (steps, tokens) = (f64::from(accepted + escalated), f64::from(tokens));
             prop_assume!(steps > 0.0);
-            let mut work = Work { routed: steps, ..Work::default() };
+            let mut work = WorkCounts { routed: steps, ..WorkCounts::default() };
             (work.draft.decoded, work.draft.prefilled) = (steps * tokens, f64::from(escalated) * tokens);
             (work.target.decoded, work.target.prefilled) = (f64::from(escalated) * tokens, f64::from(accepted) * tokens);
             let expected = pair().step_seconds(tokens, tokens, 0.5).mean(f64::from(escalated) / steps);
@@ -162,8 +162,8 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn guesses_are_read_and_spare_their_writing() {
-        let mut work = Work { scored: 16.0, ..Work::default() };
+    fn speculative_tokens_are_read_and_save_decoding() {
+        let mut work = WorkCounts { scored: 16.0, ..WorkCounts::default() };
         work.target = RoleWork { decoded: 10.0, prefilled: 8.0, guessed: 8.0, confirmed: 6.0 };
         assert_eq!(pair().seconds(&work, Reuse::Off), 1.0 + 10.0 + 1.0);
         assert_eq!(pair().seconds(&work, Reuse::On), 1.0 + 4.0 + 1.0 + 1.0);
@@ -182,6 +182,6 @@ pub(crate) mod tests {
             let error = serde_json::from_str::<Hardware>(&text.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
-        assert!(pair().with_judges(0.0, f64::NAN).is_err());
+        assert!(pair().with_decision_seconds(0.0, f64::NAN).is_err());
     }
 }

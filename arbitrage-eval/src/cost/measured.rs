@@ -1,43 +1,55 @@
-//! Costs from a trace's own clock.
+//! Measures hardware from the times in a trace.
 
 use arbitrage_core::{RoleUsage, Usage};
 
-use super::{CostError, Hardware, Judge, TokenSeconds, Work};
+use super::{CostError, DecisionWork, Hardware, TokenSeconds, WorkCounts};
 
-/// The hardware that a run was on, from its summed usage and how its policy decides: the seconds a token that give back the seconds on
-/// record, under [`Reuse::On`](super::Reuse::On). Of batches these are shares of a batch, and below what one problem alone would take.
+/// The hardware of a run, from its summed usage: the seconds per token that reproduce the recorded times under
+/// [`Reuse::On`](super::Reuse::On). In batched runs these are shares of a batch, less than one problem alone would take.
 ///
-/// Reading is measured up to the first token, which is decoded with it, so where little is read a token of it seems dear.
+/// Prefill is timed up to the first decoded token, so that prefill of few tokens appears more expensive per token than it is.
 ///
 /// # Errors
-/// [`CostError::Unmeasured`] where a model read or wrote nothing, as the draft does in a run of the target alone: add usages of runs up.
-/// [`CostError::Number`] where no time was measured.
-pub fn measured(name: impl Into<String>, usage: &Usage, judge: Judge) -> Result<Hardware, CostError> {
+/// [`CostError::Unmeasured`] where a model read or decoded nothing, as the draft does in a run of the target alone: sum the usages of
+/// several runs. [`CostError::Number`] where no time was measured.
+pub fn measured(name: impl Into<String>, usage: &Usage, decision: DecisionWork) -> Result<Hardware, CostError> {
     let name = name.into();
-    let role = |usage: &RoleUsage, [read, written]: [&'static str; 2]| {
-        let unmeasured = |what| CostError::Unmeasured { name: name.clone(), what };
-        token_seconds(usage).map_err(|is_read| unmeasured(if is_read { read } else { written }))
-    };
-    let draft = role(&usage.draft, ["token that the draft read", "token that the draft decoded"])?;
-    let target = role(&usage.target, ["token that the target read", "token that the target decoded"])?;
-    let work = Work::of(usage, judge);
+    let unmeasured = |what| CostError::Unmeasured { name: name.clone(), what };
+    let draft = token_seconds(&usage.draft).map_err(|missing| {
+        unmeasured(match missing {
+            MissingTokens::Read => "token that the draft read",
+            MissingTokens::Decoded => "token that the draft decoded",
+        })
+    })?;
+    let target = token_seconds(&usage.target).map_err(|missing| {
+        unmeasured(match missing {
+            MissingTokens::Read => "token that the target read",
+            MissingTokens::Decoded => "token that the target decoded",
+        })
+    })?;
+    let work = WorkCounts::of(usage, decision);
     let each = |count: f64| if count > 0.0 { usage.router_seconds / count } else { 0.0 };
-    Hardware::new(name, draft, target)?.with_judges(each(work.routed), each(work.scored))
+    Hardware::new(name, draft, target)?.with_decision_seconds(each(work.routed), each(work.scored))
 }
 
-/// The error says whether it is reading that cannot be measured.
-fn token_seconds(usage: &RoleUsage) -> Result<TokenSeconds, bool> {
+/// Tokens that a measurement needs and a role does not have.
+enum MissingTokens {
+    Read,
+    Decoded,
+}
+
+fn token_seconds(usage: &RoleUsage) -> Result<TokenSeconds, MissingTokens> {
     if usage.prefilled == 0 {
-        return Err(true);
+        return Err(MissingTokens::Read);
     }
-    // Confirmed tokens are decoded by no pass of their own, and the passes that verified them read.
+    // Confirmed speculative tokens need no decoding pass of their own; the passes that verified them count as prefill.
     let written = usage.decoded.saturating_sub(usage.confirmed);
     if written == 0 {
-        return Err(false);
+        return Err(MissingTokens::Decoded);
     }
     let prefilled = usage.prefill_seconds / usage.prefilled as f64;
     let decoding = usage.seconds - usage.prefill_seconds - prefilled * usage.guessed as f64;
-    // Where reading seems dearer than it is, as above, verifying would take longer than all decoding did.
+    // Where prefill appears too expensive, see above, verification alone would take longer than was measured for decoding.
     let decoded = if decoding > 0.0 { decoding } else { usage.seconds - usage.prefill_seconds };
     Ok(TokenSeconds { decoded: decoded / written as f64, prefilled })
 }
@@ -58,32 +70,32 @@ mod tests {
         usage
     }
 
-    /// A usage with the seconds that the hardware takes for it.
-    fn timed(mut usage: Usage, hardware: &Hardware, judge: Judge) -> Usage {
+    /// The usage with the times that `hardware` takes for it.
+    fn timed(mut usage: Usage, hardware: &Hardware, decision: DecisionWork) -> Usage {
         for (role, seconds) in [(&mut usage.draft, hardware.draft), (&mut usage.target, hardware.target)] {
             role.prefill_seconds = seconds.prefilled * role.prefilled as f64;
             let decoding = seconds.decoded * (role.decoded - role.confirmed) as f64;
             role.seconds = role.prefill_seconds + decoding + seconds.prefilled * role.guessed as f64;
         }
-        let work = Work::of(&usage, judge);
+        let work = WorkCounts::of(&usage, decision);
         usage.router_seconds = hardware.router_step * work.routed + hardware.scorer_token * work.scored;
         usage
     }
 
     proptest! {
         #[test]
-        fn what_was_measured_gives_the_seconds_back(counts in prop::array::uniform8(1usize..200)) {
-            for (judge, [router, scorer]) in [
-                (Judge::Nothing, [0.0, 0.0]),
-                (Judge::Router, [0.5, 0.0]),
-                (Judge::Draft, [0.0, 0.0625]),
-                (Judge::Both, [0.0, 0.0625]),
+        fn measured_hardware_reproduces_the_recorded_seconds(counts in prop::array::uniform8(1usize..200)) {
+            for (decision, [router, scorer]) in [
+                (DecisionWork::Nothing, [0.0, 0.0]),
+                (DecisionWork::Router, [0.5, 0.0]),
+                (DecisionWork::ScoreDraft, [0.0, 0.0625]),
+                (DecisionWork::ScoreBoth, [0.0, 0.0625]),
             ] {
-                let expected = pair().with_judges(router, scorer).unwrap();
-                let usage = timed(usage(counts), &expected, judge);
-                let found = measured("pair", &usage, judge).unwrap();
+                let expected = pair().with_decision_seconds(router, scorer).unwrap();
+                let usage = timed(usage(counts), &expected, decision);
+                let found = measured("pair", &usage, decision).unwrap();
                 let whole = usage.draft.seconds + usage.target.seconds + usage.router_seconds;
-                prop_assert!((found.seconds(&Work::of(&usage, judge), Reuse::On) - whole).abs() < 1e-9 * whole);
+                prop_assert!((found.seconds(&WorkCounts::of(&usage, decision), Reuse::On) - whole).abs() < 1e-9 * whole);
                 prop_assert!((found.target.decoded - expected.target.decoded).abs() < 1e-9, "{found:?}");
                 prop_assert!((found.router_step - router).abs() + (found.scorer_token - scorer).abs() < 1e-9);
             }
@@ -91,8 +103,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_done_is_not_measured() {
-        let whole = timed(usage([9; 8]), &pair(), Judge::Nothing);
+    fn missing_work_is_named() {
+        let whole = timed(usage([9; 8]), &pair(), DecisionWork::Nothing);
         type Change = fn(&mut Usage);
         let changes: [(Change, &str); 4] = [
             (|usage| usage.draft.decoded = 0, "draft decoded"),
@@ -103,8 +115,8 @@ mod tests {
         for (change, part) in changes {
             let mut usage = whole;
             change(&mut usage);
-            assert!(measured("pair", &usage, Judge::Nothing).unwrap_err().to_string().contains(part), "{part}");
+            assert!(measured("pair", &usage, DecisionWork::Nothing).unwrap_err().to_string().contains(part), "{part}");
         }
-        assert!(matches!(measured("pair", &usage([9; 8]), Judge::Nothing), Err(CostError::Number { .. })));
+        assert!(matches!(measured("pair", &usage([9; 8]), DecisionWork::Nothing), Err(CostError::Number { .. })));
     }
 }

@@ -1,50 +1,50 @@
-//! What was done, whatever it took.
+//! Counts of work, independent of time.
 
 use std::ops::{Add, AddAssign};
 
 use arbitrage_core::{RoleUsage, Usage};
 use serde::{Deserialize, Serialize};
 
-use super::Judge;
+use super::DecisionWork;
 
-/// What was done for a problem, or is expected to be: counts that need not be whole.
+/// The work done, or expected, for a problem. Expectations need not be whole numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Work {
-    /// By the draft.
+pub struct WorkCounts {
+    /// Work of the draft.
     pub draft: RoleWork,
-    /// By the target.
+    /// Work of the target.
     pub target: RoleWork,
-    /// Steps that a router judged.
+    /// Steps that a trained router ran on.
     pub routed: f64,
     /// Tokens of steps that a scorer read.
     pub scored: f64,
 }
 
-/// What one model did.
+/// The work of one model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RoleWork {
-    /// Tokens written, those of rejected steps included.
+    /// Decoded tokens, including those of rejected steps.
     pub decoded: f64,
-    /// Tokens read: prompts, and what it had not written itself.
+    /// Prefilled tokens: prompts, and the other model's steps.
     pub prefilled: f64,
-    /// Tokens guessed and verified, such as those of rejected drafts.
+    /// Speculative tokens that were verified, such as those of rejected drafts.
     pub guessed: f64,
-    /// Tokens, of those, that came true, and are among those written.
+    /// Speculative tokens that were confirmed; `decoded` includes them.
     pub confirmed: f64,
 }
 
-impl Work {
-    /// What was done at this usage by a policy that decides so.
-    pub fn of(usage: &Usage, judge: Judge) -> Self {
+impl WorkCounts {
+    /// The work behind a usage, for a policy whose decisions take `decision`.
+    pub fn of(usage: &Usage, decision: DecisionWork) -> Self {
         let (draft, target) = (RoleWork::of(&usage.draft), RoleWork::of(&usage.target));
-        let scored = match judge {
-            Judge::Nothing | Judge::Router => 0.0,
-            Judge::Draft => draft.decoded,
-            Judge::Both => draft.decoded + target.decoded,
+        let scored = match decision {
+            DecisionWork::Nothing | DecisionWork::Router => 0.0,
+            DecisionWork::ScoreDraft => draft.decoded,
+            DecisionWork::ScoreBoth => draft.decoded + target.decoded,
         };
-        let routed = if judge == Judge::Router { usage.draft.calls as f64 } else { 0.0 };
+        let routed = if decision == DecisionWork::Router { usage.draft.calls as f64 } else { 0.0 };
         Self { draft, target, routed, scored }
     }
 }
@@ -69,7 +69,7 @@ impl Add for RoleWork {
     }
 }
 
-impl Add for Work {
+impl Add for WorkCounts {
     type Output = Self;
     fn add(self, other: Self) -> Self {
         Self {
@@ -81,13 +81,13 @@ impl Add for Work {
     }
 }
 
-impl AddAssign for Work {
+impl AddAssign for WorkCounts {
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
     }
 }
 
-impl std::iter::Sum for Work {
+impl std::iter::Sum for WorkCounts {
     fn sum<I: Iterator<Item = Self>>(works: I) -> Self {
         works.fold(Self::default(), Add::add)
     }

@@ -1,60 +1,50 @@
-//! A run's records in one order.
+//! A run's records in the order of its problems.
 
 use std::path::Path;
 
 use arbitrage_core::Problem;
-use arbitrage_core::trace::{Record, RunRecord};
-use arbitrage_router::labels::{LabelError, trajectories};
+use arbitrage_core::trace::{Record, Trace};
 
 use super::HarnessError;
 use super::lines::replace_lines;
 
-/// What the records tell of these problems, in their order: who wrote them, once, and each problem's steps and end. What a run that
-/// was killed left of problems that were begun again is left out. So runs that were interrupted, batched or divided in different ways give the
-/// same records, apart from what was measured (times, caches, guesses).
+/// The records of a run in canonical form: the run's own record once, then the steps and the end of each of `problems`, in their order.
+/// Records of attempts that a later process replaced are dropped. Runs that were interrupted, batched or divided in different ways therefore
+/// give the same records, apart from measurements (times, cached and speculated tokens).
 ///
-/// Also says which problems have no end.
-///
-/// # Errors
-/// [`LabelError::Question`] where an id stands for two questions.
-pub fn canonical(records: Vec<Record>, problems: &[Problem]) -> Result<(Vec<Record>, Vec<&Problem>), LabelError> {
-    let run = records.iter().find(|record| matches!(record, Record::Run(_))).cloned();
-    let (mut told, _) = trajectories(records)?;
-    let (mut ordered, mut missing): (Vec<Record>, Vec<&Problem>) = (run.into_iter().collect(), Vec::new());
+/// Also returns the problems that have no end.
+pub fn canonical(mut trace: Trace, problems: &[Problem]) -> (Vec<Record>, Vec<&Problem>) {
+    let (mut ordered, mut missing): (Vec<Record>, Vec<&Problem>) =
+        (trace.run.into_iter().map(Record::Run).collect(), Vec::new());
     for problem in problems {
-        let Some((end, steps)) = told.remove(&problem.id).and_then(|told| Some((told.end?, told.steps))) else {
+        let trajectory = trace.trajectories.remove(&problem.id);
+        let Some((end, steps)) = trajectory.and_then(|found| Some((found.end?, found.steps))) else {
             missing.push(problem);
             continue;
         };
         ordered.extend(steps.into_values().map(Record::Step));
         ordered.push(Record::Solution(end));
     }
-    Ok((ordered, missing))
+    (ordered, missing)
 }
 
-/// Writes the [`canonical`] records of a whole run to `path`, which replaces what was there in one move.
+/// Writes the [`canonical`] records of a whole run to `path`, replacing the file atomically.
 ///
 /// # Errors
-/// [`HarnessError::Incomplete`] where a problem has no end; [`HarnessError::AnotherRun`] where the records are of several runs;
-/// [`HarnessError::Records`]; [`HarnessError::Io`].
-pub fn write_canonical(records: Vec<Record>, problems: &[Problem], path: &Path) -> Result<(), HarnessError> {
-    one_run(&records, path)?;
-    let contradiction = |source| HarnessError::Records { path: path.to_owned(), source };
-    let (ordered, missing) = canonical(records, problems).map_err(contradiction)?;
+/// [`HarnessError::NoRunRecord`] without a run record, [`HarnessError::AnotherRun`] where the records are of several runs,
+/// [`HarnessError::Incomplete`] where a problem has no end, and [`HarnessError::Io`].
+pub fn write_canonical(trace: Trace, problems: &[Problem], path: &Path) -> Result<(), HarnessError> {
+    if trace.run.is_none() {
+        return Err(HarnessError::NoRunRecord { path: path.to_owned() });
+    }
+    let differences = trace.differences();
+    if !differences.is_empty() {
+        return Err(HarnessError::AnotherRun { path: path.to_owned(), differences: differences.join("; ") });
+    }
+    let (ordered, missing) = canonical(trace, problems);
     if let Some(first) = missing.first() {
         let (expected, missing, first) = (problems.len(), missing.len(), first.id.clone());
         return Err(HarnessError::Incomplete { path: path.to_owned(), expected, missing, first });
     }
     replace_lines(path, &ordered)
-}
-
-fn one_run(records: &[Record], path: &Path) -> Result<(), HarnessError> {
-    let mut runs = records.iter().filter_map(|record| if let Record::Run(run) = record { Some(run) } else { None });
-    let Some(first) = runs.next() else { return Err(HarnessError::Nameless { path: path.to_owned() }) };
-    match runs.map(|run: &RunRecord| first.differences(run)).find(|differences| !differences.is_empty()) {
-        Some(differences) => {
-            Err(HarnessError::AnotherRun { path: path.to_owned(), differences: differences.join("; ") })
-        }
-        None => Ok(()),
-    }
 }

@@ -1,60 +1,50 @@
-//! What can go wrong with a run's files.
+//! Errors of a run's files.
 
 use std::path::{Path, PathBuf};
 
 use arbitrage_core::BoxError;
 use arbitrage_core::trace::JsonlError;
-use arbitrage_router::labels::LabelError;
 
-/// Why a run cannot begin, go on or be read.
+/// Why a run cannot begin, be resumed or be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HarnessError {
     /// The file cannot be read or written, is locked, or holds no trace.
     #[error(transparent)]
     Jsonl(#[from] JsonlError),
-    /// The records are of another run, which nobody could tell from this one.
-    #[error("{}: holds another run: {differences}", path.display())]
+    /// The file holds records of another run. Mixed with those of this one they could not be told apart.
+    #[error("{}: holds another run: {differences}; choose another file, or repeat the settings of that run", path.display())]
     AnotherRun {
         /// The file.
         path: PathBuf,
-        /// In what they differ, such as `limits.step_tokens: 16, then 17`.
+        /// How the two runs differ, such as `limits.step_tokens: 16, then 17`.
         differences: String,
     },
-    /// The file has records and does not say which models wrote them.
-    #[error("{}: does not say which models wrote it, so that nothing is added", path.display())]
-    Nameless {
+    /// The file has steps or solutions, and no run record that names the models.
+    #[error("{}: expected a run record that names the models, found none; the file cannot be resumed, choose another one", path.display())]
+    NoRunRecord {
         /// The file.
         path: PathBuf,
     },
-    /// The records contradict each other.
-    #[error("{}: {source}", path.display())]
-    Records {
-        /// The file.
-        path: PathBuf,
-        /// The contradiction.
-        #[source]
-        source: LabelError,
-    },
-    /// Problems have no end in a file that should hold all of them.
-    #[error("{}: {missing} of {expected} problems have not ended, the first `{first}`", path.display())]
+    /// Problems are unfinished in a file that should hold the ends of all.
+    #[error("{}: {missing} of {expected} problems have not ended, the first is `{first}`", path.display())]
     Incomplete {
         /// The file.
         path: PathBuf,
-        /// Problems that it should hold.
+        /// Number of problems.
         expected: usize,
-        /// Those that it does not.
+        /// Number of those without an end.
         missing: usize,
-        /// The name of one.
+        /// Id of the first of those.
         first: String,
     },
-    /// A record cannot be kept.
+    /// The sink could not write a record.
     #[error(transparent)]
-    Unkept(BoxError),
-    /// A part of a whole that there is not.
+    Sink(BoxError),
+    /// A shard whose index is not between 1 and the count.
     #[error("shard `{found}`: expected I/N with I from 1 to N, such as 2/8")]
     Shard {
-        /// What was given.
+        /// The text that was given.
         found: String,
     },
     /// The operating system refused a file or folder.
@@ -62,7 +52,7 @@ pub enum HarnessError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// The system's own error.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },

@@ -1,4 +1,4 @@
-//! Files of JSON lines that are there whole or not at all.
+//! Files of JSON lines that are replaced atomically.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::HarnessError;
 use crate::replace::replace;
 
-/// Writes a line a row to `path`, which replaces what was there in one move.
+/// Writes one JSON line per row to `path`, replacing the file atomically.
 pub(super) fn replace_lines<T: Serialize>(path: &Path, rows: impl IntoIterator<Item = T>) -> Result<(), HarnessError> {
     let replaced = replace(path, |file| {
         for row in rows {

@@ -1,4 +1,4 @@
-//! Results and samples in the files of lm-evaluation-harness, for the tools that read those.
+//! Results and samples in the file formats of lm-evaluation-harness, for tools that read those.
 
 use std::path::Path;
 
@@ -10,9 +10,9 @@ use super::HarnessError;
 use super::lines::replace_lines;
 use crate::replace::replace;
 
-/// A solution and what it was graded by.
+/// A graded solution.
 #[derive(Clone, Debug)]
-pub struct Sample<'a> {
+pub struct LmEvalSample<'a> {
     /// The problem's id.
     pub id: &'a str,
     /// The question.
@@ -21,18 +21,23 @@ pub struct Sample<'a> {
     pub gold: &'a str,
     /// The whole solution.
     pub response: &'a str,
-    /// The answer that was found in it; empty where there is none.
+    /// The answer that was extracted from it; empty where there is none.
     pub extracted: &'a str,
-    /// Whether it is right.
+    /// Whether the answer is right.
     pub is_right: bool,
 }
 
-/// Writes `results_arbitrage.json` and `samples_TASK_arbitrage.jsonl` into `folder`, which is made. Problems that failed count as
-/// wrong there, since that format knows nothing else; leave them out of `samples` to have them not counted.
+/// Writes `results_arbitrage.json` and `samples_TASK_arbitrage.jsonl` into `folder`, creating it. The format has no outcome for problems
+/// that failed, so that they count as wrong; omit them from `samples` to exclude them.
 ///
 /// # Errors
 /// [`HarnessError::Io`].
-pub fn write_lm_eval(folder: &Path, task: &str, run: &RunRecord, samples: &[Sample<'_>]) -> Result<(), HarnessError> {
+pub fn write_lm_eval(
+    folder: &Path,
+    task: &str,
+    run: &RunRecord,
+    samples: &[LmEvalSample<'_>],
+) -> Result<(), HarnessError> {
     std::fs::create_dir_all(folder).map_err(|source| HarnessError::io(folder, source))?;
     let path = folder.join("results_arbitrage.json");
     let written = replace(&path, |file| Ok(serde_json::to_writer_pretty(file, &results(task, run, samples))?));
@@ -41,10 +46,10 @@ pub fn write_lm_eval(folder: &Path, task: &str, run: &RunRecord, samples: &[Samp
     replace_lines(&folder.join(format!("samples_{task}_arbitrage.jsonl")), rows)
 }
 
-fn results(task: &str, run: &RunRecord, samples: &[Sample<'_>]) -> Value {
+fn results(task: &str, run: &RunRecord, samples: &[LmEvalSample<'_>]) -> Value {
     let count = samples.len();
     let mean = samples.iter().filter(|sample| sample.is_right).count() as f64 / count.max(1) as f64;
-    // The standard error of a mean with n − 1, as that harness has it.
+    // lm-evaluation-harness computes the standard error of the mean with n − 1.
     let error = (count > 1).then(|| (mean * (1.0 - mean) / (count - 1) as f64).sqrt());
     let of_task = |value: Value| json!({ task: value });
     json!({
@@ -61,11 +66,11 @@ fn results(task: &str, run: &RunRecord, samples: &[Sample<'_>]) -> Value {
         "n-samples": of_task(json!({ "original": count, "effective": count })),
         "config": { "model": "arbitrage", "model_args": run, "batch_size": run.limits.in_flight },
         "model_source": "arbitrage",
-        "model_name": format!("{} → {}", run.drafter.name, run.notes["target"].as_str().unwrap_or(&run.verifier.name)),
+        "model_name": format!("{} → {}", run.drafter.name, run.notes.target.as_deref().unwrap_or(&run.verifier.name)),
     })
 }
 
-fn row(at: usize, sample: &Sample<'_>) -> Value {
+fn row(at: usize, sample: &LmEvalSample<'_>) -> Value {
     json!({
         "doc_id": at,
         "doc": { "id": sample.id, "question": sample.question, "answer": sample.gold },
@@ -93,11 +98,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_those_of_the_other_harness() {
+    fn files_have_the_layout_of_lm_evaluation_harness() {
         let folder = tempfile::tempdir().unwrap();
         let run = Engine::new(Scripted::new("small", []), Scripted::new("large", []), AlwaysDraft).run_record();
         let sample =
-            |id, is_right| Sample { id, question: "2+2?", gold: "4", response: "so 4", extracted: "4", is_right };
+            |id, is_right| LmEvalSample { id, question: "2+2?", gold: "4", response: "so 4", extracted: "4", is_right };
         write_lm_eval(
             folder.path(),
             "sums",

@@ -1,19 +1,20 @@
-//! Many problems, solved into files of records: what an evaluation is made of.
+//! Solves many problems into trace files that can be resumed, and grades them.
 //!
 //! | item | what it is |
 //! |---|---|
-//! | [`Records`] | a file of records that a run which was cut off goes on with |
-//! | [`solve_into`] | an engine of any make over what is open of a file's problems |
+//! | [`Records`] | a trace file that an interrupted run resumes |
+//! | [`solve_into`] | runs any engine over the unfinished problems of a file |
 //! | [`canonical`] | a finished run's records in the problems' order, whatever the order in which they were written |
-//! | [`grade`] | verdicts on a run's solutions, a pure function of its records |
+//! | [`grade`] | verdicts on a run's solutions, a pure function of its trace |
+//! | [`grade_pairs`] | verdicts on a file of pairs of answers, for measuring the grader itself |
 //! | [`write_lm_eval`] | results and samples as lm-evaluation-harness writes them |
-//! | [`Shard`] | a part of the problems, for one of many processes |
+//! | [`Shard`] | the part of the problems that one of several processes solves |
 //!
-//! Every sample's random numbers follow from the problem's seed, so neither order, nor batch, nor shards, nor kills change a text.
+//! All random numbers derive from the problem's seed, so that neither order, batching, sharding nor interruptions change a text.
 
+mod answer_pairs;
 mod canonical;
 mod error;
-mod graded_rows;
 mod grades;
 mod lines;
 mod lm_eval;
@@ -21,11 +22,11 @@ mod records;
 mod shard;
 mod solve;
 
+pub use answer_pairs::{Agreement, AgreementSummary, AnswerPair, GradedPair, grade_pairs, read_pairs};
 pub use canonical::{canonical, write_canonical};
 pub use error::HarnessError;
-pub use graded_rows::{GradedRow, Row, Shares, Summary, grade_rows, read_rows};
-pub use grades::{Graded, grade, write_grades};
-pub use lm_eval::{Sample, write_lm_eval};
+pub use grades::{grade, write_grades};
+pub use lm_eval::{LmEvalSample, write_lm_eval};
 pub use records::Records;
 pub use shard::Shard;
 pub use solve::solve_into;

@@ -1,4 +1,4 @@
-//! A file of records that a run which was cut off goes on with.
+//! A trace file that an interrupted run resumes.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use arbitrage_core::trace::{JsonlReader, JsonlSink, Record, RunRecord};
 
 use super::HarnessError;
 
-/// What a file of records holds already.
+/// What a trace file already holds.
 #[derive(Debug)]
 pub struct Records {
     path: PathBuf,
@@ -18,8 +18,8 @@ pub struct Records {
 }
 
 impl Records {
-    /// Locks, mends and reads the file, and gives the sink that adds to it. The lock comes first, so that nothing is written
-    /// between reading and going on.
+    /// Locks, repairs and reads the file, and returns the sink that appends to it. The lock is taken first, so that no other process writes
+    /// between reading and appending.
     ///
     /// # Errors
     /// [`HarnessError::Jsonl`].
@@ -27,7 +27,8 @@ impl Records {
         let sink = JsonlSink::append(path)?;
         let mut records = Self { path: path.to_owned(), runs: Vec::new(), ended: HashSet::new(), steps: 0 };
         if path.is_file() {
-            records.read()?; // a device or a pipe holds nothing, and may never end
+            // Devices and pipes hold no records, and reading them may never end.
+            records.read()?;
         }
         Ok((sink, records))
     }
@@ -43,29 +44,29 @@ impl Records {
         Ok(())
     }
 
-    /// The file.
+    /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The problems of which it has no end, in their order.
+    /// The problems without an end in the file, in the order given.
     pub fn open_problems(&self, problems: &[Problem]) -> Vec<Problem> {
         problems.iter().filter(|problem| !self.has(&problem.id)).cloned().collect()
     }
 
-    /// Whether it has the problem's end.
+    /// Whether the file holds the problem's end.
     pub fn has(&self, problem: &str) -> bool {
         self.ended.contains(problem)
     }
 
-    /// Refuses to go on with another pair, policy, scorer or set of problems: nobody could tell such records apart.
+    /// Refuses to resume with another pair, policy, scorer or set of problems, since the records could not be told apart afterwards.
     ///
     /// # Errors
-    /// [`HarnessError::AnotherRun`], naming what differs; [`HarnessError::Nameless`].
+    /// [`HarnessError::AnotherRun`], naming what differs, and [`HarnessError::NoRunRecord`].
     pub fn check(&self, run: &RunRecord) -> Result<(), HarnessError> {
         let path = || self.path.clone();
         if self.runs.is_empty() && self.steps + self.ended.len() > 0 {
-            return Err(HarnessError::Nameless { path: path() });
+            return Err(HarnessError::NoRunRecord { path: path() });
         }
         match self.runs.iter().map(|before| before.differences(run)).find(|differences| !differences.is_empty()) {
             Some(differences) => Err(HarnessError::AnotherRun { path: path(), differences: differences.join("; ") }),

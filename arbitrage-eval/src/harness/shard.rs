@@ -1,12 +1,12 @@
-//! A part of the problems, for one of many processes.
+//! The part of the problems that one of several processes solves.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::HarnessError;
 
-/// Part `index` of `count`, written `2/8`: every eighth problem, from the second on. So parts are of a size, and each is a cross
-/// section of the whole.
+/// Part `index` of `count`, written `2/8`: every eighth problem, starting with the second. Shards are of equal size, and each is a cross
+/// section of all problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     index: usize,
@@ -17,7 +17,7 @@ impl Shard {
     /// Part `index`, from 1, of `count`.
     ///
     /// # Errors
-    /// [`HarnessError::Shard`] for a part that there is not.
+    /// [`HarnessError::Shard`] unless `index` is from 1 to `count`.
     pub fn new(index: usize, count: usize) -> Result<Self, HarnessError> {
         let is_part = (1..=count).contains(&index);
         is_part
@@ -25,22 +25,22 @@ impl Shard {
             .ok_or_else(|| HarnessError::Shard { found: format!("{index}/{count}") })
     }
 
-    /// All parts of a whole.
+    /// All shards of a division into `count` parts.
     pub fn all(count: usize) -> impl Iterator<Item = Self> {
         (1..=count).map(move |index| Self { index, count })
     }
 
-    /// How many parts there are.
+    /// The number of shards.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The part's items, in their order.
+    /// The shard's items, in their order.
     pub fn of<T: Clone>(&self, items: &[T]) -> Vec<T> {
         items.iter().skip(self.index - 1).step_by(self.count).cloned().collect()
     }
 
-    /// The part's folder inside that of the whole.
+    /// Name of the shard's folder inside that of the evaluation.
     pub fn folder(&self) -> String {
         format!("shard-{}-of-{}", self.index, self.count)
     }

@@ -1,4 +1,4 @@
-//! An engine over what is open of a file's problems.
+//! Solves the unfinished problems of a trace file.
 
 use std::ops::ControlFlow;
 
@@ -7,29 +7,30 @@ use arbitrage_core::{AdvantageRouter, Drafter, Engine, EngineError, Problem, Rol
 
 use super::{HarnessError, Records};
 
-/// Solves what `records` has no end of, and keeps every record in `sink`, which goes with it. `heard` gets each problem with its solution
-/// or with why there is none: an error ends its own problem and is recorded as such.
+/// Solves the problems that have no end in `records`, and writes every record to `sink`, the one that [`Records::open`] returned.
+/// `on_solution` receives each problem with its solution or its error; an error ends only its own problem, and is recorded.
 ///
 /// # Errors
-/// [`HarnessError::AnotherRun`] and [`HarnessError::Nameless`] before anything is written; [`HarnessError::Unkept`] where a record
-/// cannot be kept, which is the end of the run, since no further one could be.
+/// [`HarnessError::AnotherRun`] and [`HarnessError::NoRunRecord`] before anything is written. [`HarnessError::Sink`] where a record
+/// cannot be written; this ends the run, since later records would be lost too.
 pub fn solve_into<D: Drafter, V: Verifier, R: AdvantageRouter>(
     engine: Engine<D, V, R>,
     problems: &[Problem],
-    (sink, records): (impl TraceSink + 'static, &Records),
-    mut heard: impl FnMut(&Problem, Result<&Solution, &EngineError>),
+    sink: impl TraceSink + 'static,
+    records: &Records,
+    mut on_solution: impl FnMut(&Problem, Result<&Solution, &EngineError>),
 ) -> Result<(), HarnessError> {
     let mut engine = engine.with_sink(sink);
     records.check(&engine.run_record())?;
     let open = records.open_problems(problems);
-    let mut unkept = None;
-    engine.solve_until(&open, |index, answer| {
-        if let Err(EngineError::Part { role: Role::Sink, source, .. }) = answer {
-            unkept = Some(source);
+    let mut sink_error = None;
+    engine.solve_until(&open, |index, solution| {
+        if let Err(EngineError::Part { role: Role::Sink, source, .. }) = solution {
+            sink_error = Some(source);
             return ControlFlow::Break(());
         }
-        heard(&open[index], answer.as_ref());
+        on_solution(&open[index], solution.as_ref());
         ControlFlow::Continue(())
     });
-    unkept.map_or(Ok(()), |source| Err(HarnessError::Unkept(source)))
+    sink_error.map_or(Ok(()), |source| Err(HarnessError::Sink(source)))
 }

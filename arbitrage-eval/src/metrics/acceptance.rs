@@ -1,23 +1,23 @@
-//! Who wrote.
+//! The draft's share of the solutions.
 
 use serde::{Deserialize, Serialize};
 
 use crate::results::PolicyResults;
 
-/// Shares that the draft wrote of all committed solutions together, those that failed left out.
+/// The draft's share of all committed solutions together, without those that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Acceptance {
+pub struct AcceptanceRates {
     /// Share of the steps: the paper's `α` (§5).
     pub by_steps: Option<f64>,
     /// Share of the tokens: the released script's figure.
     pub by_tokens: Option<f64>,
-    /// Mean steps a problem.
+    /// Mean number of steps per problem.
     pub steps_a_problem: Option<f64>,
 }
 
-impl Acceptance {
-    /// Adds the steps of all problems up, so that long solutions count for more.
+impl AcceptanceRates {
+    /// Sums the steps of all problems, so that long solutions count for more.
     pub fn of(results: &PolicyResults) -> Self {
         let (usage, problems) = super::roles::total(results);
         let steps = usage.accepted_steps + usage.escalated_steps;

@@ -1,22 +1,22 @@
-//! How many are right.
+//! Share of right answers.
 
 use serde::{Deserialize, Serialize};
 
-use super::Range;
+use super::IntervalEstimate;
 use crate::results::{Outcome, PolicyResults};
 
 /// The 97.5% quantile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// Outcomes, counted.
+/// Counts of outcomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Accuracy {
     /// Problems with the right answer.
     pub right: usize,
-    /// Problems with another answer, or none.
+    /// Problems with a wrong answer, or none.
     pub wrong: usize,
-    /// Problems of which nobody knows.
+    /// Problems whose outcome is unknown.
     pub errored: usize,
 }
 
@@ -29,7 +29,7 @@ impl Accuracy {
     }
 
     /// Share of right answers among the problems that did not error, with Wilson's interval; `None` where there are none.
-    pub fn share(&self) -> Option<Range> {
+    pub fn share(&self) -> Option<IntervalEstimate> {
         wilson(self.right, self.right + self.wrong)
     }
 
@@ -43,7 +43,7 @@ impl Accuracy {
 
 /// A share with its 95% score interval (Wilson 1927). Unlike the textbook's `p ± 1.96·√(p(1 − p)/n)` it stays within [0, 1] and holds
 /// its level near 0 and 1 and for few problems (Brown, Cai and DasGupta 2001). `None` without trials, and for more successes than trials.
-pub fn wilson(successes: usize, trials: usize) -> Option<Range> {
+pub fn wilson(successes: usize, trials: usize) -> Option<IntervalEstimate> {
     if trials == 0 || successes > trials {
         return None;
     }
@@ -52,7 +52,7 @@ pub fn wilson(successes: usize, trials: usize) -> Option<Range> {
     let centre = (p + Z * Z / (2.0 * n)) / scale;
     let half = Z / scale * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     // Rounding must not put the share outside of its interval.
-    Some(Range::exact(p, (centre - half).clamp(0.0, p), (centre + half).clamp(p, 1.0)))
+    Some(IntervalEstimate::exact(p, (centre - half).clamp(0.0, p), (centre + half).clamp(p, 1.0)))
 }
 
 #[cfg(test)]
@@ -61,7 +61,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn intervals_are_newcombes() {
+    fn intervals_agree_with_newcombe() {
         // Newcombe 1998, Table I, method 3.
         for (successes, trials, low, high) in
             [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
@@ -72,7 +72,7 @@ mod tests {
     }
 
     proptest! {
-        /// The ends are the shares that lie 1.96 of their own standard errors from the observed one.
+        /// The ends are the shares whose distance is 1.96 of their standard errors from the observed one.
         #[test]
         fn the_ends_solve_the_score_equation(successes in 0usize..200, failures in 0usize..200) {
             let trials = successes + failures;
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_none() {
+    fn undefined_shares_are_none() {
         assert_eq!((wilson(0, 0), wilson(2, 1)), (None, None));
         assert_eq!((Accuracy::default().share(), Accuracy::default().bounds()), (None, None));
         let accuracy = Accuracy { right: 2, wrong: 1, errored: 1 };

@@ -1,44 +1,52 @@
-//! One number for a curve.
+//! Area under the accuracy–cost curve.
 
 use arbitrage_router::metrics::{Bootstrap, Clusters};
 
-use super::{CompareError, Curve, Point, Range};
+use super::{CompareError, Curve, IntervalEstimate, Point};
 
-/// Area under the accuracy–cost curve, with draft only as the origin and target only as the unit of both: ½ for the straight line
-/// between the two, which a coin realises, and the greater the better. Points that cost less than the draft or more than the target
-/// are left out, since whoever has the choice would take these; the curve begins and ends at the two. `None` unless the target is both
-/// dearer and more accurate.
-///
-/// `draft` and `target` are curves of one point.
+/// The two models alone, as curves of one point each: the ends of the area.
+#[derive(Clone, Copy, Debug)]
+pub struct AreaEnds<'c> {
+    /// The draft alone.
+    pub draft: &'c Curve,
+    /// The target alone.
+    pub target: &'c Curve,
+}
+
+/// Area under the accuracy–cost curve, scaled so that the draft alone is at (0, 0) and the target alone at (1, 1). It is ½ for the straight
+/// line between the two, which choosing a model at random per problem achieves; greater is better. Points that cost less than the draft or
+/// more than the target are ignored, since the model alone would be the better choice there. `None` unless the target both costs more and
+/// is more accurate.
 ///
 /// # Errors
 /// [`CompareError`] for curves over different problems.
 pub fn area(
     curve: &Curve,
-    (draft, target): (&Curve, &Curve),
+    ends: AreaEnds<'_>,
     bootstrap: &Bootstrap,
-) -> Result<Option<Range>, CompareError> {
-    curve.same_problems(draft)?;
-    curve.same_problems(target)?;
+) -> Result<Option<IntervalEstimate>, CompareError> {
+    curve.same_problems(ends.draft)?;
+    curve.same_problems(ends.target)?;
     let statistic = |weights: &[u32]| {
-        let ends = (*draft.weighted(weights).first()?, *target.weighted(weights).first()?);
-        between(&curve.weighted(weights), ends)
+        let (draft, target) = (*ends.draft.weighted(weights).first()?, *ends.target.weighted(weights).first()?);
+        between(&curve.weighted(weights), draft, target)
     };
-    Ok(bootstrap.interval(&Clusters::new(0..curve.problems()), statistic).map(Range::from))
+    Ok(bootstrap.interval(&Clusters::new(0..curve.problems()), statistic).map(IntervalEstimate::from))
 }
 
-fn between(points: &[Point], (draft, target): (Point, Point)) -> Option<f64> {
-    let (dearer, better) = (target.cost - draft.cost, target.accuracy - draft.accuracy);
-    if dearer <= 0.0 || better <= 0.0 {
+fn between(points: &[Point], draft: Point, target: Point) -> Option<f64> {
+    let (added_cost, added_accuracy) = (target.cost - draft.cost, target.accuracy - draft.accuracy);
+    if added_cost <= 0.0 || added_accuracy <= 0.0 {
         return None;
     }
-    let place = |point: &Point| [(point.cost - draft.cost) / dearer, (point.accuracy - draft.accuracy) / better];
-    let mut places: Vec<[f64; 2]> = points.iter().map(place).filter(|[cost, _]| *cost > 0.0 && *cost < 1.0).collect();
-    places.extend([[0.0, 0.0], [1.0, 1.0]]);
-    // Of equal costs the best accuracy counts.
-    places.sort_by(|one, other| one[0].total_cmp(&other[0]).then(other[1].total_cmp(&one[1])));
-    places.dedup_by_key(|place| place[0]);
-    Some(places.windows(2).map(|pair| (pair[1][0] - pair[0][0]) * (pair[0][1] + pair[1][1]) / 2.0).sum())
+    let scaled =
+        |point: &Point| [(point.cost - draft.cost) / added_cost, (point.accuracy - draft.accuracy) / added_accuracy];
+    let mut corners: Vec<[f64; 2]> = points.iter().map(scaled).filter(|[cost, _]| *cost > 0.0 && *cost < 1.0).collect();
+    corners.extend([[0.0, 0.0], [1.0, 1.0]]);
+    // Of points with equal cost the most accurate counts.
+    corners.sort_by(|one, other| one[0].total_cmp(&other[0]).then(other[1].total_cmp(&one[1])));
+    corners.dedup_by_key(|corner| corner[0]);
+    Some(corners.windows(2).map(|pair| (pair[1][0] - pair[0][0]) * (pair[0][1] + pair[1][1]) / 2.0).sum())
 }
 
 #[cfg(test)]
@@ -51,26 +59,29 @@ mod tests {
         Point { tau: None, cost, accuracy }
     }
 
-    const ENDS: (Point, Point) =
-        (Point { tau: None, cost: 1.0, accuracy: 0.25 }, Point { tau: None, cost: 3.0, accuracy: 0.75 });
+    const DRAFT: Point = Point { tau: None, cost: 1.0, accuracy: 0.25 };
+    const TARGET: Point = Point { tau: None, cost: 3.0, accuracy: 0.75 };
 
     #[test]
     fn known_values() {
-        assert_eq!(between(&[], ENDS), Some(0.5));
-        assert_eq!(between(&[point(2.0, 0.5)], ENDS), Some(0.5));
-        assert_eq!(between(&[point(2.0, 0.75)], ENDS), Some(0.75));
-        assert_eq!(between(&[point(2.0, 0.75), point(2.0, 0.5), point(4.0, 1.0), point(0.5, 1.0)], ENDS), Some(0.75));
-        assert_eq!(between(&[], (ENDS.1, ENDS.0)), None);
-        assert_eq!(between(&[], (ENDS.0, point(3.0, 0.25))), None);
+        assert_eq!(between(&[], DRAFT, TARGET), Some(0.5));
+        assert_eq!(between(&[point(2.0, 0.5)], DRAFT, TARGET), Some(0.5));
+        assert_eq!(between(&[point(2.0, 0.75)], DRAFT, TARGET), Some(0.75));
+        assert_eq!(
+            between(&[point(2.0, 0.75), point(2.0, 0.5), point(4.0, 1.0), point(0.5, 1.0)], DRAFT, TARGET),
+            Some(0.75)
+        );
+        assert_eq!(between(&[], TARGET, DRAFT), None);
+        assert_eq!(between(&[], DRAFT, point(3.0, 0.25)), None);
     }
 
     proptest! {
-        /// Sums thin columns under the curve.
+        /// Against the sum of thin columns under the curve.
         #[test]
         fn it_is_the_sum_of_columns(rows in prop::collection::vec((1u8..20, 0u8..9), 0..6)) {
             let points: Vec<Point> =
                 rows.iter().map(|(cost, right)| point(1.0 + f64::from(*cost) / 10.0, f64::from(*right) / 8.0)).collect();
-            let ends = [ENDS.0, ENDS.1];
+            let ends = [DRAFT, TARGET];
             let best = |cost: f64| {
                 let same = points.iter().chain(&ends).filter(|point| point.cost == cost);
                 same.map(|point| point.accuracy).fold(f64::MIN, f64::max)
@@ -86,7 +97,7 @@ mod tests {
             };
             const COLUMNS: i32 = 4_000;
             let sum: f64 = (0..COLUMNS).map(|column| height(1.0 + 2.0 * (f64::from(column) + 0.5) / f64::from(COLUMNS))).sum();
-            let found = between(&points, ENDS).unwrap();
+            let found = between(&points, DRAFT, TARGET).unwrap();
             prop_assert!((found - sum / f64::from(COLUMNS)).abs() < 2e-3, "{found}");
         }
     }
@@ -94,9 +105,10 @@ mod tests {
     #[test]
     fn resamples_without_a_gap_are_counted() {
         let [draft, target] = [[(1.0, 2)], [(2.0, 4)]].map(|setting| curve("end", 8, &setting));
-        let found = area(&curve("a", 8, &[(1.5, 4)]), (&draft, &target), &Bootstrap::default()).unwrap().unwrap();
+        let ends = AreaEnds { draft: &draft, target: &target };
+        let found = area(&curve("a", 8, &[(1.5, 4)]), ends, &Bootstrap::default()).unwrap().unwrap();
         assert_eq!(found.value, 0.75);
         assert!(found.undefined > 0 && found.undefined < 400, "{found:?}");
-        assert!(area(&curve("a", 7, &[(1.5, 4)]), (&draft, &target), &Bootstrap::default()).is_err());
+        assert!(area(&curve("a", 7, &[(1.5, 4)]), ends, &Bootstrap::default()).is_err());
     }
 }

@@ -1,29 +1,29 @@
-//! How often the target may be asked.
+//! The escalation rate up to which time is saved.
 
 use arbitrage_router::calibrate::{CalibrateError, StepSeconds};
 use serde::{Deserialize, Serialize};
 
-/// Intervals of the line.
-const PARTS: u32 = 20;
+/// Number of intervals between points of the line.
+const INTERVALS: u32 = 20;
 
 /// The time of a step relative to the target alone, `(c_d + c_r + e·(c_t + p_d) + (1 − e)·p_t) / c_t`, over escalation rates `e`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BreakEven {
-    /// The rate at which nothing is gained: below it, time is saved. Below 0 where no rate saves any, above 1 where every rate does;
-    /// `None` where the rate is of no account.
+    /// The rate at which the time equals that of the target alone; below it, time is saved. It is below 0 where no rate saves time and
+    /// above 1 where every rate does; `None` where the time does not depend on the rate.
     pub rate: Option<f64>,
-    /// Rates from 0 to 1, each with its relative time.
+    /// Pairs of escalation rate, from 0 to 1, and relative time.
     pub line: Vec<(f64, f64)>,
 }
 
 /// The break-even line of one pair of models on one machine.
 ///
 /// # Errors
-/// [`CalibrateError::Parameter`] for times that are none.
+/// [`CalibrateError::Parameter`] for times that are NaN, infinite or negative.
 pub fn break_even(seconds: &StepSeconds) -> Result<BreakEven, CalibrateError> {
     seconds.check()?;
-    let rates = (0..=PARTS).map(|part| f64::from(part) / f64::from(PARTS));
+    let rates = (0..=INTERVALS).map(|part| f64::from(part) / f64::from(INTERVALS));
     Ok(BreakEven { rate: seconds.break_even(), line: rates.map(|rate| (rate, seconds.relative(rate))).collect() })
 }
 

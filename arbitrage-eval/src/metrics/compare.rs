@@ -1,52 +1,52 @@
-//! One policy against another.
+//! Compares two policies.
 
 use arbitrage_router::metrics::{Bootstrap, Clusters};
 use serde::{Deserialize, Serialize};
 
 use super::error::same_problems;
-use super::{CompareError, McNemar, Range};
+use super::{CompareError, IntervalEstimate, McNemar};
 use crate::results::PolicyResults;
 
-/// How two policies fared on the same problems.
+/// Numbers of problems by the outcomes of two policies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Pairs {
+pub struct PairedOutcomes {
     /// Problems that both solved.
     pub both: usize,
-    /// Problems that but the first solved.
+    /// Problems only the first solved.
     pub first_only: usize,
-    /// Problems that but the second solved.
+    /// Problems only the second solved.
     pub second_only: usize,
     /// Problems that neither solved.
     pub neither: usize,
-    /// Problems that errored under either: they are in none of the others.
+    /// Problems that errored under either policy; the other counts exclude them.
     pub errored: usize,
 }
 
 /// One policy against another on the same problems.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Comparison {
-    /// The problems, by how both fared.
-    pub pairs: Pairs,
-    /// Accuracy of the first less that of the second, with its bootstrap interval; `None` where every problem errored.
-    pub difference: Option<Range>,
-    /// Whether that may be chance; `None` where no problem tells them apart.
+pub struct PolicyComparison {
+    /// Numbers of problems by both outcomes.
+    pub pairs: PairedOutcomes,
+    /// Accuracy of the first minus that of the second, with its bootstrap interval; `None` where every problem errored.
+    pub difference: Option<IntervalEstimate>,
+    /// Whether the difference may be chance; `None` where both solved the same problems.
     pub test: Option<McNemar>,
-    /// Mean seconds a problem of the second over those of the first: by how much the first is faster. Over the problems that are timed
-    /// under both; `None` where there are none, or the first takes no time.
-    pub speed: Option<Range>,
+    /// Mean seconds per problem of the second divided by those of the first: how many times faster the first is, over the problems timed
+    /// under both. `None` without such problems, and where the first takes no time.
+    pub speed: Option<IntervalEstimate>,
 }
 
-/// Compares two policies problem by problem. Problems are drawn anew in pairs, so that what is hard for both falls out.
+/// Compares two policies problem by problem. The bootstrap resamples pairs of results, so that the difficulty of a problem cancels out.
 ///
 /// # Errors
-/// [`CompareError::Problems`] unless both were asked the same problems.
+/// [`CompareError::Problems`] unless both have the same problems.
 pub fn compare(
     first: &PolicyResults,
     second: &PolicyResults,
     bootstrap: &Bootstrap,
-) -> Result<Comparison, CompareError> {
+) -> Result<PolicyComparison, CompareError> {
     same_problems(&[first, second])?;
     let together = || first.problems().iter().zip(second.problems());
     let known: Vec<[bool; 2]> =
@@ -55,24 +55,24 @@ pub fn compare(
         together().filter_map(|(one, two)| Some([one.timed_seconds()?, two.timed_seconds()?])).collect();
     let gains: Vec<f64> =
         known.iter().map(|[one, two]| f64::from(u8::from(*one)) - f64::from(u8::from(*two))).collect();
-    let pairs = Pairs { errored: first.problems().len() - known.len(), ..count(&known) };
+    let pairs = PairedOutcomes { errored: first.problems().len() - known.len(), ..count(&known) };
     let mean_gain = |weights: &[u32]| mean(&gains, weights);
     let speed = |weights: &[u32]| {
         let sum =
             |side: usize| times.iter().zip(weights).map(|(both, weight)| both[side] * f64::from(*weight)).sum::<f64>();
         Some(sum(1) / sum(0))
     };
-    Ok(Comparison {
+    Ok(PolicyComparison {
         pairs,
-        difference: bootstrap.interval(&Clusters::new(0..gains.len()), mean_gain).map(Range::from),
+        difference: bootstrap.interval(&Clusters::new(0..gains.len()), mean_gain).map(IntervalEstimate::from),
         test: McNemar::new(pairs.first_only, pairs.second_only),
-        speed: bootstrap.interval(&Clusters::new(0..times.len()), speed).map(Range::from),
+        speed: bootstrap.interval(&Clusters::new(0..times.len()), speed).map(IntervalEstimate::from),
     })
 }
 
-fn count(known: &[[bool; 2]]) -> Pairs {
+fn count(known: &[[bool; 2]]) -> PairedOutcomes {
     let count = |outcome: [bool; 2]| known.iter().filter(|both| **both == outcome).count();
-    Pairs {
+    PairedOutcomes {
         both: count([true, true]),
         first_only: count([true, false]),
         second_only: count([false, true]),
@@ -81,7 +81,7 @@ fn count(known: &[[bool; 2]]) -> Pairs {
     }
 }
 
-/// Mean of `values`, each there as often as its weight says; `None` where nothing is there.
+/// Weighted mean of `values`; `None` where all weights are 0.
 pub(super) fn mean(values: &[f64], weights: &[u32]) -> Option<f64> {
     let pairs = || values.iter().zip(weights).map(|(value, weight)| (value, f64::from(*weight)));
     let total: f64 = pairs().map(|(_, weight)| weight).sum();
@@ -95,17 +95,17 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn problems_that_errored_are_in_no_pair() {
+    fn problems_that_errored_are_excluded() {
         let first = results("a", None, &[(Some(true), 1.0), (Some(true), 1.0), (None, 1.0), (Some(false), 3.0)]);
         let second = results("b", None, &[(Some(true), 2.0), (Some(false), 2.0), (Some(true), 2.0), (None, 4.0)]);
         let found = compare(&first, &second, &Bootstrap::default()).unwrap();
-        assert_eq!(found.pairs, Pairs { both: 1, first_only: 1, second_only: 0, neither: 0, errored: 2 });
+        assert_eq!(found.pairs, PairedOutcomes { both: 1, first_only: 1, second_only: 0, neither: 0, errored: 2 });
         assert_eq!(found.difference.unwrap().value, 0.5);
         assert_eq!(found.test.unwrap().exact, 1.0);
     }
 
     #[test]
-    fn speed_is_of_problems_that_both_timed() {
+    fn speed_uses_the_problems_timed_under_both() {
         let first = results("a", None, &[(Some(true), 1.0), (Some(true), 3.0)]);
         let mut warm = result("001", Some(true), 100.0);
         warm.warm_up = true;
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn other_problems_are_refused_by_name() {
+    fn different_problems_are_refused_by_id() {
         let (one, two) = (results("a", None, &[(None, 1.0)]), results("b", Some(0.5), &[(None, 1.0), (None, 1.0)]));
         let expected = CompareError::Problems { id: "001".into(), known: "b:0.5".into(), missing: "a".into() };
         assert_eq!(compare(&one, &two, &Bootstrap::default()), Err(expected.clone()));
@@ -136,7 +136,7 @@ mod tests {
             let found = compare(&first, &second, &Bootstrap::default()).unwrap();
             let share = |of| crate::metrics::Accuracy::of(of).share().unwrap().value;
             prop_assert!((found.difference.unwrap().value - (share(&first) - share(&second))).abs() < 1e-12);
-            let Pairs { both, first_only, second_only, neither, .. } = found.pairs;
+            let PairedOutcomes { both, first_only, second_only, neither, .. } = found.pairs;
             prop_assert_eq!(both + first_only + second_only + neither, outcomes.len());
         }
     }

@@ -1,79 +1,82 @@
-//! What accuracy costs, over a policy's thresholds.
+//! Accuracy against cost, over a policy's thresholds.
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{same_ids, same_problems};
+use super::error::{NamedIds, same_ids, same_problems};
 use super::{CompareError, compare::mean};
 use crate::results::{PolicyResults, ProblemResult};
 
-/// One threshold's place in the plane of cost and accuracy.
+/// Cost and accuracy of one threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Point {
     /// The threshold, or rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tau: Option<f32>,
-    /// Mean cost a problem, in the unit of the curve.
+    /// Mean cost per problem, in the curve's unit.
     pub cost: f64,
     /// Share of right answers, in [0, 1].
     pub accuracy: f64,
 }
 
-/// What one threshold makes of one problem.
+/// Cost and outcome of one problem under one threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sample {
-    /// What it costs, finite and at least 0; `None` where it does not count.
+pub struct CurveSample {
+    /// The cost, finite and at least 0; `None` where it does not count.
     pub cost: Option<f64>,
-    /// Probability that the answer is right, in [0, 1]: 0 or 1 where it was seen. `None` where nobody knows.
+    /// Probability that the answer is right, in [0, 1]: 0 or 1 where it was graded. `None` where it is unknown.
     pub right: Option<f64>,
 }
 
-/// A policy at several thresholds on the same problems. It keeps every problem's samples, so that it can be drawn anew.
+/// A policy at several thresholds on the same problems. It keeps the samples of every problem, so that they can be resampled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     name: String,
     ids: Vec<String>,
-    settings: Vec<Setting>,
+    settings: Vec<CurveSetting>,
 }
 
+/// One threshold with a sample per problem.
 #[derive(Clone, Debug, PartialEq)]
-struct Setting {
-    tau: Option<f32>,
-    samples: Vec<Sample>,
+pub(crate) struct CurveSetting {
+    pub tau: Option<f32>,
+    pub samples: Vec<CurveSample>,
 }
 
 impl Curve {
-    /// The curve through these results, at a cost a problem such as [`ProblemResult::timed_seconds`].
+    /// The curve through these results; `cost` gives the cost of a problem, such as [`ProblemResult::timed_seconds`].
     ///
     /// # Errors
-    /// [`CompareError`] for results of different problems, none at all, and costs that are no numbers.
+    /// [`CompareError`] for results of different problems, without results, and for costs that are NaN, infinite or negative.
     pub fn new(results: &[&PolicyResults], cost: impl Fn(&ProblemResult) -> Option<f64>) -> Result<Self, CompareError> {
         same_problems(results)?;
-        let sample = |problem: &ProblemResult| Sample {
+        let sample = |problem: &ProblemResult| CurveSample {
             cost: cost(problem),
             right: problem.outcome.is_right().map(|right| f64::from(u8::from(right))),
         };
-        let samples = |results: &&PolicyResults| (results.tau, results.problems().iter().map(sample).collect());
+        let setting = |results: &&PolicyResults| CurveSetting {
+            tau: results.tau,
+            samples: results.problems().iter().map(sample).collect(),
+        };
         let ids = results.iter().take(1).flat_map(|results| results.problems()).map(|problem| problem.id.clone());
         let name = results.first().map_or_else(String::new, |results| results.policy.clone());
-        Self::from_samples(name, ids.collect(), results.iter().map(samples).collect())
+        Self::from_samples(name, ids.collect(), results.iter().map(setting).collect())
     }
 
-    /// The curve through settings with a sample an id each. The ids ascend.
+    /// The curve through settings that have one sample per id. The ids are sorted.
     pub(crate) fn from_samples(
         name: String,
         ids: Vec<String>,
-        settings: Vec<(Option<f32>, Vec<Sample>)>,
+        settings: Vec<CurveSetting>,
     ) -> Result<Self, CompareError> {
-        let curve =
-            Self { name, ids, settings: settings.into_iter().map(|(tau, samples)| Setting { tau, samples }).collect() };
+        let curve = Self { name, ids, settings };
         curve.check()?;
         Ok(curve)
     }
 
     fn check(&self) -> Result<(), CompareError> {
         let all = self.settings.iter().flat_map(|setting| self.ids.iter().zip(&setting.samples));
-        let wrong = |(id, sample): (&String, &Sample)| {
+        let wrong = |(id, sample): (&String, &CurveSample)| {
             let cost = sample.cost.filter(|cost| !(cost.is_finite() && *cost >= 0.0));
             let right = sample.right.filter(|right| !(0.0..=1.0).contains(right));
             let cost = cost.map(|found| ("cost", "finite and at least 0", found));
@@ -83,34 +86,34 @@ impl Curve {
         all.filter_map(wrong).next().map_or(Ok(()), Err)
     }
 
-    /// How many problems it is drawn over.
+    /// The number of problems.
     pub fn problems(&self) -> usize {
         self.ids.len()
     }
 
-    /// The points, in the order of the settings; those without a cost or an accuracy are left out.
+    /// The points, in the order of the settings, without those that have no cost or no accuracy.
     pub fn points(&self) -> Vec<Point> {
         self.weighted(&vec![1; self.ids.len()])
     }
 
-    /// [`points`](Self::points), with problem `i` there `weights[i]` times.
+    /// [`points`](Self::points), with problem `i` counted `weights[i]` times.
     pub fn weighted(&self, weights: &[u32]) -> Vec<Point> {
-        let point = |setting: &Setting| {
-            let cost = share(&setting.samples, weights, |sample| sample.cost)?;
-            let accuracy = share(&setting.samples, weights, |sample| sample.right)?;
+        let point = |setting: &CurveSetting| {
+            let cost = mean_of(&setting.samples, weights, |sample| sample.cost)?;
+            let accuracy = mean_of(&setting.samples, weights, |sample| sample.right)?;
             Some(Point { tau: setting.tau, cost, accuracy })
         };
         self.settings.iter().filter_map(point).collect()
     }
 
-    /// Refuses a curve over other problems.
+    /// An error unless both curves have the same problems.
     pub(super) fn same_problems(&self, other: &Self) -> Result<(), CompareError> {
-        same_ids((&self.name, &self.ids), (&other.name, &other.ids))
+        same_ids(&NamedIds { name: &self.name, ids: &self.ids }, &NamedIds { name: &other.name, ids: &other.ids })
     }
 }
 
-/// Mean over the samples that have the number.
-fn share(samples: &[Sample], weights: &[u32], number: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+/// Weighted mean of `number` over the samples that have it.
+fn mean_of(samples: &[CurveSample], weights: &[u32], number: impl Fn(&CurveSample) -> Option<f64>) -> Option<f64> {
     let known = samples.iter().zip(weights).filter_map(|(sample, weight)| Some((number(sample)?, *weight)));
     let (numbers, weights): (Vec<f64>, Vec<u32>) = known.unzip();
     mean(&numbers, &weights)
@@ -121,7 +124,7 @@ pub(super) mod tests {
     use super::*;
     use crate::metrics::testing::results;
 
-    /// Settings of problems with the same cost and, of as many as there are, so many right.
+    /// A curve of settings (cost of every problem, number of right answers).
     pub(in crate::metrics) fn curve(name: &str, problems: usize, settings: &[(f64, usize)]) -> Curve {
         let results: Vec<_> = settings
             .iter()
@@ -134,7 +137,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_point_is_means_over_what_is_known() {
+    fn a_point_is_the_mean_over_known_samples() {
         let one = results("a", Some(0.5), &[(Some(true), 1.0), (None, 2.0), (Some(false), 6.0)]);
         let two = results("a", Some(0.75), &[(None, 1.0), (None, 2.0), (None, 6.0)]);
         let found = Curve::new(&[&one, &two], ProblemResult::timed_seconds).unwrap();
@@ -144,14 +147,17 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn hostile_series_are_refused() {
+    fn invalid_samples_are_refused() {
         let one = results("a", None, &[(Some(true), 1.0)]);
         for cost in [f64::NAN, f64::INFINITY, -1.0] {
             let error = Curve::new(&[&one], |_| Some(cost)).unwrap_err().to_string();
             assert!(error.starts_with("`a`, problem `000`: cost"), "{error}");
         }
-        let wrong = Sample { cost: None, right: Some(f64::NAN) };
-        assert!(Curve::from_samples("a".into(), vec!["0".into()], vec![(None, vec![wrong])]).is_err());
+        let wrong = CurveSample { cost: None, right: Some(f64::NAN) };
+        assert!(
+            Curve::from_samples("a".into(), vec!["0".into()], vec![CurveSetting { tau: None, samples: vec![wrong] }])
+                .is_err()
+        );
         assert_eq!(Curve::new(&[], |_| None), Err(CompareError::Empty { what: "policy" }));
         let other = results("b", None, &[(Some(true), 1.0), (None, 1.0)]);
         assert!(matches!(Curve::new(&[&one, &other], |_| None), Err(CompareError::Problems { .. })));

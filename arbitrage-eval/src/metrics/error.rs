@@ -6,14 +6,14 @@ use crate::results::PolicyResults;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompareError {
-    /// They were not asked the same problems.
+    /// They have different problems.
     #[error("expected the same problems, found `{id}` under `{known}` and not under `{missing}`")]
     Problems {
         /// The first problem that one of them lacks.
         id: String,
-        /// Who has it.
+        /// The policy that has it.
         known: String,
-        /// Who lacks it.
+        /// The policy that lacks it.
         missing: String,
     },
     /// There is nothing to compare.
@@ -22,7 +22,7 @@ pub enum CompareError {
         /// What is missing.
         what: &'static str,
     },
-    /// Numbers to compute with that are none.
+    /// A number that is NaN, infinite or out of range.
     #[error("`{name}`, problem `{id}`: {what} expected to be {expected}, found {found}")]
     Number {
         /// Policy and threshold.
@@ -36,38 +36,47 @@ pub enum CompareError {
         /// What was found.
         found: f64,
     },
-    /// No accuracy is reached by both curves.
-    #[error("no accuracy is reached by both: one spans {first:?}, the other {second:?}")]
-    Apart {
+    /// The curves' ranges of accuracy do not overlap.
+    #[error("expected curves whose accuracies overlap, found {first:?} and {second:?}")]
+    NoCommonAccuracy {
         /// Least and greatest accuracy of the first.
         first: (f64, f64),
         /// Least and greatest accuracy of the second.
         second: (f64, f64),
     },
-    /// A cost that is not above 0, to which no other can be in a ratio.
+    /// A cost that is not above 0, so that no ratio to it exists.
     #[error("costs expected to be above 0, found {found}")]
-    Free {
+    NonPositiveCost {
         /// The cost.
         found: f64,
     },
-    /// The figure exists for all problems together and for no resample of them.
-    #[error("the figure exists for no resample of the problems")]
-    Unsure,
+    /// The figure exists for all problems together, but in no bootstrap resample.
+    #[error("the figure is undefined in every bootstrap resample: use more problems")]
+    NoResample,
 }
 
-/// Refuses results of different problems, and none at all.
+/// An error for results of different problems, and without results.
 pub(super) fn same_problems(all: &[&PolicyResults]) -> Result<(), CompareError> {
     let Some((first, others)) = all.split_first() else { return Err(CompareError::Empty { what: "policy" }) };
     let ids = |results: &PolicyResults| results.problems().iter().map(|problem| problem.id.clone()).collect::<Vec<_>>();
     let known = ids(first);
-    others.iter().try_for_each(|other| same_ids((&first.name(), &known), (&other.name(), &ids(other))))
+    let first = NamedIds { name: &first.name(), ids: &known };
+    others.iter().try_for_each(|other| same_ids(&first, &NamedIds { name: &other.name(), ids: &ids(other) }))
 }
 
-/// Refuses lists of ids that differ, each with the name of whom it belongs to. The ids ascend.
-pub(crate) fn same_ids(one: (&str, &[String]), other: (&str, &[String])) -> Result<(), CompareError> {
-    let lacks = |one: (&str, &[String]), other: (&str, &[String])| {
-        let id = one.1.iter().find(|id| other.1.binary_search(id).is_err())?.clone();
-        Some(CompareError::Problems { id, known: one.0.to_owned(), missing: other.0.to_owned() })
+/// The sorted problem ids of a policy.
+pub(crate) struct NamedIds<'a> {
+    /// Policy and threshold.
+    pub name: &'a str,
+    /// The ids.
+    pub ids: &'a [String],
+}
+
+/// An error unless both have the same ids.
+pub(crate) fn same_ids(one: &NamedIds<'_>, other: &NamedIds<'_>) -> Result<(), CompareError> {
+    let lacks = |one: &NamedIds<'_>, other: &NamedIds<'_>| {
+        let id = one.ids.iter().find(|id| other.ids.binary_search(id).is_err())?.clone();
+        Some(CompareError::Problems { id, known: one.name.to_owned(), missing: other.name.to_owned() })
     };
     lacks(one, other).or_else(|| lacks(other, one)).map_or(Ok(()), Err)
 }

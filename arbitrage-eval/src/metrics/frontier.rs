@@ -1,13 +1,13 @@
-//! The least cost of an accuracy.
+//! The least cost of reaching an accuracy.
 
 use super::{CompareError, Point};
 
-/// The least cost at which a curve reaches an accuracy. Between neighbouring costs the curve is a straight line, which a coin that
-/// falls once a problem realises: it mixes two thresholds in any proportion.
+/// The least cost at which a curve reaches an accuracy. Between neighbouring points the curve is a straight line, since choosing one of the
+/// two thresholds at random per problem achieves every point on it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Frontier(Vec<Segment>);
 
-/// A straight piece, from a lower accuracy to a higher one.
+/// A straight segment, from a lower accuracy to a higher one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Segment {
     accuracy: [f64; 2],
@@ -22,15 +22,15 @@ impl Segment {
 }
 
 impl Frontier {
-    /// The frontier of these points, which is least where the worst of them is.
+    /// The frontier of these points. It begins at the lowest of their accuracies.
     ///
     /// # Errors
-    /// [`CompareError::Empty`] without a point, [`CompareError::Free`] for a cost that is not above 0.
-    pub fn new(mut points: Vec<Point>) -> Result<Self, CompareError> {
+    /// [`CompareError::Empty`] without a point, [`CompareError::NonPositiveCost`] for a cost that is not above 0.
+    pub(crate) fn new(mut points: Vec<Point>) -> Result<Self, CompareError> {
         points.sort_by(|one, other| one.cost.total_cmp(&other.cost).then(other.accuracy.total_cmp(&one.accuracy)));
         let Some(first) = points.first().copied() else { return Err(CompareError::Empty { what: "point" }) };
         if first.cost <= 0.0 {
-            return Err(CompareError::Free { found: first.cost });
+            return Err(CompareError::NonPositiveCost { found: first.cost });
         }
         let worst = points.iter().map(|point| point.accuracy).fold(first.accuracy, f64::min);
         let mut segments = vec![Segment { accuracy: [worst, first.accuracy], cost: [first.cost; 2] }];
@@ -47,19 +47,19 @@ impl Frontier {
     }
 
     /// Least and greatest accuracy.
-    pub fn span(&self) -> (f64, f64) {
+    pub(crate) fn span(&self) -> (f64, f64) {
         let [first, .., last] = &self.0[..] else { return (self.0[0].accuracy[0], self.0[0].accuracy[1]) };
         (first.accuracy[0], last.accuracy[1])
     }
 
-    /// Accuracies at which a piece ends.
-    pub fn breaks(&self) -> impl Iterator<Item = f64> {
+    /// Accuracies at which segments end.
+    pub(crate) fn breaks(&self) -> impl Iterator<Item = f64> {
         self.0.iter().flat_map(|segment| segment.accuracy)
     }
 
-    /// The costs at both ends of an interval that holds no break inside. Where the cost leaps at an end, it is the limit from within;
-    /// of an interval of one accuracy it is the least.
-    pub fn costs(&self, from: f64, to: f64) -> Option<[f64; 2]> {
+    /// The costs at both ends of an interval within one segment. Where the cost jumps at an end, this is the limit from inside the interval;
+    /// for an interval of one accuracy it is the least cost.
+    pub(crate) fn costs(&self, from: f64, to: f64) -> Option<[f64; 2]> {
         let holds = |segment: &&Segment| segment.accuracy[0] <= from && to <= segment.accuracy[1];
         self.0.iter().find(holds).map(|segment| [segment.cost(from), segment.cost(to)])
     }

@@ -1,26 +1,26 @@
-//! How long a problem takes.
+//! Time per problem.
 
 use arbitrage_router::metrics::quantile;
 use serde::{Deserialize, Serialize};
 
 use crate::results::PolicyResults;
 
-/// Seconds a problem, over those that are [timed](crate::results::ProblemResult::timed_seconds): warm-up and failures are not.
+/// Seconds per problem, over [timed](crate::results::ProblemResult::timed_seconds) problems: without warm-up and failures.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Latency {
     /// Problems that are timed.
     pub problems: usize,
-    /// Half of them took no longer.
+    /// The median.
     pub median: f64,
-    /// Arithmetic mean.
+    /// The arithmetic mean.
     pub mean: f64,
-    /// Nine in ten took no longer.
+    /// The 90th percentile.
     pub p90: f64,
 }
 
 impl Latency {
-    /// Of the timed problems; `None` without any.
+    /// The latency of the timed problems; `None` without any.
     pub fn of(results: &PolicyResults) -> Option<Self> {
         let mut seconds: Vec<f64> = results.problems().iter().filter_map(|problem| problem.timed_seconds()).collect();
         seconds.sort_by(f64::total_cmp);

@@ -2,21 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Two-sided p-values of McNemar's test, which asks whether two policies on the same problems are equally accurate: of the problems
-/// that but one of them solved, each is then as likely as the other to have solved it (McNemar 1947).
+/// Two-sided p-values of McNemar's test of whether two policies are equally accurate on the same problems. If they are, each problem that
+/// only one policy solved was solved by either with probability ½ (McNemar 1947).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct McNemar {
-    /// The exact conditional p-value, from the binomial distribution with ½. It never rejects too often, and so too seldom.
+    /// The exact conditional p-value, from the binomial distribution. It is conservative.
     pub exact: f64,
-    /// The mid-p-value: the exact one less half of the probability of what was observed. It is nearly unbiased and the one to go by
+    /// The mid-p-value: the exact one minus half of the probability of the observed outcome. It is nearly unbiased and the recommended one
     /// (Fagerlund, Lydersen and Laake 2013).
     pub mid: f64,
 }
 
 impl McNemar {
-    /// The test on the numbers of problems that but the first and but the second policy solved. The binomial sum is exact for many
-    /// problems as for few, so no χ² stands in for it. `None` where both are 0: nothing is known then.
+    /// The test on the numbers of problems that only the first and only the second policy solved. The binomial sum is used for any number of
+    /// problems, without a χ² approximation. `None` where both are 0.
     pub fn new(first_only: usize, second_only: usize) -> Option<Self> {
         let (few, many) = (first_only.min(second_only), first_only.max(second_only));
         if many == 0 {
@@ -32,7 +32,7 @@ impl McNemar {
             observed = f64::exp(ln_choose + half_to_the_total);
             tail += observed;
         }
-        // In the middle both tails are one and the same outcome, which must not count twice.
+        // For equal counts both tails contain the observed outcome, which must count once.
         Some(if few == many {
             Self { exact: 1.0, mid: 1.0 - observed / 2.0 }
         } else {
@@ -47,7 +47,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn values_are_the_textbooks() {
+    fn values_agree_with_published_ones() {
         // Fagerlund, Lydersen and Laake 2013, Table 1: 1 against 7.
         let found = McNemar::new(1, 7).unwrap();
         assert!((found.exact - 0.0703).abs() < 5e-5 && (found.mid - 0.0391).abs() < 5e-5, "{found:?}");
@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(McNemar::new(0, 0), None);
     }
 
-    /// Flips a coin for each of the problems, in every way, and counts.
+    /// Enumerates all outcomes of one coin flip per problem.
     fn slow(first_only: usize, second_only: usize) -> McNemar {
         let total = first_only + second_only;
         let distance = |heads: usize| heads.abs_diff(total - heads);

@@ -1,19 +1,18 @@
-//! What results say: pure functions of [`PolicyResults`](crate::results::PolicyResults). Definitions and sources are in
+//! Metrics: pure functions of [`PolicyResults`](crate::results::PolicyResults). Definitions and sources are in
 //! `docs/evaluation.md`.
 //!
-//! | | asks |
+//! | | answers |
 //! |---|---|
-//! | [`Accuracy`], [`wilson`] | how many are right, and how sure is that? |
+//! | [`Accuracy`], [`wilson`] | how many answers are right, with which confidence? |
 //! | [`compare`], [`McNemar`] | is one policy more accurate than another? |
-//! | [`Acceptance`], [`Waste`] | who wrote, and which of the target's calls gained nothing? |
-//! | [`Latency`], [`Roles`] | what did it take, and whose time was it? |
-//! | [`Curve`], [`area`], [`speed_up`] | what does accuracy cost, over all thresholds? |
-//! | [`captured`] | which share of the oracle's gain do a policy's calls bring? |
-//! | [`break_even`] | how often may the target be asked before nothing is saved? |
-//! | [`Summary`] | the figures of one policy, for a row of a table |
+//! | [`AcceptanceRates`], [`Waste`] | which model wrote, and how many of the target's calls gained nothing? |
+//! | [`Latency`], [`Roles`] | how long did it take, and which role took the time? |
+//! | [`Curve`], [`area`], [`speed_up`] | what does accuracy cost, over a policy's thresholds? |
+//! | [`break_even`] | up to which escalation rate is time saved? |
+//! | [`PolicySummary`] | all figures of one policy |
 //!
-//! Where a figure does not exist it is `None` or an error that says why, never NaN. Problems that [`Errored`] are left out of
-//! accuracies and told beside them.
+//! A figure that does not exist is `None`, or an error that says why, never NaN. Problems that [`Errored`] are excluded from accuracies
+//! and counted separately.
 //!
 //! [`Errored`]: crate::results::Outcome::Errored
 
@@ -21,7 +20,6 @@ mod acceptance;
 mod accuracy;
 mod area;
 mod break_even;
-mod captured;
 mod compare;
 mod curve;
 mod error;
@@ -36,19 +34,20 @@ mod summary;
 pub(crate) mod testing;
 mod waste;
 
-pub use acceptance::Acceptance;
+pub use acceptance::AcceptanceRates;
 pub use accuracy::{Accuracy, wilson};
-pub use area::area;
+pub use area::{AreaEnds, area};
 pub use break_even::{BreakEven, break_even};
-pub use captured::captured;
-pub use compare::{Comparison, Pairs, compare};
-pub use curve::{Curve, Point, Sample};
+pub use compare::{PairedOutcomes, PolicyComparison, compare};
+pub(crate) use curve::CurveSetting;
+pub use curve::{Curve, CurveSample, Point};
 pub use error::CompareError;
-pub(crate) use error::same_ids;
+pub(crate) use error::{NamedIds, same_ids};
 pub use latency::Latency;
 pub use mcnemar::McNemar;
-pub use range::Range;
+pub use range::IntervalEstimate;
 pub use roles::{RoleMeans, Roles};
 pub use speed_up::{SpeedUp, speed_up};
-pub use summary::Summary;
+pub use summary::PolicySummary;
 pub use waste::Waste;
+pub(crate) use waste::WasteCounts;

@@ -1,42 +1,42 @@
-//! Whose time it was.
+//! Time and tokens by role.
 
 use arbitrage_core::{RoleUsage, Usage};
 use serde::{Deserialize, Serialize};
 
 use crate::results::PolicyResults;
 
-/// Mean tokens and seconds a problem of each role, over the problems that are timed.
+/// Mean tokens and seconds per problem of each role, over the timed problems.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Roles {
-    /// The draft's.
+    /// Means of the draft.
     pub draft: RoleMeans,
-    /// The target's.
+    /// Means of the target.
     pub target: RoleMeans,
-    /// The router's seconds, a scorer's included.
+    /// Mean seconds of the router, including its scorer.
     pub router_seconds: f64,
 }
 
-/// What a role does for a problem, on the average.
+/// Means per problem of one role.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RoleMeans {
-    /// Times that it was asked.
+    /// Number of calls.
     pub calls: f64,
-    /// Tokens that it wrote, those of rejected steps included.
+    /// Decoded tokens, including those of rejected steps.
     pub written: f64,
-    /// Tokens, of those, that were kept.
+    /// Decoded tokens that were committed.
     pub kept: f64,
-    /// Prompt tokens that it read: prompts and the other's steps.
+    /// Prefilled tokens: prompts and the other model's steps.
     pub read: f64,
-    /// Seconds, reading included.
+    /// Seconds, including prefill.
     pub seconds: f64,
-    /// Seconds, of those, until first tokens were known.
+    /// Seconds of prefill, up to first tokens.
     pub reading_seconds: f64,
 }
 
 impl Roles {
-    /// Of the timed problems; `None` without any.
+    /// The means over the timed problems; `None` without any.
     pub fn of(results: &PolicyResults) -> Option<Self> {
         let timed = || results.problems().iter().filter(|problem| problem.timed_seconds().is_some());
         let usage: Usage = timed().map(|problem| problem.usage).sum();
@@ -63,7 +63,7 @@ impl RoleMeans {
     }
 }
 
-/// What the problems that did not fail cost together, warm-up included, and how many they are.
+/// Summed usage and number of the problems that did not fail, including warm-up.
 pub(super) fn total(results: &PolicyResults) -> (Usage, usize) {
     let ended = || results.problems().iter().filter(|problem| problem.stop.is_some());
     (ended().map(|problem| problem.usage).sum(), ended().count())

@@ -2,32 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Acceptance, Accuracy, Latency, Range, Roles, Waste};
+use super::{AcceptanceRates, Accuracy, IntervalEstimate, Latency, Roles, Waste};
 use crate::results::PolicyResults;
 
-/// The figures of one policy on one benchmark: a row of a table.
+/// The figures of one policy on one benchmark.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Summary {
+pub struct PolicySummary {
     /// Name of the benchmark.
     pub benchmark: String,
     /// Policy and threshold.
     pub policy: String,
-    /// Outcomes, counted.
+    /// Counts of outcomes.
     pub outcomes: Accuracy,
     /// Share of right answers.
-    pub accuracy: Option<Range>,
-    /// Who wrote.
-    pub acceptance: Acceptance,
-    /// Calls of the target in vain.
+    pub accuracy: Option<IntervalEstimate>,
+    /// The draft's share.
+    pub acceptance: AcceptanceRates,
+    /// Calls of the target that gained nothing.
     pub waste: Option<Waste>,
-    /// Seconds a problem.
+    /// Seconds per problem.
     pub latency: Option<Latency>,
-    /// Tokens and seconds a role.
+    /// Tokens and seconds by role.
     pub roles: Option<Roles>,
 }
 
-impl Summary {
+impl PolicySummary {
     /// The figures of `results`.
     pub fn of(results: &PolicyResults) -> Self {
         let outcomes = Accuracy::of(results);
@@ -36,7 +36,7 @@ impl Summary {
             policy: results.name(),
             outcomes,
             accuracy: outcomes.share(),
-            acceptance: Acceptance::of(results),
+            acceptance: AcceptanceRates::of(results),
             waste: Waste::of(results),
             latency: Latency::of(results),
             roles: Roles::of(results),
@@ -50,14 +50,14 @@ mod tests {
     use crate::metrics::testing::results;
 
     #[test]
-    fn nothing_has_no_figures_and_no_nan() {
-        let empty = Summary::of(&PolicyResults::new("tables", "draft", None, Vec::new()).unwrap());
+    fn empty_results_have_neither_figures_nor_nan() {
+        let empty = PolicySummary::of(&PolicyResults::new("tables", "draft", None, Vec::new()).unwrap());
         assert_eq!((empty.accuracy, empty.waste, empty.latency, empty.roles), (None, None, None, None));
-        // What is no number would be written as null, and not be read again.
+        // NaN would be written as null, which cannot be read again.
         for results in [results("a", None, &[]), results("a", Some(0.5), &[(Some(true), 1.0), (None, 0.0)])] {
-            let summary = Summary::of(&results);
+            let summary = PolicySummary::of(&results);
             let text = serde_json::to_string(&summary).unwrap();
-            assert_eq!(serde_json::from_str::<Summary>(&text).unwrap().outcomes, summary.outcomes);
+            assert_eq!(serde_json::from_str::<PolicySummary>(&text).unwrap().outcomes, summary.outcomes);
         }
     }
 }

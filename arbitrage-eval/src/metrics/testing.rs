@@ -4,7 +4,7 @@ use arbitrage_core::{Stop, Usage};
 
 use crate::results::{Outcome, PolicyResults, ProblemResult};
 
-/// A problem that ended after so many seconds.
+/// The result of a problem that ended after so many seconds.
 pub(crate) fn result(id: &str, right: Option<bool>, seconds: f64) -> ProblemResult {
     let text = format!(
         r#"{{"id": "{id}", "outcome": "right", "usage": {}, "seconds": {seconds}}}"#,

@@ -5,23 +5,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::results::PolicyResults;
 
-/// One point of the paper's Fig. 3: how often the target was asked, and how often in vain (`s_t ≤ s_d`).
+/// One point of the paper's Fig. 3: how often the target was called, and how often without a gain (`s_t ≤ s_d`).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Waste {
     /// Share of steps that the target wrote, `1 − α`.
     pub deferral: f64,
-    /// Share of the target's calls that were in vain, of those of which it is known; `None` where it is known of none, since a lazy
-    /// run scores but the draft. Runs whose both steps are scored know it, as do [replays](crate::replay).
+    /// Share of the target's calls without a gain, among those whose gain is known. It is known where both steps were scored, and in
+    /// [replays](crate::replay); `None` where it is never known, as in runs that only score the draft.
     pub of_calls: Option<f64>,
-    /// That share of all steps: what is regenerated for no gain.
+    /// Share of all steps that were regenerated without a gain.
     pub of_steps: Option<f64>,
-    /// Calls of which it is known.
+    /// Number of calls whose gain is known.
     pub judged: f64,
 }
 
+/// Counts behind [`Waste`]. Expectations need not be whole numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WasteCounts {
+    /// All steps.
+    pub steps: f64,
+    /// Steps by the target.
+    pub escalated: f64,
+    /// Steps by the target whose gain is known.
+    pub judged: f64,
+    /// Steps by the target without a gain, among those.
+    pub wasted: f64,
+}
+
 impl Waste {
-    /// Waste over all problems that did not fail; `None` without a step.
+    /// The waste over all problems that did not fail; `None` without a step.
     pub fn of(results: &PolicyResults) -> Option<Self> {
         Self::of_usage(&super::roles::total(results).0)
     }
@@ -30,11 +43,11 @@ impl Waste {
         let steps = usage.accepted_steps + usage.escalated_steps;
         let [steps, escalated, judged, wasted] =
             [steps, usage.escalated_steps, usage.judged_steps, usage.wasted_steps].map(|count| count as f64);
-        Self::expected(steps, escalated, (judged, wasted))
+        Self::of_counts(&WasteCounts { steps, escalated, judged, wasted })
     }
 
-    /// Of so many steps, calls, and calls of which it is known with those in vain: counts that need not be whole.
-    pub(crate) fn expected(steps: f64, escalated: f64, (judged, wasted): (f64, f64)) -> Option<Self> {
+    pub(crate) fn of_counts(counts: &WasteCounts) -> Option<Self> {
+        let WasteCounts { steps, escalated, judged, wasted } = *counts;
         let deferral = (steps > 0.0).then(|| escalated / steps)?;
         let of_calls = (judged > 0.0).then(|| wasted / judged);
         Some(Self { deferral, of_calls, of_steps: of_calls.map(|share| share * deferral), judged })
@@ -47,7 +60,7 @@ mod tests {
 
     #[test]
     fn the_papers_figures_agree_with_each_other() {
-        // At about 70% deferral, about 60% of the calls are in vain, which is about 40% of the steps (paper, Fig. 3 and App. A).
+        // At about 70% deferral, about 60% of the calls gain nothing, which is about 40% of the steps (paper, Fig. 3 and App. A).
         let mut usage = Usage::default();
         (usage.accepted_steps, usage.escalated_steps) = (30, 70);
         (usage.judged_steps, usage.wasted_steps) = (70, 42);

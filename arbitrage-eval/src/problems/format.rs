@@ -1,4 +1,4 @@
-//! How the rows of a benchmark are laid out.
+//! Field names of benchmarks.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -6,64 +6,65 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Line, ProblemsError};
+use super::{JsonLine, ProblemsError};
 use arbitrage_core::text::excerpt;
 
-/// Which fields of a row are what. Known benchmarks need none ([`Format::known`]); for others, a file of TOML names the fields:
+/// Which fields of a row hold the question, the answer and the id. Common benchmarks are [known](Format::known); for others, a TOML file
+/// names the fields:
 ///
 /// ```toml
 /// name = "mine"
-/// question = ["context?", "stem"] # joined by a space; one with a `?` may be missing
-/// answer = ["key"]                # the first that is there; of a list, all
-/// id = ["number"]                 # likewise; without one, a row is called by its line
+/// question = ["context?", "stem"] # joined by a space; a field with `?` may be missing
+/// answer = ["key"]                # the first of these that a row has; a list is joined
+/// id = ["number"]                 # likewise; without one, the id is made of the line number
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Format {
-    /// What the benchmark is called.
+    /// Name of the benchmark.
     pub name: String,
-    /// Fields whose texts make the question, joined by a space. One that ends in `?` may be missing.
+    /// Fields whose texts, joined by a space, are the question. One that ends in `?` may be missing.
     pub question: Vec<String>,
-    /// Fields beside those that tell the format from others.
+    /// Further fields that a row must have to be recognised as of this format.
     #[serde(default)]
     pub has: Vec<String>,
-    /// Fields of which the first that a row has is its answer.
+    /// Fields for the answer; the first that a row has is used.
     #[serde(default)]
     pub answer: Vec<String>,
-    /// Fields of which the first that a row has is its id.
+    /// Fields for the id; the first that a row has is used.
     #[serde(default)]
     pub id: Vec<String>,
-    /// The field that holds the greatest absolute error of a numeric answer.
+    /// Field of the largest absolute error that is accepted of a numeric answer.
     #[serde(default)]
     pub tolerance: Option<String>,
 }
 
-/// A file that describes no format.
+/// Why a file does not describe a format.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
-    /// The operating system refused to read it.
+    /// The file cannot be read.
     #[error("{path}: {source}")]
     Io {
         /// The file.
         path: String,
-        /// The system's own error.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// It is not the TOML that belongs there.
+    /// The file is not TOML with the expected fields.
     #[error("{path}: expected a format's `name` and `question` fields: {reason}")]
     Toml {
         /// The file.
         path: String,
-        /// Line, column, and what is there.
+        /// Line, column, and the problem.
         reason: String,
     },
 }
 
 impl Format {
-    /// Reads a description.
+    /// Reads a format's description.
     ///
     /// # Errors
     /// [`FormatError`], naming the file, the line and the field.
@@ -73,7 +74,7 @@ impl Format {
         let format: Self = toml::from_str(&text)
             .map_err(|error| FormatError::Toml { path: name.clone(), reason: error.to_string() })?;
         if format.required().next().is_none() {
-            let reason = "`question` names no field that every row has".to_owned();
+            let reason = "`question` names no required field; add one without `?`".to_owned();
             return Err(FormatError::Toml { path: name, reason });
         }
         Ok(format)
@@ -102,7 +103,7 @@ impl Format {
     }
 
     /// The question: the texts of its fields.
-    pub(super) fn question(&self, line: &Line<'_>, row: &Map<String, Value>) -> Result<String, ProblemsError> {
+    pub(super) fn question(&self, line: &JsonLine<'_>, row: &Map<String, Value>) -> Result<String, ProblemsError> {
         let mut parts = Vec::new();
         for field in &self.question {
             let (name, optional) = field.strip_suffix('?').map_or((field.as_str(), false), |name| (name, true));
@@ -116,8 +117,12 @@ impl Format {
         if parts.is_empty() { Err(line.wrong("a question", "white space")) } else { Ok(parts.join(" ")) }
     }
 
-    /// The answer, whole.
-    pub(super) fn answer(&self, line: &Line<'_>, row: &Map<String, Value>) -> Result<Option<String>, ProblemsError> {
+    /// The unprocessed answer.
+    pub(super) fn answer(
+        &self,
+        line: &JsonLine<'_>,
+        row: &Map<String, Value>,
+    ) -> Result<Option<String>, ProblemsError> {
         let found = self.answer.iter().find_map(|field| Some((field, row.get(field).filter(|v| !v.is_null())?)));
         match found {
             None => Ok(None),
@@ -126,18 +131,22 @@ impl Format {
         }
     }
 
-    /// The row's own name.
-    pub(super) fn id(&self, line: &Line<'_>, row: &Map<String, Value>) -> Result<Option<String>, ProblemsError> {
+    /// The row's own id.
+    pub(super) fn id(&self, line: &JsonLine<'_>, row: &Map<String, Value>) -> Result<Option<String>, ProblemsError> {
         let field = self.id.iter().find(|field| row.get(*field).is_some_and(|value| !value.is_null()));
         field.map_or(Ok(None), |field| line.text(row, field))
     }
 
-    /// The greatest absolute error that is allowed: one number, as OlympiadBench has it, in a number or in text.
-    pub(super) fn tolerance(&self, line: &Line<'_>, row: &Map<String, Value>) -> Result<Option<f64>, ProblemsError> {
+    /// The largest absolute error that is accepted, as a number or as text (OlympiadBench has both).
+    pub(super) fn tolerance(
+        &self,
+        line: &JsonLine<'_>,
+        row: &Map<String, Value>,
+    ) -> Result<Option<f64>, ProblemsError> {
         let Some(text) = self.tolerance.as_deref().map_or(Ok(None), |field| line.text(row, field))? else {
             return Ok(None);
         };
-        // `1e-1,1e-2` gives each of several answers its own; the least serves all.
+        // `1e-1,1e-2` gives one error for each of several answers; the smallest is used for all.
         let numbers: Option<Vec<f64>> = text.split(',').map(|part| part.trim().parse::<f64>().ok()).collect();
         let least = numbers.and_then(|all| all.into_iter().reduce(f64::min)).filter(|least| *least >= 0.0);
         match least {
@@ -147,8 +156,8 @@ impl Format {
     }
 }
 
-/// All answers of a list.
-fn list(line: &Line<'_>, field: &str, items: &[Value]) -> Result<String, ProblemsError> {
+/// The answers of a list, joined.
+fn list(line: &JsonLine<'_>, field: &str, items: &[Value]) -> Result<String, ProblemsError> {
     let text = |item: &Value| match item {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
@@ -169,12 +178,12 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_read() {
+    fn all_known_formats_are_read() {
         assert_eq!(Format::known().len(), 6);
     }
 
     #[test]
-    fn known_rows_are_told_apart() {
+    fn known_formats_are_recognised() {
         let cases: [(&str, &str, Option<&str>, &str); 9] = [
             (r##"{"question": "How many?", "answer": "2+2\n#### 4"}"##, "How many?", Some("2+2\n#### 4"), "set-1"),
             (
@@ -212,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allowed_error_is_read() {
+    fn a_tolerance_is_read() {
         let json = |error: &str| format!(r#"{{"question": "x?", "final_answer": ["0.1"], "error": {error}}}"#);
         assert_eq!(row(&json("\"1e-1, 0.5\"")).3, Some(0.1));
         assert_eq!(row(&json("0.25")).3, Some(0.25));

@@ -1,4 +1,4 @@
-//! Reading files of problems.
+//! Reads files of problems.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -9,47 +9,47 @@ use arbitrage_core::Problem;
 use serde_json::{Map, Value};
 
 use super::format::Format;
-use super::lines::{BadRows, Line, ProblemsError, read_lines};
+use super::lines::{BadRows, JsonLine, ProblemsError, read_lines};
 use arbitrage_core::text::{excerpt, fnv1a};
 
-/// A problem, where it is from, and its gold answer where the row has one.
+/// A problem with its source and, where the row has one, its right answer.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ProblemRow {
-    /// The problem. Its id is the row's, or `SOURCE-LINE`, and its seed depends on the id alone.
+    /// The problem. Its id is the row's or `SOURCE-LINE`; its seed is a hash of the id.
     pub problem: Problem,
-    /// The row's `source`, or the file's name without its ending.
+    /// The row's `source`, or the file's name without its extension.
     pub source: String,
-    /// The answer, whole: GSM8K keeps the worked solution in it.
+    /// The unprocessed answer. In GSM8K it is a whole solution.
     pub answer: Option<String>,
-    /// The greatest absolute error of a numeric answer that is right, where the row allows for any.
+    /// The largest absolute error that is accepted of a numeric answer, where the row has one.
     pub tolerance: Option<f64>,
 }
 
-/// What a file held.
+/// The rows of a file.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-pub struct Rows {
-    /// The good rows, in the file's order.
+pub struct ProblemRows {
+    /// The valid rows, in the file's order.
     pub rows: Vec<ProblemRow>,
-    /// Why others were left out.
+    /// The errors of rows that were skipped.
     pub skipped: Vec<ProblemsError>,
 }
 
-/// Reads a file of JSON lines, each in the [format](Format::known) of some known benchmark, plainly: objects with `question` (or
-/// `problem`), and perhaps `id`, `answer` and `source`. Blank lines, a byte order mark and Windows' line ends do not matter.
+/// Reads a file of JSON lines, each in the [format](Format::known) of a known benchmark: usually an object with `question` (or `problem`),
+/// and optionally `id`, `answer` and `source`. Blank lines, a byte order mark and Windows line ends are accepted.
 ///
 /// # Errors
 /// [`ProblemsError`], naming file, line and field.
-pub fn read_file(path: impl AsRef<Path>, bad: BadRows) -> Result<Rows, ProblemsError> {
+pub fn read_file(path: impl AsRef<Path>, bad: BadRows) -> Result<ProblemRows, ProblemsError> {
     read(path.as_ref(), open(path.as_ref())?, bad)
 }
 
-/// As [`read_file`], in another format.
+/// As [`read_file`], in the given format.
 ///
 /// # Errors
 /// As [`read_file`].
-pub fn read_file_as(format: &Format, path: impl AsRef<Path>, bad: BadRows) -> Result<Rows, ProblemsError> {
+pub fn read_file_as(format: &Format, path: impl AsRef<Path>, bad: BadRows) -> Result<ProblemRows, ProblemsError> {
     read_as(format, path.as_ref(), open(path.as_ref())?, bad)
 }
 
@@ -57,11 +57,11 @@ fn open(path: &Path) -> Result<BufReader<File>, ProblemsError> {
     File::open(path).map(BufReader::new).map_err(|source| ProblemsError::Io { path: path.to_owned(), source })
 }
 
-/// As [`read_file`], from any reader; `path` is for messages and for names.
+/// As [`read_file`], from any reader; `path` is only used in messages and for default names.
 ///
 /// # Errors
 /// As [`read_file`].
-pub fn read(path: &Path, reader: impl BufRead, bad: BadRows) -> Result<Rows, ProblemsError> {
+pub fn read(path: &Path, reader: impl BufRead, bad: BadRows) -> Result<ProblemRows, ProblemsError> {
     read_rows(path, reader, bad, |line, row| {
         Format::of(row).ok_or_else(|| line.wrong("`question` or `problem`", "neither"))
     })
@@ -71,7 +71,7 @@ pub fn read(path: &Path, reader: impl BufRead, bad: BadRows) -> Result<Rows, Pro
 ///
 /// # Errors
 /// As [`read_file`].
-pub fn read_as(format: &Format, path: &Path, reader: impl BufRead, bad: BadRows) -> Result<Rows, ProblemsError> {
+pub fn read_as(format: &Format, path: &Path, reader: impl BufRead, bad: BadRows) -> Result<ProblemRows, ProblemsError> {
     read_rows(path, reader, bad, |_, _| Ok(format))
 }
 
@@ -79,21 +79,21 @@ fn read_rows<'f>(
     path: &Path,
     reader: impl BufRead,
     bad: BadRows,
-    format: impl Fn(&Line<'_>, &Map<String, Value>) -> Result<&'f Format, ProblemsError>,
-) -> Result<Rows, ProblemsError> {
+    format: impl Fn(&JsonLine<'_>, &Map<String, Value>) -> Result<&'f Format, ProblemsError>,
+) -> Result<ProblemRows, ProblemsError> {
     let mut ids = HashSet::new();
     let (rows, skipped) = read_lines(path, reader, bad, |line, row| {
         let row = problem(format(line, row)?, line, row)?;
         if ids.insert(row.problem.id.clone()) {
             Ok(vec![row])
         } else {
-            Err(line.wrong("an id of its own", format!("`{}` again", excerpt(&row.problem.id))))
+            Err(line.wrong("a unique id", format!("`{}` again", excerpt(&row.problem.id))))
         }
     })?;
-    Ok(Rows { rows, skipped })
+    Ok(ProblemRows { rows, skipped })
 }
 
-fn problem(format: &Format, line: &Line<'_>, row: &Map<String, Value>) -> Result<ProblemRow, ProblemsError> {
+fn problem(format: &Format, line: &JsonLine<'_>, row: &Map<String, Value>) -> Result<ProblemRow, ProblemsError> {
     let question = format.question(line, row)?;
     let (source, named) = line.names(row)?;
     let id = format.id(line, row)?.unwrap_or(named);
@@ -103,15 +103,15 @@ fn problem(format: &Format, line: &Line<'_>, row: &Map<String, Value>) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::super::LONGEST_LINE;
+    use super::super::MAX_LINE_BYTES;
     use super::*;
 
-    fn parse(text: &[u8], bad: BadRows) -> Result<Rows, ProblemsError> {
+    fn parse(text: &[u8], bad: BadRows) -> Result<ProblemRows, ProblemsError> {
         read(Path::new("set/problems.jsonl"), text, bad)
     }
 
     #[test]
-    fn rows_of_the_known_shapes_are_read() {
+    fn rows_of_known_formats_are_read() {
         let text = "\u{feff}{\"question\": \"1+1?\", \"answer\": \"#### 2\"}\r\n\r\n{\"problem\": \"2+2?\", \"id\": \"x\", \"source\": \"s\", \"answer\": 4}\n{\"question\":\"3\"}";
         let rows = parse(text.as_bytes(), BadRows::Fail).unwrap().rows;
         let seen: Vec<_> = rows.iter().map(|r| (&*r.problem.id, &*r.source, r.answer.as_deref())).collect();
@@ -145,15 +145,15 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_is_passed_over_in_bounded_memory() {
-        let long = b"{\"question\": \"".repeat(LONGEST_LINE / 14 + 2);
+    fn an_overlong_line_is_skipped_in_bounded_memory() {
+        let long = b"{\"question\": \"".repeat(MAX_LINE_BYTES / 14 + 2);
         let text = [&long[..], b"\n{\"question\": \"good\"}"].concat();
         let rows = parse(&text, BadRows::Skip).unwrap();
         assert_eq!((rows.rows.len(), rows.rows[0].problem.id.as_str()), (1, "problems-2"));
     }
 
     #[test]
-    fn files_without_a_problem_are_errors() {
+    fn files_without_a_valid_row_are_errors() {
         for text in ["", "\n\n", "[]"] {
             assert!(matches!(parse(text.as_bytes(), BadRows::Skip), Err(ProblemsError::Empty { .. })));
         }

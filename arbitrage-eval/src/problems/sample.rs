@@ -1,4 +1,4 @@
-//! Choosing among problems.
+//! Selects problems.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,25 +6,25 @@ use arbitrage_core::Draw;
 
 use super::ProblemRow;
 
-/// Drops problems whose question was there before, but for case and white space (paper, App. C). Says how many.
+/// Drops problems whose question, except for case and white space, equals an earlier one (paper, App. C). Returns how many.
 pub fn deduplicate(rows: &mut Vec<ProblemRow>) -> usize {
     let (before, mut seen) = (rows.len(), HashSet::new());
     rows.retain(|row| seen.insert(normalised(&row.problem.question)));
     before - rows.len()
 }
 
-/// A question without case and white space of its own.
+/// A question in lower case with single spaces.
 pub(crate) fn normalised(question: &str) -> String {
     question.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// `count` problems, each source in proportion to its size (paper, App. C), in their old order. All of them where there are no
-/// more. The choice is random and depends on `seed` and the ids alone.
+/// A random sample of `count` problems, stratified by source in proportion to its size (paper, App. C), in the original order; all problems
+/// if there are no more. The choice depends only on `seed`, the sources and the order.
 pub fn stratified(rows: Vec<ProblemRow>, count: usize, seed: u64) -> Vec<ProblemRow> {
     stratified_by(rows, |row| &row.source, count, seed)
 }
 
-/// [`stratified`], of anything that has a source. The choice depends on `seed`, the sources and the order alone.
+/// As [`stratified`], for any items that have a source.
 pub fn stratified_by<T>(rows: Vec<T>, source: impl Fn(&T) -> &str, count: usize, seed: u64) -> Vec<T> {
     if rows.len() <= count {
         return rows;
@@ -33,18 +33,18 @@ pub fn stratified_by<T>(rows: Vec<T>, source: impl Fn(&T) -> &str, count: usize,
     rows.iter().enumerate().for_each(|(at, row)| sources.entry(source(row)).or_default().push(at));
     let sizes: Vec<usize> = sources.values().map(Vec::len).collect();
     let mut draw = Draw::new(Draw::new(seed).next_u64());
-    let mut kept = HashSet::new();
+    let mut chosen = HashSet::new();
     for (mut members, share) in sources.into_values().zip(shares(&sizes, count)) {
         for taken in 0..share {
             let at = taken + (draw.uniform() * (members.len() - taken) as f64) as usize;
             members.swap(taken, at);
-            kept.insert(members[taken]);
+            chosen.insert(members[taken]);
         }
     }
-    rows.into_iter().enumerate().filter(|(at, _)| kept.contains(at)).map(|(_, row)| row).collect()
+    rows.into_iter().enumerate().filter(|(at, _)| chosen.contains(at)).map(|(_, row)| row).collect()
 }
 
-/// Shares of `count` in proportion to `sizes`, whole numbers that add up (largest remainders).
+/// Divides `count` in proportion to `sizes` into whole numbers, by the method of largest remainders.
 fn shares(sizes: &[usize], count: usize) -> Vec<usize> {
     let total: usize = sizes.iter().sum();
     let mut shares: Vec<usize> = sizes.iter().map(|size| size * count / total).collect();
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_questions_are_one() {
+    fn duplicate_questions_are_dropped() {
         let text = "{\"question\": \"What  is\\n2?\"}\n{\"question\": \"what is 2?\"}\n{\"question\": \"What is 3?\"}";
         let mut rows = read(Path::new("f"), text.as_bytes(), BadRows::Fail).unwrap().rows;
         assert_eq!((deduplicate(&mut rows), rows.len()), (1, 2));

@@ -1,38 +1,39 @@
-//! Any policy at any threshold, from one collection, without a model.
+//! Predicts any policy at any threshold from one collection, without running a model.
 //!
-//! A collection has both models write every step and both steps scored: a run of the oracle, or of any policy under
-//! [`Labelling`](arbitrage_core::router::Labelling). A [`Dump`] keeps what is known of each place, [`replay`] decides there as another
-//! policy would, and [`check`] holds what it predicts against a real run.
+//! In a collection, both models wrote every step and both steps were scored: it is a run of the oracle, or of any policy under
+//! [`Labelling`](arbitrage_core::router::Labelling). A [`PairedTrace`] has both steps of each position, [`replay`] decides there as another
+//! policy would, and [`check`] compares the prediction with a real run.
 //!
-//! **Exact** is what a policy decides at each collected place, and with it, for the policy that was collected, its acceptance, waste and
-//! tokens. **Approximate** is everything else, since decisions do not change later steps here: a step that another policy would have
-//! committed would have led elsewhere, to other steps and another number of them. That is the myopia of Theorem B.1. It is small where a
-//! policy mostly decides as the collected one did, or where steps depend little on who wrote those before.
+//! **Exact** are the decisions at the collected steps and, for the policy that was collected, its acceptance, waste and tokens.
+//! **Approximate** is everything else, because decisions do not change later steps here: a step that another policy would have committed
+//! would have led to other steps, and to another number of them. This is the myopia of Theorem B.1. The error is small where a policy
+//! mostly decides as the collected one did, or where steps depend little on who wrote the earlier ones.
 //!
-//! **Accuracy** is that of a model: the product of the chosen steps' scores, made a probability by isotonic regression on the
-//! collection's own graded solutions. The product is the probability that all steps are right where each score is that of its step
-//! given those before (Lightman et al. 2023); it lets each weak step count, which the least of the scores does not, and falls with no
-//! more steps than were taken, which the sum does not. Regression amends what scores are not; it only believes that a greater product
-//! is no worse, and it gives the collected policy its true accuracy by construction, so that only other policies' runs
-//! can check it.
+//! **Accuracy** comes from a model: the product of the chosen steps' scores, mapped to a probability by isotonic regression on the
+//! collection's graded solutions. If each score is the probability that its step is right given the earlier ones, the product is the
+//! probability that all steps are right (Lightman et al. 2023). Unlike the minimum it counts every weak step, and unlike the sum it does
+//! not grow with the number of steps. Isotonic regression corrects scores that are not probabilities, assuming only that a greater product
+//! is no worse. By construction it gives the collected policy its true accuracy, so that only runs of other policies can test it.
 
 mod accuracy;
+mod captured;
 mod check;
 mod decide;
-mod dump;
 mod error;
-mod expect;
+mod expected_work;
 mod grid;
-mod place;
+mod pair;
 mod prediction;
+mod priced;
 #[cfg(test)]
 pub(crate) mod testing;
+mod trace;
 
-pub use check::{Check, Difference, check};
-pub use dump::{Collected, Dump};
+pub use captured::captured;
+pub use check::{FigureDifference, ReplayCheck, check};
 pub use error::ReplayError;
 pub use grid::grid;
-pub use place::{Place, Written};
-pub use prediction::{Predicted, Prediction, replay, replay_curve};
-
-pub(crate) use decide::inclination;
+pub use pair::{PairedStep, StepPair};
+pub use prediction::{PredictedProblem, Prediction, replay, replay_curve};
+pub use priced::{priced, priced_curve};
+pub use trace::{PairedSolution, PairedTrace};

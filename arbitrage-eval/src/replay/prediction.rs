@@ -1,140 +1,149 @@
-//! What a policy is predicted to do.
+//! Predictions of policies.
 
+use arbitrage_core::router::Signal;
 use arbitrage_router::Policy;
 use serde::{Deserialize, Serialize};
 
 use super::accuracy::AccuracyModel;
 use super::decide::escalations;
-use super::expect::{Habits, work};
-use super::{Collected, Dump, ReplayError};
-use crate::cost::{Hardware, Reuse, Work};
-use crate::metrics::{CompareError, Curve, Sample, Waste};
+use super::expected_work::{PolicyCost, expected_work};
+use super::{PairedSolution, PairedTrace, ReplayError};
+use crate::cost::{Hardware, Reuse, WorkCounts};
+use crate::metrics::{CompareError, Curve, CurveSample, CurveSetting, NamedIds, Waste, WasteCounts, same_ids};
 
-/// What a policy is predicted to do, problem by problem. Counts are expectations and need not be whole.
+/// The prediction for a policy, problem by problem. Counts are expectations and need not be whole numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Prediction {
     /// The policy, with its threshold.
     pub policy: Policy,
-    /// The dump's problems, by id.
-    pub problems: Vec<Predicted>,
+    /// The collection's problems, by id.
+    pub problems: Vec<PredictedProblem>,
 }
 
-/// What is predicted of one problem.
+/// The prediction for one problem.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Predicted {
+pub struct PredictedProblem {
     /// The problem's id.
     pub id: String,
-    /// Its steps, as many as were collected.
+    /// Number of steps, the same as were collected.
     pub steps: usize,
-    /// Steps by the target.
+    /// Number of steps by the target.
     pub escalated: f64,
-    /// Steps, of those, with `s_t ≤ s_d`.
+    /// Number of those that gain nothing, `s_t ≤ s_d`.
     pub wasted: f64,
-    /// Tokens of the draft that are kept.
+    /// Committed tokens of the draft.
     pub draft_tokens: f64,
-    /// Tokens of the target that are kept.
+    /// Committed tokens of the target.
     pub target_tokens: f64,
-    /// What the models do.
-    pub work: Work,
-    /// Probability that the answer is right; `None` where the dump's grades do not tell, being all of one kind or none.
+    /// The models' work.
+    pub work: WorkCounts,
+    /// Probability that the answer is right; `None` unless the collection has both right and wrong solutions.
     pub right: Option<f64>,
 }
 
-/// Replays a policy along a dump.
+/// Replays a policy along a collection.
 ///
 /// # Errors
-/// [`ReplayError::Signal`] where a place lacks what the policy decides by; [`ReplayError::Policy`] for a threshold that is none.
-pub fn replay(dump: &Dump, policy: &Policy) -> Result<Prediction, ReplayError> {
-    let model = AccuracyModel::fit(dump);
-    let habits = Habits {
+/// [`ReplayError::Signal`] where a step lacks the signal that the policy compares; [`ReplayError::Policy`] for a threshold that is missing,
+/// NaN or out of range.
+pub fn replay(trace: &PairedTrace, policy: &Policy) -> Result<Prediction, ReplayError> {
+    let model = AccuracyModel::fit(trace);
+    let cost = PolicyCost {
         drafts: !matches!(policy, Policy::Target),
-        writes_both: matches!(policy, Policy::Oracle(_)),
-        judge: policy.into(),
+        writes_both: policy.rule().is_some_and(|rule| rule.signal == Signal::Advantage),
+        decision: policy.into(),
     };
-    let predict = |problem| predict(problem, &escalations(policy, problem)?, habits, model.as_ref());
-    let problems = dump.problems.iter().map(predict).collect::<Result<_, _>>()?;
+    let predict = |problem| predict(problem, &escalations(policy, problem)?, cost, model.as_ref());
+    let problems = trace.problems.iter().map(predict).collect::<Result<_, _>>()?;
     Ok(Prediction { policy: *policy, problems })
 }
 
 fn predict(
-    problem: &Collected,
+    problem: &PairedSolution,
     escalations: &[f64],
-    habits: Habits,
+    cost: PolicyCost,
     model: Option<&AccuracyModel>,
-) -> Result<Predicted, ReplayError> {
-    let places = || problem.places.iter().zip(escalations);
-    Ok(Predicted {
+) -> Result<PredictedProblem, ReplayError> {
+    let pairs = || problem.pairs.iter().zip(escalations);
+    Ok(PredictedProblem {
         id: problem.id.clone(),
-        steps: problem.places.len(),
+        steps: problem.pairs.len(),
         escalated: escalations.iter().sum(),
-        wasted: places().filter(|(place, _)| place.advantage() <= 0.0).map(|(_, escalated)| escalated).sum(),
-        draft_tokens: places().map(|(place, escalated)| (1.0 - escalated) * place.draft.tokens as f64).sum(),
-        target_tokens: places().map(|(place, escalated)| escalated * place.target.tokens as f64).sum(),
-        work: work(problem, escalations, habits),
+        wasted: pairs().filter(|(pair, _)| pair.advantage() <= 0.0).map(|(_, escalated)| escalated).sum(),
+        draft_tokens: pairs().map(|(pair, escalated)| (1.0 - escalated) * pair.draft.tokens as f64).sum(),
+        target_tokens: pairs().map(|(pair, escalated)| escalated * pair.target.tokens as f64).sum(),
+        work: expected_work(problem, escalations, cost),
         right: model.map(|model| model.right(problem, escalations)),
     })
 }
 
 impl Prediction {
-    /// Share of steps that the draft writes, the paper's `α`.
+    /// The draft's share of the steps, the paper's `α`.
     pub fn acceptance_by_steps(&self) -> Option<f64> {
         self.waste().map(|waste| 1.0 - waste.deferral)
     }
 
-    /// Share of tokens that the draft writes.
+    /// The draft's share of the tokens.
     pub fn acceptance_by_tokens(&self) -> Option<f64> {
         let (draft, target) = (self.sum(|problem| problem.draft_tokens), self.sum(|problem| problem.target_tokens));
         (draft + target > 0.0).then(|| draft / (draft + target))
     }
 
-    /// Waste against deferral. It is known of every call.
+    /// Waste and deferral. The gain of every call is known.
     pub fn waste(&self) -> Option<Waste> {
-        let (steps, escalated) = (self.sum(|problem| problem.steps as f64), self.sum(|problem| problem.escalated));
-        Waste::expected(steps, escalated, (escalated, self.sum(|problem| problem.wasted)))
+        let escalated = self.sum(|problem| problem.escalated);
+        Waste::of_counts(&WasteCounts {
+            steps: self.sum(|problem| problem.steps as f64),
+            escalated,
+            judged: escalated,
+            wasted: self.sum(|problem| problem.wasted),
+        })
     }
 
-    /// Mean probability that a problem is solved.
+    /// Mean probability of a right answer; `None` where it is not predicted for every problem.
     pub fn accuracy(&self) -> Option<f64> {
         let right: Vec<f64> = self.problems.iter().map(|problem| problem.right).collect::<Option<_>>()?;
         (!right.is_empty()).then(|| right.iter().sum::<f64>() / right.len() as f64)
     }
 
-    /// Mean seconds a problem on `hardware`; `None` without a problem. Costs as they were recorded are those of the hardware that was
-    /// [measured](crate::cost::measured) on the dump.
+    /// Mean seconds per problem on `hardware`; `None` without a problem. For the machine of the collection, give the hardware
+    /// [measured](crate::cost::measured) from its trace.
     pub fn seconds(&self, hardware: &Hardware, reuse: Reuse) -> Option<f64> {
         let count = self.problems.len();
-        let work: Work = self.problems.iter().map(|problem| problem.work).sum();
+        let work: WorkCounts = self.problems.iter().map(|problem| problem.work).sum();
         (count > 0).then(|| hardware.seconds(&work, reuse) / count as f64)
     }
 
-    pub(super) fn sum(&self, figure: impl Fn(&Predicted) -> f64) -> f64 {
+    pub(super) fn sum(&self, figure: impl Fn(&PredictedProblem) -> f64) -> f64 {
         self.problems.iter().map(figure).sum()
     }
 }
 
-/// The curve of replayed policies, which differ in their thresholds, on `hardware`: latency against accuracy.
+/// The curve of accuracy against latency on `hardware`, over predictions that differ in their thresholds.
 ///
 /// # Errors
-/// [`CompareError::Empty`] without a prediction, [`CompareError::Problems`] for predictions from different dumps.
+/// [`CompareError::Empty`] without a prediction, [`CompareError::Problems`] for predictions from different collections.
 pub fn replay_curve(predictions: &[Prediction], hardware: &Hardware, reuse: Reuse) -> Result<Curve, CompareError> {
     let Some(first) = predictions.first() else { return Err(CompareError::Empty { what: "prediction" }) };
     let ids = |of: &Prediction| of.problems.iter().map(|problem| problem.id.clone()).collect::<Vec<_>>();
     let name = |of: &Prediction| of.policy.to_string();
-    let sample =
-        |problem: &Predicted| Sample { cost: Some(hardware.seconds(&problem.work, reuse)), right: problem.right };
+    let sample = |problem: &PredictedProblem| CurveSample {
+        cost: Some(hardware.seconds(&problem.work, reuse)),
+        right: problem.right,
+    };
     let known = ids(first);
     for other in predictions {
-        crate::metrics::same_ids((&name(first), &known), (&name(other), &ids(other)))?;
+        let first = NamedIds { name: &name(first), ids: &known };
+        same_ids(&first, &NamedIds { name: &name(other), ids: &ids(other) })?;
     }
-    let settings = predictions.iter().map(|of| (threshold(&of.policy), of.problems.iter().map(sample).collect()));
-    let plain = name(first).split(':').next().unwrap_or_default().to_owned();
-    Curve::from_samples(plain, known, settings.collect())
-}
-
-fn threshold(policy: &Policy) -> Option<f32> {
-    policy.to_string().split_once(':').and_then(|(_, tau)| tau.parse().ok())
+    let setting = |of: &Prediction| CurveSetting {
+        tau: of.policy.threshold(),
+        samples: of.problems.iter().map(sample).collect(),
+    };
+    let settings = predictions.iter().map(setting);
+    Curve::from_samples(first.policy.name().to_owned(), known, settings.collect())
 }
 
 #[cfg(test)]

@@ -5,17 +5,22 @@ use std::sync::{Arc, Mutex};
 use arbitrage_core::router::Labelling;
 use arbitrage_core::scorer::{StepScorer, scorer_fn};
 use arbitrage_core::testing::Babbler;
-use arbitrage_core::trace::Record;
+use arbitrage_core::text::fnv1a;
+use arbitrage_core::trace::{Record, Trace};
 use arbitrage_core::{AdvantageRouter, Author, Engine, Limits, Problem, Step};
 use arbitrage_router::Policy;
 
-use super::Dump;
-use crate::results::{Grade, Grades, Outcome, PolicyResults, problem_results};
-use arbitrage_core::text::fnv1a;
+use super::PairedTrace;
+use crate::results::{GradeRow, Grades, Outcome, PolicyResults, problem_results};
 
-/// A scorer with a few scores, by the step's text alone, many of them equal.
+/// A scorer with nine different scores, which depend on the step's text alone.
 pub(crate) fn scorer() -> Box<dyn StepScorer> {
     Box::new(scorer_fn(|_, step: &Step| (fnv1a(step.text.bytes()) % 9) as f32 / 8.0))
+}
+
+/// The records, sorted by problem.
+pub(crate) fn sorted(records: &[Record]) -> Trace {
+    Trace::from_records(records.to_vec()).unwrap()
 }
 
 /// The trace of a run over so many problems.
@@ -30,7 +35,7 @@ pub(crate) fn trace(router: impl AdvantageRouter + 'static, problems: usize) -> 
     std::mem::take(&mut *sink.lock().unwrap())
 }
 
-/// The trace of a policy, with both steps scored.
+/// The trace of a policy under labelling: both steps are written and scored.
 pub(crate) fn collection(policy: &str, problems: usize) -> Vec<Record> {
     let policy: Policy = policy.parse().unwrap();
     trace(Labelling::new(scorer(), policy.router(Some(scorer())).unwrap()), problems)
@@ -41,18 +46,18 @@ pub(crate) fn graded(policy: &str, records: &[Record]) -> PolicyResults {
     let grade = |record: &Record| match record {
         Record::Solution(end) => {
             let right = fnv1a(end.text.bytes()) % 3 > 0;
-            Some(Grade::new(&end.problem, if right { Outcome::Right } else { Outcome::Wrong }))
+            Some(GradeRow::new(&end.problem, if right { Outcome::Right } else { Outcome::Wrong }))
         }
         _ => None,
     };
     let grades = Grades::new(records.iter().filter_map(grade));
-    let (name, tau) = policy.split_once(':').map_or((policy, None), |(name, tau)| (name, tau.parse().ok()));
-    let found = problem_results(records, &grades, 0).unwrap();
+    let (name, tau) = Policy::split(policy);
+    let found = problem_results(&sorted(records), &grades, 0).unwrap();
     PolicyResults::new("babble", name, tau, found.problems).unwrap()
 }
 
-/// A graded dump of a policy's collection.
-pub(crate) fn dump(policy: &str, problems: usize) -> Dump {
+/// The graded collection of a policy.
+pub(crate) fn paired_trace(policy: &str, problems: usize) -> PairedTrace {
     let records = collection(policy, problems);
-    Dump::new(&records).unwrap().with_outcomes(&graded(policy, &records)).unwrap()
+    PairedTrace::new(&sorted(&records)).unwrap().with_outcomes(&graded(policy, &records)).unwrap()
 }

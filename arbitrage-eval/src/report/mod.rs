@@ -1,36 +1,36 @@
-//! The report of an evaluation: a page that needs nothing but itself, or Markdown. A pure function of the evaluation's log.
+//! The report of an evaluation, as a self-contained HTML page or as Markdown. It is a pure function of the evaluation's traces and grades.
 //!
-//! An evaluation is a folder. For each benchmark and policy it holds a whole trace ([`arbitrage_core::trace`]) and a file of grades, a
-//! row a problem: `id`, `verdict`, and optionally `gold`, `extracted`, `rule` and `profile`. [`Evaluation::read`] takes it in, and leaves
-//! out, and tells, what is not graded or was cut off. [`html`] and [`markdown`] say the same figures, which are those of
-//! [`metrics`](crate::metrics) and [`replay`](crate::replay); nothing is measured here. [`write()`] puts both into the folder.
+//! An evaluation is a folder. For each benchmark and policy it has a whole trace ([`arbitrage_core::trace`]) and a file of grades
+//! ([`Grades`](crate::results::Grades)). [`EvaluationRuns::read`] reads it, and lists traces that are incomplete or not graded as skipped.
+//! [`html`] and [`markdown`] show the same figures, which come from [`metrics`](crate::metrics) and [`replay`](crate::replay). [`write()`]
+//! writes both into the folder.
 //!
-//! Everything that models, problems and file names say is data: it is made visible, escaped where it is written, and never
-//! marked as safe. The page has no network, no outside file and no date: the same log gives the same bytes.
+//! Texts of models, problems and file names are untrusted: control characters are made visible, everything is escaped where it is written,
+//! and nothing is marked as safe. The page uses no network, no other file and no date, so that the same evaluation gives the same bytes.
 
-mod answer;
 mod browser;
 mod chart;
 mod error;
 mod evaluation;
 mod figures;
 mod number;
-mod options;
 mod page;
+mod policy_run;
 mod read;
 mod render;
 mod replayable;
-mod run;
+mod settings;
 mod solution;
+mod stats;
 mod step_costs;
+mod table;
 mod text;
 mod write;
 
-pub use answer::Answer;
 pub use error::ReportError;
-pub use evaluation::{Benchmark, Evaluation, LeftOut, Reason};
-pub use options::Options;
+pub use evaluation::{BenchmarkRuns, Collection, EvaluationRuns, SkipReason, SkippedTrace};
+pub use policy_run::PolicyRun;
 pub use render::{html, markdown};
-pub use run::Run;
-pub use solution::{Solution, SolutionStep, Written};
-pub use write::{Files, write};
+pub use settings::ReportSettings;
+pub use solution::{SolutionView, StepText, StepView};
+pub use write::{ReportFiles, write};

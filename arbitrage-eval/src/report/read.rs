@@ -1,70 +1,80 @@
-//! From a folder to an evaluation.
+//! Reads an evaluation's folder.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use arbitrage_core::trace::{JsonlReader, Record};
+use arbitrage_core::trace::{Trace, TraceError};
 
-use super::run::{CutOff, cut_off};
-use super::{Answer, Benchmark, Evaluation, LeftOut, Reason, ReportError, Run};
+use super::{BenchmarkRuns, EvaluationRuns, PolicyRun, ReportError, SkipReason, SkippedTrace};
 use crate::results::Grades;
 
-const TRACE: &str = ".jsonl";
-const GRADES: &str = ".grades.jsonl";
+const TRACE_SUFFIX: &str = ".jsonl";
+const GRADES_SUFFIX: &str = ".grades.jsonl";
 
-/// Reads all benchmarks of a folder, in the order of their names.
-pub fn evaluation(folder: &Path, warm_up: usize) -> Result<Evaluation, ReportError> {
-    let mut evaluation = Evaluation::default();
-    for path in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
-        let name = name(&path);
-        if name.starts_with("shard-") {
-            continue;
-        }
-        let mut runs = Vec::new();
-        for trace in entries(&path)?.into_iter().filter(|path| is_trace(path)) {
-            match run(&name, &trace, warm_up)? {
-                Ok(run) => runs.push(run),
-                Err(reason) => {
-                    let path = trace.strip_prefix(folder).unwrap_or(&trace).to_owned();
-                    evaluation.left_out.push(LeftOut { path, reason });
+impl EvaluationRuns {
+    /// Reads `FOLDER/BENCHMARK/POLICY.jsonl` and `FOLDER/BENCHMARK/POLICY.grades.jsonl` of all benchmarks and policies. Folders of shards
+    /// are ignored.
+    ///
+    /// # Errors
+    /// [`ReportError`], naming the file.
+    pub fn read(folder: &Path) -> Result<Self, ReportError> {
+        Self::read_warmed(folder, 0)
+    }
+
+    /// As [`read`](Self::read); the first `warm_up` problems of each process count for accuracy and not for time.
+    ///
+    /// # Errors
+    /// [`ReportError`], naming the file.
+    pub fn read_warmed(folder: &Path, warm_up: usize) -> Result<Self, ReportError> {
+        let mut evaluation = Self::default();
+        for path in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
+            let name = file_name(&path);
+            if name.starts_with("shard-") {
+                continue;
+            }
+            let mut runs = Vec::new();
+            for trace in entries(&path)?.into_iter().filter(|path| is_trace(path)) {
+                match read_run(&name, &trace, warm_up)? {
+                    Ok(run) => runs.push(run),
+                    Err(reason) => {
+                        let path = trace.strip_prefix(folder).unwrap_or(&trace).to_owned();
+                        evaluation.skipped.push(SkippedTrace { path, reason });
+                    }
                 }
             }
+            if !runs.is_empty() {
+                evaluation.benchmarks.push(BenchmarkRuns::new(name, runs));
+            }
         }
-        if !runs.is_empty() {
-            evaluation.benchmarks.push(Benchmark::new(name, runs));
-        }
+        Ok(evaluation)
     }
-    Ok(evaluation)
 }
 
-/// One run with its grades, or why it is left out.
-fn run(benchmark: &str, trace: &Path, warm_up: usize) -> Result<Result<Run, Reason>, ReportError> {
-    let grades_path = trace.with_file_name(name(trace).trim_end_matches(TRACE).to_owned() + GRADES);
+/// One run with its grades, or why it is skipped.
+fn read_run(benchmark: &str, trace: &Path, warm_up: usize) -> Result<Result<PolicyRun, SkipReason>, ReportError> {
+    let grades_path = trace.with_file_name(file_name(trace).trim_end_matches(TRACE_SUFFIX).to_owned() + GRADES_SUFFIX);
     if !grades_path.is_file() {
-        return Ok(Err(Reason::Ungraded));
+        return Ok(Err(SkipReason::Ungraded));
     }
+    let found = Trace::read(trace).map_err(|error| match error {
+        TraceError::Jsonl(error) => ReportError::Trace(error),
+        source => ReportError::InconsistentTrace { path: trace.to_owned(), source },
+    })?;
+    let ended = found.trajectories.values().filter(|trajectory| trajectory.end.is_some()).count();
+    let noted = found.run.as_ref().and_then(|run| run.notes.problems.as_ref()).map_or(0, |problems| problems.count);
+    let expected = found.trajectories.len().max(noted);
+    if ended < expected || ended == 0 || found.torn.is_some() {
+        return Ok(Err(SkipReason::Incomplete { ended, expected }));
+    }
+    let grades = File::open(&grades_path).map_err(|source| io(&grades_path, source))?;
+    let grades = Grades::read(&grades_path, BufReader::new(grades))?;
     let results = |source| ReportError::Results { path: trace.to_owned(), source };
-    let (records, torn) = records(trace)?;
-    if let Some(CutOff { ended, expected }) = cut_off(&records, torn).map_err(results)? {
-        return Ok(Err(Reason::CutOff { ended, expected }));
-    }
-    let text = fs::read(&grades_path).map_err(|source| io(&grades_path, source))?;
-    let grades = Grades::read(&grades_path, &*text)?;
-    let Some(mut run) = Run::new(benchmark, records, &grades, warm_up).map_err(results)? else {
-        return Ok(Err(Reason::Nameless));
-    };
-    run.answers = Answer::read(&grades_path, &text)?;
-    Ok(Ok(run))
+    let run = PolicyRun::new(benchmark, found, grades, warm_up).map_err(results)?;
+    Ok(run.ok_or(SkipReason::NoRunRecord))
 }
 
-/// The records of a trace, and whether its last line was torn off.
-fn records(path: &Path) -> Result<(Vec<Record>, bool), ReportError> {
-    let mut reader = JsonlReader::open(path)?;
-    let records = reader.by_ref().collect::<Result<_, _>>()?;
-    Ok((records, reader.torn().is_some()))
-}
-
-/// What a folder holds, in the order of the names.
+/// The entries of a folder, by name.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let entries = fs::read_dir(folder).map_err(|source| io(folder, source))?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(|source| io(folder, source)));
@@ -74,11 +84,11 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
 }
 
 fn is_trace(path: &Path) -> bool {
-    let name = name(path);
-    name.ends_with(TRACE) && !name.ends_with(GRADES) && path.is_file()
+    let name = file_name(path);
+    name.ends_with(TRACE_SUFFIX) && !name.ends_with(GRADES_SUFFIX) && path.is_file()
 }
 
-fn name(path: &Path) -> String {
+fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 

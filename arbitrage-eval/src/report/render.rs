@@ -1,4 +1,4 @@
-//! From what a report says to HTML and Markdown.
+//! Renders a report to HTML and Markdown.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
@@ -7,34 +7,38 @@ use minijinja::{AutoEscape, Environment, Error, Output, State, context};
 use super::browser::Browser;
 use super::page::Page;
 use super::text::visible;
-use super::{Evaluation, Options, ReportError};
+use super::{EvaluationRuns, ReportError, ReportSettings};
 
 const STYLE: &str = include_str!("templates/style.css");
 const SCRIPT: &str = include_str!("templates/browser.js");
 
-/// The report as one page of HTML that needs no network and no other file, light or dark as its reader prefers. Without JavaScript
-/// everything is there but the browser of solutions.
+/// The report as one HTML page that needs no network and no other file, and follows the reader's light or dark theme. Without JavaScript
+/// only the browser of solutions is missing.
 ///
 /// # Errors
-/// [`ReportError::Template`] and [`ReportError::Json`], which no evaluation is known to cause.
-pub fn html(evaluation: &Evaluation, options: &Options) -> Result<String, ReportError> {
-    html_of(&Page::new(evaluation, options), evaluation, options)
+/// [`ReportError::Template`] and [`ReportError::Json`], which indicate a bug in the templates.
+pub fn html(evaluation: &EvaluationRuns, settings: &ReportSettings) -> Result<String, ReportError> {
+    html_of(&Page::new(evaluation, settings), evaluation, settings)
 }
 
-pub(super) fn html_of(page: &Page, evaluation: &Evaluation, options: &Options) -> Result<String, ReportError> {
-    let browser = Browser::new(evaluation, options);
+pub(super) fn html_of(
+    page: &Page,
+    evaluation: &EvaluationRuns,
+    settings: &ReportSettings,
+) -> Result<String, ReportError> {
+    let browser = Browser::new(evaluation, settings);
     let data = if browser.is_empty() { None } else { Some(browser.json()?) };
     let page = Value::from(Serde(page));
     let context = context! { page, style => STYLE, script => SCRIPT, data };
     Ok(environment()?.get_template("page.html")?.render(context)?)
 }
 
-/// The report's tables as Markdown, with what its figures say in words.
+/// The report's tables as Markdown, without figures.
 ///
 /// # Errors
-/// [`ReportError::Template`], which no evaluation is known to cause.
-pub fn markdown(evaluation: &Evaluation, options: &Options) -> Result<String, ReportError> {
-    markdown_of(&Page::new(evaluation, options))
+/// [`ReportError::Template`], which indicates a bug in the template.
+pub fn markdown(evaluation: &EvaluationRuns, settings: &ReportSettings) -> Result<String, ReportError> {
+    markdown_of(&Page::new(evaluation, settings))
 }
 
 pub(super) fn markdown_of(page: &Page) -> Result<String, ReportError> {
@@ -54,7 +58,7 @@ fn environment() -> Result<Environment<'static>, Error> {
     Ok(environment)
 }
 
-/// Writes a value: made visible first, then escaped as the template's language asks.
+/// Formats a value: makes control characters visible, then escapes it for HTML or Markdown.
 fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     let is_html = *state.auto_escape() == AutoEscape::Html;
     match value.as_str().filter(|_| !value.is_safe()) {
@@ -65,7 +69,7 @@ fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
     }
 }
 
-/// Text in Markdown, in a table or outside of one, on one line: whatever could begin markup is escaped.
+/// Text for Markdown, inside or outside of a table: on one line, with everything escaped that could begin markup.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,15 +1,14 @@
-//! A solution as a reader sees it.
+//! Solutions as a report shows them.
 
 use std::collections::BTreeMap;
 
-use arbitrage_core::trace::{SolutionRecord, StepRecord};
+use arbitrage_core::trace::{SolutionRecord, StepRecord, Trajectory};
 use arbitrage_core::{Author, Decision, Step, Stop};
-use arbitrage_router::labels::Trajectory;
 
-/// One policy's solution of one problem. Ids and log-probabilities of tokens are not kept, so that many solutions fit into memory.
+/// One policy's solution of one problem, without token ids and log-probabilities, so that many solutions fit into memory.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Solution {
+pub struct SolutionView {
     /// The question.
     pub question: String,
     /// Why it ended; `None` where it failed.
@@ -17,40 +16,40 @@ pub struct Solution {
     /// The error, where it failed.
     pub error: Option<String>,
     /// Its steps, in order.
-    pub steps: Vec<SolutionStep>,
+    pub steps: Vec<StepView>,
 }
 
 /// One step of a solution.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct SolutionStep {
+pub struct StepView {
     /// Whose step was committed.
     pub author: Author,
-    /// What the router decided, with its estimate and scores.
+    /// The router's decision, with its estimate and scores.
     pub decision: Decision,
     /// The drafted step, where one was written.
-    pub draft: Option<Written>,
-    /// The target's step, where it was written.
-    pub target: Option<Written>,
-    /// Seconds of the router, its scorer included.
+    pub draft: Option<StepText>,
+    /// The target's step, where one was written.
+    pub target: Option<StepText>,
+    /// Seconds of the router, including its scorer.
     pub router_seconds: f64,
-    /// Why the router failed, where it did.
+    /// The router's error, where it failed.
     pub router_error: Option<String>,
 }
 
-/// A step that a model wrote.
+/// The text of a step with its cost.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Written {
-    /// Its text.
+pub struct StepText {
+    /// The text.
     pub text: String,
-    /// Its tokens.
+    /// Number of tokens.
     pub tokens: usize,
-    /// Seconds that writing it took.
+    /// Seconds that the model took.
     pub seconds: f64,
 }
 
-impl Solution {
+impl SolutionView {
     /// The solutions of trajectories that ended, by id.
     pub(super) fn all(trajectories: BTreeMap<String, Trajectory>) -> BTreeMap<String, Self> {
         let ended =
@@ -59,33 +58,33 @@ impl Solution {
     }
 
     fn new(end: SolutionRecord, steps: impl Iterator<Item = StepRecord>) -> Self {
-        let steps = steps.map(SolutionStep::new).collect();
+        let steps = steps.map(StepView::new).collect();
         Self { question: end.question, stop: end.stop, error: end.error, steps }
     }
 }
 
-impl SolutionStep {
+impl StepView {
     fn new(record: StepRecord) -> Self {
         Self {
             author: record.author,
             decision: record.decision,
-            draft: record.draft.map(Written::new),
-            target: record.target.map(Written::new),
+            draft: record.draft.map(StepText::new),
+            target: record.target.map(StepText::new),
             router_seconds: record.router_seconds,
             router_error: record.router_error,
         }
     }
 
     /// The step that was committed.
-    pub fn committed(&self) -> Option<&Written> {
+    pub fn committed(&self) -> Option<&StepText> {
         match self.author {
             Author::Draft => self.draft.as_ref(),
             Author::Target => self.target.as_ref(),
         }
     }
 
-    /// The other model's step, where it was written.
-    pub fn other(&self) -> Option<&Written> {
+    /// The other model's step, where one was written.
+    pub fn other(&self) -> Option<&StepText> {
         match self.author {
             Author::Draft => self.target.as_ref(),
             Author::Target => self.draft.as_ref(),
@@ -94,12 +93,12 @@ impl SolutionStep {
 
     /// Seconds of both models and the router.
     pub fn seconds(&self) -> f64 {
-        let written = [&self.draft, &self.target].into_iter().flatten();
-        written.map(|written| written.seconds).sum::<f64>() + self.router_seconds
+        let texts = [&self.draft, &self.target].into_iter().flatten();
+        texts.map(|step| step.seconds).sum::<f64>() + self.router_seconds
     }
 }
 
-impl Written {
+impl StepText {
     fn new(step: Step) -> Self {
         Self { tokens: step.token_count(), seconds: step.cost.seconds, text: step.text }
     }

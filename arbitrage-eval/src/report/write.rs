@@ -1,31 +1,31 @@
-//! From an evaluation's folder to the report in it.
+//! Writes the report of an evaluation's folder.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::page::Page;
 use super::render::{html_of, markdown_of};
-use super::{Evaluation, Options, ReportError};
+use super::{EvaluationRuns, ReportError, ReportSettings};
 use crate::replace::replace;
 
 /// The files of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Files {
-    /// The page.
+pub struct ReportFiles {
+    /// The HTML page.
     pub html: PathBuf,
-    /// Its tables as Markdown.
+    /// The tables as Markdown.
     pub markdown: PathBuf,
 }
 
-/// Reads an evaluation's folder and writes `report.html` and `report.md` into it. Each replaces what was there in one move.
+/// Reads an evaluation's folder and writes `report.html` and `report.md` into it, replacing each atomically.
 ///
 /// # Errors
-/// [`ReportError`], naming the file. Nothing of the evaluation is changed, whatever happens.
-pub fn write(folder: &Path, options: &Options) -> Result<Files, ReportError> {
-    let evaluation = Evaluation::read(folder)?;
-    let page = Page::new(&evaluation, options);
-    let (html, markdown) = (html_of(&page, &evaluation, options)?, markdown_of(&page)?);
+/// [`ReportError`], naming the file. Traces and grades are never changed.
+pub fn write(folder: &Path, settings: &ReportSettings) -> Result<ReportFiles, ReportError> {
+    let evaluation = EvaluationRuns::read(folder)?;
+    let page = Page::new(&evaluation, settings);
+    let (html, markdown) = (html_of(&page, &evaluation, settings)?, markdown_of(&page)?);
     let put = |name: &str, text: String| {
         let path = folder.join(name);
         match replace(&path, |file| file.write_all(text.as_bytes())) {
@@ -33,5 +33,5 @@ pub fn write(folder: &Path, options: &Options) -> Result<Files, ReportError> {
             Err(source) => Err(ReportError::Io { path, source }),
         }
     };
-    Ok(Files { html: put("report.html", html)?, markdown: put("report.md", markdown)? })
+    Ok(ReportFiles { html: put("report.html", html)?, markdown: put("report.md", markdown)? })
 }

@@ -1,33 +1,28 @@
-//! What can be wrong with a trace and its grades.
-
-use arbitrage_router::labels::LabelError;
+//! Why a trace and its grades give no results.
 
 /// Why there are no results.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum EvaluationError {
-    /// The trace contradicts itself.
-    #[error(transparent)]
-    Trace(#[from] LabelError),
-    /// A problem was solved and has no grade.
-    #[error("problem `{id}` was solved, and its grade is missing")]
+pub enum ResultsError {
+    /// The trace has a finished problem that the grades lack.
+    #[error("problem `{id}` was solved, and its grade is missing: grade the run again")]
     Ungraded {
         /// The problem's id.
         id: String,
     },
-    /// A problem has a grade, and the trace does not hold its end.
-    #[error("problem `{id}` has a grade, and the trace does not hold its end")]
+    /// The grades have a problem that the trace did not finish.
+    #[error("problem `{id}` has a grade, and the trace does not hold its end: are trace and grades of the same run?")]
     Unsolved {
         /// The problem's id.
         id: String,
     },
     /// Two results of one problem.
     #[error("problem `{id}`: expected one result, found two")]
-    Twice {
+    Duplicate {
         /// The problem's id.
         id: String,
     },
-    /// A number that is none, or below 0.
+    /// A number that is not finite, or below 0.
     #[error("problem `{id}`: {what} expected to be finite and at least 0, found {found}")]
     Number {
         /// The problem's id.

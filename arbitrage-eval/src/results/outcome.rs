@@ -2,24 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a problem came out. Files of grades may say it in a grader's words, given here as other names.
+/// How a problem came out. Files of grades may also use the words of common graders; these are read as aliases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// The answer is the right one.
+    /// The answer is right.
     #[serde(alias = "correct")]
     Right,
-    /// There is another answer, or none.
+    /// The answer is wrong, or there is none.
     #[serde(alias = "incorrect", alias = "no_answer")]
     Wrong,
-    /// Nobody knows: a part of the engine failed, or the grader could not judge the answer. It says nothing of the models, so it
-    /// counts neither for nor against them.
+    /// Unknown: the engine failed, or the grader could not judge the answer. This says nothing about the models, so the problem is
+    /// excluded from accuracies.
     #[serde(alias = "refused")]
     Errored,
 }
 
 impl Outcome {
-    /// Whether the answer is right; `None` where nobody knows.
+    /// Whether the answer is right; `None` where that is unknown.
     pub fn is_right(self) -> Option<bool> {
         match self {
             Self::Right => Some(true),

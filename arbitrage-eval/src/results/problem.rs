@@ -1,15 +1,12 @@
-//! From records to results.
+//! Turns a trace into results.
 
-use std::collections::BTreeMap;
-
-use arbitrage_core::trace::{Record, SolutionRecord};
+use arbitrage_core::trace::{SolutionRecord, Trace, Trajectory};
 use arbitrage_core::{Stop, Usage};
-use arbitrage_router::labels::trajectories;
 use serde::{Deserialize, Serialize};
 
-use super::{EvaluationError, Grade, Grades, Outcome};
+use super::{GradeRow, Grades, Outcome, ResultsError};
 
-/// What became of one problem.
+/// The result of one problem.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ProblemResult {
@@ -22,10 +19,10 @@ pub struct ProblemResult {
     pub stop: Option<Stop>,
     /// What it cost.
     pub usage: Usage,
-    /// Seconds that it took: as measured, else the sum over the roles. The sum is the latency where problems were solved one at a
-    /// time and the roles did not [overlap](arbitrage_core::Overlap); in a batch it is this problem's share.
+    /// Wall time in seconds where it was measured, else the sum over the roles. The sum is the latency where problems were solved one at
+    /// a time and the roles did not [overlap](arbitrage_core::Overlap); in a batch it is this problem's share.
     pub seconds: f64,
-    /// It was among the first of a process, when caches were cold and clocks still rose: it counts for accuracy and not for time.
+    /// Whether it was among the first problems of a process, when caches were cold: it then counts for accuracy and not for time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub warm_up: bool,
 }
@@ -44,80 +41,51 @@ impl ProblemResult {
         }
     }
 
-    /// The seconds, where they say how long a solution takes: it came to an end, and the process was warm.
+    /// The seconds, if they are representative: the solution ended, and the process was warm.
     pub fn timed_seconds(&self) -> Option<f64> {
         (self.stop.is_some() && !self.warm_up).then_some(self.seconds)
     }
 }
 
-/// What a trace and its grades tell.
+/// The results in one trace.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct Found {
+pub struct TraceResults {
     /// The problems that ended, by id.
     pub problems: Vec<ProblemResult>,
-    /// Problems that were begun and did not end: the run was killed, or goes on.
+    /// Number of problems that were begun and did not end: the run was killed, or is still going on.
     pub unfinished: usize,
-    /// Records that later ones made void.
+    /// Number of records that later ones of the same problem replaced.
     pub superseded: usize,
 }
 
-/// The results in a trace. Of every process that wrote to it, the first `warm_up` problems to be begun are marked; a process begins
-/// with its [`RunRecord`](arbitrage_core::trace::RunRecord). A problem that failed needs no grade.
+/// The results in a trace. The first `warm_up` problems of every process that wrote to it are marked as warm-up. A problem that failed needs
+/// no grade.
 ///
 /// # Errors
-/// [`EvaluationError`] where ids stand for two questions, and where trace and grades are not of the same problems.
-pub fn problem_results(records: &[Record], grades: &Grades, warm_up: usize) -> Result<Found, EvaluationError> {
-    let (trajectories, superseded) = trajectories(records.iter().cloned())?;
-    let begun = begun(records, warm_up);
-    let ended = |id: &str| begun.get(id).is_some_and(|begun| begun.has_ended);
-    if let Some(grade) = grades.iter().find(|grade| !ended(&grade.id)) {
-        return Err(EvaluationError::Unsolved { id: grade.id.clone() });
+/// [`ResultsError`] where trace and grades are not of the same problems.
+pub fn problem_results(trace: &Trace, grades: &Grades, warm_up: usize) -> Result<TraceResults, ResultsError> {
+    let is_finished = |id: &str| trace.trajectories.get(id).is_some_and(|found| found.final_end().is_some());
+    if let Some(grade) = grades.iter().find(|grade| !is_finished(&grade.id)) {
+        return Err(ResultsError::Unsolved { id: grade.id.clone() });
     }
-    let ends = trajectories.iter().filter(|(id, _)| ended(id)).filter_map(|(_, trajectory)| trajectory.end.as_ref());
-    let result = |end: &SolutionRecord| {
-        let warm_up = begun.get(end.problem.as_str()).is_some_and(|begun| begun.is_warm_up);
-        Ok(ProblemResult { warm_up, ..graded(end, grades.get(&end.problem))? })
+    let result = |trajectory: &Trajectory| {
+        let end = trajectory.final_end()?;
+        let is_warm_up = trajectory.order_in_process < warm_up;
+        Some(graded(end, grades.get(&end.problem)).map(|result| ProblemResult { warm_up: is_warm_up, ..result }))
     };
-    let problems = ends.map(result).collect::<Result<Vec<_>, EvaluationError>>()?;
-    let unfinished = trajectories.len() - problems.len();
-    Ok(Found { problems, unfinished, superseded })
+    let problems = trace.trajectories.values().filter_map(result).collect::<Result<Vec<_>, ResultsError>>()?;
+    let unfinished = trace.trajectories.len() - problems.len();
+    Ok(TraceResults { problems, unfinished, superseded: trace.superseded })
 }
 
-fn graded(end: &SolutionRecord, grade: Option<&Grade>) -> Result<ProblemResult, EvaluationError> {
+fn graded(end: &SolutionRecord, grade: Option<&GradeRow>) -> Result<ProblemResult, ResultsError> {
     let outcome = match grade {
         Some(grade) => grade.verdict,
         None if end.error.is_some() => Outcome::Errored,
-        None => return Err(EvaluationError::Ungraded { id: end.problem.clone() }),
+        None => return Err(ResultsError::Ungraded { id: end.problem.clone() }),
     };
     let result = ProblemResult::new(end, outcome);
     let seconds = grade.and_then(|grade| grade.seconds).unwrap_or(result.seconds);
     Ok(ProblemResult { seconds, ..result })
-}
-
-/// What the order of the records tells of a problem.
-#[derive(Clone, Copy, Default)]
-struct Begun {
-    is_warm_up: bool,
-    has_ended: bool,
-}
-
-/// A problem is begun by the first record of it that a process writes; what it had from an earlier process is void with it, its end
-/// included.
-fn begun(records: &[Record], warm_up: usize) -> BTreeMap<&str, Begun> {
-    let (mut all, mut of_process) = (BTreeMap::<&str, Begun>::new(), BTreeMap::<&str, usize>::new());
-    for record in records {
-        let (problem, has_ended) = match record {
-            Record::Step(step) => (step.problem.as_str(), false),
-            Record::Solution(end) => (end.problem.as_str(), true),
-            _ => {
-                of_process.clear();
-                continue;
-            }
-        };
-        let next = of_process.len();
-        let place = *of_process.entry(problem).or_insert(next);
-        all.insert(problem, Begun { is_warm_up: place < warm_up, has_ended });
-    }
-    all
 }

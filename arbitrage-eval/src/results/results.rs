@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EvaluationError, ProblemResult};
+use super::{ProblemResult, ResultsError};
 
-/// One policy on one benchmark, problem by problem: all that metrics and reports are made of. The problems are sorted by id, each is
-/// there once, and their numbers are finite and not negative: made, or read from a file.
+/// One policy on one benchmark, problem by problem: the input of metrics and reports. Constructor and deserialiser both guarantee that the
+/// problems are sorted by id, that each occurs once, and that their numbers are finite and not negative.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(try_from = "UncheckedResults")]
 #[non_exhaustive]
 pub struct PolicyResults {
     /// Name of the benchmark.
@@ -24,20 +24,20 @@ impl PolicyResults {
     /// Sorts and checks the problems.
     ///
     /// # Errors
-    /// [`EvaluationError`] for a problem that is there twice, and for numbers that are none.
+    /// [`ResultsError`] for a problem that occurs twice, and for a number that is NaN, infinite or negative.
     pub fn new(
         benchmark: impl Into<String>,
         policy: impl Into<String>,
         tau: Option<f32>,
         mut problems: Vec<ProblemResult>,
-    ) -> Result<Self, EvaluationError> {
+    ) -> Result<Self, ResultsError> {
         let policy = policy.into();
         if tau.is_some_and(f32::is_nan) {
-            return Err(EvaluationError::Threshold { policy });
+            return Err(ResultsError::Threshold { policy });
         }
         problems.sort_by(|one, other| one.id.cmp(&other.id));
         if let Some(pair) = problems.windows(2).find(|pair| pair[0].id == pair[1].id) {
-            return Err(EvaluationError::Twice { id: pair[0].id.clone() });
+            return Err(ResultsError::Duplicate { id: pair[0].id.clone() });
         }
         problems.iter().try_for_each(check)?;
         Ok(Self { benchmark: benchmark.into(), policy, tau, problems })
@@ -54,7 +54,7 @@ impl PolicyResults {
     }
 }
 
-fn check(problem: &ProblemResult) -> Result<(), EvaluationError> {
+fn check(problem: &ProblemResult) -> Result<(), ResultsError> {
     let usage = &problem.usage;
     let numbers = [
         ("seconds", problem.seconds),
@@ -65,14 +65,14 @@ fn check(problem: &ProblemResult) -> Result<(), EvaluationError> {
         ("seconds of the router", usage.router_seconds),
     ];
     match numbers.into_iter().find(|(_, number)| !(number.is_finite() && *number >= 0.0)) {
-        Some((what, found)) => Err(EvaluationError::Number { id: problem.id.clone(), what, found }),
+        Some((what, found)) => Err(ResultsError::Number { id: problem.id.clone(), what, found }),
         None => Ok(()),
     }
 }
 
-/// What a file says of results, to be checked.
+/// Results as a file has them, before they are checked.
 #[derive(Deserialize)]
-struct Unchecked {
+struct UncheckedResults {
     benchmark: String,
     policy: String,
     #[serde(default)]
@@ -80,9 +80,9 @@ struct Unchecked {
     problems: Vec<ProblemResult>,
 }
 
-impl TryFrom<Unchecked> for PolicyResults {
-    type Error = EvaluationError;
-    fn try_from(found: Unchecked) -> Result<Self, EvaluationError> {
+impl TryFrom<UncheckedResults> for PolicyResults {
+    type Error = ResultsError;
+    fn try_from(found: UncheckedResults) -> Result<Self, ResultsError> {
         Self::new(found.benchmark, found.policy, found.tau, found.problems)
     }
 }

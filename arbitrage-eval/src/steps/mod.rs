@@ -1,23 +1,23 @@
-//! Solutions whose steps were judged: what scorers are trained on and measured by.
+//! Solutions with labelled steps, for training and measuring step scorers.
 //!
 //! | | |
 //! |---|---|
 //! | [`read_file`] | solutions from JSON lines: PRM800K's, PRMBench's, or plain ones |
-//! | [`of_examples`] | both steps of every example of a collection, with their scores |
-//! | [`quality`] | how well a scorer tells right steps from wrong ones |
+//! | [`of_examples`] | both models' steps of every example of a collection, labelled with their scores |
+//! | [`quality`] | how well a scorer separates right steps from wrong ones |
 
+mod examples;
+mod formats;
 mod quality;
 mod reader;
-mod row;
 mod solution;
-mod traces;
 
+pub use examples::{drafts_of_examples, of_examples};
 pub use quality::{FirstErrorQuality, Quality, quality};
-pub use reader::{SolutionRows, deduplicate, read, read_file};
-pub use solution::{JudgedSolution, JudgedStep};
-pub use traces::{drafts_of_examples, of_examples};
+pub use reader::{LabelledSolutions, deduplicate, read, read_file};
+pub use solution::{LabelledSolution, LabelledStep};
 
-/// A hash of everything that is known of the solutions, in order.
-pub fn digest(solutions: &[JudgedSolution]) -> u64 {
+/// A hash of the solutions, in order, with their steps and labels.
+pub fn digest(solutions: &[LabelledSolution]) -> u64 {
     arbitrage_core::text::fnv1a(solutions.iter().flat_map(|solution| format!("{solution:?}").into_bytes()))
 }

@@ -1,63 +1,63 @@
-//! How well a scorer tells right steps from wrong ones.
+//! How well a scorer separates right steps from wrong ones.
 
 use arbitrage_router::metrics::{Auc, Bootstrap, Clusters, FirstErrors, Graded, Interval, MetricsError};
 
-use super::JudgedSolution;
+use super::LabelledSolution;
 
-/// A scorer's quality. Intervals are by drawing questions anew, with all of their solutions.
+/// A scorer's quality. The bootstrap resamples questions, each with all of its solutions.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Quality {
-    /// Solutions.
+    /// Number of solutions.
     pub solutions: usize,
-    /// Judged steps.
+    /// Number of labelled steps.
     pub steps: usize,
-    /// Share of right steps; `None` without any step.
+    /// Share of right steps; `None` without steps.
     pub right: Option<f64>,
-    /// Area under the curve for right steps; `None` unless there are right and wrong ones.
+    /// Area under the ROC curve for right steps; `None` unless there are right and wrong ones.
     pub auc: Option<Interval>,
-    /// Finding the first wrong step, at the threshold that was asked for.
+    /// Detection of the first wrong step, at the given threshold.
     pub first_error: FirstErrorQuality,
-    /// The same at the threshold that suits these very solutions best: what a threshold chosen elsewhere falls short of.
+    /// The same at the best threshold for these solutions: an upper bound for any threshold that was chosen elsewhere.
     pub best: FirstErrorQuality,
 }
 
-/// Finding the first wrong step, as ProcessBench asks (arXiv 2412.06559).
+/// Detection of the first wrong step, as in ProcessBench (arXiv 2412.06559).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FirstErrorQuality {
-    /// The first step that scores at most so much is called wrong.
+    /// The first step whose score is at most this threshold is predicted to be wrong.
     pub tau: f32,
-    /// Share of the solutions with an error whose first wrong step is found.
+    /// Share of the solutions with an error whose first wrong step is predicted.
     pub erroneous: Option<f64>,
-    /// Share of the right solutions that are called right.
+    /// Share of the right solutions that are predicted to be right.
     pub correct: Option<f64>,
     /// Harmonic mean of the two.
     pub f1: Option<Interval>,
 }
 
-/// Thresholds among which the best is looked for.
+/// Number of thresholds that are tried for the best one.
 const THRESHOLDS: usize = 100;
 
-/// Compares `scores`, one list a solution, with the verdicts. Every step of the solutions has to be judged, in order.
+/// Compares `scores`, one list per solution, with the labels. The scores of a solution are those of its labelled steps, in order.
 ///
 /// # Errors
-/// [`MetricsError`] for scores that are no numbers, too many or too few, and for a threshold that is NaN.
+/// [`MetricsError`] for scores that are NaN, too many or too few, and for a threshold that is NaN.
 pub fn quality(
-    solutions: &[JudgedSolution],
+    solutions: &[LabelledSolution],
     scores: &[Vec<f32>],
     tau: f32,
     bootstrap: &Bootstrap,
 ) -> Result<Quality, MetricsError> {
-    let counts = solutions.iter().zip(scores).map(|(solution, scores)| (solution.judged.len(), scores.len()));
+    let counts = solutions.iter().zip(scores).map(|(solution, scores)| (solution.labelled.len(), scores.len()));
     let whole = ("lists of scores", solutions.len(), scores.len());
     let mut counts = [whole].into_iter().chain(counts.map(|(expected, found)| ("scores", expected, found)));
     if let Some((what, expected, found)) = counts.find(|(_, expected, found)| expected != found) {
         return Err(MetricsError::Count { what, expected, found });
     }
-    let right: Vec<bool> = solutions.iter().flat_map(|s| &s.judged).map(|judged| judged.label > 0.5).collect();
+    let right: Vec<bool> = solutions.iter().flat_map(|s| &s.labelled).map(|labelled| labelled.label > 0.5).collect();
     let auc = Auc::new(&scores.concat(), &right)?;
-    let of_step = |solution: &'_ JudgedSolution| std::iter::repeat_n(solution.group.clone(), solution.judged.len());
+    let of_step = |solution: &'_ LabelledSolution| std::iter::repeat_n(solution.group.clone(), solution.labelled.len());
     let steps = Clusters::new(solutions.iter().flat_map(of_step));
     Ok(Quality {
         solutions: solutions.len(),
@@ -73,14 +73,14 @@ fn share(flags: &[bool]) -> Option<f64> {
     (!flags.is_empty()).then(|| flags.iter().filter(|flag| **flag).count() as f64 / flags.len() as f64)
 }
 
-fn graded<'a>(solutions: &[JudgedSolution], scores: &'a [Vec<f32>]) -> Vec<Graded<'a>> {
+fn graded<'a>(solutions: &[LabelledSolution], scores: &'a [Vec<f32>]) -> Vec<Graded<'a>> {
     let graded =
-        |(solution, scores): (&JudgedSolution, &'a Vec<f32>)| Graded { scores, first_error: solution.first_error() };
+        |(solution, scores): (&LabelledSolution, &'a Vec<f32>)| Graded { scores, first_error: solution.first_error() };
     solutions.iter().zip(scores).map(graded).collect()
 }
 
 fn first_error(
-    solutions: &[JudgedSolution],
+    solutions: &[LabelledSolution],
     scores: &[Vec<f32>],
     tau: f32,
     bootstrap: &Bootstrap,
@@ -91,8 +91,8 @@ fn first_error(
     Ok(FirstErrorQuality { tau, erroneous: found.erroneous(), correct: found.correct(), f1 })
 }
 
-/// The first of the best thresholds, among quantiles of the scores; `tau` where none can be told from another.
-fn best(solutions: &[JudgedSolution], scores: &[Vec<f32>], tau: f32) -> Result<f32, MetricsError> {
+/// The first of the best thresholds among quantiles of the scores; `tau` where none is better than it.
+fn best(solutions: &[LabelledSolution], scores: &[Vec<f32>], tau: f32) -> Result<f32, MetricsError> {
     let (mut sorted, graded) = (scores.concat(), graded(solutions, scores));
     sorted.sort_by(f32::total_cmp);
     let (mut best, mut most) = (tau, FirstErrors::new(&graded, tau)?.f1());
@@ -109,22 +109,22 @@ fn best(solutions: &[JudgedSolution], scores: &[Vec<f32>], tau: f32) -> Result<f
 mod tests {
     use super::*;
 
-    /// Three steps a solution, of which number `at % 4` is wrong; one solution in four is right.
-    fn solutions(count: usize) -> Vec<JudgedSolution> {
+    /// Solutions of three steps, of which number `at % 4` is wrong; one solution in four is right.
+    fn solutions(count: usize) -> Vec<LabelledSolution> {
         let steps = |at: usize| {
             let label = move |step| if step == at % 4 { 0.0 } else { 1.0 };
             (0..3).map(|step| (format!("{at} {step}"), label(step))).collect::<Vec<_>>()
         };
-        let solution = |at| JudgedSolution::of_texts(format!("{at}"), "s".into(), format!("q{at}?"), &steps(at));
+        let solution = |at| LabelledSolution::of_texts(format!("{at}"), "s".into(), format!("q{at}?"), &steps(at));
         (0..count).map(solution).collect()
     }
 
-    fn scores(solutions: &[JudgedSolution], score: impl Fn(f32) -> f32) -> Vec<Vec<f32>> {
-        solutions.iter().map(|s| s.judged.iter().map(|judged| score(judged.label)).collect()).collect()
+    fn scores(solutions: &[LabelledSolution], score: impl Fn(f32) -> f32) -> Vec<Vec<f32>> {
+        solutions.iter().map(|s| s.labelled.iter().map(|labelled| score(labelled.label)).collect()).collect()
     }
 
     #[test]
-    fn a_scorer_that_knows_is_perfect_and_one_that_does_not_is_none() {
+    fn perfect_and_constant_scorers_have_known_quality() {
         let (solutions, bootstrap) = (solutions(40), Bootstrap::new(100, 0.95).unwrap());
         let found = quality(&solutions, &scores(&solutions, |label| label), 0.5, &bootstrap).unwrap();
         assert_eq!((found.solutions, found.steps, found.right), (40, 120, Some(0.75)));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_threshold_is_found_where_the_asked_one_is_bad() {
+    fn the_best_threshold_is_found_where_the_given_one_is_bad() {
         let (solutions, bootstrap) = (solutions(40), Bootstrap::new(10, 0.95).unwrap());
         let low = scores(&solutions, |label| 0.1 + 0.1 * label);
         let found = quality(&solutions, &low, 0.5, &bootstrap).unwrap();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn scores_that_do_not_fit_are_refused() {
+    fn mismatched_scores_are_refused() {
         let (solutions, bootstrap) = (solutions(4), Bootstrap::default());
         let good = scores(&solutions, |label| label);
         let refused = |change: &dyn Fn(&mut Vec<Vec<f32>>)| {

@@ -1,58 +1,58 @@
-//! Reading files of judged steps.
+//! Reads files of labelled steps.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use super::{JudgedSolution, row};
+use super::{LabelledSolution, formats};
 use crate::problems::{BadRows, ProblemsError, read_lines};
 
-/// What a file held.
+/// The solutions of a file.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-pub struct SolutionRows {
-    /// The good solutions, in the file's order.
-    pub solutions: Vec<JudgedSolution>,
-    /// Why rows were left out.
+pub struct LabelledSolutions {
+    /// The solutions, in the file's order.
+    pub solutions: Vec<LabelledSolution>,
+    /// The errors of rows that were skipped.
     pub skipped: Vec<ProblemsError>,
-    /// Solutions left out that were there before.
-    pub twice: usize,
+    /// Number of duplicates that were dropped.
+    pub duplicates: usize,
 }
 
-/// Reads a file of JSON lines with `question` (or `problem`), perhaps `id` and `source`, and steps in one of three formats:
+/// Reads a file of JSON lines with `question` (or `problem`), optionally `id` and `source`, and steps in one of three formats:
 ///
-/// | | `steps` | verdicts |
+/// | | `steps` | labels |
 /// |---|---|---|
 /// | plain | `{"text", "label"}` | `label`, from 0 to 1 |
 /// | PRM800K | `{"text", "rating"}` | `rating`: 1 and 0 are right, −1 is wrong |
-/// | PRMBench | texts | `error_steps`, from 1, are wrong; `original_steps` are a solution that is right |
+/// | PRMBench | texts | steps whose number, from 1, is in `error_steps` are wrong; `original_steps` are a right solution |
 ///
-/// Blank lines, a byte order mark and Windows' line ends do not matter.
+/// Blank lines, a byte order mark and Windows line ends are accepted.
 ///
 /// # Errors
 /// [`ProblemsError`], naming file, line and field.
-pub fn read_file(path: impl AsRef<Path>, bad: BadRows) -> Result<SolutionRows, ProblemsError> {
+pub fn read_file(path: impl AsRef<Path>, bad: BadRows) -> Result<LabelledSolutions, ProblemsError> {
     let path = path.as_ref();
     let file = File::open(path).map_err(|source| ProblemsError::Io { path: path.to_owned(), source })?;
     read(path, BufReader::new(file), bad)
 }
 
-/// As [`read_file`], from any reader; `path` is for messages and for names.
+/// As [`read_file`], from any reader; `path` is only used in messages and for default names.
 ///
 /// # Errors
 /// As [`read_file`].
-pub fn read(path: &Path, reader: impl BufRead, bad: BadRows) -> Result<SolutionRows, ProblemsError> {
-    let (mut solutions, skipped) = read_lines(path, reader, bad, row::solutions)?;
-    let twice = deduplicate(&mut solutions);
-    Ok(SolutionRows { solutions, skipped, twice })
+pub fn read(path: &Path, reader: impl BufRead, bad: BadRows) -> Result<LabelledSolutions, ProblemsError> {
+    let (mut solutions, skipped) = read_lines(path, reader, bad, formats::solutions)?;
+    let duplicates = deduplicate(&mut solutions);
+    Ok(LabelledSolutions { solutions, skipped, duplicates })
 }
 
-/// Drops solutions that were there before: the same steps to the same question, whatever was thought of them. Says how many.
-pub fn deduplicate(solutions: &mut Vec<JudgedSolution>) -> usize {
+/// Drops solutions with the same question and the same steps as an earlier one, whatever their labels. Returns how many.
+pub fn deduplicate(solutions: &mut Vec<LabelledSolution>) -> usize {
     let (before, mut seen) = (solutions.len(), HashSet::new());
     solutions.retain(|solution| {
-        let texts: Vec<String> = solution.judged.iter().map(|judged| judged.step.text.clone()).collect();
+        let texts: Vec<String> = solution.labelled.iter().map(|labelled| labelled.step.text.clone()).collect();
         seen.insert((solution.question.clone(), texts))
     });
     before - solutions.len()
@@ -64,12 +64,12 @@ mod tests {
 
     use super::*;
 
-    fn parse(text: &str, bad: BadRows) -> Result<SolutionRows, ProblemsError> {
+    fn parse(text: &str, bad: BadRows) -> Result<LabelledSolutions, ProblemsError> {
         read(Path::new("set/steps.jsonl"), text.as_bytes(), bad)
     }
 
-    fn labels(solution: &JudgedSolution) -> Vec<f32> {
-        solution.judged.iter().map(|judged| judged.label).collect()
+    fn labels(solution: &LabelledSolution) -> Vec<f32> {
+        solution.labelled.iter().map(|labelled| labelled.label).collect()
     }
 
     const PRM800K: &str = r##"{"problem": "1+1?", "steps": [{"text": "Add.", "rating": 0}, {"text": " It is 2.", "rating": 1}, {"text": "So 3.", "rating": -1}]}"##;
@@ -77,7 +77,7 @@ mod tests {
     const PLAIN: &str = r##"{"question": "Q?", "id": "x", "source": "s", "steps": [{"text": "a", "label": 0.25}, {"text": "# Answer\n\n4", "label": 1}]}"##;
 
     #[test]
-    fn the_three_formats_are_told_apart() {
+    fn the_three_formats_are_recognised() {
         let found = parse(&[PRM800K, PRMBENCH, PLAIN].join("\n"), BadRows::Fail).unwrap().solutions;
         let seen: Vec<_> = found.iter().map(|s| (&*s.id, &*s.source, &*s.group, labels(s), s.first_error())).collect();
         assert_eq!(
@@ -90,9 +90,9 @@ mod tests {
             ]
         );
         assert_eq!((&*found[1].question, &*found[2].question), ("Q, spoilt?", "q?"));
-        let steps: Vec<_> = found.iter().flat_map(|s| &s.judged).map(|j| (&*j.step.text, j.step.finish)).collect();
+        let steps: Vec<_> = found.iter().flat_map(|s| &s.labelled).map(|j| (&*j.step.text, j.step.finish)).collect();
         assert_eq!(steps[1], ("It is 2.\n\n", Finish::Boundary));
-        // The last step of PRM800K's may be the last only because it is wrong.
+        // A solution of PRM800K may stop at a step only because the step is wrong, so that it does not end the text.
         assert_eq!(steps[2], ("So 3.\n\n", Finish::Boundary));
         assert_eq!(steps[4], ("b\n\n", Finish::Boundary));
         assert_eq!(steps[7], ("d \\boxed{4}", Finish::EndOfText));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn each_verdict_stands_behind_its_prefix() {
+    fn each_step_is_requested_after_its_prefix() {
         let solution = &parse(PRM800K, BadRows::Fail).unwrap().solutions[0];
         let problem = solution.problem();
         let seen: Vec<_> = solution
@@ -112,10 +112,10 @@ mod tests {
     }
 
     #[test]
-    fn a_solution_that_was_there_is_one() {
+    fn duplicates_are_dropped() {
         let right = r##"{"question": "q?", "steps": ["a", "d \\boxed{4}"], "error_steps": []}"##;
         let found = parse(&[PRMBENCH, PRMBENCH, right].join("\n"), BadRows::Fail).unwrap();
-        assert_eq!((found.solutions.len(), found.twice), (2, 3));
+        assert_eq!((found.solutions.len(), found.duplicates), (2, 3));
     }
 
     #[test]

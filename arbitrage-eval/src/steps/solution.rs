@@ -1,60 +1,63 @@
-//! A solution with verdicts on its steps.
+//! Solutions with labelled steps.
 
 use arbitrage_core::{Accepted, Author, Finish, Prefix, Problem, SequenceId, Step};
 
 use crate::problems::normalised;
 
-/// A step with its verdict.
+/// A step with its label.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct JudgedStep {
-    /// How many of the solution's steps stand before it.
-    pub place: usize,
+pub struct LabelledStep {
+    /// Number of the solution's steps before it.
+    pub position: usize,
     /// The step.
     pub step: Step,
-    /// How right it is, from 0 to 1.
+    /// How right the step is, from 0 to 1.
     pub label: f32,
 }
 
-/// A question, the steps of an answer to it, and verdicts on them or on others that might stand in their places.
+/// A question, the steps of a solution, and labels of these steps or of alternatives to them.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct JudgedSolution {
-    /// Name, for messages.
+pub struct LabelledSolution {
+    /// Id, for messages.
     pub id: String,
-    /// The data set that it is from.
+    /// Name of the data set.
     pub source: String,
     /// The question.
     pub question: String,
-    /// The question that it goes back to, but for case and white space. Solutions of one group tell of each other: they belong
-    /// to one part of every split and are drawn together.
+    /// The original question, without differences in case and white space. Solutions of one group are not independent: they belong to the same
+    /// part of every split, and the bootstrap resamples them together.
     pub group: String,
-    /// The steps. Who wrote them is unknown where they are from a file, and the draft then stands for everyone.
+    /// The committed steps. Files do not say who wrote them; the draft is then given as the author.
     pub steps: Vec<Accepted>,
-    /// The verdicts, places ascending; none of them past the last step's end.
-    pub judged: Vec<JudgedStep>,
+    /// The labelled steps, by ascending position, at most the number of committed steps.
+    pub labelled: Vec<LabelledStep>,
 }
 
-impl JudgedSolution {
-    /// A solution each of whose steps was judged, from their texts and labels, at least one.
+impl LabelledSolution {
+    /// A solution with a label for each of its steps, from texts and labels of at least one step.
     ///
-    /// Steps end in a blank line as the models' own do, whatever the texts have around them. Only a last step that gives an answer
-    /// (`\boxed{…}`, or PRM800K's `# Answer`) ends the text: annotators of PRM800K broke solutions off behind the first wrong step,
-    /// so that being the last one would tell a reader that a step is wrong.
+    /// Texts are trimmed and end in a blank line, as the models' steps do. Only a last step that gives an answer (`\boxed{…}`, or PRM800K's
+    /// `# Answer`) ends the text: annotators of PRM800K stopped after the first wrong step, so that an end of text there would reveal the
+    /// label.
     pub fn of_texts(id: String, source: String, question: String, steps: &[(String, f32)]) -> Self {
         let step = |(at, (text, _)): (usize, &(String, f32))| step(text, at + 1 == steps.len());
         let steps_of_texts: Vec<Step> = steps.iter().enumerate().map(step).collect();
-        let before = steps_of_texts.len().saturating_sub(1);
+        let committed = steps_of_texts.len().saturating_sub(1);
         let accepted = |step: &Step| Accepted { step: step.clone(), author: Author::Draft };
-        let judged =
-            |(place, (step, (_, label))): (usize, (Step, &(String, f32)))| JudgedStep { place, step, label: *label };
+        let labelled = |(position, (step, (_, label))): (usize, (Step, &(String, f32)))| LabelledStep {
+            position,
+            step,
+            label: *label,
+        };
         Self {
             id,
             source,
             group: normalised(&question),
             question,
-            steps: steps_of_texts[..before].iter().map(accepted).collect(),
-            judged: steps_of_texts.into_iter().zip(steps).enumerate().map(judged).collect(),
+            steps: steps_of_texts[..committed].iter().map(accepted).collect(),
+            labelled: steps_of_texts.into_iter().zip(steps).enumerate().map(labelled).collect(),
         }
     }
 
@@ -63,19 +66,19 @@ impl JudgedSolution {
         Problem::new(&self.question).with_id(&self.id)
     }
 
-    /// The judged steps, each behind its prefix, as scorers and readers take them.
+    /// The labelled steps, each with its prefix, in the form that scorers take.
     pub fn requests<'a>(
         &'a self,
         id: SequenceId,
         problem: &'a Problem,
     ) -> impl Iterator<Item = (Prefix<'a>, &'a Step)> {
-        let prefix = move |place: usize| Prefix::new(id, problem, &self.steps[..place.min(self.steps.len())]);
-        self.judged.iter().map(move |judged| (prefix(judged.place), &judged.step))
+        let prefix = move |position: usize| Prefix::new(id, problem, &self.steps[..position.min(self.steps.len())]);
+        self.labelled.iter().map(move |labelled| (prefix(labelled.position), &labelled.step))
     }
 
-    /// Which of the verdicts is the first on a wrong step, one with a label of at most one half.
+    /// Index of the first labelled step that is wrong: whose label is at most ½.
     pub fn first_error(&self) -> Option<usize> {
-        self.judged.iter().position(|judged| judged.label <= 0.5)
+        self.labelled.iter().position(|labelled| labelled.label <= 0.5)
     }
 }
 

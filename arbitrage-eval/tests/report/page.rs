@@ -1,16 +1,16 @@
-//! A page as a parser sees it.
+//! A parsed report page.
 
 use roxmltree::{Document, Node};
 use serde_json::Value;
 
-/// A page.
+/// A report page.
 pub struct Page {
     pub text: String,
     markup: String,
 }
 
 impl Page {
-    /// Takes out what is not markup, so that a strict parser can read the rest.
+    /// Removes styles and scripts, so that an XML parser can read the rest.
     pub fn new(text: String) -> Self {
         let mut markup = text.strip_prefix("<!doctype html>").unwrap().to_owned();
         for name in ["style", "script"] {
@@ -38,7 +38,7 @@ impl Page {
         serde_json::from_str(&self.text[begin..end]).unwrap()
     }
 
-    /// The cells of a row, by the ids and names of what it is in.
+    /// The cells of a row, by section id, table title and row name.
     pub fn row(&self, section: &str, table: &str, name: &str) -> Vec<String> {
         let document = self.document();
         let section = document.descendants().find(|node| node.attribute("id") == Some(section)).unwrap();

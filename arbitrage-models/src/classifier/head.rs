@@ -26,7 +26,7 @@ impl ClassifierHead {
     ///
     /// # Errors
     /// [`Error::NotFinite`] naming a tensor that holds NaN or infinity.
-    pub fn load(report: &mut LoadReport, source: &dyn WeightSource, hidden: usize) -> Result<Option<Self>> {
+    pub(super) fn load(report: &mut LoadReport, source: &dyn WeightSource, hidden: usize) -> Result<Option<Self>> {
         let names = source.names();
         let stem = tensor_stem(&names);
         let second = format!("{CLASSES}.weight");
@@ -50,12 +50,12 @@ impl ClassifierHead {
     }
 
     /// The number of outputs, at least one.
-    pub fn outputs(&self) -> usize {
+    pub(super) fn outputs(&self) -> usize {
         self.bias.len()
     }
 
     /// The outputs for `states`, `[rows · hidden]`: `[rows][outputs]`.
-    pub fn forward(&self, states: &[f32]) -> Vec<Vec<f32>> {
+    pub(super) fn forward(&self, states: &[f32]) -> Vec<Vec<f32>> {
         let width = self.weight.len() / self.outputs();
         states.chunks_exact(width).map(|state| self.row(state)).collect()
     }

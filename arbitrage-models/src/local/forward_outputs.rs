@@ -41,7 +41,7 @@ impl ForwardOutputs {
     ///
     /// For greedy decoding by burn's operations, the likeliest token is found on the device. Then a few numbers for each row are
     /// read back, in one exchange, instead of a hundred thousand.
-    pub fn compute(model: &LocalModel, spans: &mut [Span<'_>]) -> Result<Self> {
+    pub(super) fn compute(model: &LocalModel, spans: &mut [Span<'_>]) -> Result<Self> {
         let decoder = &model.decoder;
         let hidden_width = if model.with_hidden { decoder.config().hidden } else { 0 };
         let Some(Output { hidden, logits }) = decoder.forward(spans)? else {
@@ -65,7 +65,7 @@ impl ForwardOutputs {
     }
 
     /// The output tokens, in order.
-    pub fn iter(&self) -> impl Iterator<Item = TokenOutput<'_>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = TokenOutput<'_>> {
         let hidden = |at: usize| &self.hidden[at * self.hidden_width..][..self.hidden_width];
         (0..self.scores.len()).map(move |at| TokenOutput { scores: self.scores.get(at), hidden: hidden(at) })
     }

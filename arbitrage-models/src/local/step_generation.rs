@@ -55,7 +55,7 @@ pub(super) struct FinishedStep {
 
 impl StepGeneration {
     /// Begins the step after the request's prefix, with what `sequence` has cached of it.
-    pub fn begin(model: &LocalModel, request: &Rewrite<'_>, mut sequence: CachedSequence) -> Result<Self> {
+    pub(super) fn begin(model: &LocalModel, request: &Rewrite<'_>, mut sequence: CachedSequence) -> Result<Self> {
         let prefix = &request.prefix;
         let tokens = model.encode(prefix)?;
         let config = model.decoder.config();
@@ -83,13 +83,13 @@ impl StepGeneration {
     }
 
     /// Starts with a copy of another sequence's cache, which has the first `tokens` pending tokens.
-    pub fn start_from_cache(&mut self, cache: Cache, tokens: usize) {
+    pub(super) fn start_from_cache(&mut self, cache: Cache, tokens: usize) {
         self.sequence = CachedSequence { cache, cached_tokens: self.pending.drain(..tokens).collect() };
         self.cost = StepCost::new(self.pending.len(), tokens, 0, 0.0);
     }
 
     /// Continues with `sequence`, in which further pending tokens were prefilled, in so many seconds for each token.
-    pub fn record_prefill(&mut self, sequence: CachedSequence, seconds: f64) {
+    pub(super) fn record_prefill(&mut self, sequence: CachedSequence, seconds: f64) {
         let prompt = self.cost.cached + self.cost.prefilled;
         let count = self.pending.len() + sequence.cached_tokens.len() - prompt;
         self.pending.drain(..count);
@@ -99,7 +99,12 @@ impl StepGeneration {
     }
 
     /// Asks for up to `limit` speculative tokens; `None` when step or context have no room for more than one further token.
-    pub fn draft_request(&self, model: &LocalModel, rule: &StepRule<'_>, limit: usize) -> Option<DraftRequest<'_>> {
+    pub(super) fn draft_request(
+        &self,
+        model: &LocalModel,
+        rule: &StepRule<'_>,
+        limit: usize,
+    ) -> Option<DraftRequest<'_>> {
         let used = self.sequence.cached_tokens.len() + self.pending.len();
         let context = model.decoder.config().context.saturating_sub(used + 1);
         let step = rule.max_tokens.saturating_sub(self.tokens.len() + 1);
@@ -116,7 +121,7 @@ impl StepGeneration {
 
     /// Samples a token from each of `outputs` for as long as the token before was the speculative one, and adds them to the step.
     /// Speculative tokens that were not accepted leave the cache.
-    pub fn accept_tokens(
+    pub(super) fn accept_tokens(
         &mut self,
         model: &LocalModel,
         outputs: &[TokenOutput<'_>],
@@ -220,7 +225,7 @@ impl StepGeneration {
     }
 
     /// Completes the step.
-    pub fn end(mut self, vocabulary: VocabularyId) -> Result<FinishedStep> {
+    pub(super) fn end(mut self, vocabulary: VocabularyId) -> Result<FinishedStep> {
         let finish = self.finish.take().unwrap_or(Ok(Finish::Length))?;
         // Where a limit cut a character, the step gives the character's tokens back, unless nothing would be left of it.
         let whole = self.token_ends.iter().rposition(|end| !end.splits_character).map_or(0, |at| at + 1);

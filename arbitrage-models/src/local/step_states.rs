@@ -13,24 +13,24 @@ pub(super) struct StepStates {
 
 impl StepStates {
     /// No states yet; each will have `width` numbers.
-    pub fn new(width: usize) -> Self {
+    pub(super) fn new(width: usize) -> Self {
         Self { rows: Vec::new(), width }
     }
 
     /// How many states belong to a step of so many tokens, as [`Hidden`] defines it: one for each token, one more when the text
     /// ended there, and for an empty step the one after the prefix.
-    pub fn count(tokens: usize, finish: Finish) -> usize {
+    pub(super) fn count(tokens: usize, finish: Finish) -> usize {
         (tokens + usize::from(finish == Finish::EndOfText)).max(1)
     }
 
     /// Adds the next state.
-    pub fn push(&mut self, row: &[f32]) {
+    pub(super) fn push(&mut self, row: &[f32]) {
         self.rows.extend_from_slice(row);
     }
 
     /// The last of the first `count` states, and their mean. They are summed in order, so that the bits depend on the states
     /// alone.
-    pub fn summary(&self, count: usize) -> Hidden {
+    pub(super) fn summary(&self, count: usize) -> Hidden {
         let rows: Vec<_> = self.rows.chunks_exact(self.width).take(count).collect();
         let mut mean = vec![0.0; self.width];
         for row in &rows {

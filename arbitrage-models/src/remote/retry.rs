@@ -1,7 +1,7 @@
 //! Which requests are retried, and when.
 //!
-//! Written by hand: the backoff of the crate `backon` draws from another range and knows neither a budget nor `Retry-After`, so that
-//! using it would replace only the three lines of [`Retry::backoff`].
+//! Written by hand: `backon` adds its jitter to the delay, so that waits exceed their limit, and leaves the budget, the breaker and
+//! `Retry-After` to the caller. It would replace only the three lines of [`Retry::backoff`].
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};

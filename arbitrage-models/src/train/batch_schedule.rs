@@ -17,17 +17,17 @@ pub(super) struct BatchSchedule {
 
 impl BatchSchedule {
     /// A schedule for examples of these lengths, at least one.
-    pub fn new(lengths: Vec<usize>, batch: usize, seed: u64) -> Self {
+    pub(super) fn new(lengths: Vec<usize>, batch: usize, seed: u64) -> Self {
         Self { batch: batch.min(lengths.len()), lengths, seed, epoch: None }
     }
 
     /// The number of batches in an epoch. Examples that do not fill a batch are left out, different ones in each epoch.
-    pub fn batches(&self) -> usize {
+    pub(super) fn batches(&self) -> usize {
         self.lengths.len() / self.batch
     }
 
     /// The batch of `step`, which does not depend on earlier calls.
-    pub fn batch(&mut self, step: usize) -> Vec<usize> {
+    pub(super) fn batch(&mut self, step: usize) -> Vec<usize> {
         let (epoch, at) = (step / self.batches(), step % self.batches());
         if self.epoch.as_ref().is_none_or(|(current, _)| *current != epoch) {
             self.epoch = Some((epoch, self.arrange(epoch)));

@@ -37,7 +37,7 @@ pub(super) struct TransformerBlock {
 impl TransformerBlock {
     /// Layer `index`, with parameters from `source`. Random weights of the two projections into the residual stream are scaled down
     /// by the number of layers, as in GPT-2.
-    pub fn new(index: usize, config: &ModelConfig, source: &mut impl ParameterSource) -> Self {
+    pub(super) fn new(index: usize, config: &ModelConfig, source: &mut impl ParameterSource) -> Self {
         let (hidden, inner) = (config.hidden, config.feed_forward);
         let (q, kv) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
         let biased = config.family == "qwen2";
@@ -59,12 +59,12 @@ impl TransformerBlock {
     }
 
     /// The norms, with their names in Hugging Face checkpoints.
-    pub fn norms(&self) -> [(&'static str, &RmsNorm); 2] {
+    pub(super) fn norms(&self) -> [(&'static str, &RmsNorm); 2] {
         [(ATTENTION_NORM, &self.attention_norm), (FEED_FORWARD_NORM, &self.feed_forward_norm)]
     }
 
     /// The linear layers, with their names in Hugging Face checkpoints.
-    pub fn linears(&self) -> [(&'static str, &Linear); 7] {
+    pub(super) fn linears(&self) -> [(&'static str, &Linear); 7] {
         [
             (QUERY, &self.query),
             (KEY, &self.key),
@@ -77,7 +77,7 @@ impl TransformerBlock {
     }
 
     /// `[texts, length, hidden]` → the same.
-    pub fn forward(&self, x: Tensor<3>, tables: &PositionTables) -> Tensor<3> {
+    pub(super) fn forward(&self, x: Tensor<3>, tables: &PositionTables) -> Tensor<3> {
         let x = x.clone() + self.attend(self.attention_norm.forward(x), tables);
         let normed = self.feed_forward_norm.forward(x.clone());
         let gated = activation::silu(self.gate.forward(normed.clone())) * self.up.forward(normed);

@@ -32,7 +32,7 @@ impl Checkpoint {
     /// moment.
     ///
     /// The temporary file always has the same name and is overwritten by the next call, so killed runs leave no files behind.
-    pub fn write(&self, path: &Path) -> Result<()> {
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
         let temporary = path.with_extension("new");
         self.write_new(&temporary).map_err(|error| Error::io(&temporary, error))?;
         let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(|error| Error::io(from, error));
@@ -57,7 +57,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Format`] where there are checkpoints but none is complete.
-    pub fn read(path: &Path) -> Result<Option<Self>> {
+    pub(super) fn read(path: &Path) -> Result<Option<Self>> {
         let mut first_error = None;
         for path in [path.to_owned(), previous(path)] {
             match fs::read(&path) {
@@ -158,7 +158,7 @@ mod tests {
             }
         }
         fs::write(&path, [&whole[..], b"more"].concat()).unwrap();
-        assert!(Checkpoint::read(&path).unwrap_err().to_string().contains("4 bytes"));
+        assert!(Checkpoint::read(&path).unwrap_err().to_string().contains("4 more bytes"));
     }
 
     #[test]

@@ -180,7 +180,7 @@ impl NamedTensor {
     }
 
     /// The transposed weight and the bias of a linear layer.
-    pub fn of_linear(name: &str, linear: &Linear) -> Vec<Self> {
+    pub(super) fn of_linear(name: &str, linear: &Linear) -> Vec<Self> {
         let weight = Self::matrix(format!("{name}.weight"), linear.weight.val().transpose());
         let bias = linear.bias.as_ref().map(|bias| Self::vector(format!("{name}.bias"), bias.val()));
         [weight].into_iter().chain(bias).collect()
@@ -215,7 +215,7 @@ pub(super) struct FolderReader<'a> {
 impl FolderReader<'_> {
     /// # Errors
     /// [`Error::Weights`] with all tensors that were missing or misshapen.
-    pub fn finish(self) -> Result<()> {
+    pub(super) fn finish(self) -> Result<()> {
         self.report.finish(self.source.path())?;
         self.first_error.map_or(Ok(()), Err)
     }

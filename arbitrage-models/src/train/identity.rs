@@ -23,7 +23,7 @@ pub(super) struct TrainingIdentity {
 }
 
 impl TrainingIdentity {
-    pub fn of<O: Objective>(trainer: &Trainer, model: &O::Model, objective: &O) -> Self {
+    pub(super) fn of<O: Objective>(trainer: &Trainer, model: &O::Model, objective: &O) -> Self {
         let mut data = Sha256::new();
         for example in 0..objective.len() {
             data.update((objective.length(example) as u64).to_le_bytes());
@@ -38,7 +38,7 @@ impl TrainingIdentity {
 
     /// # Errors
     /// [`Error::Parameter`] with every difference from `found`, the identity in a checkpoint.
-    pub fn check(&self, found: &Self) -> Result<()> {
+    pub(super) fn check(&self, found: &Self) -> Result<()> {
         let (mut expected, mut others) = (Vec::new(), Vec::new());
         if let (Ok(one), Ok(other)) = (serde_json::to_value(self), serde_json::to_value(found)) {
             differences("", &one, &other, &mut expected, &mut others);

@@ -28,12 +28,12 @@ pub(super) struct RandomInit<'a> {
 }
 
 impl<'a> RandomInit<'a> {
-    pub fn new(seed: u64, device: &'a Device) -> Self {
+    pub(super) fn new(seed: u64, device: &'a Device) -> Self {
         Self { draw: Draw::new(seed), device }
     }
 
     /// A normally distributed matrix with `scale` times the usual deviation.
-    pub fn normal(&mut self, shape: [usize; 2], scale: f64) -> Param<Tensor<2>> {
+    pub(super) fn normal(&mut self, shape: [usize; 2], scale: f64) -> Param<Tensor<2>> {
         let values: Vec<f32> =
             (0..shape[0] * shape[1]).map(|_| (self.standard_normal() * INIT_DEVIATION * scale) as f32).collect();
         Param::from_data(TensorData::new(values, shape), self.device)

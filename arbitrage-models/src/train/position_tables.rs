@@ -20,7 +20,7 @@ pub(super) struct PositionTables {
 }
 
 impl PositionTables {
-    pub fn new(length: usize, config: &ModelConfig, device: &Device) -> Self {
+    pub(super) fn new(length: usize, config: &ModelConfig, device: &Device) -> Self {
         let width = config.head_dim;
         let frequencies = config.rope.frequencies(width);
         let angle = |position: usize| frequencies.iter().chain(&frequencies).map(move |f| position as f64 * f);
@@ -39,13 +39,13 @@ impl PositionTables {
 
     /// Rotates `[texts, length, heads, head_dim]` by each row's position. The halves are exchanged by a product with a signed
     /// permutation, which is cheaper than burn's gradients of slices and concatenations.
-    pub fn rotate(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(super) fn rotate(&self, x: Tensor<4>) -> Tensor<4> {
         let [texts, length, heads, width] = x.dims();
         let rotated = x.clone().reshape([texts * length * heads, width]).matmul(self.rotate_half.clone());
         x * self.cos.clone() + rotated.reshape([texts, length, heads, width]) * self.sin.clone()
     }
 
-    pub fn mask(&self) -> Tensor<4> {
+    pub(super) fn mask(&self) -> Tensor<4> {
         self.mask.clone()
     }
 }

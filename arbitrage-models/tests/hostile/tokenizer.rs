@@ -148,7 +148,7 @@ pub fn rules() -> Vec<Case> {
         set("a pre-tokenizer that is text", "/pre_tokenizer", json!("ByteLevel"), "/pre_tokenizer"),
         set("a bad regular expression", "/pre_tokenizer", split("(a"), "/pre_tokenizer"),
         set("a huge regular expression", "/pre_tokenizer", split("((a{999}){999}){999}"), "/pre_tokenizer")
-            .most_bytes(64 << 20),
+            .max_bytes(64 << 20),
         set("a deep regular expression", "/pre_tokenizer", split(&"(".repeat(50_000)), "/pre_tokenizer"),
         set("an unknown normaliser", "/normalizer", json!({"type": "Magic"}), "/normalizer"),
         set(
@@ -183,7 +183,7 @@ pub fn other_files() -> Vec<Case> {
             "generation_config.json",
             r#"{"eos_token_id": 99999}"#,
             Refused,
-            "end-of-text id 99999",
+            "end-of-text id|found 99999",
         ),
         ends("an end token of 2^40", json!(1_u64 << 40), "1099511627776"),
         ends("an end token that is text", json!("</s>"), "</s>"),
@@ -212,7 +212,7 @@ pub fn other_files() -> Vec<Case> {
             "config.json",
             r#"{"bos_token_id": 99999}"#,
             Refused,
-            "beginning-of-text id 99999",
+            "beginning-of-text id|found 99999",
         ),
     ]
 }

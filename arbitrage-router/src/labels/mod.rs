@@ -19,13 +19,12 @@
 //! let draft = Scripted::new("draft", ["6 times 7 is 43.\n\n", "The answer is 42."]);
 //! let target = Scripted::new("target", ["6 times 7 is 42.\n\n", "It is 42."]);
 //! let scorer = TableScorer::new([("6 times 7 is 43.\n\n", 0.1)]).with_default(0.9);
-//! let records = Arc::new(Mutex::new(Vec::new()));
+//! let trace = Arc::new(Mutex::new(Trace::default()));
 //! Engine::new(draft, target, Oracle::new(scorer, 0.0)?)
-//!     .with_sink(records.clone())
+//!     .with_sink(trace.clone())
 //!     .solve(&Problem::new("What is 6 times 7?").with_id("1"))?;
 //!
-//! let trace = Trace::from_records(std::mem::take(&mut *records.lock().unwrap()))?;
-//! let examples = examples(&trace)?.examples;
+//! let examples = examples(&trace.lock().unwrap())?.examples;
 //! assert_eq!(examples.iter().map(|example| example.label()).collect::<Vec<_>>(), [true, false]);
 //! assert_eq!(examples[1].history[0].step.text, "6 times 7 is 42.\n\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use arbitrage_core::{AdvantageRouter, BoxError, Candidate, Decision, SequenceId};
 use arbitrage_models::LoadOptions;
-use arbitrage_models::classifier::{Classifier, Layout, Text};
+use arbitrage_models::classifier::{Classifier, ClassifierInput, Layout};
 use serde::{Deserialize, Serialize};
 
 use super::RouterError;
@@ -126,7 +126,11 @@ impl TextRouter {
         let mut texts = Vec::with_capacity(candidates.len());
         for (candidate, tokens) in candidates.iter().zip(&tokens) {
             if let Ok(tokens) = tokens {
-                texts.push(Text { id: candidate.prefix.id, tokens, first: tokens.len().saturating_sub(1) });
+                texts.push(ClassifierInput {
+                    id: candidate.prefix.id,
+                    tokens,
+                    first_output: tokens.len().saturating_sub(1),
+                });
             }
         }
         let mut rows = self.classifier.classify(&texts).into_iter();

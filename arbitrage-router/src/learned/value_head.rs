@@ -58,7 +58,7 @@ impl HeadCard {
     pub fn new(reader: &impl HiddenReader, data: HeadTrainingData) -> Self {
         Self {
             reader: reader.record(),
-            prompt_identity: reader.told(),
+            prompt_identity: reader.prompt_identity(),
             width: reader.width(),
             data,
             seed: 0,
@@ -90,7 +90,8 @@ impl HeadCard {
         if self.width != width {
             return mismatch("states of width", self.width.to_string(), width.to_string());
         }
-        let parts = ["the system message", "the suffix"].into_iter().zip(&self.prompt_identity).zip(reader.told());
+        let parts =
+            ["the system message", "the suffix"].into_iter().zip(&self.prompt_identity).zip(reader.prompt_identity());
         for ((what, expected), found) in parts {
             if *expected != found {
                 return mismatch(what, format!("{expected:?}"), format!("{found:?}"));
@@ -200,7 +201,7 @@ impl<M: HiddenReader> StepScorer for HeadScorer<M> {
     }
 
     fn release(&mut self, id: SequenceId) {
-        self.reader.forget(id);
+        self.reader.release(id);
     }
 }
 
@@ -220,7 +221,7 @@ mod tests {
         fn record(&self) -> ModelRecord {
             self.record.clone()
         }
-        fn told(&self) -> [String; 2] {
+        fn prompt_identity(&self) -> [String; 2] {
             self.prompt_identity.clone()
         }
         fn width(&self) -> usize {
@@ -233,7 +234,7 @@ mod tests {
             };
             steps.iter().map(hidden).collect()
         }
-        fn forget(&mut self, _: SequenceId) {}
+        fn release(&mut self, _: SequenceId) {}
     }
 
     fn reader(name: &str, digest: Option<&str>) -> CountingReader {

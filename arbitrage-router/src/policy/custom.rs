@@ -116,7 +116,7 @@ impl CustomPolicy {
     /// The router at the threshold `tau`, which goes by the policy's name in traces.
     pub(super) fn router(&self, tau: Option<f32>) -> Box<dyn AdvantageRouter> {
         let name = tau.map_or_else(|| self.name.to_owned(), |tau| format!("{}(τ={tau})", self.name));
-        Box::new(Named { name, router: (self.build)(tau) })
+        Box::new(NamedRouter { name, router: (self.build)(tau) })
     }
 }
 
@@ -139,12 +139,12 @@ impl fmt::Debug for CustomPolicy {
 }
 
 /// A router under another name.
-struct Named {
+struct NamedRouter {
     name: String,
     router: Box<dyn AdvantageRouter>,
 }
 
-impl AdvantageRouter for Named {
+impl AdvantageRouter for NamedRouter {
     fn name(&self) -> String {
         self.name.clone()
     }
@@ -173,7 +173,9 @@ impl AdvantageRouter for Named {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arbitrage_core::{Route, router_fn};
+    use arbitrage_core::testing::Scripted;
+    use arbitrage_core::trace::{RunNotes, RunRecord};
+    use arbitrage_core::{Engine, Route, router_fn};
 
     fn accepting(_tau: Option<f32>) -> impl AdvantageRouter {
         router_fn(|_| Route::Accept)
@@ -204,6 +206,19 @@ mod tests {
         );
         assert_eq!(policy.router(None).unwrap().name(), "without-threshold");
         assert!(matches!("without-threshold:1".parse::<Policy>(), Err(PolicyError::Threshold { .. })));
+    }
+
+    #[test]
+    fn a_trace_keeps_name_and_threshold() {
+        let policy = CustomPolicy::new("traced", accepting).with_default_threshold(0.5).register().unwrap();
+        let (draft, target) = (Scripted::new("draft", []), Scripted::new("target", []));
+        let engine = Engine::new(draft, target, policy.router(None).unwrap())
+            .with_notes(RunNotes::default().with_policy(policy.name(), policy.threshold()));
+        let line = serde_json::to_string(&engine.run_record()).unwrap();
+        // Nothing of what follows knows that the policy is registered.
+        let run: RunRecord = serde_json::from_str(&line).unwrap();
+        assert_eq!(run.router, "traced(τ=0.5)");
+        assert_eq!(Policy::split(run.notes.policy.as_deref().unwrap()), ("traced", Some(0.5)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use arbitrage_core::{AdvantageRouter, Evidence, Hidden, ScoreError};
 use arbitrage_models::Error;
-use arbitrage_models::train::Fit;
+use arbitrage_models::train::Trainer;
 use arbitrage_router::labels::{Balance, Classes, Example};
 use arbitrage_router::learned::{OutputHead, Probe, ProbeFeatures, RouterError, RouterRecipe};
 use arbitrage_router::metrics::spearman;
@@ -8,7 +8,7 @@ use arbitrage_router::metrics::spearman;
 use super::support::{cpu, doubts, router_training};
 
 fn recipe(head: OutputHead, balance: Balance) -> RouterRecipe {
-    RouterRecipe::new(Fit::new(120, 0.03).with_batch(32)).with_output_head(head).with_balance(balance)
+    RouterRecipe::new(Trainer::new(120, 0.03).with_batch(32)).with_output_head(head).with_balance(balance)
 }
 
 fn paper() -> RouterRecipe {
@@ -153,7 +153,7 @@ fn errors_of_hidden_states_name_the_example() {
 /// Without validation examples there is no metric. A NaN in its place would make the card unreadable.
 #[test]
 fn a_probe_without_validation_has_no_metrics() {
-    let recipe = RouterRecipe::new(Fit::new(0, 0.03));
+    let recipe = RouterRecipe::new(Trainer::new(0, 0.03));
     let probe = train_on(&doubts(40, 1), &[], ProbeFeatures::Scalars, None, &recipe).unwrap();
     let folder = tempfile::tempdir().unwrap();
     probe.save(folder.path()).unwrap();

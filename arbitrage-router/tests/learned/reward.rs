@@ -3,7 +3,7 @@ use std::path::Path;
 use arbitrage_core::{Prefix, Step};
 use arbitrage_models::classifier::Layout;
 use arbitrage_models::tokenizer::Tokenizer;
-use arbitrage_models::train::{Fit, Headed, Judging, Labelled, Loss};
+use arbitrage_models::train::{ClassificationObjective, HeadBias, LabelledText, Loss, Trainer, TransformerWithHead};
 use arbitrage_models::{Error, LoadOptions, ProcessReward, device};
 use arbitrage_router::labels::Example;
 use arbitrage_router::learned::{BaseModel, RouterError, TrainingSplit, train_reward_model};
@@ -11,38 +11,44 @@ use arbitrage_router::metrics::auc;
 
 use super::support::{SLIP, VOCABULARY, cpu, decoder, slips, tokenizer};
 
-fn fit() -> Fit {
-    Fit::new(160, 0.01).with_batch(16).with_every(20)
+fn fit() -> Trainer {
+    Trainer::new(160, 0.01).with_batch(16).with_eval_interval(20)
 }
 
-fn labelled(examples: &[Example], tokenizer: &Tokenizer) -> Vec<Labelled> {
+fn labelled(examples: &[Example], tokenizer: &Tokenizer) -> Vec<LabelledText> {
     let texts = |example: &Example| {
         let problem = example.as_problem();
         let scored = [(&example.draft, example.draft_score), (&example.target, example.target_score)];
         scored.map(|(step, score)| {
             let tokens = Layout::skywork().tokens(tokenizer, &example.prefix(&problem), step).unwrap();
-            Labelled::last(tokens, vec![score], 1.0)
+            LabelledText::last(tokens, vec![score], 1.0)
         })
     };
     examples.iter().flat_map(texts).collect()
 }
 
 /// The model in memory, trained on the same data with the same seed.
-fn trained_module(examples: &[Example], validation: &[Example], tokenizer: &Tokenizer) -> Headed {
+fn trained_module(examples: &[Example], validation: &[Example], tokenizer: &Tokenizer) -> TransformerWithHead {
     let texts = labelled(validation, tokenizer);
-    let good: Vec<bool> = texts.iter().map(|text| text.targets[0].answer[0] > 0.5).collect();
-    let score = move |model: &Headed| {
+    let good: Vec<bool> = texts.iter().map(|text| text.rows[0].label[0] > 0.5).collect();
+    let score = move |model: &TransformerWithHead| {
         let scores: Vec<f32> = model.outputs(&texts)?.into_iter().map(|outputs| outputs[0]).collect();
         Ok(auc(&scores, &good).unwrap().unwrap())
     };
-    let objective = Judging::new(Labelled::merged(labelled(examples, tokenizer)), Loss::Sigmoid).unwrap();
+    let objective =
+        ClassificationObjective::new(LabelledText::merge_prefixes(labelled(examples, tokenizer)), Loss::Sigmoid)
+            .unwrap();
     fit()
-        .run(Headed::new(decoder(VOCABULARY, &cpu()), 1, true, 0), &objective.with_score(score), &mut ())
+        .run(
+            TransformerWithHead::new(decoder(VOCABULARY, &cpu()), 1, HeadBias::Present, 0),
+            &objective.with_score(score),
+            &mut (),
+        )
         .unwrap()
         .model
 }
 
-fn train(examples: &[Example], validation: &[Example], fit: &Fit, folder: &Path) -> Result<f64, RouterError> {
+fn train(examples: &[Example], validation: &[Example], fit: &Trainer, folder: &Path) -> Result<f64, RouterError> {
     let files = tokenizer();
     let base = BaseModel { decoder: decoder(VOCABULARY, &cpu()), tokenizer: files.path() };
     train_reward_model(base, &TrainingSplit { training: examples, validation }, fit, folder, &mut ())
@@ -97,7 +103,7 @@ fn scores_out_of_range_and_no_examples_are_rejected() {
     // Scores of 0 to 9, as a judge gives them, would otherwise be compared with one half.
     let mut validation = slips(5, 2);
     validation[1].target_score = 9.0;
-    let (examples, short) = (slips(5, 1), Fit::new(1, 0.01));
+    let (examples, short) = (slips(5, 1), Trainer::new(1, 0.01));
     let error = train(&examples, &validation, &short, folder.path()).unwrap_err();
     assert!(matches!(error, RouterError::Models(Error::Parameter { .. })));
 }

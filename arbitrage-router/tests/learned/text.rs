@@ -1,7 +1,7 @@
 use std::sync::OnceLock;
 
 use arbitrage_core::{AdvantageRouter, Candidate, Decision, Draw, Evidence, Prefix, SequenceId};
-use arbitrage_models::train::Fit;
+use arbitrage_models::train::Trainer;
 use arbitrage_models::{Error, LoadOptions, device};
 use arbitrage_router::labels::Example;
 use arbitrage_router::learned::{Annotation, BaseModel, RouterError, RouterInput, RouterRecipe, TextRouter};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::support::{VOCABULARY, below, cpu, decoder, pair, router_training, slips, tokenizer};
 
 fn recipe() -> RouterRecipe {
-    RouterRecipe::new(Fit::new(400, 0.01).with_batch(16).with_every(20))
+    RouterRecipe::new(Trainer::new(400, 0.01).with_batch(16).with_eval_interval(20))
 }
 
 fn train(
@@ -90,7 +90,7 @@ fn annotation_changes_only_the_layout() {
     let [authors, none] = [Annotation::Authors, Annotation::None].map(Annotation::layout);
     assert_eq!(authors.authors, ["Model 0: ", "Model 1: "]);
     assert_eq!(authors.with_authors("", ""), none);
-    let short = RouterRecipe::new(Fit::new(2, 0.01));
+    let short = RouterRecipe::new(Trainer::new(2, 0.01));
     let cards = [Annotation::Authors, Annotation::None].map(|annotation| {
         let mut card = train(&slips(40, 1), annotation, &short).unwrap().1.card().clone();
         assert_eq!(card.input, RouterInput::Text { annotation });
@@ -134,7 +134,7 @@ fn examples_that_cannot_be_learned_from_are_rejected() {
 fn token_ids_beyond_the_vocabulary_are_rejected() {
     let (files, folder) = (tokenizer(), tempfile::tempdir().unwrap());
     let examples = slips(20, 1);
-    let recipe = RouterRecipe::new(Fit::new(2, 0.01));
+    let recipe = RouterRecipe::new(Trainer::new(2, 0.01));
     let base = BaseModel { decoder: decoder(50, &cpu()), tokenizer: files.path() };
     let training = router_training(&examples, &examples, &recipe);
     let error = TextRouter::train(base, &training, Annotation::Authors, folder.path(), &mut ()).unwrap_err();

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use arbitrage_core::{Draw, Hidden};
 use arbitrage_models::Error;
-use arbitrage_models::train::{Fit, Progress};
+use arbitrage_models::train::{TrainProgress, Trainer};
 use arbitrage_router::learned::{
     HeadCard, HeadRecipe, HeadTrainingData, LabelledStates, RouterError, TrainingSplit, ValueHead,
 };
@@ -45,19 +45,19 @@ fn labelled(steps: &[LabelledStep]) -> LabelledStates {
     all
 }
 
-fn fit() -> Fit {
-    Fit::new(200, 0.02).with_batch(32)
+fn fit() -> Trainer {
+    Trainer::new(200, 0.02).with_batch(32)
 }
 
-fn train(steps: &[LabelledStep], width: usize, fit: &Fit) -> Result<ValueHead, RouterError> {
+fn train(steps: &[LabelledStep], width: usize, fit: &Trainer) -> Result<ValueHead, RouterError> {
     train_with(steps, width, fit, &mut ())
 }
 
 fn train_with(
     steps: &[LabelledStep],
     hidden_width: usize,
-    fit: &Fit,
-    progress: &mut dyn Progress,
+    fit: &Trainer,
+    progress: &mut dyn TrainProgress,
 ) -> Result<ValueHead, RouterError> {
     let (training, validation) = (labelled(steps), labelled(&self::steps(200, 2)));
     let split = TrainingSplit { training: &training, validation: &validation };
@@ -98,9 +98,9 @@ fn training_resumes_from_a_checkpoint_bit_for_bit() {
     let uninterrupted = train(&examples, 4, &fit()).unwrap();
     /// Panics at the given number of validation scores.
     struct Interrupt(usize);
-    impl Progress for Interrupt {
-        fn stepped(&mut self, _: usize, _: usize, _: f64) {}
-        fn scored(&mut self, _: usize, _: f64) {
+    impl TrainProgress for Interrupt {
+        fn on_step(&mut self, _: usize, _: usize, _: f64) {}
+        fn on_score(&mut self, _: usize, _: f64) {
             self.0 -= 1;
             assert!(self.0 > 0, "interrupted");
         }

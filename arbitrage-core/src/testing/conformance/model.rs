@@ -54,9 +54,9 @@ impl DecodingCases {
         self
     }
 
-    /// Sets the maximum number of steps a problem.
+    /// Sets the maximum number of steps a problem, at least 1.
     pub fn with_steps(mut self, steps: usize) -> Self {
-        self.steps = steps;
+        self.steps = steps.max(1);
         self
     }
 }
@@ -69,36 +69,12 @@ impl DecodingCases {
 pub fn check_drafter<D: Drafter + ?Sized>(drafter: &mut D, cases: &DecodingCases) -> Result<(), Violation> {
     check_name(|| drafter.name().to_owned())?;
     let rule = StepRule::new(&cases.segmenter, cases.step_tokens);
-    let mut model = Checked { drafter, rule };
+    let mut model = CheckedDrafter { drafter, rule };
     model.write(&[])?;
-    let written = model.solve(cases)?;
-    let ids = || (0..).map(SequenceId);
-
-    // The same prefixes again, from the longest to the shortest: a cache has to be rolled back.
-    for (id, solution) in ids().zip(&written) {
-        for index in (0..solution.steps.len()).rev() {
-            model.expect(solution, index, id, "after longer prefixes of the sequence")?;
-        }
-    }
-    // The last step after another history: what follows a rejected step must not be continued.
-    for (id, solution) in ids().zip(&written) {
-        let Some((_, history)) = solution.steps.split_last() else { continue };
-        if let Some((_, before)) = history.split_last() {
-            let rejected = Step::new("Or is it another way?\n\n", Finish::Boundary);
-            let other = [before, &[Accepted { step: rejected, author: Author::Target }]].concat();
-            model.write(&[Prefix::new(id, &solution.problem, &other)])?;
-        }
-        model.expect(solution, history.len(), id, "after another history of the sequence")?;
-    }
-    ids().take(written.len()).for_each(|id| model.drafter.release(id));
-    for (id, solution) in ids().zip(&written) {
-        model.expect(solution, 0, id, "after the sequence was released")?;
-    }
-    // All first steps in one call, the other way round, and as sequences that the model has not seen.
-    let last_first: Vec<&Written> = written.iter().rev().collect();
-    let prefixes = last_first.iter().zip((100..).map(SequenceId)).map(|(one, id)| Prefix::new(id, &one.problem, &[]));
-    let steps = model.write(&prefixes.collect::<Vec<_>>())?;
-    last_first.iter().zip(&steps).try_for_each(|(one, step)| same(&one.steps[0].step, step, "in reversed order"))
+    let solutions = model.solve(cases)?;
+    model.check_rollback(&solutions)?;
+    model.check_release(&solutions)?;
+    model.check_reversed(&solutions)
 }
 
 /// Checks a verifier as [`check_drafter`] checks a drafter, without and with a rejected draft.
@@ -107,18 +83,18 @@ pub fn check_drafter<D: Drafter + ?Sized>(drafter: &mut D, cases: &DecodingCases
 /// [`Violation`].
 pub fn check_verifier<V: Verifier + ?Sized>(verifier: &mut V, cases: &DecodingCases) -> Result<(), Violation> {
     for rejected in [None, Some(Step::new("The draft is wrong.\n\n", Finish::Boundary))] {
-        check_drafter(&mut Rewriting { verifier, rejected }, cases)?;
+        check_drafter(&mut WithRejected { verifier, rejected }, cases)?;
     }
     Ok(())
 }
 
 /// A verifier whose requests all have the same rejected draft.
-struct Rewriting<'a, V: ?Sized> {
+struct WithRejected<'a, V: ?Sized> {
     verifier: &'a mut V,
     rejected: Option<Step>,
 }
 
-impl<V: Verifier + ?Sized> Drafter for Rewriting<'_, V> {
+impl<V: Verifier + ?Sized> Drafter for WithRejected<'_, V> {
     fn name(&self) -> &str {
         self.verifier.name()
     }
@@ -135,18 +111,19 @@ impl<V: Verifier + ?Sized> Drafter for Rewriting<'_, V> {
 }
 
 /// What a model wrote for a problem when all problems were solved together.
-struct Written {
+struct ExpectedSolution {
+    id: SequenceId,
     problem: Problem,
     steps: Vec<Accepted>,
 }
 
 /// A drafter whose steps are checked one by one.
-struct Checked<'a, D: ?Sized> {
+struct CheckedDrafter<'a, D: ?Sized> {
     drafter: &'a mut D,
     rule: StepRule<'a>,
 }
 
-impl<D: Drafter + ?Sized> Checked<'_, D> {
+impl<D: Drafter + ?Sized> CheckedDrafter<'_, D> {
     fn write(&mut self, prefixes: &[Prefix<'_>]) -> Result<Vec<Step>, Violation> {
         let found = self.drafter.draft(prefixes, &self.rule);
         let steps = answers(found, prefixes.len(), "a model gives one step for each prefix")?;
@@ -155,32 +132,84 @@ impl<D: Drafter + ?Sized> Checked<'_, D> {
     }
 
     /// Solves all problems together, and asks for each step a second time: in the same batch, and alone.
-    fn solve(&mut self, cases: &DecodingCases) -> Result<Vec<Written>, Violation> {
-        let empty = |problem: &Problem| Written { problem: problem.clone(), steps: Vec::new() };
-        let mut written: Vec<Written> = cases.problems.iter().map(empty).collect();
+    fn solve(&mut self, cases: &DecodingCases) -> Result<Vec<ExpectedSolution>, Violation> {
+        let empty = |problem: &Problem| ExpectedSolution {
+            id: SequenceId::fresh(),
+            problem: problem.clone(),
+            steps: Vec::new(),
+        };
+        let mut solutions: Vec<ExpectedSolution> = cases.problems.iter().map(empty).collect();
         for index in 0..cases.steps {
-            let is_open = |one: &Written| one.steps.len() == index && !one.has_ended();
-            let open: Vec<usize> = (0..written.len()).filter(|at| is_open(&written[*at])).collect();
-            let prefix = |at: &usize| Prefix::new(SequenceId(*at as u64), &written[*at].problem, &written[*at].steps);
-            let prefixes: Vec<Prefix<'_>> = open.iter().map(prefix).collect();
+            let is_open = |one: &ExpectedSolution| one.steps.len() == index && !one.has_ended();
+            let open: Vec<usize> = (0..solutions.len()).filter(|at| is_open(&solutions[*at])).collect();
+            let prefixes: Vec<Prefix<'_>> = open.iter().map(|at| solutions[*at].prefix(index)).collect();
             let (steps, again) = (self.write(&prefixes)?, self.write(&prefixes)?);
             steps.iter().zip(&again).try_for_each(|(step, again)| same(step, again, "again"))?;
             for (at, step) in open.into_iter().zip(steps) {
-                written[at].steps.push(Accepted { step, author: Author::Draft });
-                self.expect(&written[at], index, SequenceId(1000 + at as u64), "alone")?;
+                solutions[at].steps.push(Accepted { step, author: Author::Draft });
+                let id = SequenceId::fresh();
+                let prefix = Prefix { id, ..solutions[at].prefix(index) };
+                let alone = self.write(&[prefix])?;
+                self.drafter.release(id);
+                alone.iter().try_for_each(|step| same(&solutions[at].steps[index].step, step, "alone"))?;
             }
         }
-        Ok(written)
+        Ok(solutions)
+    }
+
+    /// Asks for prefixes that do not continue the sequences' last ones, so that a cache has to be rolled back.
+    fn check_rollback(&mut self, solutions: &[ExpectedSolution]) -> Result<(), Violation> {
+        for solution in solutions {
+            for index in (0..solution.steps.len()).rev() {
+                self.expect(solution, index, "after longer prefixes of the sequence")?;
+            }
+        }
+        for solution in solutions {
+            let last = solution.steps.len() - 1;
+            if let Some(before) = last.checked_sub(1) {
+                let rejected = Step::new("Or is it another way?\n\n", Finish::Boundary);
+                let other =
+                    [&solution.steps[..before], &[Accepted { step: rejected, author: Author::Target }]].concat();
+                self.write(&[Prefix { steps: &other, ..solution.prefix(0) }])?;
+            }
+            self.expect(solution, last, "after another history of the sequence")?;
+        }
+        Ok(())
+    }
+
+    /// Releases all sequences, and asks for their first steps again.
+    fn check_release(&mut self, solutions: &[ExpectedSolution]) -> Result<(), Violation> {
+        solutions.iter().for_each(|solution| self.drafter.release(solution.id));
+        for solution in solutions {
+            self.expect(solution, 0, "after the sequence was released")?;
+            self.drafter.release(solution.id);
+        }
+        Ok(())
+    }
+
+    /// Asks for the first steps of all problems in reversed order, as new sequences.
+    fn check_reversed(&mut self, solutions: &[ExpectedSolution]) -> Result<(), Violation> {
+        let reversed: Vec<&ExpectedSolution> = solutions.iter().rev().collect();
+        let prefixes: Vec<Prefix<'_>> =
+            reversed.iter().map(|one| Prefix { id: SequenceId::fresh(), ..one.prefix(0) }).collect();
+        let steps = self.write(&prefixes)?;
+        prefixes.iter().for_each(|prefix| self.drafter.release(prefix.id));
+        reversed.iter().zip(&steps).try_for_each(|(one, step)| same(&one.steps[0].step, step, "in reversed order"))
     }
 
     /// Asks for one step of a solution, and expects what was written before.
-    fn expect(&mut self, of: &Written, index: usize, id: SequenceId, how: &str) -> Result<(), Violation> {
-        let steps = self.write(&[Prefix::new(id, &of.problem, &of.steps[..index])])?;
+    fn expect(&mut self, of: &ExpectedSolution, index: usize, how: &str) -> Result<(), Violation> {
+        let steps = self.write(&[of.prefix(index)])?;
         steps.iter().try_for_each(|step| same(&of.steps[index].step, step, how))
     }
 }
 
-impl Written {
+impl ExpectedSolution {
+    /// The prefix of step `index`.
+    fn prefix(&self, index: usize) -> Prefix<'_> {
+        Prefix::new(self.id, &self.problem, &self.steps[..index])
+    }
+
     fn has_ended(&self) -> bool {
         let last = self.steps.last().map(|accepted| accepted.step.finish);
         matches!(last, Some(Finish::EndOfText | Finish::Context))
@@ -211,11 +240,11 @@ fn check_step(step: &Step, rule: &StepRule<'_>) -> Result<(), Violation> {
     let is_time = step.cost.seconds.is_finite() && step.cost.seconds >= 0.0;
     require(is_time, "a time is finite and at least 0", found)?;
 
-    let boundary = rule.segmenter.boundary(&step.text);
-    let is_full = rule.segmenter.token_budget().is_some_and(|budget| tokens == 0 || tokens >= budget);
-    let ends_there = step.finish != Finish::Boundary || boundary.is_some() || is_full;
-    require(ends_there, "a step that ended at a boundary has one", found)?;
+    // Its boundary need not be in the text: some are found only in the tokens after it, which are dropped.
+    let has_text = step.finish != Finish::Boundary || !step.text.is_empty();
+    require(has_text, "a step that ended at a boundary has text before it", found)?;
     // The token at the boundary may go on after it. Two words are more than one token.
+    let boundary = rule.segmenter.boundary(&step.text);
     let words_after = boundary.map_or(0, |end| step.text[end..].split_whitespace().count());
     require(words_after < 2, "a step ends at the first token edge at or past its boundary", found)
 }

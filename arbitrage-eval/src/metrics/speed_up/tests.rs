@@ -1,4 +1,4 @@
-//! Against walking along the curves in small steps.
+//! Compares with sampling the curves at many accuracies.
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ fn points(rows: &[(f64, f64)]) -> Vec<Point> {
     rows.iter().map(|(cost, accuracy)| Point { tau: None, cost: *cost, accuracy: *accuracy }).collect()
 }
 
-/// The first place of the polyline, by cost, that is as accurate.
+/// The least cost at which the polyline reaches an accuracy.
 fn slow_cost(points: &[Point], accuracy: f64) -> f64 {
     let mut points = points.to_vec();
     points.sort_by(|one, other| one.cost.total_cmp(&other.cost).then(other.accuracy.total_cmp(&one.accuracy)));
@@ -17,8 +17,8 @@ fn slow_cost(points: &[Point], accuracy: f64) -> f64 {
         return points[0].cost;
     }
     let pair = points.windows(2).find(|pair| pair[1].accuracy >= accuracy).unwrap();
-    let place = (accuracy - pair[0].accuracy) / (pair[1].accuracy - pair[0].accuracy);
-    pair[0].cost + place * (pair[1].cost - pair[0].cost)
+    let share = (accuracy - pair[0].accuracy) / (pair[1].accuracy - pair[0].accuracy);
+    pair[0].cost + share * (pair[1].cost - pair[0].cost)
 }
 
 fn grid() -> impl Strategy<Value = Vec<(f64, f64)>> {
@@ -28,7 +28,7 @@ fn grid() -> impl Strategy<Value = Vec<(f64, f64)>> {
 
 proptest! {
     #[test]
-    fn it_is_the_walk(one in grid(), two in grid()) {
+    fn it_agrees_with_sampling(one in grid(), two in grid()) {
         let (one, two) = (points(&one), points(&two));
         let Ok(found) = matched(one.clone(), two.clone()) else {
             let span = |points: &[Point], pick: fn(f64, f64) -> f64, start| points.iter().map(|p| p.accuracy).fold(start, pick);
@@ -37,9 +37,9 @@ proptest! {
             prop_assert!(least(&one).max(least(&two)) > most(&one).min(most(&two)));
             return Ok(());
         };
-        // All accuracies are eighths, so that leaps fall between the parts.
+        // All accuracies are multiples of 1/8, so that jumps fall between the samples.
         const PARTS: i32 = 840;
-        let ratio = |own: f64, other: f64| slow_cost(&two, other) / slow_cost(&one, own);
+        let ratio = |at_one: f64, at_two: f64| slow_cost(&two, at_two) / slow_cost(&one, at_one);
         let width = found.to - found.from;
         let at = |part: i32| found.from + width * (f64::from(part) + 0.5) / f64::from(PARTS);
         let ratios: Vec<f64> = (0..PARTS).map(|part| ratio(at(part), at(part))).collect();
@@ -47,9 +47,9 @@ proptest! {
         prop_assert!((found.mean - mean).abs() < 1e-4 * mean, "{found:?} {mean}");
         let greatest = ratios.iter().copied().fold(0.0, f64::max);
         prop_assert!(found.greatest >= greatest * (1.0 - 1e-9), "{found:?} {greatest}");
-        // It is reached, from one side at least.
-        let beside = [found.at - 1e-9, found.at, found.at + 1e-9].map(|at| at.clamp(found.from, found.to));
-        let near = beside.iter().flat_map(|own| beside.map(|other| ratio(*own, other)));
+        // The maximum is attained, at least as a limit from one side.
+        let nearby = [found.at - 1e-9, found.at, found.at + 1e-9].map(|at| at.clamp(found.from, found.to));
+        let near = nearby.iter().flat_map(|at_one| nearby.map(|at_two| ratio(*at_one, at_two)));
         prop_assert!(found.greatest <= near.fold(0.0, f64::max) * (1.0 + 1e-6), "{found:?}");
     }
 
@@ -74,7 +74,7 @@ proptest! {
 
 #[test]
 fn known_values() {
-    // From 2 to 4 seconds against from 4 to 6, over the same accuracies: 2 at the beginning, 1.5 at the end, 1 + ln 2 between.
+    // 2 to 4 seconds against 4 to 6 over the same accuracies: the ratio is 2 at the beginning and 1.5 at the end, with mean 1 + ln 2.
     let found = matched(points(&[(2.0, 0.5), (4.0, 0.75)]), points(&[(4.0, 0.5), (6.0, 0.75)])).unwrap();
     assert_eq!((found.greatest, found.at, found.from, found.to), (2.0, 0.5, 0.5, 0.75));
     assert!((found.mean - (1.0 + 2f64.ln())).abs() < 1e-12, "{found:?}");
@@ -85,7 +85,7 @@ fn a_detour_that_gains_nothing_costs_nothing() {
     let plain = [(1.0, 0.5), (3.0, 1.0)];
     let detour = [(1.0, 0.5), (1.5, 0.5), (2.0, 0.25), (3.0, 1.0)];
     let found = matched(points(&plain), points(&detour)).unwrap();
-    // Behind the dip, 0.5 is reached again at 2⅓, which the plain one has at 1.
+    // After the dip the detour reaches 0.5 again at a cost of 2⅓, which the plain curve has at 1.
     assert!((found.greatest - 7.0 / 3.0).abs() < 1e-12 && found.at == 0.5, "{found:?}");
 }
 
@@ -96,12 +96,12 @@ fn one_accuracy_is_enough() {
 }
 
 #[test]
-fn what_cannot_be_compared_says_why() {
+fn incomparable_curves_give_an_error() {
     let (one, two) = (points(&[(1.0, 0.25), (2.0, 0.5)]), points(&[(1.0, 0.625)]));
-    let apart = CompareError::Apart { first: (0.25, 0.5), second: (0.625, 0.625) };
+    let apart = CompareError::NoCommonAccuracy { first: (0.25, 0.5), second: (0.625, 0.625) };
     assert_eq!(matched(one.clone(), two), Err(apart));
     assert_eq!(matched(one.clone(), Vec::new()), Err(CompareError::Empty { what: "point" }));
-    assert_eq!(matched(one, points(&[(0.0, 0.5)])), Err(CompareError::Free { found: 0.0 }));
+    assert_eq!(matched(one, points(&[(0.0, 0.5)])), Err(CompareError::NonPositiveCost { found: 0.0 }));
     let (few, many) = (curve("a", 3, &[(1.0, 2)]), curve("b", 4, &[(1.0, 2)]));
     assert!(matches!(speed_up(&few, &many, &Bootstrap::default()), Err(CompareError::Problems { .. })));
 }
@@ -110,7 +110,7 @@ fn what_cannot_be_compared_says_why() {
 fn intervals_are_pinned() {
     let (one, two) = (curve("a", 40, &[(1.0, 20), (2.0, 30)]), curve("b", 40, &[(1.5, 18), (3.0, 31)]));
     let found = speed_up(&one, &two, &Bootstrap::new(200, 0.9).unwrap().with_seed(1)).unwrap();
-    // As computed apart from this code, from the definition of the random numbers on.
+    // Computed by an independent implementation, including the random numbers.
     assert_eq!(format!("{:.4} {:.4}", found.greatest, found.mean), "1.7308 [1.5000, 2.0302] 1.5537 [1.4426, 1.6741]");
     assert_eq!((found.from, found.to), (0.5, 0.75));
 }

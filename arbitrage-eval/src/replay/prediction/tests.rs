@@ -1,38 +1,39 @@
-//! Replays against real routers and real runs of random models.
+//! Compares replays with real routers and with runs of random models.
 
-use arbitrage_core::AdvantageRouter;
-use arbitrage_core::trace::Record;
+use arbitrage_core::router::ThresholdRule;
+use arbitrage_core::trace::{Record, Trace};
+use arbitrage_core::{AdvantageRouter, Route, router_fn};
+use arbitrage_router::CustomPolicy;
 use arbitrage_router::labels::examples;
 use arbitrage_router::metrics::{Bootstrap, Budget};
 use proptest::prelude::*;
 
 use super::*;
 use crate::cost::TokenSeconds;
-use crate::metrics::captured;
-use crate::replay::testing::{collection, dump, graded, scorer, trace};
-use crate::replay::{Difference, check};
+use crate::replay::testing::{collection, graded, paired_trace, scorer, sorted, trace};
+use crate::replay::{FigureDifference, captured, check};
 use crate::results::PolicyResults;
 
-/// Those that decide on every step of a babbler. A step of nothing has no first token, and so no entropy.
+/// Policies that decide on every step of a babbler. Entropy is not among them, since an empty step has no first token.
 const POLICIES: [&str; 7] = ["draft", "target", "rsd:0.5", "rsd:0", "oracle:0", "oracle:0.25", "logprob:-1.5"];
 
 fn hardware() -> Hardware {
     let seconds = |decoded: f64| TokenSeconds { decoded, prefilled: decoded / 8.0 };
-    Hardware::new("babblers", seconds(0.25), seconds(1.0)).unwrap().with_judges(0.0, 0.125).unwrap()
+    Hardware::new("babblers", seconds(0.25), seconds(1.0)).unwrap().with_decision_seconds(0.0, 0.125).unwrap()
 }
 
 fn policy(text: &str) -> Policy {
     text.parse().unwrap()
 }
 
-/// The engine's own routers decide at every place as the replay does.
+/// The routers decide on every step as the replay does.
 #[test]
-fn decisions_are_the_routers() {
+fn decisions_agree_with_the_routers() {
     let records = collection("random:0.5", 30);
-    let mut dump = Dump::new(&records).unwrap();
-    let mut examples = examples(records).unwrap().examples;
+    let mut paired = PairedTrace::new(&sorted(&records)).unwrap();
+    let mut examples = examples(&sorted(&records)).unwrap().examples;
     examples.retain(|example| example.draft.first_entropy.is_some());
-    dump.problems.iter_mut().for_each(|problem| problem.places.retain(|place| place.first_entropy.is_some()));
+    paired.problems.iter_mut().for_each(|problem| problem.pairs.retain(|pair| pair.first_entropy.is_some()));
     for text in POLICIES.into_iter().chain(["entropy:1"]) {
         let mut router = policy(text).router(Some(scorer())).unwrap();
         let decide = |example: &arbitrage_router::labels::Example| {
@@ -43,25 +44,38 @@ fn decisions_are_the_routers() {
             f64::from(u8::from(decision.route == arbitrage_core::Route::Escalate))
         };
         let expected: Vec<f64> = examples.iter().map(decide).collect();
-        let found = dump.problems.iter().flat_map(|problem| escalations(&policy(text), problem).unwrap());
+        let found = paired.problems.iter().flat_map(|problem| escalations(&policy(text), problem).unwrap());
         assert_eq!(found.collect::<Vec<_>>(), expected, "{text}");
     }
 }
 
-/// What was collected is replayed as it was: the exact part.
+/// A custom policy is replayed by the rule that it was registered with.
+#[test]
+fn custom_policies_are_replayed_by_their_rule() {
+    let paired = paired_trace("oracle:0", 20);
+    let never = |_: Option<f32>| router_fn(|_| Route::Accept);
+    let custom = CustomPolicy::new("unsure", never).with_rule(ThresholdRule::LOGPROB).register().unwrap();
+    let custom = replay(&paired, &custom.with_threshold(-1.5).unwrap()).unwrap();
+    let logprob = replay(&paired, &policy("logprob:-1.5")).unwrap();
+    assert_eq!((custom.policy.name(), custom.problems), ("unsure", logprob.problems));
+    let without_rule = CustomPolicy::new("secret", never).register().unwrap();
+    assert!(matches!(replay(&paired, &without_rule), Err(ReplayError::Policy { .. })));
+}
+
+/// The replay of the collected policy is exact.
 #[test]
 fn the_collected_policy_is_replayed_exactly() {
     for text in POLICIES {
         let records = collection(text, 60);
         let results = graded(text, &records);
-        let dump = Dump::new(&records).unwrap().with_outcomes(&results).unwrap();
-        let found = check(&replay(&dump, &policy(text)).unwrap(), &results, (&hardware(), Reuse::On)).unwrap();
-        assert_eq!((found.problems, found.left_out), (60, 0));
-        // Labelling writes what the policy alone would not, so what the models do is compared below.
+        let paired = PairedTrace::new(&sorted(&records)).unwrap().with_outcomes(&results).unwrap();
+        let found = check(&replay(&paired, &policy(text)).unwrap(), &results, &hardware(), Reuse::On).unwrap();
+        assert_eq!((found.problems, found.excluded), (60, 0));
+        // Labelling writes steps that the policy alone would not, so that work is compared in the next test.
         let is_exact =
             |figure: &str| ["acceptance", "waste", "steps", "accuracy"].iter().any(|part| figure.starts_with(part));
         for difference in found.differences.iter().filter(|difference| is_exact(&difference.figure)) {
-            let Difference { replayed, run, .. } = difference;
+            let FigureDifference { replayed, run, .. } = difference;
             assert_eq!(replayed.is_some(), run.is_some(), "{text}: {difference:?}");
             assert!(difference.error().is_none_or(|error| error.abs() < 1e-6), "{text}: {difference:?}");
         }
@@ -69,12 +83,12 @@ fn the_collected_policy_is_replayed_exactly() {
     }
 }
 
-/// A lazy run of the policy that was collected writes exactly what the replay expects.
+/// A run of the collected policy without labelling decodes exactly what the replay expects.
 #[test]
 fn lazy_runs_decode_what_was_expected() {
     for text in POLICIES {
         let lazy = graded(text, &trace(policy(text).router(Some(scorer())).unwrap(), 40));
-        let found = replay(&dump(text, 40), &policy(text)).unwrap();
+        let found = replay(&paired_trace(text, 40), &policy(text)).unwrap();
         for (replayed, real) in found.problems.iter().zip(lazy.problems()) {
             let usage = real.usage;
             assert_eq!(replayed.steps, usage.accepted_steps + usage.escalated_steps, "{text}");
@@ -88,47 +102,47 @@ fn lazy_runs_decode_what_was_expected() {
 
 #[test]
 fn escalations_rise_and_fall_with_the_threshold() {
-    let mut dump = dump("oracle:0", 60);
-    dump.problems.retain(|problem| problem.places.iter().all(|place| place.first_entropy.is_some()));
+    let mut paired = paired_trace("oracle:0", 60);
+    paired.problems.retain(|problem| problem.pairs.iter().all(|pair| pair.first_entropy.is_some()));
     let rates = |name: &str, taus: [f32; 4]| {
-        taus.map(|tau| replay(&dump, &policy(&format!("{name}:{tau}"))).unwrap().waste().unwrap().deferral)
+        taus.map(|tau| replay(&paired, &policy(&format!("{name}:{tau}"))).unwrap().waste().unwrap().deferral)
     };
     assert!(rates("rsd", [0.0, 0.25, 0.5, 1.0]).is_sorted());
     assert!(rates("logprob", [-3.0, -2.0, -1.5, 0.0]).is_sorted());
     assert!(rates("entropy", [2.5, 1.5, 1.0, 0.0]).is_sorted());
     assert!(rates("oracle", [1.0, 0.25, 0.0, -1.0]).is_sorted());
     assert_eq!(rates("random", [0.0, 0.25, 0.5, 1.0]).map(|rate| (4.0 * rate).round()), [0.0, 1.0, 2.0, 4.0]);
-    let oracle = replay(&dump, &policy("oracle:0")).unwrap().waste().unwrap();
+    let oracle = replay(&paired, &policy("oracle:0")).unwrap().waste().unwrap();
     assert_eq!(oracle.of_calls, Some(0.0));
 }
 
 #[test]
-fn learned_routers_decide_by_what_they_are_given() {
-    let dump = dump("oracle:0", 20);
-    let lacking = replay(&dump, &policy("learned:0.5")).unwrap_err().to_string();
+fn learned_routers_decide_by_given_estimates() {
+    let paired = paired_trace("oracle:0", 20);
+    let lacking = replay(&paired, &policy("learned:0.5")).unwrap_err().to_string();
     assert!(lacking.contains("estimate of the trained router"), "{lacking}");
-    let recorded = dump.clone().with_estimates(|_, place| place.recorded);
+    let recorded = paired.clone().with_estimates(|_, pair| pair.recorded);
     let [learned, oracle] =
-        [(&recorded, "learned:0"), (&dump, "oracle:0")].map(|(dump, text)| replay(dump, &policy(text)).unwrap());
+        [(&recorded, "learned:0"), (&paired, "oracle:0")].map(|(paired, text)| replay(paired, &policy(text)).unwrap());
     assert_eq!(learned.waste(), oracle.waste());
     assert!(learned.problems.iter().all(|problem| problem.work.routed == problem.steps as f64));
     let perfect =
         captured(&recorded, &policy("learned"), Budget::OfOracle(1.0), &Bootstrap::default()).unwrap().unwrap();
     assert!((perfect.value - 1.0).abs() < 1e-9, "{perfect:?}");
-    let chance = captured(&dump, &policy("random"), Budget::OfOracle(1.0), &Bootstrap::default()).unwrap().unwrap();
+    let chance = captured(&paired, &policy("random"), Budget::OfOracle(1.0), &Bootstrap::default()).unwrap().unwrap();
     assert!(chance.value.abs() < 1e-9, "{chance:?}");
-    assert!(captured(&dump, &policy("draft"), Budget::OfOracle(1.0), &Bootstrap::default()).is_err());
-    assert!(captured(&dump, &policy("rsd"), Budget::Share(1.5), &Bootstrap::default()).is_err());
+    assert!(captured(&paired, &policy("draft"), Budget::OfOracle(1.0), &Bootstrap::default()).is_err());
+    assert!(captured(&paired, &policy("rsd"), Budget::Share(1.5), &Bootstrap::default()).is_err());
 }
 
-/// Drawn decisions of a random policy against all of its decisions.
+/// Sampled decisions of a random policy are close to the enumeration of all decisions.
 #[test]
-fn drawn_accuracies_are_near_enumerated_ones() {
-    let mut dump = dump("oracle:0", 120);
-    dump.problems.retain(|problem| problem.places.len() <= 8);
-    let model = AccuracyModel::fit(&dump).unwrap();
-    let exact = |problem: &Collected| -> f64 {
-        let count = problem.places.len();
+fn sampled_accuracies_are_near_enumerated_ones() {
+    let mut paired = paired_trace("oracle:0", 120);
+    paired.problems.retain(|problem| problem.pairs.len() <= 8);
+    let model = AccuracyModel::fit(&paired).unwrap();
+    let exact = |problem: &PairedSolution| -> f64 {
+        let count = problem.pairs.len();
         let runs = (0..1u32 << count).map(|run| {
             let falls: Vec<f64> = (0..count).map(|at| f64::from(run >> at & 1)).collect();
             let odds: f64 = falls.iter().map(|falls| if *falls == 1.0 { 0.25 } else { 0.75 }).product();
@@ -137,7 +151,7 @@ fn drawn_accuracies_are_near_enumerated_ones() {
         runs.sum()
     };
     let errors =
-        dump.problems.iter().map(|problem| model.right(problem, &vec![0.25; problem.places.len()]) - exact(problem));
+        paired.problems.iter().map(|problem| model.right(problem, &vec![0.25; problem.pairs.len()]) - exact(problem));
     let errors: Vec<f64> = errors.collect();
     let mean = errors.iter().sum::<f64>() / errors.len() as f64;
     assert!(mean.abs() < 0.01 && errors.iter().all(|error| error.abs() < 0.25), "{mean}");
@@ -146,16 +160,16 @@ fn drawn_accuracies_are_near_enumerated_ones() {
 #[test]
 fn without_grades_of_both_kinds_there_is_no_accuracy() {
     let records = collection("oracle:0", 10);
-    let ungraded = replay(&Dump::new(&records).unwrap(), &policy("rsd:0.5")).unwrap();
+    let ungraded = replay(&PairedTrace::new(&sorted(&records)).unwrap(), &policy("rsd:0.5")).unwrap();
     assert_eq!(ungraded.accuracy(), None);
     let curve = replay_curve(&[ungraded], &hardware(), Reuse::Off).unwrap();
     assert!(curve.points().is_empty());
 }
 
 #[test]
-fn curves_are_of_one_dump() {
-    let (one, two) = (dump("oracle:0", 40), dump("oracle:0", 30));
-    let at = |dump: &Dump, tau: f32| replay(dump, &Policy::Rsd(tau)).unwrap();
+fn curves_are_of_one_collection() {
+    let (one, two) = (paired_trace("oracle:0", 40), paired_trace("oracle:0", 30));
+    let at = |paired: &PairedTrace, tau: f32| replay(paired, &Policy::Rsd(tau)).unwrap();
     let curve = replay_curve(&[at(&one, 0.25), at(&one, 0.75)], &hardware(), Reuse::Off).unwrap();
     let points = curve.points();
     assert_eq!(points.iter().map(|point| point.tau).collect::<Vec<_>>(), [Some(0.25), Some(0.75)]);
@@ -164,13 +178,13 @@ fn curves_are_of_one_dump() {
     assert!(replay_curve(&[], &hardware(), Reuse::Off).is_err());
 }
 
-/// A judge's digits are as good as shares, with thresholds in digits.
+/// Scores from 0 to 9, with thresholds in that unit, give the same decisions as scores from 0 to 1.
 #[test]
-fn a_judges_unit_is_its_own() {
+fn scores_of_a_judge_keep_their_unit() {
     let shares = collection("oracle:0", 40);
     let digits = |mut record: Record| {
         match &mut record {
-            Record::Run(run) => run.notes = serde_json::json!({ "scorer": "judge" }),
+            Record::Run(run) => run.notes = serde_json::json!({ "scorer": "judge" }).into(),
             Record::Step(step) => {
                 let scores = [&mut step.decision.draft_score, &mut step.decision.target_score];
                 scores.into_iter().flatten().for_each(|score| *score *= 9.0);
@@ -181,21 +195,21 @@ fn a_judges_unit_is_its_own() {
     };
     let digits: Vec<Record> = shares.iter().cloned().map(digits).collect();
     let results = graded("oracle:0", &shares);
-    let dump = |records: &[Record]| Dump::new(records).unwrap().with_outcomes(&results).unwrap();
-    let (shares, judged) = (dump(&shares), dump(&digits));
-    assert_eq!((shares.greatest, judged.greatest), (1.0, 9.0));
+    let paired = |records: &[Record]| PairedTrace::new(&sorted(records)).unwrap().with_outcomes(&results).unwrap();
+    let (shares, judged) = (paired(&shares), paired(&digits));
+    assert_eq!((shares.max_score, judged.max_score), (1.0, 9.0));
     for (share, digit) in [("rsd:0.5", "rsd:4.5"), ("oracle:0.25", "oracle:2.25"), ("target", "target")] {
         let (share, digit) = (replay(&shares, &policy(share)).unwrap(), replay(&judged, &policy(digit)).unwrap());
         assert_eq!(share.acceptance_by_steps(), digit.acceptance_by_steps());
         let (share, digit) = (share.accuracy().unwrap(), digit.accuracy().unwrap());
         assert!((share - digit).abs() < 1e-6, "{share} {digit}");
     }
-    let found = Dump::with_greatest(&digits, 1.0).unwrap_err();
+    let found = PairedTrace::with_max_score(&sorted(&digits), 1.0).unwrap_err();
     assert!(found.to_string().contains("score expected in 0..=1, found"), "{found}");
 }
 
 #[test]
-fn hostile_collections_are_refused_by_step() {
+fn invalid_collections_are_refused_by_step() {
     let records = collection("oracle:0", 3);
     let changed = |change: fn(&mut arbitrage_core::trace::StepRecord)| {
         let mut records = records.clone();
@@ -204,13 +218,13 @@ fn hostile_collections_are_refused_by_step() {
                 change(step);
             }
         }
-        Dump::new(&records)
+        PairedTrace::new(&sorted(&records))
     };
-    assert_eq!(Dump::new(&[]), Err(ReplayError::Empty { problems: 0 }));
+    assert_eq!(PairedTrace::new(&Trace::default()), Err(ReplayError::Empty { problems: 0 }));
     assert_eq!(changed(|step| step.target = None), Err(ReplayError::Empty { problems: 3 }));
     assert_eq!(changed(|step| step.decision.target_score = None), Err(ReplayError::Empty { problems: 3 }));
     for score in [f32::NAN, -0.5, 1.5, f32::INFINITY] {
-        let found = Dump::new(&{
+        let found = PairedTrace::new(&sorted(&{
             let mut records = records.clone();
             records.iter_mut().for_each(|record| {
                 if let Record::Step(step) = record {
@@ -218,28 +232,31 @@ fn hostile_collections_are_refused_by_step() {
                 }
             });
             records
-        });
+        }));
         assert!(found.unwrap_err().to_string().contains("step 0: score expected"), "{score}");
     }
-    // An end that was written before the steps that are there now is of another text.
+    // The end of an earlier run has another text than the steps that replaced its own.
     let mut stale = records.clone();
     stale.iter_mut().for_each(|record| {
         if let Record::Solution(end) = record {
             end.text.push('!');
         }
     });
-    assert_eq!(Dump::new(&stale), Err(ReplayError::Empty { problems: 3 }));
+    assert_eq!(PairedTrace::new(&sorted(&stale)), Err(ReplayError::Empty { problems: 3 }));
     let mute = changed(|step| step.draft.iter_mut().for_each(|draft| draft.first_entropy = None)).unwrap();
     assert!(matches!(replay(&mute, &policy("entropy:1")), Err(ReplayError::Signal { step: 0, .. })));
     let other = PolicyResults::new("babble", "oracle", None, Vec::new()).unwrap();
-    assert!(matches!(Dump::new(&records).unwrap().with_outcomes(&other), Err(ReplayError::Ungraded { .. })));
+    assert!(matches!(
+        PairedTrace::new(&sorted(&records)).unwrap().with_outcomes(&other),
+        Err(ReplayError::Ungraded { .. })
+    ));
     let prediction = replay(&mute, &policy("draft")).unwrap();
-    assert_eq!(check(&prediction, &other, (&hardware(), Reuse::On)), Err(ReplayError::Apart));
+    assert_eq!(check(&prediction, &other, &hardware(), Reuse::On), Err(ReplayError::NoSharedProblem));
 }
 
 #[test]
-fn thresholds_that_are_none_are_refused() {
-    let dump = dump("oracle:0", 2);
+fn invalid_thresholds_are_refused() {
+    let paired = paired_trace("oracle:0", 2);
     let nan = f32::NAN;
     for policy in [
         Policy::Rsd(nan),
@@ -251,19 +268,19 @@ fn thresholds_that_are_none_are_refused() {
         Policy::Learned(None),
         Policy::Learned(Some(nan)),
     ] {
-        assert!(matches!(replay(&dump, &policy), Err(ReplayError::Policy { .. })), "{policy}");
+        assert!(matches!(replay(&paired, &policy), Err(ReplayError::Policy { .. })), "{policy}");
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
 
-    /// Nothing is negative, nothing is no number, shares are shares.
+    /// Shares are in [0, 1], and counts are neither negative nor NaN.
     #[test]
     fn predictions_are_sane(rate in 0.0..=1.0f32, tau in -1.0..=1.0f32) {
-        let dump = dump("oracle:0", 12);
+        let paired = paired_trace("oracle:0", 12);
         for policy in [Policy::Random(rate), Policy::Rsd(tau.abs()), Policy::Oracle(tau)] {
-            let found = replay(&dump, &policy).unwrap();
+            let found = replay(&paired, &policy).unwrap();
             let shares = [found.acceptance_by_steps(), found.acceptance_by_tokens(), found.accuracy()];
             prop_assert!(shares.iter().flatten().all(|share| (0.0..=1.0).contains(share)), "{shares:?}");
             prop_assert!(found.seconds(&hardware(), Reuse::Off).unwrap() >= 0.0);

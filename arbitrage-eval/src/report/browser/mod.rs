@@ -1,49 +1,49 @@
-//! What the page's browser of solutions shows, as compact JSON.
+//! The data of the page's browser of solutions, as compact JSON.
 
-mod choice;
-mod texts;
+mod selection;
+mod text_table;
 
 use serde::Serialize;
 
 use super::number::counted;
 use super::text::{cut, visible};
-use super::{Evaluation, Options, ReportError, Run, Solution, SolutionStep, Written};
-use crate::results::{Outcome, ProblemResult};
-use choice::choose;
-use texts::Texts;
+use super::{EvaluationRuns, PolicyRun, ReportError, ReportSettings, SolutionView, StepText, StepView};
+use crate::results::{GradeRow, Outcome, ProblemResult};
+use selection::select;
+use text_table::TextTable;
 
-/// Longest text of a step or question that is embedded, in characters.
-const LONGEST: usize = 6000;
+/// Maximum length of an embedded step or question, in characters.
+const MAX_TEXT_CHARS: usize = 6000;
 
-/// Everything that the browser shows.
+/// All data of the browser.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Browser {
-    /// What the others name by their places: many policies write the same steps.
+pub(crate) struct Browser {
+    /// All texts, which the other data refer to by index, since many policies write the same steps.
     texts: Vec<String>,
-    benchmarks: Vec<Shown>,
+    benchmarks: Vec<BrowserBenchmark>,
 }
 
 /// The solutions of one benchmark.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-struct Shown {
+struct BrowserBenchmark {
     name: String,
     policies: Vec<String>,
-    problems: Vec<ShownProblem>,
-    /// What is not there, in a sentence.
+    problems: Vec<BrowserProblem>,
+    /// How many problems are included, in one sentence.
     about: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
-struct ShownProblem {
+struct BrowserProblem {
     id: String,
     question: usize,
     gold: Option<String>,
     differs: bool,
-    runs: Vec<ShownRun>,
+    runs: Vec<BrowserRun>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
-struct ShownRun {
+struct BrowserRun {
     policy: usize,
     /// `r`ight, `w`rong or `e`rrored.
     verdict: char,
@@ -51,16 +51,16 @@ struct ShownRun {
     answer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
-    /// Why it ended, or the error that it ended with.
+    /// Why it ended, or its error.
     end: String,
     seconds: f64,
-    steps: Vec<ShownStep>,
+    steps: Vec<BrowserStep>,
 }
 
-/// A step, as an array, since its names would be most of the page: whether the target wrote it; the text committed and the other
-/// model's; scores of draft and target; estimate; tokens of draft and target; seconds; the router's error.
+/// A step, as an array to keep the page small: whether the target wrote it; indices of the committed text and of the other model's; scores of
+/// draft and target; estimate; tokens of draft and target; seconds; index of the router's error.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-struct ShownStep(
+struct BrowserStep(
     u8,
     Option<usize>,
     Option<usize>,
@@ -74,61 +74,62 @@ struct ShownStep(
 );
 
 impl Browser {
-    /// At most so many problems a benchmark as the options say, those first on which policies differ.
-    pub fn new(evaluation: &Evaluation, options: &Options) -> Self {
-        let (mut texts, mut benchmarks) = (Texts::default(), Vec::new());
+    /// At most [`ReportSettings::problems`] per benchmark; those on which policies differ come first.
+    pub(crate) fn new(evaluation: &EvaluationRuns, settings: &ReportSettings) -> Self {
+        let (mut texts, mut benchmarks) = (TextTable::default(), Vec::new());
         for benchmark in &evaluation.benchmarks {
-            let choice = choose(&benchmark.runs, options.problems);
+            let selection = select(&benchmark.runs, settings.problems);
             let about = format!(
-                "{} of {}, under {}; policies differ in their verdicts on {}, which come first.",
-                choice.ids.len(),
-                counted(choice.all, "problem"),
+                "{} of {}, under {}; the {} whose verdicts differ between policies come first.",
+                selection.ids.len(),
+                counted(selection.all, "problem"),
                 counted(benchmark.runs.len(), "run"),
-                choice.differing
+                selection.differing
             );
-            let problem = |(at, id): (usize, &&str)| problem(id, at < choice.differing, &benchmark.runs, &mut texts);
-            let problems = choice.ids.iter().enumerate().filter_map(problem).collect();
+            let problem = |(at, id): (usize, &&str)| problem(id, at < selection.differing, &benchmark.runs, &mut texts);
+            let problems = selection.ids.iter().enumerate().filter_map(problem).collect();
             let policies = benchmark.runs.iter().map(|run| visible(&run.label)).collect();
-            benchmarks.push(Shown { name: visible(&benchmark.name), policies, problems, about });
+            benchmarks.push(BrowserBenchmark { name: visible(&benchmark.name), policies, problems, about });
         }
         Self { texts: texts.into_all(), benchmarks }
     }
 
     /// Whether there is nothing to show.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.benchmarks.iter().all(|benchmark| benchmark.problems.is_empty())
     }
 
-    /// JSON that may stand in a page's script element: nothing in it ends or begins an element.
+    /// JSON that can be embedded in a script element, since it contains no markup.
     ///
     /// # Errors
     /// [`ReportError::Json`].
-    pub fn json(&self) -> Result<String, ReportError> {
+    pub(crate) fn json(&self) -> Result<String, ReportError> {
         let json = serde_json::to_string(self)?;
-        // Outside of its strings JSON has none of these.
+        // JSON has these characters only inside of strings.
         Ok(json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026"))
     }
 }
 
-fn problem(id: &str, differs: bool, runs: &[Run], texts: &mut Texts) -> Option<ShownProblem> {
+fn problem(id: &str, differs: bool, runs: &[PolicyRun], texts: &mut TextTable) -> Option<BrowserProblem> {
     let solution = runs.iter().find_map(|run| run.solutions.get(id))?;
-    let gold = runs.iter().find_map(|run| run.answers.get(id)?.gold.as_deref());
-    let question = texts.place(&solution.question);
+    let gold = runs.iter().filter_map(|run| run.grades.get(id)).map(|grade| grade.gold.as_str());
+    let gold = gold.into_iter().find(|gold| !gold.is_empty());
+    let question = texts.index(&solution.question);
     let runs = runs.iter().enumerate().filter_map(|(at, run)| shown_run(at, run, id, texts)).collect();
-    Some(ShownProblem { id: visible(id), question, gold: gold.map(short), differs, runs })
+    Some(BrowserProblem { id: visible(id), question, gold: gold.map(short), differs, runs })
 }
 
-fn shown_run(policy: usize, run: &Run, id: &str, texts: &mut Texts) -> Option<ShownRun> {
-    let place = run.results.problems().binary_search_by(|result| result.id.as_str().cmp(id)).ok()?;
-    let (result, solution, answer) = (&run.results.problems()[place], run.solutions.get(id)?, run.answers.get(id));
-    Some(ShownRun {
+fn shown_run(policy: usize, run: &PolicyRun, id: &str, texts: &mut TextTable) -> Option<BrowserRun> {
+    let index = run.results.problems().binary_search_by(|result| result.id.as_str().cmp(id)).ok()?;
+    let (result, solution, grade) = (&run.results.problems()[index], run.solutions.get(id)?, run.grades.get(id));
+    Some(BrowserRun {
         policy,
         verdict: verdict(result),
-        answer: answer.and_then(|answer| answer.extracted.as_deref()).map(short),
-        rule: answer.and_then(|answer| answer.rule.as_deref()).map(short),
+        answer: grade.map(|grade| grade.extracted.as_str()).filter(|answer| !answer.is_empty()).map(short),
+        rule: grade.and_then(GradeRow::rule).map(short),
         end: end(solution),
         seconds: rounded(result.seconds),
-        steps: solution.steps.iter().map(|step| ShownStep::new(step, texts)).collect(),
+        steps: solution.steps.iter().map(|step| BrowserStep::new(step, texts)).collect(),
     })
 }
 
@@ -140,21 +141,21 @@ fn verdict(result: &ProblemResult) -> char {
     }
 }
 
-fn end(solution: &Solution) -> String {
+fn end(solution: &SolutionView) -> String {
     match (&solution.error, solution.stop) {
         (Some(error), _) => short(error),
-        // A stop is written as its name, in quotation marks.
+        // A stop serialises as its name in quotation marks.
         (None, Some(stop)) => serde_json::to_string(&stop).unwrap_or_default().replace('"', "").replace('_', " "),
         (None, None) => "failed".to_owned(),
     }
 }
 
-impl ShownStep {
-    fn new(step: &SolutionStep, texts: &mut Texts) -> Self {
-        let mut place = |written: Option<&Written>| written.map(|written| texts.place(&written.text));
-        let (committed, other) = (place(step.committed()), place(step.other()));
+impl BrowserStep {
+    fn new(step: &StepView, texts: &mut TextTable) -> Self {
+        let mut index = |step: Option<&StepText>| step.map(|step| texts.index(&step.text));
+        let (committed, other) = (index(step.committed()), index(step.other()));
         let score = |score: Option<f32>| score.map(|score| rounded(f64::from(score)));
-        let tokens = |written: &Option<Written>| written.as_ref().map(|written| written.tokens);
+        let tokens = |step: &Option<StepText>| step.as_ref().map(|step| step.tokens);
         Self(
             step.author as u8,
             committed,
@@ -165,7 +166,7 @@ impl ShownStep {
             tokens(&step.draft),
             tokens(&step.target),
             rounded(step.seconds()),
-            step.router_error.as_ref().map(|error| texts.place(error)),
+            step.router_error.as_ref().map(|error| texts.index(error)),
         )
     }
 }
@@ -174,7 +175,7 @@ fn short(text: &str) -> String {
     cut(&visible(text), 300)
 }
 
-/// Four decimals: more would be most of the page.
+/// Rounds to four decimals, to keep the page small.
 fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }

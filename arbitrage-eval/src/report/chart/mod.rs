@@ -1,45 +1,45 @@
-//! Charts as inline SVG whose colours are the page's.
+//! Charts as inline SVG, in the colours of the page.
 //!
-//! A small writer of our own, because a page that follows its reader's light or dark needs marks with classes and custom properties,
-//! readable sources and one look for a dozen charts: plotters and kuva write colours into their elements, charming and plotly need a
-//! script to draw at all, and poloto, which has classes, is no longer kept and draws neither spans nor stacked bars. What is needed
-//! beside elements is a scale, round ticks, and labels that do not cover each other.
+//! The SVG is written here because the page follows the reader's light or dark theme, which needs CSS classes on all marks: plotters and
+//! kuva write fixed colours, charming and plotly need a script to draw, and poloto, which has classes, is unmaintained and draws neither
+//! intervals nor stacked bars.
 //!
-//! Sizes are in user units of a view box of [`WIDTH`], about a pixel each on a phone.
+//! Sizes are in user units of a view box of width [`WIDTH`].
 
+mod histogram;
 mod labels;
 mod marker;
-mod plane;
 mod scale;
-mod stack;
+mod scatter;
+mod stacked_bars;
 mod svg;
-mod towers;
 
-pub use plane::{Guide, Mark, Plane, Series};
-pub use scale::Axis;
-pub use stack::{Bar, Stack};
-pub use towers::{Tower, Towers};
+pub(crate) use histogram::{Histogram, HistogramBin};
+pub(crate) use scale::Axis;
+pub(crate) use scatter::{Guide, Mark, ScatterPlot, Series};
+pub(crate) use stacked_bars::{StackedBar, StackedBars};
 
 use svg::Svg;
 
 /// Width of every chart's view box.
-pub const WIDTH: f64 = 420.0;
-/// Colours that a page has for families, as `--s0` and on. Markers have another period, so that the two together tell more apart.
-pub const COLOURS: usize = 10;
+pub(crate) const WIDTH: f64 = 420.0;
+/// Number of colours for families, the CSS variables `--s0` and so on. The number of markers has no common divisor with it, so that colour
+/// and marker together distinguish more families.
+pub(crate) const COLOURS: usize = 10;
 
-/// What a chart says to those who cannot see it, and the name of its element, which is unique on a page.
+/// Id and accessible texts of a chart.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Heading {
-    /// The element's id.
+pub(crate) struct Heading {
+    /// The element's id, unique on the page.
     pub id: String,
     /// What is drawn.
     pub title: String,
-    /// What it shows, in a sentence or two.
+    /// What it shows, in one or two sentences.
     pub description: String,
 }
 
 impl Heading {
-    /// Begins the chart's element, to be ended by [`Svg::finish`].
+    /// Begins the chart's element; [`Svg::finish`] ends it.
     fn begin(&self, height: f64) -> Svg {
         let mut svg = Svg::new();
         let (title, description) = (format!("{}-title", self.id), format!("{}-desc", self.id));
@@ -60,9 +60,9 @@ impl Heading {
     }
 }
 
-/// The width of a text at the charts' size, near enough to keep texts apart: faces differ, and none is measured here.
+/// The approximate width of a text in the charts' font size. Fonts differ, so that it is only good for keeping texts apart.
 fn text_width(text: &str) -> f64 {
-    const WIDE: f64 = 11.5;
-    const USUAL: f64 = 6.1;
-    text.chars().map(|c| if (c as u32) < 0x1100 { USUAL } else { WIDE }).sum()
+    const CJK_WIDTH: f64 = 11.5;
+    const LATIN_WIDTH: f64 = 6.1;
+    text.chars().map(|c| if (c as u32) < 0x1100 { LATIN_WIDTH } else { CJK_WIDTH }).sum()
 }

@@ -1,63 +1,63 @@
-//! Elements, written one after the other.
+//! Writes SVG elements.
 
 use std::fmt::{self, Display, Write};
 
 use super::super::text::visible;
 
 /// Names and values of an element's attributes.
-pub type Attributes<'a> = &'a [(&'a str, &'a dyn Display)];
+pub(crate) type Attributes<'a> = &'a [(&'a str, &'a dyn Display)];
 
-/// A text of nested elements. Everything that is not an element's name is escaped here and nowhere else.
+/// A writer of nested elements. Everything except the names of elements and attributes is escaped here and nowhere else.
 #[derive(Debug, Default)]
-pub struct Svg {
+pub(crate) struct Svg {
     out: String,
     open: Vec<&'static str>,
 }
 
 impl Svg {
-    /// Nothing yet.
-    pub fn new() -> Self {
+    /// An empty document.
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// Begins an element that holds others.
-    pub fn begin(&mut self, name: &'static str, attributes: Attributes<'_>) {
+    /// Begins an element with children.
+    pub(crate) fn begin(&mut self, name: &'static str, attributes: Attributes<'_>) {
         self.tag(name, attributes, ">");
         self.open.push(name);
     }
 
-    /// Ends the latest element that was begun.
-    pub fn end(&mut self) {
+    /// Ends the innermost open element.
+    pub(crate) fn end(&mut self) {
         if let Some(name) = self.open.pop() {
             self.out.push_str(&format!("</{name}>\n"));
         }
     }
 
-    /// An element that holds nothing.
-    pub fn leaf(&mut self, name: &'static str, attributes: Attributes<'_>) {
+    /// An element without content.
+    pub(crate) fn leaf(&mut self, name: &'static str, attributes: Attributes<'_>) {
         self.tag(name, attributes, "/>\n");
     }
 
-    /// An element that holds text.
-    pub fn text(&mut self, name: &'static str, attributes: Attributes<'_>, text: &str) {
+    /// An element with text content.
+    pub(crate) fn text(&mut self, name: &'static str, attributes: Attributes<'_>, text: &str) {
         self.tag(name, attributes, ">");
         self.escaped(text);
         self.out.push_str(&format!("</{name}>\n"));
     }
 
     /// A straight line.
-    pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+    pub(crate) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let (from, to) = ((Px(from.0), Px(from.1)), (Px(to.0), Px(to.1)));
         self.leaf("line", &[("class", &class), ("x1", &from.0), ("y1", &from.1), ("x2", &to.0), ("y2", &to.1)]);
     }
 
-    /// A text at a place, with its `start`, `middle` or `end` there.
-    pub fn words(&mut self, class: &str, anchor: &str, at: (f64, f64), text: &str) {
+    /// A text whose `start`, `middle` or `end` is at a position.
+    pub(crate) fn label(&mut self, class: &str, anchor: &str, at: (f64, f64), text: &str) {
         self.text("text", &[("class", &class), ("text-anchor", &anchor), ("x", &Px(at.0)), ("y", &Px(at.1))], text);
     }
 
-    /// Ends all elements and gives the text.
-    pub fn finish(mut self) -> String {
+    /// Ends all open elements and returns the document.
+    pub(crate) fn finish(mut self) -> String {
         while !self.open.is_empty() {
             self.end();
         }
@@ -88,14 +88,14 @@ impl Svg {
     }
 }
 
-/// A length with a tenth of a user unit, which nobody sees, so that files stay small.
+/// A length, rounded to a tenth of a user unit to keep files small.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Px(pub f64);
+pub(crate) struct Px(pub f64);
 
 impl Display for Px {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = (self.0 * 10.0).round();
-        // What is not finite has no place on a chart; it must not spoil the document either.
+        // NaN and infinities would make the document invalid.
         if !tenths.is_finite() || tenths == 0.0 {
             return f.write_char('0');
         }
@@ -111,7 +111,7 @@ mod tests {
     fn text_and_attributes_are_escaped() {
         let mut svg = Svg::new();
         svg.begin("g", &[("id", &"a\"><script>")]);
-        svg.words("tick", "end", (1.0, 2.25), "a<b>&\u{202e}");
+        svg.label("tick", "end", (1.0, 2.25), "a<b>&\u{202e}");
         let expected = "<g id=\"a&quot;&gt;&lt;script&gt;\"><text class=\"tick\" text-anchor=\"end\" x=\"1\" y=\"2.3\">a&lt;b&gt;&amp;⟨U+202E⟩</text>\n</g>\n";
         assert_eq!(svg.finish(), expected);
     }

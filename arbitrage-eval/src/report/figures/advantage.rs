@@ -1,50 +1,50 @@
-//! What there is to gain, step by step.
+//! The histogram of advantages.
 
 use super::{Figure, heading};
-use crate::report::Benchmark;
-use crate::report::chart::{Axis, Tower, Towers};
-use crate::report::number::{Unit, counted};
+use crate::report::BenchmarkRuns;
+use crate::report::chart::{Axis, Histogram, HistogramBin};
+use crate::report::number::{NumberFormat, counted};
 
 const TITLE: &str = "Advantage of the target’s step";
-/// Intervals between −1 and 1.
+/// Number of bins between −1 and 1.
 const BINS: usize = 20;
 
-/// The histogram of `Δ` over a collection's places.
-pub fn figure(id: String, benchmark: &Benchmark) -> Option<Figure> {
-    let (run, dump) = benchmark.collection()?;
-    let advantages: Vec<f32> = dump.places().map(|(_, place)| place.advantage()).collect();
+/// The histogram of `Δ` over a collection's steps.
+pub(crate) fn figure(id: String, benchmark: &BenchmarkRuns) -> Option<Figure> {
+    let collection = benchmark.collection()?;
+    let advantages: Vec<f32> = collection.trace.step_pairs().map(|(_, pair)| pair.advantage()).collect();
     let gains = advantages.iter().filter(|advantage| **advantage > 0.0).count();
     let share = 100.0 * gains as f64 / advantages.len().max(1) as f64;
-    let (steps, problems) = (counted(advantages.len(), "step"), counted(dump.problems.len(), "problem"));
+    let (steps, problems) = (counted(advantages.len(), "step"), counted(collection.trace.problems.len(), "problem"));
     let caption = format!(
-        "Steps by Δ = s_t − s_d, the target’s score less the draft’s from the same prefix, in {}: {steps} of {problems}, of which the \
-         target’s is better (filled) in {share:.1}%.",
-        run.label
+        "Number of steps by Δ = s_t − s_d, the target’s score minus the draft’s after the same prefix, in {}: {steps} of {problems}. \
+         The target’s step is better (highlighted) in {share:.1}% of them.",
+        collection.run.label
     );
-    let towers = Towers {
+    let histogram = Histogram {
         heading: heading(id, TITLE, &caption),
-        x: Axis::new("advantage Δ", Unit::Score).reaching([-1.0, 1.0]),
-        y: Axis::new("steps", Unit::Count),
-        towers: counts(&advantages).into_iter().enumerate().map(tower).collect(),
+        x: Axis::new("advantage Δ", NumberFormat::Score).reaching([-1.0, 1.0]),
+        y: Axis::new("steps", NumberFormat::Count),
+        bins: counts(&advantages).into_iter().enumerate().map(|(index, count)| histogram_bin(index, count)).collect(),
     };
-    Some(Figure { title: TITLE.to_owned(), caption, svg: towers.svg() })
+    Some(Figure { title: TITLE.to_owned(), caption, svg: histogram.svg() })
 }
 
-/// Steps in each interval. An interval holds its upper end, so that no step without a gain is among those with one.
+/// Number of steps in each bin. Bins include their upper end, so that `Δ = 0` is not counted as a gain.
 fn counts(advantages: &[f32]) -> Vec<usize> {
     let mut counts = vec![0; BINS];
     for advantage in advantages {
-        let place = ((f64::from(*advantage) + 1.0) * BINS as f64 / 2.0).ceil() as usize;
-        counts[place.clamp(1, BINS) - 1] += 1;
+        let bin = ((f64::from(*advantage) + 1.0) * BINS as f64 / 2.0).ceil() as usize;
+        counts[bin.clamp(1, BINS) - 1] += 1;
     }
     counts
 }
 
-fn tower((bin, count): (usize, usize)) -> Tower {
+fn histogram_bin(index: usize, count: usize) -> HistogramBin {
     let end = |bin: usize| -1.0 + 2.0 * bin as f64 / BINS as f64;
-    let over = (end(bin), end(bin + 1));
-    let title = format!("{} above {:.1}, up to {:.1}", counted(count, "step"), over.0, over.1);
-    Tower { over, height: count as f64, stands_out: bin >= BINS / 2, title }
+    let range = (end(index), end(index + 1));
+    let title = format!("{} above {:.1}, up to {:.1}", counted(count, "step"), range.0, range.1);
+    HistogramBin { range, count: count as f64, highlighted: index >= BINS / 2, title }
 }
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_gain_is_among_those_without() {
+    fn zero_advantage_is_not_a_gain() {
         let counts = counts(&[-1.0, 0.0, 1e-6, 0.05, 1.0, -0.05]);
         assert_eq!((counts[0], counts[9], counts[10], counts[19]), (1, 2, 2, 1));
         assert_eq!(counts.iter().sum::<usize>(), 6);

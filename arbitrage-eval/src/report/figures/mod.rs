@@ -1,4 +1,4 @@
-//! The paper's figures, drawn from the log.
+//! The paper's figures, drawn from the traces.
 
 mod advantage;
 mod break_even;
@@ -9,32 +9,32 @@ mod waste;
 
 use serde::Serialize;
 
-use super::Benchmark;
+use super::BenchmarkRuns;
 use super::chart::Heading;
-use super::page::Facts;
+use super::stats::RunStats;
 
 /// A chart with its caption.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// What is drawn.
     pub title: String,
-    /// How it is to be read, and over how many problems.
+    /// How to read it, and over how many problems it is.
     pub caption: String,
     /// The chart, an SVG element.
     pub svg: String,
 }
 
-/// The figures of the benchmark at a place. Those for which nothing is known are left out.
-pub fn figures(at: usize, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Vec<Figure> {
-    let name = |name: &str| format!("chart-{at}-{name}");
+/// The figures of the benchmark with this index. Figures without data are omitted.
+pub(crate) fn figures(index: usize, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Vec<Figure> {
+    let name = |name: &str| format!("chart-{index}-{name}");
     let drawn = [
-        curve::by_acceptance(name("acceptance"), benchmark, facts),
-        curve::by_latency(name("latency"), benchmark, facts),
-        waste::figure(name("waste"), benchmark, facts),
+        curve::by_acceptance(name("acceptance"), benchmark, stats),
+        curve::by_latency(name("latency"), benchmark, stats),
+        waste::figure(name("waste"), benchmark, stats),
         advantage::figure(name("advantage"), benchmark),
-        calibration::figure(name("calibration"), benchmark, facts),
-        break_even::figure(name("break-even"), benchmark, facts),
-        time::figure(name("time"), benchmark, facts),
+        calibration::figure(name("calibration"), benchmark, stats),
+        break_even::figure(name("break-even"), benchmark, stats),
+        time::figure(name("time"), benchmark, stats),
     ];
     drawn.into_iter().flatten().collect()
 }

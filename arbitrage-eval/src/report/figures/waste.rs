@@ -1,4 +1,4 @@
-//! The paper's Fig. 3: how often the target is asked, and how much of that is in vain.
+//! The paper's Fig. 3: how many steps are deferred to the target, and how many of these gain nothing.
 
 use arbitrage_router::Policy;
 
@@ -6,80 +6,96 @@ use super::curve::families;
 use super::{Figure, heading};
 use crate::metrics::Waste;
 use crate::replay::replay;
-use crate::report::chart::{Axis, Guide, Mark, Plane};
+use crate::report::chart::{Axis, Guide, Mark, ScatterPlot};
 use crate::report::number::counted;
-use crate::report::page::Facts;
 use crate::report::replayable::{is_partial, replayable};
-use crate::report::{Benchmark, Run};
+use crate::report::stats::RunStats;
+use crate::report::{BenchmarkRuns, PolicyRun};
 
 const TITLE: &str = "Waste against deferral";
 
-/// Steps regenerated for no gain against steps deferred. Where a run does not know it, being lazy, the collection tells what its policy
-/// would have done there.
-pub fn figure(id: String, benchmark: &Benchmark, facts: &[Facts<'_>]) -> Option<Figure> {
+/// Share of steps regenerated without a gain, against the share deferred. A run that did not score both steps is replaced by a replay of its
+/// policy along the collection.
+pub(crate) fn figure(id: String, benchmark: &BenchmarkRuns, stats: &[RunStats<'_>]) -> Option<Figure> {
     let mut replayed = Vec::new();
-    let known: Vec<Option<(Waste, bool)>> = facts.iter().map(|facts| waste(facts, benchmark)).collect();
-    for (facts, known) in facts.iter().zip(&known) {
-        if known.is_some_and(|(_, replayed)| replayed) && !replayed.contains(&facts.run.family.as_str()) {
-            replayed.push(&facts.run.family);
+    let wastes: Vec<Option<RunWaste>> = stats.iter().map(|stats| waste(stats, benchmark)).collect();
+    for (stats, waste) in stats.iter().zip(&wastes) {
+        if waste.is_some_and(|waste| waste.source == WasteSource::Replayed)
+            && !replayed.contains(&stats.run.family.as_str())
+        {
+            replayed.push(&stats.run.family);
         }
     }
-    let of = |run: &Run| facts.iter().position(|facts| std::ptr::eq(facts.run, run)).and_then(|at| known[at]);
-    let series = families(facts, |facts| of(facts.run).and_then(|(waste, replayed)| mark(facts, &waste, replayed)));
+    let of = |run: &PolicyRun| stats.iter().position(|stats| std::ptr::eq(stats.run, run)).and_then(|at| wastes[at]);
+    let series = families(stats, |stats| of(stats.run).and_then(|waste| mark(stats, waste)));
     if series.is_empty() {
         return None;
     }
     let caption = caption(benchmark, &replayed);
-    let plane = Plane {
+    let plot = ScatterPlot {
         heading: heading(id, TITLE, &caption),
         x: Axis::share("deferral, share of steps (1 − α)").reaching([0.0, 1.0]),
-        y: Axis::share("steps regenerated for no gain").reaching([0.0]),
+        y: Axis::share("share of steps regenerated without a gain").reaching([0.0]),
         series,
         guides: vec![Guide::Diagonal],
     };
-    Some(Figure { title: TITLE.to_owned(), caption, svg: plane.svg() })
+    Some(Figure { title: TITLE.to_owned(), caption, svg: plot.svg() })
 }
 
-/// A run's waste, and whether it had to be replayed.
-fn waste(facts: &Facts<'_>, benchmark: &Benchmark) -> Option<(Waste, bool)> {
-    match facts.summary.waste {
-        Some(waste) if waste.of_steps.is_some() => Some((waste, false)),
-        _ => replayed(facts.run, benchmark).map(|waste| (waste, true)),
+/// Where the waste of a run is from.
+#[derive(Clone, Copy, PartialEq)]
+enum WasteSource {
+    Measured,
+    Replayed,
+}
+
+/// The waste of a run.
+#[derive(Clone, Copy)]
+struct RunWaste {
+    waste: Waste,
+    source: WasteSource,
+}
+
+fn waste(stats: &RunStats<'_>, benchmark: &BenchmarkRuns) -> Option<RunWaste> {
+    match stats.summary.waste {
+        Some(waste) if waste.of_steps.is_some() => Some(RunWaste { waste, source: WasteSource::Measured }),
+        _ => replayed(stats.run, benchmark).map(|waste| RunWaste { waste, source: WasteSource::Replayed }),
     }
 }
 
-fn replayed(run: &Run, benchmark: &Benchmark) -> Option<Waste> {
+fn replayed(run: &PolicyRun, benchmark: &BenchmarkRuns) -> Option<Waste> {
     let policy = match run.policy? {
         Policy::Learned(_) => Policy::Learned(run.results.tau),
         policy => policy,
     };
-    let dump = replayable(benchmark.family(&run.family), benchmark.collection()?);
-    replay(&dump, &policy).ok()?.waste().filter(|waste| waste.of_steps.is_some())
+    let trace = replayable(benchmark.family(&run.family), benchmark.collection()?);
+    replay(&trace, &policy).ok()?.waste().filter(|waste| waste.of_steps.is_some())
 }
 
-fn mark(facts: &Facts<'_>, waste: &Waste, replayed: bool) -> Option<Mark> {
+fn mark(stats: &RunStats<'_>, found: RunWaste) -> Option<Mark> {
+    let RunWaste { waste, source } = found;
     let of_steps = waste.of_steps?;
-    let how = if replayed { ", replayed" } else { "" };
-    let (label, deferral) = (&facts.run.label, 100.0 * waste.deferral);
-    let title = format!("{label}: {:.1}% of steps in vain at {deferral:.1}% deferral{how}", 100.0 * of_steps);
+    let how = if source == WasteSource::Replayed { ", replayed" } else { "" };
+    let (label, deferral) = (&stats.run.label, 100.0 * waste.deferral);
+    let title = format!("{label}: {:.1}% of steps without a gain at {deferral:.1}% deferral{how}", 100.0 * of_steps);
     Some(Mark { at: (waste.deferral, of_steps), span: None, title })
 }
 
-fn caption(benchmark: &Benchmark, replayed: &[&str]) -> String {
+fn caption(benchmark: &BenchmarkRuns, replayed: &[&str]) -> String {
     let mut caption = format!(
-        "Share of all steps that the target wrote and that score no higher than the draft’s, against the share that it wrote; on the \
-         dashed line every call is in vain. Over {}.",
+        "Share of all steps that the target wrote without scoring higher than the draft, against the share that it wrote. On the \
+         dashed line no call gains anything. Over {}.",
         counted(benchmark.problems(), "problem")
     );
-    if let Some((run, dump)) = benchmark.collection().filter(|_| !replayed.is_empty()) {
+    if let Some(collection) = benchmark.collection().filter(|_| !replayed.is_empty()) {
         let along = |family: &str| {
             let runs = benchmark.family(family);
-            let steps = counted(replayable(runs, (run, dump)).places().count(), "step");
-            if is_partial(runs) { format!("{family} (the {steps} that it came by too)") } else { family.to_owned() }
+            let steps = counted(replayable(runs, collection).step_pairs().count(), "step");
+            if is_partial(runs) { format!("{family} (the {steps} that its runs reached)") } else { family.to_owned() }
         };
-        let (steps, list) = (counted(dump.places().count(), "step"), replayed.iter().map(|family| along(family)));
-        let list = list.collect::<Vec<_>>().join(", ");
-        caption.push_str(&format!(" Replayed along the {steps} of {}: {list}.", run.label));
+        let steps = counted(collection.trace.step_pairs().count(), "step");
+        let list = replayed.iter().map(|family| along(family)).collect::<Vec<_>>().join(", ");
+        caption.push_str(&format!(" Replayed along the {steps} of {}: {list}.", collection.run.label));
     }
     caption
 }

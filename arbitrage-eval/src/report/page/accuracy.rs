@@ -1,37 +1,52 @@
-//! How many are right.
+//! The table of accuracies.
 
-use super::{Cell, Facts, Kind, Table};
-use crate::metrics::Pairs;
-use crate::report::number::Unit;
+use super::rows::run_row;
+use crate::metrics::PairedOutcomes;
+use crate::report::number::NumberFormat;
+use crate::report::stats::RunStats;
+use crate::report::table::{ReportTable, TableCell, TableLayout};
 
-/// Outcomes and accuracy of each run, and how it differs from the target alone.
-pub fn table(facts: &[Facts<'_>]) -> Table {
-    let head =
-        ["Policy", "accuracy", "less the target’s, points", "p", "only it", "only target", "right", "wrong", "errored"];
-    let row = |facts: &Facts<'_>| {
-        let (outcomes, against) = (&facts.summary.outcomes, facts.against_target.as_ref());
-        let alone = |count: fn(&Pairs) -> usize| match against {
-            Some(against) => Cell::count(count(&against.pairs)),
-            None => Cell::figure(Unit::Count, None),
+/// Accuracy and outcomes of each run, compared with the target alone.
+pub(crate) fn table(stats: &[RunStats<'_>]) -> ReportTable {
+    let head = [
+        "Policy",
+        "accuracy",
+        "minus the target’s, points",
+        "p",
+        "only this run",
+        "only target",
+        "right",
+        "wrong",
+        "errored",
+    ];
+    let row = |stats: &RunStats<'_>| {
+        let (outcomes, against) = (&stats.summary.outcomes, stats.against_target.as_ref());
+        let solved_alone = |count: fn(&PairedOutcomes) -> usize| match against {
+            Some(against) => TableCell::count(count(&against.pairs)),
+            None => TableCell::figure(NumberFormat::Count, None),
         };
-        facts.row(vec![
-            Cell::range(Unit::Share, facts.summary.accuracy),
-            Cell::range(Unit::Points, against.and_then(|against| against.difference)),
-            Cell::figure(Unit::Probability, against.and_then(|against| Some(against.test?.mid))),
-            alone(|pairs| pairs.first_only),
-            alone(|pairs| pairs.second_only),
-            Cell::count(outcomes.right),
-            Cell::count(outcomes.wrong),
-            Cell::count(outcomes.errored),
-        ])
+        run_row(
+            stats,
+            vec![
+                TableCell::range(NumberFormat::Share, stats.summary.accuracy),
+                TableCell::range(NumberFormat::Points, against.and_then(|against| against.difference)),
+                TableCell::figure(NumberFormat::PValue, against.and_then(|against| Some(against.test?.mid))),
+                solved_alone(|pairs| pairs.first_only),
+                solved_alone(|pairs| pairs.second_only),
+                TableCell::count(outcomes.right),
+                TableCell::count(outcomes.wrong),
+                TableCell::count(outcomes.errored),
+            ],
+        )
     };
-    Table {
+    ReportTable {
         title: "Accuracy".to_owned(),
-        caption: "Right answers among those that did not error, with Wilson’s 95% interval. Differences are paired: bootstrap over \
-                  problems, which one of the two alone solved, and McNemar’s mid-p of that."
+        caption: "Share of right answers among the problems that did not error, with Wilson’s 95% interval. The difference from the \
+                  target is paired by problem, with a bootstrap interval over problems. “Only” counts the problems that one of the \
+                  two solved alone; p is McNemar’s mid-p-value for these counts."
             .to_owned(),
         head: head.map(str::to_owned).into(),
-        rows: facts.iter().map(row).collect(),
-        kind: Kind::Numbers,
+        rows: stats.iter().map(row).collect(),
+        layout: TableLayout::Numbers,
     }
 }

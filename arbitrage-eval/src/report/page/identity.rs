@@ -1,25 +1,25 @@
-//! What was run, without when and where.
+//! What was run: models, limits and notes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Cell, Kind, Row, Table};
+use crate::report::table::{ReportTable, TableCell, TableLayout, TableRow};
 use crate::report::text::cut;
-use crate::report::{Evaluation, Run};
+use crate::report::{EvaluationRuns, PolicyRun};
 
-/// Most runs that are named beside a setting.
-const NAMED: usize = 8;
-/// Longest setting that is shown, in characters.
-const LONGEST: usize = 300;
-/// How deep notes are taken apart; what lies deeper is shown as JSON.
-const DEPTH: usize = 4;
-/// What each run has of its own, and the tables show.
-const OWN: [&str; 4] = ["notes.benchmark", "notes.family", "notes.label", "notes.policy"];
+/// Maximum number of runs that are listed for a setting.
+const MAX_LISTED_RUNS: usize = 8;
+/// Maximum length of a setting, in characters.
+const MAX_SETTING_CHARS: usize = 300;
+/// Depth to which notes are shown field by field; deeper values are shown as JSON.
+const MAX_NOTE_DEPTH: usize = 4;
+/// Settings that differ for every run and are in the other tables.
+const PER_RUN_SETTINGS: [&str; 4] = ["notes.benchmark", "notes.family", "notes.label", "notes.policy"];
 
-/// The pairs of models, mostly one.
-pub fn pairs(evaluation: &Evaluation) -> Vec<String> {
-    let pair = |run: &Run| format!("{} → {}", run.record.drafter.name, run.record.verifier.name);
+/// The pairs of models, usually one.
+pub(crate) fn pairs(evaluation: &EvaluationRuns) -> Vec<String> {
+    let pair = |run: &PolicyRun| format!("{} → {}", run.record.drafter.name, run.record.verifier.name);
     let mut pairs: Vec<String> = runs(evaluation).map(|(_, run)| pair(run)).collect();
     pairs.sort();
     pairs.dedup();
@@ -27,65 +27,65 @@ pub fn pairs(evaluation: &Evaluation) -> Vec<String> {
 }
 
 /// Settings that all runs share, and those in which they differ.
-pub fn tables(evaluation: &Evaluation) -> Vec<Table> {
+pub(crate) fn tables(evaluation: &EvaluationRuns) -> Vec<ReportTable> {
     let count = runs(evaluation).count();
     let (mut shared, mut different) = (Vec::new(), Vec::new());
     for (name, values) in settings(evaluation) {
         for (value, of) in values {
-            let row = |cells| Row { name: name.clone(), slot: None, cells };
+            let row = |cells| TableRow { name: name.clone(), slot: None, cells };
             if of.len() == count {
-                shared.push(row(vec![Cell::text(value)]));
+                shared.push(row(vec![TableCell::text(value)]));
             } else {
-                different.push(row(vec![Cell::text(value), Cell::text(named(evaluation, &of))]));
+                different.push(row(vec![TableCell::text(value), TableCell::text(list(evaluation, &of))]));
             }
         }
     }
-    let table = |title: &str, caption: &str, head: &[&str], rows| Table {
+    let table = |title: &str, caption: &str, head: &[&str], rows| ReportTable {
         title: title.to_owned(),
         caption: caption.to_owned(),
         head: head.iter().map(|name| (*name).to_owned()).collect(),
         rows,
-        kind: Kind::Words,
+        layout: TableLayout::Words,
     };
     let tables = [
         table(
-            "What all runs share",
-            "Models by the digests of their weights, limits, the runs’ notes, and by whose conventions answers were graded.",
+            "Settings of all runs",
+            "Models with the digests of their weights, limits, notes of the runs, and the grading profile.",
             &["Setting", "value"],
             shared,
         ),
         table(
-            "In what they differ",
-            "Runs with different settings compare as far as these do not matter.",
-            &["Setting", "value", "of"],
+            "Differences between runs",
+            "Runs with different settings are only comparable as far as these settings do not matter.",
+            &["Setting", "value", "runs"],
             different,
         ),
     ];
     tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
 }
 
-fn runs(evaluation: &Evaluation) -> impl Iterator<Item = (&str, &Run)> {
+fn runs(evaluation: &EvaluationRuns) -> impl Iterator<Item = (&str, &PolicyRun)> {
     evaluation.benchmarks.iter().flat_map(|benchmark| benchmark.runs.iter().map(|run| (benchmark.name.as_str(), run)))
 }
 
-/// By name, each value with the runs that have it.
-fn settings(evaluation: &Evaluation) -> BTreeMap<String, BTreeMap<String, Vec<usize>>> {
+/// Values by name, each with the indices of the runs that have it.
+fn settings(evaluation: &EvaluationRuns) -> BTreeMap<String, BTreeMap<String, Vec<usize>>> {
     let mut settings: BTreeMap<String, BTreeMap<String, Vec<usize>>> = BTreeMap::new();
     for (at, (_, run)) in runs(evaluation).enumerate() {
         let mut found = Vec::new();
-        // A record is plain data; should it have no JSON, there is nothing to show.
-        flatten("", &serde_json::to_value(&run.record).unwrap_or(Value::Null), DEPTH, &mut found);
-        found.extend(profiles(run).into_iter().map(|profile| ("grader".to_owned(), cut(profile, LONGEST))));
-        for (name, value) in found.into_iter().filter(|(name, _)| !OWN.contains(&name.as_str())) {
+        // A record is plain data, so that it always has a JSON value.
+        flatten("", &serde_json::to_value(&run.record).unwrap_or(Value::Null), MAX_NOTE_DEPTH, &mut found);
+        found.extend(profiles(run).into_iter().map(|profile| ("grader".to_owned(), cut(profile, MAX_SETTING_CHARS))));
+        for (name, value) in found.into_iter().filter(|(name, _)| !PER_RUN_SETTINGS.contains(&name.as_str())) {
             settings.entry(name).or_default().entry(value).or_default().push(at);
         }
     }
     settings
 }
 
-/// By whose conventions the run was graded: one profile, unless somebody mixed files.
-fn profiles(run: &Run) -> BTreeSet<&str> {
-    run.answers.values().filter_map(|answer| answer.profile.as_deref()).collect()
+/// The grading profiles of the run: one, unless files of grades were mixed.
+fn profiles(run: &PolicyRun) -> BTreeSet<&str> {
+    run.grades.iter().map(|grade| grade.profile.as_str()).filter(|profile| !profile.is_empty()).collect()
 }
 
 fn flatten(name: &str, value: &Value, depth: usize, found: &mut Vec<(String, String)>) {
@@ -97,28 +97,28 @@ fn flatten(name: &str, value: &Value, depth: usize, found: &mut Vec<(String, Str
             }
         }
         Value::Null => {}
-        Value::String(text) => found.push((name.to_owned(), cut(text, LONGEST))),
-        other => found.push((name.to_owned(), cut(&other.to_string(), LONGEST))),
+        Value::String(text) => found.push((name.to_owned(), cut(text, MAX_SETTING_CHARS))),
+        other => found.push((name.to_owned(), cut(&other.to_string(), MAX_SETTING_CHARS))),
     }
 }
 
-/// Runs in words: whole benchmarks by their names.
-fn named(evaluation: &Evaluation, of: &[usize]) -> String {
+/// A list of runs, in which a benchmark whose runs are all included is named as a whole.
+fn list(evaluation: &EvaluationRuns, of: &[usize]) -> String {
     let (mut names, mut first) = (Vec::new(), 0);
     for benchmark in &evaluation.benchmarks {
-        let own = first..first + benchmark.runs.len();
-        first = own.end;
-        let held: Vec<usize> = of.iter().copied().filter(|at| own.contains(at)).collect();
-        if held.len() == own.len() {
+        let runs = first..first + benchmark.runs.len();
+        first = runs.end;
+        let included: Vec<usize> = of.iter().copied().filter(|at| runs.contains(at)).collect();
+        if included.len() == runs.len() {
             names.push(format!("all of {}", benchmark.name));
         } else {
             names.extend(
-                held.iter().map(|at| format!("{} on {}", benchmark.runs[at - own.start].label, benchmark.name)),
+                included.iter().map(|at| format!("{} on {}", benchmark.runs[at - runs.start].label, benchmark.name)),
             );
         }
     }
-    let more = names.len().saturating_sub(NAMED);
-    names.truncate(NAMED);
+    let more = names.len().saturating_sub(MAX_LISTED_RUNS);
+    names.truncate(MAX_LISTED_RUNS);
     let list = names.join(", ");
     if more > 0 { format!("{list} and {more} more") } else { list }
 }

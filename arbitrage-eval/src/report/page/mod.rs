@@ -1,86 +1,84 @@
-//! What a report says, before it is HTML or Markdown.
+//! The content of a report, independent of HTML and Markdown.
 
 mod accuracy;
 mod break_even;
 mod calls;
 mod curves;
-mod facts;
 mod identity;
 mod latency;
 mod roles;
+mod rows;
 mod speed_up;
-mod table;
-
-pub use facts::Facts;
-pub use table::{Cell, Kind, Row, Table};
 
 use arbitrage_core::Overlap;
 use serde::Serialize;
 
 use super::figures::{Figure, figures};
 use super::number::counted;
-use super::{Benchmark, Evaluation, Options};
+use super::stats::RunStats;
+use super::table::ReportTable;
+use super::{BenchmarkRuns, EvaluationRuns, ReportSettings};
 
 /// A whole report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Page {
+pub(crate) struct Page {
     /// Its title.
     pub title: String,
-    /// The pair of models, or pairs.
+    /// The pairs of models.
     pub pairs: Vec<String>,
-    /// What was measured, in a sentence.
+    /// How much was measured, in one sentence.
     pub summary: String,
     /// Models, limits and notes.
-    pub identity: Vec<Table>,
-    /// Traces that are left out, each with its reason.
-    pub left_out: Vec<String>,
+    pub identity: Vec<ReportTable>,
+    /// Traces that are skipped, each with its reason.
+    pub skipped: Vec<String>,
     /// The benchmarks.
     pub sections: Vec<Section>,
 }
 
 /// One benchmark.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Section {
+pub(crate) struct Section {
     /// Its name.
     pub name: String,
-    /// The most problems of a run of it.
+    /// The largest number of problems of a run.
     pub problems: usize,
     /// Its tables.
-    pub tables: Vec<Table>,
+    pub tables: Vec<ReportTable>,
     /// Its charts.
     pub figures: Vec<Figure>,
-    /// What a reader has to know of its figures.
+    /// Remarks on its figures.
     pub notes: Vec<String>,
 }
 
 impl Page {
     /// The report of an evaluation.
-    pub fn new(evaluation: &Evaluation, options: &Options) -> Self {
+    pub(crate) fn new(evaluation: &EvaluationRuns, settings: &ReportSettings) -> Self {
         let families = evaluation.families();
-        let section = |(at, benchmark)| Section::new(at, benchmark, &families, options);
+        let section = |(at, benchmark)| Section::new(at, benchmark, &families, settings);
         Self {
-            title: options.title.clone(),
+            title: settings.title.clone(),
             pairs: identity::pairs(evaluation),
             summary: summary(evaluation),
             identity: identity::tables(evaluation),
-            left_out: evaluation.left_out.iter().map(ToString::to_string).collect(),
+            skipped: evaluation.skipped.iter().map(ToString::to_string).collect(),
             sections: evaluation.benchmarks.iter().enumerate().map(section).collect(),
         }
     }
 }
 
 impl Section {
-    fn new(at: usize, benchmark: &Benchmark, families: &[&str], options: &Options) -> Self {
+    fn new(at: usize, benchmark: &BenchmarkRuns, families: &[&str], settings: &ReportSettings) -> Self {
         let mut notes = Vec::new();
-        let facts = Facts::all(benchmark, families, &options.bootstrap, &mut notes);
+        let stats = RunStats::all(benchmark, families, &settings.bootstrap, &mut notes);
         let tables = vec![
-            accuracy::table(&facts),
-            speed_up::table(benchmark, &facts, &options.bootstrap, &mut notes),
-            latency::table(&facts),
-            break_even::table(benchmark, &facts),
-            roles::table(&facts),
-            calls::table(&facts),
-            curves::table(benchmark, &facts, &options.bootstrap),
+            accuracy::table(&stats),
+            speed_up::table(benchmark, &stats, &settings.bootstrap, &mut notes),
+            latency::table(&stats),
+            break_even::table(benchmark, &stats),
+            roles::table(&stats),
+            calls::table(&stats),
+            curves::table(benchmark, &stats, &settings.bootstrap),
         ];
         notes.extend(batched(benchmark));
         notes.dedup();
@@ -88,30 +86,30 @@ impl Section {
             name: benchmark.name.clone(),
             problems: benchmark.problems(),
             tables: tables.into_iter().filter(|table| !table.rows.is_empty()).collect(),
-            figures: figures(at, benchmark, &facts),
+            figures: figures(at, benchmark, &stats),
             notes,
         }
     }
 }
 
-fn summary(evaluation: &Evaluation) -> String {
+fn summary(evaluation: &EvaluationRuns) -> String {
     let runs: usize = evaluation.benchmarks.iter().map(|benchmark| benchmark.runs.len()).sum();
-    let problems: usize = evaluation.benchmarks.iter().map(Benchmark::problems).sum();
+    let problems: usize = evaluation.benchmarks.iter().map(BenchmarkRuns::problems).sum();
     let (runs, benchmarks) = (counted(runs, "run"), counted(evaluation.benchmarks.len(), "benchmark"));
     format!("{runs} on {benchmarks}, {} in all.", counted(problems, "problem"))
 }
 
-/// What seconds mean where problems shared a machine or roles shared seconds.
-fn batched(benchmark: &Benchmark) -> Option<String> {
+/// Explains the meaning of seconds where problems or roles ran at the same time.
+fn batched(benchmark: &BenchmarkRuns) -> Option<String> {
     let most = benchmark.runs.iter().map(|run| run.record.limits.in_flight).max()?;
     let overlaps = benchmark.runs.iter().any(|run| run.record.overlap != Overlap::Off);
     let batch = format!(
-        "Up to {most} problems were in flight: where no wall time was measured, seconds are a problem's share of its batch"
+        "Up to {most} problems were in flight; where no wall time was measured, seconds are a problem’s share of its batch"
     );
     match (most > 1, overlaps) {
         (false, false) => None,
         (true, false) => Some(batch + "."),
-        (false, true) => Some("Roles overlapped: their seconds add up to more than the wall time.".to_owned()),
-        (true, true) => Some(batch + ", and roles overlapped: their seconds add up to more than the wall time."),
+        (false, true) => Some("Roles overlapped, so that their seconds sum to more than the wall time.".to_owned()),
+        (true, true) => Some(batch + ", and roles overlapped, so that their seconds sum to more than the wall time."),
     }
 }

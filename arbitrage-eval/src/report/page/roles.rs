@@ -1,51 +1,53 @@
-//! Whose time and tokens.
+//! The table of time and tokens by role.
 
-use super::{Cell, Facts, Kind, Table};
-use crate::metrics::RoleMeans;
-use crate::report::number::Unit;
+use super::rows::run_row;
+use crate::metrics::{RoleMeans, Roles};
+use crate::report::number::NumberFormat;
+use crate::report::stats::RunStats;
+use crate::report::table::{ReportTable, TableCell, TableLayout};
 
-/// Mean seconds and tokens a problem of each role.
-pub fn table(facts: &[Facts<'_>]) -> Table {
+/// Mean seconds and tokens per problem of each role.
+pub(crate) fn table(stats: &[RunStats<'_>]) -> ReportTable {
     let head = [
         "Policy",
-        "draft decodes, s",
-        "draft catches up, s",
-        "target decodes, s",
-        "target catches up, s",
+        "draft decode, s",
+        "draft prefill, s",
+        "target decode, s",
+        "target prefill, s",
         "router and scorer, s",
-        "draft’s tokens",
-        "kept",
-        "read",
-        "target’s tokens",
-        "kept",
-        "read",
+        "draft tokens",
+        "committed",
+        "prefilled",
+        "target tokens",
+        "committed",
+        "prefilled",
     ];
-    let row = |facts: &Facts<'_>| {
-        let roles = facts.summary.roles;
-        let role = |of: fn(&RoleMeans) -> f64, unit, is_draft: bool| {
-            Cell::figure(unit, roles.as_ref().map(|roles| of(if is_draft { &roles.draft } else { &roles.target })))
+    let row = |stats: &RunStats<'_>| {
+        let roles = stats.summary.roles;
+        let models: [fn(&Roles) -> &RoleMeans; 2] = [|roles| &roles.draft, |roles| &roles.target];
+        let figure = |format, model: fn(&Roles) -> &RoleMeans, of: fn(&RoleMeans) -> f64| {
+            TableCell::figure(format, roles.as_ref().map(|roles| of(model(roles))))
         };
-        let decodes = |means: &RoleMeans| means.seconds - means.reading_seconds;
         let mut cells = Vec::new();
-        for is_draft in [true, false] {
-            cells.push(role(decodes, Unit::Seconds, is_draft));
-            cells.push(role(|means| means.reading_seconds, Unit::Seconds, is_draft));
+        for model in models {
+            cells.push(figure(NumberFormat::Seconds, model, |means| means.seconds - means.reading_seconds));
+            cells.push(figure(NumberFormat::Seconds, model, |means| means.reading_seconds));
         }
-        cells.push(Cell::figure(Unit::Seconds, roles.as_ref().map(|roles| roles.router_seconds)));
-        for is_draft in [true, false] {
-            cells.push(role(|means| means.written, Unit::Count, is_draft));
-            cells.push(role(|means| means.kept, Unit::Count, is_draft));
-            cells.push(role(|means| means.read, Unit::Count, is_draft));
+        cells.push(TableCell::figure(NumberFormat::Seconds, roles.as_ref().map(|roles| roles.router_seconds)));
+        for model in models {
+            cells.push(figure(NumberFormat::Count, model, |means| means.written));
+            cells.push(figure(NumberFormat::Count, model, |means| means.kept));
+            cells.push(figure(NumberFormat::Count, model, |means| means.read));
         }
-        facts.row(cells)
+        run_row(stats, cells)
     };
-    Table {
+    ReportTable {
         title: "Time and tokens by role".to_owned(),
-        caption: "Means a problem, over those that are timed. A model catches up with prompts and with steps that it did not write; \
-                  tokens read are those of the same. Tokens written are those of rejected steps too."
+        caption: "Means per problem, over the timed problems. A model prefills prompts and the steps that the other model wrote. Tokens \
+                  include those of rejected steps."
             .to_owned(),
         head: head.map(str::to_owned).into(),
-        rows: facts.iter().map(row).collect(),
-        kind: Kind::Numbers,
+        rows: stats.iter().map(row).collect(),
+        layout: TableLayout::Numbers,
     }
 }

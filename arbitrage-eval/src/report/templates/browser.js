@@ -8,17 +8,17 @@
   const about = root.querySelector(".about");
   const verdicts = { r: ["✓", "right"], w: ["✗", "wrong"], e: ["–", "errored"] };
 
-  // Text goes into text nodes alone, so that nothing of it is ever markup.
+  // Text is only ever put into text nodes, so that the browser never parses it as markup.
   const element = (name, kind, ...children) => {
     const made = document.createElement(name);
     if (kind) made.className = kind;
     made.append(...children.filter((child) => child !== null && child !== undefined));
     return made;
   };
-  const text = (place) => (place === null ? "" : data.texts[place]);
+  const text = (index) => (index === null ? "" : data.texts[index]);
   const number = (value, digits) => value.toFixed(digits).replace("-", "−");
   const tokens = (count) => `${count} ${count === 1 ? "token" : "tokens"}`;
-  const fact = (name, value, digits) => (value === null ? null : element("span", "", `${name} ${number(value, digits)}`));
+  const figure = (name, value, digits) => (value === null ? null : element("span", "", `${name} ${number(value, digits)}`));
 
   const options = (select, names) => {
     select.replaceChildren(...names.map(([value, name]) => {
@@ -33,17 +33,17 @@
     const [author, committed, other, draftScore, targetScore, estimate, draftTokens, targetTokens, seconds, error] = found;
     const gain = draftScore === null || targetScore === null ? null : targetScore - draftScore;
     const who = author ? "target" : "draft";
-    const decision = error !== null ? "escalated, since the router failed" : !author ? "accepted" : draftTokens === null ? "not drafted" : "escalated";
-    const own = author ? targetTokens : draftTokens;
+    const decision = error !== null ? "escalated, because the router failed" : !author ? "accepted" : draftTokens === null ? "not drafted" : "escalated";
+    const count = author ? targetTokens : draftTokens;
     const item = element("li", `step ${who}`,
-      element("div", "facts",
+      element("div", "figures-of-step",
         element("span", "who", `${at + 1} · ${who}`), element("span", "", decision),
-        fact("draft’s score", draftScore, 3), fact("target’s score", targetScore, 3), fact("Δ", gain, 3), fact("estimate", estimate, 3),
-        own === null ? null : element("span", "", tokens(own)),
+        figure("draft’s score", draftScore, 3), figure("target’s score", targetScore, 3), figure("Δ", gain, 3), figure("estimate", estimate, 3),
+        count === null ? null : element("span", "", tokens(count)),
         element("span", "", `${number(seconds, seconds < 1 ? 3 : 2)} s`)),
       element("div", "raw", text(committed).trimEnd()));
     if (other !== null) {
-      const title = author ? "The draft that was rejected" : "What the target would have written";
+      const title = author ? "The rejected draft" : "The step of the target, not used";
       const rest = author ? draftTokens : targetTokens;
       item.append(element("details", "", element("summary", "", `${title} (${tokens(rest)})`), element("div", "raw", text(other).trimEnd())));
     }
@@ -53,11 +53,11 @@
 
   const solution = (run) => {
     const [mark, word] = verdicts[run.verdict];
-    const facts = element("p", "about",
+    const header = element("p", "about",
       element("span", run.verdict, `${mark} ${word}`), ` · ended: ${run.end} · ${number(run.seconds, 2)} s`,
       run.answer === undefined ? null : element("bdi", "raw", ` · answer: ${run.answer}`),
       run.rule === undefined ? null : element("bdi", "raw", ` · rule: ${run.rule}`));
-    return [facts, element("ol", "steps", ...run.steps.map(step))];
+    return [header, element("ol", "steps", ...run.steps.map(step))];
   };
 
   const open = (holder, problem, policies) => {

@@ -1,14 +1,13 @@
 //! Results from traces that were killed, resumed, failed and graded in every way.
 
-use arbitrage_core::trace::{Record, RunRecord};
+use arbitrage_core::trace::{Record, RunRecord, Trace};
 use arbitrage_core::{Author, router::AlwaysDraft, testing::Scripted};
 use arbitrage_core::{Engine, Limits, Problem, router::MeanLogprob, testing::Babbler};
-use arbitrage_router::labels::LabelError;
 use proptest::prelude::*;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::results::{Grade, Grades, Outcome, problem_results};
+use crate::results::{GradeRow, Grades, Outcome, TraceResults};
 
 fn problems(count: usize) -> Vec<Problem> {
     (0..count).map(|at| Problem::new(format!("Question {at}?")).with_id(at.to_string()).with_seed(at as u64)).collect()
@@ -25,9 +24,13 @@ fn trace(problems: &[Problem], in_flight: usize) -> Vec<Record> {
     std::mem::take(&mut *sink.lock().unwrap())
 }
 
+fn problem_results(records: &[Record], grades: &Grades, warm_up: usize) -> Result<TraceResults, ResultsError> {
+    crate::results::problem_results(&Trace::from_records(records.to_vec()).unwrap(), grades, warm_up)
+}
+
 fn grades(ids: impl IntoIterator<Item = usize>) -> Grades {
     let verdict = |id: usize| if id.is_multiple_of(2) { Outcome::Right } else { Outcome::Wrong };
-    Grades::new(ids.into_iter().map(|id| Grade::new(id.to_string(), verdict(id))))
+    Grades::new(ids.into_iter().map(|id| GradeRow::new(id.to_string(), verdict(id))))
 }
 
 fn run_record(trace: &[Record]) -> RunRecord {
@@ -60,7 +63,7 @@ proptest! {
         let mut resumed = whole[..cut].to_vec();
         resumed.extend(trace(&open, in_flight));
         let [once, twice] = [&whole, &resumed].map(|records| problem_results(records, &grades(0..6), 0).unwrap());
-        let usages = |found: &crate::results::Found| -> Vec<_> {
+        let usages = |found: &TraceResults| -> Vec<_> {
             let tokens = |usage: &arbitrage_core::Usage| (usage.draft.decoded, usage.target.decoded, usage.accepted_steps);
             found.problems.iter().map(|problem| (problem.id.clone(), problem.outcome, tokens(&problem.usage))).collect()
         };
@@ -78,7 +81,7 @@ fn what_did_not_end_is_no_result() {
     let run = Record::Run(run_record(&records));
     let again = records.iter().find(|record| matches!(record, Record::Step(step) if step.problem == "1")).cloned();
     records.extend([run, again.unwrap()]);
-    assert_eq!(problem_results(&records, &grades(0..2), 0), Err(EvaluationError::Unsolved { id: "1".to_owned() }));
+    assert_eq!(problem_results(&records, &grades(0..2), 0), Err(ResultsError::Unsolved { id: "1".to_owned() }));
 }
 
 #[test]
@@ -107,14 +110,13 @@ fn grades_and_trace_are_of_the_same_problems() {
     });
     end.as_mut().unwrap().question = "Another?".to_owned();
     twisted.push(Record::Solution(end.unwrap()));
-    let found = problem_results(&twisted, &grades(0..3), 0);
-    assert!(matches!(found, Err(EvaluationError::Trace(LabelError::Question { .. }))));
+    assert!(Trace::from_records(twisted).is_err(), "one id, two questions");
 }
 
 #[test]
 fn measured_seconds_replace_the_sum() {
     let records = trace(&problems(1), 1);
-    let grades = Grades::new([Grade::new("0", Outcome::Right).with_seconds(2.5)]);
+    let grades = Grades::new([GradeRow::new("0", Outcome::Right).with_seconds(2.5)]);
     assert_eq!(problem_results(&records, &grades, 0).unwrap().problems[0].seconds, 2.5);
 }
 

@@ -155,7 +155,7 @@ pub(super) struct Speculation {
 
 impl Speculation {
     /// Sets the proposer of a model of vocabulary `expected`.
-    pub fn set_proposer(&mut self, proposer: Box<dyn Proposer>, expected: VocabularyId) -> Result<()> {
+    pub(super) fn set_proposer(&mut self, proposer: Box<dyn Proposer>, expected: VocabularyId) -> Result<()> {
         if let Some(other) = proposer.vocabulary().filter(|&other| other != expected) {
             let (expected, found) = (format!("{:016x}, the model's", expected.0), format!("{:016x}", other.0));
             return Err(Error::Parameter { name: "vocabulary of the proposer", expected, found });
@@ -165,13 +165,13 @@ impl Speculation {
     }
 
     /// Whether there is any source of proposals for a sequence with this rejected step.
-    pub fn is_possible(&self, rejected: Option<&RejectedStep>) -> bool {
+    pub(super) fn is_possible(&self, rejected: Option<&RejectedStep>) -> bool {
         self.proposer.is_some() || rejected.is_some()
     }
 
     /// The tokens that are worth verifying for each request, when `sequences` sequences share the pass. Proposed ids that are not
     /// below `token_count` are dropped.
-    pub fn plan(
+    pub(super) fn plan(
         &mut self,
         requests: &[DraftRequest<'_>],
         sequences: usize,
@@ -216,7 +216,7 @@ impl Speculation {
     }
 
     /// Learns from the verification of a plan.
-    pub fn learn(&mut self, plan: &SpeculationPlan, verification: Verification) {
+    pub(super) fn learn(&mut self, plan: &SpeculationPlan, verification: Verification) {
         let compared = verification.accepted + usize::from(verification.next_was_rejected);
         for (at, &confidence) in plan.proposed.confidences.iter().take(compared).enumerate() {
             self.acceptance[plan.source as usize].observe(confidence, at < verification.accepted);
@@ -224,7 +224,7 @@ impl Speculation {
     }
 
     /// Drops what the proposer keeps of a sequence that is finished.
-    pub fn release(&mut self, id: SequenceId) {
+    pub(super) fn release(&mut self, id: SequenceId) {
         if let Some(proposer) = &mut self.proposer {
             proposer.release(id);
         }

@@ -18,7 +18,7 @@ pub(in super::super) struct PassCosts {
 
 impl PassCosts {
     /// Adds a pass over `rows` rows that took `seconds`.
-    pub fn observe(&mut self, rows: usize, seconds: f64) {
+    pub(crate) fn observe(&mut self, rows: usize, seconds: f64) {
         let (fixed, slope) = self.line();
         let expected = fixed + slope * rows as f64;
         if rows > MAX_OBSERVED_ROWS || (self.sums[0] > 8.0 && seconds > OUTLIER_FACTOR * expected) {
@@ -52,7 +52,7 @@ impl PassCosts {
     /// square root of that ratio, which is higher, since the probabilities are only estimates and a rejected token is a certain
     /// loss. In a replay of 154 escalated steps, the plain ratio made the worst step 13% slower and the square root 4%, and the
     /// square root made all of them together no slower.
-    pub fn threshold(&self, sequences: usize, proposal_seconds: f64) -> f64 {
+    pub(crate) fn threshold(&self, sequences: usize, proposal_seconds: f64) -> f64 {
         let (fixed, slope) = self.line();
         ((slope + proposal_seconds) / (slope + fixed / sequences.max(1) as f64)).sqrt().clamp(0.1, 2.0)
     }

@@ -15,7 +15,7 @@ pub(in super::super) struct RejectedStep {
 
 impl RejectedStep {
     /// The step's tokens in the verifying model's vocabulary. `logprobs` are used if there is one for each of these tokens.
-    pub fn new(tokens: Vec<u32>, logprobs: &[f32]) -> Self {
+    pub(crate) fn new(tokens: Vec<u32>, logprobs: &[f32]) -> Self {
         let confidences = match logprobs.len() == tokens.len() {
             true => logprobs.iter().map(|logprob| logprob.exp()).collect(),
             false => vec![DEFAULT_CONFIDENCE; tokens.len()],
@@ -25,7 +25,7 @@ impl RejectedStep {
 
     /// The tokens that the rejected step has after `step_tokens`, those of the new step. Where the new step has diverged, the
     /// tokens after the place where it rejoins the rejected one.
-    pub fn propose(&self, step_tokens: &[u32]) -> (ProposedTokens, ProposalSource) {
+    pub(crate) fn propose(&self, step_tokens: &[u32]) -> (ProposedTokens, ProposalSource) {
         if self.tokens.starts_with(step_tokens) {
             return (self.tokens_from(step_tokens.len(), |_| 1.0), ProposalSource::Rejected);
         }

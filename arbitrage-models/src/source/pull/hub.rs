@@ -172,7 +172,8 @@ impl<'a> Hub<'a> {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
-        match self.thread.wait(request.send()) {
+        // Sent from inside the thread's runtime, since `send` starts the timers of the timeouts at once.
+        match self.thread.wait(async move { request.send().await }) {
             Some(Ok(answer)) => check_status(answer),
             Some(Err(error)) => unavailable(http::describe(error)),
             None => unavailable("the request panicked"),

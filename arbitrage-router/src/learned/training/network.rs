@@ -105,11 +105,11 @@ impl<S: Fn(&Network) -> Result<f64> + Sync> Objective for TabularObjective<S> {
         f64::from(self.targets[example].weight)
     }
 
-    fn content(&self, example: usize, hear: &mut dyn FnMut(&[u8])) {
+    fn hash_into(&self, example: usize, update: &mut dyn FnMut(&[u8])) {
         let TrainingTarget { example, probabilities, weight } = &self.targets[example];
-        hear(&[self.loss as u8]);
+        update(&[self.loss as u8]);
         let numbers = self.rows[*example].iter().chain(probabilities).chain([weight]);
-        numbers.for_each(|number| hear(&number.to_le_bytes()));
+        numbers.for_each(|number| update(&number.to_le_bytes()));
     }
 
     fn loss(&self, model: &Network, examples: &[usize]) -> Result<Tensor<1>> {

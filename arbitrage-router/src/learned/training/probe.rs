@@ -1,7 +1,7 @@
 //! Training of probes.
 
 use arbitrage_core::Evidence;
-use arbitrage_models::train::Progress;
+use arbitrage_models::train::TrainProgress;
 use arbitrage_models::{Device, Error};
 
 use super::super::features::ProbeFeatures;
@@ -30,7 +30,7 @@ impl Probe {
         features: ProbeFeatures,
         hidden_width: Option<usize>,
         device: &Device,
-        progress: &mut dyn Progress,
+        progress: &mut dyn TrainProgress,
     ) -> Result<Self, RouterError> {
         let (examples, recipe) = (&training.examples, training.recipe);
         let rows = feature_rows(features, examples.training, None)?;

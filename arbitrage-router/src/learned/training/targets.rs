@@ -1,7 +1,7 @@
 //! Training targets of labelled steps, and the metrics by which weights are chosen.
 
 use arbitrage_models::Error;
-use arbitrage_models::train::{Fit, Loss};
+use arbitrage_models::train::{Loss, Trainer};
 use serde::{Deserialize, Serialize};
 
 use super::super::output_head::OutputHead;
@@ -21,12 +21,12 @@ pub struct RouterRecipe {
     /// How classes of unequal size are balanced.
     pub balance: Balance,
     /// The training loop. Its seed also determines the initial weights and the balancing.
-    pub fit: Fit,
+    pub fit: Trainer,
 }
 
 impl RouterRecipe {
     /// The paper's recipe: two classes, the larger of which is down-sampled.
-    pub fn new(fit: Fit) -> Self {
+    pub fn new(fit: Trainer) -> Self {
         Self { output_head: OutputHead::binary(), balance: Balance::DownSample, fit }
     }
 

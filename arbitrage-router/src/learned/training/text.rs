@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use arbitrage_models::train::{FolderFiles, Headed, Judging, Labelled, Progress};
+use arbitrage_models::train::{
+    ClassificationObjective, FolderFiles, HeadBias, LabelledText, TrainProgress, TransformerWithHead,
+};
 use arbitrage_models::{Error, LoadOptions, tokenizer::Tokenizer};
 
 use super::super::{Annotation, RouterError, RouterInput, TextRouter};
@@ -27,7 +29,7 @@ impl TextRouter {
         training: &RouterTraining<'_>,
         annotation: Annotation,
         folder: &Path,
-        progress: &mut dyn Progress,
+        progress: &mut dyn TrainProgress,
     ) -> Result<Self, RouterError> {
         let (examples, recipe) = (&training.examples, training.recipe);
         let files = FolderFiles::read(base.tokenizer)?;
@@ -39,17 +41,19 @@ impl TextRouter {
         let mut texts = Vec::new();
         for target in recipe.targets(examples.training)? {
             let tokens = tokens(&examples.training[target.example])?;
-            texts.push(Labelled::last(tokens, target.probabilities, target.weight));
+            texts.push(LabelledText::last(tokens, target.probabilities, target.weight));
         }
         // The validation metric needs no targets, so these are placeholders.
         let outputs = recipe.output_head.outputs();
-        let unlabelled = |example: &Example| Ok(Labelled::last(tokens(example)?, vec![0.0; outputs], 1.0));
+        let unlabelled = |example: &Example| Ok(LabelledText::last(tokens(example)?, vec![0.0; outputs], 1.0));
         let validation = examples.validation.iter().map(unlabelled).collect::<Result<Vec<_>, Error>>()?;
         let mut card = training.card(RouterInput::Text { annotation });
         let (untrained, advantages) = (card.clone(), training.validation_advantages());
-        let score = move |model: &Headed| rank_correlation(&untrained, &model.outputs(&validation)?, &advantages);
-        let objective = Judging::new(Labelled::merged(texts), recipe.loss())?.with_score(score);
-        let model = Headed::new(base.decoder, outputs, false, recipe.fit.seed);
+        let score =
+            move |model: &TransformerWithHead| rank_correlation(&untrained, &model.outputs(&validation)?, &advantages);
+        let objective =
+            ClassificationObjective::new(LabelledText::merge_prefixes(texts), recipe.loss())?.with_score(score);
+        let model = TransformerWithHead::new(base.decoder, outputs, HeadBias::Absent, recipe.fit.seed);
         let fitted = recipe.fit.run(model, &objective, progress)?;
         card.metrics.extend(fitted.best().map(|best| ("validation ρ".to_owned(), best)));
         fitted.model.save(folder, &files)?;

@@ -1,7 +1,7 @@
 //! Training of value heads on hidden states.
 
 use arbitrage_core::Hidden;
-use arbitrage_models::train::{Fit, Loss, Progress};
+use arbitrage_models::train::{Loss, TrainProgress, Trainer};
 use arbitrage_models::{Device, Error, Result};
 use serde::Serialize;
 
@@ -68,7 +68,7 @@ pub struct HeadRecipe {
     #[serde(rename = "width")]
     pub hidden_width: usize,
     /// The training loop. Its seed also determines the initial weights.
-    pub fit: Fit,
+    pub fit: Trainer,
 }
 
 impl ValueHead {
@@ -84,7 +84,7 @@ impl ValueHead {
         recipe: &HeadRecipe,
         card: HeadCard,
         device: &Device,
-        progress: &mut dyn Progress,
+        progress: &mut dyn TrainProgress,
     ) -> Result<Self, RouterError> {
         let TrainingSplit { training, validation } = steps;
         let (inputs, fit) = (card.width.saturating_mul(2), &recipe.fit);

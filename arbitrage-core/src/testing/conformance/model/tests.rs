@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use super::*;
 use crate::segmenter::{Newline, StepMarkers, TokenBudget};
 use crate::testing::{Babbler, CallLog, Flaky, Scripted};
@@ -52,7 +54,7 @@ fn step() -> Step {
 fn steps_outside_of_their_rule_are_caught() {
     for (step, part) in [
         (Step::new("One.\n\nTwo, and more.", Finish::EndOfText), "token edge"),
-        (Step::new("No boundary", Finish::Boundary), "has one"),
+        (Step::new("", Finish::Boundary), "has text"),
         (step().with_tokens(vec![1; 17], VocabularyId(0)), "at most the rule's tokens"),
         (step().with_cost(StepCost::new(0, 0, 17, 0.0)), "at most the rule's tokens"),
         (step().with_tokens(vec![1, 2], VocabularyId(0)).with_logprobs(vec![-0.5]), "one log-probability a token"),
@@ -87,10 +89,11 @@ fn steps_that_depend_on_more_than_the_prefix_are_caught() {
     assert!(found(Flaky::new(babbler(1), 0)).contains("error"));
 }
 
-/// Writes one step fewer than it has prefixes, or other steps once a sequence is released.
+/// Writes one step fewer than it has requests, or another step for a sequence that was released.
+#[derive(Default)]
 struct Careless {
     drops_a_step: bool,
-    has_released: bool,
+    released: HashSet<SequenceId>,
 }
 
 impl Verifier for Careless {
@@ -98,18 +101,18 @@ impl Verifier for Careless {
         "careless"
     }
     fn rewrite(&mut self, requests: &[Rewrite<'_>], _rule: &StepRule<'_>) -> Vec<Result<Step, BoxError>> {
-        let step = |_: &Rewrite<'_>| numbered(usize::from(self.has_released));
+        let step = |request: &Rewrite<'_>| numbered(usize::from(self.released.contains(&request.prefix.id)));
         requests.iter().skip(usize::from(self.drops_a_step)).map(step).collect()
     }
-    fn release(&mut self, _id: SequenceId) {
-        self.has_released = true;
+    fn release(&mut self, id: SequenceId) {
+        self.released.insert(id);
     }
 }
 
 #[test]
 fn broken_verifiers_are_caught() {
-    let check =
-        |drops_a_step| check_verifier(&mut Careless { drops_a_step, has_released: false }, &DecodingCases::default());
-    assert!(check(true).unwrap_err().to_string().contains("2 answers to 3 requests"));
-    assert!(check(false).unwrap_err().to_string().contains("released"));
+    let found =
+        |mut verifier: Careless| check_verifier(&mut verifier, &DecodingCases::default()).unwrap_err().to_string();
+    assert!(found(Careless { drops_a_step: true, ..Careless::default() }).contains("2 answers to 3 requests"));
+    assert!(found(Careless::default()).contains("released"));
 }

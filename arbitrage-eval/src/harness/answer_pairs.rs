@@ -1,4 +1,4 @@
-//! Grading files of rows: the core of the command `arbitrage grade`.
+//! Grades files of answer pairs, which measures the grader itself: the core of the command `arbitrage grade`.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -7,155 +7,156 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::problems::{BadRows, Line, ProblemsError, read_lines};
+use arbitrage_core::text::excerpt;
 use arbitrage_grader::{Grade, Grader, Kind};
 
-/// A row of a file to be graded.
+use crate::problems::{BadRows, JsonLine, ProblemsError, read_lines};
+
+/// A right answer and an answer to be graded against it: one row of a file.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Row {
-    /// The row's `id`, or its place in the file.
+pub struct AnswerPair {
+    /// The row's `id`, or one made of the file's name and the line.
     pub id: String,
     /// The right answer.
     pub gold: String,
-    /// What is graded.
+    /// The answer to be graded.
     pub pred: String,
-    /// What `pred` is: `kind` says `equiv` for a bare answer, which is the default; `raw` or `extract` for a whole response;
-    /// `choice-raw` for one that chooses a letter.
+    /// What `pred` is. In files, `equiv` (the default) is a bare answer, `raw` and `extract` are whole responses, and `choice-raw` is a
+    /// response that chooses a letter.
     pub kind: Kind,
-    /// Whether the two are equal, where that is known.
+    /// Whether the two answers are known to be equal or to differ.
     pub should_match: Option<bool>,
-    /// Whether the row counts: those with a `convention` or `disputed` are matters of taste.
+    /// Whether the row counts. Rows with `convention` or `disputed` do not, since graders may differ on them.
     pub scored: bool,
-    /// What the row belongs to, of its own `tag` or `family`.
+    /// The row's `tag`, or else its `family`.
     pub group: String,
 }
 
-/// The outcome of a row.
+/// The grade of an answer pair.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct GradedRow {
-    /// The row's name.
+pub struct GradedPair {
+    /// The pair's id.
     pub id: String,
-    /// Verdict, reasons and what was found.
+    /// The grader's verdict and reasons.
     #[serde(flatten)]
     pub grade: Grade,
     /// Wall time, in microseconds.
     pub micros: u64,
 }
 
-/// A share of rows.
+/// How many verdicts are as expected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Shares {
-    /// Rows whose verdict is as it should be.
+pub struct Agreement {
+    /// Pairs whose verdict is as expected.
     pub right: usize,
-    /// Rows.
+    /// All pairs.
     pub of: usize,
 }
 
-/// How many verdicts are as they should be, and what they took.
+/// How often the grader agrees with the expected verdicts, and how fast it is.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
-pub struct Summary {
-    /// Rows that must match.
-    pub must_match: Shares,
-    /// Rows that must not.
-    pub must_not_match: Shares,
-    /// Rows, scored or not.
+pub struct AgreementSummary {
+    /// Pairs that must be graded as equal.
+    pub must_match: Agreement,
+    /// Pairs that must be graded as different.
+    pub must_not_match: Agreement,
+    /// All pairs, scored or not.
     pub rows: usize,
-    /// Wall time that 99 of 100 rows stay below, in microseconds.
+    /// 99th percentile of the wall time, in microseconds.
     pub p99_micros: u64,
-    /// Greatest wall time, in microseconds.
+    /// Longest wall time, in microseconds.
     pub max_micros: u64,
 }
 
-impl Shares {
+impl Agreement {
     fn count(&mut self, right: bool) {
         self.right += usize::from(right);
         self.of += 1;
     }
 
-    /// The share in percent; 100 of nothing.
+    /// The share in percent; 100 without pairs.
     pub fn percent(self) -> f64 {
         if self.of == 0 { 100.0 } else { self.right as f64 / self.of as f64 * 100.0 }
     }
 }
 
-impl std::fmt::Display for Summary {
+impl std::fmt::Display for AgreementSummary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let all = Shares {
+        let all = Agreement {
             right: self.must_match.right + self.must_not_match.right,
             of: self.must_match.of + self.must_not_match.of,
         };
-        let share = |shares: Shares| format!("{:.1}% ({} of {})", shares.percent(), shares.right, shares.of);
+        let share = |shares: Agreement| format!("{:.1}% ({} of {})", shares.percent(), shares.right, shares.of);
         let parts = (share(all), share(self.must_match), share(self.must_not_match));
         write!(f, "{} rows; as expected: {}; must match {}; must not {}", self.rows, parts.0, parts.1, parts.2)?;
-        write!(f, "; p99 {} µs, greatest {} µs", self.p99_micros, self.max_micros)
+        write!(f, "; p99 {} µs, max {} µs", self.p99_micros, self.max_micros)
     }
 }
 
-/// Reads rows of `gold` and `pred`, and perhaps `id`, `kind`, `should_match`, `convention`, `disputed`, `tag` and `family`.
+/// Reads JSON lines with `gold` and `pred`, and optionally `id`, `kind`, `should_match`, `convention`, `disputed`, `tag` and `family`.
 ///
 /// # Errors
 /// [`ProblemsError`], naming file, line and field.
-pub fn read_rows(
+pub fn read_pairs(
     path: &Path,
     reader: impl BufRead,
     bad: BadRows,
-) -> Result<(Vec<Row>, Vec<ProblemsError>), ProblemsError> {
+) -> Result<(Vec<AnswerPair>, Vec<ProblemsError>), ProblemsError> {
     read_lines(path, reader, bad, |line, row| parsed(line, row).map(|row| vec![row]))
 }
 
-fn parsed(line: &Line<'_>, row: &serde_json::Map<String, Value>) -> Result<Row, ProblemsError> {
+fn parsed(line: &JsonLine<'_>, row: &serde_json::Map<String, Value>) -> Result<AnswerPair, ProblemsError> {
     let text = |field: &str| line.text(row, field)?.ok_or_else(|| line.wrong(format!("`{field}`"), "none"));
     let kind = match line.text(row, "kind")?.as_deref() {
         None | Some("equiv") => Kind::Answer,
         Some("raw" | "extract") => Kind::Response,
         Some("choice-raw") => Kind::Choice,
         Some(other) => {
-            return Err(line.wrong("equiv, raw, extract or choice-raw in `kind`", arbitrage_core::text::excerpt(other)));
+            return Err(line.wrong("equiv, raw, extract or choice-raw in `kind`", excerpt(other)));
         }
     };
     let should_match = match row.get("should_match") {
         None | Some(Value::Null) => None,
         Some(Value::Bool(should)) => Some(*should),
         Some(other) => {
-            return Err(
-                line.wrong("true, false or null in `should_match`", arbitrage_core::text::excerpt(&other.to_string()))
-            );
+            return Err(line.wrong("true, false or null in `should_match`", excerpt(&other.to_string())));
         }
     };
-    let taste = ["convention", "disputed"].iter().any(|field| row.get(*field).is_some_and(|value| !value.is_null()));
+    let is_disputed =
+        ["convention", "disputed"].iter().any(|field| row.get(*field).is_some_and(|value| !value.is_null()));
     let group = match line.text(row, "tag")? {
         Some(tag) => tag,
         None => line.text(row, "family")?.unwrap_or_default(),
     };
     let (_, id) = line.names(row)?;
-    Ok(Row { id, gold: text("gold")?, pred: text("pred")?, kind, should_match, scored: !taste, group })
+    Ok(AnswerPair { id, gold: text("gold")?, pred: text("pred")?, kind, should_match, scored: !is_disputed, group })
 }
 
-/// Grades rows one by one, hands each outcome to `see`, and sums up.
+/// Grades pairs one by one, passes each grade to `on_grade`, and returns the totals.
 ///
 /// # Errors
-/// Those of `see`.
-pub fn grade_rows<E>(
+/// Those of `on_grade`.
+pub fn grade_pairs<E>(
     grader: Grader,
-    rows: &[Row],
-    mut see: impl FnMut(&Row, &GradedRow) -> Result<(), E>,
-) -> Result<Summary, E> {
-    let mut summary = Summary { rows: rows.len(), ..Summary::default() };
+    rows: &[AnswerPair],
+    mut on_grade: impl FnMut(&AnswerPair, &GradedPair) -> Result<(), E>,
+) -> Result<AgreementSummary, E> {
+    let mut summary = AgreementSummary { rows: rows.len(), ..AgreementSummary::default() };
     let mut micros = Vec::with_capacity(rows.len());
     for row in rows {
         let start = Instant::now();
         let grade = grader.grade_response(&row.gold, &row.pred, row.kind);
-        let graded = GradedRow { id: row.id.clone(), grade, micros: start.elapsed().as_micros() as u64 };
+        let graded = GradedPair { id: row.id.clone(), grade, micros: start.elapsed().as_micros() as u64 };
         micros.push(graded.micros);
         if let Some(should) = row.should_match.filter(|_| row.scored) {
             let shares = if should { &mut summary.must_match } else { &mut summary.must_not_match };
             shares.count(graded.grade.is_correct() == should);
         }
-        see(row, &graded)?;
+        on_grade(row, &graded)?;
     }
     micros.sort_unstable();
     summary.p99_micros = micros.get((micros.len() * 99).div_ceil(100).saturating_sub(1)).copied().unwrap_or(0);
@@ -165,11 +166,12 @@ pub fn grade_rows<E>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use arbitrage_grader::Profile;
 
-    fn rows(text: &str, bad: BadRows) -> Result<(Vec<Row>, Vec<ProblemsError>), ProblemsError> {
-        read_rows(Path::new("set/rows.jsonl"), text.as_bytes(), bad)
+    use super::*;
+
+    fn rows(text: &str, bad: BadRows) -> Result<(Vec<AnswerPair>, Vec<ProblemsError>), ProblemsError> {
+        read_pairs(Path::new("set/rows.jsonl"), text.as_bytes(), bad)
     }
 
     #[test]
@@ -182,7 +184,7 @@ mod tests {
         let (rows, skipped) = rows(text, BadRows::Fail).unwrap();
         assert!(skipped.is_empty());
         let mut seen = Vec::new();
-        let summary = grade_rows(Grader::new(Profile::Strict), &rows, |row, graded| {
+        let summary = grade_pairs(Grader::new(Profile::Strict), &rows, |row, graded| {
             seen.push((row.id.clone(), graded.grade.is_correct()));
             Ok::<_, std::convert::Infallible>(())
         })

@@ -1,4 +1,4 @@
-//! Sums beside each other, each in its parts.
+//! Stacked bars.
 
 use super::scale::Scale;
 use super::svg::{Px, Svg};
@@ -7,59 +7,60 @@ use crate::report::text::cut;
 
 const ROW: f64 = 22.0;
 const BAR: f64 = 14.0;
-/// Room for the key above the bars and for the axis below.
+/// Height of the legend above the bars.
 const TOP: f64 = 46.0;
+/// Height of the axis below the bars.
 const BOTTOM: f64 = 40.0;
-/// Longest name of a bar, in characters.
-const NAME: usize = 20;
+/// Maximum length of a bar's name, in characters.
+const MAX_NAME_CHARS: usize = 20;
 
-/// One sum.
+/// One bar.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Bar {
+pub(crate) struct StackedBar {
     /// Its name.
     pub name: String,
-    /// Its parts, as many as the chart has names for, at least 0.
+    /// The sizes of its parts, one per name of the chart, at least 0.
     pub parts: Vec<f64>,
 }
 
-/// A chart of sums.
+/// A chart of horizontal stacked bars.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stack {
-    /// What it says in words.
+pub(crate) struct StackedBars {
+    /// Its id and texts.
     pub heading: Heading,
-    /// What is summed.
+    /// The axis of the sums.
     pub x: Axis,
-    /// The parts' names. The `i`-th has the class `part-i`.
+    /// The names of the parts. Part `i` has the CSS class `part-i`.
     pub parts: Vec<&'static str>,
-    /// The sums.
-    pub bars: Vec<Bar>,
-    /// A sum to hold the others against.
+    /// The bars.
+    pub bars: Vec<StackedBar>,
+    /// A sum that is marked by a line, for comparison.
     pub level: Option<f64>,
 }
 
-impl Stack {
+impl StackedBars {
     /// The chart as an SVG element.
-    pub fn svg(&self) -> String {
-        let names: Vec<String> = self.bars.iter().map(|bar| cut(&bar.name, NAME)).collect();
+    pub(crate) fn svg(&self) -> String {
+        let names: Vec<String> = self.bars.iter().map(|bar| cut(&bar.name, MAX_NAME_CHARS)).collect();
         let left = 10.0 + names.iter().map(|name| text_width(name)).fold(0.0, f64::max);
         let height = TOP + ROW * self.bars.len() as f64 + BOTTOM;
-        let sum = |bar: &Bar| bar.parts.iter().sum::<f64>();
-        // The sums stand behind the bars: they take their room from the scale.
+        let sum = |bar: &StackedBar| bar.parts.iter().sum::<f64>();
+        // The sums are written after the bars, which reduces the width of the scale.
         let x = self.x.scale(self.bars.iter().map(sum).chain([0.0]), (left, WIDTH - 44.0));
         let mut svg = self.heading.begin(height);
-        self.key(&mut svg);
+        self.legend(&mut svg);
         self.axis(&mut svg, &x, height - BOTTOM);
         for (row, (bar, name)) in self.bars.iter().zip(&names).enumerate() {
             let top = TOP + ROW * row as f64 + (ROW - BAR) / 2.0;
-            svg.words("bar-name", "end", (left - 6.0, top + BAR - 3.0), name);
-            self.bar(&mut svg, bar, top, |value| x.place(value));
+            svg.label("bar-name", "end", (left - 6.0, top + BAR - 3.0), name);
+            self.bar(&mut svg, bar, top, |value| x.position(value));
         }
-        if let Some(at) = self.level.map(|level| x.place(level)) {
+        if let Some(at) = self.level.map(|level| x.position(level)) {
             svg.line("guide", (at, TOP), (at, height - BOTTOM));
         }
         for (row, sum) in self.bars.iter().map(sum).enumerate() {
             let line = TOP + ROW * row as f64 + (ROW + BAR) / 2.0 - 3.0;
-            svg.words("tick sum", "start", (x.place(sum) + 4.0, line), &self.x.unit.show(sum));
+            svg.label("tick sum", "start", (x.position(sum) + 4.0, line), &self.x.unit.show(sum));
         }
         svg.finish()
     }
@@ -68,16 +69,16 @@ impl Stack {
         svg.begin("g", &[("class", &"axes"), ("aria-hidden", &"true")]);
         for (at, text) in x.ticks() {
             svg.line("grid", (at, TOP), (at, bottom));
-            svg.words("tick", "middle", (at, bottom + 15.0), &text);
+            svg.label("tick", "middle", (at, bottom + 15.0), &text);
         }
-        svg.words("label", "end", (WIDTH - 14.0, bottom + BOTTOM - 8.0), &self.x.label);
+        svg.label("label", "end", (WIDTH - 14.0, bottom + BOTTOM - 8.0), &self.x.label);
         svg.end();
     }
 
-    fn bar(&self, svg: &mut Svg, bar: &Bar, top: f64, place: impl Fn(f64) -> f64) {
+    fn bar(&self, svg: &mut Svg, bar: &StackedBar, top: f64, position: impl Fn(f64) -> f64) {
         let mut from = 0.0;
         for (part, (value, name)) in bar.parts.iter().zip(&self.parts).enumerate() {
-            let (left, right) = (place(from), place(from + value));
+            let (left, right) = (position(from), position(from + value));
             from += value;
             if right - left < 0.05 {
                 continue;
@@ -92,8 +93,8 @@ impl Stack {
         }
     }
 
-    /// The parts with their colours, in as many lines as they need.
-    fn key(&self, svg: &mut Svg) {
+    /// The legend, in as many lines as it needs.
+    fn legend(&self, svg: &mut Svg) {
         let (mut left, mut line) = (4.0, 0.0);
         for (part, name) in self.parts.iter().enumerate() {
             let width = 16.0 + text_width(name) + 12.0;
@@ -111,7 +112,7 @@ impl Stack {
                     ("height", &Px(11.0)),
                 ],
             );
-            svg.words("key", "start", (left + 16.0, 14.0 + line), name);
+            svg.label("key", "start", (left + 16.0, 14.0 + line), name);
             left += width;
         }
     }

@@ -1,23 +1,23 @@
-//! Which problems are worth a look.
+//! Selects the problems that the browser shows.
 
 use std::collections::BTreeMap;
 
-use crate::report::Run;
+use crate::report::PolicyRun;
 use crate::results::Outcome;
 
-/// Problems to show.
+/// The problems to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice<'r> {
+pub(crate) struct ProblemSelection<'r> {
     /// Their ids: those on which policies differ, then the others, each by id.
     pub ids: Vec<&'r str>,
-    /// How many of all problems policies differ on.
+    /// Number of problems on which policies differ.
     pub differing: usize,
-    /// All problems.
+    /// Number of all problems.
     pub all: usize,
 }
 
-/// At most `most` of the problems that the runs solved. The same are shown of every run, since solutions are there to be compared.
-pub fn choose(runs: &[Run], most: usize) -> Choice<'_> {
+/// At most `max_problems` of the problems that the runs solved. The same problems are shown for every run, so that solutions can be compared.
+pub(crate) fn select(runs: &[PolicyRun], max_problems: usize) -> ProblemSelection<'_> {
     let mut outcomes: BTreeMap<&str, Vec<Outcome>> = BTreeMap::new();
     for result in runs.iter().flat_map(|run| run.results.problems()) {
         outcomes.entry(&result.id).or_default().push(result.outcome);
@@ -26,6 +26,6 @@ pub fn choose(runs: &[Run], most: usize) -> Choice<'_> {
     let differs = |outcomes: &[Outcome]| outcomes.iter().any(|outcome| *outcome != outcomes[0]);
     let (first, then): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|(_, outcomes)| differs(outcomes));
     let differing = first.len();
-    let ids = first.into_iter().chain(then).map(|(id, _)| id).take(most).collect();
-    Choice { ids, differing, all }
+    let ids = first.into_iter().chain(then).map(|(id, _)| id).take(max_problems).collect();
+    ProblemSelection { ids, differing, all }
 }

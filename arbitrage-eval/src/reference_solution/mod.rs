@@ -1,4 +1,4 @@
-//! Steps judged by the worked solution that comes with a problem.
+//! Scores steps by the reference solution of a problem.
 
 mod equations;
 mod lexer;
@@ -11,43 +11,43 @@ use crate::gold::Gold;
 use crate::problems::ProblemRow;
 use equations::{Equation, equations, numbers};
 
-/// Scores steps of word problems by the numbers of a worked solution, as GSM8K's answers are: what no text can tell of a plan, the
-/// numbers tell of its execution. It costs no model, so that thousands of steps are labelled for nothing.
+/// Scores steps of word problems by the numbers of a reference solution, such as GSM8K's answers. It needs no model, so that many thousands
+/// of steps can be labelled at no cost.
 ///
 /// | score | the step |
 /// |---|---|
-/// | 0 | states false arithmetic, or ends in another answer |
-/// | ½ | states results of which one is neither known from question and prefix nor among the worked solution's |
-/// | 1 | states nothing that speaks against it |
+/// | 0 | states false arithmetic, or ends in a wrong answer |
+/// | ½ | states a result that is neither in the question, nor in the prefix, nor in the reference solution |
+/// | 1 | anything else |
 ///
-/// A right way that the worked solution does not take gets ½ on both sides of an advantage. What the scores are worth is measured
-/// against roll-outs (`docs/results.md`).
+/// A right approach that differs from the reference solution gets ½ for both models' steps, so that its advantage is 0. The evaluation
+/// results in `docs` compare these scores with roll-outs.
 #[derive(Clone, Debug)]
-pub struct Worked {
+pub struct ReferenceSolutionScorer {
     gold: Gold,
-    /// Results on the way, by question.
+    /// The reference solution's results, by question.
     values: HashMap<String, Vec<f64>>,
 }
 
-/// The question of a prefix is none that comes with a worked solution.
+/// A problem without a reference solution.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "problem `{id}` comes without a worked solution: `answer` of its row has to hold one, ended by `####` and the result"
+    "problem `{id}` comes without a worked solution: expected one in the field `answer` of its row, ending in `####` and the result"
 )]
-pub struct NoSolution {
-    /// The problem's name.
+pub struct NoReferenceSolution {
+    /// The problem's id.
     pub id: String,
 }
 
-impl Worked {
-    /// Of rows that all hold a worked solution.
+impl ReferenceSolutionScorer {
+    /// A scorer for the problems of `rows`, all of which need a reference solution.
     ///
     /// # Errors
-    /// [`NoSolution`] for the first row whose `answer` is absent or does not end in `####` and a result.
-    pub fn new<'r>(rows: impl IntoIterator<Item = &'r ProblemRow>) -> Result<Self, NoSolution> {
+    /// [`NoReferenceSolution`] for the first row whose `answer` is absent or does not end in `####` and a result.
+    pub fn new<'r>(rows: impl IntoIterator<Item = &'r ProblemRow>) -> Result<Self, NoReferenceSolution> {
         let rows: Vec<_> = rows.into_iter().collect();
         let values = |row: &&ProblemRow| {
-            let missing = || NoSolution { id: row.problem.id.clone() };
+            let missing = || NoReferenceSolution { id: row.problem.id.clone() };
             let values = row.answer.as_deref().and_then(values).ok_or_else(missing)?;
             Ok((row.problem.question.clone(), values))
         };
@@ -55,8 +55,8 @@ impl Worked {
         Ok(Self { gold: Gold::new(rows), values })
     }
 
-    fn judge(&self, prefix: &Prefix<'_>, step: &Step) -> Result<f32, NoSolution> {
-        let missing = || NoSolution { id: prefix.problem.id.clone() };
+    fn score_step(&self, prefix: &Prefix<'_>, step: &Step) -> Result<f32, NoReferenceSolution> {
+        let missing = || NoReferenceSolution { id: prefix.problem.id.clone() };
         let values = self.values.get(&prefix.problem.question).ok_or_else(missing)?;
         let found = equations(&step.text);
         if found.iter().any(|equation| equation.holds() == Some(false)) {
@@ -67,30 +67,31 @@ impl Worked {
             return Ok(f32::from(u8::from(right)));
         }
         let known: Vec<f64> = numbers(&prefix.problem.question).chain(numbers(&prefix.text())).collect();
-        let strange = |equation: &Equation| !values.iter().chain(&known).any(|value| same(*value, equation.stated));
-        Ok(if found.iter().any(strange) { 0.5 } else { 1.0 })
+        let is_unknown = |equation: &Equation| !values.iter().chain(&known).any(|value| same(*value, equation.stated));
+        Ok(if found.iter().any(is_unknown) { 0.5 } else { 1.0 })
     }
 }
 
-impl StepScorer for Worked {
+impl StepScorer for ReferenceSolutionScorer {
     fn name(&self) -> String {
         "worked solution".to_owned()
     }
 
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
-        steps.iter().map(|(prefix, step)| Ok(self.judge(prefix, step)?)).collect()
+        steps.iter().map(|(prefix, step)| Ok(self.score_step(prefix, step)?)).collect()
     }
 }
 
-/// The results of GSM8K's form: prose with `<<48/2=24>>` before each result, and `#### 72` at the end. `None` for another form.
+/// The results in a solution of GSM8K's format: prose with `<<48/2=24>>` before each result, and `#### 72` at the end. `None` for other
+/// formats.
 fn values(answer: &str) -> Option<Vec<f64>> {
-    let (worked, last) = answer.rsplit_once("####")?;
-    let noted = worked.split("<<").skip(1).filter_map(|rest| rest.split_once(">>"));
+    let (solution, last) = answer.rsplit_once("####")?;
+    let noted = solution.split("<<").skip(1).filter_map(|rest| rest.split_once(">>"));
     let results = noted.filter_map(|(note, _)| numbers(note.rsplit_once('=')?.1).next());
     (!last.trim().is_empty()).then(|| results.chain(numbers(last)).collect())
 }
 
-/// Equal but for rounding in the sixth place.
+/// Equal up to rounding at a relative error of 1e-6.
 fn same(one: f64, other: f64) -> bool {
     (one - other).abs() <= 1e-6 * one.abs().max(other.abs()).max(1.0)
 }
@@ -111,8 +112,11 @@ mod tests {
         read(Path::new("gsm8k.jsonl"), line.as_bytes(), BadRows::Fail).unwrap().rows
     }
 
-    fn worked() -> Worked {
-        Worked::new(&rows("She sold 48/2 = <<48/2=24>>24 in May.\n48+24 = <<48+24=72>>72 in both.\n#### 72")).unwrap()
+    fn scorer() -> ReferenceSolutionScorer {
+        ReferenceSolutionScorer::new(&rows(
+            "She sold 48/2 = <<48/2=24>>24 in May.\n48+24 = <<48+24=72>>72 in both.\n#### 72",
+        ))
+        .unwrap()
     }
 
     fn score(before: &[&str], step: &str, finish: Finish) -> f32 {
@@ -120,11 +124,11 @@ mod tests {
         let accept = |text: &&str| Accepted { step: Step::new(*text, Finish::Boundary), author: Author::Draft };
         let steps: Vec<Accepted> = before.iter().map(accept).collect();
         let prefix = Prefix::new(SequenceId(0), &problem, &steps);
-        worked().score(&[(prefix, &Step::new(step, finish))]).unwrap()[0]
+        scorer().score(&[(prefix, &Step::new(step, finish))]).unwrap()[0]
     }
 
     #[test]
-    fn numbers_tell() {
+    fn steps_are_scored_by_their_numbers() {
         let boundary = Finish::Boundary;
         for (before, step, finish, expected) in [
             (&[][..], "Let's go step by step.\n\n", boundary, 1.0),
@@ -142,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_without_a_worked_solution_is_named() {
+    fn a_problem_without_a_reference_solution_is_named() {
         for answer in ["72", "so ####  "] {
-            let error = Worked::new(&rows(answer)).unwrap_err().to_string();
+            let error = ReferenceSolutionScorer::new(&rows(answer)).unwrap_err().to_string();
             assert!(error.contains("`gsm8k-1`") && error.contains("####"), "{error}");
         }
         let problem = Problem::new("Another?").with_id("other");
         let step = Step::new("so", Finish::Boundary);
-        let error = worked().score(&[(Prefix::new(SequenceId(0), &problem, &[]), &step)]).unwrap_err();
+        let error = scorer().score(&[(Prefix::new(SequenceId(0), &problem, &[]), &step)]).unwrap_err();
         assert!(error.to_string().contains("`other`"), "{error}");
     }
 }

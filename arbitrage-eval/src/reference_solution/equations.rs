@@ -1,58 +1,58 @@
-//! What a text states by `=`.
+//! Equations in running text.
 
-use super::lexer::{Token, tokens};
+use super::lexer::{ArithmeticToken, tokens};
 
-/// A number that stands after `=`.
+/// A number after `=`, and the arithmetic before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Equation {
     /// The number.
     pub stated: f64,
-    /// What the arithmetic before the sign comes to, where it is arithmetic.
+    /// Value of the arithmetic before the sign, if there is any.
     pub computed: Option<f64>,
     decimals: u32,
 }
 
 impl Equation {
-    /// Whether the arithmetic comes to what is stated, rounded as that is. `None` without arithmetic.
-    pub fn holds(&self) -> Option<bool> {
-        let half_a_place = 0.5 * 10f64.powi(-i32::try_from(self.decimals).unwrap_or(i32::MAX));
-        let slack = if self.decimals == 0 { 0.0 } else { half_a_place };
+    /// Whether the arithmetic gives the stated number, up to its rounding. `None` without arithmetic.
+    pub(crate) fn holds(&self) -> Option<bool> {
+        let half_a_unit = 0.5 * 10f64.powi(-i32::try_from(self.decimals).unwrap_or(i32::MAX));
+        let slack = if self.decimals == 0 { 0.0 } else { half_a_unit };
         self.computed.map(|computed| (computed - self.stated).abs() <= slack + 1e-6 * self.stated.abs().max(1e-6))
     }
 }
 
-/// The equations of a text, in order. Of a chain `a = b = c`, each pair of neighbours.
+/// The equations of a text, in order. A chain `a = b = c` gives one for each pair of neighbours.
 pub(super) fn equations(text: &str) -> Vec<Equation> {
     let tokens = tokens(text);
-    tokens.split(|token| *token == Token::Break).flat_map(chain).collect()
+    tokens.split(|token| *token == ArithmeticToken::Break).flat_map(chain).collect()
 }
 
 /// All numbers of a text.
 pub(super) fn numbers(text: &str) -> impl Iterator<Item = f64> {
     tokens(text).into_iter().filter_map(|token| match token {
-        Token::Number(value, _) => Some(value),
+        ArithmeticToken::Number(value, _) => Some(value),
         _ => None,
     })
 }
 
-fn chain(run: &[Token]) -> Vec<Equation> {
-    let sides: Vec<&[Token]> = run.split(|token| *token == Token::Equals).collect();
-    let equation = |pair: &[&[Token]]| {
+fn chain(run: &[ArithmeticToken]) -> Vec<Equation> {
+    let sides: Vec<&[ArithmeticToken]> = run.split(|token| *token == ArithmeticToken::Equals).collect();
+    let equation = |pair: &[&[ArithmeticToken]]| {
         let (stated, decimals) = leading(pair[1])?;
         Some(Equation { stated, computed: trailing(pair[0]), decimals })
     };
     sides.windows(2).filter_map(equation).collect()
 }
 
-/// The value at the beginning of a side, and its decimals; those of a lone number, or 4 where it has to be computed.
-fn leading(side: &[Token]) -> Option<(f64, u32)> {
-    let mut parser = Parser { rest: side };
-    parser.words();
+/// The value at the beginning of a side, and its number of decimals: that of a single number, or 4 where the value is computed.
+fn leading(side: &[ArithmeticToken]) -> Option<(f64, u32)> {
+    let mut parser = ArithmeticParser { rest: side };
+    parser.skip_words();
     let start = parser.rest;
     let value = parser.sum(0)?;
-    let lone = |token: &&Token| matches!(token, Token::Number(..));
+    let lone = |token: &&ArithmeticToken| matches!(token, ArithmeticToken::Number(..));
     let decimals = match start {
-        [Token::Number(_, decimals), ..]
+        [ArithmeticToken::Number(_, decimals), ..]
             if start[..start.len() - parser.rest.len()].iter().filter(lone).count() == 1 =>
         {
             *decimals
@@ -62,36 +62,36 @@ fn leading(side: &[Token]) -> Option<(f64, u32)> {
     Some((value, decimals))
 }
 
-/// The value of the longest arithmetic at the end of a side, if anything is computed in it.
-fn trailing(side: &[Token]) -> Option<f64> {
-    const MOST: usize = 64;
-    let first = side.len().saturating_sub(MOST);
+/// The value of the longest arithmetic expression at the end of a side, if it has an operator.
+fn trailing(side: &[ArithmeticToken]) -> Option<f64> {
+    const MAX_TOKENS: usize = 64;
+    let first = side.len().saturating_sub(MAX_TOKENS);
     (first..side.len()).find_map(|start| {
         let tail = &side[start..];
-        let computes = tail.iter().any(|token| matches!(token, Token::Operator(_)));
-        let starts = matches!(tail.first(), Some(Token::Number(..) | Token::Open));
-        // What stands before must not belong to it: "of the 3 + 4" may begin at 3, "2x - 3 + 4" may not.
-        let apart = start == 0 || matches!(side[start - 1], Token::Word | Token::Close);
-        if !(computes && starts && apart) {
+        let computes = tail.iter().any(|token| matches!(token, ArithmeticToken::Operator(_)));
+        let starts = matches!(tail.first(), Some(ArithmeticToken::Number(..) | ArithmeticToken::Open));
+        // The expression must not continue to the left: "of the 3 + 4" may begin at 3, "2x - 3 + 4" may not.
+        let is_whole = start == 0 || matches!(side[start - 1], ArithmeticToken::Word | ArithmeticToken::Close);
+        if !(computes && starts && is_whole) {
             return None;
         }
-        let mut parser = Parser { rest: tail };
+        let mut parser = ArithmeticParser { rest: tail };
         let value = parser.sum(0)?;
-        parser.words();
+        parser.skip_words();
         (parser.rest.is_empty() && value.is_finite()).then_some(value)
     })
 }
 
-/// A recursive descent over `+ - * / %` and brackets.
-struct Parser<'t> {
-    rest: &'t [Token],
+/// A recursive-descent parser of `+ - * / %` and brackets.
+struct ArithmeticParser<'t> {
+    rest: &'t [ArithmeticToken],
 }
 
-/// Deepest brackets that are followed.
-const DEEPEST: usize = 16;
+/// Deepest nesting of brackets that is parsed.
+const MAX_DEPTH: usize = 16;
 
-impl Parser<'_> {
-    fn take(&mut self, wanted: impl Fn(Token) -> bool) -> Option<Token> {
+impl ArithmeticParser<'_> {
+    fn take_if(&mut self, wanted: impl Fn(ArithmeticToken) -> bool) -> Option<ArithmeticToken> {
         let (first, rest) = self.rest.split_first()?;
         wanted(*first).then(|| {
             self.rest = rest;
@@ -99,19 +99,20 @@ impl Parser<'_> {
         })
     }
 
-    /// Passes over words, and over units such as `/day`.
-    fn words(&mut self) {
+    /// Skips words, and units such as `/day`.
+    fn skip_words(&mut self) {
         loop {
             match self.rest {
-                [Token::Word, rest @ ..] | [Token::Operator('/'), Token::Word, rest @ ..] => self.rest = rest,
+                [ArithmeticToken::Word, rest @ ..]
+                | [ArithmeticToken::Operator('/'), ArithmeticToken::Word, rest @ ..] => self.rest = rest,
                 _ => return,
             }
         }
     }
 
     fn operator(&mut self, of: &str) -> Option<char> {
-        match self.take(|token| matches!(token, Token::Operator(sign) if of.contains(sign)))? {
-            Token::Operator(sign) => Some(sign),
+        match self.take_if(|token| matches!(token, ArithmeticToken::Operator(sign) if of.contains(sign)))? {
+            ArithmeticToken::Operator(sign) => Some(sign),
             _ => None,
         }
     }
@@ -135,26 +136,27 @@ impl Parser<'_> {
     }
 
     fn factor(&mut self, depth: usize) -> Option<f64> {
-        if depth > DEEPEST {
+        if depth > MAX_DEPTH {
             return None;
         }
         if self.operator("-").is_some() {
             return Some(-self.factor(depth + 1)?);
         }
-        self.words();
-        let mut value = match self.take(|token| matches!(token, Token::Number(..) | Token::Open))? {
-            Token::Number(value, _) => value,
-            _ => {
-                let value = self.sum(depth + 1)?;
-                self.words();
-                self.take(|token| token == Token::Close)?;
-                value
-            }
-        };
-        if self.take(|token| token == Token::Percent).is_some() {
+        self.skip_words();
+        let mut value =
+            match self.take_if(|token| matches!(token, ArithmeticToken::Number(..) | ArithmeticToken::Open))? {
+                ArithmeticToken::Number(value, _) => value,
+                _ => {
+                    let value = self.sum(depth + 1)?;
+                    self.skip_words();
+                    self.take_if(|token| token == ArithmeticToken::Close)?;
+                    value
+                }
+            };
+        if self.take_if(|token| token == ArithmeticToken::Percent).is_some() {
             value /= 100.0;
         }
-        self.words();
+        self.skip_words();
         Some(value)
     }
 }
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_forms_that_models_write() {
+    fn formats_that_models_write() {
         for (text, expected) in [
             (r"Therefore:", vec![]),
             ("\\[ 16 - 3 = 13 \\]", vec![(13.0, Some(true))]),

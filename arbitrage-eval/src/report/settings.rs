@@ -1,40 +1,40 @@
-//! What may be chosen about a report.
+//! Settings of a report.
 
 use arbitrage_router::metrics::Bootstrap;
 
-/// What may be chosen about a report.
+/// Settings of a report.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Options {
+pub struct ReportSettings {
     /// The report's title.
     pub title: String,
-    /// How intervals are drawn.
+    /// How confidence intervals are computed.
     pub bootstrap: Bootstrap,
-    /// Most problems a benchmark whose solutions are in the page, under every policy. Those on which policies differ come first.
+    /// Maximum number of problems per benchmark whose solutions the page contains. Those on which policies differ come first.
     pub problems: usize,
 }
 
-impl Default for Options {
-    /// An untitled report with 60 problems a benchmark.
+impl Default for ReportSettings {
+    /// The title "Evaluation", the default bootstrap, and 60 problems per benchmark.
     fn default() -> Self {
         Self { title: "Evaluation".to_owned(), bootstrap: Bootstrap::default(), problems: 60 }
     }
 }
 
-impl Options {
+impl ReportSettings {
     /// Sets the title.
     pub fn with_title(mut self, title: impl Into<String>) -> Self {
         self.title = title.into();
         self
     }
 
-    /// Sets how intervals are drawn.
+    /// Sets how confidence intervals are computed.
     pub fn with_bootstrap(mut self, bootstrap: Bootstrap) -> Self {
         self.bootstrap = bootstrap;
         self
     }
 
-    /// Sets the most problems a benchmark whose solutions are in the page.
+    /// Sets the maximum number of problems per benchmark whose solutions the page contains.
     pub fn with_problems(mut self, problems: usize) -> Self {
         self.problems = problems;
         self
