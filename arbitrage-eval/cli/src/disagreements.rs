@@ -1,4 +1,4 @@
-//! Where a probe and its rivals part: which steps need labels, and who is right about them.
+//! Steps on which a probe and other methods decide differently, and who is right about them.
 
 use std::path::Path;
 
@@ -6,90 +6,95 @@ use arbitrage_router::labels::Example;
 use arbitrage_router::metrics::{Bootstrap, Clusters, PolicyDisagreement};
 
 use crate::Failure;
-use crate::step_ids::{Place, Places};
-use crate::method_table::{BUDGETS, Method, Range, shown};
+use crate::figures::with_interval;
+use crate::method_table::{BUDGETS, Method};
+use crate::step_ids::{StepId, StepIds};
 
-/// The first of the methods against its rivals, at each budget.
-pub struct Disputes {
-    /// The steps of which all methods have an estimate, as places among the examples.
-    places: Vec<usize>,
-    partings: Vec<Parting>,
+/// One method against several baselines, each at several budgets of target calls.
+pub struct Disagreements {
+    /// Indices, among the examples, of the steps that all methods have an estimate of.
+    indices: Vec<usize>,
+    comparisons: Vec<BudgetComparison>,
 }
 
-struct Parting {
-    rival: String,
-    /// The budget as a share of the oracle's calls.
+/// A method against one baseline, both with the same number of target calls.
+struct BudgetComparison {
+    baseline: String,
+    /// Budget as a share of the oracle's calls.
     budget: f64,
     calls: f64,
-    dispute: PolicyDisagreement,
+    disagreement: PolicyDisagreement,
 }
 
-impl Disputes {
-    /// Between `first` and `rivals`, over the steps at `places`. Budgets are those of the oracle by the examples' own scores: none,
-    /// and nothing to dispute, where it sees no gain.
-    pub fn new(examples: &[Example], places: Vec<usize>, first: &Method, rivals: &[&Method]) -> Result<Self, Failure> {
-        let oracle = places.iter().filter(|at| examples[**at].label()).count() as f64;
-        if oracle == 0.0 {
-            return Ok(Self { places, partings: Vec::new() });
-        }
-        let of = |method: &Method| places.iter().map(|at| method.estimates[*at]).collect::<Vec<_>>();
-        let estimates = of(first);
-        let mut partings = Vec::new();
-        for rival in rivals {
-            let others = of(rival);
+impl Disagreements {
+    /// Compares `method` with `baselines` on the steps at `indices`. Budgets are shares of the calls that the oracle makes by the scores of
+    /// the examples: if it makes none, there is nothing to compare.
+    pub fn new(
+        examples: &[Example],
+        indices: Vec<usize>,
+        method: &Method,
+        baselines: &[&Method],
+    ) -> Result<Self, Failure> {
+        let oracle = indices.iter().filter(|at| examples[**at].label()).count() as f64;
+        let estimates = |method: &Method| indices.iter().map(|at| method.estimates[*at]).collect::<Vec<_>>();
+        let of_method = estimates(method);
+        let mut comparisons = Vec::new();
+        for baseline in baselines.iter().filter(|_| oracle > 0.0) {
+            let of_baseline = estimates(baseline);
             for budget in BUDGETS {
                 let calls = budget * oracle;
-                let dispute = PolicyDisagreement::new(&estimates, &others, calls)?;
-                partings.push(Parting { rival: rival.name.clone(), budget, calls, dispute });
+                let disagreement = PolicyDisagreement::new(&of_method, &of_baseline, calls)?;
+                comparisons.push(BudgetComparison { baseline: baseline.name.clone(), budget, calls, disagreement });
             }
         }
-        Ok(Self { places, partings })
+        Ok(Self { indices, comparisons })
     }
 
-    /// Writes which steps are disputed at any budget, for `score --places`.
+    /// Writes the steps that are decided differently at any budget, for `score --step-ids`.
     pub fn write(&self, path: &Path, examples: &[Example]) -> Result<(), Failure> {
-        if self.partings.is_empty() {
-            return Err("expected steps with a gain, by which budgets are set, found none".into());
+        if self.comparisons.is_empty() {
+            return Err(
+                "--disagreements: expected steps with a gain, which budgets are computed from, found none".into()
+            );
         }
-        let disputed = self.partings.iter().flat_map(|parting| parting.dispute.places());
-        let place = |at: usize| {
-            let example = &examples[self.places[at]];
-            Place { problem: example.problem.clone(), index: example.index }
+        let steps = self.comparisons.iter().flat_map(|comparison| comparison.disagreement.steps());
+        let id = |at: usize| {
+            let example = &examples[self.indices[at]];
+            StepId { problem: example.problem.clone(), index: example.index }
         };
-        let places = Places::new(disputed.map(place));
-        places.write(path)?;
-        println!("{} of {} steps are disputed: {}", places.len(), self.places.len(), path.display());
+        let ids = StepIds::new(steps.map(id));
+        ids.write(path)?;
+        println!("{} of {} steps are decided differently: {}", ids.len(), self.indices.len(), path.display());
         Ok(())
     }
 
-    /// Prints by how much the first method's calls are better than each rival's. `known` are the advantages of the examples that were
-    /// labelled.
+    /// Prints by how much the method's calls gain more than those of each baseline. `advantages` are those of all examples, where they are
+    /// known.
     pub fn print(
         &self,
         examples: &[Example],
-        known: &[Option<f32>],
-        first: &str,
+        advantages: &[Option<f32>],
+        method: &str,
         resamples: usize,
     ) -> Result<(), Failure> {
-        if self.partings.is_empty() {
+        if self.comparisons.is_empty() {
             return Ok(());
         }
-        let advantages: Vec<Option<f32>> = self.places.iter().map(|at| known[*at]).collect();
-        let problems = Clusters::new(self.places.iter().map(|at| examples[*at].problem.as_str()));
+        let advantages: Vec<Option<f32>> = self.indices.iter().map(|at| advantages[*at]).collect();
+        let problems = Clusters::new(self.indices.iter().map(|at| examples[*at].problem.as_str()));
         let bootstrap = Bootstrap::new(resamples, 0.95)?;
         println!(
-            "\n| {first} against | of the oracle's calls | calls | disputed | steps with labels | Δ a call more |"
+            "\n| {method} against | budget (× oracle's calls) | calls | decided differently | of these with labels | gain per call, difference |"
         );
         println!("|---|---|---|---|---|---|");
-        for Parting { rival, budget, calls, dispute } in &self.partings {
-            let (steps, labelled) = dispute
-                .places()
-                .fold((0, 0), |(all, known), at| (all + 1, known + usize::from(advantages[at].is_some())));
-            let lead = bootstrap.interval(&problems, |weights| dispute.lead(&advantages, weights)).map(Range::from);
+        for BudgetComparison { baseline, budget, calls, disagreement } in &self.comparisons {
+            let steps = disagreement.steps().count();
+            let labelled = disagreement.steps().filter(|at| advantages[*at].is_some()).count();
+            let difference = |weights: &[u32]| disagreement.mean_difference(&advantages, weights);
             println!(
-                "| {rival} | {budget} | {calls:.1} | {:.0}% | {labelled} of {steps} | {} |",
-                100.0 * dispute.share(),
-                shown(&lead)
+                "| {baseline} | {budget} | {calls:.1} | {:.0}% | {labelled} of {steps} | {} |",
+                100.0 * disagreement.share(),
+                with_interval(bootstrap.interval(&problems, difference))
             );
         }
         Ok(())

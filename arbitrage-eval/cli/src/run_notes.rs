@@ -1,42 +1,45 @@
-//! Where results go, and what records say beside models, router and limits.
+//! The notes in the record of a run. With models, router and limits they decide whether an interrupted run may be resumed.
 
 use std::path::Path;
 
 use arbitrage_core::Problem;
+use arbitrage_core::trace::{ProblemsNote, RunNotes, SamplingNote};
 use arbitrage_eval::problems::digest;
+use arbitrage_models::source::file_digest;
 use clap::ValueEnum;
-use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::cli::{LimitOptions, PairOptions};
 
-/// Makes a folder, and those that it is in.
-pub fn make_folder(path: &Path) -> Result<(), Failure> {
-    Ok(std::fs::create_dir_all(path).map_err(|error| format!("{}: {error}", path.display()))?)
-}
-
-/// What texts depend on beside models, router and limits.
-pub fn notes(models: &PairOptions, limits: &LimitOptions, target: &str, problems: &[Problem]) -> Value {
-    let PairOptions { temperature, top_p, top_k, min_p, system, placement, .. } = models;
-    let mut notes = json!({
-        "target": target,
-        "problems": problems_note(problems),
-        "segmenter": name(limits.segmenter),
-        "sampling": { "temperature": temperature, "top_p": top_p, "top_k": top_k, "min_p": min_p },
-        "system": system,
-    });
-    if let Some(backends) = placement.note() {
-        notes["backends"] = backends;
+/// The settings that every run's texts depend on.
+pub fn run_notes(models: &PairOptions, limits: &LimitOptions, target: &str, problems: &[Problem]) -> RunNotes {
+    RunNotes {
+        target: Some(target.to_owned()),
+        problems: Some(problems_note(problems)),
+        segmenter: option_value(limits.segmenter),
+        sampling: Some(SamplingNote {
+            temperature: models.temperature.into(),
+            top_p: models.top_p.map(f64::from),
+            top_k: models.top_k,
+            min_p: models.min_p.map(f64::from),
+        }),
+        system: models.system.clone(),
+        backends: models.placement.backends(),
+        ..RunNotes::default()
     }
-    notes
 }
 
-/// Which problems: a record's note `problems`.
-pub fn problems_note(problems: &[Problem]) -> Value {
-    json!({ "count": problems.len(), "digest": format!("{:016x}", digest(problems)) })
+/// How many problems there are, and which.
+pub fn problems_note(problems: &[Problem]) -> ProblemsNote {
+    ProblemsNote { count: problems.len(), digest: format!("{:016x}", digest(problems)) }
 }
 
-/// What an option's value is called on the command line.
-pub fn name(value: impl ValueEnum) -> Option<String> {
+/// Digest of the weights in the folder of a trained router or scorer.
+pub fn weights_digest(folder: &Path) -> Result<String, Failure> {
+    Ok(file_digest(folder.join("model.safetensors"))?)
+}
+
+/// The name of an option's value on the command line.
+pub fn option_value(value: impl ValueEnum) -> Option<String> {
     value.to_possible_value().map(|value| value.get_name().to_owned())
 }

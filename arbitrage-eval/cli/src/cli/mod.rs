@@ -21,15 +21,14 @@ pub use eval::{EvalOptions, MergeOptions, RegradeOptions, ReplayOptions, ReportO
 pub use grade::GradeOptions;
 pub use pair::{
     DeviceOptions, HiddenStateOptions, LimitOptions, OverlapOption, PairOptions, PlacementOptions, SegmenterOption,
-    Speculation,
+    SpeculationSource,
 };
 pub use routers::{CalibrateOptions, CalibrationMethod, CompareOptions, CrossValidateOptions, TableOptions};
 pub use scoring::{HeadOptions, ScoreOptions, StepFileOptions};
 pub use serve::ServeOptions;
 pub use solve::SolveOptions;
 pub use train::{
-    BaseOptions,
-    LearningOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions, TextOptions,
+    BaseOptions, LearningOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions, TextOptions,
     TrainCommand, TrainOptions,
 };
 

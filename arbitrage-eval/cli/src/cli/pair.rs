@@ -30,7 +30,7 @@ pub enum OverlapOption {
 
 /// Where the target's speculative tokens come from, which it verifies several at a time.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Speculation {
+pub enum SpeculationSource {
     /// There are none: the target decodes one token at a time.
     Off,
     /// The rejected step.
@@ -66,8 +66,8 @@ pub struct PairOptions {
     #[arg(long, value_name = "MODEL")]
     pub target_template: Option<PathBuf>,
     /// Where the target's speculative tokens come from, which it verifies several at a time. Changes the time and never the text.
-    #[arg(long, alias = "guesses", value_enum, default_value_t = Speculation::Rejected)]
-    pub speculation: Speculation,
+    #[arg(long, alias = "guesses", value_enum, default_value_t = SpeculationSource::Rejected)]
+    pub speculation: SpeculationSource,
     /// Sampling temperature; 0 is greedy.
     #[arg(long, default_value_t = 0.0)]
     pub temperature: f32,

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use arbitrage_core::trace::{JsonlSink, Record, SolutionRecord, TraceSink, read_jsonl};
+use arbitrage_core::trace::{JsonlSink, Record, SolutionRecord, Trace, TraceSink, read_jsonl};
 use arbitrage_core::{Draw, StepCost, Usage};
 use arbitrage_router::labels::{Example, examples};
 
@@ -61,7 +61,7 @@ fn ends(records: &[Record]) -> BTreeMap<String, SolutionRecord> {
 pub fn content(path: &Path) -> (Vec<Example>, BTreeMap<String, SolutionRecord>) {
     let records = read_jsonl(path).unwrap();
     let ends = ends(&records);
-    let mut found = examples(records).unwrap();
+    let mut found = examples(&Trace::from_records(records).unwrap()).unwrap();
     assert_eq!(found.skipped.steps() - found.skipped.superseded - found.skipped.unended_steps, 0);
     for example in &mut found.examples {
         let history = example.history.iter_mut().map(|accepted| &mut accepted.step);

@@ -227,7 +227,7 @@ fn a_report_that_cannot_be_written_undoes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (out, config) = (folder.path().join("out"), config(folder.path(), &[("0..12", "0..3"), ("0..8", "0..2")]));
     std::fs::create_dir_all(out.join("report.html")).unwrap();
-    refused(command("eval", &config, &out, &[]), &["the evaluation is done", "report.html"]);
+    refused(command("eval", &config, &out, &[]), &["the evaluation is complete", "report.html"]);
     let before = content(&out);
     assert!(before.contains_key("more-sums/speculative.grades.jsonl"), "{:?}", before.keys());
     std::fs::remove_dir(out.join("report.html")).unwrap();
