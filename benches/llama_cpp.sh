@@ -32,6 +32,13 @@ exec 3>&1 1>&2 # Only the folder goes to standard output.
   tar -xzf "$dir/$package.tar.gz" -C "$dir"
 }
 
+# GCC 12 declares that `_tile_loadconfig` reads 8 bytes, and so leaves out the stores to the rest of the configuration: the AMX path
+# then crashes. A barrier that takes the configuration's address makes it store all of it.
+barrier='__asm__ volatile("" : : "r"(\1) : "memory"); _tile_loadconfig(\1);'
+for file in "$source"/ggml/src/ggml-cpu/amx/*.cpp; do
+  grep -q '__asm__ volatile("" : : "r"' "$file" || sed -i "s/_tile_loadconfig(\([^)]*\));/$barrier/" "$file"
+done
+
 PATH=$dir/venv/bin:$PATH
 cmake -S "$source" -B "$build" -G Ninja \
   -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DGGML_OPENMP=ON -DBUILD_SHARED_LIBS=OFF \

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Failure> {
     let models = options.models.iter().map(|path| open(path, &Lean::default())).collect::<Result<Vec<_>, _>>()?;
-    let weights: usize = models.iter().map(|model| model.decoder().bytes_a_token()).sum();
+    let weights: usize = models.iter().map(|model| model.decoder().bytes_per_token()).sum();
     let loaded = peak()?;
     let caches: usize = models.iter().map(|model| cache_bytes(model.decoder(), options)).sum();
     let held = models.iter().map(|model| fill(model.decoder(), options)).collect::<Result<Vec<_>, _>>()?;

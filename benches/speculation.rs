@@ -56,7 +56,7 @@ fn run(options: &Options) -> Result<(), Failure> {
     let sampling = Sampling::at_temperature(options.temperature)?;
     let target = || open(&options.target, &Lean::default()).map(|model| model.with_sampling(sampling));
     let deep = |model: LocalModel| match options.depth {
-        Some(depth) => model.with_guess_depth(depth),
+        Some(depth) => model.with_speculative_tokens(depth),
         None => model,
     };
     let draft = DraftModel::new(open(&options.draft, &options.lean)?);

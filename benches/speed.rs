@@ -45,7 +45,7 @@ fn run(options: &Options) -> Result<(), Failure> {
     let start = Instant::now();
     let ours = Ours::new(open(&options.model, &options.lean)?)?;
     let decoder = ours.decoder();
-    let megabytes = decoder.bytes_a_token() as f64 / 1e6;
+    let megabytes = decoder.bytes_per_token() as f64 / 1e6;
     println!("loaded in {:.1} s; {megabytes:.1} MB of weights a token", start.elapsed().as_secs_f64());
 
     let buffer = Bandwidth::default();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use arbitrage_core::Problem;
-use arbitrage_grader::{Grade, Grader, Kind, Profile, gold_answer};
+use arbitrage_grader::{Grade, Grader, InputKind, Profile, gold_answer};
 
 use crate::problems::ProblemRow;
 
@@ -90,7 +90,7 @@ impl Gold {
     pub fn grade(&self, problem: &Problem, text: &str) -> Result<Grade, NoAnswer> {
         let answer = self.answer(problem)?;
         let tolerance = self.answers.get(&problem.question).map_or(0.0, |gold| gold.tolerance);
-        Ok(self.grader.with_tolerance(tolerance).grade_response(&answer, text, Kind::Response))
+        Ok(self.grader.with_tolerance(tolerance).grade_response(&answer, text, InputKind::Response))
     }
 
     /// Whether `text`, a whole solution, ends in the right answer.

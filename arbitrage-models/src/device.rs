@@ -9,11 +9,11 @@ pub use burn::tensor::Device;
 
 use crate::error::{Error, Result};
 
-/// All that a name may begin with.
-const KNOWN: [&str; 5] = ["flex", "wgpu", "vulkan", "metal", "cuda"];
+/// All backends that a name may begin with.
+const KNOWN_BACKENDS: [&str; 5] = ["flex", "wgpu", "vulkan", "metal", "cuda"];
 
-/// Those that were compiled in, as burn lists their devices.
-const COMPILED: &[(&str, DeviceType)] = &[
+/// The backends that were compiled in, with the type by which burn lists their devices.
+const COMPILED_BACKENDS: &[(&str, DeviceType)] = &[
     #[cfg(feature = "flex")]
     ("flex", DeviceType::Flex),
     #[cfg(feature = "wgpu")]
@@ -28,7 +28,7 @@ const COMPILED: &[(&str, DeviceType)] = &[
 
 /// Backends that this build knows, for messages.
 pub fn compiled_devices() -> Vec<&'static str> {
-    COMPILED.iter().map(|(name, _)| *name).collect()
+    COMPILED_BACKENDS.iter().map(|(name, _)| *name).collect()
 }
 
 /// A device of this machine.
@@ -41,7 +41,7 @@ pub struct FoundDevice {
     pub device: Device,
 }
 
-/// What a device says of itself.
+/// What is known of a device once it is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceFacts {
@@ -54,18 +54,18 @@ pub struct DeviceFacts {
 }
 
 impl FoundDevice {
-    /// Opens the device and asks it; `None` where it cannot be opened.
+    /// Opens the device to read its properties; `None` where it cannot be opened.
     pub fn facts(&self) -> Option<DeviceFacts> {
         #[cfg(any(feature = "wgpu", feature = "cuda"))]
         let model = || self.device.identity().map(|identity| identity.name);
         #[cfg(not(any(feature = "wgpu", feature = "cuda")))]
         let model = || None;
-        let ask = || DeviceFacts {
+        let read = || DeviceFacts {
             model: model(),
             f16: self.device.supports_dtype(DType::F16),
             bf16: self.device.supports_dtype(DType::BF16),
         };
-        without_panic(ask)
+        without_panic(read)
     }
 }
 
@@ -76,7 +76,7 @@ pub fn found_devices() -> Vec<FoundDevice> {
         let devices = found(kind).into_iter().enumerate();
         devices.map(|(index, device)| FoundDevice { name: name(index), device }).collect::<Vec<_>>()
     };
-    COMPILED.iter().flat_map(named).collect()
+    COMPILED_BACKENDS.iter().flat_map(named).collect()
 }
 
 /// The burn device that `name` stands for: `flex` (the processor), or `wgpu`, `vulkan`, `metal` or `cuda` with the number of
@@ -92,19 +92,19 @@ pub fn found_devices() -> Vec<FoundDevice> {
 pub fn device(name: &str) -> Result<Device> {
     let (backend, index) = name.split_once(':').unwrap_or((name, "0"));
     let index: usize = index.parse().map_err(|_| refused(name, "expected a number behind the colon"))?;
-    let Some((_, kind)) = COMPILED.iter().find(|(compiled, _)| *compiled == backend) else {
+    let Some((_, kind)) = COMPILED_BACKENDS.iter().find(|(compiled, _)| *compiled == backend) else {
         let missing = "not compiled in: build with the feature of the backend's name";
-        return Err(refused(name, if KNOWN.contains(&backend) { missing } else { "unknown" }));
+        return Err(refused(name, if KNOWN_BACKENDS.contains(&backend) { missing } else { "unknown" }));
     };
     let device = found(kind).into_iter().nth(index).ok_or_else(|| refused(name, "there is no such device"))?;
-    // Only a question that the device itself answers tells whether it can be had: by its first use it would be a panic.
+    // Whether a device can be opened shows only when it is used, and it then panics if it cannot: so use it once here.
     without_panic(|| device.supports_dtype(DType::F32)).ok_or_else(|| refused(name, "it cannot be opened"))?;
     Ok(device)
 }
 
-/// Whether it is the processor that computes.
+/// Whether `device` is the processor.
 #[cfg(feature = "train")]
-#[cfg_attr(not(feature = "flex"), allow(unused_variables, reason = "nothing else is the processor"))]
+#[cfg_attr(not(feature = "flex"), expect(unused_variables, reason = "without `flex` no device is the processor"))]
 pub(crate) fn is_processor(device: &Device) -> bool {
     #[cfg(feature = "flex")]
     let is_flex = *device == Device::flex();
@@ -118,7 +118,7 @@ fn found(kind: &DeviceType) -> Vec<Device> {
     #[cfg(feature = "accelerator")]
     crate::accelerator::configure();
     let mut devices = without_panic(|| Device::enumerate(kind.clone()).into_vec()).unwrap_or_default();
-    // Drivers list in an order of their own; burn numbers kinds by how much one would want them.
+    // Drivers list devices in any order; burn numbers their types by preference.
     devices.sort_by_key(|device| {
         let id = device.as_dispatch().id();
         (id.type_id, id.index_id)
@@ -126,9 +126,9 @@ fn found(kind: &DeviceType) -> Vec<Device> {
     devices
 }
 
-/// What cubecl meets a missing symbol or a refused card with is a panic; here it is a device that cannot be had.
-fn without_panic<T>(ask: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(ask)).ok()
+/// Where a library lacks a symbol or a card refuses, cubecl panics; here that is a device that cannot be opened.
+fn without_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 pub(crate) fn refused(name: &str, reason: &str) -> Error {
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn found_devices_are_had_by_their_names() {
+    fn found_devices_are_opened_by_their_names() {
         for found in found_devices() {
             assert_eq!(device(&found.name).unwrap(), found.device, "{}", found.name);
             if let Some(first) = found.name.strip_suffix(":0") {
@@ -156,11 +156,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_had_is_refused_with_what_can() {
+    fn unknown_devices_are_refused_with_a_list_of_the_known() {
         let found: Vec<_> = found_devices().into_iter().map(|found| found.name).collect();
         let mut names = vec!["", "tpu", "FLEX", " flex", ":0", "flex:1", "flex:", "flex:x", "flex:-1", "cuda:0:0"];
         names.extend(["wgpu:65536", "vulkan:65536", "metal:65536", "cuda:65536", "cuda:99999999999999999999"]);
-        names.extend(KNOWN.iter().filter(|name| !compiled_devices().contains(name)));
+        names.extend(KNOWN_BACKENDS.iter().filter(|name| !compiled_devices().contains(name)));
         for name in names {
             let error = device(name).unwrap_err().to_string();
             for part in [name, &compiled_devices().join(", "), &found.join(", ")] {

@@ -55,6 +55,7 @@ mod layout;
 mod local;
 #[cfg(any(feature = "pull", feature = "train"))]
 mod lock;
+mod math;
 #[cfg(feature = "burn")]
 mod prefill;
 mod prompt;
@@ -73,7 +74,7 @@ pub mod weights;
 #[cfg(feature = "burn")]
 pub use classifier::{Classifier, ProcessReward};
 #[cfg(feature = "burn")]
-pub use decoder::{Cache, Decoder, HeadTokens, LoadOptions, Output, Outputs, Precision, Span};
+pub use decoder::{Cache, Decoder, LoadOptions, Output, Outputs, Precision, Span};
 #[cfg(feature = "burn")]
 pub use device::{Device, DeviceFacts, FoundDevice, compiled_devices, device, found_devices};
 pub use error::{Error, Result};

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use arbitrage_core::SequenceId;
 use burn::tensor::Tensor;
 
-use crate::decoder::{Body, Outputs, Span};
+use crate::decoder::{Backbone, Outputs, Span};
 use crate::error::Result;
 use crate::sequence::{CachedSequence, share_rows};
 
@@ -42,7 +42,7 @@ impl<'a> Prefill<'a> {
 /// Runs passes until no text has pending tokens. After each pass `each` receives the requested states, `[outputs, hidden]`, and
 /// for each of them the index in `texts` that it belongs to. The states of one text come in the order of its tokens.
 pub(crate) fn prefill(
-    body: &Body,
+    body: &Backbone,
     texts: &mut [Prefill<'_>],
     mut each: impl FnMut(Tensor<2>, &[usize]) -> Result<()>,
 ) -> Result<()> {
@@ -63,7 +63,7 @@ pub(crate) fn prefill(
     Ok(())
 }
 
-fn pass(body: &Body, texts: &mut [Prefill<'_>], takes: &[usize]) -> Result<Option<Tensor<2>>> {
+fn pass(body: &Backbone, texts: &mut [Prefill<'_>], takes: &[usize]) -> Result<Option<Tensor<2>>> {
     let mut spans = Vec::with_capacity(texts.len());
     for (text, &take) in texts.iter_mut().zip(takes).filter(|(_, take)| **take > 0) {
         let outputs = match text.outputs(take) {

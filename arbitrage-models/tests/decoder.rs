@@ -269,3 +269,27 @@ fn a_tensor_that_the_file_lacks_is_named() {
         assert!(matches!(error, Error::Weights { .. }) && text.contains(&format!("missing `{dropped}`")), "{text}");
     }
 }
+
+/// Runs itself again, in a process for each variable.
+#[test]
+fn meaningless_environment_variables_are_refused_when_a_packed_model_is_loaded() {
+    const NAME: &str = "meaningless_environment_variables_are_refused_when_a_packed_model_is_loaded";
+    const EXPECTED: &str = "ARBITRAGE_TEST_EXPECTED";
+    let fixture = fixture("hf/qwen2-f32-tied");
+    if let Ok(expected) = std::env::var(EXPECTED) {
+        let error = fixture.load(&options(Precision::Packed)).err().unwrap();
+        assert!(matches!(error, Error::Parameter { .. }) && error.to_string().starts_with(&expected), "{error}");
+        fixture.load(&options(Precision::Plain)).unwrap();
+        return;
+    }
+    for (variable, value, expected) in [
+        ("ARBITRAGE_ISA", "avx", "ARBITRAGE_ISA: expected one of portable"),
+        ("ARBITRAGE_THREADS", "0", "ARBITRAGE_THREADS: expected a number of threads from 1 to 1024, found `0`"),
+        ("ARBITRAGE_THREADS", "many", "ARBITRAGE_THREADS: expected a number of threads from 1 to 1024, found `many`"),
+    ] {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", NAME]).env(EXPECTED, expected).env(variable, value);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{variable}={value}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}

@@ -64,7 +64,7 @@ impl Single {
             card: card(device),
             precision: format!("{:?}", options.precision).to_lowercase(),
             bandwidth,
-            weight_bytes: decoder.bytes_a_token(),
+            weight_bytes: decoder.bytes_per_token(),
             ..Self::default()
         };
         Bench { decoder: &decoder, sizes }.fill(&mut found, each)

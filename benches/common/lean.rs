@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use arbitrage_models::weights::DType;
-use arbitrage_models::{HeadTokens, LoadOptions, LocalModel, ModelFiles, device};
+use arbitrage_models::{LoadOptions, LocalModel, ModelFiles, device};
 use clap::Args;
 
 use crate::Failure;
@@ -14,9 +14,6 @@ pub struct Lean {
     /// Requantises what has more bits a weight, such as q4_0.
     #[arg(long)]
     pub weights: Option<DType>,
-    /// Keeps the head's rows of the first so many tokens only.
-    #[arg(long)]
-    pub head: Option<usize>,
 }
 
 /// Loads a GGUF file or a Hugging Face folder.
@@ -28,9 +25,6 @@ pub fn open(path: &Path, lean: &Lean) -> Result<LocalModel, Failure> {
     let mut load = LoadOptions::new(device("flex")?);
     if let Some(most) = lean.weights {
         load = load.with_weights(most);
-    }
-    if let Some(count) = lean.head {
-        load = load.with_head(HeadTokens::first(count, &files.tokenizer)?);
     }
     Ok(LocalModel::from_files(files, &load)?)
 }

@@ -10,6 +10,19 @@ pub fn threads() -> usize {
     asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get)).clamp(1, 256)
 }
 
+/// The processor's name, and which instructions it has of those that the kernels may use.
+pub fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        line.split_once(':').map(|(_, value)| value.trim())
+    };
+    let flags: Vec<&str> = field("flags").unwrap_or_default().split(' ').collect();
+    let used = ["avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"];
+    let found: Vec<&str> = used.into_iter().filter(|flag| flags.contains(flag)).collect();
+    format!("{} ({})", field("model name").unwrap_or("unknown"), found.join(", "))
+}
+
 /// The load averages of the last 1, 5 and 15 minutes, where the system tells them in `/proc/loadavg`.
 pub fn load_average() -> Option<String> {
     let text = std::fs::read_to_string("/proc/loadavg").ok()?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use arbitrage_eval::cost::{Hardware, Reuse, Work};
+use arbitrage_eval::cost::{Hardware, Reuse, WorkCounts};
 use serde_json::Value;
 
 fn accelerator(folder: &Path, prompt: &str, more: &[&str]) -> Output {
@@ -44,7 +44,7 @@ fn tiny_shapes_give_every_figure_and_a_cost_model_that_the_simulator_reads() {
         let hardware: Hardware = serde_json::from_str(&read(folder.path(), "cost.json")).unwrap();
         assert_eq!(hardware.name, "tiny shapes on a machine");
         assert!(hardware.router_step > 0.0 && hardware.scorer_token > 0.0);
-        let mut work = Work::default();
+        let mut work = WorkCounts::default();
         (work.draft.decoded, work.target.prefilled, work.routed) = (6.0, 6.0, 1.0);
         assert!(hardware.seconds(&work, Reuse::Off).is_finite());
     }

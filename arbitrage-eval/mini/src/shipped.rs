@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use arbitrage_models::source::Settings;
+use arbitrage_models::source::SourceSettings;
 
 use crate::tokenizer;
 use arbitrage_core::text::fnv1a;
@@ -67,12 +67,12 @@ pub enum ShippedError {
 }
 
 /// The folder with all shipped models as ordinary model folders: `mini/draft`, `mini/target`, `mini/prm`, and the [`ROUTERS`]. The first
-/// call writes it into the model cache ([`Settings`]), either completely or not at all, and later calls find it there.
+/// call writes it into the model cache ([`SourceSettings`]), either completely or not at all, and later calls find it there.
 ///
 /// # Errors
 /// [`ShippedError`], where it cannot be written.
 pub fn unpack() -> Result<PathBuf, ShippedError> {
-    let cache = Settings::from_env()?.cache;
+    let cache = SourceSettings::from_env()?.cache;
     let folder = cache.join(format!("shipped-{:016x}", digest()));
     if is_complete(&folder) {
         return Ok(folder);

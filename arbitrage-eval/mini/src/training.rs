@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use arbitrage_models::config::ModelConfig;
-use arbitrage_models::tokenizer::Tokenizer;
-use arbitrage_models::train::{Fit, Fitted, FolderFiles, Language, Lesson, Progress, Transformer};
+use arbitrage_models::tokenizer::{EncodeMode, Tokenizer};
+use arbitrage_models::train::{
+    FolderFiles, NextTokenObjective, TrainOutput, TrainProgress, Trainer, TrainingExample, Transformer,
+};
 use arbitrage_models::{Device, Error};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +39,7 @@ pub struct ModelShape {
 #[non_exhaustive]
 pub struct TrainRecipe {
     /// The training loop. Its seed also initialises the weights.
-    pub fit: Fit,
+    pub fit: Trainer,
     /// Number of problems of the training stream. Each is used once.
     pub problems: u64,
     /// Number of problems of the validation stream, by which the best weights are chosen.
@@ -58,8 +60,8 @@ pub enum TrainScale {
 impl TrainRecipe {
     /// Trains for this many steps. The learning rate schedule covers all of them, and every step uses new problems.
     pub fn with_steps(mut self, steps: usize) -> Self {
-        let Fit { schedule, every, .. } = Fit::new(steps, self.fit.schedule.peak);
-        (self.fit.schedule, self.fit.every) = (schedule, every);
+        let Trainer { schedule, eval_interval, .. } = Trainer::new(steps, self.fit.schedule.peak);
+        (self.fit.schedule, self.fit.eval_interval) = (schedule, eval_interval);
         self.problems = steps.saturating_mul(self.fit.batch) as u64;
         self
     }
@@ -113,7 +115,7 @@ impl MiniModel {
             (Self::Draft, TrainScale::Quick) => (150, 16, 3e-3),
             (Self::Target, TrainScale::Quick) => (150, 8, 2e-3),
         };
-        let fit = Fit::new(steps, peak).with_batch(batch).with_seed(self as u64 + 1);
+        let fit = Trainer::new(steps, peak).with_batch(batch).with_seed(self as u64 + 1);
         let held_out = match scale {
             TrainScale::Full => 512,
             TrainScale::Quick => 64,
@@ -131,14 +133,16 @@ impl MiniModel {
         recipe: &TrainRecipe,
         folder: &Path,
         device: &Device,
-        progress: &mut dyn Progress,
-    ) -> Result<Fitted<Transformer>, MiniError> {
+        progress: &mut dyn TrainProgress,
+    ) -> Result<TrainOutput<Transformer>, MiniError> {
         tokenizer::write(folder)?;
         let tokenizer = Tokenizer::from_folder(folder)?;
         let generator = Generator::new(recipe.family.clone())?;
         let examples = |stream, count| examples(&generator, stream, count, &tokenizer);
-        let objective =
-            Language::new(examples(Stream::Train, recipe.problems)?, examples(Stream::Validation, recipe.held_out)?)?;
+        let objective = NextTokenObjective::new(
+            examples(Stream::Train, recipe.problems)?,
+            examples(Stream::Validation, recipe.held_out)?,
+        )?;
         let model = Transformer::init(self.config(tokenizer.vocab_size())?, recipe.fit.seed, device)?;
         let fitted = recipe.fit.run(model, &objective, progress)?;
         fitted.model.save(folder, &FolderFiles::default())?;
@@ -147,12 +151,17 @@ impl MiniModel {
 }
 
 /// The first problems of a stream as training examples. The loss covers the solution and the end token, but not the question.
-fn examples(generator: &Generator, stream: Stream, count: u64, tokenizer: &Tokenizer) -> Result<Vec<Lesson>, Error> {
+fn examples(
+    generator: &Generator,
+    stream: Stream,
+    count: u64,
+    tokenizer: &Tokenizer,
+) -> Result<Vec<TrainingExample>, Error> {
     let example = |row: CorpusRow| {
         let question = tokenizer.encode_prompt(&format!("{}\n\n", row.question))?;
-        let solution = tokenizer.encode(&row.solution, false)?;
+        let solution = tokenizer.encode(&row.solution, EncodeMode::Continuation)?;
         let from = question.len();
-        Ok(Lesson { tokens: [question, solution, vec![tokenizer::END_ID]].concat(), from })
+        Ok(TrainingExample { tokens: [question, solution, vec![tokenizer::END_ID]].concat(), first_target: from })
     };
     rows(generator, stream, 0..count).map(example).collect()
 }

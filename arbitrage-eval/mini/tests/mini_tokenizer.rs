@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arbitrage_mini::{Generator, Stream, corpus, tokenizer};
 use arbitrage_models::chat::{ChatTemplate, Message};
-use arbitrage_models::tokenizer::Tokenizer;
+use arbitrage_models::tokenizer::{EncodeMode, Tokenizer};
 use proptest::prelude::*;
 
 fn read() -> Tokenizer {
@@ -38,7 +38,7 @@ fn the_folder_matches_the_documentation() {
 fn words_and_digits_are_single_tokens() {
     let read = read();
     for text in texts(1000) {
-        let ids = read.encode(&text, false).unwrap();
+        let ids = read.encode(&text, EncodeMode::Continuation).unwrap();
         assert_eq!(read.decode(&ids).unwrap(), text);
         for id in ids {
             let token = read.token_bytes(id).unwrap();
@@ -48,13 +48,13 @@ fn words_and_digits_are_single_tokens() {
         }
     }
     let pieces = |text: &str| {
-        let ids = read.encode(text, false).unwrap().into_iter();
+        let ids = read.encode(text, EncodeMode::Continuation).unwrap().into_iter();
         ids.map(|id| String::from_utf8_lossy(read.token_bytes(id).unwrap()).into_owned()).collect::<Vec<_>>()
     };
     assert_eq!(pieces("Model 0: 3*14"), ["Model ", "0", ": ", "3", "*", "1", "4"]);
     assert_eq!(pieces("54/2=\\boxed{27}\n\n"), ["5", "4", "/", "2", "=", "\\boxed{", "2", "7", "}", "\n\n"]);
     assert_eq!(pieces(" 12")[1..], ["1", "2"]);
-    assert_eq!(read.encode("é", false).unwrap(), [1 + 0xC3, 1 + 0xA9]);
+    assert_eq!(read.encode("é", EncodeMode::Continuation).unwrap(), [1 + 0xC3, 1 + 0xA9]);
 }
 
 #[test]
@@ -65,9 +65,9 @@ fn a_solution_continues_its_prompt() {
         let prompt = template.render(&[Message::system("Be brief."), Message::user(&row.question)], true).unwrap();
         let mut ids = read.encode_prompt(&prompt).unwrap();
         for step in row.solution.split_inclusive("\n\n") {
-            ids.extend(read.encode(step, false).unwrap());
+            ids.extend(read.encode(step, EncodeMode::Continuation).unwrap());
         }
-        assert_eq!(ids, read.encode(&row.text(), false).unwrap());
+        assert_eq!(ids, read.encode(&row.text(), EncodeMode::Continuation).unwrap());
     }
 }
 
@@ -75,7 +75,7 @@ proptest! {
     #[test]
     fn any_text_survives(text in "\\PC*|[a-zA-Z0-9:\\\\{}<|> \n\r\t]{0,60}") {
         let read = read();
-        let ids = read.encode(&text, false).unwrap();
+        let ids = read.encode(&text, EncodeMode::Continuation).unwrap();
         prop_assert!(!ids.contains(&tokenizer::END_ID));
         prop_assert_eq!(read.decode(&ids).unwrap(), text);
     }
@@ -95,7 +95,7 @@ fn python_gives_the_same_ids() {
     );
     let mut file = std::fs::File::create(folder.path().join("texts.jsonl")).unwrap();
     for text in texts {
-        let ids = read.encode(&text, false).unwrap();
+        let ids = read.encode(&text, EncodeMode::Continuation).unwrap();
         writeln!(file, "{}", serde_json::json!({ "text": text, "ids": ids })).unwrap();
     }
     std::fs::write(folder.path().join("chat.json"), chat(&read)).unwrap();

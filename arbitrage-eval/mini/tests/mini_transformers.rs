@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use arbitrage_core::SequenceId;
 use arbitrage_mini::{Stream, tokenizer};
-use arbitrage_models::classifier::Text;
+use arbitrage_models::classifier::ClassifierInput;
 use arbitrage_models::source::file_digest;
+use arbitrage_models::tokenizer::EncodeMode;
 use arbitrage_models::{Cache, Classifier, Decoder, LoadOptions, LocalModel, Outputs, Precision, Span, device};
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -120,7 +121,7 @@ fn language_models_answer_as_in_transformers() {
         let local = LocalModel::open(folder.path().join(part), &options()).unwrap();
         assert_eq!(model.texts.len(), 5);
         for answer in &model.texts {
-            let ids = local.tokenizer().encode(&answer.prompt, false).unwrap();
+            let ids = local.tokenizer().encode(&answer.prompt, EncodeMode::Continuation).unwrap();
             assert_eq!(ids, answer.ids, "{:?}", answer.prompt);
             check(local.decoder(), answer);
         }
@@ -135,7 +136,7 @@ fn the_reward_model_scores_as_in_transformers() {
     let reference = reference(folder.path());
     let mut classifier = Classifier::open(folder.path().join("prm"), &options()).unwrap();
     for (at, text) in reference.prm.texts.iter().enumerate() {
-        let texts = [Text { id: SequenceId(at as u64), tokens: &text.ids, first: 0 }];
+        let texts = [ClassifierInput { id: SequenceId(at as u64), tokens: &text.ids, first_output: 0 }];
         let outputs = classifier.classify(&texts).pop().unwrap().unwrap();
         assert_eq!(outputs.len(), text.outputs.len());
         for (position, (found, expected)) in outputs.iter().zip(&text.outputs).enumerate() {

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use arbitrage_core::trace::StepRecord;
-use arbitrage_core::{EngineError, Intake, Problem, SequenceId, Solution, Stop};
+use arbitrage_core::{EngineError, Problem, ProblemSource, SequenceId, Solution, Stop, WhenEmpty};
 
 use super::api_error::ApiError;
 use super::event::{CompletedRequest, RequestEvent, StepEvent};
@@ -41,8 +41,8 @@ impl EngineIntake {
     }
 }
 
-impl Intake for EngineIntake {
-    fn next(&mut self, idle: bool) -> Option<(SequenceId, Problem)> {
+impl ProblemSource for EngineIntake {
+    fn next(&mut self, when_empty: WhenEmpty) -> Option<(SequenceId, Problem)> {
         let queue = &self.queue;
         let mut state = queue.lock();
         loop {
@@ -61,7 +61,7 @@ impl Intake for EngineIntake {
                 return Some((id, problem));
             }
             queue.update_gauges(&state);
-            if !idle || state.phase != ServerPhase::Open {
+            if when_empty == WhenEmpty::Return || state.phase != ServerPhase::Open {
                 return None;
             }
             state = queue.changed.wait(state).unwrap_or_else(PoisonError::into_inner);

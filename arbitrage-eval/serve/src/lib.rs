@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `request`, `json_fields`, `unsupported_fields` | parses the body of a request |
 //! | `policies`, `dispatch` | policy, threshold and budget of each request, and the router that applies them |
-//! | `queue`, `engine_intake`, `event` | between HTTP and the engine's [`Intake`](arbitrage_core::Intake) |
+//! | `queue`, `engine_intake`, `event` | between HTTP and the engine's [`ProblemSource`](arbitrage_core::ProblemSource) |
 //! | `routes`, `response`, `stream`, `api_error`, `api_key` | HTTP |
 //! | `connections` | limits on connections |
 //! | `metrics` | Prometheus |

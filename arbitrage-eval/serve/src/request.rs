@@ -80,7 +80,7 @@ impl ServedModel {
             kind,
             model: model.to_owned(),
             problem: match max_tokens(kind, &fields)? {
-                Some(max_tokens) => problem.with_most_tokens(max_tokens),
+                Some(max_tokens) => problem.with_max_tokens(max_tokens),
                 None => problem,
             },
             choice: self.choice(implied, &fields)?,

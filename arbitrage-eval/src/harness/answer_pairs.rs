@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use arbitrage_core::text::excerpt;
-use arbitrage_grader::{Grade, Grader, Kind};
+use arbitrage_grader::{Grade, Grader, InputKind};
 
 use crate::problems::{BadRows, JsonLine, ProblemsError, read_lines};
 
@@ -24,7 +24,7 @@ pub struct AnswerPair {
     pub pred: String,
     /// What `pred` is. In files, `equiv` (the default) is a bare answer, `raw` and `extract` are whole responses, and `choice-raw` is a
     /// response that chooses a letter.
-    pub kind: Kind,
+    pub kind: InputKind,
     /// Whether the two answers are known to be equal or to differ.
     pub should_match: Option<bool>,
     /// Whether the row counts. Rows with `convention` or `disputed` do not, since graders may differ on them.
@@ -112,9 +112,9 @@ pub fn read_pairs(
 fn parsed(line: &JsonLine<'_>, row: &serde_json::Map<String, Value>) -> Result<AnswerPair, ProblemsError> {
     let text = |field: &str| line.text(row, field)?.ok_or_else(|| line.wrong(format!("`{field}`"), "none"));
     let kind = match line.text(row, "kind")?.as_deref() {
-        None | Some("equiv") => Kind::Answer,
-        Some("raw" | "extract") => Kind::Response,
-        Some("choice-raw") => Kind::Choice,
+        None | Some("equiv") => InputKind::Answer,
+        Some("raw" | "extract") => InputKind::Response,
+        Some("choice-raw") => InputKind::Choice,
         Some(other) => {
             return Err(line.wrong("equiv, raw, extract or choice-raw in `kind`", excerpt(other)));
         }

@@ -25,7 +25,7 @@ pub fn solve_into<D: Drafter, V: Verifier, R: AdvantageRouter>(
     let open = records.open_problems(problems);
     let mut sink_error = None;
     engine.solve_until(&open, |index, solution| {
-        if let Err(EngineError::Part { role: Role::Sink, source, .. }) = solution {
+        if let Err(EngineError::Component { role: Role::Sink, source, .. }) = solution {
             sink_error = Some(source);
             return ControlFlow::Break(());
         }

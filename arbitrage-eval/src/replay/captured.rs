@@ -1,7 +1,7 @@
 //! The share of the oracle's gain that a policy captures.
 
 use arbitrage_router::Policy;
-use arbitrage_router::metrics::{Bootstrap, Budget, CapturedAdvantage, Clusters};
+use arbitrage_router::metrics::{Bootstrap, CallBudget, CapturedAdvantage, Clusters};
 
 use super::decide::escalation_score;
 use super::{PairedTrace, ReplayError, StepPair};
@@ -17,7 +17,7 @@ use crate::metrics::IntervalEstimate;
 pub fn captured(
     trace: &PairedTrace,
     policy: &Policy,
-    budget: Budget,
+    budget: CallBudget,
     bootstrap: &Bootstrap,
 ) -> Result<Option<IntervalEstimate>, ReplayError> {
     let estimates =

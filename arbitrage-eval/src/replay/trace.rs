@@ -134,7 +134,7 @@ fn assume_speculation(problems: &mut [PairedSolution]) {
 /// The highest score that the trace's scorer gives.
 fn max_score(trace: &Trace) -> f32 {
     let is_by_judge = trace.runs().any(|run| run.notes.scorer.as_ref().is_some_and(ScorerNote::is_judge));
-    if is_by_judge { Reading::RANGE.1 } else { 1.0 }
+    if is_by_judge { ScoreReadout::RANGE.1 } else { 1.0 }
 }
 
 fn check_scores(problem: &PairedSolution, max_score: f32) -> Result<(), ReplayError> {

@@ -1,6 +1,6 @@
 //! How well a scorer separates right steps from wrong ones.
 
-use arbitrage_router::metrics::{Auc, Bootstrap, Clusters, FirstErrors, Graded, Interval, MetricsError};
+use arbitrage_router::metrics::{Auc, Bootstrap, Clusters, FirstErrorAccuracy, Interval, MetricsError, ScoredSolution};
 
 use super::LabelledSolution;
 
@@ -73,9 +73,11 @@ fn share(flags: &[bool]) -> Option<f64> {
     (!flags.is_empty()).then(|| flags.iter().filter(|flag| **flag).count() as f64 / flags.len() as f64)
 }
 
-fn graded<'a>(solutions: &[LabelledSolution], scores: &'a [Vec<f32>]) -> Vec<Graded<'a>> {
-    let graded =
-        |(solution, scores): (&LabelledSolution, &'a Vec<f32>)| Graded { scores, first_error: solution.first_error() };
+fn graded<'a>(solutions: &[LabelledSolution], scores: &'a [Vec<f32>]) -> Vec<ScoredSolution<'a>> {
+    let graded = |(solution, scores): (&LabelledSolution, &'a Vec<f32>)| ScoredSolution {
+        scores,
+        first_error: solution.first_error(),
+    };
     solutions.iter().zip(scores).map(graded).collect()
 }
 
@@ -85,7 +87,7 @@ fn first_error(
     tau: f32,
     bootstrap: &Bootstrap,
 ) -> Result<FirstErrorQuality, MetricsError> {
-    let found = FirstErrors::new(&graded(solutions, scores), tau)?;
+    let found = FirstErrorAccuracy::new(&graded(solutions, scores), tau)?;
     let groups = Clusters::new(solutions.iter().map(|solution| &solution.group));
     let f1 = bootstrap.interval(&groups, |weights| found.weighted(weights));
     Ok(FirstErrorQuality { tau, erroneous: found.erroneous(), correct: found.correct(), f1 })
@@ -95,9 +97,9 @@ fn first_error(
 fn best(solutions: &[LabelledSolution], scores: &[Vec<f32>], tau: f32) -> Result<f32, MetricsError> {
     let (mut sorted, graded) = (scores.concat(), graded(solutions, scores));
     sorted.sort_by(f32::total_cmp);
-    let (mut best, mut most) = (tau, FirstErrors::new(&graded, tau)?.f1());
+    let (mut best, mut most) = (tau, FirstErrorAccuracy::new(&graded, tau)?.f1());
     for tau in (0..THRESHOLDS).filter_map(|at| sorted.get(at * sorted.len() / THRESHOLDS)) {
-        let f1 = FirstErrors::new(&graded, *tau)?.f1();
+        let f1 = FirstErrorAccuracy::new(&graded, *tau)?.f1();
         if f1 > most {
             (best, most) = (*tau, f1);
         }

@@ -20,9 +20,9 @@ use std::collections::HashMap;
 use arbitrage_core::SequenceId;
 
 use crate::config::ModelConfig;
-use crate::decoder::{Body, Cache, Span};
+use crate::decoder::values;
+use crate::decoder::{Backbone, Cache, Span};
 use crate::error::{Error, Result};
-use crate::local::values;
 use crate::prefill::{Prefill, batch_or_singly, in_rounds, prefill};
 use crate::sequence::CachedSequence;
 use crate::tokenizer::Tokenizer;
@@ -34,7 +34,7 @@ use head::ClassifierHead;
 /// with the text, so tokens that two steps of a solution share are run once. The outputs do not depend on what is cached.
 pub struct Classifier {
     name: String,
-    body: Body,
+    body: Backbone,
     head: ClassifierHead,
     tokenizer: Tokenizer,
     sequences: HashMap<SequenceId, CachedSequence>,

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::Classifier;
 use super::head::ClassifierHead;
-use crate::decoder::expected::{EMBEDDING, expect_body};
-use crate::decoder::{Body, LoadOptions};
+use crate::decoder::expected::{EMBEDDING, expect_backbone};
+use crate::decoder::{Backbone, LoadOptions};
 use crate::error::{Error, Result};
 use crate::files::ModelFiles;
 use crate::local::model_name;
@@ -35,13 +35,13 @@ impl Classifier {
         let ModelFiles { weights, config, tokenizer } = files;
         let mut report = LoadReport::new(weights.names());
         let prefix = prefix(&weights.names());
-        expect_body(&mut report, weights.as_ref(), &config, prefix);
+        expect_backbone(&mut report, weights.as_ref(), &config, prefix);
         let head = ClassifierHead::load(&mut report, weights.as_ref(), config.hidden)?;
         report.finish(weights.path())?;
         let missing = || Error::format(weights.path(), "head", "a tensor", "nothing");
         let head = head.ok_or_else(missing)?;
         let name = model_name(weights.path(), options);
-        let body = Body::load(weights, config, options, prefix, &report)?;
+        let body = Backbone::load(weights, config, options, prefix, &report)?;
         Ok(Self { name, body, head, tokenizer, sequences: HashMap::new() })
     }
 }

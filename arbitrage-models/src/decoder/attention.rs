@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 #[cfg(feature = "flex")]
 use super::fused;
 use super::linear::Linear;
-use super::pass::{Pass, Way};
+use super::pass::{AttentionBackend, Pass};
 
 /// The attention part of a layer.
 pub(super) struct Attention {
@@ -18,10 +18,10 @@ pub(super) struct Attention {
 impl Attention {
     /// `[rows, hidden]` → `[rows, hidden]`, each row attending to its own sequence up to itself.
     pub fn forward(&self, x: Tensor<2>, layer: usize, pass: &mut Pass<'_, '_>) -> Tensor<2> {
-        let attended = match &mut pass.way {
+        let attended = match &mut pass.attention {
             #[cfg(feature = "flex")]
-            Way::Fused(batch) => fused::attend(self.project(x), layer, batch.clone()),
-            Way::Plain(plain) => {
+            AttentionBackend::Fused(batch) => fused::attend(self.project(x), layer, batch.clone()),
+            AttentionBackend::Plain(plain) => {
                 let qkv = [&self.query, &self.key, &self.value].map(|linear| linear.forward(x.clone()));
                 plain.attend(qkv, layer)
             }

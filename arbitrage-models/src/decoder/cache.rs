@@ -1,5 +1,6 @@
 //! Keys and values of one sequence.
 
+use std::fmt;
 #[cfg(feature = "flex")]
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,15 +13,15 @@ use crate::kernels::KvCache;
 
 /// Keys and values of one sequence, for all layers. Rolling back is a [`truncate`](Self::truncate): what follows is
 /// overwritten by the next pass.
-pub struct Cache(pub(super) Store);
+pub struct Cache(pub(super) CacheStorage);
 
-pub(super) enum Store {
+pub(super) enum CacheStorage {
     Plain(PlainCache),
     #[cfg(feature = "flex")]
     Fused(Arc<Mutex<KvCache>>),
 }
 
-/// A place among the decoder's other sequences, from the first pass on.
+/// A slot among those of the decoder's other sequences, which the first pass takes.
 pub(super) struct PlainCache {
     slots: SharedSlots,
     slot: Option<Slot>,
@@ -29,15 +30,15 @@ pub(super) struct PlainCache {
 
 /// Which caches a decoder makes.
 pub(super) enum Caches {
-    /// Places in what its sequences share.
+    /// Slots of tensors that all sequences share.
     Plain(SharedSlots),
-    /// The processor's kernels', each by itself; this is the empty one.
+    /// Those of the processor's kernels, one a sequence; this one is empty and gives the shape.
     #[cfg(feature = "flex")]
     Fused(KvCache),
 }
 
 impl Caches {
-    /// Those of a decoder of this shape.
+    /// Caches for a decoder of this shape.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) where the device lacks half precision that is asked for.
@@ -55,58 +56,64 @@ impl Caches {
     /// An empty one.
     pub fn empty(&self) -> Cache {
         Cache(match self {
-            Self::Plain(slots) => Store::Plain(PlainCache { slots: slots.clone(), slot: None, len: 0 }),
+            Self::Plain(slots) => CacheStorage::Plain(PlainCache { slots: slots.clone(), slot: None, len: 0 }),
             #[cfg(feature = "flex")]
-            Self::Fused(empty) => Store::Fused(Arc::new(Mutex::new(empty.fork(0)))),
+            Self::Fused(empty) => CacheStorage::Fused(Arc::new(Mutex::new(empty.fork(0)))),
         })
     }
 }
 
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
 impl Cache {
-    /// A cache of its own of the first `len` positions, or of all that are held: where a second sequence begins as this one.
-    /// On the processor, pages that neither has written to since are held once.
+    /// A cache of its own of the first `len` positions, or of all if there are fewer: for a second sequence with the same
+    /// beginning. On the processor, the two share pages until one of them writes to a page.
     pub fn fork(&self, len: usize) -> Self {
         match &self.0 {
-            Store::Plain(cache) => {
+            CacheStorage::Plain(cache) => {
                 let len = cache.len.min(len);
                 let slot = cache.slot.as_ref().filter(|_| len > 0).map(|slot| slot.copy(len));
-                Self(Store::Plain(PlainCache { slots: cache.slots.clone(), slot, len }))
+                Self(CacheStorage::Plain(PlainCache { slots: cache.slots.clone(), slot, len }))
             }
             #[cfg(feature = "flex")]
-            Store::Fused(cache) => {
+            CacheStorage::Fused(cache) => {
                 let fork = cache.lock().unwrap_or_else(PoisonError::into_inner).fork(len);
-                Self(Store::Fused(Arc::new(Mutex::new(fork))))
+                Self(CacheStorage::Fused(Arc::new(Mutex::new(fork))))
             }
         }
     }
 
-    /// Positions held.
+    /// Cached positions.
     pub fn len(&self) -> usize {
         match &self.0 {
-            Store::Plain(cache) => cache.len,
+            CacheStorage::Plain(cache) => cache.len,
             #[cfg(feature = "flex")]
-            Store::Fused(cache) => cache.lock().unwrap_or_else(PoisonError::into_inner).len(),
+            CacheStorage::Fused(cache) => cache.lock().unwrap_or_else(PoisonError::into_inner).len(),
         }
     }
 
-    /// Whether nothing is held.
+    /// Whether no position is cached.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Forgets all but the first `len` positions. A longer `len` than is held changes nothing.
+    /// Forgets all but the first `len` positions. Nothing changes if no more are cached.
     pub fn truncate(&mut self, len: usize) {
         match &mut self.0 {
-            Store::Plain(cache) => cache.len = cache.len.min(len),
+            CacheStorage::Plain(cache) => cache.len = cache.len.min(len),
             #[cfg(feature = "flex")]
-            Store::Fused(cache) => cache.lock().unwrap_or_else(PoisonError::into_inner).truncate(len),
+            CacheStorage::Fused(cache) => cache.lock().unwrap_or_else(PoisonError::into_inner).truncate(len),
         }
     }
 }
 
 impl PlainCache {
-    /// The sequence's place, which is taken now if it has none; `None` where it is not among `slots`.
+    /// The sequence's slot, which is taken now if it has none; `None` if the cache does not belong to `slots`.
     pub fn slot(&mut self, slots: &SharedSlots) -> Option<usize> {
-        self.slots.are(slots).then(|| self.slot.get_or_insert_with(|| slots.take()).index)
+        self.slots.is_same(slots).then(|| self.slot.get_or_insert_with(|| slots.take()).index)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use burn::tensor::TensorData;
 use burn::tensor::{Device, FloatDType, Tensor};
 
-use super::plain::ints;
+use super::batched_attention::ints;
 use crate::error::Result;
 #[cfg(feature = "flex")]
 use crate::weights::{DType, WeightSource, dequantize_row};
@@ -67,7 +67,7 @@ impl Embedding {
 impl Mapped {
     fn look_up(&self, ids: &[u32], device: &Device) -> Result<Tensor<2>> {
         let Some(view) = self.source.get(&self.name)? else {
-            return Err(crate::error::Error::format(self.source.path(), &self.name, "a tensor", "nothing"));
+            return Err(crate::error::Error::format(self.source.path(), &self.name, "a tensor", "no such tensor"));
         };
         let bytes_per_row = self.hidden / self.dtype.block_len() * self.dtype.block_bytes();
         rows(ids, self.hidden, device, |id, row| {

@@ -8,7 +8,7 @@ pub(crate) const EMBEDDING: &str = "embed_tokens.weight";
 
 /// Reports every tensor of a decoder without its head that does not fit `config`, before the first weight is read; `prefix`
 /// stands before the names.
-pub(crate) fn expect_body(report: &mut LoadReport, source: &dyn WeightSource, config: &ModelConfig, prefix: &str) {
+pub(crate) fn expect_backbone(report: &mut LoadReport, source: &dyn WeightSource, config: &ModelConfig, prefix: &str) {
     for (name, shape, optional) in expected(config) {
         let name = format!("{prefix}{name}");
         if optional {

@@ -1,6 +1,6 @@
 //! The packed and fused operations, behind burn's extension mechanism.
 //!
-//! Each has its plain twin beside its caller; tests hold the two against each other.
+//! Each has a plain counterpart where it is called; tests compare the two.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +11,9 @@ use burn::tensor::{Bytes, DType, Shape, Tensor};
 
 use crate::config::ModelConfig;
 use crate::error::Result;
-use crate::kernels::{Heads, Input, KvCache, PackedMatrix, Pool, Product, Rotation, Set, attend as kernel_attend};
+use crate::kernels::{
+    Heads, InstructionSet, KvCache, PackedMatrix, Pool, Product, ProductInput, Rotation, attend as kernel_attend,
+};
 use crate::kernels::{multiply, rms_norm as kernel_rms_norm, swiglu};
 use crate::weights::Rows;
 
@@ -34,15 +36,15 @@ impl PackedLinear {
 }
 
 /// The sequences of a pass: their caches, rows, and rotary tables.
-pub struct Batch {
+pub struct AttentionBatch {
     caches: Vec<Arc<Mutex<KvCache>>>,
     rows: Vec<usize>,
     rotation: Rotation,
     heads: Heads,
 }
 
-impl Batch {
-    /// A pass of `rows` new positions each after what `caches` hold.
+impl AttentionBatch {
+    /// A pass of `rows` new positions each after those in `caches`.
     pub fn new(caches: Vec<Arc<Mutex<KvCache>>>, rows: &[usize], config: &ModelConfig, frequencies: &[f64]) -> Self {
         let starts: Vec<usize> = caches.iter().map(|cache| lock(cache).len()).collect();
         let positions = starts.iter().zip(rows).flat_map(|(&start, &rows)| start..start + rows);
@@ -52,7 +54,7 @@ impl Batch {
     }
 }
 
-/// The cache, for this thread. A panic elsewhere does not lock it out: a pass that did not finish has not advanced it.
+/// Locks a cache. After a panic elsewhere it can still be used: a pass that did not finish has not advanced it.
 pub fn lock(cache: &Mutex<KvCache>) -> MutexGuard<'_, KvCache> {
     cache.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -66,48 +68,57 @@ trait Fused: Backend {
     /// `x / sqrt(mean(x²) + ε) · w`.
     fn fused_rms_norm(x: FloatTensor<Self>, weight: Arc<[f32]>, epsilon: f32) -> FloatTensor<Self>;
     /// `[rows, (query + 2 · kv) · dim]` → `[rows, query · dim]`, appending to the caches.
-    fn fused_attend(qkv: FloatTensor<Self>, layer: usize, batch: Arc<Batch>) -> FloatTensor<Self>;
+    fn fused_attend(qkv: FloatTensor<Self>, layer: usize, batch: Arc<AttentionBatch>) -> FloatTensor<Self>;
 }
 
 impl Fused for Flex {
     fn fused_linear(x: FloatTensor<Self>, layers: Vec<Arc<PackedLinear>>) -> FloatTensor<Self> {
         let x = x.to_contiguous();
         let layers: Vec<&PackedLinear> = layers.iter().map(Arc::as_ref).collect();
-        let (out, rows) = products(values(&x), &layers, true);
+        let (out, rows) = products(values(&x), &layers, OutputLayout::SideBySide);
         tensor(out, rows)
     }
 
     fn fused_gated(x: FloatTensor<Self>, gate: Arc<PackedLinear>, up: Arc<PackedLinear>) -> FloatTensor<Self> {
         let x = x.to_contiguous();
-        let (mut out, rows) = products(values(&x), &[&gate, &up], false);
+        let (mut out, rows) = products(values(&x), &[&gate, &up], OutputLayout::Consecutive);
         let (gated, up) = out.split_at_mut(rows * gate.weight.rows());
-        swiglu(Set::best(), Pool::global(), gated, up);
+        swiglu(InstructionSet::best(), Pool::global(), gated, up);
         out.truncate(rows * gate.weight.rows());
         tensor(out, rows)
     }
 
     fn fused_rms_norm(x: FloatTensor<Self>, weight: Arc<[f32]>, epsilon: f32) -> FloatTensor<Self> {
         let x = x.to_contiguous();
-        let out = kernel_rms_norm(Set::best(), Pool::global(), values(&x), &weight, epsilon);
+        let out = kernel_rms_norm(InstructionSet::best(), Pool::global(), values(&x), &weight, epsilon);
         let rows = out.len() / weight.len();
         tensor(out, rows)
     }
 
-    fn fused_attend(qkv: FloatTensor<Self>, layer: usize, batch: Arc<Batch>) -> FloatTensor<Self> {
+    fn fused_attend(qkv: FloatTensor<Self>, layer: usize, batch: Arc<AttentionBatch>) -> FloatTensor<Self> {
         let qkv = qkv.to_contiguous();
         let mut guards: Vec<_> = batch.caches.iter().map(|cache| lock(cache)).collect();
         let mut caches: Vec<_> = guards.iter_mut().map(|guard| &mut **guard).zip(batch.rows.iter().copied()).collect();
-        let (set, pool) = (Set::best(), Pool::global());
+        let (set, pool) = (InstructionSet::best(), Pool::global());
         let out = kernel_attend(set, pool, values(&qkv), batch.heads, &batch.rotation, &mut caches, layer);
         tensor(out, batch.rows.iter().sum())
     }
 }
 
-/// Products of one input with several layers: a row's results side by side, or one layer's rows after the other's.
-fn products(x: &[f32], layers: &[&PackedLinear], side_by_side: bool) -> (Vec<f32>, usize) {
-    let (set, pool) = (Set::best(), Pool::global());
+/// Where the results of several layers go.
+#[derive(Clone, Copy)]
+enum OutputLayout {
+    /// `[rows, Σ out]`: all results of a row together.
+    SideBySide,
+    /// `[rows, out]` of each layer, one behind the other.
+    Consecutive,
+}
+
+/// Products of one input with several layers, and the number of rows.
+fn products(x: &[f32], layers: &[&PackedLinear], layout: OutputLayout) -> (Vec<f32>, usize) {
+    let (set, pool) = (InstructionSet::best(), Pool::global());
     let matrices: Vec<&PackedMatrix> = layers.iter().map(|layer| &layer.weight).collect();
-    let input = Input::new(x, &matrices, pool);
+    let input = ProductInput::new(set, pool, x, &matrices);
     let rows = input.rows();
     let width: usize = matrices.iter().map(|matrix| matrix.rows()).sum();
     let mut out = vec![0.0; rows * width];
@@ -115,10 +126,9 @@ fn products(x: &[f32], layers: &[&PackedLinear], side_by_side: bool) -> (Vec<f32
     let mut products = Vec::with_capacity(layers.len());
     for layer in layers {
         let (bias, columns) = (layer.bias.as_deref(), layer.weight.rows());
-        products.push(if side_by_side {
-            Product::new(&layer.weight, bias, &mut out, width, at)
-        } else {
-            Product::new(&layer.weight, bias, &mut out[at * rows..], columns, 0)
+        products.push(match layout {
+            OutputLayout::SideBySide => Product::new(&layer.weight, bias, &mut out, width, at),
+            OutputLayout::Consecutive => Product::new(&layer.weight, bias, &mut out[at * rows..], columns, 0),
         });
         at += columns;
     }
@@ -160,6 +170,6 @@ pub fn rms_norm(x: Tensor<2>, weight: Arc<[f32]>, epsilon: f32) -> Tensor<2> {
 }
 
 /// Rotary encoding, append, attention.
-pub fn attend(qkv: Tensor<2>, layer: usize, batch: Arc<Batch>) -> Tensor<2> {
+pub fn attend(qkv: Tensor<2>, layer: usize, batch: Arc<AttentionBatch>) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as Fused>::fused_attend(qkv.into_dispatch(), layer, batch))
 }

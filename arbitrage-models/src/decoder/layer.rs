@@ -8,7 +8,7 @@ use super::norm::RmsNorm;
 use super::pass::Pass;
 
 /// Attention and feed-forward, each behind a norm and added to the residual stream.
-pub(super) struct Layer {
+pub(super) struct DecoderLayer {
     pub attention_norm: RmsNorm,
     pub attention: Attention,
     pub feed_forward_norm: RmsNorm,
@@ -17,7 +17,7 @@ pub(super) struct Layer {
     pub down: Linear,
 }
 
-impl Layer {
+impl DecoderLayer {
     /// Bytes of its matrices.
     pub fn bytes(&self) -> usize {
         let Attention { query, key, value, output } = &self.attention;

@@ -9,7 +9,10 @@ use burn::tensor::{FloatDType, Tensor, activation};
 use super::fused::{self, PackedLinear};
 
 /// `y = x · Wᵀ + b`.
-#[allow(clippy::large_enum_variant, reason = "there are few of them, each beside megabytes of weights")]
+#[cfg_attr(
+    feature = "flex",
+    expect(clippy::large_enum_variant, reason = "a model has few of them, and megabytes of weights for each")
+)]
 pub(super) enum Linear {
     /// Weight `[in, out]` and bias `[out]` as burn tensors.
     Plain {
@@ -18,7 +21,7 @@ pub(super) enum Linear {
         /// `[out]`.
         bias: Option<Tensor<1>>,
     },
-    /// Weight in its file's own precision, re-laid for the processor.
+    /// Weight in its file's own precision, packed for the processor's kernels.
     #[cfg(feature = "flex")]
     Packed(Arc<PackedLinear>),
 }

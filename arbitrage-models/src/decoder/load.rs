@@ -10,19 +10,19 @@ use super::cache::Caches;
 use super::embedding::Embedding;
 #[cfg(feature = "flex")]
 use super::embedding::Mapped;
-use super::expected::{EMBEDDING, expect_body};
+use super::expected::{EMBEDDING, expect_backbone};
 #[cfg(feature = "flex")]
 use super::fused::PackedLinear;
-use super::layer::Layer;
+use super::layer::DecoderLayer;
 use super::linear::Linear;
 use super::norm::RmsNorm;
 use super::options::{LoadOptions, Precision};
-use super::{Body, Decoder};
+use super::{Backbone, Decoder};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::weights::{LoadReport, Rows, TensorView, WeightSource};
 
-/// Where a language model's decoder lies in its file.
+/// What the names of a language model's tensors begin with.
 const PREFIX: &str = "model.";
 const HEAD: &str = "lm_head";
 
@@ -30,12 +30,12 @@ impl Decoder {
     /// Loads the weights of `source` into a decoder of shape `config`.
     ///
     /// # Errors
-    /// [`Error::Weights`] with every missing and misshapen tensor at once; [`Error::Parameter`] for tokens of the
-    /// [head](LoadOptions::head) that the vocabulary lacks; [`Error::NotFinite`] from a [scan](LoadOptions::scan) and from
+    /// [`Error::Weights`] with every missing and misshapen tensor at once; [`Error::Parameter`] for an environment variable of
+    /// the kernels that has no meaning; [`Error::NotFinite`] from a [scan](LoadOptions::scan) and from
     /// requantisation; errors of the source.
     pub fn load(source: Arc<dyn WeightSource>, config: ModelConfig, options: &LoadOptions) -> Result<Self> {
         let mut report = LoadReport::new(source.names());
-        expect_body(&mut report, source.as_ref(), &config, PREFIX);
+        expect_backbone(&mut report, source.as_ref(), &config, PREFIX);
         let shape = [config.vocabulary, config.hidden];
         let name = format!("{HEAD}.weight");
         if config.tied {
@@ -44,16 +44,15 @@ impl Decoder {
             report.take(source.as_ref(), &name, &shape);
         }
         report.finish(source.path())?;
-        check_head(options, &config)?;
-        let body = Body::load(source.clone(), config, options, PREFIX, &report)?;
+        let backbone = Backbone::load(source.clone(), config, options, PREFIX, &report)?;
         let dtype = options.precision.dtype(&options.device)?;
-        let head = Loader { source, config: &body.config, options, dtype, prefix: PREFIX }.head()?;
-        Ok(Self { body, head, kept: options.head.clone() })
+        let head = Loader { source, config: &backbone.config, options, dtype, prefix: PREFIX }.head()?;
+        Ok(Self { backbone, head })
     }
 }
 
-impl Body {
-    /// Loads what stands under `prefix` in `source`, once `report` has [found](expect_body) it whole.
+impl Backbone {
+    /// Loads the tensors of `source` whose names begin with `prefix`, after `report` has [found](expect_backbone) that all are there.
     ///
     /// # Errors
     /// As [`Decoder::load`].
@@ -64,6 +63,7 @@ impl Body {
         prefix: &str,
         report: &LoadReport,
     ) -> Result<Self> {
+        options.precision.check_environment()?;
         let dtype = options.precision.dtype(&options.device)?;
         let loader = Loader { source, config: &config, options, dtype, prefix };
         let layers = (0..config.layers).map(|layer| loader.layer(layer)).collect::<Result<_>>()?;
@@ -82,37 +82,26 @@ impl Body {
     }
 }
 
-fn check_head(options: &LoadOptions, config: &ModelConfig) -> Result<()> {
-    let ids = options.head.as_ref().map_or(&[][..], |head| head.ids());
-    match ids.iter().find(|&&id| id as usize >= config.vocabulary) {
-        None => Ok(()),
-        Some(id) => {
-            let expected = format!("tokens below {}", config.vocabulary);
-            Err(Error::Parameter { name: "head", expected, found: id.to_string() })
-        }
-    }
-}
-
 struct Loader<'a> {
     source: Arc<dyn WeightSource>,
     config: &'a ModelConfig,
     options: &'a LoadOptions,
     /// Of burn tensors.
     dtype: FloatDType,
-    /// What stands before the decoder's own names.
+    /// What the names of the decoder's tensors begin with.
     prefix: &'a str,
 }
 
 impl Loader<'_> {
-    fn layer(&self, index: usize) -> Result<Layer> {
+    fn layer(&self, index: usize) -> Result<DecoderLayer> {
         let name = |part: &str| format!("layers.{index}.{part}");
         let linear = |part: &str| self.linear(&self.full(&name(part)), None);
-        let turned = |part: &str, heads: usize| self.linear(&self.full(&name(part)), self.turned(heads));
-        Ok(Layer {
+        let rotary = |part: &str, heads: usize| self.linear(&self.full(&name(part)), self.row_order(heads));
+        Ok(DecoderLayer {
             attention_norm: self.norm(&name("input_layernorm.weight"))?,
             attention: Attention {
-                query: turned("self_attn.q_proj", self.config.heads)?,
-                key: turned("self_attn.k_proj", self.config.kv_heads)?,
+                query: rotary("self_attn.q_proj", self.config.heads)?,
+                key: rotary("self_attn.k_proj", self.config.kv_heads)?,
                 value: linear("self_attn.v_proj")?,
                 output: linear("self_attn.o_proj")?,
             },
@@ -123,8 +112,8 @@ impl Loader<'_> {
         })
     }
 
-    /// The order of the rows of `heads` heads where they have to be put into rotate-half order.
-    fn turned(&self, heads: usize) -> Option<Vec<u32>> {
+    /// The order that puts the rows of `heads` heads into the rotate-half layout; `None` where they are in it.
+    fn row_order(&self, heads: usize) -> Option<Vec<u32>> {
         let dim = self.config.head_dim;
         self.source.rope_is_interleaved().then(|| rotate_half(heads * dim, dim))
     }
@@ -191,18 +180,17 @@ impl Loader<'_> {
 
     /// The head; `None` where the embedding's plain table serves as it is.
     fn head(&self) -> Result<Option<Linear>> {
-        let kept = self.options.head.as_ref().map(|head| head.ids().to_vec());
         let plain = self.options.precision.is_plain();
         let table = self.full(EMBEDDING);
-        if self.config.tied && plain && kept.is_none() && self.smaller(self.rows(&table)?).is_as_in_file() {
+        if self.config.tied && plain && self.smaller(self.rows(&table)?).is_as_in_file() {
             return Ok(None);
         }
-        self.linear(if self.config.tied { table.trim_end_matches(".weight") } else { HEAD }, kept).map(Some)
+        self.linear(if self.config.tied { table.trim_end_matches(".weight") } else { HEAD }, None).map(Some)
     }
 
     fn view(&self, name: &str) -> Result<TensorView<'_>> {
         let view = self.source.get(name)?;
-        let view = view.ok_or_else(|| Error::format(self.source.path(), name, "a tensor", "nothing"))?;
+        let view = view.ok_or_else(|| Error::format(self.source.path(), name, "a tensor", "no such tensor"))?;
         if self.options.scan
             && let Some(index) = view.first_not_finite()?
         {

@@ -6,38 +6,38 @@
 //! model uses is settled at load ([`Precision`]).
 
 mod attention;
-mod body;
+mod backbone;
+mod batched_attention;
 mod cache;
 mod embedding;
 pub(crate) mod expected;
 #[cfg(feature = "flex")]
 mod fused;
-mod head;
 mod layer;
 mod linear;
 mod load;
 mod norm;
 mod options;
 mod pass;
-mod plain;
 mod random;
 mod rope;
 mod slots;
 
-pub(crate) use body::Body;
+pub(crate) use backbone::Backbone;
 pub use cache::Cache;
-pub use head::HeadTokens;
 pub use options::{LoadOptions, Precision};
+
+use std::fmt;
 
 use burn::tensor::{Device, Tensor};
 
 use crate::config::ModelConfig;
 use crate::error::Result;
-use crate::local::values;
 use crate::sampler::{SampledToken, argmax};
 use linear::Linear;
 
-/// New tokens of one sequence, to be run after what its cache holds.
+/// New tokens of one sequence, to be run after those in its cache.
+#[derive(Debug)]
 pub struct Span<'a> {
     /// The sequence's cache; it grows by the span's tokens.
     pub cache: &'a mut Cache,
@@ -54,77 +54,70 @@ pub enum Outputs {
     None,
     /// The last token.
     Last,
-    /// The last so many tokens, at least one: the sampled one and the guesses behind it.
+    /// The last so many tokens, at least one: the sampled one and the speculative tokens after it.
     Tail(usize),
     /// Every token.
     All,
 }
 
 /// What a forward pass gives, for the wanted tokens of all spans, in order.
+#[derive(Debug)]
 pub struct Output {
     /// Hidden states after the final norm, `[wanted, hidden]`.
     pub hidden: Tensor<2>,
-    /// Scores of the next token, `[wanted, vocabulary]`, or `[wanted, kept]` where the head was
-    /// [trimmed](LoadOptions::with_head).
+    /// Scores of the next token, `[wanted, vocabulary]`.
     pub logits: Tensor<2>,
 }
 
 /// A decoder with its weights on a device.
 pub struct Decoder {
-    body: Body,
+    backbone: Backbone,
     /// `None` where the embedding is the head.
     head: Option<Linear>,
-    /// The tokens that the head's rows stand for, where it was trimmed.
-    kept: Option<HeadTokens>,
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("name", &self.backbone.name).finish_non_exhaustive()
+    }
 }
 
 impl Decoder {
     /// The model's shape.
     pub fn config(&self) -> &ModelConfig {
-        self.body.config()
+        self.backbone.config()
     }
 
     /// Where the weights are.
     pub fn device(&self) -> &Device {
-        self.body.device()
+        self.backbone.device()
     }
 
     /// Tensors of the file that the model has no use for: none in a file of the right family, but for buffers that some
     /// exporters keep. Missing and misshapen ones are errors of loading.
     pub fn unused(&self) -> &[String] {
-        self.body.unused()
-    }
-
-    /// Which token each column of the logits stands for, ascending, where the head was [trimmed](LoadOptions::with_head);
-    /// `None` where column `i` is token `i`.
-    pub fn head_ids(&self) -> Option<&[u32]> {
-        self.kept.as_ref().map(HeadTokens::ids)
-    }
-
-    /// Columns of the logits.
-    pub fn head_width(&self) -> usize {
-        self.head_ids().map_or(self.config().vocabulary, <[u32]>::len)
+        self.backbone.unused()
     }
 
     /// Bytes of weights that decoding one token reads: those of every layer and of the head, but for norms and biases.
-    pub fn bytes_a_token(&self) -> usize {
-        let head = self.head.as_ref().map_or_else(|| self.body.embedding().bytes(), Linear::bytes);
-        head + self.body.layer_bytes()
+    pub fn bytes_per_token(&self) -> usize {
+        let head = self.head.as_ref().map_or_else(|| self.backbone.embedding().bytes(), Linear::bytes);
+        head + self.backbone.layer_bytes()
     }
 
     /// Whether burn's own operations run it, so that results lie where the device is.
     pub(crate) fn is_plain(&self) -> bool {
-        self.body.is_plain()
+        self.backbone.is_plain()
     }
 
     /// An empty cache for one sequence.
     pub fn cache(&self) -> Cache {
-        self.body.cache()
+        self.backbone.cache()
     }
 
     /// Everything below the head.
-    pub(crate) fn body(&self) -> &Body {
-        &self.body
+    pub(crate) fn backbone(&self) -> &Backbone {
+        &self.backbone
     }
 
     /// Runs all spans in one pass; `None` when no logits were wanted. Caches grow by what was run, also by that of spans
@@ -145,14 +138,14 @@ impl Decoder {
     /// [`Error::Parameter`](crate::Error::Parameter) (an id outside the vocabulary) before anything is run;
     /// [`Error::NotFinite`](crate::Error::NotFinite) from the first pass after loading, naming the layer.
     pub fn hidden(&self, spans: &mut [Span<'_>]) -> Result<Option<Tensor<2>>> {
-        self.body.hidden(spans)
+        self.backbone.hidden(spans)
     }
 
-    /// The head: scores of the token after each of these hidden states, `[rows, hidden]` → `[rows, head_width]`.
+    /// The head: scores of the token after each of these hidden states, `[rows, hidden]` → `[rows, vocabulary]`.
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
         match &self.head {
             Some(head) => head.forward(hidden),
-            None => self.body.embedding().predict(hidden),
+            None => self.backbone.embedding().predict(hidden),
         }
     }
 
@@ -161,4 +154,9 @@ impl Decoder {
     pub fn likeliest(&self, logits: Tensor<2>) -> Option<Vec<SampledToken>> {
         argmax::sampled_tokens(&values(argmax::on_device(logits)))
     }
+}
+
+/// The numbers of a tensor, one row after the other.
+pub(crate) fn values(tensor: Tensor<2>) -> Vec<f32> {
+    tensor.into_data_as::<f32>().try_into_vec::<f32>().unwrap_or_default()
 }

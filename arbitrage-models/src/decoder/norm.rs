@@ -7,12 +7,15 @@ use burn::tensor::Tensor;
 
 /// `x / sqrt(mean(x²) + ε) · w`, a row at a time.
 pub(super) struct RmsNorm {
-    weight: Weight,
+    weight: NormWeight,
     epsilon: f32,
 }
 
-#[allow(clippy::large_enum_variant, reason = "there are few of them, each beside megabytes of weights")]
-enum Weight {
+#[cfg_attr(
+    feature = "flex",
+    expect(clippy::large_enum_variant, reason = "a model has few of them, and megabytes of weights for each")
+)]
+enum NormWeight {
     Plain(Tensor<1>),
     #[cfg(feature = "flex")]
     Fused(Arc<[f32]>),
@@ -21,24 +24,24 @@ enum Weight {
 impl RmsNorm {
     /// For plain operations.
     pub fn plain(weight: Tensor<1>, epsilon: f32) -> Self {
-        Self { weight: Weight::Plain(weight), epsilon }
+        Self { weight: NormWeight::Plain(weight), epsilon }
     }
 
     /// For the fused operation.
     #[cfg(feature = "flex")]
     pub fn fused(weight: Vec<f32>, epsilon: f32) -> Self {
-        Self { weight: Weight::Fused(weight.into()), epsilon }
+        Self { weight: NormWeight::Fused(weight.into()), epsilon }
     }
 
     /// `[rows, hidden]` → `[rows, hidden]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match &self.weight {
-            Weight::Plain(weight) => {
+            NormWeight::Plain(weight) => {
                 let mean = x.clone().square().mean_dim(1);
                 x / (mean + self.epsilon).sqrt() * weight.clone().unsqueeze()
             }
             #[cfg(feature = "flex")]
-            Weight::Fused(weight) => super::fused::rms_norm(x, weight.clone(), self.epsilon),
+            NormWeight::Fused(weight) => super::fused::rms_norm(x, weight.clone(), self.epsilon),
         }
     }
 }

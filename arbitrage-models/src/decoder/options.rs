@@ -2,7 +2,6 @@
 
 use burn::tensor::{Device, FloatDType};
 
-use super::head::HeadTokens;
 use crate::device::refused;
 use crate::error::Result;
 use crate::weights::DType;
@@ -10,9 +9,9 @@ use crate::weights::DType;
 /// In which form weights are kept and multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
-    /// f32 burn tensors and plain operations, on any device: the reference, and the way of training.
+    /// f32 burn tensors and plain operations, on any device: the reference, and the form for training.
     Plain,
-    /// As [`Plain`](Self::Plain) with weights, caches and products in half precision: the way of GPUs. bf16 where the device
+    /// As [`Plain`](Self::Plain) with weights, caches and products in half precision: the form for GPUs. bf16 where the device
     /// computes in it, which has the range of f32, else f16. The residual stream, norms, rotations and softmax stay in f32.
     Half,
     /// As the file has them (f32, f16, bf16 or GGUF blocks), multiplied by the processor's kernels. Device `flex` only.
@@ -27,6 +26,18 @@ impl Precision {
             Self::Plain | Self::Half => true,
             #[cfg(feature = "flex")]
             Self::Packed => false,
+        }
+    }
+
+    /// Refuses values of the kernels' environment variables that have no meaning, where the kernels are used.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`](crate::Error::Parameter), naming the variable and the values it may have.
+    pub(super) fn check_environment(self) -> Result<()> {
+        match self {
+            Self::Plain | Self::Half => Ok(()),
+            #[cfg(feature = "flex")]
+            Self::Packed => crate::kernels::check_environment(),
         }
     }
 
@@ -62,8 +73,6 @@ pub struct LoadOptions {
     pub scan: bool,
     /// The most precise format that weights are kept in; `None` keeps the file's. See [`with_weights`](Self::with_weights).
     pub weights: Option<DType>,
-    /// Tokens whose rows of the head are kept; `None` for all. See [`with_head`](Self::with_head).
-    pub head: Option<HeadTokens>,
 }
 
 impl LoadOptions {
@@ -74,7 +83,7 @@ impl LoadOptions {
         let precision = if device == Device::flex() { Precision::Packed } else { on_device };
         #[cfg(not(feature = "flex"))]
         let precision = on_device;
-        Self { device, precision, scan: false, weights: None, head: None }
+        Self { device, precision, scan: false, weights: None }
     }
 
     /// Sets the form of the weights.
@@ -94,16 +103,9 @@ impl LoadOptions {
     /// with as many bits or fewer stay bit for bit, and so do norms, biases and the embedding's rows, which decoding hardly
     /// reads. Rows that fill no blocks of the format take [one with smaller blocks](DType::for_columns) or stay.
     ///
-    /// A model made smaller drafts faster and worse; its file is as it was.
+    /// A model with fewer bits a weight drafts faster and worse. Its file is not changed.
     pub fn with_weights(mut self, most: DType) -> Self {
         self.weights = Some(most);
-        self
-    }
-
-    /// Keeps and multiplies only the head's rows of these tokens. Logits then have a column for each, in the order of
-    /// [`Decoder::head_ids`](super::Decoder::head_ids).
-    pub fn with_head(mut self, tokens: HeadTokens) -> Self {
-        self.head = Some(tokens);
         self
     }
 }

@@ -13,40 +13,41 @@ use super::cache::Caches;
 use super::embedding::Embedding;
 #[cfg(feature = "flex")]
 use super::fused::PackedLinear;
-use super::layer::Layer;
+use super::layer::DecoderLayer;
 use super::linear::Linear;
 use super::norm::RmsNorm;
 use super::options::{LoadOptions, Precision};
-use super::{Body, Decoder};
+use super::{Backbone, Decoder};
 use crate::config::ModelConfig;
 use crate::error::Result;
 #[cfg(feature = "flex")]
 use crate::weights::{DType, Rows, TensorView};
 
 impl Decoder {
-    /// A decoder of shape `config` with weights drawn on the options' device: what it costs is what a trained one costs, what it writes
-    /// is nonsense. Entries are uniform with variance `1 / in`, so that products are about as large as what goes in and states stay
+    /// A decoder of shape `config` with weights drawn on the options' device: it costs what a trained one costs, and
+    /// writes nonsense. Entries are uniform with variance `1 / in`, so that products are about as large as what goes in and states stay
     /// finite; norms are 1, biases 0. Packed weights are f16. Equal seeds give equal weights on one kind of device.
     ///
-    /// The options that change a file's weights (`scan`, `weights`, `head`) have nothing to work on, and are ignored.
+    /// The options that change a file's weights (`scan`, `weights`) have nothing to work on, and are ignored.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) where the device lacks half precision that is asked for; those of packing.
     pub fn random(config: ModelConfig, options: &LoadOptions, seed: u64) -> Result<Self> {
+        options.precision.check_environment()?;
         options.device.seed(seed);
-        let maker = Maker { config: &config, options, dtype: options.precision.dtype(&options.device)? };
+        let random = RandomWeights { config: &config, options, dtype: options.precision.dtype(&options.device)? };
         let shape = [config.vocabulary, config.hidden];
-        let table = maker.matrix(shape);
+        let table = random.matrix(shape);
         let head = match config.tied {
             true if options.precision.is_plain() => None,
-            true => Some(maker.linear(table.clone(), false)?),
-            false => Some(maker.drawn(shape, false)?),
+            true => Some(random.linear(table.clone(), false)?),
+            false => Some(random.random_linear(shape, false)?),
         };
-        let body = Body {
+        let backbone = Backbone {
             name: format!("random {}", config.family),
             embedding: Embedding::Plain(table),
-            layers: (0..config.layers).map(|_| maker.layer()).collect::<Result<_>>()?,
-            norm: maker.norm(),
+            layers: (0..config.layers).map(|_| random.layer()).collect::<Result<_>>()?,
+            norm: random.norm(),
             frequencies: config.rope.frequencies(config.head_dim),
             device: options.device.clone(),
             caches: Caches::new(&config, options)?,
@@ -54,42 +55,42 @@ impl Decoder {
             unused: Vec::new(),
             config,
         };
-        Ok(Self { body, head, kept: None })
+        Ok(Self { backbone, head })
     }
 }
 
-struct Maker<'a> {
+struct RandomWeights<'a> {
     config: &'a ModelConfig,
     options: &'a LoadOptions,
     /// Of burn tensors.
     dtype: FloatDType,
 }
 
-impl Maker<'_> {
-    fn layer(&self) -> Result<Layer> {
+impl RandomWeights<'_> {
+    fn layer(&self) -> Result<DecoderLayer> {
         let &ModelConfig { hidden, feed_forward: inner, heads, kv_heads, head_dim, .. } = self.config;
         let [q, kv] = [heads, kv_heads].map(|heads| heads * head_dim);
         let biased = self.config.family == "qwen2";
-        Ok(Layer {
+        Ok(DecoderLayer {
             attention_norm: self.norm(),
             attention: Attention {
-                query: self.drawn([q, hidden], biased)?,
-                key: self.drawn([kv, hidden], biased)?,
-                value: self.drawn([kv, hidden], biased)?,
-                output: self.drawn([hidden, q], false)?,
+                query: self.random_linear([q, hidden], biased)?,
+                key: self.random_linear([kv, hidden], biased)?,
+                value: self.random_linear([kv, hidden], biased)?,
+                output: self.random_linear([hidden, q], false)?,
             },
             feed_forward_norm: self.norm(),
-            gate: self.drawn([inner, hidden], false)?,
-            up: self.drawn([inner, hidden], false)?,
-            down: self.drawn([hidden, inner], false)?,
+            gate: self.random_linear([inner, hidden], false)?,
+            up: self.random_linear([inner, hidden], false)?,
+            down: self.random_linear([hidden, inner], false)?,
         })
     }
 
-    fn drawn(&self, shape: [usize; 2], biased: bool) -> Result<Linear> {
+    fn random_linear(&self, shape: [usize; 2], biased: bool) -> Result<Linear> {
         self.linear(self.matrix(shape), biased)
     }
 
-    /// Lays `weight`, `[out, in]`, out as the loader does.
+    /// A layer of `weight`, `[out, in]`, in the form that the loader gives it.
     fn linear(&self, weight: Tensor<2>, biased: bool) -> Result<Linear> {
         match self.options.precision {
             Precision::Plain | Precision::Half => {
@@ -104,8 +105,8 @@ impl Maker<'_> {
     /// `[out, in]`.
     fn matrix(&self, shape: [usize; 2]) -> Tensor<2> {
         let reach = (3.0 / shape[1] as f64).sqrt();
-        let drawn = Tensor::<2>::random(shape, Distribution::Uniform(-reach, reach), &self.options.device);
-        drawn.cast(self.dtype)
+        let values = Tensor::<2>::random(shape, Distribution::Uniform(-reach, reach), &self.options.device);
+        values.cast(self.dtype)
     }
 
     fn norm(&self) -> RmsNorm {
@@ -152,7 +153,7 @@ mod tests {
 
     /// One test, since the seed is the device's, and tests run side by side.
     #[test]
-    fn seeds_tell_weights_which_are_the_same_in_either_form() {
+    fn seeds_determine_weights_which_are_the_same_in_either_form() {
         for (family, tied) in [("qwen2", false), ("llama", true)] {
             let config = config(family, tied);
             let plain = logits(config.clone(), Precision::Plain, 1);

@@ -3,13 +3,13 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Cosines and sines of the rows of one pass, `[rows, 1, head_dim / 2]` each.
-pub(super) struct Tables {
+pub(super) struct RotaryTables {
     cos: Tensor<3>,
     sin: Tensor<3>,
 }
 
-impl Tables {
-    /// Tables for rows at `positions`. Angles are computed in f64: at position 10⁵ an f32 angle has lost its last digits.
+impl RotaryTables {
+    /// RotaryTables for rows at `positions`. Angles are computed in f64: at position 10⁵ an f32 angle has lost its last digits.
     pub fn new(positions: &[usize], frequencies: &[f64], device: &Device) -> Self {
         let angles = positions.iter().flat_map(|&p| frequencies.iter().map(move |f| p as f64 * f));
         let (cos, sin): (Vec<f32>, Vec<f32>) = angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip();
@@ -18,14 +18,14 @@ impl Tables {
         Self { cos: tensor(cos), sin: tensor(sin) }
     }
 
-    /// Turns `[rows, heads, head_dim]`: the first half of a head pairs with the second.
-    pub fn turn(&self, x: Tensor<3>) -> Tensor<3> {
+    /// Rotates `[rows, heads, head_dim]`: the first half of a head pairs with the second.
+    pub fn rotate(&self, x: Tensor<3>) -> Tensor<3> {
         let [rows, heads, width] = x.dims();
         let half = |from, to| x.clone().slice([0..rows, 0..heads, from..to]);
         let (first, second) = (half(0, width / 2), half(width / 2, width));
         let (cos, sin) = (self.cos.clone(), self.sin.clone());
-        let turned_first = first.clone() * cos.clone() - second.clone() * sin.clone();
-        let turned_second = second * cos + first * sin;
-        Tensor::cat(vec![turned_first, turned_second], 2)
+        let rotated_first = first.clone() * cos.clone() - second.clone() * sin.clone();
+        let rotated_second = second * cos + first * sin;
+        Tensor::cat(vec![rotated_first, rotated_second], 2)
     }
 }

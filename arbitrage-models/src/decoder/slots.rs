@@ -12,15 +12,15 @@ use burn::tensor::{Device, FloatDType, IndexingUpdateOp, Int, Tensor, TensorData
 
 use crate::config::ModelConfig;
 
-/// Slots are at least so long, in tokens.
-const SHORTEST: usize = 64;
+/// The least capacity of a slot, in tokens.
+const MIN_CAPACITY: usize = 64;
 
 /// `[slots, kv_heads, capacity, head_dim]` for keys and for values.
-type Pair = [Tensor<4>; 2];
+type KeysAndValues = [Tensor<4>; 2];
 
-/// Room for the keys and values of some sequences, preallocated, written in place and grown by doubling.
+/// Keys and values of several sequences, in tensors that are preallocated, written in place and grown by doubling.
 pub(super) struct Slots {
-    layers: Vec<Option<Pair>>,
+    layers: Vec<Option<KeysAndValues>>,
     free: BTreeSet<usize>,
     count: usize,
     /// Tokens a slot.
@@ -31,18 +31,18 @@ pub(super) struct Slots {
     device: Device,
 }
 
-/// One sequence's place among others. It is free again once this is dropped.
+/// One sequence's slot. It is free again once this is dropped.
 pub(super) struct Slot {
-    pub of: SharedSlots,
+    pub slots: SharedSlots,
     pub index: usize,
 }
 
-/// Slots that a decoder and its caches hold together.
+/// Slots that a decoder and its caches share.
 #[derive(Clone)]
 pub(super) struct SharedSlots(Arc<Mutex<Slots>>);
 
 impl SharedSlots {
-    /// None yet, of a model of this shape.
+    /// No slots yet, for a model of this shape.
     pub fn new(config: &ModelConfig, dtype: FloatDType, device: &Device) -> Self {
         Self(Arc::new(Mutex::new(Slots {
             layers: vec![None; config.layers],
@@ -56,18 +56,19 @@ impl SharedSlots {
         })))
     }
 
-    /// For this thread. A pass that panicked has not advanced its caches, so that what it wrote is overwritten.
+    /// Locks the slots. After a panic elsewhere they can still be used: a pass that panicked has not advanced its caches, so that
+    /// what it wrote is overwritten.
     pub fn lock(&self) -> MutexGuard<'_, Slots> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A free slot, all zeros.
     pub fn take(&self) -> Slot {
-        Slot { of: self.clone(), index: self.lock().take() }
+        Slot { slots: self.clone(), index: self.lock().take() }
     }
 
-    /// Whether both are the same.
-    pub fn are(&self, other: &Self) -> bool {
+    /// Whether both are the same slots.
+    pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
@@ -75,15 +76,15 @@ impl SharedSlots {
 impl Slot {
     /// Another slot with the first `len` positions of this one.
     pub fn copy(&self, len: usize) -> Self {
-        let copy = self.of.take();
-        self.of.lock().copy(self.index, copy.index, len);
+        let copy = self.slots.take();
+        self.slots.lock().copy(self.index, copy.index, len);
         copy
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.of.lock().free.insert(self.index);
+        self.slots.lock().free.insert(self.index);
     }
 }
 
@@ -97,7 +98,7 @@ impl Slots {
             self.resize(more, self.capacity);
         } else if let Some(&slot) = self.free.first() {
             let whole = self.part(slot, self.capacity);
-            self.each_layer(|pair| pair.map(|held| held.slice_fill(whole.clone(), 0.0)));
+            self.for_each_layer(|pair| pair.map(|cached| cached.slice_fill(whole.clone(), 0.0)));
         }
         self.free.pop_first().unwrap_or_default()
     }
@@ -105,16 +106,16 @@ impl Slots {
     /// Makes room for `len` tokens in every slot.
     pub fn reserve(&mut self, len: usize) {
         if len > self.capacity {
-            self.resize(self.count, len.next_power_of_two().max(SHORTEST));
+            self.resize(self.count, len.next_power_of_two().max(MIN_CAPACITY));
         }
     }
 
     fn resize(&mut self, count: usize, capacity: usize) {
-        let held = [0..self.count, 0..self.kv_heads, 0..self.capacity, 0..self.width];
+        let old_part = [0..self.count, 0..self.kv_heads, 0..self.capacity, 0..self.width];
         (self.count, self.capacity) = (count, capacity);
         let shape = [count, self.kv_heads, capacity, self.width];
         let empty = || Tensor::<4>::zeros(shape, (&self.device, self.dtype.into()));
-        let grown = |old: Tensor<4>| empty().slice_assign(held.clone(), old);
+        let grown = |old: Tensor<4>| empty().slice_assign(old_part.clone(), old);
         for layer in self.layers.iter_mut().filter(|_| count * capacity > 0) {
             *layer = Some(layer.take().map_or_else(|| [empty(), empty()], |pair| pair.map(grown)));
         }
@@ -122,10 +123,10 @@ impl Slots {
 
     fn copy(&mut self, from: usize, to: usize, len: usize) {
         let (from, to) = (self.part(from, len), self.part(to, len));
-        self.each_layer(|pair| {
-            pair.map(|held| {
-                let kept = held.clone().slice(from.clone());
-                held.slice_assign(to.clone(), kept)
+        self.for_each_layer(|pair| {
+            pair.map(|cached| {
+                let copied = cached.clone().slice(from.clone());
+                cached.slice_assign(to.clone(), copied)
             })
         });
     }
@@ -135,45 +136,45 @@ impl Slots {
         [slot..slot + 1, 0..self.kv_heads, 0..len, 0..self.width]
     }
 
-    fn each_layer(&mut self, change: impl Fn(Pair) -> Pair) {
+    fn for_each_layer(&mut self, change: impl Fn(KeysAndValues) -> KeysAndValues) {
         for layer in &mut self.layers {
             *layer = layer.take().map(&change);
         }
     }
 
-    /// Writes rows of keys and values, `[rows, kv_heads, head_dim]` each, to their [places](Self::places). The tensors are
+    /// Writes rows of keys and values, `[rows, kv_heads, head_dim]` each, to their [places](Self::indices). The tensors are
     /// moved through the operation, which makes it write in place.
-    pub fn write(&mut self, layer: usize, rows: [Tensor<3>; 2], places: &Tensor<2, Int>) {
+    pub fn write(&mut self, layer: usize, rows: [Tensor<3>; 2], indices: &Tensor<2, Int>) {
         let written = self.layers[layer].take().map(|pair| {
             let mut rows = rows.into_iter();
-            pair.map(|held| match rows.next() {
-                Some(new) => self.assign(held, new, places.clone()),
-                None => held,
+            pair.map(|cached| match rows.next() {
+                Some(new) => self.assign(cached, new, indices.clone()),
+                None => cached,
             })
         });
         self.layers[layer] = written;
     }
 
-    fn assign(&self, held: Tensor<4>, new: Tensor<3>, places: Tensor<2, Int>) -> Tensor<4> {
+    fn assign(&self, cached: Tensor<4>, new: Tensor<3>, indices: Tensor<2, Int>) -> Tensor<4> {
         let [rows, heads, width] = new.dims();
         let new: Tensor<2> = new.reshape([rows * heads, width]).cast(self.dtype);
-        held.scatter_nd(places, new, IndexingUpdateOp::Assign)
+        cached.scatter_nd(indices, new, IndexingUpdateOp::Assign)
     }
 
-    /// Where rows go, `[rows · kv_heads, 3]`: slot, head and position of each, given slot and position.
-    pub fn places(&self, rows: impl Iterator<Item = (usize, usize)>) -> Tensor<2, Int> {
+    /// The indices of rows in a layer's tensors, `[rows · kv_heads, 3]`: slot, head and position, given slot and position.
+    pub fn indices(&self, rows: impl Iterator<Item = (usize, usize)>) -> Tensor<2, Int> {
         let heads = self.kv_heads;
-        let places: Vec<i32> = rows
+        let indices: Vec<i32> = rows
             .flat_map(|(slot, at)| (0..heads).flat_map(move |head| [slot as i32, head as i32, at as i32]))
             .collect();
-        let shape = [places.len() / 3, 3];
-        Tensor::from_data(TensorData::new(places, shape), &self.device)
+        let shape = [indices.len() / 3, 3];
+        Tensor::from_data(TensorData::new(indices, shape), &self.device)
     }
 
     /// Keys and values of some slots' first `len` positions, `[slots, kv_heads, len, head_dim]`.
-    pub fn read(&self, layer: usize, slots: Range<usize>, len: usize) -> Option<Pair> {
+    pub fn read(&self, layer: usize, slots: Range<usize>, len: usize) -> Option<KeysAndValues> {
         let part = [slots, 0..self.kv_heads, 0..len, 0..self.width];
-        self.layers[layer].clone().map(|pair| pair.map(|held| held.slice(part.clone())))
+        self.layers[layer].clone().map(|pair| pair.map(|cached| cached.slice(part.clone())))
     }
 
     /// The type in which keys and values are kept.

@@ -1,6 +1,6 @@
 //! Activations as the integer kernels take them.
 
-use super::isa::LANES;
+use super::isa::{InstructionSet, Isa, Kernel, LANES, dispatch};
 use super::pool::Pool;
 
 /// Columns that share a scale.
@@ -8,16 +8,18 @@ pub(super) const BLOCK: usize = 32;
 /// Rows a task of a parallel quantisation.
 const ROWS_A_TASK: usize = 8;
 
-/// What a block of 32 activations has beside its bytes.
-#[derive(Clone, Copy, Debug, Default)]
+/// The scale of a block of 32 activations, and sums that are needed for every row of weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C)]
-pub(super) struct Info {
+pub(super) struct BlockScale {
     /// A byte stands for `byte · scale`.
     pub scale: f32,
     /// `scale` times the sum of bytes 0–15, and of bytes 16–31: what a weight's offset is multiplied with.
-    pub halves: [f32; 2],
-    /// The sum of the two.
+    pub half_sums: [f32; 2],
+    /// `scale` times the sum of all bytes.
     pub sum: f32,
+    /// The sum of all bytes.
+    pub byte_sum: i32,
 }
 
 /// Rows of activations in 8 bits, with a scale every 32 columns. Finer than llama.cpp's (256 columns for the K formats): the
@@ -32,7 +34,7 @@ pub(super) struct Quantised {
     blocks: usize,
     tile: usize,
     bytes: Vec<i8>,
-    info: Vec<Info>,
+    scales: Vec<BlockScale>,
 }
 
 /// Rows that are laid out together.
@@ -45,49 +47,68 @@ pub(super) struct Tile {
     /// The first row's first block; the next row's follows it.
     pub bytes: *const i8,
     /// Likewise.
-    pub info: *const Info,
+    pub scales: *const BlockScale,
 }
 
 impl Quantised {
     /// Quantises `x`, `[rows, cols]`, `cols` a multiple of 32, in tiles of `tile` rows. A block with a NaN or an infinity gets the
     /// scale NaN, so that it shows in every result.
-    pub fn new(x: &[f32], cols: usize, tile: usize, pool: &Pool) -> Self {
+    pub fn new(set: InstructionSet, pool: &Pool, x: &[f32], cols: usize, tile: usize) -> Self {
         let (rows, blocks) = (x.len() / cols, cols / BLOCK);
-        let mut all =
-            Self { rows, blocks, tile, bytes: vec![0; rows * cols], info: vec![Info::default(); rows * blocks] };
-        let (to_bytes, to_info) = (Pointer(all.bytes.as_mut_ptr()), Pointer(all.info.as_mut_ptr()));
+        let (mut bytes, mut scales) = (vec![0; rows * cols], vec![BlockScale::default(); rows * blocks]);
+        let (to_bytes, to_scales) = (&Pointer(bytes.as_mut_ptr()), &Pointer(scales.as_mut_ptr()));
         pool.run(rows.div_ceil(ROWS_A_TASK), |task| {
             for row in task * ROWS_A_TASK..rows.min((task + 1) * ROWS_A_TASK) {
-                let values = x[row * cols..][..cols].as_chunks::<BLOCK>().0;
-                for (block, values) in values.iter().enumerate() {
-                    let at = place(rows, blocks, tile, row, block);
-                    // SAFETY: `at < rows · blocks`, and each is written by one task.
-                    unsafe { *to_info.get().add(at) = quantise(values, &mut *to_bytes.get().add(at * BLOCK).cast()) };
-                }
+                let at = |block| block_index(rows, blocks, tile, row, block);
+                let x = &x[row * cols..][..cols];
+                // SAFETY: the set is one that this processor has; the indices are below `rows · blocks`, and no other row has
+                // them.
+                unsafe { dispatch(set, QuantiseTask { x, at, to_bytes, to_scales }) };
             }
         });
-        all
+        Self { rows, blocks, tile, bytes, scales }
     }
 
     /// All rows, tile by tile.
     pub fn tiles(&self) -> impl Iterator<Item = Tile> {
         (0..self.rows).step_by(self.tile).map(|start| {
-            let first = place(self.rows, self.blocks, self.tile, start, 0);
-            let (bytes, info) = (&self.bytes[first * BLOCK..], &self.info[first..]);
-            Tile { start, rows: self.tile.min(self.rows - start), bytes: bytes.as_ptr(), info: info.as_ptr() }
+            let first = block_index(self.rows, self.blocks, self.tile, start, 0);
+            let (bytes, scales) = (&self.bytes[first * BLOCK..], &self.scales[first..]);
+            Tile { start, rows: self.tile.min(self.rows - start), bytes: bytes.as_ptr(), scales: scales.as_ptr() }
         })
     }
 }
 
+/// One row, whose block `i` goes to index `at(i)`.
+struct QuantiseTask<'a, F> {
+    x: &'a [f32],
+    at: F,
+    to_bytes: &'a Pointer<i8>,
+    to_scales: &'a Pointer<BlockScale>,
+}
+
+impl<F: Fn(usize) -> usize> Kernel for QuantiseTask<'_, F> {
+    #[inline(always)]
+    unsafe fn run<S: Isa>(self) {
+        for (block, values) in self.x.as_chunks::<BLOCK>().0.iter().enumerate() {
+            let at = (self.at)(block);
+            // SAFETY: the caller has room at each index of the row, which nothing else uses meanwhile.
+            unsafe {
+                *self.to_scales.get().add(at) = quantise(values, &mut *self.to_bytes.get().add(at * BLOCK).cast());
+            }
+        }
+    }
+}
+
 /// Where block `block` of row `row` lies among all blocks of all rows.
-fn place(rows: usize, blocks: usize, tile: usize, row: usize, block: usize) -> usize {
+fn block_index(rows: usize, blocks: usize, tile: usize, row: usize, block: usize) -> usize {
     let start = row / tile * tile;
     start * blocks + block * tile.min(rows - start) + row - start
 }
 
 /// Rounds to the nearest of 255 steps. Plain loops over lanes, which become vector instructions.
-#[inline]
-fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> Info {
+#[inline(always)]
+fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> BlockScale {
     // 1.5 · 2²³: added and subtracted, it rounds to an integer; `round` is a call.
     const ROUND: f32 = 12_582_912.0;
     let (mut most, mut probe) = ([0.0f32; LANES], [0.0f32; LANES]);
@@ -109,14 +130,15 @@ fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> Info {
             *sum += i32::from(value);
         }
     }
-    let halves = sums.map(|sum| scale * sum as f32);
-    Info { scale, halves, sum: scale * (sums[0] + sums[1]) as f32 }
+    let byte_sum = sums[0] + sums[1];
+    let half_sums = sums.map(|sum| scale * sum as f32);
+    BlockScale { scale, half_sums, sum: scale * byte_sum as f32, byte_sum }
 }
 
-/// A pointer that tasks share; each writes where no other does.
+/// A pointer that tasks share, each of which writes where no other does.
 pub(super) struct Pointer<T>(pub *mut T);
 
-// SAFETY: tasks write through it at places that are theirs alone; see each use.
+// SAFETY: whoever writes through the pointer does so at places that no other task uses; each use says which.
 unsafe impl<T> Sync for Pointer<T> {}
 
 impl<T> Pointer<T> {
@@ -137,21 +159,32 @@ mod tests {
             x in prop::collection::vec(prop_oneof![-1e3f32..1e3, Just(0.0), -1e-3f32..1e-3], 96 * 5),
             tile in 1usize..8,
         ) {
-            let quantised = Quantised::new(&x, 96, tile, &Pool::new(1));
+            let quantised = Quantised::new(InstructionSet::best(), &Pool::new(1), &x, 96, tile);
             for (row, values) in x.chunks(96).enumerate() {
                 for (block, values) in values.chunks(BLOCK).enumerate() {
-                    let at = place(5, 3, tile, row, block);
-                    let (bytes, info) = (&quantised.bytes[at * BLOCK..][..BLOCK], quantised.info[at]);
+                    let at = block_index(5, 3, tile, row, block);
+                    let (bytes, scale) = (&quantised.bytes[at * BLOCK..][..BLOCK], quantised.scales[at]);
                     let most = values.iter().fold(0.0f32, |most, value| most.max(value.abs()));
                     for (byte, value) in bytes.iter().zip(values) {
-                        prop_assert!((f32::from(*byte) * info.scale - value).abs() <= most / 253.0);
+                        prop_assert!((f32::from(*byte) * scale.scale - value).abs() <= most / 253.0);
                         prop_assert!((-127..=127).contains(byte));
                     }
                     let sum: i32 = bytes.iter().map(|&byte| i32::from(byte)).sum();
-                    prop_assert!((info.sum - info.scale * sum as f32).abs() <= most * 1e-3);
-                    prop_assert!((info.halves[0] + info.halves[1] - info.sum).abs() <= most * 1e-3);
+                    prop_assert!((scale.sum - scale.scale * sum as f32).abs() <= most * 1e-3);
+                    prop_assert!((scale.half_sums[0] + scale.half_sums[1] - scale.sum).abs() <= most * 1e-3);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn all_instruction_sets_give_the_same_bits() {
+        let mut draw = arbitrage_core::Draw::new(5);
+        let x: Vec<f32> = (0..64 * 37).map(|_| draw.uniform() as f32 * 8.0 - 4.0).collect();
+        let portable = Quantised::new(InstructionSet::Portable, &Pool::new(1), &x, 64, 8);
+        for set in InstructionSet::available() {
+            let ours = Quantised::new(set, &Pool::new(1), &x, 64, 8);
+            assert_eq!((&ours.bytes, &ours.scales), (&portable.bytes, &portable.scales), "{}", set.name());
         }
     }
 
@@ -159,9 +192,9 @@ mod tests {
     fn tiles_cover_all_rows_and_places_are_one_to_one() {
         for (rows, tile) in [(1, 4), (4, 4), (5, 4), (9, 4), (7, 1), (3, 32)] {
             let x: Vec<f32> = (0..rows * 64).map(|i| i as f32).collect();
-            let quantised = Quantised::new(&x, 64, tile, &Pool::new(1));
+            let quantised = Quantised::new(InstructionSet::best(), &Pool::new(1), &x, 64, tile);
             let mut places: Vec<_> =
-                (0..rows).flat_map(|row| (0..2).map(move |block| place(rows, 2, tile, row, block))).collect();
+                (0..rows).flat_map(|row| (0..2).map(move |block| block_index(rows, 2, tile, row, block))).collect();
             places.sort_unstable();
             assert_eq!(places, (0..2 * rows).collect::<Vec<_>>());
             let tiles: Vec<_> = quantised.tiles().map(|tile| (tile.start, tile.rows)).collect();
@@ -175,8 +208,8 @@ mod tests {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut x = vec![1.0; 64];
             x[40] = bad;
-            let quantised = Quantised::new(&x, 64, 4, &Pool::new(1));
-            assert!(quantised.info[0].scale.is_finite() && quantised.info[1].scale.is_nan());
+            let quantised = Quantised::new(InstructionSet::best(), &Pool::new(1), &x, 64, 4);
+            assert!(quantised.scales[0].scale.is_finite() && quantised.scales[1].scale.is_nan());
         }
     }
 }

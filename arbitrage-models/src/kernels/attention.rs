@@ -6,10 +6,10 @@
 use half::f16;
 
 use super::activations::Pointer;
-use super::isa::{Isa, Kernel, LANES, Set, dispatch};
+use super::isa::{InstructionSet, Isa, Kernel, LANES, LanePointer, MAX_LANES, dispatch};
 use super::kv_cache::{KvCache, PAGE};
 use super::pool::Pool;
-use crate::sampler::exp;
+use crate::math::exp;
 
 /// Heads of an attention layer.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +49,8 @@ impl Rotation {
         Self { table, dim: 2 * frequencies.len() }
     }
 
-    /// Turns a head of row `row` in the rotate-half layout and multiplies it by `scale`.
-    fn turn(&self, row: usize, head: &[f32], scale: f32, out: &mut [f32]) {
+    /// Rotates a head of row `row` in the rotate-half layout and multiplies it by `scale`.
+    fn rotate(&self, row: usize, head: &[f32], scale: f32, out: &mut [f32]) {
         let half = self.dim / 2;
         let (cos, sin) = self.table[row * self.dim..][..self.dim].split_at(half);
         let (first, second) = head.split_at(half);
@@ -69,7 +69,7 @@ impl Rotation {
 /// - `caches`: each sequence's cache and its number of rows, which follow what the cache holds
 /// - result: `[rows, query · dim]`
 pub(crate) fn attend(
-    set: Set,
+    set: InstructionSet,
     pool: &Pool,
     qkv: &[f32],
     heads: Heads,
@@ -89,13 +89,13 @@ pub(crate) fn attend(
         let mut queries = vec![0.0; group * cache.width()];
         for (i, query) in queries.chunks_exact_mut(cache.width()).enumerate() {
             let from = &qkv[row * heads.row() + (head * group + i) * heads.dim..][..heads.dim];
-            rotation.turn(row, from, scale, query);
+            rotation.rotate(row, from, scale, query);
         }
         let at = (row * heads.query + head * group) * heads.dim;
         // SAFETY: each task has its own `group · dim` numbers of the output.
         let out = unsafe { std::slice::from_raw_parts_mut(to.get().add(at), group * heads.dim) };
-        // SAFETY: the set was detected; the cache holds `len` positions of this layer, the newest just appended.
-        unsafe { dispatch(set, Row { cache, layer, head, len, queries: &queries, group, out }) };
+        // SAFETY: the set is one that this processor has; the cache holds `len` positions of this layer, the newest just appended.
+        unsafe { dispatch(set, AttentionTask { cache, layer, head, len, queries: &queries, group, out }) };
     });
     out
 }
@@ -109,7 +109,7 @@ fn append(qkv: &[f32], heads: Heads, rotation: &Rotation, caches: &mut [(&mut Kv
         for position in start..start + *rows {
             let new = &qkv[row * heads.row() + heads.query * heads.dim..][..2 * kv];
             for (head, out) in new[..kv].chunks_exact(heads.dim).zip(keys.chunks_exact_mut(heads.dim)) {
-                rotation.turn(row, head, 1.0, out);
+                rotation.rotate(row, head, 1.0, out);
             }
             cache.write(layer, position, &keys, &new[kv..]);
             row += 1;
@@ -118,13 +118,13 @@ fn append(qkv: &[f32], heads: Heads, rotation: &Rotation, caches: &mut [(&mut Kv
 }
 
 /// The queries of one row that share a key head.
-struct Row<'a> {
+struct AttentionTask<'a> {
     cache: &'a KvCache,
     layer: usize,
     head: usize,
     /// Positions to attend to.
     len: usize,
-    /// `[group, width]`, turned and scaled.
+    /// `[group, width]`, rotated and scaled.
     queries: &'a [f32],
     group: usize,
     /// `[group, dim]`.
@@ -134,12 +134,12 @@ struct Row<'a> {
 /// Queries that meet a key together.
 const TILE: usize = 4;
 
-impl Kernel for Row<'_> {
+impl Kernel for AttentionTask<'_> {
     #[inline(always)]
     unsafe fn run<S: Isa>(mut self) {
         let mut first = 0;
         while first < self.group {
-            // SAFETY: the caller's promise, and the queries exist.
+            // SAFETY: the tile's queries exist; the caller has a processor with `S`, and a cache with `len` positions.
             unsafe {
                 match self.group - first {
                     1 => self.tile::<S, 1>(first),
@@ -153,54 +153,57 @@ impl Kernel for Row<'_> {
     }
 }
 
-impl Row<'_> {
+impl AttentionTask<'_> {
     #[inline(always)]
     unsafe fn tile<S: Isa, const G: usize>(&mut self, first: usize) {
-        let padded = self.len.next_multiple_of(LANES);
+        let padded = self.len.next_multiple_of(S::LANES);
         let mut scores = vec![0.0; G * padded];
-        // SAFETY: the caller's promise.
+        // SAFETY: vectors start below `len` and below `width`; the caller has queries `first..first + G`, a cache with `len`
+        // positions, and a processor with `S`.
         unsafe {
-            let blocks = padded / LANES;
-            for block in (0..blocks - blocks % 2).step_by(2) {
-                self.scores::<S, G, 2>(first, block, padded, &mut scores);
+            let vectors = padded / S::LANES;
+            for vector in (0..vectors - vectors % 2).step_by(2) {
+                self.scores::<S, G, 2>(first, vector, padded, &mut scores);
             }
-            if blocks % 2 == 1 {
-                self.scores::<S, G, 1>(first, blocks - 1, padded, &mut scores);
+            if vectors % 2 == 1 {
+                self.scores::<S, G, 1>(first, vectors - 1, padded, &mut scores);
             }
             let sums: [f32; G] = std::array::from_fn(|g| softmax(&mut scores[g * padded..][..self.len]));
-            let (inverse, columns) = (sums.map(|sum| 1.0 / sum), self.cache.width() / LANES);
+            let (inverse, columns) = (sums.map(|sum| 1.0 / sum), self.cache.width().div_ceil(S::LANES));
             for column in (0..columns - columns % 2).step_by(2) {
-                self.mix::<S, G, 2>(first, column * LANES, padded, &scores, inverse);
+                self.mix::<S, G, 2>(first, column * S::LANES, padded, &scores, inverse);
             }
             if columns % 2 == 1 {
-                self.mix::<S, G, 1>(first, (columns - 1) * LANES, padded, &scores, inverse);
+                self.mix::<S, G, 1>(first, (columns - 1) * S::LANES, padded, &scores, inverse);
             }
         }
     }
 
-    /// Scores of `B` blocks of eight positions; those past `len` are left to be ignored. Two blocks at a time hide the latency
-    /// of sums that wait for each other; which sums run side by side changes none of them.
+    /// Scores of `V` vectors of positions; those past `len` are left to be ignored. Two vectors at a time hide the latency of
+    /// sums that wait for each other; which sums run side by side changes none of them.
     #[inline(always)]
-    unsafe fn scores<S: Isa, const G: usize, const B: usize>(
+    unsafe fn scores<S: Isa, const G: usize, const V: usize>(
         &self,
         first: usize,
-        block: usize,
+        vector: usize,
         padded: usize,
         scores: &mut [f32],
     ) {
         let width = self.cache.width();
-        let mut keys: [*const f16; B] = [std::ptr::null(); B];
-        for (b, keys) in keys.iter_mut().enumerate() {
-            *keys = self.cache.keys(self.layer, self.head, block + b).as_ptr();
-        }
-        // SAFETY: a block has `width` times eight keys, a query `width` numbers, and `scores` `G · padded`.
+        // A page holds a multiple of the widest vector's positions, so that the blocks of a vector lie side by side.
+        let keys: [LanePointer; V] = std::array::from_fn(|v| {
+            let keys = self.cache.keys(self.layer, self.head, (vector + v) * S::GROUPS);
+            LanePointer::new(keys.as_ptr().cast(), LANES * width * size_of::<f16>())
+        });
+        // SAFETY: a block has `width` times eight keys, a query `width` numbers, and `scores` `G · padded`; the caller has a
+        // processor with `S`.
         unsafe {
             let queries = self.queries.as_ptr().add(first * width);
-            let mut sums = [[S::zero(); B]; G];
+            let mut sums = [[S::zero(); V]; G];
             for i in 0..width {
-                let mut key = [S::zero(); B];
+                let mut key = [S::zero(); V];
                 for (key, keys) in key.iter_mut().zip(keys) {
-                    *key = S::from_f16(keys.add(i * LANES).cast());
+                    *key = S::from_f16(keys.add(i * LANES * size_of::<f16>()));
                 }
                 for (g, sums) in sums.iter_mut().enumerate() {
                     let query = S::splat(*queries.add(g * width + i));
@@ -210,16 +213,16 @@ impl Row<'_> {
                 }
             }
             for (g, sums) in sums.into_iter().enumerate() {
-                for (b, sum) in sums.into_iter().enumerate() {
-                    S::store(scores.as_mut_ptr().add(g * padded + (block + b) * LANES), sum);
+                for (v, sum) in sums.into_iter().enumerate() {
+                    S::store(scores.as_mut_ptr().add(g * padded + (vector + v) * S::LANES), sum);
                 }
             }
         }
     }
 
-    /// Sums of values, weighted: `C` times eight columns of every query of the tile at a time.
+    /// Sums of values, weighted: `V` vectors of columns of every query of the tile at a time.
     #[inline(always)]
-    unsafe fn mix<S: Isa, const G: usize, const C: usize>(
+    unsafe fn mix<S: Isa, const G: usize, const V: usize>(
         &mut self,
         first: usize,
         column: usize,
@@ -228,15 +231,21 @@ impl Row<'_> {
         inverse: [f32; G],
     ) {
         let (width, dim) = (self.cache.width(), self.out.len() / self.group);
-        // SAFETY: positions below `len` and columns below `width` exist; `weights` is `G · padded`.
+        // The width is a multiple of eight: the last vector of a wider set may have no more than its first eight columns.
+        let apart = if column + V * S::LANES > width { 0 } else { LANES * size_of::<f16>() };
+        // SAFETY: positions below `len` and the columns that are read exist; `weights` is `G · padded`; the caller has a
+        // processor with `S`.
         unsafe {
-            let mut sums = [[S::zero(); C]; G];
+            let mut sums = [[S::zero(); V]; G];
             for page in 0..self.len.div_ceil(PAGE) {
                 let values = self.cache.values(self.layer, self.head, page).as_ptr().add(column);
                 for slot in 0..PAGE.min(self.len - page * PAGE) {
-                    let mut value = [S::zero(); C];
-                    for (c, value) in value.iter_mut().enumerate() {
-                        *value = S::from_f16(values.add(slot * width + c * LANES).cast());
+                    let mut value = [S::zero(); V];
+                    for (v, value) in value.iter_mut().enumerate() {
+                        let at = values.add(slot * width + v * S::LANES);
+                        // Only the last vector may be half full.
+                        let apart = if v + 1 < V { LANES * size_of::<f16>() } else { apart };
+                        *value = S::from_f16(LanePointer::new(at.cast(), apart));
                     }
                     for (g, sums) in sums.iter_mut().enumerate() {
                         let weight = S::splat(*weights.as_ptr().add(g * padded + page * PAGE + slot));
@@ -247,19 +256,19 @@ impl Row<'_> {
                 }
             }
             for (g, sums) in sums.into_iter().enumerate() {
-                for (c, sum) in sums.into_iter().enumerate() {
-                    let mut eight = [0.0; LANES];
-                    S::store(eight.as_mut_ptr(), S::mul(sum, S::splat(inverse[g])));
-                    let column = column + c * LANES;
-                    let valid = LANES.min(dim.saturating_sub(column));
-                    self.out[(first + g) * dim + column..][..valid].copy_from_slice(&eight[..valid]);
+                for (v, sum) in sums.into_iter().enumerate() {
+                    let mut lanes = [0.0; MAX_LANES];
+                    S::store(lanes.as_mut_ptr(), S::mul(sum, S::splat(inverse[g])));
+                    let column = column + v * S::LANES;
+                    let valid = S::LANES.min(dim.saturating_sub(column));
+                    self.out[(first + g) * dim + column..][..valid].copy_from_slice(&lanes[..valid]);
                 }
             }
         }
     }
 }
 
-/// Turns scores into weights relative to the greatest, and returns their sum. NaN stays NaN.
+/// Makes scores weights, relative to the greatest, and returns their sum. NaN stays NaN.
 #[inline(always)]
 fn softmax(scores: &mut [f32]) -> f32 {
     let mut most = [f32::NEG_INFINITY; LANES];

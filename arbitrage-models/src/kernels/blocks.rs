@@ -1,24 +1,24 @@
-//! GGML's block formats, re-laid so that one vector holds four neighbouring columns of eight rows.
+//! GGML's block formats, packed so that one vector holds four neighbouring columns of each row of a group.
 //!
-//! A format says how its bytes are laid out for eight rows and how a sub-block of 32 columns is unpacked into eight vectors
-//! of bytes, with a scale and an offset a row. The product itself is the same for all: bytes times the activations' bytes,
-//! summed in integers, scaled in floats. Nothing is rounded in the re-laying: `weight = scale · q − offset` holds as it does
-//! in the file.
+//! A format says how its bytes are packed for a group of eight rows, and how a sub-block of 32 columns is unpacked into eight
+//! vectors of bytes, with a scale and an offset a row. The product itself is the same for all: bytes times the activations'
+//! bytes, summed in integers, scaled in floats. Packing rounds nothing: `weight = scale · q − offset` holds as it does in the
+//! file.
 
-mod k;
+mod k_quant;
+mod legacy;
 mod q6_k;
 mod q8_0;
-mod small;
 
-pub(super) use k::K;
+pub(super) use k_quant::KQuant;
+pub(super) use legacy::LegacyQuant;
 pub(super) use q6_k::Q6K;
 pub(super) use q8_0::Q8;
-pub(super) use small::Small;
 
-use super::activations::{BLOCK, Info};
-use super::isa::{Isa, LANES};
+use super::activations::{BLOCK, BlockScale};
+use super::isa::{Isa, LANES, LanePointer};
 
-/// Bytes of a vector.
+/// Bytes of a group's vector.
 const VECTOR: usize = 4 * LANES;
 /// Vectors of a sub-block.
 const VECTORS: usize = BLOCK / 4;
@@ -27,60 +27,65 @@ const NIBBLES: usize = BLOCK * LANES / 2;
 /// Bytes of eight half-precision numbers.
 const HALVES: usize = 2 * LANES;
 
-/// A format, for eight rows at a time.
-pub(super) trait Blocks {
+/// A format of weights, for groups of eight rows.
+pub(super) trait BlockFormat {
     /// Columns of a block; a multiple of 32.
     const COLUMNS: usize;
     /// Bytes of a block in the file.
     const FILE_BYTES: usize;
-    /// Bytes of a block of eight rows as it is laid out here.
+    /// Bytes of a packed block of eight rows.
     const BYTES: usize;
     /// What a block's sub-blocks have in common.
-    type Head<S: Isa>: Copy;
+    type Header<S: Isa>: Copy;
     /// 32 columns, unpacked.
-    type Sub<S: Isa>: Copy;
+    type SubBlock<S: Isa>: Copy;
 
-    /// Lays one block of each of eight rows out. `out` is zeroed.
+    /// Packs one block of each of eight rows. `out` is zeroed.
     fn pack(rows: [&[u8]; LANES], out: &mut [u8]);
 
-    /// Reads a block's head.
+    /// Reads a block's header.
     ///
     /// # Safety
-    /// `at` points to a block; the processor has `S`. So for the others.
-    unsafe fn head<S: Isa>(at: *const u8) -> Self::Head<S>;
+    /// `at` points to a packed block of each group that `S` spans; the processor has `S`.
+    unsafe fn header<S: Isa>(at: LanePointer) -> Self::Header<S>;
 
     /// Unpacks sub-block `index`.
     ///
     /// # Safety
-    /// See [`head`](Self::head).
-    unsafe fn unpack<S: Isa>(at: *const u8, head: Self::Head<S>, index: usize) -> Self::Sub<S>;
+    /// `at` points to a packed block of each group that `S` spans, and `index < COLUMNS / 32`; the processor has `S`.
+    unsafe fn unpack<S: Isa>(at: LanePointer, header: Self::Header<S>, index: usize) -> Self::SubBlock<S>;
 
     /// Adds the products with 32 activations to `sums`.
     ///
     /// # Safety
-    /// See [`head`](Self::head); 32 activations lie at `a`.
-    unsafe fn accumulate<S: Isa>(sub: &Self::Sub<S>, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats;
+    /// 32 activations lie at `a`; the processor has `S`.
+    unsafe fn accumulate<S: Isa>(
+        sub: &Self::SubBlock<S>,
+        a: *const i8,
+        scale: &BlockScale,
+        sums: S::Floats,
+    ) -> S::Floats;
 }
 
 /// 32 columns of a format with one scale and one offset a row.
 #[derive(Clone, Copy)]
-pub(super) struct Affine<S: Isa> {
+pub(super) struct AffineSubBlock<S: Isa> {
     w: [S::Bytes; VECTORS],
     scale: S::Floats,
     /// Negative: it is added.
     offset: S::Floats,
 }
 
-impl<S: Isa> Affine<S> {
+impl<S: Isa> AffineSubBlock<S> {
     /// `Σ (scale · q + offset) · a`.
     #[inline(always)]
-    unsafe fn accumulate<const BITS: u32>(&self, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats {
-        // SAFETY: the caller's promise.
+    unsafe fn accumulate<const BITS: u32>(&self, a: *const i8, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
         unsafe {
             // The offset first: it waits for nothing, while the products come late.
-            let sums = S::mul_add(self.offset, S::splat(info.sum), sums);
+            let sums = S::mul_add(self.offset, S::splat(scale.sum), sums);
             let products = S::to_floats(S::dot::<BITS, VECTORS>(&self.w, a));
-            S::mul_add(products, S::mul(self.scale, S::splat(info.scale)), sums)
+            S::mul_add(products, S::mul(self.scale, S::splat(scale.scale)), sums)
         }
     }
 }
@@ -92,28 +97,28 @@ fn pack_halves(rows: [&[u8]; LANES], at: usize, out: &mut [u8]) {
     }
 }
 
-/// Where column `column` of row `row` lies among a sub-block's eight vectors: vector and byte.
-fn place(row: usize, column: usize) -> (usize, usize) {
+/// The vector, of a sub-block's eight, and the byte in it that hold column `column` of row `row`.
+fn vector_and_byte(row: usize, column: usize) -> (usize, usize) {
     (column / 4, row * 4 + column % 4)
 }
 
-/// Lays the low four bits of `q` out, sub-block's column after column: vectors 0–3 in the low nibbles, 4–7 in the high ones.
+/// Packs the low four bits of `q`: those of vectors 0–3 into the low nibbles of four vectors, those of 4–7 into the high ones.
 fn pack_nibble(out: &mut [u8], row: usize, column: usize, q: u8) {
-    let (vector, byte) = place(row, column);
+    let (vector, byte) = vector_and_byte(row, column);
     out[vector % 4 * VECTOR + byte] |= (q & 15) << (vector / 4 * 4);
 }
 
-/// Lays the fifth bit of `q` out: vector 0–3's at bits 4–7 of one vector, 4–7's at bits 3–0.
+/// Packs the fifth bit of `q`: those of vectors 0–3 into bits 4–7 of one vector, those of 4–7 into bits 3–0.
 fn pack_fifth(out: &mut [u8], row: usize, column: usize, q: u8) {
-    let (vector, byte) = place(row, column);
+    let (vector, byte) = vector_and_byte(row, column);
     let bit = if vector < 4 { 4 + vector } else { 7 - vector };
     out[byte] |= (q >> 4 & 1) << bit;
 }
 
 /// The eight vectors of nibbles.
 #[inline(always)]
-unsafe fn nibbles<S: Isa>(at: *const u8) -> [S::Bytes; VECTORS] {
-    // SAFETY: the caller has `NIBBLES` bytes at `at`.
+unsafe fn nibbles<S: Isa>(at: LanePointer) -> [S::Bytes; VECTORS] {
+    // SAFETY: the caller has `NIBBLES` bytes a group at `at`, and the processor has `S`.
     unsafe {
         let mask = S::splat_byte(15);
         let load = |i: usize| S::bytes(at.add(i * VECTOR));
@@ -126,8 +131,8 @@ unsafe fn nibbles<S: Isa>(at: *const u8) -> [S::Bytes; VECTORS] {
 
 /// Joins nibbles with their fifth bits.
 #[inline(always)]
-unsafe fn with_fifth<S: Isa>(w: [S::Bytes; VECTORS], at: *const u8) -> [S::Bytes; VECTORS] {
-    // SAFETY: the caller has a vector at `at`.
+unsafe fn with_fifth<S: Isa>(w: [S::Bytes; VECTORS], at: LanePointer) -> [S::Bytes; VECTORS] {
+    // SAFETY: the caller has a vector a group at `at`, and the processor has `S`.
     unsafe {
         let (bits, mask) = (S::bytes(at), S::splat_byte(16));
         let join = |w, bits| S::or(w, S::and(bits, mask));

@@ -3,42 +3,42 @@
 //! Plain loops over lanes: compiled for each instruction set, they become its vector instructions.
 
 use super::activations::Pointer;
-use super::isa::{Isa, Kernel, LANES, Set, dispatch};
+use super::isa::{InstructionSet, Isa, Kernel, LANES, dispatch};
 use super::pool::Pool;
-use crate::sampler::exp;
+use crate::math::exp;
 
-/// Numbers a task of a parallel section.
-const TASK: usize = 16 * 1024;
+/// Numbers of a task of a parallel section.
+const CHUNK: usize = 16 * 1024;
 
 /// `x / sqrt(mean(x²) + ε) · weight` (Zhang & Sennrich, arXiv 1910.07467), `[rows, weight.len()]`.
-pub(crate) fn rms_norm(set: Set, pool: &Pool, x: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
+pub(crate) fn rms_norm(set: InstructionSet, pool: &Pool, x: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
     let mut out = vec![0.0; x.len()];
-    each_piece(pool, &mut out, weight.len(), |at, out| {
+    for_each_chunk(pool, &mut out, weight.len(), |at, out| {
         let x = &x[at..at + out.len()];
-        // SAFETY: the set was detected.
+        // SAFETY: the set is one that this processor has.
         unsafe { dispatch(set, Norm { x, weight, epsilon, out }) };
     });
     out
 }
 
 /// `silu(gate) ⊙ up` (Shazeer, arXiv 2002.05202), left in `gate`.
-pub(crate) fn swiglu(set: Set, pool: &Pool, gate: &mut [f32], up: &[f32]) {
-    each_piece(pool, gate, LANES, |at, gate| {
+pub(crate) fn swiglu(set: InstructionSet, pool: &Pool, gate: &mut [f32], up: &[f32]) {
+    for_each_chunk(pool, gate, LANES, |at, gate| {
         let up = &up[at..at + gate.len()];
-        // SAFETY: the set was detected.
+        // SAFETY: the set is one that this processor has.
         unsafe { dispatch(set, SwiGlu { gate, up }) };
     });
 }
 
-/// Runs `work(start, piece)` on pieces of `out` that hold whole rows.
-fn each_piece(pool: &Pool, out: &mut [f32], row: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
-    let (len, size) = (out.len(), (TASK / row).max(1) * row);
+/// Runs `work(start, chunk)` on chunks of `out` that hold whole rows.
+fn for_each_chunk(pool: &Pool, out: &mut [f32], row: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    let (len, size) = (out.len(), (CHUNK / row).max(1) * row);
     let out = Pointer(out.as_mut_ptr());
     pool.run(len.div_ceil(size), |task| {
         let at = task * size;
-        // SAFETY: pieces lie inside `out` and do not overlap.
-        let piece = unsafe { std::slice::from_raw_parts_mut(out.get().add(at), size.min(len - at)) };
-        work(at, piece);
+        // SAFETY: chunks lie inside `out` and do not overlap.
+        let chunk = unsafe { std::slice::from_raw_parts_mut(out.get().add(at), size.min(len - at)) };
+        work(at, chunk);
     });
 }
 
@@ -99,8 +99,9 @@ mod tests {
             let mut values = |count| (0..count).map(|_| draw.uniform() as f32 * 20.0 - 10.0).collect::<Vec<_>>();
             let (x, weight, up) = (values(rows * width), values(width), values(rows * width));
             let pool = Pool::new(2);
-            for set in Set::available() {
+            for set in InstructionSet::available() {
                 let normed = rms_norm(set, &pool, &x, &weight, 1e-5);
+                prop_assert_eq!(&normed, &rms_norm(InstructionSet::Portable, &pool, &x, &weight, 1e-5));
                 for (row, normed) in x.chunks(width).zip(normed.chunks(width)) {
                     let mean = row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / width as f64;
                     for ((x, weight), normed) in row.iter().zip(&weight).zip(normed) {
@@ -110,6 +111,9 @@ mod tests {
                 }
                 let mut gate = x.clone();
                 swiglu(set, &pool, &mut gate, &up);
+                let mut portable = x.clone();
+                swiglu(InstructionSet::Portable, &pool, &mut portable, &up);
+                prop_assert_eq!(&gate, &portable);
                 for ((x, up), gated) in x.iter().zip(&up).zip(&gate) {
                     let exact = f64::from(*x) / (1.0 + (-f64::from(*x)).exp()) * f64::from(*up);
                     prop_assert!((f64::from(*gated) - exact).abs() <= 1e-5 * (1.0 + exact.abs()));
@@ -120,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_stays_so() {
-        let (pool, set) = (Pool::new(1), Set::best());
+        let (pool, set) = (Pool::new(1), InstructionSet::best());
         for bad in [f32::NAN, f32::INFINITY] {
             assert!(rms_norm(set, &pool, &[1.0, bad], &[1.0, 1.0], 1e-5).iter().any(|x| !x.is_finite()));
             let mut gate = [bad, 1.0];

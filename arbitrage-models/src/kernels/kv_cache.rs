@@ -11,8 +11,8 @@ use super::isa::LANES;
 pub(super) const PAGE: usize = 64;
 
 /// Keys and values of one sequence for all layers. Pages of 64 positions are added as they are needed: nothing is copied when
-/// the sequence grows, and less than a page a layer is allocated in vain. A fork shares the pages; one that either of them
-/// writes to is copied first.
+/// the sequence grows, and less than a page a layer is allocated and not used. A fork shares the pages; a shared page is copied
+/// before either of the two writes to it.
 ///
 /// # Shapes
 /// A page's keys are laid out `[kv_heads][8][head_dim][8 positions]`, as the products of a query with eight positions want
@@ -22,7 +22,7 @@ pub struct KvCache {
     layers: Vec<Vec<Arc<[f16]>>>,
     kv_heads: usize,
     head_dim: usize,
-    /// `head_dim`, filled up.
+    /// `head_dim`, rounded up to a multiple of eight.
     width: usize,
     len: usize,
 }
@@ -34,34 +34,34 @@ impl KvCache {
         Self { layers: vec![Vec::new(); layers], kv_heads, head_dim, width, len: 0 }
     }
 
-    /// A cache of its own of the first `len` positions, or of all that are held.
+    /// A separate cache of the first `len` positions, or of all if there are fewer.
     pub fn fork(&self, len: usize) -> Self {
         let len = len.min(self.len);
         let layers = self.layers.iter().map(|pages| pages.iter().take(len.div_ceil(PAGE)).cloned().collect()).collect();
         Self { layers, len, ..*self }
     }
 
-    /// Positions held.
+    /// Cached positions.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether nothing is held.
+    /// Whether no position is cached.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Bytes allocated, those of shared pages too.
+    /// Bytes allocated; shared pages count in each cache that has them.
     pub fn bytes(&self) -> usize {
         self.layers.iter().flatten().map(|page| std::mem::size_of_val(&page[..])).sum()
     }
 
-    /// Forgets all but the first `len` positions. What follows is overwritten by the next pass; its pages are kept.
+    /// Forgets all but the first `len` positions. The next pass overwrites what follows; its pages stay allocated.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
 
-    /// Declares `rows` more positions held, after they were written in every layer.
+    /// Counts `rows` more positions as cached, after they were written in every layer.
     pub fn advance(&mut self, rows: usize) {
         self.len += rows;
     }

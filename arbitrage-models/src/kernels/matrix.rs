@@ -4,17 +4,17 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::blocks::{Blocks, K, Q6K, Q8, Small};
-use super::isa::LANES;
+use super::blocks::{BlockFormat, KQuant, LegacyQuant, Q6K, Q8};
+use super::isa::{LANES, LanePointer};
 use super::memory::Memory;
 use crate::error::Result;
 use crate::weights::{DType, Rows, Scratch, TensorView};
 
-/// A matrix of weights in its file's own precision, re-laid in groups of eight rows.
+/// A matrix of weights in its file's own precision, packed in groups of eight rows.
 ///
 /// # Shapes
-/// `[rows, cols]` stands for a linear layer from `cols` to `rows` features. Floats are laid out `[groups][cols][8]`, block
-/// formats `[groups][blocks]` as `blocks` says. The last group is filled up with zeros.
+/// `[rows, cols]` stands for a linear layer from `cols` to `rows` features. Floats are packed as `[groups][cols][8]`, block
+/// formats as `[groups][blocks]` with the blocks that the module `blocks` describes. The last group is filled up with zeros.
 #[derive(Debug)]
 pub struct PackedMatrix {
     dtype: DType,
@@ -25,7 +25,7 @@ pub struct PackedMatrix {
 }
 
 impl PackedMatrix {
-    /// Re-lays a whole matrix of any type, on all processors.
+    /// Packs a whole matrix of any type, on all processors.
     ///
     /// # Errors
     /// As [`Rows::of`].
@@ -33,7 +33,7 @@ impl PackedMatrix {
         Self::pack_rows(&Rows::of(path, *view)?)
     }
 
-    /// Re-lays rows, on all processors, eight at a time: whatever becomes of them on the way is never whole in memory.
+    /// Packs rows, on all processors, eight at a time, so that a requantised or reordered copy is never whole in memory.
     ///
     /// # Errors
     /// As [`Rows::read`].
@@ -93,36 +93,37 @@ impl PackedMatrix {
         self.group_bytes
     }
 
-    /// The first byte of group `group`, which exists.
-    pub(super) fn group(&self, group: usize) -> *const u8 {
-        debug_assert!(group < self.groups());
-        self.data.as_ptr().wrapping_add(group * self.group_bytes)
+    /// Where group `first`, which exists, and the one behind it lie. The last group stands in for one that does not exist.
+    pub(super) fn group(&self, first: usize) -> LanePointer {
+        debug_assert!(first < self.groups());
+        let apart = if first + 1 < self.groups() { self.group_bytes } else { 0 };
+        LanePointer::new(self.data.as_ptr().wrapping_add(first * self.group_bytes), apart)
     }
 }
 
-/// Lays eight rows of the file out.
+/// Packs eight rows of the file.
 type Pack = fn([&[u8]; LANES], &mut [u8]);
 
 /// Bytes of a group, and how it is packed.
 fn layout(dtype: DType, cols: usize) -> (usize, Pack) {
-    fn of<B: Blocks>(cols: usize) -> (usize, Pack) {
+    fn of<B: BlockFormat>(cols: usize) -> (usize, Pack) {
         (cols / B::COLUMNS * B::BYTES, pack_blocks::<B>)
     }
     match dtype {
         DType::F32 => (cols * LANES * 4, pack_floats::<4>),
         DType::F16 | DType::BF16 => (cols * LANES * 2, pack_floats::<2>),
         DType::Q8_0 => of::<Q8>(cols),
-        DType::Q4_0 => of::<Small<false, false>>(cols),
-        DType::Q4_1 => of::<Small<false, true>>(cols),
-        DType::Q5_0 => of::<Small<true, false>>(cols),
-        DType::Q5_1 => of::<Small<true, true>>(cols),
-        DType::Q4K => of::<K<false>>(cols),
-        DType::Q5K => of::<K<true>>(cols),
+        DType::Q4_0 => of::<LegacyQuant<false, false>>(cols),
+        DType::Q4_1 => of::<LegacyQuant<false, true>>(cols),
+        DType::Q5_0 => of::<LegacyQuant<true, false>>(cols),
+        DType::Q5_1 => of::<LegacyQuant<true, true>>(cols),
+        DType::Q4K => of::<KQuant<false>>(cols),
+        DType::Q5K => of::<KQuant<true>>(cols),
         DType::Q6K => of::<Q6K>(cols),
     }
 }
 
-fn pack_blocks<B: Blocks>(rows: [&[u8]; LANES], out: &mut [u8]) {
+fn pack_blocks<B: BlockFormat>(rows: [&[u8]; LANES], out: &mut [u8]) {
     for (block, out) in out.chunks_exact_mut(B::BYTES).enumerate() {
         B::pack(rows.map(|row| &row[block * B::FILE_BYTES..][..B::FILE_BYTES]), out);
     }

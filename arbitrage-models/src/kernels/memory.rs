@@ -1,7 +1,7 @@
 //! Memory for weights, in large pages where the system has them.
 //!
-//! A pass reads a gigabyte once, front to back. With pages of 4 KB every one of them is looked up in the page table, which costs a
-//! tenth of the pass; with pages of 2 MB nobody notices.
+//! A pass reads a gigabyte once, front to back. With pages of 4 KB, looking them all up in the page table takes a tenth of the pass;
+//! with pages of 2 MB it takes next to nothing.
 
 use memmap2::MmapMut;
 
@@ -18,7 +18,7 @@ impl Memory {
     /// [`Error::Io`], naming `path`, when the system has no room.
     pub fn zeroed(bytes: usize, path: &std::path::Path) -> Result<Self> {
         let map = MmapMut::map_anon(bytes.max(1)).map_err(|source| Error::io(path, source))?;
-        // A system without large pages answers with an error, and works as well, if slower.
+        // A system without large pages reports an error; everything then works as well, only slower.
         #[cfg(target_os = "linux")]
         map.advise(memmap2::Advice::HugePage).ok();
         Ok(Self(map))

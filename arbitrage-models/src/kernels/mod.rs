@@ -1,19 +1,22 @@
 //! Packed and fused arithmetic for the processor.
 //!
-//! Decoding one token reads every weight once, so that weights stay as small as their file has them and the arithmetic hides
-//! behind the memory. What burn's own processor backend does with plain tensors, these do with packed ones; the decoder calls
-//! them through burn's extension mechanism, and keeps the plain operations beside them for every other device.
+//! Decoding one token reads every weight once. So weights stay as small as they are in their file, and the arithmetic is fast
+//! enough to take no longer than reading them. What burn's own processor backend does with plain tensors, these kernels do with
+//! packed ones; the decoder calls them through burn's extension mechanism, and uses plain operations on every other device.
 //!
 //! | file | what |
 //! |---|---|
 //! | `isa` | vector operations, by instruction set |
 //! | `pool` | threads that are awake when work comes |
-//! | `matrix`, `blocks` | weights, re-laid in groups of eight rows |
+//! | `matrix`, `blocks` | weights, packed in groups of eight rows |
 //! | `activations`, `product` | `x · Wᵀ` |
 //! | `elementwise` | RMSNorm, SwiGLU |
 //! | `kv_cache`, `attention` | rotary encoding, append, grouped attention |
 //!
-//! Everything is batch-invariant: the bits of a row's result do not depend on the rows that run beside it.
+//! Everything is batch-invariant: the bits of a row's result depend neither on the other rows of a pass, nor on the number of
+//! threads, nor on the instruction set.
+//!
+//! Two environment variables are read: `ARBITRAGE_ISA` names the instruction set, and `ARBITRAGE_THREADS` the number of threads.
 
 mod activations;
 mod attention;
@@ -31,6 +34,18 @@ pub use matrix::PackedMatrix;
 
 pub(crate) use attention::{Heads, Rotation, attend};
 pub(crate) use elementwise::{rms_norm, swiglu};
-pub(crate) use isa::Set;
+pub(crate) use isa::InstructionSet;
 pub(crate) use pool::Pool;
-pub(crate) use product::{Input, Product, multiply};
+pub(crate) use product::{Product, ProductInput, multiply};
+
+use crate::error::Result;
+
+/// Refuses values of the environment variables that have no meaning.
+///
+/// # Errors
+/// [`Error::Parameter`](crate::Error::Parameter), naming the variable and the values it may have.
+pub(crate) fn check_environment() -> Result<()> {
+    InstructionSet::chosen()?;
+    pool::chosen_threads()?;
+    Ok(())
+}

@@ -4,30 +4,33 @@
 //! in their order, however many rows run beside it and whichever thread runs it. So batches, prefill and the verification of
 //! a draft give exactly what decoding one token after the other gives.
 
-use super::activations::{BLOCK, Pointer, Quantised, Tile};
-use super::blocks::{Blocks, K, Q6K, Q8, Small};
-use super::isa::{Isa, Kernel, LANES, Set, dispatch};
+mod floats;
+
+use super::activations::{BLOCK, BlockScale, Pointer, Quantised, Tile};
+use super::blocks::{BlockFormat, KQuant, LegacyQuant, Q6K, Q8};
+use super::isa::{InstructionSet, Isa, Kernel, LANES, LanePointer, MAX_LANES, dispatch};
 use super::matrix::PackedMatrix;
 use super::pool::Pool;
 use crate::weights::DType;
+use floats::{Bf16, F16, F32};
 
 /// Activations, `[rows, cols]`, and what the kernels make of them: once, for all the matrices that they meet.
-pub(crate) struct Input<'x> {
+pub(crate) struct ProductInput<'x> {
     x: &'x [f32],
     rows: usize,
     cols: usize,
     quantised: Option<Quantised>,
 }
 
-impl<'x> Input<'x> {
+impl<'x> ProductInput<'x> {
     /// Activations for `matrices`, which all have as many columns as `x` has.
-    pub fn new(x: &'x [f32], matrices: &[&PackedMatrix], pool: &Pool) -> Self {
+    pub fn new(set: InstructionSet, pool: &Pool, x: &'x [f32], matrices: &[&PackedMatrix]) -> Self {
         let cols = matrices.first().map_or(1, |matrix| matrix.cols());
         assert!(matrices.iter().all(|matrix| matrix.cols() == cols), "matrices of one input differ in columns");
         assert!(x.len().is_multiple_of(cols), "{} activations are no rows of {cols}", x.len());
         let integer = matrices.iter().any(|matrix| matrix.is_integer());
-        let tile = (INPUT_BYTES / cols).clamp(1, MOST_ROWS);
-        Self { x, rows: x.len() / cols, cols, quantised: integer.then(|| Quantised::new(x, cols, tile, pool)) }
+        let tile = (INPUT_BYTES / cols).clamp(1, MAX_TILE_ROWS);
+        Self { x, rows: x.len() / cols, cols, quantised: integer.then(|| Quantised::new(set, pool, x, cols, tile)) }
     }
 
     /// Rows of activations.
@@ -62,85 +65,100 @@ const TASK_BYTES: usize = 96 * 1024;
 const TASKS_A_THREAD: usize = 4;
 /// Activations, in bytes, that a task keeps at hand while it passes over its weights.
 const INPUT_BYTES: usize = 192 * 1024;
-/// Most rows of activations that meet a sub-block of weights once it is unpacked.
-const MOST_ROWS: usize = 32;
+/// Rows of activations that meet a group of weights while it is in the first-level cache.
+const MAX_TILE_ROWS: usize = 32;
+/// Rows of activations that meet a sub-block of weights once it is unpacked: as many sums as fit into registers beside it.
+const REGISTER_ROWS: usize = 8;
 
 /// How far ahead of their use weights are fetched, in bytes. The processor's own fetching ahead stops at every page's end and does
 /// not keep up.
 const AHEAD: usize = 2048;
 
-/// Rows, or groups of a single row, that a tile of floats holds.
-const WIDE: usize = 4;
-
 /// Takes all `products` of one input, in one parallel section.
-pub(crate) fn multiply(set: Set, pool: &Pool, input: &Input<'_>, products: &[Product<'_>]) {
+pub(crate) fn multiply(set: InstructionSet, pool: &Pool, input: &ProductInput<'_>, products: &[Product<'_>]) {
     let mut tasks = Vec::new();
     for product in products {
         let (rows, stride) = (input.rows, product.stride);
         assert!(rows == 0 || product.len >= (rows - 1) * stride + product.matrix.rows(), "the output is too short");
         let size = task_groups(product.matrix, pool.threads());
         let groups = product.matrix.groups();
-        tasks.extend((0..groups).step_by(size).map(|from| (product, from, groups.min(from + size))));
+        tasks.extend((0..groups).step_by(size).map(|from| ProductTask {
+            input,
+            product,
+            from,
+            to: groups.min(from + size),
+        }));
     }
     pool.run(tasks.len(), |task| {
-        let (product, from, to) = tasks[task];
-        // SAFETY: lengths are checked above, groups exist, no two tasks write the same columns, and the set was detected.
-        unsafe { dispatch(set, Piece { input, product, from, to }) };
+        // SAFETY: the set is one that this processor has. The output's length is checked above, a task's groups exist, and no
+        // two tasks write the same columns.
+        unsafe { dispatch(set, tasks[task]) };
     });
 }
 
+/// Groups of a task; even, so that vectors which span two groups are full.
 fn task_groups(matrix: &PackedMatrix, threads: usize) -> usize {
     let fair = matrix.groups().div_ceil(threads * TASKS_A_THREAD);
-    (TASK_BYTES / matrix.group_bytes()).min(fair).max(1)
+    (TASK_BYTES / matrix.group_bytes()).min(fair).next_multiple_of(2).max(2)
 }
 
 /// Groups `from..to` of a product.
 #[derive(Clone, Copy)]
-struct Piece<'a> {
-    input: &'a Input<'a>,
+struct ProductTask<'a> {
+    input: &'a ProductInput<'a>,
     product: &'a Product<'a>,
     from: usize,
     to: usize,
 }
 
-impl Kernel for Piece<'_> {
+impl Kernel for ProductTask<'_> {
     #[inline(always)]
     unsafe fn run<S: Isa>(self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `multiply` made the task; its groups exist, the output has room for them, and the processor has `S`.
         unsafe {
             match self.product.matrix.dtype() {
                 DType::F32 => self.floats::<S, F32>(),
                 DType::F16 => self.floats::<S, F16>(),
                 DType::BF16 => self.floats::<S, Bf16>(),
                 DType::Q8_0 => self.blocks::<S, Q8>(),
-                DType::Q4_0 => self.blocks::<S, Small<false, false>>(),
-                DType::Q4_1 => self.blocks::<S, Small<false, true>>(),
-                DType::Q5_0 => self.blocks::<S, Small<true, false>>(),
-                DType::Q5_1 => self.blocks::<S, Small<true, true>>(),
-                DType::Q4K => self.blocks::<S, K<false>>(),
-                DType::Q5K => self.blocks::<S, K<true>>(),
+                DType::Q4_0 => self.blocks::<S, LegacyQuant<false, false>>(),
+                DType::Q4_1 => self.blocks::<S, LegacyQuant<false, true>>(),
+                DType::Q5_0 => self.blocks::<S, LegacyQuant<true, false>>(),
+                DType::Q5_1 => self.blocks::<S, LegacyQuant<true, true>>(),
+                DType::Q4K => self.blocks::<S, KQuant<false>>(),
+                DType::Q5K => self.blocks::<S, KQuant<true>>(),
                 DType::Q6K => self.blocks::<S, Q6K>(),
             }
         }
     }
 }
 
-impl Piece<'_> {
+impl ProductTask<'_> {
     #[inline(always)]
-    unsafe fn blocks<S: Isa, B: Blocks>(self) {
+    unsafe fn blocks<S: Isa, B: BlockFormat>(self) {
         let Some(quantised) = &self.input.quantised else { return };
         for tile in quantised.tiles() {
-            for group in self.from..self.to {
+            for group in (self.from..self.to).step_by(S::GROUPS) {
                 let weights = self.product.matrix.group(group);
-                // SAFETY: the group has as many blocks as the input has columns for, and the rows exist.
+                // SAFETY: each group has as many blocks as the input has columns for, and rows `row..row + 8`, or to the end,
+                // are the tile's. The caller has a processor with `S`, and an output with room for the task's groups.
                 unsafe {
-                    if tile.rows == 1 {
-                        let sums = sums::<S, B, 1>(weights, tile, self.input.cols);
-                        self.store::<S>(sums[0], group, tile.start);
-                    } else {
-                        let sums = sums::<S, B, MOST_ROWS>(weights, tile, self.input.cols);
-                        for (row, sums) in sums[..tile.rows].iter().enumerate() {
-                            self.store::<S>(*sums, group, tile.start + row);
+                    let mut row = 0;
+                    while tile.rows - row >= REGISTER_ROWS {
+                        let sums = sums::<S, B, REGISTER_ROWS>(weights, tile, row, self.input.cols);
+                        self.store_rows::<S>(&sums, group, tile.start + row);
+                        row += REGISTER_ROWS;
+                    }
+                    match tile.rows - row {
+                        0 => {}
+                        1 => self.store_rows::<S>(
+                            &sums::<S, B, 1>(weights, tile, row, self.input.cols),
+                            group,
+                            tile.start + row,
+                        ),
+                        rest => {
+                            let sums = sums_of_some::<S, B>(weights, tile, row, self.input.cols);
+                            self.store_rows::<S>(&sums[..rest], group, tile.start + row);
                         }
                     }
                 }
@@ -148,92 +166,37 @@ impl Piece<'_> {
         }
     }
 
-    /// One row of activations meets four groups of weights at a time, several rows meet two: either way eight sums or so run
-    /// side by side.
+    /// Writes the results of the groups from `group` on for the rows of activations from `row` on.
     #[inline(always)]
-    unsafe fn floats<S: Isa, F: Float>(self) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if self.input.rows == 1 {
-                self.strips::<S, F, WIDE>();
-            } else {
-                self.strips::<S, F, 2>();
-            }
+    unsafe fn store_rows<S: Isa>(self, sums: &[S::Floats], group: usize, row: usize) {
+        for (at, sums) in sums.iter().enumerate() {
+            // SAFETY: the caller has these rows in the output, with room for the task's groups, and a processor with `S`.
+            unsafe { self.store::<S>(*sums, group, row + at) };
         }
     }
 
-    /// Strips of `G` groups, then what is left of them one by one.
-    #[inline(always)]
-    unsafe fn strips<S: Isa, F: Float, const G: usize>(self) {
-        let whole = self.to - (self.to - self.from) % G;
-        // SAFETY: the groups exist.
-        unsafe {
-            for group in (self.from..whole).step_by(G) {
-                self.strip::<S, F, G>(group);
-            }
-            for group in whole..self.to {
-                self.strip::<S, F, 1>(group);
-            }
-        }
-    }
-
-    /// `G` groups of weights by all rows of activations. Every tile sums a result in the same order.
-    #[inline(always)]
-    unsafe fn strip<S: Isa, F: Float, const G: usize>(self, group: usize) {
-        let rows = self.input.rows;
-        let whole = rows - rows % WIDE;
-        // SAFETY: groups and rows exist.
-        unsafe {
-            for row in (0..whole).step_by(WIDE) {
-                self.tile::<S, F, G, WIDE>(group, row);
-            }
-            for row in whole..rows {
-                self.tile::<S, F, G, 1>(group, row);
-            }
-        }
-    }
-
-    /// `G` groups of weights by `R` rows of activations, with all sums in registers.
-    #[inline(always)]
-    unsafe fn tile<S: Isa, F: Float, const G: usize, const R: usize>(self, group: usize, row: usize) {
-        let cols = self.input.cols;
-        // SAFETY: groups and rows exist; each has `cols` columns.
-        unsafe {
-            let mut sums = [[S::zero(); R]; G];
-            let x = self.input.x.as_ptr().add(row * cols);
-            for column in 0..cols {
-                for (g, sums) in sums.iter_mut().enumerate() {
-                    let w = F::load::<S>(self.product.matrix.group(group + g).add(column * LANES * F::BYTES));
-                    for (r, sum) in sums.iter_mut().enumerate() {
-                        *sum = S::mul_add(w, S::splat(*x.add(r * cols + column)), *sum);
-                    }
-                }
-            }
-            for (g, sums) in sums.iter().enumerate() {
-                for (r, sum) in sums.iter().enumerate() {
-                    self.store::<S>(*sum, group + g, row + r);
-                }
-            }
-        }
-    }
-
-    /// Writes the eight results of a group for one row of activations, with the bias.
+    /// Writes the results of the groups from `group` on for one row of activations, with the bias. Lanes past the task's groups
+    /// or the matrix's rows are dropped.
     #[inline(always)]
     unsafe fn store<S: Isa>(self, sums: S::Floats, group: usize, row: usize) {
         let Product { matrix, bias, out, stride, .. } = self.product;
         let at = group * LANES;
-        let valid = LANES.min(matrix.rows() - at);
-        // SAFETY: the output has this row and `valid` columns from `at` on, and the bias as many.
+        let valid = S::LANES.min(matrix.rows() - at).min((self.to - group) * LANES);
+        // SAFETY: the caller has an output with this row, in which `valid` columns from `at` on are the task's; the bias has
+        // as many. The processor has `S`.
         unsafe {
             let to = out.get().add(row * stride + at);
-            if valid == LANES {
+            if valid == S::LANES {
                 let sums = match bias {
-                    Some(bias) => S::add(sums, S::floats(bias.as_ptr().add(at))),
+                    Some(bias) => {
+                        let bias = LanePointer::new(bias.as_ptr().add(at).cast(), LANES * size_of::<f32>());
+                        S::add(sums, S::floats(bias))
+                    }
                     None => sums,
                 };
                 S::store(to, sums);
             } else {
-                let mut all = [0.0; LANES];
+                let mut all = [0.0; MAX_LANES];
                 S::store(all.as_mut_ptr(), sums);
                 for (lane, sum) in all[..valid].iter().enumerate() {
                     *to.add(lane) = sum + bias.map_or(0.0, |bias| bias[at + lane]);
@@ -243,72 +206,79 @@ impl Piece<'_> {
     }
 }
 
-/// Products of a group of weights with a tile of at most `R` rows of activations.
+/// Products of a vector's rows of weights with the `R` rows of a tile from `row` on, whose sums stay in registers.
 #[inline(always)]
-unsafe fn sums<S: Isa, B: Blocks, const R: usize>(weights: *const u8, tile: Tile, cols: usize) -> [S::Floats; R] {
-    // SAFETY: the caller has `cols / B::COLUMNS` blocks at `weights`, and the rows exist.
+unsafe fn sums<S: Isa, B: BlockFormat, const R: usize>(
+    weights: LanePointer,
+    tile: Tile,
+    row: usize,
+    cols: usize,
+) -> [S::Floats; R] {
+    // SAFETY: the caller has `cols / B::COLUMNS` blocks a group at `weights`, a tile with as many columns and these rows, and a
+    // processor with `S`.
     unsafe {
         let mut sums = [S::zero(); R];
-        let (mut a, mut info) = (tile.bytes, tile.info);
-        let sub_bytes = B::BYTES * BLOCK / B::COLUMNS;
-        for block in 0..cols / B::COLUMNS {
-            let at = weights.add(block * B::BYTES);
-            let head = B::head::<S>(at);
-            for index in 0..B::COLUMNS / BLOCK {
-                let ahead = at.wrapping_add(AHEAD + index * sub_bytes);
-                for line in 0..sub_bytes.div_ceil(64) {
-                    S::prefetch(ahead.wrapping_add(line * 64));
-                }
-                let sub = B::unpack::<S>(at, head, index);
-                if R == 1 {
-                    sums[0] = B::accumulate::<S>(&sub, a, &*info, sums[0]);
-                } else {
-                    for (row, sums) in sums.iter_mut().enumerate().take(tile.rows) {
-                        *sums = B::accumulate::<S>(&sub, a.add(row * BLOCK), &*info.add(row), *sums);
-                    }
-                }
-                a = a.add(tile.rows * BLOCK);
-                info = info.add(tile.rows);
+        for_each_sub_block::<S, B>(weights, tile, row, cols, |sub, a, scales| {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                *sums = B::accumulate::<S>(sub, a.add(row * BLOCK), &*scales.add(row), *sums);
             }
-        }
+        });
         sums
     }
 }
 
-/// A float format of weights.
-trait Float {
-    const BYTES: usize;
-    unsafe fn load<S: Isa>(at: *const u8) -> S::Floats;
-}
-
-struct F32;
-struct F16;
-struct Bf16;
-
-impl Float for F32 {
-    const BYTES: usize = 4;
-    #[inline(always)]
-    unsafe fn load<S: Isa>(at: *const u8) -> S::Floats {
-        // SAFETY: the caller has eight numbers at `at`. So below.
-        unsafe { S::floats(at.cast()) }
+/// The same for the rest of a tile: fewer than [`REGISTER_ROWS`], which leave the end of the result zero.
+#[inline(always)]
+unsafe fn sums_of_some<S: Isa, B: BlockFormat>(
+    weights: LanePointer,
+    tile: Tile,
+    row: usize,
+    cols: usize,
+) -> [S::Floats; REGISTER_ROWS] {
+    // SAFETY: the caller has `cols / B::COLUMNS` blocks a group at `weights`, a tile with as many columns and these rows, and a
+    // processor with `S`.
+    unsafe {
+        let mut sums = [S::zero(); REGISTER_ROWS];
+        for_each_sub_block::<S, B>(weights, tile, row, cols, |sub, a, scales| {
+            for (at, sums) in sums.iter_mut().enumerate().take(tile.rows - row) {
+                *sums = B::accumulate::<S>(sub, a.add(at * BLOCK), &*scales.add(at), *sums);
+            }
+        });
+        sums
     }
 }
 
-impl Float for F16 {
-    const BYTES: usize = 2;
-    #[inline(always)]
-    unsafe fn load<S: Isa>(at: *const u8) -> S::Floats {
-        // SAFETY: see above.
-        unsafe { S::from_f16(at) }
-    }
-}
-
-impl Float for Bf16 {
-    const BYTES: usize = 2;
-    #[inline(always)]
-    unsafe fn load<S: Isa>(at: *const u8) -> S::Floats {
-        // SAFETY: see above.
-        unsafe { S::from_bf16(at) }
+/// Calls `work` with each sub-block of weights, and with the activations that it meets and their scales: those of row `row` of
+/// the tile, which the other rows' follow.
+#[inline(always)]
+unsafe fn for_each_sub_block<S: Isa, B: BlockFormat>(
+    weights: LanePointer,
+    tile: Tile,
+    row: usize,
+    cols: usize,
+    mut work: impl FnMut(&B::SubBlock<S>, *const i8, *const BlockScale),
+) {
+    // SAFETY: the caller has `cols / B::COLUMNS` blocks a group at `weights`, a tile with as many columns and this row, and a
+    // processor with `S`.
+    unsafe {
+        let (mut a, mut scales) = (tile.bytes.add(row * BLOCK), tile.scales.add(row));
+        let sub_bytes = B::BYTES * BLOCK / B::COLUMNS;
+        for block in 0..cols / B::COLUMNS {
+            let at = weights.add(block * B::BYTES);
+            let header = B::header::<S>(at);
+            for index in 0..B::COLUMNS / BLOCK {
+                // The first rows of a tile bring the weights into the caches.
+                if row == 0 {
+                    let ahead = at.add(AHEAD + index * sub_bytes);
+                    for line in 0..sub_bytes.div_ceil(64) {
+                        S::prefetch(ahead.add(line * 64));
+                    }
+                }
+                work(&B::unpack::<S>(at, header, index), a, scales);
+                a = a.wrapping_add(tile.rows * BLOCK);
+                scales = scales.wrapping_add(tile.rows);
+            }
+        }
     }
 }
 

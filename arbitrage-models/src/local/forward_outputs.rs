@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, Transaction};
 
 use super::LocalModel;
-use crate::decoder::{Output, Span};
+use crate::decoder::{Output, Span, values};
 use crate::error::Result;
 use crate::sampler::{SampledToken, argmax};
 
@@ -93,9 +93,4 @@ fn read_back(scores: Tensor<2>, hidden: Option<Tensor<2>>) -> (Vec<f32>, Vec<f32
     let mut data = Transaction::default().register(scores).register(hidden).execute().into_iter();
     let mut next = || data.next().and_then(|data| data.convert::<f32>().try_into_vec::<f32>().ok()).unwrap_or_default();
     (next(), next())
-}
-
-/// The numbers of a tensor, row by row.
-pub(crate) fn values(tensor: Tensor<2>) -> Vec<f32> {
-    tensor.into_data_as::<f32>().try_into_vec::<f32>().unwrap_or_default()
 }

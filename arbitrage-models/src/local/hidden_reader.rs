@@ -3,10 +3,10 @@
 use arbitrage_core::trace::ModelRecord;
 use arbitrage_core::{Drafter, Hidden, Prefix, SequenceId, Shared, Step};
 
-use super::forward_outputs::values;
 use super::step_states::StepStates;
 use super::teacher_forcing::TokenizedStep;
 use super::{LocalModel, LocalTarget};
+use crate::decoder::values;
 use crate::error::Result;
 use crate::prefill::{batch_or_singly, in_rounds};
 

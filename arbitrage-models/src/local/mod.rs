@@ -13,7 +13,6 @@ mod step_states;
 mod target;
 mod teacher_forcing;
 
-pub(crate) use forward_outputs::values;
 pub use hidden_reader::HiddenReader;
 pub(crate) use open::model_name;
 pub use target::LocalTarget;
@@ -26,7 +25,7 @@ use std::time::Instant;
 use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, StepResult, StepRule, VocabularyId};
 
 use crate::chat::ChatTemplate;
-use crate::decoder::{Decoder, Span};
+use crate::decoder::{Decoder, Span, values};
 use crate::error::{Error, Result};
 use crate::prompt::Prompt;
 use crate::sampler::{SampledToken, Sampler, Sampling};

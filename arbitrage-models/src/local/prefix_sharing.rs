@@ -67,7 +67,7 @@ fn prefill_sources<'t>(
         Prefill::begin(std::mem::replace(&mut generation.sequence, empty), tokens, tokens.len())
     };
     let mut prefills: Vec<Prefill<'_>> = generations.iter_mut().zip(&texts).map(begin).collect();
-    prefill(model.decoder.body(), &mut prefills, |_, _| Ok(()))?;
+    prefill(model.decoder.backbone(), &mut prefills, |_, _| Ok(()))?;
     let seconds = start.elapsed().as_secs_f64() / rows as f64;
     for (generation, done) in generations.into_iter().zip(prefills) {
         generation.record_prefill(done.end(), seconds);

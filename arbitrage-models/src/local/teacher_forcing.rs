@@ -4,8 +4,8 @@ use arbitrage_core::{Hidden, Prefix, SequenceId, Step};
 use burn::tensor::Tensor;
 
 use super::LocalModel;
-use super::forward_outputs::values;
 use super::step_states::StepStates;
+use crate::decoder::values;
 use crate::error::{Error, Result};
 use crate::prefill::{Prefill, batch_or_singly, in_rounds, prefill};
 use crate::sampler;
@@ -121,7 +121,7 @@ impl LocalModel {
             |(step, sequence)| Prefill::begin(sequence, TokenizedStep::input(step), TokenizedStep::first_output(step));
         let mut prefills: Vec<_> = steps.iter().zip(sequences).map(begin).collect();
         let model = &*self;
-        prefill(model.decoder.body(), &mut prefills, |states, owners| each(model, states, owners))?;
+        prefill(model.decoder.backbone(), &mut prefills, |states, owners| each(model, states, owners))?;
         for (step, done) in steps.iter().zip(prefills) {
             self.sequences.insert(step.id, done.end());
         }
@@ -135,7 +135,7 @@ impl LocalModel {
         let state_count = StepStates::count(step_tokens.len(), step.finish);
         tokens.extend(step_tokens);
         let step = TokenizedStep { id, tokens, prefix_len, state_count };
-        self.decoder.body().admit_tokens(0, step.input())?;
+        self.decoder.backbone().admit_tokens(0, step.input())?;
         Ok(step)
     }
 

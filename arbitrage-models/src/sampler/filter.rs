@@ -1,7 +1,7 @@
 //! The filters: which tokens may be sampled, and with what weight.
 
 use super::Sampling;
-use super::softmax::exp;
+use crate::math::exp;
 
 /// The tokens that the filters keep, by ascending id, with weights relative to the likeliest (whose weight is 1).
 ///

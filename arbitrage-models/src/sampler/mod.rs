@@ -18,7 +18,6 @@ use arbitrage_core::Draw;
 use crate::error::{Error, Result};
 use softmax::SoftmaxSummary;
 #[cfg(feature = "flex")]
-pub(crate) use softmax::exp;
 
 /// The lowest temperature other than 0. Below it only the likeliest token has any probability, and a logit divided by the
 /// temperature may leave the range of `f32`.

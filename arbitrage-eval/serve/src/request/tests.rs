@@ -36,7 +36,7 @@ fn requests_are_parsed() {
     );
     let request =
         parse(CompletionKind::Text, json!({"seed": -1, "max_tokens": 9, "prompt": ["How?"], "stream": true})).unwrap();
-    assert_eq!((request.problem.seed, request.problem.most_tokens), (u64::MAX, Some(9)));
+    assert_eq!((request.problem.seed, request.problem.max_tokens), (u64::MAX, Some(9)));
     assert_eq!(
         (request.problem.question.as_str(), request.stream),
         ("How?", Some(StreamOptions { include_usage: false }))

@@ -5,7 +5,7 @@ use arbitrage_core::trace::{Record, Trace};
 use arbitrage_core::{AdvantageRouter, Route, router_fn};
 use arbitrage_router::CustomPolicy;
 use arbitrage_router::labels::examples;
-use arbitrage_router::metrics::{Bootstrap, Budget};
+use arbitrage_router::metrics::{Bootstrap, CallBudget};
 use proptest::prelude::*;
 
 use super::*;
@@ -127,12 +127,13 @@ fn learned_routers_decide_by_given_estimates() {
     assert_eq!(learned.waste(), oracle.waste());
     assert!(learned.problems.iter().all(|problem| problem.work.routed == problem.steps as f64));
     let perfect =
-        captured(&recorded, &policy("learned"), Budget::OfOracle(1.0), &Bootstrap::default()).unwrap().unwrap();
+        captured(&recorded, &policy("learned"), CallBudget::OfOracle(1.0), &Bootstrap::default()).unwrap().unwrap();
     assert!((perfect.value - 1.0).abs() < 1e-9, "{perfect:?}");
-    let chance = captured(&paired, &policy("random"), Budget::OfOracle(1.0), &Bootstrap::default()).unwrap().unwrap();
+    let chance =
+        captured(&paired, &policy("random"), CallBudget::OfOracle(1.0), &Bootstrap::default()).unwrap().unwrap();
     assert!(chance.value.abs() < 1e-9, "{chance:?}");
-    assert!(captured(&paired, &policy("draft"), Budget::OfOracle(1.0), &Bootstrap::default()).is_err());
-    assert!(captured(&paired, &policy("rsd"), Budget::Share(1.5), &Bootstrap::default()).is_err());
+    assert!(captured(&paired, &policy("draft"), CallBudget::OfOracle(1.0), &Bootstrap::default()).is_err());
+    assert!(captured(&paired, &policy("rsd"), CallBudget::Share(1.5), &Bootstrap::default()).is_err());
 }
 
 /// Sampled decisions of a random policy are close to the enumeration of all decisions.

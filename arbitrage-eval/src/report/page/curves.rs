@@ -1,7 +1,7 @@
 //! The table of families: the area under the accuracy–latency curve, and captured advantage.
 
 use arbitrage_router::Policy;
-use arbitrage_router::metrics::{Bootstrap, Budget};
+use arbitrage_router::metrics::{Bootstrap, CallBudget};
 
 use super::rows::family_row;
 use crate::metrics::{AreaEnds, Curve, IntervalEstimate, area};
@@ -91,5 +91,5 @@ impl BaselineCurves {
 fn capture(benchmark: &BenchmarkRuns, family: &[PolicyRun], bootstrap: &Bootstrap) -> [Option<IntervalEstimate>; 3] {
     let (Some(collection), Some(policy)) = (benchmark.collection(), family[0].policy) else { return [None; 3] };
     let trace = replayable(family, collection);
-    BUDGETS.map(|part| captured(&trace, &policy, Budget::OfOracle(part), bootstrap).ok().flatten())
+    BUDGETS.map(|part| captured(&trace, &policy, CallBudget::OfOracle(part), bootstrap).ok().flatten())
 }

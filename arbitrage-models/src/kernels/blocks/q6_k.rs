@@ -17,7 +17,7 @@ const SUB: usize = UPPER + NIBBLES;
 
 /// The two halves of 32 columns, each with its scale.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Halves<S: Isa> {
+pub(in super::super) struct HalvesSubBlock<S: Isa> {
     w: [[S::Bytes; VECTORS / 2]; 2],
     scales: [S::Floats; 2],
     /// `−32 · scale`.
@@ -32,13 +32,13 @@ fn quant(block: &[u8], column: usize) -> u8 {
     nibble | upper << 4
 }
 
-impl Blocks for Q6K {
+impl BlockFormat for Q6K {
     const COLUMNS: usize = SUBS * BLOCK;
     const FILE_BYTES: usize = 210;
     const BYTES: usize = FIRST + SUBS * SUB;
     /// `d`.
-    type Head<S: Isa> = S::Floats;
-    type Sub<S: Isa> = Halves<S>;
+    type Header<S: Isa> = S::Floats;
+    type SubBlock<S: Isa> = HalvesSubBlock<S>;
 
     fn pack(rows: [&[u8]; LANES], out: &mut [u8]) {
         pack_halves(rows, 208, out);
@@ -50,21 +50,21 @@ impl Blocks for Q6K {
                 let q = quant(block, column);
                 let (at, column) = (FIRST + column / BLOCK * SUB, column % BLOCK);
                 pack_nibble(&mut out[at + UPPER..], row, column, q);
-                let (vector, byte) = place(row, column);
+                let (vector, byte) = vector_and_byte(row, column);
                 out[at + vector / 4 * VECTOR + byte] |= (q >> 4) << (vector % 4 * 2);
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn head<S: Isa>(at: *const u8) -> S::Floats {
-        // SAFETY: the caller's promise.
+    unsafe fn header<S: Isa>(at: LanePointer) -> S::Floats {
+        // SAFETY: the caller has a packed block of each group at `at`, and the processor has `S`.
         unsafe { S::from_f16(at) }
     }
 
     #[inline(always)]
-    unsafe fn unpack<S: Isa>(at: *const u8, d: S::Floats, index: usize) -> Halves<S> {
-        // SAFETY: the caller's promise.
+    unsafe fn unpack<S: Isa>(at: LanePointer, d: S::Floats, index: usize) -> HalvesSubBlock<S> {
+        // SAFETY: the caller has a packed block of each group at `at` and an index within it, and the processor has `S`.
         unsafe {
             let sub = at.add(FIRST + index * SUB);
             let [a, b, c, d0, e, f, g, h] = nibbles::<S>(sub.add(UPPER));
@@ -77,20 +77,25 @@ impl Blocks for Q6K {
             let scale = |half: usize| S::mul(d, S::from_i8(at.add(SCALES + (2 * index + half) * LANES)));
             let scales = [scale(0), scale(1)];
             let middle = S::splat(-32.0);
-            Halves { w, scales, offsets: [S::mul(scales[0], middle), S::mul(scales[1], middle)] }
+            HalvesSubBlock { w, scales, offsets: [S::mul(scales[0], middle), S::mul(scales[1], middle)] }
         }
     }
 
     #[inline(always)]
-    unsafe fn accumulate<S: Isa>(sub: &Halves<S>, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats {
-        // SAFETY: the caller's promise.
+    unsafe fn accumulate<S: Isa>(
+        sub: &HalvesSubBlock<S>,
+        a: *const i8,
+        scale: &BlockScale,
+        sums: S::Floats,
+    ) -> S::Floats {
+        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
         unsafe {
-            let sums = S::mul_add(sub.offsets[0], S::splat(info.halves[0]), sums);
-            let sums = S::mul_add(sub.offsets[1], S::splat(info.halves[1]), sums);
+            let sums = S::mul_add(sub.offsets[0], S::splat(scale.half_sums[0]), sums);
+            let sums = S::mul_add(sub.offsets[1], S::splat(scale.half_sums[1]), sums);
             let first = S::to_floats(S::dot::<6, 4>(&sub.w[0], a));
             let second = S::to_floats(S::dot::<6, 4>(&sub.w[1], a.add(BLOCK / 2)));
             let products = S::mul_add(first, sub.scales[0], S::mul(second, sub.scales[1]));
-            S::mul_add(products, S::splat(info.scale), sums)
+            S::mul_add(products, S::splat(scale.scale), sums)
         }
     }
 }

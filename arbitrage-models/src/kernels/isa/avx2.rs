@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::Isa;
+use super::{Isa, LanePointer};
 
 /// AVX2, FMA, F16C.
 #[derive(Clone, Copy)]
@@ -10,29 +10,29 @@ pub(crate) struct Avx2;
 
 /// The same with `vpdpbusd`.
 #[derive(Clone, Copy)]
-pub(crate) struct Vnni;
+pub(crate) struct Vnni256;
 
 /// How many products of two (`BITS` bits by −127…127) a 16-bit lane holds without overflow.
 const fn pairs_in_16_bits(bits: u32) -> usize {
     match bits {
-        3 => 16, // 2 · 7 · 127 · 16 = 28,448
-        4 => 8,  // 2 · 15 · 127 · 8 = 30,480
-        5 => 4,  // 2 · 31 · 127 · 4 = 31,496
-        6 => 2,  // 2 · 63 · 127 · 2 = 32,004
-        _ => 1,  // signed bytes: 2 · 128 · 127 = 32,512
+        4 => 8, // 2 · 15 · 127 · 8 = 30,480
+        5 => 4, // 2 · 31 · 127 · 4 = 31,496
+        6 => 2, // 2 · 63 · 127 · 2 = 32,004
+        _ => 1, // signed bytes: 2 · 128 · 127 = 32,512
     }
 }
 
 /// Four activations, eight times.
 #[inline(always)]
 unsafe fn four(a: *const i8, j: usize) -> __m256i {
-    // SAFETY: `Isa::dot` promises `4 · N` activations, and `j < N`.
+    // SAFETY: the callers of `Isa`'s products have `4 · N` activations at `a`, and `j < N`; the processor has AVX2.
     unsafe { _mm256_set1_epi32(a.add(4 * j).cast::<i32>().read_unaligned()) }
 }
 
+/// Sums in 16 bits as long as they fit, then in 32. Weights have `BITS` bits, or are signed where `BITS` is 8.
 #[inline(always)]
 unsafe fn dot_avx2<const BITS: u32, const N: usize>(w: &[__m256i; N], a: *const i8) -> __m256i {
-    // SAFETY: `Isa`'s conditions.
+    // SAFETY: the caller has `4 · N` activations at `a`, and the processor has AVX2.
     unsafe {
         let ones = _mm256_set1_epi16(1);
         let mut wide = _mm256_setzero_si256();
@@ -58,156 +58,193 @@ unsafe fn dot_avx2<const BITS: u32, const N: usize>(w: &[__m256i; N], a: *const 
 }
 
 #[inline(always)]
-unsafe fn dot_vnni<const BITS: u32, const N: usize>(w: &[__m256i; N], a: *const i8) -> __m256i {
-    // SAFETY: `Isa`'s conditions.
-    unsafe {
-        let mut sum = _mm256_setzero_si256();
-        for (j, &w) in w.iter().enumerate() {
-            let a = four(a, j);
-            sum = if BITS == 8 {
-                _mm256_dpbusd_epi32(sum, _mm256_abs_epi8(w), _mm256_sign_epi8(a, w))
-            } else {
-                _mm256_dpbusd_epi32(sum, w, a)
-            };
-        }
-        sum
+unsafe fn dot_signed_avx2<const N: usize>(w: &[__m256i; N], a: *const i8, _: i32) -> __m256i {
+    // SAFETY: the caller has `4 · N` activations at `a`, and the processor has AVX2.
+    unsafe { dot_avx2::<8, N>(w, a) }
+}
+
+#[inline(always)]
+unsafe fn signed_weights_avx2(w: __m256i) -> __m256i {
+    w
+}
+
+/// `start` and the products.
+#[inline(always)]
+unsafe fn sum_vnni<const N: usize>(start: __m256i, w: &[__m256i; N], a: *const i8) -> __m256i {
+    let mut sum = start;
+    for (j, &w) in w.iter().enumerate() {
+        // SAFETY: the caller has `4 · N` activations at `a`, and the processor has AVX512-VNNI with VL.
+        sum = unsafe { _mm256_dpbusd_epi32(sum, w, four(a, j)) };
     }
+    sum
+}
+
+#[inline(always)]
+unsafe fn dot_vnni<const BITS: u32, const N: usize>(w: &[__m256i; N], a: *const i8) -> __m256i {
+    // SAFETY: the caller has `4 · N` activations at `a`, and the processor has AVX512-VNNI with VL.
+    unsafe { sum_vnni(_mm256_setzero_si256(), w, a) }
+}
+
+/// `Σ (w + 128) · a − 128 · Σ a`, since the instruction takes unsigned weights.
+#[inline(always)]
+unsafe fn dot_signed_vnni<const N: usize>(w: &[__m256i; N], a: *const i8, sum: i32) -> __m256i {
+    // SAFETY: the caller has `4 · N` activations at `a`, and the processor has AVX512-VNNI with VL.
+    unsafe { sum_vnni(_mm256_set1_epi32(-128 * sum), w, a) }
+}
+
+/// `w + 128`.
+#[inline(always)]
+unsafe fn signed_weights_vnni(w: __m256i) -> __m256i {
+    // SAFETY: the processor has AVX2.
+    unsafe { _mm256_xor_si256(w, _mm256_set1_epi8(-128)) }
 }
 
 macro_rules! implement {
-    ($set:ty, $dot:ident) => {
-        // SAFETY comments: each intrinsic's feature is part of the set, and every pointer is good for what `Isa` names;
-        // both are the caller's promise.
+    ($set:ty, $dot:ident, $dot_signed:ident, $signed_weights:ident) => {
         impl Isa for $set {
+            const GROUPS: usize = 1;
+
             type Bytes = __m256i;
             type Ints = __m256i;
             type Floats = __m256;
 
             #[inline(always)]
-            unsafe fn prefetch(at: *const u8) {
-                // SAFETY: see above; any address will do.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+            unsafe fn prefetch(at: LanePointer) {
+                // SAFETY: a prefetch does not fault at any address; the caller runs this on a processor with AVX2, FMA and F16C.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.first().cast()) }
             }
 
             #[inline(always)]
-            unsafe fn bytes(at: *const u8) -> __m256i {
-                // SAFETY: see above.
-                unsafe { _mm256_loadu_si256(at.cast()) }
+            unsafe fn bytes(at: LanePointer) -> __m256i {
+                // SAFETY: the processor has AVX2, FMA and F16C, and 32 bytes at `at` are readable; the caller upholds both.
+                unsafe { _mm256_loadu_si256(at.first().cast()) }
             }
 
             #[inline(always)]
             unsafe fn splat_byte(byte: u8) -> __m256i {
-                // SAFETY: see above.
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { _mm256_set1_epi8(byte.cast_signed()) }
             }
 
             #[inline(always)]
             unsafe fn and(a: __m256i, b: __m256i) -> __m256i {
-                // SAFETY: see above.
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { _mm256_and_si256(a, b) }
             }
 
             #[inline(always)]
             unsafe fn or(a: __m256i, b: __m256i) -> __m256i {
-                // SAFETY: see above.
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { _mm256_or_si256(a, b) }
             }
 
             #[inline(always)]
             unsafe fn shr<const N: i32>(a: __m256i) -> __m256i {
-                // SAFETY: see above.
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { _mm256_srli_epi16::<N>(a) }
             }
 
             #[inline(always)]
             unsafe fn shl<const N: i32>(a: __m256i) -> __m256i {
-                // SAFETY: see above.
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { _mm256_slli_epi16::<N>(a) }
             }
 
             #[inline(always)]
             unsafe fn dot<const BITS: u32, const N: usize>(w: &[__m256i; N], a: *const i8) -> __m256i {
-                // SAFETY: see above.
+                // SAFETY: the processor has the set, and `4 · N` activations at `a` are readable; the caller upholds both.
                 unsafe { $dot::<BITS, N>(w, a) }
             }
 
             #[inline(always)]
+            unsafe fn signed_weights(w: __m256i) -> __m256i {
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
+                unsafe { $signed_weights(w) }
+            }
+
+            #[inline(always)]
+            unsafe fn dot_signed<const N: usize>(w: &[__m256i; N], a: *const i8, sum: i32) -> __m256i {
+                // SAFETY: the processor has the set, and `4 · N` activations at `a` are readable; the caller upholds both.
+                unsafe { $dot_signed::<N>(w, a, sum) }
+            }
+
+            #[inline(always)]
             unsafe fn to_floats(a: __m256i) -> __m256 {
-                // SAFETY: see above.
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { _mm256_cvtepi32_ps(a) }
             }
 
             #[inline(always)]
             unsafe fn zero() -> __m256 {
-                // SAFETY: see above.
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { _mm256_setzero_ps() }
             }
 
             #[inline(always)]
             unsafe fn splat(value: f32) -> __m256 {
-                // SAFETY: see above.
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { _mm256_set1_ps(value) }
             }
 
             #[inline(always)]
-            unsafe fn floats(at: *const f32) -> __m256 {
-                // SAFETY: see above.
-                unsafe { _mm256_loadu_ps(at) }
+            unsafe fn floats(at: LanePointer) -> __m256 {
+                // SAFETY: the processor has AVX2, FMA and F16C, and eight numbers at `at` are readable; the caller upholds both.
+                unsafe { _mm256_loadu_ps(at.first().cast()) }
             }
 
             #[inline(always)]
-            unsafe fn from_u8(at: *const u8) -> __m256 {
-                // SAFETY: see above.
-                unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(at.cast()))) }
+            unsafe fn from_u8(at: LanePointer) -> __m256 {
+                // SAFETY: the processor has AVX2, FMA and F16C, and eight bytes at `at` are readable; the caller upholds both.
+                unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(at.first().cast()))) }
             }
 
             #[inline(always)]
-            unsafe fn from_i8(at: *const u8) -> __m256 {
-                // SAFETY: see above.
-                unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(at.cast()))) }
+            unsafe fn from_i8(at: LanePointer) -> __m256 {
+                // SAFETY: the processor has AVX2, FMA and F16C, and eight bytes at `at` are readable; the caller upholds both.
+                unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(at.first().cast()))) }
             }
 
             #[inline(always)]
-            unsafe fn from_f16(at: *const u8) -> __m256 {
-                // SAFETY: see above.
-                unsafe { _mm256_cvtph_ps(_mm_loadu_si128(at.cast())) }
+            unsafe fn from_f16(at: LanePointer) -> __m256 {
+                // SAFETY: the processor has AVX2, FMA and F16C, and 16 bytes at `at` are readable; the caller upholds both.
+                unsafe { _mm256_cvtph_ps(_mm_loadu_si128(at.first().cast())) }
             }
 
             #[inline(always)]
-            unsafe fn from_bf16(at: *const u8) -> __m256 {
-                // SAFETY: see above.
+            unsafe fn from_bf16(at: LanePointer) -> __m256 {
+                // SAFETY: the processor has AVX2, FMA and F16C, and 16 bytes at `at` are readable; the caller upholds both.
                 unsafe {
-                    let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.cast()));
+                    let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.first().cast()));
                     _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
                 }
             }
 
             #[inline(always)]
             unsafe fn store(at: *mut f32, a: __m256) {
-                // SAFETY: see above.
+                // SAFETY: the processor has AVX2, FMA and F16C, and eight numbers at `at` are writable; the caller upholds both.
                 unsafe { _mm256_storeu_ps(at, a) }
             }
 
             #[inline(always)]
             unsafe fn add(a: __m256, b: __m256) -> __m256 {
-                // SAFETY: see above.
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { _mm256_add_ps(a, b) }
             }
 
             #[inline(always)]
             unsafe fn mul(a: __m256, b: __m256) -> __m256 {
-                // SAFETY: see above.
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { _mm256_mul_ps(a, b) }
             }
 
             #[inline(always)]
             unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
-                // SAFETY: see above.
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { _mm256_fmadd_ps(a, b, c) }
             }
         }
     };
 }
 
-implement!(Avx2, dot_avx2);
-implement!(Vnni, dot_vnni);
+implement!(Avx2, dot_avx2, dot_signed_avx2, signed_weights_avx2);
+implement!(Vnni256, dot_vnni, dot_signed_vnni, signed_weights_vnni);

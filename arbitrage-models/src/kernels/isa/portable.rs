@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 
-use super::{Isa, LANES};
+use super::{Isa, LANES, LanePointer};
 
 /// No instruction set in particular.
 #[derive(Clone, Copy)]
@@ -11,20 +11,20 @@ pub(crate) struct Portable;
 /// Bytes of a vector.
 const BYTES: usize = 4 * LANES;
 
-// SAFETY comments: every unsafe operation here reads or writes the number of values that `Isa` names, which the caller has
-// promised to be there.
 impl Isa for Portable {
+    const GROUPS: usize = 1;
+
     type Bytes = [u8; BYTES];
     type Ints = [i32; LANES];
     type Floats = [f32; LANES];
 
     #[inline(always)]
-    unsafe fn prefetch(_: *const u8) {}
+    unsafe fn prefetch(_: LanePointer) {}
 
     #[inline(always)]
-    unsafe fn bytes(at: *const u8) -> Self::Bytes {
-        // SAFETY: 32 bytes are readable.
-        unsafe { at.cast::<Self::Bytes>().read_unaligned() }
+    unsafe fn bytes(at: LanePointer) -> Self::Bytes {
+        // SAFETY: the caller has 32 readable bytes at `at`.
+        unsafe { at.first().cast::<Self::Bytes>().read_unaligned() }
     }
 
     #[inline(always)]
@@ -54,18 +54,19 @@ impl Isa for Portable {
 
     #[inline(always)]
     unsafe fn dot<const BITS: u32, const N: usize>(w: &[Self::Bytes; N], a: *const i8) -> Self::Ints {
-        let mut sums = [0; LANES];
-        for (j, vector) in w.iter().enumerate() {
-            // SAFETY: `4 · N` activations are readable.
-            let a = unsafe { a.add(4 * j).cast::<[i8; 4]>().read_unaligned() };
-            for (sum, row) in sums.iter_mut().zip(vector.as_chunks::<4>().0) {
-                for (w, a) in row.iter().zip(a) {
-                    let w = if BITS == 8 { i32::from(w.cast_signed()) } else { i32::from(*w) };
-                    *sum += w * i32::from(a);
-                }
-            }
-        }
-        sums
+        // SAFETY: the caller has `4 · N` activations at `a`.
+        unsafe { sum_products(w, a, i32::from) }
+    }
+
+    #[inline(always)]
+    unsafe fn signed_weights(w: Self::Bytes) -> Self::Bytes {
+        w
+    }
+
+    #[inline(always)]
+    unsafe fn dot_signed<const N: usize>(w: &[Self::Bytes; N], a: *const i8, _: i32) -> Self::Ints {
+        // SAFETY: the caller has `4 · N` activations at `a`.
+        unsafe { sum_products(w, a, |w| i32::from(w.cast_signed())) }
     }
 
     #[inline(always)]
@@ -84,38 +85,38 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
-    unsafe fn floats(at: *const f32) -> Self::Floats {
-        // SAFETY: eight numbers are readable.
-        unsafe { at.cast::<Self::Floats>().read_unaligned() }
+    unsafe fn floats(at: LanePointer) -> Self::Floats {
+        // SAFETY: the caller has eight readable numbers at `at`.
+        unsafe { at.first().cast::<Self::Floats>().read_unaligned() }
     }
 
     #[inline(always)]
-    unsafe fn from_u8(at: *const u8) -> Self::Floats {
-        // SAFETY: eight bytes are readable.
-        unsafe { at.cast::<[u8; LANES]>().read_unaligned() }.map(f32::from)
+    unsafe fn from_u8(at: LanePointer) -> Self::Floats {
+        // SAFETY: the caller has eight readable bytes at `at`.
+        unsafe { at.first().cast::<[u8; LANES]>().read_unaligned() }.map(f32::from)
     }
 
     #[inline(always)]
-    unsafe fn from_i8(at: *const u8) -> Self::Floats {
-        // SAFETY: eight bytes are readable.
-        unsafe { at.cast::<[i8; LANES]>().read_unaligned() }.map(f32::from)
+    unsafe fn from_i8(at: LanePointer) -> Self::Floats {
+        // SAFETY: the caller has eight readable bytes at `at`.
+        unsafe { at.first().cast::<[i8; LANES]>().read_unaligned() }.map(f32::from)
     }
 
     #[inline(always)]
-    unsafe fn from_f16(at: *const u8) -> Self::Floats {
-        // SAFETY: eight halves are readable.
-        unsafe { at.cast::<[u16; LANES]>().read_unaligned() }.map(|bits| f16::from_bits(bits).to_f32())
+    unsafe fn from_f16(at: LanePointer) -> Self::Floats {
+        // SAFETY: the caller has eight readable numbers of 16 bits at `at`.
+        unsafe { at.first().cast::<[u16; LANES]>().read_unaligned() }.map(|bits| f16::from_bits(bits).to_f32())
     }
 
     #[inline(always)]
-    unsafe fn from_bf16(at: *const u8) -> Self::Floats {
-        // SAFETY: eight halves are readable.
-        unsafe { at.cast::<[u16; LANES]>().read_unaligned() }.map(|bits| bf16::from_bits(bits).to_f32())
+    unsafe fn from_bf16(at: LanePointer) -> Self::Floats {
+        // SAFETY: the caller has eight readable numbers of 16 bits at `at`.
+        unsafe { at.first().cast::<[u16; LANES]>().read_unaligned() }.map(|bits| bf16::from_bits(bits).to_f32())
     }
 
     #[inline(always)]
     unsafe fn store(at: *mut f32, a: Self::Floats) {
-        // SAFETY: eight numbers are writable.
+        // SAFETY: the caller has room for eight numbers at `at`.
         unsafe { at.cast::<Self::Floats>().write_unaligned(a) }
     }
 
@@ -131,7 +132,22 @@ impl Isa for Portable {
 
     #[inline(always)]
     unsafe fn mul_add(a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats {
-        // Rounded twice: without the instruction, `f32::mul_add` is a call into the C library.
-        std::array::from_fn(|i| a[i] * b[i] + c[i])
+        // Where the processor lacks the instruction this is a call into the C library, far slower than two operations, but
+        // the bits are then those of every other set.
+        std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
     }
+}
+
+/// Products of weights, as `to_int` reads them, with `4 · N` activations, summed a lane.
+#[inline(always)]
+unsafe fn sum_products<const N: usize>(w: &[[u8; BYTES]; N], a: *const i8, to_int: impl Fn(u8) -> i32) -> [i32; LANES] {
+    let mut sums = [0; LANES];
+    for (j, vector) in w.iter().enumerate() {
+        // SAFETY: the caller has `4 · N` activations at `a`, and `j < N`.
+        let a = unsafe { a.add(4 * j).cast::<[i8; 4]>().read_unaligned() };
+        for (sum, row) in sums.iter_mut().zip(vector.as_chunks::<4>().0) {
+            *sum += row.iter().zip(a).map(|(&w, a)| to_int(w) * i32::from(a)).sum::<i32>();
+        }
+    }
+    sums
 }

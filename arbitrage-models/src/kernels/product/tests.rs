@@ -13,8 +13,8 @@ fn weights(dtype: DType, rows: usize, cols: usize, values: &mut impl FnMut() -> 
     (PackedMatrix::pack("file".as_ref(), &view).unwrap(), stored)
 }
 
-fn product(set: Set, pool: &Pool, matrix: &PackedMatrix, x: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
-    let input = Input::new(x, &[matrix], pool);
+fn product(set: InstructionSet, pool: &Pool, matrix: &PackedMatrix, x: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    let input = ProductInput::new(set, pool, x, &[matrix]);
     let mut out = vec![f32::NAN; input.rows() * matrix.rows()];
     let products = [Product::new(matrix, bias, &mut out, matrix.rows(), 0)];
     multiply(set, pool, &input, &products);
@@ -45,7 +45,7 @@ proptest! {
         let x: Vec<f32> = (0..inputs * cols).map(|_| noise()).collect();
         let bias: Vec<f32> = (0..rows).map(|_| noise()).collect();
         let pool = Pool::new(2);
-        for set in Set::available() {
+        for set in InstructionSet::available() {
             let out = product(set, &pool, &matrix, &x, with_bias.then_some(&bias[..]));
             for (row, (x, out)) in x.chunks(cols).zip(out.chunks(rows)).enumerate() {
                 for (column, (w, out)) in plain.chunks(cols).zip(out).enumerate() {
@@ -73,7 +73,7 @@ proptest! {
         let (matrix, _) = weights(dtype, rows, cols, &mut noise);
         let x: Vec<f32> = (0..128 * cols).map(|_| noise()).collect();
         let pool = Pool::new(2);
-        for set in Set::available() {
+        for set in InstructionSet::available() {
             let alone: Vec<u32> = x
                 .chunks(cols)
                 .flat_map(|x| product(set, &pool, &matrix, x, None))
@@ -87,6 +87,31 @@ proptest! {
                     .collect();
                 prop_assert!(bits == alone, "{dtype} {}: {together} rows together", set.name());
             }
+        }
+    }
+
+    #[test]
+    fn all_instruction_sets_give_the_same_bits(
+        dtype in prop::sample::select(DType::ALL.to_vec()),
+        rows in 1usize..70,
+        blocks in 1usize..4,
+        inputs in 1usize..38,
+        with_bias in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let mut noise = noise(seed);
+        let cols = blocks * dtype.block_len() + if dtype.block_len() == 1 { 30 } else { 0 };
+        let (matrix, _) = weights(dtype, rows, cols, &mut noise);
+        let x: Vec<f32> = (0..inputs * cols).map(|_| noise()).collect();
+        let bias: Vec<f32> = (0..rows).map(|_| noise()).collect();
+        let pool = Pool::new(2);
+        let bits = |set| -> Vec<u32> {
+            let out = product(set, &pool, &matrix, &x, with_bias.then_some(&bias[..]));
+            out.into_iter().map(f32::to_bits).collect()
+        };
+        let portable = bits(InstructionSet::Portable);
+        for set in InstructionSet::available() {
+            prop_assert!(bits(set) == portable, "{dtype}: {} and portable", set.name());
         }
     }
 }
@@ -113,7 +138,7 @@ fn every_bit_of_a_block_is_read_where_it_lies() {
         let view = TensorView { name: "w", dtype, shape: &[rows, cols], bytes: &bytes };
         let matrix = PackedMatrix::pack("file".as_ref(), &view).unwrap();
         let pool = Pool::new(1);
-        for set in Set::available() {
+        for set in InstructionSet::available() {
             for column in 0..cols {
                 // One activation of 1 is exact in 8 bits: the product is the weight.
                 let mut x = vec![0.0; cols];
@@ -135,13 +160,56 @@ fn several_products_share_an_output_and_tails_are_left_alone() {
     let (first, _) = weights(DType::Q4K, 9, 256, &mut noise);
     let (second, _) = weights(DType::F16, 5, 256, &mut noise);
     let x: Vec<f32> = (0..3 * 256).map(|_| noise()).collect();
-    let input = Input::new(&x, &[&first, &second], &pool);
+    let input = ProductInput::new(InstructionSet::best(), &pool, &x, &[&first, &second]);
     let mut out = vec![7.0; 3 * 16];
     let products = [Product::new(&first, None, &mut out, 16, 0), Product::new(&second, None, &mut out, 16, 9)];
-    multiply(Set::best(), &pool, &input, &products);
-    let apart = [&first, &second].map(|matrix| product(Set::best(), &pool, matrix, &x, None));
+    multiply(InstructionSet::best(), &pool, &input, &products);
+    let apart = [&first, &second].map(|matrix| product(InstructionSet::best(), &pool, matrix, &x, None));
     for row in 0..3 {
         let expected: Vec<f32> = [&apart[0][row * 9..][..9], &apart[1][row * 5..][..5], &[7.0; 2]].concat();
         assert_eq!(out[row * 16..][..16], expected);
+    }
+}
+
+/// The middle of `values`.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Alternates between the instruction sets at every product, so that whatever else the machine does hits all alike. Weights come from
+/// memory, since all copies of the matrix together are larger than a second-level cache by far.
+#[test]
+#[ignore = "a measurement: run it by name, with --release and --nocapture, on an idle machine"]
+fn measure_products_by_instruction_set() {
+    let (rows, cols, copies, rounds) = (8960, 1536, 24, 11);
+    let pool = Pool::global();
+    let sets: Vec<_> = InstructionSet::available().into_iter().filter(|set| *set != InstructionSet::Portable).collect();
+    println!("{rows} × {cols}, {} threads, medians of {rounds} rounds; GMAC/s, GB/s of weights", pool.threads());
+    for dtype in [DType::Q4K, DType::Q6K, DType::Q8_0, DType::F16] {
+        let mut noise = noise(1);
+        let plain: Vec<f32> = (0..rows * cols).map(|_| noise()).collect();
+        let mut bytes = vec![0; dtype.tensor_bytes(&[rows, cols]).unwrap()];
+        quantize_row(dtype, &plain, &mut bytes).unwrap();
+        let view = TensorView { name: "w", dtype, shape: &[rows, cols], bytes: &bytes };
+        let matrices: Vec<_> = (0..copies).map(|_| PackedMatrix::pack("file".as_ref(), &view).unwrap()).collect();
+        let mut next = matrices.iter().cycle();
+        for inputs in [1, 2, 4, 8, 16, 32, 512] {
+            let mut seconds = vec![Vec::new(); sets.len()];
+            for _ in 0..rounds {
+                for (set, seconds) in sets.iter().zip(&mut seconds) {
+                    let matrix = next.next().unwrap();
+                    let start = std::time::Instant::now();
+                    std::hint::black_box(product(*set, pool, matrix, &plain[..inputs * cols], None));
+                    seconds.push(start.elapsed().as_secs_f64());
+                }
+            }
+            let line = sets.iter().zip(seconds).map(|(set, seconds)| {
+                let seconds = median(seconds);
+                let (products, read) = ((inputs * rows * cols) as f64 / seconds, matrices[0].bytes() as f64 / seconds);
+                format!("{} {:.0} {:.1}", set.name(), products / 1e9, read / 1e9)
+            });
+            println!("{dtype} {inputs:3} rows: {}", line.collect::<Vec<_>>().join(" | "));
+        }
     }
 }

@@ -1,26 +1,26 @@
-//! A decoder without its head.
+//! A decoder without its head: embedding, layers and final norm.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::{Device, Tensor};
 
+use super::batched_attention::ints;
 use super::cache::Caches;
 use super::embedding::Embedding;
-use super::layer::Layer;
+use super::layer::DecoderLayer;
 use super::norm::RmsNorm;
 use super::pass::Pass;
-use super::plain::ints;
 use super::{Cache, Outputs, Span};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 
-/// Embedding, layers and final norm: what a language model and a classifier of its hidden states have in common.
-pub(crate) struct Body {
+/// Embedding, layers and final norm, which language models and classifiers of hidden states have in common.
+pub(crate) struct Backbone {
     pub(super) name: String,
     pub(super) config: ModelConfig,
     pub(super) device: Device,
     pub(super) embedding: Embedding,
-    pub(super) layers: Vec<Layer>,
+    pub(super) layers: Vec<DecoderLayer>,
     pub(super) norm: RmsNorm,
     pub(super) frequencies: Vec<f64>,
     pub(super) caches: Caches,
@@ -28,7 +28,7 @@ pub(crate) struct Body {
     pub(super) unused: Vec<String>,
 }
 
-impl Body {
+impl Backbone {
     /// The model's shape.
     pub fn config(&self) -> &ModelConfig {
         &self.config
@@ -39,21 +39,21 @@ impl Body {
         &self.device
     }
 
-    /// Tensors of the file that nobody took.
+    /// Tensors of the file that the model has no use for.
     pub fn unused(&self) -> &[String] {
         &self.unused
     }
 
     /// Bytes of the layers' matrices.
     pub(super) fn layer_bytes(&self) -> usize {
-        self.layers.iter().map(Layer::bytes).sum()
+        self.layers.iter().map(DecoderLayer::bytes).sum()
     }
 
     pub(super) fn embedding(&self) -> &Embedding {
         &self.embedding
     }
 
-    /// Whether burn's own operations run it.
+    /// Whether burn's own operations run it, and not the processor's kernels.
     pub fn is_plain(&self) -> bool {
         matches!(self.caches, Caches::Plain(_))
     }
@@ -68,7 +68,7 @@ impl Body {
     /// # Errors
     /// As [`Decoder::hidden`](super::Decoder::hidden).
     pub fn hidden(&self, spans: &mut [Span<'_>]) -> Result<Option<Tensor<2>>> {
-        self.admit(spans)?;
+        self.check_spans(spans)?;
         let ids: Vec<u32> = spans.iter().flat_map(|span| span.tokens).copied().collect();
         let wanted = wanted_rows(spans);
         let mut x = self.embedding.look_up(&ids, &self.device)?;
@@ -88,27 +88,27 @@ impl Body {
         }))
     }
 
-    /// Refuses what cannot be run before a cache is touched.
-    fn admit(&self, spans: &[Span<'_>]) -> Result<()> {
+    /// Refuses spans that cannot be run, before any cache is changed.
+    fn check_spans(&self, spans: &[Span<'_>]) -> Result<()> {
         spans.iter().try_for_each(|span| self.admit_tokens(span.cache.len(), span.tokens))
     }
 
-    /// Refuses `tokens` that cannot be run behind `held` others.
+    /// Refuses `tokens` that cannot be run after `cached` others.
     ///
     /// # Errors
     /// [`Error::EmptyPrompt`], [`Error::ContextFull`], and [`Error::Parameter`] for an id outside the vocabulary.
-    pub fn admit_tokens(&self, held: usize, tokens: &[u32]) -> Result<()> {
+    pub fn admit_tokens(&self, cached: usize, tokens: &[u32]) -> Result<()> {
         if tokens.is_empty() {
             return Err(Error::EmptyPrompt { model: self.name.clone() });
         }
-        let (count, context) = (held + tokens.len(), self.config.context);
+        let (count, context) = (cached + tokens.len(), self.config.context);
         if count > context {
             return Err(Error::ContextFull { model: self.name.clone(), tokens: count, context });
         }
         match tokens.iter().find(|&&id| id as usize >= self.config.vocabulary) {
             None => Ok(()),
             Some(id) => {
-                let expected = format!("an id below {}", self.config.vocabulary);
+                let expected = format!("an id below the vocabulary's size of {}", self.config.vocabulary);
                 Err(Error::Parameter { name: "token", expected, found: id.to_string() })
             }
         }
@@ -124,7 +124,7 @@ impl Body {
     }
 }
 
-/// Rows, among those of all spans, for which results are wanted.
+/// Indices, among the rows of all spans, of those whose results are wanted.
 fn wanted_rows(spans: &[Span<'_>]) -> Vec<usize> {
     let mut rows = Vec::new();
     let mut start = 0;

@@ -6,9 +6,9 @@ use super::*;
 ///
 /// # Shapes
 /// `[d: 8 halves][m: 8 halves, if MIN][fifth bits: a vector, if FIVE][nibbles: 4 vectors]`.
-pub(in super::super) struct Small<const FIVE: bool, const MIN: bool>;
+pub(in super::super) struct LegacyQuant<const FIVE: bool, const MIN: bool>;
 
-impl<const FIVE: bool, const MIN: bool> Small<FIVE, MIN> {
+impl<const FIVE: bool, const MIN: bool> LegacyQuant<FIVE, MIN> {
     const FILE_FIFTH: usize = if MIN { 4 } else { 2 };
     const FILE_NIBBLES: usize = Self::FILE_FIFTH + if FIVE { 4 } else { 0 };
     const FIFTH: usize = if MIN { 2 * HALVES } else { HALVES };
@@ -22,12 +22,12 @@ impl<const FIVE: bool, const MIN: bool> Small<FIVE, MIN> {
     }
 }
 
-impl<const FIVE: bool, const MIN: bool> Blocks for Small<FIVE, MIN> {
+impl<const FIVE: bool, const MIN: bool> BlockFormat for LegacyQuant<FIVE, MIN> {
     const COLUMNS: usize = BLOCK;
     const FILE_BYTES: usize = Self::FILE_NIBBLES + 16;
     const BYTES: usize = Self::NIBBLES + NIBBLES;
-    type Head<S: Isa> = ();
-    type Sub<S: Isa> = Affine<S>;
+    type Header<S: Isa> = ();
+    type SubBlock<S: Isa> = AffineSubBlock<S>;
 
     fn pack(rows: [&[u8]; LANES], out: &mut [u8]) {
         pack_halves(rows, 0, out);
@@ -46,24 +46,29 @@ impl<const FIVE: bool, const MIN: bool> Blocks for Small<FIVE, MIN> {
     }
 
     #[inline(always)]
-    unsafe fn head<S: Isa>(_: *const u8) {}
+    unsafe fn header<S: Isa>(_: LanePointer) {}
 
     #[inline(always)]
-    unsafe fn unpack<S: Isa>(at: *const u8, (): (), _: usize) -> Affine<S> {
-        // SAFETY: the caller's promise.
+    unsafe fn unpack<S: Isa>(at: LanePointer, (): (), _: usize) -> AffineSubBlock<S> {
+        // SAFETY: the caller has a packed block of each group at `at` and an index within it, and the processor has `S`.
         unsafe {
             let w = nibbles::<S>(at.add(Self::NIBBLES));
             let w = if FIVE { with_fifth::<S>(w, at.add(Self::FIFTH)) } else { w };
             let scale = S::from_f16(at);
             let middle = if FIVE { -16.0 } else { -8.0 };
             let offset = if MIN { S::from_f16(at.add(HALVES)) } else { S::mul(scale, S::splat(middle)) };
-            Affine { w, scale, offset }
+            AffineSubBlock { w, scale, offset }
         }
     }
 
     #[inline(always)]
-    unsafe fn accumulate<S: Isa>(sub: &Affine<S>, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats {
-        // SAFETY: the caller's promise.
-        unsafe { if FIVE { sub.accumulate::<5>(a, info, sums) } else { sub.accumulate::<4>(a, info, sums) } }
+    unsafe fn accumulate<S: Isa>(
+        sub: &AffineSubBlock<S>,
+        a: *const i8,
+        scale: &BlockScale,
+        sums: S::Floats,
+    ) -> S::Floats {
+        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+        unsafe { if FIVE { sub.accumulate::<5>(a, scale, sums) } else { sub.accumulate::<4>(a, scale, sums) } }
     }
 }

@@ -8,14 +8,14 @@ use super::*;
 /// `[d: 8 halves][dmin: 8 halves][scales: 8 sub-blocks × 8 bytes][minima: the same]`, then for each sub-block
 /// `[fifth bits: a vector, if FIVE][nibbles: 4 vectors]`. Scales are widened to bytes: 3% more to read than in the file,
 /// against an unpacking that takes as long as the products.
-pub(in super::super) struct K<const FIVE: bool>;
+pub(in super::super) struct KQuant<const FIVE: bool>;
 
 const SUBS: usize = 8;
 const SCALES: usize = 2 * HALVES;
 const MINIMA: usize = SCALES + SUBS * LANES;
 const FIRST: usize = MINIMA + SUBS * LANES;
 
-impl<const FIVE: bool> K<FIVE> {
+impl<const FIVE: bool> KQuant<FIVE> {
     const FILE_NIBBLES: usize = if FIVE { 48 } else { 16 };
     const SUB_NIBBLES: usize = if FIVE { VECTOR } else { 0 };
     const SUB: usize = Self::SUB_NIBBLES + NIBBLES;
@@ -28,13 +28,13 @@ impl<const FIVE: bool> K<FIVE> {
     }
 }
 
-impl<const FIVE: bool> Blocks for K<FIVE> {
+impl<const FIVE: bool> BlockFormat for KQuant<FIVE> {
     const COLUMNS: usize = SUBS * BLOCK;
     const FILE_BYTES: usize = Self::FILE_NIBBLES + 128;
     const BYTES: usize = FIRST + SUBS * Self::SUB;
     /// `d` and `−dmin`.
-    type Head<S: Isa> = [S::Floats; 2];
-    type Sub<S: Isa> = Affine<S>;
+    type Header<S: Isa> = [S::Floats; 2];
+    type SubBlock<S: Isa> = AffineSubBlock<S>;
 
     fn pack(rows: [&[u8]; LANES], out: &mut [u8]) {
         pack_halves(rows, 0, out);
@@ -57,27 +57,32 @@ impl<const FIVE: bool> Blocks for K<FIVE> {
     }
 
     #[inline(always)]
-    unsafe fn head<S: Isa>(at: *const u8) -> [S::Floats; 2] {
-        // SAFETY: the caller's promise.
+    unsafe fn header<S: Isa>(at: LanePointer) -> [S::Floats; 2] {
+        // SAFETY: the caller has a packed block of each group at `at`, and the processor has `S`.
         unsafe { [S::from_f16(at), S::mul(S::from_f16(at.add(HALVES)), S::splat(-1.0))] }
     }
 
     #[inline(always)]
-    unsafe fn unpack<S: Isa>(at: *const u8, [d, dmin]: [S::Floats; 2], index: usize) -> Affine<S> {
-        // SAFETY: the caller's promise.
+    unsafe fn unpack<S: Isa>(at: LanePointer, [d, dmin]: [S::Floats; 2], index: usize) -> AffineSubBlock<S> {
+        // SAFETY: the caller has a packed block of each group at `at` and an index within it, and the processor has `S`.
         unsafe {
             let sub = at.add(FIRST + index * Self::SUB);
             let w = nibbles::<S>(sub.add(Self::SUB_NIBBLES));
             let w = if FIVE { with_fifth::<S>(w, sub) } else { w };
             let scale = S::mul(d, S::from_u8(at.add(SCALES + index * LANES)));
             let offset = S::mul(dmin, S::from_u8(at.add(MINIMA + index * LANES)));
-            Affine { w, scale, offset }
+            AffineSubBlock { w, scale, offset }
         }
     }
 
     #[inline(always)]
-    unsafe fn accumulate<S: Isa>(sub: &Affine<S>, a: *const i8, info: &Info, sums: S::Floats) -> S::Floats {
-        // SAFETY: the caller's promise.
-        unsafe { if FIVE { sub.accumulate::<5>(a, info, sums) } else { sub.accumulate::<4>(a, info, sums) } }
+    unsafe fn accumulate<S: Isa>(
+        sub: &AffineSubBlock<S>,
+        a: *const i8,
+        scale: &BlockScale,
+        sums: S::Floats,
+    ) -> S::Floats {
+        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+        unsafe { if FIVE { sub.accumulate::<5>(a, scale, sums) } else { sub.accumulate::<4>(a, scale, sums) } }
     }
 }
