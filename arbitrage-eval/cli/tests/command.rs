@@ -170,7 +170,7 @@ fn every_role_has_a_device_of_its_own() {
 /// The records say where, and what was tuned is kept with the models.
 #[cfg(feature = "wgpu")]
 #[test]
-fn a_target_runs_on_an_accelerator_and_what_was_tuned_is_kept() {
+fn a_target_runs_on_an_accelerator_and_its_tuning_is_cached() {
     let folder = tempfile::tempdir().unwrap();
     let (problems, out) = (folder.path().join("problems.jsonl"), folder.path().join("out.jsonl"));
     std::fs::write(&problems, "{\"question\": \"How many eggs?\", \"answer\": \"1\"}\n").unwrap();

@@ -134,7 +134,7 @@ fn a_head_learns_from_states_and_is_kept_to_its_model() {
 }
 
 #[test]
-fn a_reading_that_was_cut_off_ends_in_the_same_bytes() {
+fn an_interrupted_head_training_ends_in_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("head");
     let bytes = |folder: &Path, file: &str| std::fs::read(folder.join(file)).unwrap();
@@ -157,7 +157,7 @@ fn a_reading_that_was_cut_off_ends_in_the_same_bytes() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_options_and_rows_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let bad = folder.path().join("bad.jsonl");
     std::fs::write(
@@ -213,7 +213,7 @@ fn labels(path: &Path) -> Vec<(String, usize, [f32; 2])> {
 }
 
 #[test]
-fn a_collection_scored_anew_has_the_labels_of_its_scorer() {
+fn a_collection_scored_again_has_the_labels_of_its_scorer() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let [by_checker, by_head, again]: [PathBuf; 3] = ["checker.jsonl", "head.jsonl", "again.jsonl"].map(at);

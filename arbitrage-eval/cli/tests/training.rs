@@ -167,7 +167,7 @@ fn judged_again(good: &Path, out: &Path, judge: impl Fn(&str, usize) -> Verdict)
 }
 
 #[test]
-fn probes_are_held_against_problems_that_they_have_not_seen() {
+fn probes_are_judged_on_held_out_problems() {
     let place = place();
     let (good, json) = (place.good.to_str().unwrap(), place.path("table.json"));
     let cross = |further: &[&str]| {
@@ -228,7 +228,7 @@ fn probes_are_held_against_problems_that_they_have_not_seen() {
 }
 
 #[test]
-fn only_disputed_steps_need_labels() {
+fn only_steps_that_are_decided_differently_need_labels() {
     let place = place();
     let good = place.good.to_str().unwrap();
     // By these scores all drafts are alike, so that an RSD that reads them chooses at random.
@@ -299,7 +299,7 @@ fn cross_validation_refuses_what_it_cannot_measure() {
 }
 
 #[test]
-fn traces_that_teach_nothing_are_refused() {
+fn traces_without_usable_labels_are_refused() {
     let place = place();
     let write = |name: &str, text: &[u8]| std::fs::write(place.folder.path().join(name), text).unwrap();
     let good = std::fs::read(&place.good).unwrap();
@@ -333,7 +333,7 @@ fn traces_that_teach_nothing_are_refused() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused() {
+fn invalid_settings_are_refused() {
     let place = place();
     let cases: [(&[&str], &[&str]); 7] = [
         (&["--steps", "4", "--batch", "0"], &["batch", "at least 1"]),

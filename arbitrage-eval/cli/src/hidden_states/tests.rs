@@ -94,7 +94,7 @@ fn an_interrupted_computation_ends_in_the_same_bytes() {
     let states = read(&mut fake("small"), &whole, 4).unwrap();
     let bytes = fs::read(&whole).unwrap();
     for max in [0, 3, 8, 14, 20] {
-        let mut broken = FakeReader { most, ..fake("small") };
+        let mut broken = FakeReader { max, ..fake("small") };
         assert!(matches!(read(&mut broken, &pieces, 2), Err(Error::NotFinite { .. })));
         let found = fs::read(&pieces).unwrap();
         assert!(bytes.starts_with(&found) && found.len() < bytes.len());
