@@ -1,72 +1,70 @@
-//! `arbitrage compare`: routers and gates, offline, on labelled steps.
+//! `arbitrage compare`: two runs, or routers on labelled steps.
 
 use std::path::Path;
 
 use arbitrage_core::{AdvantageRouter, Prefix, Step, StepScorer};
+use arbitrage_models::LoadOptions;
 use arbitrage_models::classifier::ProcessReward;
 use arbitrage_router::labels::Example;
-use arbitrage_router::learned::{self, Card, Inputs, Reads};
+use arbitrage_router::learned::{self, Card, ProbeFeatures, RouterInput};
 
 use crate::Failure;
-use crate::cli::{CompareOptions, DeviceOptions};
+use crate::cli::CompareOptions;
 use crate::compare_runs;
-use crate::data::{attach_hidden, in_batches, load};
+use crate::method_table::{Method, report, threshold_methods};
 use crate::pair::resolve_router;
-use crate::table::{Method, gates, report};
+use crate::training_data::{attach_hidden, in_batches, load};
 
-/// Prints a table, and writes it as JSON where that is asked.
+/// Prints the comparison, and writes it as JSON if there is a path.
 pub fn run(options: &CompareOptions) -> Result<(), Failure> {
     if let [a, b] = options.runs.as_slice() {
         return compare_runs::run([a, b], options);
     }
-    let loaded = load(&options.traces)?;
-    let mut examples = loaded.examples;
+    let traces = load(&options.traces)?;
+    let mut examples = traces.examples;
     let folders = options.router.iter().map(|name| resolve_router(name)).collect::<Result<Vec<_>, _>>()?;
     let cards = folders.iter().map(|folder| Card::open(folder)).collect::<Result<Vec<_>, _>>()?;
-    cards.iter().try_for_each(|card| card.check_pair(&loaded.pair.draft, &loaded.pair.target))?;
-    if cards.iter().any(|card| card.reads.needs_hidden()) {
+    cards.iter().try_for_each(|card| card.check_pair(&traces.pair.draft, &traces.pair.target))?;
+    if cards.iter().any(|card| card.input.needs_hidden()) {
         attach_hidden(&options.states, &mut examples)?;
     }
+    let load = options.states.device.load()?;
     let mut methods = Vec::new();
     for (folder, card) in folders.iter().zip(&cards) {
-        methods.push(trained((folder, &options.states.device), card, &examples)?);
+        methods.push(trained(folder, card, &load, &examples)?);
     }
     for folder in &options.prm {
-        methods.push(rsd((folder, &options.states.device), &examples)?);
+        methods.push(rsd(folder, &load, &examples)?);
     }
-    methods.extend(gates(&examples));
+    methods.extend(threshold_methods(&examples));
     report(&examples, &methods, &options.table)
 }
 
-/// The estimates of a router's weights under a card.
-pub fn estimates(
-    card: &Card,
-    (folder, device): (&Path, &DeviceOptions),
-    examples: &[Example],
-) -> Result<Vec<f32>, Failure> {
-    asked(&mut *learned::open(card.clone(), folder, &device.load()?)?, examples)
+/// The estimates of the router in `folder`, with the calibration and the threshold of `card`.
+pub fn estimates(card: &Card, folder: &Path, load: &LoadOptions, examples: &[Example]) -> Result<Vec<f32>, Failure> {
+    router_estimates(&mut *learned::open(card.clone(), folder, load)?, examples)
 }
 
 /// The estimates of a router.
-pub fn asked(router: &mut dyn AdvantageRouter, examples: &[Example]) -> Result<Vec<f32>, Failure> {
+pub fn router_estimates(router: &mut dyn AdvantageRouter, examples: &[Example]) -> Result<Vec<f32>, Failure> {
     in_batches(examples, |candidates| {
         let decisions = router.route_batch(candidates).into_iter();
         decisions.map(|decision| Ok(decision?.estimate.unwrap_or_default())).collect()
     })
 }
 
-fn trained(place: (&Path, &DeviceOptions), card: &Card, examples: &[Example]) -> Result<Method, Failure> {
-    let estimates = estimates(card, place, examples)?;
-    let kind = match card.reads {
-        Reads::Probe { inputs: Inputs::Scalars } => "scalars",
-        Reads::Probe { .. } => "probe",
-        Reads::Text { .. } => "text",
+fn trained(folder: &Path, card: &Card, load: &LoadOptions, examples: &[Example]) -> Result<Method, Failure> {
+    let estimates = estimates(card, folder, load, examples)?;
+    let input = match card.input {
+        RouterInput::Probe { features: ProbeFeatures::Scalars } => "scalars",
+        RouterInput::Probe { .. } => "probe",
+        RouterInput::Text { .. } => "text",
     };
-    Ok(Method { name: format!("{} ({kind})", name(place.0)), estimates, tau: Some(card.tau) })
+    Ok(Method { name: format!("{} ({input})", name(folder)), estimates, tau: Some(card.tau) })
 }
 
-fn rsd((folder, device): (&Path, &DeviceOptions), examples: &[Example]) -> Result<Method, Failure> {
-    let mut scorer = ProcessReward::open(folder, &device.load()?)?;
+fn rsd(folder: &Path, load: &LoadOptions, examples: &[Example]) -> Result<Method, Failure> {
+    let mut scorer = ProcessReward::open(folder, load)?;
     let estimates = in_batches(examples, |candidates| {
         let steps: Vec<(Prefix<'_>, &Step)> = candidates.iter().map(|c| (c.prefix, c.draft)).collect();
         Ok(scorer.score(&steps)?.into_iter().map(|score| -score).collect())

@@ -1,151 +1,146 @@
-//! `arbitrage cross-validate`: what probes say of problems that they have not seen.
+//! `arbitrage cross-validate`: probes, judged on problems that they were not trained on.
 
 use std::path::PathBuf;
 
 use arbitrage_router::labels::{Example, Folds, Rescored, rescored};
-use arbitrage_router::learned::Inputs;
+use arbitrage_router::learned::ProbeFeatures;
 use arbitrage_router::metrics::spearman;
 
 use crate::Failure;
 use crate::cli::CrossValidateOptions;
-use crate::compare::asked;
-use crate::data::{Loaded, load};
-use crate::disputes::Disputes;
-use crate::table::{Method, gates, report};
+use crate::compare::router_estimates;
+use crate::disagreements::Disagreements;
+use crate::figures::or_dash;
+use crate::method_table::{LOGPROB_METHOD, Method, report, threshold_methods};
+use crate::training_data::{LabelledTraces, load};
 
-/// Trains the probes, and holds all methods against the labels.
+/// Trains the probes, and evaluates all methods on the scores of the traces and then on those of `--labels`.
 pub fn run(options: &CrossValidateOptions) -> Result<(), Failure> {
     let folds = Folds::new(options.folds)?.with_seed(options.learning.seed);
-    let mut loaded = load(&options.traces)?;
-    // Before hidden states, which take minutes, are read.
-    let labels = again(&options.labels, "--labels", &loaded.examples)?;
-    let read = again(&options.rsd, "--rsd", &loaded.examples)?;
-    options.shape.attach(&mut loaded.examples)?;
-    let mut probes = vec![(options.shape.inputs, "probe")];
-    if options.shape.inputs != Inputs::Scalars {
-        probes.push((Inputs::Scalars, "scalars"));
+    let mut traces = load(&options.traces)?;
+    // Other traces are read first, since computing hidden states takes minutes.
+    let labels = load_rescored(&options.labels, "--labels", &traces.examples)?;
+    let rsd_scores = load_rescored(&options.rsd, "--rsd", &traces.examples)?;
+    options.probe.attach_hidden(&mut traces.examples)?;
+    let mut probes = vec![(options.probe.inputs, "probe")];
+    if options.probe.inputs != ProbeFeatures::Scalars {
+        probes.push((ProbeFeatures::Scalars, "scalars"));
     }
-    let mut methods = cross_fitted(options, &folds, &loaded, &probes)?;
-    methods.push(Method { name: "RSD".to_owned(), estimates: rsd(&loaded.examples), tau: None });
-    methods.extend(gates(&loaded.examples));
-    report(&loaded.examples, &methods, &options.table)?;
-    let read = read.map(|read| of_another(read, loaded.examples.len()));
-    let disputes = disputes(&loaded.examples, &methods, read.as_ref())?;
-    if let Some(path) = &options.disputed {
-        disputes.write(path, &loaded.examples)?;
+    let mut methods = probes
+        .into_iter()
+        .map(|(features, name)| cross_fitted(options, &folds, &traces, features, name))
+        .collect::<Result<Vec<_>, _>>()?;
+    let examples = &traces.examples;
+    let rsd = examples.iter().map(|example| -example.draft_score).collect();
+    methods.push(Method { name: "RSD".to_owned(), estimates: rsd, tau: None });
+    methods.extend(threshold_methods(examples));
+    report(examples, &methods, &options.table)?;
+    let other_rsd = rsd_scores.map(|scores| OtherRsd::new(scores, examples.len()));
+    let disagreements = disagreements(examples, &methods, other_rsd.as_ref())?;
+    if let Some(path) = &options.disagreements {
+        disagreements.write(path, examples)?;
     }
-    let Some(mut held) = labels else { return Ok(()) };
-    let mut known = vec![None; loaded.examples.len()];
-    held.places.iter().zip(&held.examples).for_each(|(place, example)| known[*place] = Some(example.advantage()));
-    println!("\nHeld against --labels:");
-    if let Some((method, places)) = read {
-        held = kept(held, |place| places.binary_search(&place).is_ok())?;
+    let Some(labels) = labels else { return Ok(()) };
+    let mut advantages = vec![None; examples.len()];
+    labels.indices.iter().zip(&labels.examples).for_each(|(at, example)| advantages[*at] = Some(example.advantage()));
+    println!("\nWith the scores of --labels:");
+    report_on_labels(labels, other_rsd, &mut methods, options)?;
+    disagreements.print(examples, &advantages, &methods[0].name, options.table.resamples)
+}
+
+/// Evaluates the methods on the steps that `--labels` has, and that `--rsd` has too if it is given.
+fn report_on_labels(
+    labels: Rescored,
+    other_rsd: Option<OtherRsd>,
+    methods: &mut Vec<Method>,
+    options: &CrossValidateOptions,
+) -> Result<(), Failure> {
+    let mut labelled: Vec<(usize, Example)> = labels.indices.into_iter().zip(labels.examples).collect();
+    if let Some(OtherRsd { method, indices }) = other_rsd {
+        labelled.retain(|(at, _)| indices.binary_search(at).is_ok());
         methods.push(method);
     }
-    let Rescored { examples, places, .. } = held;
-    for method in &mut methods {
-        method.estimates = places.iter().map(|&at| method.estimates[at]).collect();
+    if labelled.is_empty() {
+        return Err("--rsd: expected steps that --labels has, found none".into());
     }
-    report(&examples, &methods, &options.table)?;
-    disputes.print(&loaded.examples, &known, &methods[0].name, options.table.resamples)
+    for method in &mut *methods {
+        method.estimates = labelled.iter().map(|(at, _)| method.estimates[*at]).collect();
+    }
+    let examples: Vec<Example> = labelled.into_iter().map(|(_, example)| example).collect();
+    report(&examples, methods, &options.table)
 }
 
-/// RSD by the scores of another scorer than the traces', and the steps that it has scored.
-fn of_another(read: Rescored, steps: usize) -> (Method, Vec<usize>) {
-    let mut estimates = vec![0.0; steps];
-    read.places.iter().zip(&read.examples).for_each(|(place, example)| estimates[*place] = -example.draft_score);
-    (Method { name: "RSD of --rsd".to_owned(), estimates, tau: None }, read.places)
+/// RSD by the scores of `--rsd`.
+struct OtherRsd {
+    /// The method, with estimates for the steps that `--rsd` has.
+    method: Method,
+    /// The indices of these steps among the examples.
+    indices: Vec<usize>,
 }
 
-/// Where the probe parts from RSD, of another scorer if there is one, and from the gate by log-probability.
-fn disputes(
+impl OtherRsd {
+    fn new(scores: Rescored, steps: usize) -> Self {
+        let mut estimates = vec![0.0; steps];
+        scores.indices.iter().zip(&scores.examples).for_each(|(at, example)| estimates[*at] = -example.draft_score);
+        Self { method: Method { name: "RSD of --rsd".to_owned(), estimates, tau: None }, indices: scores.indices }
+    }
+}
+
+/// Where the probe disagrees with RSD, by the scores of `--rsd` if they are given, and with the log-probability threshold.
+fn disagreements(
     examples: &[Example],
     methods: &[Method],
-    read: Option<&(Method, Vec<usize>)>,
-) -> Result<Disputes, Failure> {
+    other_rsd: Option<&OtherRsd>,
+) -> Result<Disagreements, Failure> {
     let named = |name: &str| methods.iter().find(|method| method.name == name);
-    let rsd = read.map(|(method, _)| method).or(named("RSD"));
-    let rivals: Vec<&Method> = rsd.into_iter().chain(named("mean log-probability")).collect();
-    let places = read.map_or_else(|| (0..examples.len()).collect(), |(_, places)| places.clone());
-    Disputes::new(examples, places, &methods[0], &rivals)
+    let rsd = other_rsd.map(|rsd| &rsd.method).or(named("RSD"));
+    let baselines: Vec<&Method> = rsd.into_iter().chain(named(LOGPROB_METHOD)).collect();
+    let indices = other_rsd.map_or_else(|| (0..examples.len()).collect(), |rsd| rsd.indices.clone());
+    Disagreements::new(examples, indices, &methods[0], &baselines)
 }
 
-/// The steps that another scorer has judged, too; `None` where no trace of it was named.
-fn again(traces: &[PathBuf], name: &str, examples: &[Example]) -> Result<Option<Rescored>, Failure> {
+/// The steps of `examples` that traces of another scorer have too, with the scores of that scorer. `None` where there are no traces.
+fn load_rescored(traces: &[PathBuf], option: &str, examples: &[Example]) -> Result<Option<Rescored>, Failure> {
     if traces.is_empty() {
         return Ok(None);
     }
     let found = rescored(examples, &load(traces)?.examples);
-    let (common, left_out) = (found.examples.len(), found.unknown + found.otherwise + found.surplus);
-    let told = format!(
-        "{common} steps are in both, {left_out} left out: {} in --traces only, {} in {name} only, {} whose texts differ",
-        found.unknown, found.surplus, found.otherwise
+    let (common, skipped) = (found.examples.len(), found.missing + found.changed + found.extra);
+    let counts = format!(
+        "{common} steps are in both, {skipped} skipped: {} in --traces only, {} in {option} only, {} whose texts differ",
+        found.missing, found.extra, found.changed
     );
     if common == 0 {
-        return Err(format!("{name}: expected steps of --traces, scored by another: {told}").into());
+        return Err(format!("{option}: expected steps of --traces with other scores: {counts}").into());
     }
-    anstream::eprintln!("{told}");
+    anstream::eprintln!("{counts}");
     Ok(Some(found))
 }
 
-/// The labelled steps whose place is as asked for.
-fn kept(labels: Rescored, is_kept: impl Fn(usize) -> bool) -> Result<Rescored, Failure> {
-    let mut found = Rescored::default();
-    for (place, example) in labels.places.into_iter().zip(labels.examples).filter(|(place, _)| is_kept(*place)) {
-        found.places.push(place);
-        found.examples.push(example);
-    }
-    if found.places.is_empty() {
-        return Err("--rsd: expected steps that --labels has, found none".into());
-    }
-    Ok(found)
-}
-
-/// What the scorer of the traces reads in the drafts.
-fn rsd(examples: &[Example]) -> Vec<f32> {
-    examples.iter().map(|example| -example.draft_score).collect()
-}
-
-/// For each of `probes`, every example's estimate by the probe that did not learn from its problem.
+/// Estimates for every example, each by the probe that was not trained on the example's problem.
 fn cross_fitted(
     options: &CrossValidateOptions,
     folds: &Folds,
-    loaded: &Loaded,
-    probes: &[(Inputs, &str)],
-) -> Result<Vec<Method>, Failure> {
-    let method =
-        |(_, name): &(Inputs, &str)| Method { name: (*name).to_owned(), estimates: Vec::new(), tau: Some(0.5) };
-    let mut methods: Vec<Method> = probes.iter().map(method).collect();
-    methods.iter_mut().for_each(|method| method.estimates = vec![0.0; loaded.examples.len()]);
+    traces: &LabelledTraces,
+    features: ProbeFeatures,
+    name: &str,
+) -> Result<Method, Failure> {
+    let mut method = Method { name: name.to_owned(), estimates: vec![0.0; traces.examples.len()], tau: Some(0.5) };
     for fold in 0..folds.count() {
-        let is_held = |at: &usize| folds.fold(&loaded.examples[*at].problem) == fold;
-        let places: Vec<usize> = (0..loaded.examples.len()).filter(is_held).collect();
-        let (others, held) = folds.split(loaded.examples.clone(), fold);
-        for ((inputs, name), method) in probes.iter().zip(&mut methods) {
-            let told = format!("fold {} of {}, {name}", fold + 1, folds.count());
-            let estimates = fold_out(options, *inputs, (others.clone(), &held), loaded, &told)?;
-            places.iter().zip(estimates).for_each(|(at, estimate)| method.estimates[*at] = estimate);
+        let is_in_fold = |at: &usize| folds.fold(&traces.examples[*at].problem) == fold;
+        let indices: Vec<usize> = (0..traces.examples.len()).filter(is_in_fold).collect();
+        let (others, held_out) = folds.split(traces.examples.clone(), fold);
+        if held_out.is_empty() {
+            continue;
         }
+        let title = format!("fold {} of {}, {name}", fold + 1, folds.count());
+        let examples = options.learning.split(others)?;
+        let mut probe = options.probe.train(features, &examples, traces, options.learning.trainer(), &title)?;
+        let estimates = router_estimates(&mut probe, &held_out)?;
+        let advantages: Vec<f32> = held_out.iter().map(Example::advantage).collect();
+        let rho = or_dash(spearman(&estimates, &advantages)?, |rho| format!("{rho:.3}"));
+        anstream::eprintln!("{title}: ρ {rho} on {} held-out steps", held_out.len());
+        indices.iter().zip(estimates).for_each(|(at, estimate)| method.estimates[*at] = estimate);
     }
-    Ok(methods)
-}
-
-/// Estimates of the steps that are held out, by a probe that was trained on the others.
-fn fold_out(
-    options: &CrossValidateOptions,
-    inputs: Inputs,
-    (others, held): (Vec<Example>, &[Example]),
-    loaded: &Loaded,
-    told: &str,
-) -> Result<Vec<f32>, Failure> {
-    if held.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (parts, data) = (options.learning.split(others)?, (loaded.pair.clone(), loaded.data.clone()));
-    let mut probe = options.shape.train(inputs, parts, options.learning.fit(), data, told)?;
-    let estimates = asked(&mut probe, held)?;
-    let advantages: Vec<f32> = held.iter().map(Example::advantage).collect();
-    let rho = spearman(&estimates, &advantages)?.map_or_else(|| "–".to_owned(), |rho| format!("{rho:.3}"));
-    anstream::eprintln!("{told}: ρ {rho} on {} steps held out", held.len());
-    Ok(estimates)
+    Ok(method)
 }

@@ -1,4 +1,4 @@
-//! `arbitrage devices`.
+//! `arbitrage devices`: what models can run on.
 
 use std::io::Write;
 
@@ -6,27 +6,27 @@ use arbitrage_models::{DeviceFacts, compiled_devices, found_devices};
 
 use crate::Failure;
 
-/// Lists the backends that were compiled in, and the devices that there are for them.
+/// Lists the backends that were compiled in and the devices that were found.
 pub fn run() -> Result<(), Failure> {
     let out = &mut std::io::stdout().lock();
     let (compiled, found) = (compiled_devices(), found_devices());
     writeln!(out, "compiled in: {}", compiled.join(", "))?;
     for device in &found {
-        let facts = device.facts().map_or_else(|| "cannot be opened".to_owned(), |facts| told(&facts));
+        let facts = device.facts().map_or_else(|| "cannot be opened".to_owned(), |facts| description(&facts));
         writeln!(out, "{:9} {facts}", device.name)?;
     }
-    let is_there = |backend: &str| found.iter().any(|device| device.name.split(':').next() == Some(backend));
-    for backend in compiled.into_iter().filter(|backend| !is_there(backend)) {
+    let is_found = |backend: &str| found.iter().any(|device| device.name.split(':').next() == Some(backend));
+    for backend in compiled.into_iter().filter(|backend| !is_found(backend)) {
         writeln!(out, "{backend:9} no device found")?;
     }
     Ok(())
 }
 
-fn told(facts: &DeviceFacts) -> String {
+fn description(facts: &DeviceFacts) -> String {
     let model = facts.model.as_deref().unwrap_or("the processor");
-    let halves: Vec<_> =
+    let formats: Vec<_> =
         [(facts.f16, "f16"), (facts.bf16, "bf16")].into_iter().filter_map(|(has, name)| has.then_some(name)).collect();
-    let halves = if halves.is_empty() { "no half precision".to_owned() } else { halves.join(", ") };
-    // A driver may call its card anything, terminal commands included.
-    format!("{:40} {halves}", model.escape_debug().to_string())
+    let formats = if formats.is_empty() { "no half precision".to_owned() } else { formats.join(", ") };
+    // Names of drivers are untrusted: they could hold escape sequences of the terminal.
+    format!("{:40} {formats}", model.escape_debug().to_string())
 }

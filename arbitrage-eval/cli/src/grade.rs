@@ -3,26 +3,25 @@
 use std::fs::File;
 use std::io::{BufReader, Write};
 
-use arbitrage_eval::harness::{GradedRow, Row, grade_rows, read_rows};
-use arbitrage_eval::problems::BadRows;
+use arbitrage_eval::harness::{AnswerPair, GradedPair, grade_pairs, read_pairs};
 use arbitrage_grader::Grader;
 
 use crate::Failure;
 use crate::cli::GradeOptions;
+use crate::files::in_file;
 
-/// Writes a JSON row an answer, and the shares to standard error where rows say what is expected.
+/// Prints a JSON row for each answer, and to standard error the shares of expected verdicts where rows have them.
 pub fn run(options: &GradeOptions) -> Result<(), Failure> {
-    let file = File::open(&options.file).map_err(|error| format!("{}: {error}", options.file.display()))?;
-    let bad = if options.skip_bad_rows { BadRows::Skip } else { BadRows::Fail };
-    let (rows, skipped) = read_rows(&options.file, BufReader::new(file), bad)?;
+    let file = File::open(&options.file).map_err(in_file(&options.file))?;
+    let (pairs, skipped) = read_pairs(&options.file, BufReader::new(file), options.bad_rows.into())?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let summary =
-        grade_rows(Grader::new(options.profile), &rows, |_: &Row, graded: &GradedRow| -> Result<(), Failure> {
-            Ok(writeln!(out, "{}", serde_json::to_string(graded)?)?)
-        })?;
+    let print = |_: &AnswerPair, graded: &GradedPair| -> Result<(), Failure> {
+        Ok(writeln!(out, "{}", serde_json::to_string(graded)?)?)
+    };
+    let summary = grade_pairs(Grader::new(options.profile), &pairs, print)?;
     out.flush()?;
-    skipped.iter().for_each(|error| anstream::eprintln!("left out: {error}"));
-    if rows.iter().any(|row| row.should_match.is_some()) {
+    skipped.iter().for_each(|error| anstream::eprintln!("skipped: {error}"));
+    if pairs.iter().any(|pair| pair.should_match.is_some()) {
         anstream::eprintln!("{summary}");
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Interrupts of long work: the first ends it in order, the second at once.
+//! Signals during long work: the first ends the work in order, so that it can be resumed, the second ends the process at once.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -11,49 +11,49 @@ use thiserror::Error;
 
 use crate::Failure;
 
-/// The signal that was heard, 0 before.
-static HEARD: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
+/// Number of the first signal; 0 if there was none.
+static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-/// The work was ended by a signal; all that it had written is kept.
+/// A signal ended the work. All that was written is kept.
 #[derive(Debug, Error)]
-#[error("interrupted; what is done is kept, and the same command goes on from it")]
+#[error("interrupted; run the same command again to resume")]
 pub struct Interrupted {
     /// Number of the signal.
     signal: u8,
 }
 
 impl Interrupted {
-    /// What the process says it ended with: 130 for an interrupt, 143 where it was told to terminate.
+    /// Exit code of the process: 130 after SIGINT, 143 after SIGTERM.
     pub fn code(&self) -> u8 {
         128 + self.signal
     }
 }
 
-/// Listens for interrupts from now on.
+/// Handles signals from now on.
 pub fn listen() -> Result<(), Failure> {
     for signal in [SIGINT, SIGTERM] {
         let second = Arc::new(AtomicBool::new(false));
         flag::register_conditional_shutdown(signal, 128 + signal, second.clone())?;
         flag::register(signal, second)?;
-        flag::register_usize(signal, HEARD.clone(), signal as usize)?;
+        flag::register_usize(signal, SIGNAL.clone(), signal as usize)?;
     }
     Ok(())
 }
 
-/// An error once a signal was heard: for a place where the work can be left.
+/// Fails once there was a signal. Called where the work can be left.
 pub fn check() -> Result<(), Interrupted> {
-    match HEARD.load(Ordering::Relaxed) {
+    match SIGNAL.load(Ordering::Relaxed) {
         0 => Ok(()),
         signal => Err(Interrupted { signal: signal as u8 }),
     }
 }
 
-/// Writes records until a signal is heard: the one that is being written is the last.
+/// Writes records until there is a signal; the record that is being written then is the last one.
 pub struct UntilInterrupted<S>(pub S);
 
 impl<S: TraceSink> TraceSink for UntilInterrupted<S> {
     fn write(&mut self, record: &Record) -> Result<(), BoxError> {
-        check()?; // else the problem that is broken off would be recorded as one that has failed
+        check()?; // otherwise the interrupted problem would be recorded as failed
         self.0.write(record)?;
         Ok(check()?)
     }

@@ -7,49 +7,53 @@ mod collect;
 mod compare;
 mod compare_runs;
 mod cross_validate;
-mod data;
 mod devices;
-mod disputes;
+mod disagreements;
 mod eval;
+mod figures;
+mod files;
 mod grade;
 mod head;
+mod hidden_states;
 mod interrupt;
 mod labelled_steps;
 mod limits;
+mod live_view;
+mod method_table;
 mod mini;
 mod model;
 mod models;
-mod output;
 mod pair;
 mod placement;
+mod problem_set;
 mod progress;
-mod progress_view;
 mod remote_address;
 mod replay;
 mod report;
 mod rescore;
 mod rollouts;
 mod run;
+mod run_notes;
 mod score;
 mod scorer;
 mod serve;
+mod sinks;
 mod solve;
-mod states;
 mod step_ids;
 mod summary;
-mod table;
 mod train;
+mod training_data;
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Any error of the command, ready to be shown.
+/// Any error of the command: its text is shown to the user.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
-    let outcome = match cli::Cli::parse().command {
+    let result = match cli::Cli::parse().command {
         cli::Command::Solve(options) => solve::run(&options),
         cli::Command::Models(command) => models::run(&command),
         cli::Command::Devices => devices::run(),
@@ -69,7 +73,7 @@ fn main() -> ExitCode {
         cli::Command::Serve(options) => serve::run(&options),
         cli::Command::Mini(command) => mini::run(&command),
     };
-    match outcome {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -79,8 +83,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether whoever read the output has seen enough, as `head` has.
+/// Whether the reader of the output has closed the pipe, as `head` does after some lines. That is no failure.
 fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    let of_io = error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe);
-    of_io || error.source().is_some_and(is_closed_pipe)
+    let is_broken_pipe =
+        error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe);
+    is_broken_pipe || error.source().is_some_and(is_closed_pipe)
 }

@@ -1,49 +1,49 @@
-//! The mini family's commands.
+//! `arbitrage mini`: trains the models of the mini pair.
 
 use std::path::Path;
 use std::time::Instant;
 
-use arbitrage_mini::{Family, Writer};
+use arbitrage_mini::{Family, MiniModel, TrainScale};
 
 use crate::Failure;
-use crate::cli::MiniCommand;
+use crate::cli::{MiniCommand, MiniTrainOptions};
+use crate::files::{create_folder, in_file, read_text};
 use crate::interrupt;
-use crate::output::make_folder;
-use crate::progress::Training;
+use crate::progress::TrainingProgress;
 
-/// Runs one of them.
+/// Trains one of the two models.
 pub fn run(command: &MiniCommand) -> Result<(), Failure> {
     match command {
-        MiniCommand::Draft(options) => train(Writer::Draft, options),
-        MiniCommand::Target(options) => train(Writer::Target, options),
+        MiniCommand::Draft(options) => train(MiniModel::Draft, options),
+        MiniCommand::Target(options) => train(MiniModel::Target, options),
     }
 }
 
-fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Failure> {
+fn train(model: MiniModel, options: &MiniTrainOptions) -> Result<(), Failure> {
     let start = Instant::now();
     interrupt::listen()?;
-    let mut recipe = writer.recipe(options.quick);
+    let mut recipe = model.recipe(if options.quick { TrainScale::Quick } else { TrainScale::Full });
     if let Some(path) = &options.family {
-        recipe.family = writer.school(family(Some(path))?);
+        recipe.family = model.curriculum(family(Some(path))?);
     }
     if let Some(steps) = options.steps {
         recipe = recipe.with_steps(steps);
     }
-    if let Some(steps) = options.every {
-        recipe.fit = recipe.fit.with_every(steps);
+    if let Some(steps) = options.eval_interval {
+        recipe.fit = recipe.fit.with_eval_interval(steps);
     }
     recipe.fit = recipe.fit.with_checkpoint(options.out.join("checkpoint"));
     let device = options.device.device()?;
-    make_folder(&options.out)?;
-    let mut bar = Training::new(&options.out.display().to_string());
-    let fitted = writer.train(&recipe, &options.out, &device, &mut bar)?;
+    create_folder(&options.out)?;
+    let mut bar = TrainingProgress::new(&options.out.display().to_string());
+    let output = model.train(&recipe, &options.out, &device, &mut bar)?;
     bar.finish();
-    let best = fitted.scores.iter().map(|(_, score)| *score).fold(f64::NEG_INFINITY, f64::max);
+    let best = output.scores.iter().map(|(_, score)| *score).fold(f64::NEG_INFINITY, f64::max);
     let seconds = start.elapsed().as_secs_f64();
     println!(
-        "{}: {} steps, {best:.4} nats a token on held-out problems, {seconds:.0} s",
+        "{}: {} steps, {best:.4} nats per token on held-out problems, {seconds:.0} s",
         options.out.display(),
-        fitted.steps
+        output.steps
     );
     Ok(())
 }
@@ -51,6 +51,5 @@ fn train(writer: Writer, options: &crate::cli::WriterOptions) -> Result<(), Fail
 /// The family of a file, or the default one.
 pub fn family(path: Option<&Path>) -> Result<Family, Failure> {
     let Some(path) = path else { return Ok(Family::default()) };
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?)
+    serde_json::from_str(&read_text(path)?).map_err(in_file(path))
 }

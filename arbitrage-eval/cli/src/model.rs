@@ -1,6 +1,6 @@
-//! A model of the pair, wherever it runs.
+//! A model of the pair, in this process or behind a server.
 
-use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, Shared, StepResult, StepRule, Target, Verifier};
+use arbitrage_core::{Author, Drafter, SequenceId, Shared, Target, Verifier, forward_methods};
 use arbitrage_models::remote::OpenAiModel;
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::{LocalModel, LocalTarget};
@@ -15,13 +15,13 @@ pub enum Model {
     Remote(Box<OpenAiModel>),
 }
 
-/// What only a model in this process can do.
-fn missing(what: &str, name: &str) -> Failure {
+/// The error where a model behind a server is used for what only a model in this process can do.
+fn needs_local(what: &str, name: &str) -> Failure {
     format!("{what} needs a model in this process, and `{name}` is behind a server").into()
 }
 
 impl Model {
-    /// The same model for another role.
+    /// The same model with its own settings and cache.
     pub fn share(&self) -> Self {
         match self {
             Self::Local(model) => Self::Local(Box::new(model.share())),
@@ -29,12 +29,12 @@ impl Model {
         }
     }
 
-    /// Sets the role whose random numbers it draws.
+    /// Sets the author whose random numbers the model draws.
     pub fn with_author(self, author: Author) -> Self {
         self.map(|model| model.with_author(author), |model| model.with_author(author))
     }
 
-    /// Sets how it samples.
+    /// Sets how tokens are sampled.
     pub fn with_sampling(self, sampling: Sampling) -> Result<Self, Failure> {
         Ok(match self {
             Self::Local(model) => Self::Local(Box::new(model.with_sampling(sampling))),
@@ -42,15 +42,15 @@ impl Model {
         })
     }
 
-    /// Streams the text of every step as it is written, where that can be had.
+    /// Streams the text of every step while it is written. Models behind servers do not stream.
     pub fn with_listener(self, listener: impl FnMut(SequenceId, &str) + Send + 'static) -> Self {
         self.map(|model| model.with_listener(listener), |model| model)
     }
 
-    /// Whether steps carry hidden states, which `what` reads.
+    /// Sets whether steps carry hidden states, for `what`.
     pub fn with_hidden(self, hidden: bool, what: &str) -> Result<Self, Failure> {
         match self {
-            Self::Remote(model) if hidden => Err(missing(what, model.name())),
+            Self::Remote(model) if hidden => Err(needs_local(what, model.name())),
             model => Ok(model.map(|model| model.with_hidden(hidden), |model| model)),
         }
     }
@@ -59,7 +59,7 @@ impl Model {
     pub fn local(&self, what: &str) -> Result<&LocalModel, Failure> {
         match self {
             Self::Local(model) => Ok(model),
-            Self::Remote(model) => Err(missing(what, model.name())),
+            Self::Remote(model) => Err(needs_local(what, model.name())),
         }
     }
 
@@ -73,7 +73,6 @@ impl Model {
             Self::Remote(model) => Self::Remote(Box::new(remote(*model))),
         }
     }
-
     fn drafter(&self) -> &dyn Drafter {
         match self {
             Self::Local(model) => &**model,
@@ -90,21 +89,11 @@ impl Model {
 }
 
 impl Drafter for Model {
-    fn name(&self) -> &str {
-        self.drafter().name()
-    }
-    fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
-        self.drafter_mut().draft(prefixes, rule)
-    }
-    fn release(&mut self, id: SequenceId) {
-        self.drafter_mut().release(id);
-    }
-    fn digest(&self) -> Option<String> {
-        self.drafter().digest()
-    }
+    forward_methods!(Drafter, self => self.drafter(); name, digest);
+    forward_methods!(Drafter, self => self.drafter_mut(); draft, release);
 }
 
-/// The target in its role, shared with what else asks it.
+/// The target as verifier. Clones share one model, so that a judge or a head reads with the caches of the verifier.
 #[derive(Clone)]
 pub enum TargetModel {
     /// In this process.
@@ -114,16 +103,16 @@ pub enum TargetModel {
 }
 
 impl TargetModel {
-    /// Traces call it so, whatever it is.
+    /// The name in traces, whichever model it is: its own name is in the notes of a run.
     const NAME: &str = "target";
 
     /// A target in this process.
-    pub fn of(target: LocalTarget) -> Self {
+    pub fn local_target(target: LocalTarget) -> Self {
         Self::Local(Shared::new(target, Self::NAME))
     }
 
     /// A target behind a server.
-    pub fn behind(model: OpenAiModel) -> Self {
+    pub fn remote(model: OpenAiModel) -> Self {
         Self::Remote(Shared::new(Target(model.with_author(Author::Target)), Self::NAME))
     }
 
@@ -131,7 +120,7 @@ impl TargetModel {
     pub fn local(&self, what: &str) -> Result<Shared<LocalTarget>, Failure> {
         match self {
             Self::Local(target) => Ok(target.clone()),
-            Self::Remote(target) => Err(missing(what, target.lock().name())),
+            Self::Remote(target) => Err(needs_local(what, target.lock().name())),
         }
     }
 
@@ -151,16 +140,6 @@ impl TargetModel {
 }
 
 impl Verifier for TargetModel {
-    fn name(&self) -> &str {
-        self.verifier().name()
-    }
-    fn rewrite(&mut self, requests: &[Rewrite<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
-        self.verifier_mut().rewrite(requests, rule)
-    }
-    fn release(&mut self, id: SequenceId) {
-        self.verifier_mut().release(id);
-    }
-    fn digest(&self) -> Option<String> {
-        self.verifier().digest()
-    }
+    forward_methods!(Verifier, self => self.verifier(); name, digest);
+    forward_methods!(Verifier, self => self.verifier_mut(); rewrite, release);
 }

@@ -1,4 +1,4 @@
-//! `arbitrage models`.
+//! `arbitrage models`: downloads, lists and inspects models.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use arbitrage_models::ModelFiles;
 use arbitrage_models::config::{ModelConfig, RopeScaling};
-use arbitrage_models::source::{ModelSource, Settings, known_digest, known_models};
+use arbitrage_models::source::{ModelSource, SourceSettings, known_digest, known_models};
 use arbitrage_models::tokenizer::Tokenizer;
 use arbitrage_models::weights::{WeightSource, scan_finite};
 
@@ -14,7 +14,7 @@ use crate::Failure;
 use crate::cli::ModelsCommand;
 use crate::pair::resolve;
 
-/// Gets, lists or inspects models.
+/// Downloads, lists or inspects models.
 pub fn run(command: &ModelsCommand) -> Result<(), Failure> {
     let out = &mut std::io::stdout().lock();
     match command {
@@ -27,10 +27,14 @@ pub fn run(command: &ModelsCommand) -> Result<(), Failure> {
 fn pull(names: &[String], out: &mut dyn Write) -> Result<(), Failure> {
     if names.is_empty() {
         let known: Vec<_> = known_models().iter().map(|model| model.name).collect();
-        return Err(format!("no model was named; known are {}, or hf:OWNER/REPO:FILE.gguf", known.join(", ")).into());
+        return Err(format!(
+            "expected the name of a model ({} or hf:OWNER/REPO:FILE.gguf), found none",
+            known.join(", ")
+        )
+        .into());
     }
     for name in names {
-        ModelSource::parse(name)?; // a slip in the last name shows before the first is got
+        ModelSource::parse(name)?; // a misspelt name is reported before anything is downloaded
     }
     for name in names {
         writeln!(out, "{}", resolve(name)?.display())?;
@@ -39,11 +43,12 @@ fn pull(names: &[String], out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 fn list(out: &mut dyn Write) -> Result<(), Failure> {
-    let settings = Settings::from_env()?;
+    let settings = SourceSettings::from_env()?;
     let width = known_models().iter().map(|model| model.name.len()).max().unwrap_or(0);
     for model in known_models() {
-        let place = settings.cached(model).map_or_else(|| "not here".to_owned(), |path| path.display().to_string());
-        writeln!(out, "{:width$}  {:>8}  {:10}  {place}", model.name, size(model.bytes), model.licence)?;
+        let location =
+            settings.cached(model).map_or_else(|| "not cached".to_owned(), |path| path.display().to_string());
+        writeln!(out, "{:width$}  {:>8}  {:10}  {location}", model.name, size(model.bytes), model.licence)?;
     }
     writeln!(out, "cache: {}", settings.cache.display())?;
     Ok(())
@@ -82,7 +87,7 @@ fn show_shape(config: &ModelConfig, out: &mut dyn Write) -> io::Result<()> {
     )?;
     let scaling = match &config.rope.scaling {
         RopeScaling::None => String::new(),
-        // A list as long as half a head says nothing to a reader.
+        // There are as many factors as half a head is wide: too many to print.
         RopeScaling::Factors(factors) => format!(", {} factors", factors.len()),
         other => format!(", {other:?}"),
     };
@@ -91,18 +96,18 @@ fn show_shape(config: &ModelConfig, out: &mut dyn Write) -> io::Result<()> {
         out,
         "vocabulary  {} rows, head {}",
         config.vocabulary,
-        if config.tied { "tied to the embedding" } else { "of its own" }
+        if config.tied { "tied to the embedding" } else { "separate" }
     )
 }
 
 fn show_tokenizer(tokenizer: &Tokenizer, out: &mut dyn Write) -> io::Result<()> {
-    let mark = |text: Option<&str>| text.map_or_else(|| "none".to_owned(), |text| format!("{text:?}"));
+    let quoted = |text: Option<&str>| text.map_or_else(|| "none".to_owned(), |text| format!("{text:?}"));
     writeln!(
         out,
         "tokenizer   {} tokens, begins with {}, ends with {} {:?}, chat template: {}",
         tokenizer.vocab_size(),
-        mark(tokenizer.bos_text()),
-        mark(tokenizer.eos_text()),
+        quoted(tokenizer.bos_text()),
+        quoted(tokenizer.eos_text()),
         tokenizer.eos_ids(),
         if tokenizer.chat_template().is_some() { "yes" } else { "no" },
     )
@@ -127,7 +132,7 @@ fn show_types(source: &dyn WeightSource, out: &mut dyn Write) -> Result<(), Fail
 fn show_tensors(source: &dyn WeightSource, out: &mut dyn Write) -> Result<(), Failure> {
     for name in source.names() {
         let Some(tensor) = source.get(&name)? else { continue };
-        // A file may call its tensors anything, terminal commands included.
+        // Names in a file are untrusted: they could hold escape sequences of the terminal.
         writeln!(out, "  {:8}  {:16}  {}", tensor.dtype.name(), format!("{:?}", tensor.shape), name.escape_debug())?;
     }
     Ok(())

@@ -1,28 +1,28 @@
-//! Where models run.
+//! The device of each model.
 
-use arbitrage_models::{Device, LoadOptions, device};
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 use crate::Failure;
 use crate::cli::{DeviceOptions, PlacementOptions};
+use arbitrage_models::{Device, LoadOptions, device};
 
-/// What a model is for.
+/// What a model is used for. Unlike in [`arbitrage_core::Role`], routers and scorers are models too.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum ModelRole {
     /// Drafts steps.
     Draft,
-    /// Writes those that are escalated.
+    /// Writes the escalated steps.
     Target,
-    /// Decides.
+    /// Decides between draft and target, as a text router.
     Router,
-    /// Scores steps, as a model of its own.
+    /// Scores steps, as a reward model.
     Scorer,
 }
 
-impl Role {
+impl ModelRole {
     const ALL: [Self; 4] = [Self::Draft, Self::Target, Self::Router, Self::Scorer];
 
-    /// What options and records call it.
+    /// The name in options and traces.
     pub fn name(self) -> &'static str {
         match self {
             Self::Draft => "draft",
@@ -47,33 +47,36 @@ impl DeviceOptions {
 
 impl PlacementOptions {
     /// How the model of a role is loaded.
-    pub fn load(&self, role: Role) -> Result<LoadOptions, Failure> {
+    pub fn load(&self, role: ModelRole) -> Result<LoadOptions, Failure> {
         Ok(LoadOptions::new(device(self.device_of(role))?))
     }
 
-    /// Refuses a role's device that cannot be had, before a model is loaded.
+    /// Refuses devices that are not available, before a model is loaded.
     pub fn check(&self) -> Result<(), Failure> {
-        Ok(Role::ALL.into_iter().filter_map(|role| self.named(role)).try_for_each(|name| device(name).map(drop))?)
+        Ok(ModelRole::ALL
+            .into_iter()
+            .filter_map(|role| self.named(role))
+            .try_for_each(|name| device(name).map(drop))?)
     }
 
-    /// The backend of each role that is not on the processor: another one rounds otherwise, so that its texts may be others.
-    pub fn note(&self) -> Option<Value> {
+    /// The backend of each role that does not run on the processor. Another backend rounds differently, so that its texts may differ.
+    pub fn backends(&self) -> Option<BTreeMap<String, String>> {
         let backend = |role| self.device_of(role).split(':').next().unwrap_or_default();
-        let away = Role::ALL.into_iter().filter(|role| backend(*role) != "flex");
-        let noted: Map<String, Value> = away.map(|role| (role.name().to_owned(), backend(role).into())).collect();
-        (!noted.is_empty()).then_some(Value::Object(noted))
+        let others = ModelRole::ALL.into_iter().filter(|role| backend(*role) != "flex");
+        let backends: BTreeMap<_, _> = others.map(|role| (role.name().to_owned(), backend(role).to_owned())).collect();
+        (!backends.is_empty()).then_some(backends)
     }
 
-    fn device_of(&self, role: Role) -> &str {
+    fn device_of(&self, role: ModelRole) -> &str {
         self.named(role).unwrap_or(&self.device.device)
     }
 
-    fn named(&self, role: Role) -> Option<&str> {
+    fn named(&self, role: ModelRole) -> Option<&str> {
         let named = match role {
-            Role::Draft => &self.draft_device,
-            Role::Target => &self.target_device,
-            Role::Router => &self.router_device,
-            Role::Scorer => &self.scorer_device,
+            ModelRole::Draft => &self.draft_device,
+            ModelRole::Target => &self.target_device,
+            ModelRole::Router => &self.router_device,
+            ModelRole::Scorer => &self.scorer_device,
         };
         named.as_deref()
     }

@@ -1,15 +1,16 @@
-//! Progress bars for downloads.
+//! Progress bars of downloads and trainings.
 
 use arbitrage_models::source::Progress;
+use arbitrage_models::train::TrainProgress;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::interrupt;
 
-/// Draws one bar at a time on standard error; nothing where that is no terminal.
+/// Draws a bar for each download on standard error, if that is a terminal.
 #[derive(Default)]
-pub struct Bars(Option<ProgressBar>);
+pub struct DownloadProgress(Option<ProgressBar>);
 
-impl Progress for Bars {
+impl Progress for DownloadProgress {
     fn start(&mut self, what: &str, total: Option<u64>) {
         let bar = match total {
             Some(total) => ProgressBar::new(total).with_style(style("{msg} {wide_bar} {bytes}/{total_bytes} {eta}")),
@@ -31,15 +32,15 @@ impl Progress for Bars {
     }
 }
 
-/// A bar for a training, with the loss beside it.
-pub struct Training {
+/// A bar for a training, with its loss and score.
+pub struct TrainingProgress {
     bar: ProgressBar,
     loss: Option<f64>,
     score: Option<f64>,
 }
 
-impl Training {
-    /// A bar for what is called `name`.
+impl TrainingProgress {
+    /// A bar for the training called `name`.
     pub fn new(name: &str) -> Self {
         let bar = ProgressBar::new(0).with_style(style("{prefix} {wide_bar} {pos}/{len} {eta} {msg}"));
         Self { bar: bar.with_prefix(name.to_owned()), loss: None, score: None }
@@ -51,8 +52,8 @@ impl Training {
     }
 }
 
-impl arbitrage_models::train::Progress for Training {
-    fn stepped(&mut self, step: usize, steps: usize, loss: f64) {
+impl TrainProgress for TrainingProgress {
+    fn on_step(&mut self, step: usize, steps: usize, loss: f64) {
         let smooth = self.loss.map_or(loss, |before| 0.98 * before + 0.02 * loss);
         self.loss = Some(smooth);
         self.bar.set_length(steps as u64);
@@ -61,20 +62,20 @@ impl arbitrage_models::train::Progress for Training {
         self.bar.set_message(format!("loss {smooth:.4}{score}"));
     }
 
-    fn is_cut_off(&self) -> bool {
+    fn should_stop(&self) -> bool {
         interrupt::check().is_err()
     }
 
-    fn scored(&mut self, step: usize, score: f64) {
+    fn on_score(&mut self, step: usize, score: f64) {
         self.score = Some(score);
-        // Where there is no terminal, a line a score is all that is seen of the training.
+        // Without a terminal the bar is hidden, so that each score is printed as a line.
         if self.bar.is_hidden() {
             anstream::eprintln!("step {step}: loss {:.4}, score {score:.4}", self.loss.unwrap_or_default());
         }
     }
 }
 
-/// A style from its template; the plain one should a template ever be wrong, since a bar is no reason to fail.
+/// A style from its template, or the default style if the template is wrong: no command should fail because of its progress bar.
 pub fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

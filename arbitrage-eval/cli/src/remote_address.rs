@@ -1,4 +1,4 @@
-//! Models behind servers, by their address.
+//! Addresses of models behind servers.
 
 use std::fmt;
 use std::path::Path;
@@ -12,8 +12,8 @@ use arbitrage_models::{Layout, ModelFiles};
 use crate::Failure;
 use crate::pair::resolve;
 
-/// Requests in flight to one server: the engine bounds them, by its own number of problems.
-const IN_FLIGHT: usize = 1024;
+/// Maximum number of requests in flight to one server. The engine's own number of problems in flight is the effective limit.
+const MAX_REQUESTS_IN_FLIGHT: usize = 1024;
 
 /// A model behind a server: `DIALECT:URL#MODEL`, such as `vllm:http://localhost:8000#Qwen/Qwen2.5-7B-Instruct`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,55 +24,55 @@ pub struct Address {
 }
 
 impl Address {
-    /// The address, if the text is one and no name of a model here.
+    /// Reads the address; `None` where the text is the name or path of a model on this machine.
     pub fn parse(text: &str) -> Option<Result<Self, String>> {
         let (dialect, rest) = text.split_once(':')?;
-        (rest.starts_with("http://") || rest.starts_with("https://")).then(|| Self::of(dialect, rest))
+        (rest.starts_with("http://") || rest.starts_with("https://")).then(|| Self::from_parts(dialect, rest))
     }
 
-    fn of(dialect: &str, rest: &str) -> Result<Self, String> {
+    fn from_parts(dialect: &str, rest: &str) -> Result<Self, String> {
         let names = || Dialect::ALL.map(|dialect| dialect.name).join(", ");
         let known = Dialect::named(dialect).ok_or_else(|| format!("expected one of {}, found `{dialect}`", names()))?;
         match rest.split_once('#') {
             Some((url, model)) if !model.is_empty() => {
                 Ok(Self { dialect: known.name, url: url.to_owned(), model: model.to_owned() })
             }
-            _ => Err("expected #MODEL at its end: the server's name of the model".to_owned()),
+            _ => Err("expected #MODEL at the end, with the model's name on the server".to_owned()),
         }
     }
 
-    /// Connects. The key is that of the environment's variable, if it is set.
+    /// A client of the server, with the API key in the environment's variable if that is set.
     fn client(&self, variable: &str) -> Result<Client, Failure> {
         let dialect = Dialect::named(self.dialect).ok_or("the dialect is unknown")?;
-        let endpoint = Endpoint::new(&self.url, dialect)?.with_in_flight(IN_FLIGHT)?;
-        let keyed = std::env::var_os(variable).is_some();
-        Ok(Client::new(if keyed { endpoint.with_key_from(variable)? } else { endpoint })?)
+        let endpoint = Endpoint::new(&self.url, dialect)?.with_in_flight(MAX_REQUESTS_IN_FLIGHT)?;
+        let has_key = std::env::var_os(variable).is_some();
+        Ok(Client::new(if has_key { endpoint.with_key_from(variable)? } else { endpoint })?)
     }
 
-    /// The model. With a template its prompts are rendered here, else by the server's chat route. Log-probabilities are asked for
-    /// where they can be had: gates read them.
+    /// The model. Its prompts are rendered here with a template, or else by the server's chat route. A draft returns log-probabilities
+    /// if the server has them, since some routers decide by them.
     pub fn model(&self, role: &str, template: Option<&Path>) -> Result<OpenAiModel, Failure> {
         let prompting = match template {
             Some(path) => Prompting::template(self::template(path)?),
             None => Prompting::Chat,
         };
-        let model = OpenAiModel::new(self.client(&key_of(role))?, &self.model, prompting);
-        let model = model.map_err(|error| format!("{self}: {error}; --{role}-template has prompts rendered here"))?;
+        let model = OpenAiModel::new(self.client(&key_variable(role))?, &self.model, prompting);
+        let model = model.map_err(|error| format!("{self}: {error}; render prompts here with --{role}-template"))?;
         Ok(model.clone().with_logprobs(role == "draft").unwrap_or(model))
     }
 
-    /// The model as a judge of steps.
+    /// The model as a scorer of steps.
     pub fn scorer(&self, layout: Layout) -> Result<OpenAiScorer, Failure> {
-        Ok(OpenAiScorer::new(self.client(&key_of("scorer"))?, &self.model, layout, ScoreKind::Pooling)?)
+        Ok(OpenAiScorer::new(self.client(&key_variable("scorer"))?, &self.model, layout, ScoreKind::Pooling)?)
     }
 }
 
-/// The variable that holds a role's key.
-fn key_of(role: &str) -> String {
+/// The environment's variable with the API key of a role.
+fn key_variable(role: &str) -> String {
     format!("ARBITRAGE_{}_KEY", role.to_uppercase())
 }
 
-/// The template of a folder with a tokenizer, a GGUF file, or a model by name.
+/// The chat template of a Hugging Face folder, a GGUF file, or a model by name.
 fn template(path: &Path) -> Result<ChatTemplate, Failure> {
     if path.is_dir() {
         return Ok(ChatTemplate::for_tokenizer(&Tokenizer::from_folder(path)?)?);
@@ -85,8 +85,7 @@ impl FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let none = || Err(format!("expected DIALECT:URL#MODEL, found `{text}`"));
-        Self::parse(text).unwrap_or_else(none)
+        Self::parse(text).unwrap_or_else(|| Err(format!("expected DIALECT:URL#MODEL, found `{text}`")))
     }
 }
 
@@ -101,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_told_from_names() {
+    fn addresses_are_distinguished_from_names() {
         let address = "vllm:http://localhost:8000#Qwen/Qwen2.5-7B-Instruct";
         assert_eq!(address.parse::<Address>().unwrap().to_string(), address);
         for name in ["qwen2.5-coder-0.5b-instruct", "hf:owner/repo:file.gguf", "a folder", "C:\\models\\a.gguf"] {
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chat_that_answers_anew_needs_a_template() {
+    fn a_chat_route_that_cannot_continue_a_step_needs_a_template() {
         let address: Address = "openai:http://localhost:1#m".parse().unwrap();
         let error = address.model("draft", None).unwrap_err().to_string();
         assert!(error.contains("--draft-template") && error.contains(&address.to_string()), "{error}");

@@ -1,15 +1,15 @@
-//! `arbitrage replay`: any policy at any threshold, from one collection and without decoding.
+//! `arbitrage replay`: accuracy and cost of any policy at any threshold, predicted from one collection without running the models.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use arbitrage_core::Usage;
-use arbitrage_core::trace::{Record, read_jsonl};
-use arbitrage_eval::cost::{Hardware, Judge, Reuse, measured};
+use arbitrage_core::trace::Trace;
+use arbitrage_eval::cost::{DecisionWork, Hardware, Reuse, measured};
 use arbitrage_eval::gold::Gold;
 use arbitrage_eval::harness::grade;
-use arbitrage_eval::problems::{BadRows, read_file};
-use arbitrage_eval::replay::{Dump, Prediction, check, grid, replay};
-use arbitrage_eval::results::{Grade, Grades, PolicyResults, problem_results};
+use arbitrage_eval::replay::{PairedTrace, Prediction, check, grid, replay};
+use arbitrage_eval::results::{Grades, PolicyResults, problem_results};
 use arbitrage_router::Policy;
 use arbitrage_router::labels::examples;
 use arbitrage_router::learned::Card;
@@ -17,144 +17,136 @@ use serde::Serialize;
 
 use crate::Failure;
 use crate::cli::ReplayOptions;
-use crate::data::attach_hidden;
+use crate::compare::estimates;
+use crate::figures::{or_dash, percent};
+use crate::files::{in_file, read_text, write_json};
+use crate::problem_set::{gold_answers, problem_rows};
+use crate::training_data::attach_hidden;
 
-/// Prints what is predicted of each policy, and how far that is from runs.
+/// Prints the prediction for each policy, and by how much it is off for finished runs.
 pub fn run(options: &ReplayOptions) -> Result<(), Failure> {
-    let records = read_jsonl(&options.collection)?;
-    let gold = gold(options)?;
-    let collected = results(&records, &gold)?;
-    let mut dump = Dump::new(&records)?.with_outcomes(&collected)?;
-    if dump.left_out > 0 {
-        anstream::eprintln!("{} problems left out: they did not end, or lack a step or a score", dump.left_out);
+    let trace = Trace::read(&options.collection)?;
+    let gold = gold_answers(&problem_rows(&options.problems)?);
+    let collected = results(&trace, &gold)?;
+    let mut paired = PairedTrace::new(&trace)?.with_outcomes(&collected)?;
+    if paired.excluded > 0 {
+        anstream::eprintln!(
+            "skipped: {} problems without a solution, or with a step that lacks its pair or a score",
+            paired.excluded
+        );
     }
     let usage: Usage = collected.problems().iter().map(|problem| problem.usage).sum();
-    let mut hardware = vec![measured("this machine", &usage, Judge::Both)?];
+    let mut hardware = vec![measured("this machine", &usage, DecisionWork::ScoreBoth)?];
     hardware.extend(options.hardware.iter().map(|path| read_hardware(path)).collect::<Result<Vec<_>, _>>()?);
-    if let Some(folder) = &options.router {
-        dump = estimated(options, folder, &records, dump)?;
+    if let Some(router) = &options.router {
+        paired = with_estimates(paired, router, &trace, options)?;
     }
-    let mut predictions = Vec::new();
-    for policy in policies(options, &dump)? {
-        predictions.push(replay(&dump, &policy)?);
-    }
+    let policies = policies(options, &paired)?;
+    let predictions = policies.iter().map(|policy| replay(&paired, policy)).collect::<Result<Vec<_>, _>>()?;
     let reuse = if options.no_reuse { Reuse::Off } else { Reuse::On };
-    let rows: Vec<Row> = predictions.iter().map(|prediction| Row::new(prediction, &hardware, reuse)).collect();
+    let rows: Vec<_> = predictions.iter().map(|prediction| PredictionRow::new(prediction, &hardware, reuse)).collect();
     println!(
-        "approximate: decisions are replayed along the collected steps of {} problems, which they would have changed",
-        dump.problems.len()
+        "approximate: policies decide on the collected steps of {} problems, which their own decisions would have changed",
+        paired.problems.len()
     );
     print(&rows, &hardware);
     for path in &options.check {
-        let run = read_jsonl(path)?;
-        let (policy, results) = (policy_of(&run, path)?, results(&run, &gold)?);
-        println!("\n{}", check(&replay(&dump, &policy)?, &results, (&hardware[0], reuse))?);
+        let run = Trace::read(path)?;
+        let prediction = replay(&paired, &policy_of_run(&run, path)?)?;
+        println!("\n{}", check(&prediction, &results(&run, &gold)?, &hardware[0], reuse)?);
     }
-    match &options.json {
-        Some(path) => Ok(std::fs::write(path, serde_json::to_vec_pretty(&rows)?)
-            .map_err(|error| format!("{}: {error}", path.display()))?),
-        None => Ok(()),
-    }
+    write_json(options.json.as_deref(), &rows)
 }
 
-fn gold(options: &ReplayOptions) -> Result<Gold, Failure> {
-    let mut rows = Vec::new();
-    for path in &options.problems {
-        rows.extend(read_file(path, BadRows::Fail)?.rows);
-    }
-    Ok(Gold::new(&rows).with_fallback(arbitrage_mini::answer))
+fn results(trace: &Trace, gold: &Gold) -> Result<PolicyResults, Failure> {
+    let grades = Grades::new(grade(trace, gold));
+    Ok(PolicyResults::new("", "", None, problem_results(trace, &grades, 0)?.problems)?)
 }
 
-fn results(records: &[Record], gold: &Gold) -> Result<PolicyResults, Failure> {
-    let grades = Grades::new(grade(records, gold).into_iter().map(|grade| Grade::new(grade.id, grade.verdict)));
-    Ok(PolicyResults::new("", "", None, problem_results(records, &grades, 0)?.problems)?)
+fn read_hardware(path: &Path) -> Result<Hardware, Failure> {
+    serde_json::from_str(&read_text(path)?).map_err(in_file(path))
 }
 
-fn read_hardware(path: &std::path::Path) -> Result<Hardware, Failure> {
-    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
-    Ok(serde_json::from_str(&text).map_err(|error| named(&error))?)
-}
-
-/// The dump with the router's estimate of each place.
-fn estimated(
+/// Adds the estimates of a trained router.
+fn with_estimates(
+    paired: PairedTrace,
+    router: &Path,
+    trace: &Trace,
     options: &ReplayOptions,
-    folder: &std::path::Path,
-    records: &[Record],
-    dump: Dump,
-) -> Result<Dump, Failure> {
-    let folder = &crate::pair::resolve_router(folder)?;
-    let card = Card::open(folder)?;
-    let mut examples = examples(records.iter().cloned())?.examples;
-    if card.reads.needs_hidden() {
+) -> Result<PairedTrace, Failure> {
+    let folder = crate::pair::resolve_router(router)?;
+    let card = Card::open(&folder)?;
+    let mut examples = examples(trace)?.examples;
+    if card.input.needs_hidden() {
         attach_hidden(&options.states, &mut examples)?;
     }
-    let estimates = crate::compare::estimates(&card, (folder, &options.states.device), &examples)?;
-    let places = examples.iter().map(|example| (example.problem.clone(), example.index));
-    let known: HashMap<(String, usize), f32> = places.zip(estimates).collect();
-    Ok(dump.with_estimates(|id, place| known.get(&(id.to_owned(), place.index)).copied()))
+    let estimates = estimates(&card, &folder, &options.states.device.load()?, &examples)?;
+    let steps = examples.iter().map(|example| (example.problem.clone(), example.index));
+    let by_step: HashMap<(String, usize), f32> = steps.zip(estimates).collect();
+    Ok(paired.with_estimates(|problem, pair| by_step.get(&(problem.to_owned(), pair.index)).copied()))
 }
 
-/// Those that were named with a threshold, and a grid of each that was named without.
-fn policies(options: &ReplayOptions, dump: &Dump) -> Result<Vec<Policy>, Failure> {
-    let mut all = Vec::new();
+/// The policies that were given with a threshold, and a grid of thresholds for each that was given without.
+fn policies(options: &ReplayOptions, paired: &PairedTrace) -> Result<Vec<Policy>, Failure> {
+    let mut policies = Vec::new();
     for text in &options.policy {
         let policy: Policy = text.parse()?;
         match text.contains(':') {
-            true => all.push(policy),
-            false => all.extend(grid(dump, policy, options.grid)?),
+            true => policies.push(policy),
+            false => policies.extend(grid(paired, policy, options.grid)?),
         }
     }
-    Ok(all)
+    Ok(policies)
 }
 
-/// The policy that a run's own record names.
-fn policy_of(records: &[Record], path: &std::path::Path) -> Result<Policy, Failure> {
-    let mut runs = records.iter().filter_map(|record| if let Record::Run(run) = record { Some(run) } else { None });
-    let policy = runs.find_map(|run| run.notes["policy"].as_str());
-    let policy = policy.ok_or_else(|| format!("{}: does not say which policy wrote it", path.display()))?;
+fn policy_of_run(trace: &Trace, path: &Path) -> Result<Policy, Failure> {
+    let policy = trace.runs().find_map(|run| run.notes.policy.as_deref());
+    let policy = policy
+        .ok_or_else(|| format!("{}: notes.policy: expected the policy of the run, found none", path.display()))?;
     Ok(policy.parse()?)
 }
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Serialize)]
-struct Row {
+struct PredictionRow {
     policy: Policy,
     acceptance_by_steps: Option<f64>,
     acceptance_by_tokens: Option<f64>,
     waste_of_calls: Option<f64>,
     accuracy: Option<f64>,
-    /// Seconds a problem, a number for each hardware.
+    /// Seconds per problem, on each hardware.
     seconds: Vec<Option<f64>>,
 }
 
-impl Row {
-    fn new(of: &Prediction, hardware: &[Hardware], reuse: Reuse) -> Self {
+impl PredictionRow {
+    fn new(prediction: &Prediction, hardware: &[Hardware], reuse: Reuse) -> Self {
         Self {
-            policy: of.policy,
-            acceptance_by_steps: of.acceptance_by_steps(),
-            acceptance_by_tokens: of.acceptance_by_tokens(),
-            waste_of_calls: of.waste().and_then(|waste| waste.of_calls),
-            accuracy: of.accuracy(),
-            seconds: hardware.iter().map(|hardware| of.seconds(hardware, reuse)).collect(),
+            policy: prediction.policy,
+            acceptance_by_steps: prediction.acceptance_by_steps(),
+            acceptance_by_tokens: prediction.acceptance_by_tokens(),
+            waste_of_calls: prediction.waste().and_then(|waste| waste.of_calls),
+            accuracy: prediction.accuracy(),
+            seconds: hardware.iter().map(|hardware| prediction.seconds(hardware, reuse)).collect(),
         }
     }
 }
 
-fn print(rows: &[Row], hardware: &[Hardware]) {
-    let names: Vec<String> = hardware.iter().map(|one| format!("s a problem, {}", one.name)).collect();
-    println!("| policy | accepted steps | tokens | wasted calls | right | {} |", names.join(" | "));
+fn print(rows: &[PredictionRow], hardware: &[Hardware]) {
+    let names: Vec<String> = hardware.iter().map(|one| format!("s per problem, {}", one.name)).collect();
+    println!(
+        "| policy | accepted steps | accepted tokens | target calls without a gain | right | {} |",
+        names.join(" | ")
+    );
     println!("|---|---|---|---|---|{}", "---|".repeat(hardware.len()));
-    let share = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.1}%", 100.0 * share));
     for row in rows {
-        let seconds = row.seconds.iter().map(|seconds| seconds.map_or_else(|| "–".to_owned(), |s| format!("{s:.3}")));
+        let seconds = row.seconds.iter().map(|seconds| or_dash(*seconds, |seconds| format!("{seconds:.3}")));
         println!(
             "| {} | {} | {} | {} | {} | {} |",
             row.policy,
-            share(row.acceptance_by_steps),
-            share(row.acceptance_by_tokens),
-            share(row.waste_of_calls),
-            share(row.accuracy),
+            percent(row.acceptance_by_steps),
+            percent(row.acceptance_by_tokens),
+            percent(row.waste_of_calls),
+            percent(row.accuracy),
             seconds.collect::<Vec<_>>().join(" | "),
         );
     }

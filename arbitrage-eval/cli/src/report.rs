@@ -2,31 +2,31 @@
 
 use std::path::Path;
 
-use arbitrage_eval::report::{self, Options, ReportError};
+use arbitrage_eval::report::{self, ReportError, ReportSettings};
 
 use crate::Failure;
 use crate::cli::ReportOptions;
 
-/// Writes the report into the evaluation's folder, and says where it is.
+/// Writes the report into the folder of the evaluation, and prints its paths.
 pub fn run(options: &ReportOptions) -> Result<(), Failure> {
-    let mut wanted = Options::default();
+    let mut settings = ReportSettings::default();
     if let Some(title) = &options.title {
-        wanted = wanted.with_title(title);
+        settings = settings.with_title(title);
     }
     if let Some(problems) = options.problems {
-        wanted = wanted.with_problems(problems);
+        settings = settings.with_problems(problems);
     }
-    Ok(write(&options.out, &wanted)?)
+    Ok(write(&options.out, &settings)?)
 }
 
-/// The same at the end of an evaluation, whose records and grades stay as they are where that fails.
+/// Writes the report at the end of an evaluation. If that fails, traces and grades are complete all the same.
 pub fn of_finished(evaluation: &Path) -> Result<(), Failure> {
-    let written = write(evaluation, &Options::default());
-    Ok(written.map_err(|error| format!("the evaluation is done, and its report could not be written: {error}"))?)
+    let written = write(evaluation, &ReportSettings::default());
+    Ok(written.map_err(|error| format!("the evaluation is complete, but its report could not be written: {error}"))?)
 }
 
-fn write(evaluation: &Path, options: &Options) -> Result<(), ReportError> {
-    let files = report::write(evaluation, options)?;
+fn write(evaluation: &Path, settings: &ReportSettings) -> Result<(), ReportError> {
+    let files = report::write(evaluation, settings)?;
     println!("report: {}\n        {}", files.html.display(), files.markdown.display());
     Ok(())
 }

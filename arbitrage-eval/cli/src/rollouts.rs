@@ -1,4 +1,4 @@
-//! Roll-outs, as `collect` and `score` score by them.
+//! The scorer by roll-outs: completes a step several times and counts the right answers.
 
 use arbitrage_core::scorer::Rollouts;
 use arbitrage_core::{Limits, Problem, StepScorer, StepSegmenter};
@@ -9,38 +9,47 @@ use crate::Failure;
 use crate::cli::RolloutOptions;
 use crate::model::Model;
 
-/// Completions at a time, for each problem in flight.
-const SIDE_BY_SIDE: usize = 8;
+/// Number of completions that are written at the same time for each problem in flight.
+const COMPLETIONS_PER_PROBLEM: usize = 8;
 
-/// Refuses what could score nothing, before a model is loaded.
+/// Where steps and completions end.
+pub struct RolloutLimits {
+    /// Where steps end.
+    pub segmenter: Box<dyn StepSegmenter>,
+    /// Where completions end, except for their tokens, and how many problems are in flight.
+    pub limits: Limits,
+}
+
+/// Refuses options that yield no scores, before a model is loaded.
 pub fn check(options: &RolloutOptions, problems: &[Problem], gold: &Gold) -> Result<(), Failure> {
     if options.rollouts_temperature == 0.0 {
-        return Err("--rollouts-temperature: at 0 all completions of a step would be one".into());
+        return Err(
+            "--rollouts-temperature: at 0 all completions of a step are equal; set a temperature above 0".into()
+        );
     }
     Sampling::at_temperature(options.rollouts_temperature)?;
     problems.iter().try_for_each(|problem| gold.answer(problem).map(drop))?;
     Ok(())
 }
 
-/// A scorer by `count` completions a step, for as many problems in flight as `limits` say.
+/// A scorer that completes each step `count` times.
 pub fn scorer(
-    writer: Model,
+    model: Model,
     count: usize,
     options: &RolloutOptions,
     gold: &Gold,
-    (segmenter, limits): (Box<dyn StepSegmenter>, Limits),
+    RolloutLimits { segmenter, limits }: RolloutLimits,
 ) -> Result<Box<dyn StepScorer>, Failure> {
-    let writer = writer.with_sampling(Sampling::at_temperature(options.rollouts_temperature)?)?;
+    let model = model.with_sampling(Sampling::at_temperature(options.rollouts_temperature)?)?;
     let gold = gold.clone();
-    let scorer = Rollouts::new(writer, count, move |problem, solution| Ok(gold.is_solved(problem, solution)?))?
-        .with_limits(
-            limits.with_in_flight(limits.in_flight.saturating_mul(SIDE_BY_SIDE)).with_tokens(options.rollouts_tokens),
-        )?
+    let in_flight = limits.in_flight.saturating_mul(COMPLETIONS_PER_PROBLEM);
+    let scorer = Rollouts::new(model, count, move |problem, solution| Ok(gold.is_solved(problem, solution)?))?
+        .with_limits(limits.with_in_flight(in_flight).with_tokens(options.rollouts_tokens))?
         .with_segmenter(segmenter);
     Ok(Box::new(scorer))
 }
 
-/// What a policy that decides while it writes gets instead of roll-outs.
+/// Refuses roll-outs for policies that score steps while they solve.
 pub fn no_rollouts(_: usize) -> Result<Box<dyn StepScorer>, Failure> {
-    Err("scorer `rollouts`: judging a step would cost more than writing the solution that it is part of".into())
+    Err("scorer `rollouts`: expected a scorer for solving; completing a step costs more than the solution that it is part of".into())
 }

@@ -1,118 +1,112 @@
-//! `arbitrage serve`.
+//! `arbitrage serve`: the pair behind an HTTP API.
 
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use arbitrage_core::trace::{JsonlSink, TraceSink};
 use arbitrage_core::{Drafter, Engine, EngineError, Verifier};
 use arbitrage_models::Error;
 use arbitrage_router::Policy;
-use arbitrage_serve::{Dispatch, Key, Policies, Server};
+use arbitrage_serve::{ApiKey, Dispatch, Policies, Server};
 
 use crate::Failure;
 use crate::cli::ServeOptions;
 use crate::interrupt;
 use crate::model::{Model, TargetModel};
-use crate::pair::{Pair, RouterPlace, as_verifier, default_policy, router, router_folder, scorer};
-use crate::progress_view::Sinks;
+use crate::pair::{LoadedPair, RouterSource, as_verifier, default_policy, default_scorer, open_router, router_folder};
+use crate::sinks::Sinks;
 
-/// Serves requests until it is told to stop.
+/// Serves requests until a signal asks for shutdown.
 pub fn run(options: &ServeOptions) -> Result<(), Failure> {
     let models = &options.models;
     let folder = router_folder(models, options.router.as_deref())?;
-    let usual = options.policy.unwrap_or(default_policy(folder.as_deref()));
+    let policy = options.policy.unwrap_or_else(|| default_policy(folder.as_deref()));
     let limits = options.limits.limits().with_in_flight(options.in_flight);
     limits.validate()?;
     let segmenter = options.limits.segmenter()?;
-    let key = options.key_env.as_deref().map(key).transpose()?;
-    let sinks = sinks(options)?;
-    // A port that is taken is to be known before models are loaded; who knocks while they are finds the door slow, not shut.
+    let key = options.api_key_env.as_deref().map(api_key).transpose()?;
+    let sinks = Sinks::trace(options.trace.as_deref())?;
+    // Binding first reports a taken port before the models are loaded. Clients that connect in the meantime wait.
     let listener = TcpListener::bind(options.bind).map_err(|error| format!("--bind {}: {error}", options.bind))?;
 
-    let Pair { draft, target, .. } = Pair::load(models)?;
-    let target = as_verifier(target, &draft, models.guesses)?;
-    let (policies, draft) = policies(options, (usual, folder.as_deref()), draft, &target)?;
+    let LoadedPair { draft, target, .. } = LoadedPair::load(models)?;
+    let target = as_verifier(target, &draft, models.speculation)?;
+    let (policies, draft) = policies(options, policy, folder.as_deref(), draft, &target)?;
     let engine = |router: Dispatch| {
         Engine::new(draft, target, router).with_segmenter(segmenter).with_limits(limits).with_sink(sinks)
     };
-    let server = settled(Server::new(policies, engine)?, options, key)?;
-    anstream::eprintln!("http://{} serves `{}`, usually by {usual}", listener.local_addr()?, options.name);
-    interrupt::listen()?; // before, while models are loaded, there is nothing to finish
-    match server.run(listener, || interrupt::check().is_err())?.broken_off {
+    let server = configured(Server::new(policies, engine)?, options, key)?;
+    anstream::eprintln!("http://{} serves `{}`, by default with {policy}", listener.local_addr()?, options.name);
+    interrupt::listen()?; // Only now: a signal while the models are loaded should end the process at once.
+    match server.run(listener, || interrupt::check().is_err())?.aborted_requests {
         0 => Ok(()),
-        some => Err(format!("the grace time was over: {some} requests were broken off").into()),
+        count => {
+            Err(format!("{count} requests did not finish in the grace period and were aborted; see --grace-period")
+                .into())
+        }
     }
 }
 
-/// What can be chosen: with a router's folder also `learned`, with a scorer also `rsd`.
+/// The policies that requests can choose: with a trained router also `learned`, with a scorer also `rsd`.
 fn policies(
     options: &ServeOptions,
-    (usual, folder): (Policy, Option<&Path>),
+    default: Policy,
+    folder: Option<&Path>,
     mut draft: Model,
     target: &TargetModel,
 ) -> Result<(Policies, Model), Failure> {
     let models = &options.models;
-    let mut policies = Policies::new(usual);
+    let mut policies = Policies::new(default);
     if folder.is_some() {
         let no_scorer = || Err(Failure::from("a trained router needs no scorer"));
-        let (learned, told) = router(
-            Policy::Learned(None),
-            RouterPlace { folder, placement: &models.placement },
-            draft,
-            target,
-            no_scorer,
-        )?;
-        (policies, draft) = (policies.with_learned(learned), told);
+        let source = RouterSource { folder, placement: &models.placement };
+        let (learned, with_hidden) = open_router(Policy::Learned(None), source, draft, target, no_scorer)?;
+        (policies, draft) = (policies.with_learned(learned), with_hidden);
     }
-    if options.scorer || matches!(usual, Policy::Rsd(_)) {
-        policies = policies.with_scorer(scorer(models, Policy::Rsd(0.5), target)?)?;
+    if options.scorer || matches!(default, Policy::Rsd(_)) {
+        policies = policies.with_scorer(default_scorer(models, Policy::Rsd(0.5), target)?)?;
     }
-    if let Some(most) = options.budget {
-        policies = policies.with_budget(most);
+    if let Some(budget) = options.budget {
+        policies = policies.with_budget(budget);
     }
     Ok((policies, draft))
 }
 
-/// The server under the command's settings.
-fn settled<D: Drafter + 'static, V: Verifier + 'static>(
+/// The server with the options' settings.
+fn configured<D: Drafter + 'static, V: Verifier + 'static>(
     server: Server<D, V>,
     options: &ServeOptions,
-    key: Option<Key>,
+    key: Option<ApiKey>,
 ) -> Result<Server<D, V>, Failure> {
     let server = server
-        .with_queue(options.queue)?
-        .with_name(&options.name)
+        .with_queue_capacity(options.queue_capacity)?
+        .with_model_name(&options.name)
         .with_sampling(options.models.temperature, options.models.top_p.unwrap_or(1.0))
-        .with_body_bytes(options.body_bytes)
-        .with_grace(Duration::from_secs(options.grace))
-        .with_faults(is_the_prompts);
+        .with_max_body_bytes(options.max_body_bytes)
+        .with_grace_period(Duration::from_secs(options.grace_period))
+        .with_request_errors(is_prompt_too_long);
     if key.is_none() && !options.bind.ip().is_loopback() {
-        anstream::eprintln!("{} is open to others, and no key is wanted: --key-env asks for one", options.bind);
+        anstream::eprintln!(
+            "warning: {} is open to other machines and requires no API key; set one with --api-key-env",
+            options.bind
+        );
     }
     Ok(match key {
-        Some(key) => server.with_key(key),
+        Some(key) => server.with_api_key(key),
         None => server,
     })
 }
 
-/// The key that the variable holds. It is said nowhere, not even in an error.
-fn key(variable: &str) -> Result<Key, Failure> {
-    let secret =
-        std::env::var(variable).map_err(|_| format!("--key-env {variable}: the variable is not set, or not text"))?;
-    Ok(Key::new(&secret).map_err(|error| format!("--key-env {variable}: {error}"))?)
+/// The API key that the variable holds. No message may contain it, not even an error.
+fn api_key(variable: &str) -> Result<ApiKey, Failure> {
+    let secret = std::env::var(variable).map_err(|_| {
+        format!("--api-key-env {variable}: expected a variable with the key, but it is not set or not UTF-8")
+    })?;
+    Ok(ApiKey::new(&secret).map_err(|error| format!("--api-key-env {variable}: {error}"))?)
 }
 
-fn sinks(options: &ServeOptions) -> Result<Sinks, Failure> {
-    let mut sinks: Vec<Box<dyn TraceSink>> = Vec::new();
-    if let Some(path) = &options.trace {
-        sinks.push(Box::new(JsonlSink::append(path)?));
-    }
-    Ok(Sinks(sinks))
-}
-
-/// Whether a prompt is too long, which is its sender's affair.
-fn is_the_prompts(error: &EngineError) -> bool {
-    let EngineError::Part { step: 0, source, .. } = error else { return false };
+/// Whether the prompt does not fit the context: an error of the request, not of the server.
+fn is_prompt_too_long(error: &EngineError) -> bool {
+    let EngineError::Component { step: 0, source, .. } = error else { return false };
     matches!(source.downcast_ref(), Some(Error::ContextFull { .. }))
 }

@@ -1,61 +1,66 @@
-//! `arbitrage solve`.
+//! `arbitrage solve`: one problem, shown while it is solved.
 
 use std::io::{IsTerminal, Read, Write};
 use std::time::Instant;
 
 use arbitrage_core::router::Budget;
-use arbitrage_core::trace::{JsonlSink, TraceSink};
 use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem};
-
 use arbitrage_mini::{Generator, Stream};
-use arbitrage_router::Policy;
 
 use crate::Failure;
-use crate::cli::{self, PairOptions, SolveOptions};
-use crate::pair::{self, Pair, RouterPlace, as_verifier, default_policy, router, router_folder, scorer};
-use crate::progress_view::{Screen, Sinks};
-use crate::summary::Summary;
+use crate::cli::{OverlapOption, PairOptions, SolveOptions};
+use crate::live_view::LiveView;
+use crate::pair::{
+    DEFAULT_PAIR, LoadedPair, MINI, RouterSource, as_verifier, default_policy, default_scorer, open_router,
+    router_folder,
+};
+use crate::sinks::Sinks;
+use crate::summary::{SolutionSummary, SolveTimes};
 
 /// Solves one problem and shows it.
 pub fn run(options: &SolveOptions) -> Result<(), Failure> {
-    let (pair, problem) = posed(options)?;
+    let ResolvedProblem { pair, problem } = resolve_problem(options)?;
     let models = &PairOptions { pair: Some(pair), ..options.models.clone() };
     let folder = router_folder(models, options.router.as_deref())?;
-    let policy = options.policy.unwrap_or(default_policy(folder.as_deref()));
+    let policy = options.policy.unwrap_or_else(|| default_policy(folder.as_deref()));
     let policy = options.tau.map_or(Ok(policy), |tau| policy.with_threshold(tau))?;
     let limits = options.limits.limits();
     limits.validate()?;
     let segmenter = options.limits.segmenter()?;
-    if !policy.needs_scorer() && !matches!(policy, Policy::Learned(_)) {
-        policy.router(None)?; // refuses a wrong threshold before a model is loaded
-    }
+    policy.check(None)?; // refuses a threshold out of range before a model is loaded
 
-    let Pair { mut draft, mut target, target_seconds_per_token } = Pair::load(models)?;
-    let screen = (!options.json).then(Screen::new);
-    if let Some(screen) = &screen {
-        // What is drafted ahead may fall, and would be shown in the middle of what the target writes.
-        if options.overlap == cli::Overlap::Off {
-            draft = draft.with_listener(screen.listener(Author::Draft));
+    let LoadedPair { mut draft, mut target, target_seconds_per_token } = LoadedPair::load(models)?;
+    let mut sinks = Sinks::trace(options.trace.as_deref())?;
+    if !options.json {
+        let view = LiveView::new();
+        // With overlap a step that is drafted ahead may be dropped, and would appear in the middle of the target's step.
+        if options.overlap == OverlapOption::Off {
+            draft = draft.with_listener(view.listener(Author::Draft));
         }
-        target = target.with_listener(screen.listener(Author::Target));
+        target = target.with_listener(view.listener(Author::Target));
+        sinks = sinks.with(view);
     }
-    let target = as_verifier(target, &draft, models.guesses)?;
-    let asked = || scorer(models, policy, &target);
-    let (router, draft) =
-        router(policy, RouterPlace { folder: folder.as_deref(), placement: &models.placement }, draft, &target, asked)?;
+    let target = as_verifier(target, &draft, models.speculation)?;
+    let scorer = || default_scorer(models, policy, &target);
+    let source = RouterSource { folder: folder.as_deref(), placement: &models.placement };
+    let (router, draft) = open_router(policy, source, draft, &target, scorer)?;
     let router: Box<dyn AdvantageRouter> = match options.budget {
-        Some(most) => Box::new(Budget::new(router, most)),
+        Some(budget) => Box::new(Budget::new(router, budget)),
         None => router,
     };
 
     let mut engine = Engine::new(draft, target, router)
         .with_segmenter(segmenter)
         .with_limits(limits)
-        .with_overlap(overlap(options))
-        .with_sink(sinks(options, screen)?);
+        .with_overlap(match options.overlap {
+            OverlapOption::Off => Overlap::Off,
+            OverlapOption::On => Overlap::On,
+        })
+        .with_sink(sinks);
     let start = Instant::now();
     let solution = engine.solve(&problem)?;
-    let summary = Summary::new(&problem, &solution, policy, start.elapsed().as_secs_f64(), target_seconds_per_token);
+    let times = SolveTimes { seconds: start.elapsed().as_secs_f64(), target_seconds_per_token };
+    let summary = SolutionSummary::new(&problem, &solution, policy, times);
     let mut out = anstream::stdout().lock();
     if options.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
@@ -65,28 +70,33 @@ pub fn run(options: &SolveOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The pair and the problem: a question goes to the real pair unless another is named; without one, a problem is drawn for the
-/// mini pair.
-fn posed(options: &SolveOptions) -> Result<(String, Problem), Failure> {
-    let named = options.models.pair.clone();
+/// A problem, and the pair that solves it.
+struct ResolvedProblem {
+    pair: String,
+    problem: Problem,
+}
+
+/// A given question is for the default pair unless another one is named. Without a question, a problem is generated for the mini pair.
+fn resolve_problem(options: &SolveOptions) -> Result<ResolvedProblem, Failure> {
+    let pair = options.models.pair.clone();
     if let Some(question) = question(options)? {
         let problem = Problem::new(question).with_seed(options.seed.unwrap_or(0));
-        return Ok((named.unwrap_or_else(|| pair::DEFAULT.to_owned()), problem));
+        return Ok(ResolvedProblem { pair: pair.unwrap_or_else(|| DEFAULT_PAIR.to_owned()), problem });
     }
-    let mini = named.as_deref().is_none_or(|name| name == pair::MINI);
-    if !mini || options.models.draft.is_some() || options.models.target.is_some() {
+    let is_mini = pair.as_deref().is_none_or(|name| name == MINI);
+    if !is_mini || options.models.draft.is_some() || options.models.target.is_some() {
         return Err("no question: give it as an argument, or on standard input".into());
     }
-    let index = options.seed.unwrap_or_else(|| drawn() % 100_000);
+    let index = options.seed.unwrap_or_else(|| random_number() % 100_000);
     let problem = Generator::default().problem(Stream::Test, index).problem;
     if !options.json {
-        anstream::println!("{} (again with --seed {index})\n\n{}\n", problem.id, problem.question);
+        anstream::println!("{} (repeat with --seed {index})\n\n{}\n", problem.id, problem.question);
     }
-    Ok((pair::MINI.to_owned(), problem))
+    Ok(ResolvedProblem { pair: MINI.to_owned(), problem })
 }
 
 /// A number that differs from call to call.
-fn drawn() -> u64 {
+fn random_number() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()
 }
@@ -98,22 +108,4 @@ fn question(options: &SolveOptions) -> Result<Option<String>, Failure> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
     Ok((!text.trim().is_empty()).then_some(text))
-}
-
-fn overlap(options: &SolveOptions) -> Overlap {
-    match options.overlap {
-        cli::Overlap::Off => Overlap::Off,
-        cli::Overlap::On => Overlap::On,
-    }
-}
-
-fn sinks(options: &SolveOptions, screen: Option<Screen>) -> Result<Sinks, Failure> {
-    let mut sinks: Vec<Box<dyn TraceSink>> = Vec::new();
-    if let Some(path) = &options.trace {
-        sinks.push(Box::new(JsonlSink::append(path)?));
-    }
-    if let Some(screen) = screen {
-        sinks.push(Box::new(screen));
-    }
-    Ok(Sinks(sinks))
 }

@@ -1,4 +1,4 @@
-//! Steps by problem and index, in files of JSON lines.
+//! Steps of a trace by problem and index, as files of JSON lines.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,56 +7,56 @@ use arbitrage_core::trace::StepRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
+use crate::files;
 
 /// One step of a trace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct StepId {
     /// The problem's id.
     pub problem: String,
     /// The step's index, from 0.
     pub index: usize,
 }
 
-/// Steps that are asked for.
-pub struct Places(BTreeSet<Place>);
+/// A set of steps.
+pub struct StepIds(BTreeSet<StepId>);
 
-impl Places {
-    /// Each once.
-    pub fn new(places: impl Iterator<Item = Place>) -> Self {
-        Self(places.collect())
+impl StepIds {
+    /// The set of the given steps.
+    pub fn new(ids: impl Iterator<Item = StepId>) -> Self {
+        Self(ids.collect())
     }
 
-    /// How many.
+    /// The number of steps.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether this step is one of them.
-    pub fn has(&self, record: &StepRecord) -> bool {
-        self.0.contains(&Place { problem: record.problem.clone(), index: record.index })
+    /// Whether the step of a record is in the set.
+    pub fn contains(&self, record: &StepRecord) -> bool {
+        self.0.contains(&StepId { problem: record.problem.clone(), index: record.index })
     }
 
-    /// Those that [`write`](Self::write) has written.
+    /// Reads a file of [`write`](Self::write).
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let place = |(at, line): (usize, &str)| {
-            let wrong = |error| format!("{}:{}: expected a problem and an index: {error}", path.display(), at + 1);
+        let text = files::read_text(path)?;
+        let id = |(at, line): (usize, &str)| {
+            let wrong = |error| format!("{}:{}: expected `problem` and `index`: {error}", path.display(), at + 1);
             serde_json::from_str(line).map_err(wrong)
         };
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        let places = lines.map(place).collect::<Result<BTreeSet<_>, String>>()?;
-        if places.is_empty() {
+        let ids = lines.map(id).collect::<Result<BTreeSet<_>, String>>()?;
+        if ids.is_empty() {
             return Err(format!("{}: expected steps, found none", path.display()).into());
         }
-        Ok(Self(places))
+        Ok(Self(ids))
     }
 
-    /// A line each.
+    /// Writes a line for each step.
     pub fn write(&self, path: &Path) -> Result<(), Failure> {
         let lines: Result<Vec<_>, _> = self.0.iter().map(serde_json::to_string).collect();
         let text: String = lines?.iter().flat_map(|line| [line, "\n"]).collect();
-        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(())
+        files::write(path, text)
     }
 }

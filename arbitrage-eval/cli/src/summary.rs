@@ -1,4 +1,4 @@
-//! What a solution came to.
+//! The summary that `solve` prints: answer, steps and cost.
 
 use std::fmt;
 
@@ -7,11 +7,12 @@ use arbitrage_grader::final_answer;
 use arbitrage_router::Policy;
 use serde::Serialize;
 
-use crate::progress_view::{colour, name, time};
+use crate::figures::or_dash;
+use crate::live_view::{colour, name, time};
 
-/// The answer, the steps and the cost; `--json` prints it as it is.
+/// Answer, steps and cost of a solution, as `--json` prints them.
 #[derive(Serialize)]
-pub struct Summary {
+pub struct SolutionSummary {
     answer: Option<String>,
     text: String,
     question: String,
@@ -22,8 +23,16 @@ pub struct Summary {
     acceptance_by_steps: Option<f64>,
     acceptance_by_tokens: Option<f64>,
     seconds: f64,
-    /// Tokens of the solution times the target's measured seconds a token; its prompt's prefill is left out.
+    /// Tokens of the solution times the target's measured seconds per token, without the prefill of the prompt.
     estimated_target_only_seconds: f64,
+}
+
+/// Measured times.
+pub struct SolveTimes {
+    /// Seconds that the solution took.
+    pub seconds: f64,
+    /// Seconds per token that the target decodes, measured at warm-up.
+    pub target_seconds_per_token: f64,
 }
 
 #[derive(Serialize)]
@@ -36,20 +45,20 @@ struct StepSummary {
     rejected_draft: Option<String>,
 }
 
-impl Summary {
-    /// Sums `solution` up.
+impl SolutionSummary {
+    /// Summarises `solution`.
     pub fn new(
         problem: &Problem,
         solution: &Solution,
         policy: Policy,
-        seconds: f64,
-        target_seconds_per_token: f64,
+        SolveTimes { seconds, target_seconds_per_token }: SolveTimes,
     ) -> Self {
         let usage = solution.usage;
         let text = solution.text();
-        // Tokens that were guessed came several a pass, as they would not from the target alone.
-        let plain = usage.target.decoded >= 32 && usage.target.guessed == 0;
-        let per_token = usage.target.seconds_per_token().filter(|_| plain);
+        // The time of this solution says more than the warm-up, unless it is short or the target verified speculative tokens, of which
+        // several come from one pass, as they would not from the target alone.
+        let is_representative = usage.target.decoded >= 32 && usage.target.guessed == 0;
+        let per_token = usage.target.seconds_per_token().filter(|_| is_representative);
         let tokens = usage.draft.kept_tokens + usage.target.kept_tokens;
         Self {
             answer: final_answer(&text).map(|(_, answer)| answer),
@@ -71,13 +80,13 @@ fn steps(solution: &Solution) -> Vec<StepSummary> {
     let pairs = solution.records.iter().zip(&solution.steps);
     pairs
         .map(|(record, accepted)| {
-            let written = [&record.draft, &record.target].into_iter().flatten();
+            let steps = [&record.draft, &record.target].into_iter().flatten();
             let rejected = record.draft.as_ref().filter(|_| record.author == Author::Target);
             StepSummary {
                 author: record.author,
                 estimate: record.decision.estimate,
                 tokens: accepted.step.token_count(),
-                seconds: record.router_seconds + written.map(|step| step.cost.seconds).sum::<f64>(),
+                seconds: record.router_seconds + steps.map(|step| step.cost.seconds).sum::<f64>(),
                 text: accepted.step.text.clone(),
                 rejected_draft: rejected.map(|step| step.text.clone()),
             }
@@ -85,10 +94,9 @@ fn steps(solution: &Solution) -> Vec<StepSummary> {
         .collect()
 }
 
-impl fmt::Display for Summary {
+impl fmt::Display for SolutionSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent =
-            |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.0}%", 100.0 * share));
+        let percent = |share| or_dash(share, |share: f64| format!("{:.0}%", 100.0 * share));
         writeln!(f)?;
         writeln!(f, "answer         {}", self.answer.as_deref().unwrap_or("none found"))?;
         for author in [Author::Draft, Author::Target] {
@@ -108,7 +116,7 @@ impl fmt::Display for Summary {
             let (right, all) = (self.usage.target.confirmed, self.usage.target.guessed);
             writeln!(
                 f,
-                "guesses        {right} of the target's {} tokens verified ahead, {all} tried",
+                "speculation    {right} of the target's {} tokens were speculative tokens, of {all} proposed",
                 self.usage.target.decoded
             )?;
         }

@@ -1,151 +1,162 @@
 //! `arbitrage train`: reward models and routers from labelled steps.
 
-use std::path::Path;
 use std::time::Instant;
 
-use arbitrage_models::train::{Fit, Lora, Transformer, learning};
+use arbitrage_models::train::{Lora, Trainer, Transformer, count_parameters};
 use arbitrage_router::labels::{Classes, Example};
-use arbitrage_router::learned::{Annotation, Data, Inputs, Outcome, Pair, Probe, Recipe, TextRouter, train_reward};
+use arbitrage_router::learned::{
+    Annotation, BaseModel, Card, OutputHead, Probe, ProbeFeatures, RouterRecipe, RouterTraining, TextRouter,
+    train_reward_model,
+};
 
 use crate::Failure;
 use crate::cli::{
-    self, DeviceOptions, FitOptions, LearningOptions, LoraOptions, ProbeOptions, ProbeShape, RecipeOptions,
-    TextOptions, TrainCommand,
+    BaseOptions, LearningOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions, TextOptions,
+    TrainCommand, TrainOptions,
 };
-use crate::data::{Loaded, attach_hidden, load};
+use crate::files::create_folder;
 use crate::interrupt;
-use crate::output::make_folder;
-use crate::progress::Training;
+use crate::progress::TrainingProgress;
+use crate::training_data::{LabelledTraces, SplitExamples, attach_hidden, load};
 
-/// Runs one of the trainings.
+/// Trains one of them, and prints its score on held-out problems.
 pub fn run(command: &TrainCommand) -> Result<(), Failure> {
     let start = Instant::now();
     interrupt::listen()?;
-    let (what, score) = match command {
+    let (metric, score) = match command {
         TrainCommand::Prm(options) => ("AUC", prm(options)?),
         TrainCommand::Text(options) => ("ρ", text(options)?),
         TrainCommand::Probe(options) => ("ρ", probe(options)?),
         TrainCommand::Head(options) => ("AUC", crate::head::train(options)?),
     };
-    println!("{what} on held-out problems {score:.4}, {:.0} s", start.elapsed().as_secs_f64());
+    println!("{metric} on held-out problems {score:.4}, {:.0} s", start.elapsed().as_secs_f64());
     Ok(())
 }
 
-fn prm(options: &cli::PrmOptions) -> Result<f64, Failure> {
-    let (examples, validation) = options.fit.learning.split(begin(&options.fit)?.examples)?;
-    let base = base((&options.base, &options.device), options.layers)?;
-    let base = adapted(base, &options.lora, options.fit.learning.seed)?;
-    let fit = fit(&options.fit);
-    let mut bar = Training::new(&options.fit.out.display().to_string());
-    let data = (examples.as_slice(), some(&validation));
-    let score = train_reward(base, &options.base, data, &fit, &options.fit.out, &mut bar)?;
+fn prm(options: &PrmOptions) -> Result<f64, Failure> {
+    let TrainOptions { out, learning, .. } = &options.training;
+    let examples = learning.split(options.training.load()?.examples)?;
+    let base = options.base.open(learning.seed)?;
+    let mut bar = TrainingProgress::new(&out.display().to_string());
+    let trainer = options.training.trainer();
+    let score = train_reward_model(base, &examples.with_short_validation(), &trainer, out, &mut bar)?;
     bar.finish();
     Ok(score)
 }
 
 fn text(options: &TextOptions) -> Result<f64, Failure> {
-    let Loaded { examples, pair, data } = begin(&options.fit)?;
-    let (examples, validation) = options.fit.learning.split(examples)?;
-    let recipe = recipe(&options.recipe, fit(&options.fit), &examples)?;
+    let TrainOptions { out, learning, .. } = &options.training;
+    let LabelledTraces { examples, pair, data } = options.training.load()?;
+    let examples = learning.split(examples)?;
+    let recipe = options.labels.recipe(options.training.trainer(), &examples.training)?;
     let annotation = if options.unannotated { Annotation::None } else { Annotation::Authors };
-    let base = base((&options.base, &options.device), options.layers)?;
-    let mut bar = Training::new(&options.fit.out.display().to_string());
-    let router = TextRouter::train(
-        adapted(base, &options.lora, options.fit.learning.seed)?,
-        &options.base,
-        (&examples, some(&validation)),
-        annotation,
-        &recipe,
-        (pair, data),
-        &options.fit.out,
-        &mut bar,
-    )?;
+    let base = options.base.open(learning.seed)?;
+    let mut bar = TrainingProgress::new(&out.display().to_string());
+    let training = RouterTraining { examples: examples.with_short_validation(), recipe: &recipe, pair, data };
+    let router = TextRouter::train(base, &training, annotation, out, &mut bar)?;
     bar.finish();
-    Ok(router.card().metrics.get("validation ρ").copied().unwrap_or(f64::NAN))
+    Ok(validation_rho(router.card()))
 }
 
 fn probe(options: &ProbeOptions) -> Result<f64, Failure> {
-    let Loaded { mut examples, pair, data } = begin(&options.fit)?;
-    options.shape.attach(&mut examples)?;
-    let parts = options.fit.learning.split(examples)?;
-    let name = options.fit.out.display().to_string();
-    let probe = options.shape.train(options.shape.inputs, parts, fit(&options.fit), (pair, data), &name)?;
-    probe.save(&options.fit.out)?;
-    Ok(probe.card().metrics.get("validation ρ").copied().unwrap_or(f64::NAN))
+    let TrainOptions { out, learning, .. } = &options.training;
+    let mut traces = options.training.load()?;
+    options.probe.attach_hidden(&mut traces.examples)?;
+    let examples = learning.split(std::mem::take(&mut traces.examples))?;
+    let name = out.display().to_string();
+    let probe = options.probe.train(options.probe.inputs, &examples, &traces, options.training.trainer(), &name)?;
+    probe.save(out)?;
+    Ok(validation_rho(probe.card()))
 }
 
-impl ProbeShape {
-    /// Reads the hidden states, where probes of this shape need them.
-    pub fn attach(&self, examples: &mut [Example]) -> Result<(), Failure> {
-        if self.inputs == Inputs::Scalars {
+/// Spearman's ρ on the held-out problems; NaN if there are none.
+fn validation_rho(card: &Card) -> f64 {
+    card.metrics.get("validation ρ").copied().unwrap_or(f64::NAN)
+}
+
+impl ProbeSettings {
+    /// Adds hidden states to the examples, if the probe reads them.
+    pub fn attach_hidden(&self, examples: &mut [Example]) -> Result<(), Failure> {
+        if self.inputs == ProbeFeatures::Scalars {
             return Ok(());
         }
-        self.states.draft.as_ref().ok_or("--draft: hidden states are read from the draft model")?;
+        self.states.draft.as_ref().ok_or("--draft: expected the draft model, whose hidden states the probe reads")?;
         attach_hidden(&self.states, examples)
     }
 
-    /// A probe on `inputs`, trained on the first part and chosen by the second, under a bar that is called `name`.
+    /// Trains a probe on `features`. `traces` says which pair and data its card names; `name` is that of the progress bar.
     pub fn train(
         &self,
-        inputs: Inputs,
-        (examples, validation): (Vec<Example>, Vec<Example>),
-        fit: Fit,
-        data: (Pair, Data),
+        features: ProbeFeatures,
+        examples: &SplitExamples,
+        traces: &LabelledTraces,
+        trainer: Trainer,
         name: &str,
     ) -> Result<Probe, Failure> {
-        let recipe = recipe(&self.recipe, fit, &examples)?;
-        let device = self.states.device.device()?;
-        let mut bar = Training::new(name);
-        let probe = Probe::train((&examples, &validation), inputs, self.width, &recipe, data, &device, &mut bar)?;
+        let recipe = self.labels.recipe(trainer, &examples.training)?;
+        let (pair, data) = (traces.pair.clone(), traces.data.clone());
+        let training = RouterTraining { examples: examples.whole(), recipe: &recipe, pair, data };
+        let mut bar = TrainingProgress::new(name);
+        let probe = Probe::train(&training, features, self.width, &self.states.device.device()?, &mut bar)?;
         bar.finish();
         Ok(probe)
     }
 }
 
-/// Loads the traces and makes the folder.
-fn begin(options: &FitOptions) -> Result<Loaded, Failure> {
-    make_folder(&options.out)?;
-    load(&options.traces)
-}
+impl TrainOptions {
+    /// Creates the folder and loads the traces.
+    fn load(&self) -> Result<LabelledTraces, Failure> {
+        create_folder(&self.out)?;
+        load(&self.traces)
+    }
 
-/// As many held-out examples as a score every few steps can afford.
-fn some(validation: &[Example]) -> &[Example] {
-    &validation[..validation.len().min(600)]
-}
-
-fn base((folder, place): (&Path, &DeviceOptions), layers: Option<usize>) -> Result<Transformer, Failure> {
-    let base = Transformer::open(folder, &place.device()?)?;
-    Ok(layers.map_or(base.clone(), |layers| base.with_layers(layers)))
-}
-
-/// The decoder with adapters, where they are asked for.
-fn adapted(base: Transformer, options: &LoraOptions, seed: u64) -> Result<Transformer, Failure> {
-    let Some(rank) = options.lora else { return Ok(base) };
-    let lora = Lora::new(rank).with_seed(seed);
-    let base = base.with_lora(&options.lora_alpha.map_or(lora, |alpha| lora.with_alpha(alpha)))?;
-    let (few, all) = learning(&base);
-    anstream::eprintln!("adapters of {few} parameters learn, and the head, in place of {} parameters", all - few);
-    Ok(base)
-}
-
-fn fit(options: &FitOptions) -> Fit {
-    options.learning.fit().with_checkpoint(options.out.join("checkpoint"))
+    /// The training loop with a checkpoint in the folder.
+    fn trainer(&self) -> Trainer {
+        self.learning.trainer().with_checkpoint(self.out.join("checkpoint"))
+    }
 }
 
 impl LearningOptions {
-    /// The loop, without a checkpoint.
-    pub fn fit(&self) -> Fit {
-        Fit::new(self.steps, self.rate).with_batch(self.batch).with_seed(self.seed).with_patience(self.patience)
+    /// The training loop without a checkpoint.
+    pub fn trainer(&self) -> Trainer {
+        Trainer::new(self.steps, self.learning_rate)
+            .with_batch(self.batch)
+            .with_seed(self.seed)
+            .with_patience(self.patience)
     }
 }
 
-fn recipe(options: &RecipeOptions, fit: Fit, examples: &[Example]) -> Result<Recipe, Failure> {
-    let advantages: Vec<f32> = examples.iter().map(Example::advantage).collect();
-    let classes =
-        if options.classes == 2 { Classes::binary() } else { Classes::quantiles(&advantages, options.classes)? };
-    if classes.merged() > 0 {
-        anstream::eprintln!("{} of {} classes could not be told apart", classes.merged(), options.classes);
+impl BaseOptions {
+    /// The decoder that training starts from, with adapters if the options ask for them.
+    fn open(&self, seed: u64) -> Result<BaseModel<'_>, Failure> {
+        let mut decoder = Transformer::open(&self.base, &self.device.device()?)?;
+        if let Some(layers) = self.layers {
+            decoder = decoder.with_layers(layers);
+        }
+        if let Some(rank) = self.lora.lora {
+            let lora = Lora::new(rank).with_seed(seed);
+            decoder = decoder.with_lora(&self.lora.lora_alpha.map_or(lora, |alpha| lora.with_alpha(alpha)))?;
+            let count = count_parameters(&decoder);
+            let frozen = count.total - count.trainable;
+            anstream::eprintln!("training {} parameters of adapters, with {frozen} parameters frozen", count.trainable);
+        }
+        Ok(BaseModel { decoder, tokenizer: &self.base })
     }
-    let outcome = Outcome { classes, ordinal: options.ordinal };
-    Ok(Recipe::new(fit).with_outcome(outcome).with_balance(options.balance))
+}
+
+impl RouterLabelOptions {
+    fn recipe(&self, trainer: Trainer, examples: &[Example]) -> Result<RouterRecipe, Failure> {
+        let advantages: Vec<f32> = examples.iter().map(Example::advantage).collect();
+        let classes =
+            if self.classes == 2 { Classes::binary() } else { Classes::quantiles(&advantages, self.classes)? };
+        if classes.merged() > 0 {
+            anstream::eprintln!(
+                "--classes {}: {} classes were merged with others, since too many advantages are equal",
+                self.classes,
+                classes.merged()
+            );
+        }
+        let output_head = OutputHead { classes, ordinal: self.ordinal };
+        Ok(RouterRecipe::new(trainer).with_output_head(output_head).with_balance(self.balance))
+    }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use arbitrage_core::segmenter::TokenBudget;
 use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, StepRule};
 use arbitrage_mini::{self as mini, Stream, tokenizer};
+use arbitrage_models::tokenizer::EncodeMode;
 use arbitrage_models::{LoadOptions, LocalModel, Outputs, Precision, Span, device};
 
 /// Tokens an answer, of which most end earlier.
@@ -55,7 +56,7 @@ fn the_pair_answers_as_on_the_processor() {
 fn the_targets_logits_are_those_of_the_processor() {
     let [processor, accelerator] = ["flex", "wgpu"].map(|on| open("target", on));
     for problem in mini::problems(Stream::Test, 10..13) {
-        let tokens = processor.tokenizer().encode(&problem.question, false).unwrap();
+        let tokens = processor.tokenizer().encode(&problem.question, EncodeMode::Continuation).unwrap();
         let [expected, ours] = [&processor, &accelerator].map(|model| {
             let (decoder, mut cache) = (model.decoder(), model.decoder().cache());
             let output = decoder.forward(&mut [Span { cache: &mut cache, tokens: &tokens, outputs: Outputs::All }]);

@@ -23,7 +23,7 @@ fn unpacked(cache: &Path) -> PathBuf {
 }
 
 #[test]
-fn problems_are_drawn_and_most_are_solved() {
+fn generated_problems_are_mostly_solved() {
     let cache = tempfile::tempdir().unwrap();
     let generator = Generator::default();
     let (mut right, mut by_target) = (0, 0);
@@ -52,7 +52,7 @@ fn a_seed_gives_one_solution_and_policies_differ() {
 }
 
 #[test]
-fn what_was_unpacked_badly_is_unpacked_again() {
+fn damaged_unpacked_files_are_replaced() {
     let cache = tempfile::tempdir().unwrap();
     let first = solve(cache.path(), &["--seed", "1"]);
     let weights = unpacked(cache.path()).join("mini/draft/model.safetensors");

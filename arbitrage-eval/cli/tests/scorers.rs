@@ -94,7 +94,7 @@ fn samples_are_averaged() {
 }
 
 #[test]
-fn what_could_label_nothing_is_refused_before_it_runs() {
+fn options_that_yield_no_labels_are_refused_before_models_load() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path();
     let rows = place.join("rows.jsonl");

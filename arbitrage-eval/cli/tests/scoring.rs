@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use arbitrage_core::trace::{Record, read_jsonl};
-use arbitrage_mini::{Generator, Stream, corpus, tokenizer};
+use arbitrage_core::trace::{ScorerNote, Trace};
+use arbitrage_mini::corpus::{self, SyntheticSource};
+use arbitrage_mini::{Generator, Stream, tokenizer};
 use arbitrage_router::labels::{Example, examples};
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ struct Place {
     draft: String,
     target: String,
     prm: String,
-    walks: String,
+    solutions: String,
 }
 
 fn place() -> &'static Place {
@@ -33,10 +34,10 @@ fn place() -> &'static Place {
             }
             text(&to)
         };
-        let walks = folder.join("walks.jsonl");
+        let solutions = folder.join("solutions.jsonl");
         let (draft, target, prm) = (part("draft"), part("target"), part("prm"));
-        std::fs::write(&walks, walk_rows(0..240)).unwrap();
-        Place { draft, target, prm, walks: text(&walks) }
+        std::fs::write(&solutions, solution_rows(0..240)).unwrap();
+        Place { draft, target, prm, solutions: text(&solutions) }
     })
 }
 
@@ -45,12 +46,13 @@ fn text(path: &Path) -> String {
 }
 
 /// Rows in the plain format, of solutions with mistakes in every third step.
-fn walk_rows(range: std::ops::Range<u64>) -> String {
+fn solution_rows(range: std::ops::Range<u64>) -> String {
     let row = |index| {
-        let walk = corpus::walk(&Generator::default(), Stream::Validation, index, 0, 0.3);
-        let step = |step: &corpus::LabelledStep| json!({ "text": step.text, "label": u8::from(step.right) });
-        let steps: Vec<_> = walk.steps.iter().map(step).collect();
-        json!({ "question": walk.question, "id": walk.id, "steps": steps }).to_string() + "\n"
+        let source = SyntheticSource { stream: Stream::Validation, index, variant: 0 };
+        let solution = corpus::synthetic_solution(&Generator::default(), source, 0.3);
+        let step = |step: &corpus::SyntheticStep| json!({ "text": step.text, "label": u8::from(step.right) });
+        let steps: Vec<_> = solution.steps.iter().map(step).collect();
+        json!({ "question": solution.question, "id": solution.id, "steps": steps }).to_string() + "\n"
     };
     range.map(row).collect()
 }
@@ -87,7 +89,7 @@ fn head() -> &'static str {
     HEAD.get_or_init(|| {
         let folder = text(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("scoring-head"));
         std::fs::remove_dir_all(&folder).ok();
-        succeed(&train(&folder, &["--steps", &place().walks]));
+        succeed(&train(&folder, &["--steps", &place().solutions]));
         folder
     })
 }
@@ -99,8 +101,8 @@ fn train<'a>(out: &'a str, data: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn the_checker_is_perfect_and_the_reward_model_knows_the_drafts_mistakes() {
-    let Place { walks, prm, .. } = place();
-    let told = succeed(&["score", "--steps", walks, "--scorer", "checker", "--resamples", "50"]);
+    let Place { solutions, prm, .. } = place();
+    let told = succeed(&["score", "--steps", solutions, "--scorer", "checker", "--resamples", "50"]);
     assert!(told.starts_with("checker: ") && told.contains(" of 240 solutions"), "{told}");
     assert!(told.contains("AUC 1.000 [1.000, 1.000]") && told.contains("τ = 0.5: F1 1.000"), "{told}");
     // It was trained on the pair's own steps, and it is those that it can judge.
@@ -112,15 +114,15 @@ fn the_checker_is_perfect_and_the_reward_model_knows_the_drafts_mistakes() {
     let told = succeed(&["score", "--steps", &text(&drafts), "--scorer", &prm, "--resamples", "50"]);
     assert!(told.contains(" of 100 solutions") && figure(&told, "AUC ") > 0.85, "{told}");
     assert!(figure(&told, "τ = 0.5: F1 ") > 0.3, "{told}");
-    let some = succeed(&["score", "--steps", walks, "--scorer", "checker", "--count", "30"]);
+    let some = succeed(&["score", "--steps", solutions, "--scorer", "checker", "--count", "30"]);
     assert!(some.contains(" of 30 solutions"), "{some}");
 }
 
 #[test]
 fn a_head_learns_from_states_and_is_kept_to_its_model() {
-    let Place { draft, target, walks, .. } = place();
+    let Place { draft, target, solutions, .. } = place();
     let scorer = format!("head:{}", head());
-    let score = ["score", "--steps", walks, "--scorer", &scorer, "--resamples", "50"];
+    let score = ["score", "--steps", solutions, "--scorer", &scorer, "--resamples", "50"];
     let told = succeed(&[&score[..], &["--reader", target]].concat());
     assert!(told.starts_with("head(target): ") && figure(&told, "AUC ") > 0.75, "{told}");
     refused(&[&score[..], &["--reader", draft]].concat(), &["states of", "target", "draft"]);
@@ -132,7 +134,7 @@ fn a_head_learns_from_states_and_is_kept_to_its_model() {
 }
 
 #[test]
-fn a_reading_that_was_cut_off_ends_in_the_same_bytes() {
+fn an_interrupted_head_training_ends_in_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("head");
     let bytes = |folder: &Path, file: &str| std::fs::read(folder.join(file)).unwrap();
@@ -141,23 +143,29 @@ fn a_reading_that_was_cut_off_ends_in_the_same_bytes() {
         std::fs::remove_dir_all(&out).ok();
         std::fs::create_dir(&out).unwrap();
         std::fs::write(out.join("states"), &whole[..cut]).unwrap();
-        succeed(&train(&text(&out), &["--steps", &place().walks, "--in-flight", "5"]));
+        succeed(&train(&text(&out), &["--steps", &place().solutions, "--in-flight", "5"]));
         for file in ["states", "model.safetensors", "head.json"] {
             assert!(bytes(&out, file) == bytes(Path::new(head()), file), "{file}, cut at {cut}");
         }
     }
     let out = text(&out);
-    refused(&train(&out, &["--steps", &place().walks, "--count", "9"]), &["states", "solutions 9", "solutions 240"]);
-    refused(&train(&out, &["--steps", &place().walks, "--system", "Be brief."]), &["states", "told"]);
+    refused(
+        &train(&out, &["--steps", &place().solutions, "--count", "9"]),
+        &["states", "solutions 9", "solutions 240"],
+    );
+    refused(&train(&out, &["--steps", &place().solutions, "--system", "Be brief."]), &["states", "told"]);
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_options_and_rows_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let bad = folder.path().join("bad.jsonl");
-    std::fs::write(&bad, walk_rows(0..9) + "{\"question\": \"q?\", \"steps\": [{\"text\": \"a\", \"label\": 2}]}\n")
-        .unwrap();
-    let (bad, out, walks) = (text(&bad), text(&folder.path().join("head")), &place().walks);
+    std::fs::write(
+        &bad,
+        solution_rows(0..9) + "{\"question\": \"q?\", \"steps\": [{\"text\": \"a\", \"label\": 2}]}\n",
+    )
+    .unwrap();
+    let (bad, out, solutions) = (text(&bad), text(&folder.path().join("head")), &place().solutions);
     let line = ["bad.jsonl: line 10", "`steps[0].label`", "found 2"];
     refused(&["score", "--steps", &bad, "--scorer", "checker"], &line);
     refused(&train(&out, &["--steps", &bad]), &line);
@@ -165,23 +173,23 @@ fn what_makes_no_sense_is_refused() {
     assert!(told.contains(" of 9 solutions"), "{told}");
     let foreign = folder.path().join("foreign.jsonl");
     std::fs::write(&foreign, "{\"question\": \"1+1?\", \"steps\": [{\"text\": \"2\", \"rating\": 1}]}\n").unwrap();
-    let told = ["left out: solution foreign-1", "no solution could be scored"];
+    let told = ["skipped: solution foreign-1", "no solution could be scored"];
     refused(&["score", "--steps", &text(&foreign), "--scorer", "checker"], &told);
     refused(&["score", "--scorer", "checker"], &["--steps"]);
-    refused(&["score", "--steps", walks, "--scorer", "chequer"], &["checker, judge", "chequer"]);
-    refused(&["score", "--steps", walks, "--scorer", "judge"], &["--reader"]);
-    refused(&["score", "--steps", walks, "--scorer", "head:no/such/folder"], &["no/such/folder"]);
-    refused(&["score", "--steps", walks, "--scorer", "checker", "--tau", "NaN"], &["threshold"]);
+    refused(&["score", "--steps", solutions, "--scorer", "chequer"], &["checker, judge", "chequer"]);
+    refused(&["score", "--steps", solutions, "--scorer", "judge"], &["--reader"]);
+    refused(&["score", "--steps", solutions, "--scorer", "head:no/such/folder"], &["no/such/folder"]);
+    refused(&["score", "--steps", solutions, "--scorer", "checker", "--tau", "NaN"], &["threshold"]);
     refused(&train(&out, &[]), &["--steps"]);
     let right = folder.path().join("right.jsonl");
-    std::fs::write(&right, walk_rows(0..9).replace("\"label\":0", "\"label\":1")).unwrap();
+    std::fs::write(&right, solution_rows(0..9).replace("\"label\":0", "\"label\":1")).unwrap();
     refused(&train(&out, &["--steps", &text(&right)]), &["two classes"]);
 }
 
 /// Rows in the plain format, of the draft's own solutions.
 fn draft_rows(trace: &Path) -> String {
     let mut rows: BTreeMap<String, (String, Vec<Value>)> = BTreeMap::new();
-    for example in examples(read_jsonl(trace).unwrap()).unwrap().examples {
+    for example in examples(&Trace::read(trace).unwrap()).unwrap().examples {
         let (_, steps) = rows.entry(example.problem).or_insert_with(|| (example.question, Vec::new()));
         steps.push(json!({ "text": example.draft.text, "label": example.draft_score }));
     }
@@ -199,13 +207,13 @@ fn collect(out: &Path, scorer: &str, problems: &str) {
 }
 
 fn labels(path: &Path) -> Vec<(String, usize, [f32; 2])> {
-    let found = examples(read_jsonl(path).unwrap()).unwrap().examples;
+    let found = examples(&Trace::read(path).unwrap()).unwrap().examples;
     let label = |example: Example| (example.problem, example.index, [example.draft_score, example.target_score]);
     found.into_iter().map(label).collect()
 }
 
 #[test]
-fn a_collection_scored_anew_has_the_labels_of_its_scorer() {
+fn a_collection_scored_again_has_the_labels_of_its_scorer() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let [by_checker, by_head, again]: [PathBuf; 3] = ["checker.jsonl", "head.jsonl", "again.jsonl"].map(at);
@@ -224,10 +232,11 @@ fn a_collection_scored_anew_has_the_labels_of_its_scorer() {
     assert_eq!(labels(&again), labels(&by_checker));
     assert_ne!(labels(&by_head), labels(&by_checker));
     assert!(succeed(&score).contains(" 0 steps scored now"));
-    let Record::Run(run) = &read_jsonl(&again).unwrap()[0] else { panic!("no run") };
+    let run = Trace::read(&again).unwrap().run.unwrap();
     assert_eq!(run.router, "labelling(checker, labelling(head(target), always-draft))");
-    assert_eq!(run.notes["scorer"], "checker");
-    assert!(run.notes["collected_by"]["head"].is_string() && run.verifier.digest.is_some(), "{run:?}");
+    assert_eq!(run.notes.scorer, Some(ScorerNote::Named("checker".to_owned())));
+    let Some(ScorerNote::Settings(collected_by)) = &run.notes.collected_by else { panic!("{run:?}") };
+    assert!(collected_by["head"].is_string() && run.verifier.digest.is_some(), "{run:?}");
 
     // Of some places alone, with all records there to be read as a collection.
     let (places, few) = (text(&at("places.jsonl")), at("few.jsonl"));
@@ -237,7 +246,7 @@ fn a_collection_scored_anew_has_the_labels_of_its_scorer() {
         |(problem, index, _): &(String, usize, [f32; 2])| json!({"problem": problem, "index": index}).to_string();
     std::fs::write(&places, asked.iter().map(line).collect::<Vec<_>>().join("\n")).unwrap();
     let out_few = text(&few);
-    let only = ["score", "--traces", &head_trace, "--out", &out_few, "--scorer", "checker", "--places", &places];
+    let only = ["score", "--traces", &head_trace, "--out", &out_few, "--scorer", "checker", "--step-ids", &places];
     let told = succeed(&only);
     assert!(told.contains(" 16 steps scored now"), "both of each place: {told}");
     let sorted = |mut labels: Vec<(String, usize, [f32; 2])>| {

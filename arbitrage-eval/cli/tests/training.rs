@@ -167,7 +167,7 @@ fn judged_again(good: &Path, out: &Path, judge: impl Fn(&str, usize) -> Verdict)
 }
 
 #[test]
-fn probes_are_held_against_problems_that_they_have_not_seen() {
+fn probes_are_judged_on_held_out_problems() {
     let place = place();
     let (good, json) = (place.good.to_str().unwrap(), place.path("table.json"));
     let cross = |further: &[&str]| {
@@ -189,14 +189,14 @@ fn probes_are_held_against_problems_that_they_have_not_seen() {
     let rows = || serde_json::from_slice::<serde_json::Value>(&std::fs::read(&json).unwrap()).unwrap();
     let table = rows();
     let names: Vec<&str> = table.as_array().unwrap().iter().map(|row| row["method"].as_str().unwrap()).collect();
-    assert_eq!(names, ["probe", "RSD", "mean log-probability", "first entropy"]);
+    assert_eq!(names, ["probe", "RSD", "mean log-probability", "first-token entropy"]);
     let rho = |table: &serde_json::Value, row: usize| table[row]["rho"]["value"].as_f64().unwrap();
     assert!(rho(&table, 0) > 0.6 && rho(&table, 1) > 0.6, "{table}");
     // The entropy is always the same, and tells nothing.
     assert!(table[3]["rho"].is_null() && table[3]["lead_of_first"]["rho"].is_null());
     let lead = table[1]["lead_of_first"]["rho"]["value"].as_f64().unwrap();
     assert!((lead - (rho(&table, 0) - rho(&table, 1))).abs() < 1e-9 && table[0]["lead_of_first"].is_null());
-    assert!(out.contains("| probe less |"), "{out}");
+    assert!(out.contains("| probe minus |"), "{out}");
     let once = cross(&["--folds", "3"]).1;
     assert_eq!(once, out, "the same seed gives the same table");
     assert_ne!(cross(&["--folds", "3", "--seed", "7"]).1, out);
@@ -207,7 +207,7 @@ fn probes_are_held_against_problems_that_they_have_not_seen() {
     judged_again(&place.good, &other, some);
     let (code, out, err) = cross(&["--folds", "2", "--labels", &place.path("other.jsonl")]);
     assert!(code == Some(0) && out.contains("79 problems, 158 steps"), "{out} {err}");
-    assert!(err.contains("158 steps are in both, 82 left out: 82 in --traces only"), "{err}");
+    assert!(err.contains("158 steps are in both, 82 skipped: 82 in --traces only"), "{err}");
     let table = rows();
     assert!(rho(&table, 0) < -0.6 && rho(&table, 1) < -0.6, "{table}");
 
@@ -228,7 +228,7 @@ fn probes_are_held_against_problems_that_they_have_not_seen() {
 }
 
 #[test]
-fn only_disputed_steps_need_labels() {
+fn only_steps_that_are_decided_differently_need_labels() {
     let place = place();
     let good = place.good.to_str().unwrap();
     // By these scores all drafts are alike, so that an RSD that reads them chooses at random.
@@ -242,10 +242,10 @@ fn only_disputed_steps_need_labels() {
         assert_eq!(code, Some(0), "{err}");
         out
     };
-    let out = cross(&["--disputed", &places]);
+    let out = cross(&["--disagreements", &places]);
     let disputed = std::fs::read_to_string(&places).unwrap();
     let count = disputed.lines().count();
-    assert!(count > 0 && out.contains(&format!("{count} of 240 steps are disputed: ")), "{out}");
+    assert!(count > 0 && out.contains(&format!("{count} of 240 steps are decided differently: ")), "{out}");
 
     // With labels of these alone the probe leads by as much as with all.
     let lines = disputed.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
@@ -299,7 +299,7 @@ fn cross_validation_refuses_what_it_cannot_measure() {
 }
 
 #[test]
-fn traces_that_teach_nothing_are_refused() {
+fn traces_without_usable_labels_are_refused() {
     let place = place();
     let write = |name: &str, text: &[u8]| std::fs::write(place.folder.path().join(name), text).unwrap();
     let good = std::fs::read(&place.good).unwrap();
@@ -315,11 +315,11 @@ fn traces_that_teach_nothing_are_refused() {
     write("nan.jsonl", &[run_line, b"NaN\n"].concat());
     let cases: [(&[&str], &[&str]); 9] = [
         (&["good.jsonl", "pair.jsonl"], &["two pairs", "large", "huge"]),
-        (&["unscored.jsonl"], &["no step"]),
+        (&["unscored.jsonl"], &["steps of both models", "found none"]),
         (&["alike.jsonl"], &["two classes", "of one"]),
-        (&["empty.jsonl"], &["do not say which models"]),
-        (&["nameless.jsonl"], &["do not say which models"]),
-        (&["begun.jsonl"], &["no step"]),
+        (&["empty.jsonl"], &["a run's record"]),
+        (&["nameless.jsonl"], &["a run's record"]),
+        (&["begun.jsonl"], &["steps of both models", "found none"]),
         (&["bad.jsonl"], &["bad.jsonl:2:"]),
         (&["nan.jsonl"], &["nan.jsonl:2:"]),
         (&["absent.jsonl"], &["absent.jsonl"]),
@@ -333,7 +333,7 @@ fn traces_that_teach_nothing_are_refused() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused() {
+fn invalid_settings_are_refused() {
     let place = place();
     let cases: [(&[&str], &[&str]); 7] = [
         (&["--steps", "4", "--batch", "0"], &["batch", "at least 1"]),

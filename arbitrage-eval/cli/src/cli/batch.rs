@@ -1,4 +1,4 @@
-//! Options of commands over many problems.
+//! Options of `collect` and `run`, which solve many problems.
 
 use std::path::PathBuf;
 
@@ -6,37 +6,38 @@ use arbitrage_mini::Stream;
 use arbitrage_router::Policy;
 use clap::{Args, ValueEnum};
 
-use super::{LimitOptions, PairOptions};
+use super::{BadRowOptions, LimitOptions, PairOptions};
 use crate::scorer::Scorer;
 
-/// Who completes solutions.
+/// The model that completes solutions for a scorer by roll-outs.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Writer {
+pub enum RolloutModel {
     /// The draft.
     Draft,
     /// The target.
     Target,
 }
 
-/// How solutions are completed from the steps that are scored by it.
+/// How solutions are completed for `--scorer rollouts:K`.
 #[derive(Args)]
 pub struct RolloutOptions {
-    /// At which temperature completions are written, with `--scorer rollouts:K`; above 0.
+    /// Sampling temperature of completions, above 0; for `--scorer rollouts:K`.
     #[arg(long, default_value_t = 0.7)]
     pub rollouts_temperature: f32,
-    /// Most tokens of a completion: one that is longer counts as wrong. The few that never end would otherwise take most of the time.
+    /// Maximum number of tokens of a completion; a longer one counts as wrong, since the few that never end would otherwise take most
+    /// of the time.
     #[arg(long, default_value_t = 1024)]
     pub rollouts_tokens: usize,
 }
 
-/// Problems of the mini family: a stream and a range, `train:0..6000`.
+/// A range of generated problems: a stream and indices, `train:0..6000`.
 #[derive(Clone)]
 pub struct MiniRange {
     /// The stream.
     pub stream: Stream,
     /// The first index.
     pub from: u64,
-    /// The one past the last.
+    /// The end of the range, exclusive.
     pub to: u64,
 }
 
@@ -57,26 +58,26 @@ impl std::str::FromStr for MiniRange {
 /// Which problems, and how many at a time.
 #[derive(Args)]
 pub struct ProblemOptions {
-    /// Files of problems: JSON lines with `question` or `problem`. The file's name is the source, unless a row says another.
+    /// Files of problems: JSON lines with `question` or `problem`. The file's name is the source of a row that has no `source`.
     #[arg(long, num_args = 1..)]
     pub problems: Vec<PathBuf>,
-    /// How the files' rows are laid out, where it is not as in a known benchmark: a file of TOML with `name`, `question`, `answer` and `id`,
-    /// the latter three lists of fields.
+    /// TOML file that says how the rows of other formats are read: `name`, and the lists of fields `question`, `answer` and `id`. The
+    /// formats of known benchmarks are recognised without it.
     #[arg(long)]
     pub format: Option<PathBuf>,
-    /// At most so many problems of the files, each source in proportion to its size.
+    /// Maximum number of problems taken from the files, each source in proportion to its size.
     #[arg(long)]
     pub count: Option<usize>,
-    /// Leaves rows out that cannot be used, instead of stopping at the first.
-    #[arg(long)]
-    pub skip_bad_rows: bool,
-    /// Generated problems: train:0..6000, validation:FROM..TO or test:FROM..TO.
+    /// Unusable rows.
+    #[command(flatten)]
+    pub bad_rows: BadRowOptions,
+    /// Generated problems of the mini family: train:0..6000, validation:FROM..TO or test:FROM..TO.
     #[arg(long)]
     pub mini: Option<MiniRange>,
-    /// The family that they are drawn from, a JSON file, in place of the default one.
+    /// JSON file of the family that problems are generated from, in place of the default family.
     #[arg(long)]
     pub family: Option<PathBuf>,
-    /// Problems at a time.
+    /// Number of problems that are solved at the same time, in one batch.
     #[arg(long, default_value_t = 16)]
     pub in_flight: usize,
     /// Seed of the choice of problems.
@@ -84,7 +85,7 @@ pub struct ProblemOptions {
     pub seed: u64,
 }
 
-/// Many problems, solved into a file of records.
+/// Many problems, solved into a trace file.
 #[derive(Args)]
 pub struct BatchOptions {
     /// The models.
@@ -96,7 +97,7 @@ pub struct BatchOptions {
     /// The problems.
     #[command(flatten)]
     pub problems: ProblemOptions,
-    /// The records' file. Solutions that it holds already are not written again.
+    /// Trace file, JSON lines. Problems that it already holds solutions of are not solved again.
     #[arg(long)]
     pub out: PathBuf,
 }
@@ -104,26 +105,28 @@ pub struct BatchOptions {
 /// Options of `collect`.
 #[derive(Args)]
 pub struct CollectOptions {
-    /// Models, problems, and where the records go.
+    /// Models, problems and the trace.
     #[command(flatten)]
     pub batch: BatchOptions,
-    /// What scores both steps: checker (exact, of the mini family's problems), judge (the target, 0 to 9), worked (the numbers of the
-    /// worked solution that comes with the problem), rollouts:K (the share of K completions that reach the answer which comes with
-    /// the problem), head:DIR (of `train head`, on the target's own hidden states), prm:DIR (a reward model), or one behind a server,
-    /// skywork@ADDRESS or trl@ADDRESS by its layout, with an address as in --draft and the key of ARBITRAGE_SCORER_KEY.
+    /// What scores both steps: checker (exact, for problems of the mini family), judge (the target, 0 to 9), reference-solution (the
+    /// numbers in the solution that comes with the problem, as in GSM8K), rollouts:K (the share of K completions that reach the gold
+    /// answer), head:FOLDER (of `train head`, on the target's hidden states), prm:FOLDER (a process reward model), or a reward model
+    /// behind a server, skywork@ADDRESS or trl@ADDRESS by its input format, with an address as in --draft and the API key in
+    /// ARBITRAGE_SCORER_KEY.
     #[arg(long)]
     pub scorer: Scorer,
     /// Completions.
     #[command(flatten)]
     pub rollouts: RolloutOptions,
-    /// Who writes them.
-    #[arg(long, value_enum, default_value_t = Writer::Target)]
-    pub rollouts_by: Writer,
-    /// Samples of the target's step over which its score is averaged; more than one need a temperature above 0. The first is the one
-    /// that is kept where the policy escalates.
+    /// The model that writes the completions of `--scorer rollouts:K`.
+    #[arg(long, value_enum, default_value_t = RolloutModel::Target)]
+    pub rollouts_by: RolloutModel,
+    /// Number of samples of the target's step over which its score is averaged. More than one need a temperature above 0. The first
+    /// sample is committed where the policy escalates.
     #[arg(long, default_value_t = 1)]
     pub samples: usize,
-    /// Whose decisions the solutions follow: the oracle's (the paper's way), or those of random:RATE, logprob:TAU, draft, target, ….
+    /// The policy whose decisions the solutions follow: oracle:0 as in the paper, or draft, target, random:RATE, logprob:TAU and others
+    /// that need no scorer.
     #[arg(long, default_value = "oracle:0", allow_negative_numbers = true)]
     pub policy: Policy,
 }
@@ -131,20 +134,20 @@ pub struct CollectOptions {
 /// Options of `run`.
 #[derive(Args)]
 pub struct RunOptions {
-    /// Models, problems, and where the records go.
+    /// Models, problems and the trace.
     #[command(flatten)]
     pub batch: BatchOptions,
-    /// Who decides: see `solve`.
+    /// The policy, as in `solve`.
     #[arg(long)]
     pub policy: Policy,
-    /// The folder of a trained router, or the name of a shipped one: mini:probe, mini:text, qwen2.5-coder:probe.
+    /// Folder of a trained router, or the name of a shipped one: mini:probe, mini:text, qwen2.5-coder:probe.
     #[arg(long)]
     pub router: Option<PathBuf>,
-    /// What scores steps for `rsd` and `oracle`, as `collect` has it, but for roll-outs: of the mini pair its reward model and its checker, of
-    /// others the target as judge, unless said otherwise.
+    /// What scores steps for `rsd` and `oracle`, as in `collect`, except rollouts:K. The default is the reward model (rsd) or the checker
+    /// (oracle) for the mini pair, and the target as judge for other pairs.
     #[arg(long)]
     pub scorer: Option<Scorer>,
-    /// The records of another run over the same problems: says by how much this one is better, with a 95% interval.
+    /// Trace of another run on the same problems. Prints the difference in accuracy with a 95% interval.
     #[arg(long)]
     pub against: Option<PathBuf>,
 }

@@ -6,17 +6,17 @@ use arbitrage_eval::harness::Shard;
 use arbitrage_grader::Profile;
 use clap::Args;
 
-use super::StatesOptions;
+use super::HiddenStateOptions;
 
 /// Options of `eval`.
 #[derive(Args)]
 pub struct EvalOptions {
-    /// Policies, benchmarks and models: a file of TOML.
+    /// TOML file with policies, benchmarks and models.
     pub config: PathBuf,
-    /// The evaluation's folder. What it holds already is not run again.
+    /// Folder of the evaluation. Finished runs in it are not run again.
     #[arg(long)]
     pub out: PathBuf,
-    /// Runs a part of each benchmark, such as 2/8, into a folder of its own inside; `merge` joins the parts.
+    /// Runs one part of each benchmark, such as 2/8, into a subfolder. `merge` joins the parts.
     #[arg(long)]
     pub shard: Option<Shard>,
 }
@@ -24,9 +24,9 @@ pub struct EvalOptions {
 /// Options of `merge`.
 #[derive(Args)]
 pub struct MergeOptions {
-    /// The evaluation's file of TOML.
+    /// TOML file of the evaluation.
     pub config: PathBuf,
-    /// The evaluation's folder, with those of its shards inside.
+    /// Folder of the evaluation, with the folders of its shards in it.
     #[arg(long)]
     pub out: PathBuf,
 }
@@ -34,13 +34,13 @@ pub struct MergeOptions {
 /// Options of `regrade`.
 #[derive(Args)]
 pub struct RegradeOptions {
-    /// The evaluation's file of TOML, which says where the answers are.
+    /// TOML file of the evaluation, which names the files with the gold answers.
     pub config: PathBuf,
-    /// The evaluation's folder.
+    /// Folder of the evaluation.
     #[arg(long)]
     pub out: PathBuf,
-    /// Whose conventions decide: strict, or qwen-compat, which repeats the faults of the grader behind Qwen2.5-Math's scores. `eval` and
-    /// `merge` grade by strict.
+    /// Grading profile: strict, as `eval` and `merge` use it, or qwen-compat, which reproduces the grader that Qwen2.5-Math's scores were
+    /// computed with, its errors included.
     #[arg(long, default_value = "strict")]
     pub profile: Profile,
 }
@@ -48,12 +48,13 @@ pub struct RegradeOptions {
 /// Options of `report`.
 #[derive(Args)]
 pub struct ReportOptions {
-    /// The evaluation's folder.
+    /// Folder of the evaluation.
     pub out: PathBuf,
-    /// The report's title.
+    /// Title of the report.
     #[arg(long)]
     pub title: Option<String>,
-    /// Most problems of a benchmark whose solutions are in the page, under every policy. Those on which policies differ come first.
+    /// Maximum number of problems per benchmark whose solutions are shown, under every policy. Problems on which policies disagree come
+    /// first.
     #[arg(long)]
     pub problems: Option<usize>,
 }
@@ -61,31 +62,31 @@ pub struct ReportOptions {
 /// Options of `replay`.
 #[derive(Args)]
 pub struct ReplayOptions {
-    /// A trace of `collect`: both models' steps, both scored, along the oracle's solutions or another policy's.
+    /// Trace of `collect`, with the steps of both models and their scores.
     pub collection: PathBuf,
-    /// Policies, such as rsd:0.5; one without its threshold is replayed at several.
+    /// Policies, such as rsd:0.5. A policy without a threshold is replayed at several.
     #[arg(long, num_args = 1.., allow_negative_numbers = true, default_values = ["draft", "target", "random", "logprob", "rsd", "oracle"])]
     pub policy: Vec<String>,
-    /// How many thresholds those without one are replayed at; their shares of escalated steps are evenly spaced.
+    /// Number of thresholds for policies without one, chosen so that the shares of escalated steps are evenly spaced.
     #[arg(long, default_value_t = 5)]
     pub grid: usize,
-    /// The folder of a trained router, or the name of a shipped one, for `learned`.
+    /// Folder of a trained router, or the name of a shipped one, for the policy `learned`.
     #[arg(long)]
     pub router: Option<PathBuf>,
-    /// What a probe reads.
+    /// Hidden states for a probe.
     #[command(flatten)]
-    pub states: StatesOptions,
-    /// The files of problems with their answers, where these are not of the mini family.
+    pub states: HiddenStateOptions,
+    /// Files of problems with gold answers. Problems of the mini family need none.
     #[arg(long, num_args = 1..)]
     pub problems: Vec<PathBuf>,
-    /// Costs of other hardware: JSON files with `name`, `draft` and `target` (each seconds a `decoded` and a `prefilled` token), `router_step`
-    /// and `scorer_token`.
+    /// Costs on other hardware: JSON files with `name`, `draft` and `target` (seconds per token, `decoded` and `prefilled`),
+    /// `router_step` and `scorer_token` (seconds).
     #[arg(long, num_args = 1..)]
     pub hardware: Vec<PathBuf>,
-    /// Rejected drafts are not reused as guesses.
+    /// Computes costs without verifying rejected drafts as speculative tokens.
     #[arg(long)]
     pub no_reuse: bool,
-    /// Records of `run` or `eval` over the same problems: says how far the replay is from each.
+    /// Traces of `run` or `eval` on the same problems. Prints by how much the prediction is off for each.
     #[arg(long, num_args = 1..)]
     pub check: Vec<PathBuf>,
     /// Writes all figures to this JSON file.

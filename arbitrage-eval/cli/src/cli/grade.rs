@@ -5,16 +5,19 @@ use std::path::PathBuf;
 use arbitrage_grader::Profile;
 use clap::Args;
 
+use super::BadRowOptions;
+
 /// Options of `grade`.
 #[derive(Args)]
 pub struct GradeOptions {
-    /// Rows of `gold` and `pred`, JSON lines, and perhaps `kind`: equiv for a bare answer, raw or extract for a whole response,
-    /// choice-raw for one that chooses a letter. With `should_match`, shares are summed up.
+    /// JSON lines with `gold` and `pred`, and optionally `kind`: equiv for a bare answer, raw or extract for a whole response, choice-raw
+    /// for a response that chooses a letter. Where rows have `should_match`, the share of matching verdicts is printed.
     pub file: PathBuf,
-    /// Whose conventions decide: strict, or qwen-compat, which repeats the faults of the grader behind Qwen2.5-Math's scores.
+    /// Grading profile: strict, or qwen-compat, which reproduces the grader that Qwen2.5-Math's scores were computed with, its errors
+    /// included.
     #[arg(long, default_value = "strict")]
     pub profile: Profile,
-    /// Leaves rows out that cannot be used, instead of stopping at the first.
-    #[arg(long)]
-    pub skip_bad_rows: bool,
+    /// Unusable rows.
+    #[command(flatten)]
+    pub bad_rows: BadRowOptions,
 }

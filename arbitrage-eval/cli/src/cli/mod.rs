@@ -1,88 +1,93 @@
-//! What can be asked for.
+//! The command line: commands and their options.
 
 mod batch;
 mod eval;
 mod grade;
-mod judge;
-mod models;
+mod pair;
+mod routers;
+mod scoring;
 mod serve;
 mod solve;
-mod steps;
 mod train;
 
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
+use arbitrage_eval::problems::BadRows;
 use clap::{Args, Parser, Subcommand};
 
-pub use batch::{BatchOptions, CollectOptions, MiniRange, ProblemOptions, RolloutOptions, RunOptions, Writer};
+pub use batch::{BatchOptions, CollectOptions, MiniRange, ProblemOptions, RolloutModel, RolloutOptions, RunOptions};
 pub use eval::{EvalOptions, MergeOptions, RegradeOptions, ReplayOptions, ReportOptions};
 pub use grade::GradeOptions;
-pub use judge::{CalibrateOptions, Calibration, CompareOptions, CrossValidateOptions, TableOptions};
-pub use models::{
-    DeviceOptions, Guesses, LimitOptions, Overlap, PairOptions, PlacementOptions, Segmenter, StatesOptions,
+pub use pair::{
+    DeviceOptions, HiddenStateOptions, LimitOptions, OverlapOption, PairOptions, PlacementOptions, SegmenterOption,
+    SpeculationSource,
 };
+pub use routers::{CalibrateOptions, CalibrationMethod, CompareOptions, CrossValidateOptions, TableOptions};
+pub use scoring::{HeadOptions, ScoreOptions, StepFileOptions};
 pub use serve::ServeOptions;
 pub use solve::SolveOptions;
-pub use steps::{HeadOptions, ScoreOptions, StepFileOptions};
 pub use train::{
-    FitOptions, LearningOptions, LoraOptions, PrmOptions, ProbeOptions, ProbeShape, RecipeOptions, TextOptions,
-    TrainCommand,
+    BaseOptions, LearningOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions, TextOptions,
+    TrainCommand, TrainOptions,
 };
 
-/// How errors are marked.
+/// Colour of the word `error:`.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
 
-/// A small model drafts each reasoning step; a large one writes those that a router escalates.
+/// Step-level speculative reasoning: a small draft model writes each reasoning step, and a large target model rewrites the steps that
+/// a router escalates.
 #[derive(Parser)]
 #[command(version, about)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// The subcommands.
+/// The commands.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Solves a problem and shows who wrote which step.
+    /// Solves one problem and shows which model wrote each step.
     Solve(Box<SolveOptions>),
-    /// Models: what there is, getting it, looking inside.
+    /// Lists, downloads and inspects models.
     #[command(subcommand)]
     Models(ModelsCommand),
-    /// Lists what models can run on: the backends compiled in, the devices found, and in which half precision each computes.
+    /// Lists the compute backends that were compiled in and the devices that were found, with their half-precision formats.
     Devices,
-    /// Collects labelled steps: both models write every step, both are scored. A collection that was cut off goes on.
+    /// Collects labelled steps for training: both models write every step, and both steps are scored. An interrupted collection
+    /// is resumed.
     Collect(Box<CollectOptions>),
-    /// Trains reward models and routers on collected steps. A training that was killed goes on from its checkpoint.
+    /// Trains reward models and routers on collected steps. An interrupted training is resumed from its checkpoint.
     #[command(subcommand)]
     Train(TrainCommand),
-    /// Measures a scorer on judged steps, or scores the steps of a collection anew. The latter, cut off, goes on.
+    /// Measures a scorer on labelled steps, or scores the steps of a collection again with another scorer.
     Score(Box<ScoreOptions>),
-    /// Chooses a router's threshold from a goal, on problems that it was not trained on.
+    /// Sets a trained router's threshold so that it meets a goal on problems that it was not trained on.
     Calibrate(CalibrateOptions),
-    /// Solves many problems with a policy and says how many are right. A run that was cut off goes on.
+    /// Solves many problems with one policy and prints accuracy and cost. An interrupted run is resumed.
     Run(Box<RunOptions>),
-    /// Runs policies over benchmarks, as a file says, into a folder of records with a report. One that was cut off goes on.
+    /// Runs several policies on several benchmarks, as a TOML file configures them, and writes a report. An interrupted
+    /// evaluation is resumed.
     Eval(EvalOptions),
-    /// Joins the shards of an evaluation, and writes its report.
+    /// Merges the shards of an evaluation and writes its report.
     Merge(MergeOptions),
-    /// Grades an evaluation's solutions anew, without a model, and writes its report.
+    /// Grades the solutions of an evaluation again, without running a model, and writes its report.
     Regrade(RegradeOptions),
-    /// Writes the report of an evaluation into its folder: a page that needs nothing else, and its tables as Markdown.
+    /// Writes the report of an evaluation: a self-contained HTML page, and its tables as Markdown.
     Report(ReportOptions),
-    /// Predicts what policies would do and cost, from a collection and without decoding.
+    /// Predicts accuracy and cost of policies from a collection, without running the models.
     Replay(ReplayOptions),
-    /// Compares two runs, or routers and gates on collected steps of problems that none has seen.
+    /// Compares two runs with each other, or routers on collected steps of problems that none of them was trained on.
     Compare(CompareOptions),
-    /// Trains probes on all problems but a part, for each part, and compares what they say of it with gates and RSD: every
-    /// problem is judged by a probe that has not seen it.
+    /// Cross-validates probes: every problem is judged by a probe that was trained on other problems. Compares them with RSD and
+    /// with thresholds on the draft's probabilities.
     CrossValidate(Box<CrossValidateOptions>),
-    /// Grades answers against gold answers: a JSON row each, with verdict, reason and microseconds.
+    /// Grades answers against gold answers and prints a JSON row for each: verdict, reason and microseconds.
     Grade(GradeOptions),
-    /// Serves the pair over HTTP, as OpenAI's clients know it: completions, streamed step by step, with who wrote what.
+    /// Serves the pair over HTTP with an OpenAI-compatible API that streams steps and names the model that wrote each.
     Serve(Box<ServeOptions>),
-    /// The mini family: a draft, a target and a router that are trained from scratch on generated problems.
+    /// Trains the mini pair, two tiny models for generated problems, from scratch.
     #[command(subcommand)]
     Mini(MiniCommand),
 }
@@ -91,30 +96,30 @@ pub enum Command {
 #[derive(Subcommand)]
 pub enum MiniCommand {
     /// Trains the draft from scratch.
-    Draft(WriterOptions),
+    Draft(MiniTrainOptions),
     /// Trains the target from scratch.
-    Target(WriterOptions),
+    Target(MiniTrainOptions),
 }
 
 /// Options of `mini draft` and `mini target`.
 #[derive(Args)]
-pub struct WriterOptions {
-    /// The model's folder. A training that was killed goes on from the checkpoint in it.
+pub struct MiniTrainOptions {
+    /// Folder of the model. An interrupted training is resumed from the checkpoint in it.
     #[arg(long)]
     pub out: PathBuf,
-    /// Trains for a minute, to show that everything works.
+    /// Trains for about a minute, as a smoke test.
     #[arg(long)]
     pub quick: bool,
-    /// The family that problems are drawn from, a JSON file, in place of the default one.
+    /// JSON file of the family of problems, in place of the default family.
     #[arg(long)]
     pub family: Option<PathBuf>,
-    /// Steps of the optimizer, in place of the recipe's. Each meets new problems.
+    /// Number of optimizer steps, in place of the recipe's. Each step sees new problems.
     #[arg(long)]
     pub steps: Option<usize>,
-    /// Steps between two scores and two checkpoints.
-    #[arg(long)]
-    pub every: Option<usize>,
-    /// Where it learns.
+    /// Optimizer steps between two evaluations, each of which also saves a checkpoint.
+    #[arg(long, alias = "every")]
+    pub eval_interval: Option<usize>,
+    /// Where the model is trained.
     #[command(flatten)]
     pub device: DeviceOptions,
 }
@@ -122,22 +127,36 @@ pub struct WriterOptions {
 /// The subcommands of `models`.
 #[derive(Subcommand)]
 pub enum ModelsCommand {
-    /// Gets a model into the local cache, digest-checked; goes on where an earlier pull stopped.
+    /// Downloads models into the local cache and verifies their digests. An interrupted download is resumed.
     Pull {
-        /// A name from `models list`, or hf:OWNER/REPO:FILE.
+        /// Names from `models list`, or hf:OWNER/REPO:FILE.
         names: Vec<String>,
     },
-    /// Lists the known models and which are in the cache.
+    /// Lists the known models and where they are cached.
     List,
     /// Shows a model's shape, tokenizer and tensors.
     Inspect {
-        /// A name, a GGUF file or a Hugging Face folder.
+        /// A name from `models list`, a GGUF file or a Hugging Face folder.
         model: String,
         /// Lists every tensor.
         #[arg(long)]
         tensors: bool,
-        /// Looks at every weight for NaN and infinity.
+        /// Checks every weight for NaN and infinity.
         #[arg(long)]
         scan: bool,
     },
+}
+
+/// What to do about unusable rows in a file of problems, steps or answers.
+#[derive(Args, Clone, Copy)]
+pub struct BadRowOptions {
+    /// Skips rows that cannot be used, instead of stopping at the first.
+    #[arg(long)]
+    pub skip_bad_rows: bool,
+}
+
+impl From<BadRowOptions> for BadRows {
+    fn from(options: BadRowOptions) -> Self {
+        if options.skip_bad_rows { Self::Skip } else { Self::Fail }
+    }
 }

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use arbitrage_router::Policy;
 use clap::Args;
 
-use super::{LimitOptions, Overlap, PairOptions};
+use super::{LimitOptions, OverlapOption, PairOptions};
 
 /// Options of `solve`.
 #[derive(Args)]
 pub struct SolveOptions {
-    /// The problem. Without it, it is read from standard input; where that is a terminal, or the pair is mini, one is
-    /// generated for the mini pair.
+    /// The problem. Without it, the problem is read from standard input; if that is a terminal or empty, a problem is generated for the
+    /// mini pair.
     pub question: Option<String>,
     /// The models.
     #[command(flatten)]
@@ -19,28 +19,28 @@ pub struct SolveOptions {
     /// Where steps and solutions end.
     #[command(flatten)]
     pub limits: LimitOptions,
-    /// Who decides, and from which threshold on: draft, target, random:RATE, logprob:TAU, entropy:TAU, rsd:TAU,
-    /// oracle:TAU or learned:TAU; the part after the colon may be left out. RSD and the oracle score steps with the target as judge
-    /// (0 to 9), on the mini pair with its reward model and its checker. The default is learned where a router is known, logprob elsewhere.
+    /// The policy with its threshold: draft, target, random:RATE, logprob:TAU, entropy:TAU, rsd:TAU, oracle:TAU or learned:TAU. Without a
+    /// threshold the policy's default is used. `rsd` and `oracle` score steps: for the mini pair with its reward model and its checker,
+    /// for other pairs with the target as judge (0 to 9). The default is learned where the pair has a trained router, else logprob.
     #[arg(long)]
     pub policy: Option<Policy>,
-    /// The folder of a trained router, or the name of a shipped one: mini:probe, mini:text, qwen2.5-coder:probe.
+    /// Folder of a trained router, or the name of a shipped one: mini:probe, mini:text, qwen2.5-coder:probe.
     #[arg(long)]
     pub router: Option<PathBuf>,
-    /// The policy's threshold, in place of the one after its colon.
+    /// Threshold of the policy, in place of the one after its colon.
     #[arg(long, allow_negative_numbers = true)]
     pub tau: Option<f32>,
-    /// At most this many steps by the target.
+    /// Maximum number of steps that the target writes.
     #[arg(long)]
     pub budget: Option<usize>,
-    /// Whether the drafter goes on while router and target are at work; it then is not shown as it writes. Pays where the two
-    /// models run on different devices.
-    #[arg(long, value_enum, default_value_t = Overlap::Off)]
-    pub overlap: Overlap,
-    /// Seed of every random draw, and which problem is generated where there is no question.
+    /// Whether the drafter writes ahead while router and target work. What it writes is then not shown while it is written. Saves time where
+    /// the two models run on different devices.
+    #[arg(long, value_enum, default_value_t = OverlapOption::Off)]
+    pub overlap: OverlapOption,
+    /// Seed of sampling, and of the generated problem where there is no question.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Appends the run's records to this JSONL file.
+    /// Appends the trace of the run to this JSONL file.
     #[arg(long)]
     pub trace: Option<PathBuf>,
     /// Prints one JSON object in place of the live view.

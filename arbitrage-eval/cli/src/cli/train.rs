@@ -3,54 +3,54 @@
 use std::path::PathBuf;
 
 use arbitrage_router::labels::Balance;
-use arbitrage_router::learned::Inputs;
+use arbitrage_router::learned::ProbeFeatures;
 use clap::{Args, Subcommand};
 
-use super::{DeviceOptions, HeadOptions, StatesOptions};
+use super::{DeviceOptions, HeadOptions, HiddenStateOptions};
 
 /// The subcommands of `train`.
 #[derive(Subcommand)]
 pub enum TrainCommand {
-    /// A process reward model: scores a step from the text.
+    /// Trains a process reward model, which scores a step from the text.
     Prm(PrmOptions),
-    /// The paper's router: reads the annotated text.
+    /// Trains a text router, as in the paper: a language model that reads the question and the steps with their authors.
     Text(TextOptions),
-    /// A probe: reads numbers that the draft computed anyway.
+    /// Trains a probe: a small network on the draft's probabilities and hidden states, which cost nothing extra.
     Probe(ProbeOptions),
-    /// A scorer of steps: a small network on the hidden states that a model has of them.
+    /// Trains a scoring head: a small network on the hidden states that a model has at each step.
     Head(HeadOptions),
 }
 
-/// Data and loop of a training.
+/// Data, output and training loop.
 #[derive(Args)]
-pub struct FitOptions {
+pub struct TrainOptions {
     /// Traces of `collect`, all of one pair.
     #[arg(long, num_args = 1.., required = true)]
     pub traces: Vec<PathBuf>,
-    /// The folder of what is trained.
+    /// Folder that the result is written to.
     #[arg(long)]
     pub out: PathBuf,
-    /// The loop.
+    /// The training loop.
     #[command(flatten)]
     pub learning: LearningOptions,
 }
 
-/// The loop of a training.
+/// The training loop.
 #[derive(Args)]
 pub struct LearningOptions {
-    /// Share of the problems on which the best weights are chosen.
+    /// Share of the problems that is held out to choose the best weights.
     #[arg(long, default_value_t = 0.1)]
     pub validation: f64,
-    /// Steps of the optimizer, at most.
+    /// Maximum number of optimizer steps.
     #[arg(long, default_value_t = 1500)]
     pub steps: usize,
-    /// Examples a step.
+    /// Number of examples in a batch.
     #[arg(long, default_value_t = 32)]
     pub batch: usize,
-    /// Greatest learning rate.
-    #[arg(long, default_value_t = 5e-4)]
-    pub rate: f64,
-    /// Ends the training after so many scores in a row without a better one.
+    /// Peak learning rate.
+    #[arg(long, alias = "rate", default_value_t = 5e-4)]
+    pub learning_rate: f64,
+    /// Number of evaluations without improvement after which training stops.
     #[arg(long, default_value_t = 8)]
     pub patience: usize,
     /// Seed of weights, batches and splits.
@@ -58,74 +58,74 @@ pub struct LearningOptions {
     pub seed: u64,
 }
 
-/// What a router is taught.
+/// The labels that a router is trained on.
 #[derive(Args)]
-pub struct RecipeOptions {
-    /// Classes of the advantage: 2 for no gain and gain, more for quantiles.
+pub struct RouterLabelOptions {
+    /// Number of classes of the advantage: 2 for no gain and gain, more for quantiles.
     #[arg(long, default_value_t = 2)]
     pub classes: usize,
-    /// The head answers "higher than class k?" for each k.
+    /// Ordinal regression: an output for each "higher than class k".
     #[arg(long)]
     pub ordinal: bool,
-    /// What is done about classes of unequal size: none; down-sample, as in the paper, the larger ones at random; weights, by
-    /// which each counts by the inverse of its size.
+    /// How classes of unequal size are balanced: none, down-sample (drops random examples of the larger classes, as in the paper), or
+    /// weights (weighs an example by the inverse size of its class).
     #[arg(long, default_value_t = Balance::DownSample)]
     pub balance: Balance,
 }
 
-/// Adapters that learn in the place of a decoder's weights.
+/// Low-rank adapters, trained in place of a decoder's weights.
 #[derive(Args)]
 pub struct LoraOptions {
-    /// Trains low-rank adapters of this rank and the head, and leaves the decoder's own weights as they are. Folders hold the sums.
+    /// Trains low-rank adapters (LoRA) of this rank, and the head, in place of the decoder's weights. The adapters are merged into the
+    /// weights that are saved.
     #[arg(long, value_name = "RANK")]
     pub lora: Option<usize>,
-    /// How much the adapters count, above 0: twice the rank unless said otherwise.
+    /// Scale of the adapters, above 0. The default is twice the rank.
     #[arg(long, value_name = "ALPHA", requires = "lora")]
     pub lora_alpha: Option<f64>,
+}
+
+/// The decoder that a reward model or a text router is trained from.
+#[derive(Args)]
+pub struct BaseOptions {
+    /// Hugging Face folder of the decoder that training starts from, such as the draft, the target or a reward model.
+    #[arg(long)]
+    pub base: PathBuf,
+    /// Keeps only this many of the decoder's first layers.
+    #[arg(long)]
+    pub layers: Option<usize>,
+    /// Adapters.
+    #[command(flatten)]
+    pub lora: LoraOptions,
+    /// Where the model is trained.
+    #[command(flatten)]
+    pub device: DeviceOptions,
 }
 
 /// Options of `train prm`.
 #[derive(Args)]
 pub struct PrmOptions {
-    /// Data and loop.
+    /// Data, output and training loop.
     #[command(flatten)]
-    pub fit: FitOptions,
-    /// The Hugging Face folder of the decoder that it starts from.
-    #[arg(long)]
-    pub base: PathBuf,
-    /// Keeps the decoder's first layers only.
-    #[arg(long)]
-    pub layers: Option<usize>,
-    /// What of it learns.
+    pub training: TrainOptions,
+    /// The decoder.
     #[command(flatten)]
-    pub lora: LoraOptions,
-    /// Where it learns.
-    #[command(flatten)]
-    pub device: DeviceOptions,
+    pub base: BaseOptions,
 }
 
 /// Options of `train text`.
 #[derive(Args)]
 pub struct TextOptions {
-    /// Data and loop.
+    /// Data, output and training loop.
     #[command(flatten)]
-    pub fit: FitOptions,
-    /// What it is taught.
+    pub training: TrainOptions,
+    /// The labels.
     #[command(flatten)]
-    pub recipe: RecipeOptions,
-    /// The Hugging Face folder of the decoder that it starts from: the draft, the target, or a reward model.
-    #[arg(long)]
-    pub base: PathBuf,
-    /// Keeps the decoder's first layers only.
-    #[arg(long)]
-    pub layers: Option<usize>,
-    /// What of it learns.
+    pub labels: RouterLabelOptions,
+    /// The decoder.
     #[command(flatten)]
-    pub lora: LoraOptions,
-    /// Where it learns.
-    #[command(flatten)]
-    pub device: DeviceOptions,
-    /// Does not tell who wrote each step.
+    pub base: BaseOptions,
+    /// Leaves out which model wrote each step.
     #[arg(long)]
     pub unannotated: bool,
 }
@@ -133,28 +133,28 @@ pub struct TextOptions {
 /// Options of `train probe`.
 #[derive(Args)]
 pub struct ProbeOptions {
-    /// Data and loop.
+    /// Data, output and training loop.
     #[command(flatten)]
-    pub fit: FitOptions,
+    pub training: TrainOptions,
     /// The probe.
     #[command(flatten)]
-    pub shape: ProbeShape,
+    pub probe: ProbeSettings,
 }
 
-/// What a probe reads and learns.
+/// A probe's labels, inputs and size.
 #[derive(Args)]
-pub struct ProbeShape {
-    /// What it is taught.
+pub struct ProbeSettings {
+    /// The labels.
     #[command(flatten)]
-    pub recipe: RecipeOptions,
-    /// What it reads: scalars, which are log-probabilities, entropy, length and place, the tabular baseline; hidden, the draft's
-    /// hidden states; or both.
-    #[arg(long, default_value_t = Inputs::Both)]
-    pub inputs: Inputs,
-    /// Where these are from.
+    pub labels: RouterLabelOptions,
+    /// Inputs of the probe: scalars (log-probabilities, entropy, length and position of the step), hidden (the draft's hidden states), or
+    /// both.
+    #[arg(long, default_value_t = ProbeFeatures::Both)]
+    pub inputs: ProbeFeatures,
+    /// Hidden states.
     #[command(flatten)]
-    pub states: StatesOptions,
-    /// Width of the inner layer: 64 unless said otherwise, 0 for none.
+    pub states: HiddenStateOptions,
+    /// Width of the hidden layer, 0 for none. The default is 64.
     #[arg(long)]
     pub width: Option<usize>,
 }

@@ -1,72 +1,72 @@
-//! What is evaluated: a file of TOML.
+//! The configuration of an evaluation: a TOML file.
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use arbitrage_mini::shipped;
+use arbitrage_router::Policy;
+use clap::{Parser, ValueEnum};
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::Failure;
-use crate::cli::{Guesses, LimitOptions, MiniRange, PairOptions};
+use crate::cli::{LimitOptions, MiniRange, PairOptions, SpeculationSource};
+use crate::files::{in_file, read_text};
 use crate::scorer::Scorer;
-use arbitrage_mini::shipped;
-use arbitrage_router::Policy;
-use clap::ValueEnum;
 
-/// Policies × benchmarks.
+/// Policies and the benchmarks that each of them runs on.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Seed from which every sample's is derived, and the choice of problems.
+pub struct EvalConfig {
+    /// Seed of sampling and of the choice of problems.
     #[serde(default)]
     pub seed: u64,
-    /// Problems at a time.
-    #[serde(default = "in_flight")]
+    /// Number of problems that are solved at the same time.
+    #[serde(default = "default_in_flight")]
     pub in_flight: usize,
-    /// The options of `solve` that say which models and how they write, without their dashes: `pair = "mini"`.
+    /// Options of `solve` that choose the models and how they are sampled, without the dashes: `pair = "mini"`.
     #[serde(default)]
     models: Table,
-    /// Those that say where steps and solutions end.
+    /// Options of `solve` that say where steps and solutions end.
     #[serde(default)]
     limits: Table,
-    /// What is solved.
+    /// The benchmarks.
     #[serde(rename = "benchmark")]
-    pub benchmarks: Vec<Benchmark>,
-    /// By whom.
+    pub benchmarks: Vec<BenchmarkConfig>,
+    /// The policies.
     #[serde(rename = "policy")]
-    pub policies: Vec<Entry>,
+    pub policies: Vec<PolicyConfig>,
 }
 
-fn in_flight() -> usize {
+fn default_in_flight() -> usize {
     16
 }
 
-/// A set of problems.
+/// A benchmark: a set of problems.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Benchmark {
-    /// Its name, which is that of its folder.
+pub struct BenchmarkConfig {
+    /// The name, also of the folder of its traces.
     pub name: String,
-    /// Files of problems, beside the file of TOML.
+    /// Files of problems. Relative paths start at the folder of the TOML file.
     #[serde(default)]
     pub problems: Vec<PathBuf>,
-    /// How their rows are laid out, where it is none of the known formats.
+    /// TOML file that says how rows of unknown formats are read.
     pub format: Option<PathBuf>,
-    /// At most so many of the files' problems.
+    /// Maximum number of problems taken from the files.
     pub count: Option<usize>,
-    /// Leaves bad rows out.
+    /// Skips rows that cannot be used.
     #[serde(default)]
     pub skip_bad_rows: bool,
     /// Generated problems of the mini family: `test:0..500`.
-    #[serde(default, deserialize_with = "range")]
+    #[serde(default, deserialize_with = "mini_range")]
     pub mini: Option<MiniRange>,
-    /// The family that they are drawn from.
+    /// JSON file of the family that problems are generated from.
     pub family: Option<PathBuf>,
-    /// Problems at a time, unless it is as for all.
+    /// Number of problems that are solved at the same time, in place of the evaluation's.
     pub in_flight: Option<usize>,
 }
 
-fn range<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Option<MiniRange>, D::Error> {
+fn mini_range<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Option<MiniRange>, D::Error> {
     let text = String::deserialize(text)?;
     text.parse().map(Some).map_err(serde::de::Error::custom)
 }
@@ -74,64 +74,63 @@ fn range<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Option<MiniRange>,
 /// A policy, with one threshold or several.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// `target`, `draft`, `rsd`, `random`, `logprob`, `entropy`, `learned` or `oracle`, with or without its τ.
+pub struct PolicyConfig {
+    /// `target`, `draft`, `rsd`, `random`, `logprob`, `entropy`, `learned` or `oracle`, with or without a threshold.
     pub policy: Policy,
-    /// What it is called in tables; its own name unless it is said.
+    /// The name in tables; by default that of the policy.
     pub label: Option<String>,
     /// A run for each of these thresholds.
     #[serde(default)]
     pub tau: Vec<f32>,
-    /// For `random`: escalates as often as the policy of this label, which stands before it.
+    /// For `random`: the label of an earlier policy, which it escalates as often as.
     pub matches: Option<String>,
-    /// For `learned`: the router's folder, or the name of a shipped one.
+    /// For `learned`: the folder of the router, or the name of a shipped one.
     pub router: Option<PathBuf>,
-    /// For `rsd` and `oracle`: what scores steps.
+    /// For `rsd` and `oracle`: the scorer of steps.
     #[serde(default, deserialize_with = "scorer")]
     pub scorer: Option<Scorer>,
-    /// What the target verifies several tokens at a time: `draft` makes `target` token-level speculative decoding.
-    #[serde(default, deserialize_with = "guesses")]
-    pub guesses: Option<Guesses>,
+    /// Where the target's speculative tokens come from: with `draft`, the policy `target` is token-level speculative decoding.
+    #[serde(default, alias = "guesses", deserialize_with = "speculation")]
+    pub speculation: Option<SpeculationSource>,
 }
 
 fn scorer<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Option<Scorer>, D::Error> {
     String::deserialize(text)?.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
-fn guesses<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Option<Guesses>, D::Error> {
-    Guesses::from_str(&String::deserialize(text)?, false).map(Some).map_err(serde::de::Error::custom)
+fn speculation<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Option<SpeculationSource>, D::Error> {
+    SpeculationSource::from_str(&String::deserialize(text)?, false).map(Some).map_err(serde::de::Error::custom)
 }
 
-/// Models and limits, as the command line knows them.
+/// Models and limits, as options of the command line.
 #[derive(Parser)]
 #[command(no_binary_name = true, disable_help_flag = true)]
-pub struct Options {
+pub struct EngineOptions {
+    /// The models.
     #[command(flatten)]
     pub models: PairOptions,
+    /// Where steps and solutions end.
     #[command(flatten)]
     pub limits: LimitOptions,
 }
 
-impl Config {
-    /// Reads the file. Paths in it are beside it.
+impl EvalConfig {
+    /// Reads the file.
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| named(&error))?;
-        config.check().map_err(|error| named(&error))?;
-        config.beside(path.parent().unwrap_or(Path::new("")));
+        let mut config: Self = toml::from_str(&read_text(path)?).map_err(in_file(path))?;
+        config.check().map_err(in_file(path))?;
+        config.resolve_paths(path.parent().unwrap_or(Path::new("")));
         Ok(config)
     }
 
     /// Models and limits.
-    pub fn options(&self) -> Result<Options, Failure> {
+    pub fn engine_options(&self) -> Result<EngineOptions, Failure> {
         let mut arguments = Vec::new();
         for (key, value) in self.models.iter().chain(&self.limits) {
-            push(&mut arguments, key, value)?;
+            push_option(&mut arguments, key, value)?;
         }
-        let options = Options::try_parse_from(arguments);
-        Ok(options
-            .map_err(|error| format!("in [models] or [limits], whose keys are the options of `solve`: {error}"))?)
+        let options = EngineOptions::try_parse_from(arguments);
+        Ok(options.map_err(|error| format!("[models] or [limits]: expected options of `arbitrage solve`: {error}"))?)
     }
 
     fn check(&self) -> Result<(), Failure> {
@@ -139,17 +138,17 @@ impl Config {
             return Err("expected at least one [[benchmark]] and one [[policy]]".into());
         }
         for name in self.benchmarks.iter().map(|benchmark| &benchmark.name) {
-            if slug(name) != *name || self.benchmarks.iter().filter(|other| other.name == *name).count() > 1 {
-                return Err(format!(
-                    "benchmark `{name}`: expected a name of its own, of letters, digits, `.`, `-` and `_`"
-                )
-                .into());
+            if file_name(name) != *name || self.benchmarks.iter().filter(|other| other.name == *name).count() > 1 {
+                return Err(
+                    format!("benchmark `{name}`: expected a unique name of letters, digits, `.`, `-` and `_`").into()
+                );
             }
         }
         Ok(())
     }
 
-    fn beside(&mut self, folder: &Path) {
+    /// Makes relative paths start at the folder of the TOML file.
+    fn resolve_paths(&mut self, folder: &Path) {
         let benchmarks = self.benchmarks.iter_mut();
         let of_benchmarks =
             benchmarks.flat_map(|one| one.problems.iter_mut().chain(&mut one.format).chain(&mut one.family));
@@ -161,25 +160,25 @@ impl Config {
     }
 }
 
-/// A key and its value, as arguments.
-fn push(arguments: &mut Vec<String>, key: &str, value: &Value) -> Result<(), Failure> {
+/// Appends a key and its value as arguments of the command line.
+fn push_option(arguments: &mut Vec<String>, key: &str, value: &Value) -> Result<(), Failure> {
     let name = format!("--{}", key.replace('_', "-"));
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Integer(number) => number.to_string(),
         Value::Float(number) => number.to_string(),
-        Value::Boolean(present) => {
-            arguments.extend(present.then_some(name));
+        Value::Boolean(is_set) => {
+            arguments.extend(is_set.then_some(name));
             return Ok(());
         }
-        other => return Err(format!("`{key}`: expected text or a number, found {other}").into()),
+        other => return Err(format!("`{key}`: expected text, a number or a boolean, found {other}").into()),
     };
     arguments.push(format!("{name}={text}"));
     Ok(())
 }
 
-/// A name that can be that of a file anywhere.
-pub fn slug(name: &str) -> String {
+/// The name with characters replaced that file names cannot have on some systems.
+pub fn file_name(name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let text: String = name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
     if text.starts_with('.') { format!("_{text}") } else { text }

@@ -1,70 +1,68 @@
-//! Verdicts on whole runs.
+//! Grades of whole runs, also in the format of lm-evaluation-harness.
 
 use std::path::Path;
 
-use arbitrage_core::trace::{Record, RunRecord, SolutionRecord, read_jsonl};
-use arbitrage_eval::harness::{Graded, Sample, canonical, grade, write_grades, write_lm_eval};
-use arbitrage_eval::results::Outcome;
-use arbitrage_router::labels::LabelError;
+use arbitrage_core::trace::{SolutionRecord, Trace};
+use arbitrage_eval::harness::{LmEvalSample, canonical, grade, write_grades, write_lm_eval};
+use arbitrage_eval::results::{GradeRow, Outcome};
 
-use super::Set;
-use super::plan::Planned;
+use super::LoadedBenchmark;
+use super::plan::PlannedRun;
 use crate::Failure;
-use crate::output::problems_note;
+use crate::run_notes::problems_note;
 
-/// Grades a whole run, beside its records, and tells it to those who read lm-evaluation-harness's files.
-pub fn told(set: &Set<'_>, path: &Path, lm_eval: &Path) -> Result<(), Failure> {
-    told_of(&read_jsonl(path)?, set, path, lm_eval)
+/// Grades a whole run. Writes a file of grades next to its trace, and the files of lm-evaluation-harness into the folder `lm-eval`.
+pub fn export_grades(benchmark: &LoadedBenchmark<'_>, trace_path: &Path) -> Result<(), Failure> {
+    export(&Trace::read(trace_path)?, benchmark, trace_path)
 }
 
-/// The same, anew. Runs that are not there, or not whole, are told and left as they are.
-pub fn regrade(set: &Set<'_>, planned: &Planned<'_>, evaluation: &Path) -> Result<(), Failure> {
-    let (folder, slug) = (set.folder(evaluation), planned.slug());
-    let path = folder.join(format!("{slug}.jsonl"));
+/// Grades a run again. Missing and incomplete runs are named and skipped.
+pub fn regrade(benchmark: &LoadedBenchmark<'_>, planned: &PlannedRun<'_>, evaluation: &Path) -> Result<(), Failure> {
+    let path = planned.trace_path(&benchmark.folder(evaluation));
     if !path.is_file() {
-        anstream::eprintln!("left out: {}: there is no such run", path.display());
+        anstream::eprintln!("skipped: {}: there is no such run", path.display());
         return Ok(());
     }
-    let records = read_jsonl(&path)?;
-    same_problems(&records, set, &path)?;
-    let wrong = |error: LabelError| format!("{}: {error}", path.display());
-    let (records, missing) = canonical(records, &set.problems).map_err(wrong)?;
+    let trace = Trace::read(&path)?;
+    check_problems(&trace, benchmark, &path)?;
+    let (records, missing) = canonical(trace, &benchmark.set.problems);
     if !missing.is_empty() {
-        let (missing, all) = (missing.len(), set.problems.len());
-        anstream::eprintln!("left out: {}: {missing} of {all} problems have not ended", path.display());
+        let (missing, all) = (missing.len(), benchmark.set.problems.len());
+        anstream::eprintln!("skipped: {}: {missing} of {all} problems have no solution yet", path.display());
         return Ok(());
     }
-    told_of(&records, set, &path, &folder.join("lm-eval").join(slug))
+    export(&Trace::from_records(records)?, benchmark, &path)
 }
 
-fn told_of(records: &[Record], set: &Set<'_>, path: &Path, lm_eval: &Path) -> Result<(), Failure> {
-    let grades = grade(records, &set.gold);
+fn export(trace: &Trace, benchmark: &LoadedBenchmark<'_>, path: &Path) -> Result<(), Failure> {
+    let grades = grade(trace, &benchmark.set.gold);
     write_grades(&grades, &path.with_extension("grades.jsonl"))?;
-    let ends = records.iter().filter_map(|record| if let Record::Solution(end) = record { Some(end) } else { None });
-    let known = ends.zip(&grades).filter(|(_, grade)| grade.verdict != Outcome::Errored);
-    let samples: Vec<Sample<'_>> = known.map(|(end, grade)| sample(end, grade)).collect();
-    run(records).map_or(Ok(()), |run| Ok(write_lm_eval(lm_eval, &set.benchmark.name, run, &samples)?))
+    let Some(run) = &trace.run else { return Ok(()) };
+    let graded = trace.solutions().into_iter().zip(&grades).filter(|(_, grade)| grade.verdict != Outcome::Errored);
+    let samples: Vec<LmEvalSample<'_>> = graded.map(|(end, grade)| sample(end, grade)).collect();
+    let folder = path.with_file_name("lm-eval").join(path.file_stem().unwrap_or_default());
+    Ok(write_lm_eval(&folder, &benchmark.config.name, run, &samples)?)
 }
 
-/// Refuses answers to other problems than those that the run was asked.
-fn same_problems(records: &[Record], set: &Set<'_>, path: &Path) -> Result<(), Failure> {
-    let (expected, found) = (problems_note(&set.problems), run(records).map(|run| &run.notes["problems"]));
-    match found {
+/// Refuses a run on other problems than those of the configuration.
+fn check_problems(trace: &Trace, benchmark: &LoadedBenchmark<'_>, path: &Path) -> Result<(), Failure> {
+    let expected = problems_note(&benchmark.set.problems);
+    match trace.run.as_ref().and_then(|run| run.notes.problems.as_ref()) {
         Some(found) if *found != expected => Err(format!(
-            "{}: holds a run over other problems than the configuration names: notes.problems {found}, then {expected}",
-            path.display()
+            "{}: notes.problems: expected {} problems (digest {}) as in the configuration, found {} (digest {})",
+            path.display(),
+            expected.count,
+            expected.digest,
+            found.count,
+            found.digest
         )
         .into()),
         _ => Ok(()),
     }
 }
 
-fn run(records: &[Record]) -> Option<&RunRecord> {
-    records.iter().find_map(|record| if let Record::Run(run) = record { Some(run) } else { None })
-}
-
-fn sample<'a>(end: &'a SolutionRecord, grade: &'a Graded) -> Sample<'a> {
-    Sample {
+fn sample<'a>(end: &'a SolutionRecord, grade: &'a GradeRow) -> LmEvalSample<'a> {
+    LmEvalSample {
         id: &end.problem,
         question: &end.question,
         gold: &grade.gold,

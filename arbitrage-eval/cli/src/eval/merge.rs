@@ -1,45 +1,39 @@
-//! Shards of an evaluation, joined.
+//! Merging the shards of an evaluation.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use arbitrage_core::trace::{Record, read_jsonl};
+use arbitrage_core::trace::Trace;
 use arbitrage_eval::harness::write_canonical;
 
-use super::Set;
-use super::grades::told;
+use super::LoadedBenchmark;
+use super::grades::export_grades;
+use super::plan::PlannedRun;
 use crate::Failure;
-use crate::output::make_folder;
+use crate::files::{create_folder, in_file};
 
-/// Joins the records that the shards have of one run of `set`, and writes them as those of an undivided one.
-pub fn merge(set: &Set<'_>, slug: &str, evaluation: &Path) -> Result<(), Failure> {
-    let name = format!("{slug}.jsonl");
-    let mut records: Vec<Record> = Vec::new();
-    for shard in shards(evaluation)? {
-        let path = set.folder(&shard).join(&name);
-        if path.is_file() {
-            records.extend(read_jsonl(&path)?);
-        }
-    }
-    let folder = set.folder(evaluation);
-    make_folder(&folder)?;
-    let path = folder.join(name);
-    write_canonical(records, &set.problems, &path)?;
-    told(set, &path, &folder.join("lm-eval").join(slug))
+/// Merges the traces of one run from all shards, and writes the trace and the grades that a run without shards would have.
+pub fn merge(benchmark: &LoadedBenchmark<'_>, planned: &PlannedRun<'_>, evaluation: &Path) -> Result<(), Failure> {
+    let traces = shards(evaluation)?.into_iter().map(|shard| planned.trace_path(&benchmark.folder(&shard)));
+    let trace = Trace::read_all(traces.filter(|path| path.is_file()))?;
+    let folder = benchmark.folder(evaluation);
+    create_folder(&folder)?;
+    let path = planned.trace_path(&folder);
+    write_canonical(trace, &benchmark.set.problems, &path)?;
+    export_grades(benchmark, &path)
 }
 
-/// The shards' folders, in the order of their names.
-fn shards(evaluation: &Path) -> Result<Vec<std::path::PathBuf>, Failure> {
-    let wrong = |error: std::io::Error| format!("{}: {error}", evaluation.display());
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(evaluation).map_err(wrong)? {
-        let path = entry.map_err(wrong)?.path();
+/// The folders of the shards, sorted by name.
+fn shards(evaluation: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut shards = Vec::new();
+    for entry in std::fs::read_dir(evaluation).map_err(in_file(evaluation))? {
+        let path = entry.map_err(in_file(evaluation))?.path();
         if path.is_dir() && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("shard-")) {
-            found.push(path);
+            shards.push(path);
         }
     }
-    found.sort();
-    if found.is_empty() {
+    shards.sort();
+    if shards.is_empty() {
         return Err(format!("{}: expected folders such as shard-1-of-4, found none", evaluation.display()).into());
     }
-    Ok(found)
+    Ok(shards)
 }

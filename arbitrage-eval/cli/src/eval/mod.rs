@@ -1,112 +1,110 @@
-//! `arbitrage eval`: policies × benchmarks, from one file.
+//! `arbitrage eval`, `merge` and `regrade`: policies on benchmarks, configured by one file.
 
-mod bar;
-pub mod config;
+mod config;
 mod grades;
 mod merge;
 mod plan;
+mod progress;
 mod run;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use arbitrage_core::{Draw, Problem};
-use arbitrage_eval::gold::Gold;
-use arbitrage_eval::problems::ProblemRow;
+use arbitrage_core::Draw;
 
 use crate::Failure;
-use crate::batch::problems;
-use crate::cli::{EvalOptions, MergeOptions, ProblemOptions, RegradeOptions};
+use crate::cli::{BadRowOptions, EvalOptions, MergeOptions, ProblemOptions, RegradeOptions};
 use crate::interrupt;
-use crate::pair::Pair;
+use crate::pair::LoadedPair;
+use crate::problem_set::ProblemSet;
 use crate::report;
-use config::{Benchmark, Config};
-use plan::{Planned, plan};
+use config::{BenchmarkConfig, EvalConfig};
+use plan::plan;
 
-/// Runs what is open, and reports on everything.
+/// Runs what is not finished, and writes the report.
 pub fn run(options: &EvalOptions) -> Result<(), Failure> {
-    let config = Config::read(&options.config)?;
-    let asked = config.options()?;
+    let config = EvalConfig::read(&options.config)?;
+    let engine = config.engine_options()?;
     let runs = plan(&config)?;
-    let sets = config.benchmarks.iter().map(|one| Set::load(one, &config)).collect::<Result<Vec<_>, _>>()?;
+    let benchmarks = LoadedBenchmark::load_all(&config)?;
     let folder = options.shard.map_or_else(|| options.out.clone(), |shard| options.out.join(shard.folder()));
-    let driver = run::Driver::new(&asked, Pair::load(&asked.models)?, options.shard, folder)?;
+    let runner = run::Runner::new(&engine, LoadedPair::load(&engine.models)?, options.shard, folder)?;
     interrupt::listen()?;
-    for set in &sets {
-        for planned in runs.iter().filter(|planned| options.shard.is_none() || planned.can_be_divided()) {
-            driver.run(set, planned)?;
+    for benchmark in &benchmarks {
+        for planned in runs.iter().filter(|planned| options.shard.is_none() || planned.can_be_sharded()) {
+            runner.run(benchmark, planned)?;
         }
     }
     options.shard.map_or_else(|| report::of_finished(&options.out), |_| Ok(()))
 }
 
-/// Joins the shards of an evaluation, and reports on them.
+/// Merges the shards of an evaluation, and writes the report.
 pub fn merge(options: &MergeOptions) -> Result<(), Failure> {
-    let config = Config::read(&options.config)?;
+    let config = EvalConfig::read(&options.config)?;
     let runs = plan(&config)?;
-    for benchmark in &config.benchmarks {
-        let set = Set::load(benchmark, &config)?;
-        let divided = runs.iter().filter(|planned| planned.can_be_divided());
-        divided.map(Planned::slug).try_for_each(|slug| merge::merge(&set, &slug, &options.out))?;
+    for benchmark in LoadedBenchmark::load_all(&config)? {
+        let mut sharded = runs.iter().filter(|planned| planned.can_be_sharded());
+        sharded.try_for_each(|planned| merge::merge(&benchmark, planned, &options.out))?;
     }
-    if let Some(left) = runs.iter().find(|planned| !planned.can_be_divided()) {
-        anstream::eprintln!("`{}` needs the rate of the whole: `eval` without --shard runs what is left", left.label);
+    if let Some(planned) = runs.iter().find(|planned| !planned.can_be_sharded()) {
+        anstream::eprintln!(
+            "`{}` takes its rate from a whole run: run `arbitrage eval` without --shard to add it",
+            planned.label
+        );
     }
     report::of_finished(&options.out)
 }
 
-/// Grades what there is of an evaluation anew, and reports on it.
+/// Grades the finished runs of an evaluation again, and writes the report.
 pub fn regrade(options: &RegradeOptions) -> Result<(), Failure> {
-    let config = Config::read(&options.config)?;
+    let config = EvalConfig::read(&options.config)?;
     let runs = plan(&config)?;
-    for benchmark in &config.benchmarks {
-        let mut set = Set::load(benchmark, &config)?;
-        set.gold = set.gold.with_profile(options.profile);
-        runs.iter().try_for_each(|planned| grades::regrade(&set, planned, &options.out))?;
+    for mut benchmark in LoadedBenchmark::load_all(&config)? {
+        benchmark.set.gold = benchmark.set.gold.with_profile(options.profile);
+        runs.iter().try_for_each(|planned| grades::regrade(&benchmark, planned, &options.out))?;
     }
     report::of_finished(&options.out)
 }
 
-/// A benchmark's problems, with their answers.
-pub struct Set<'c> {
-    /// What was asked for.
-    pub benchmark: &'c Benchmark,
-    /// Problems at a time.
+/// A benchmark with its problems.
+pub struct LoadedBenchmark<'c> {
+    /// The configuration.
+    pub config: &'c BenchmarkConfig,
+    /// Number of problems that are solved at the same time.
     pub in_flight: usize,
-    /// The problems, under the evaluation's seed.
-    pub problems: Vec<Problem>,
-    /// The rows of those from files.
-    pub rows: Vec<ProblemRow>,
-    /// The answers.
-    pub gold: Gold,
+    /// The problems, with the seeds of this evaluation.
+    pub set: ProblemSet,
 }
 
-impl<'c> Set<'c> {
-    fn load(benchmark: &'c Benchmark, config: &Config) -> Result<Self, Failure> {
+impl<'c> LoadedBenchmark<'c> {
+    fn load_all(config: &'c EvalConfig) -> Result<Vec<Self>, Failure> {
+        config.benchmarks.iter().map(|benchmark| Self::load(benchmark, config)).collect()
+    }
+
+    fn load(benchmark: &'c BenchmarkConfig, config: &EvalConfig) -> Result<Self, Failure> {
         let in_flight = benchmark.in_flight.unwrap_or(config.in_flight);
-        let (mut problems, rows) = problems(&ProblemOptions {
+        let mut set = ProblemSet::load(&ProblemOptions {
             problems: benchmark.problems.clone(),
             format: benchmark.format.clone(),
             count: benchmark.count,
-            skip_bad_rows: benchmark.skip_bad_rows,
+            bad_rows: BadRowOptions { skip_bad_rows: benchmark.skip_bad_rows },
             mini: benchmark.mini.clone(),
             family: benchmark.family.clone(),
             in_flight,
             seed: config.seed,
         })
         .map_err(|error| format!("benchmark `{}`: {error}", benchmark.name))?;
-        let gold = Gold::new(&rows).with_fallback(arbitrage_mini::answer);
-        problems.iter().try_for_each(|problem| gold.answer(problem).map(drop))?;
-        problems.iter_mut().for_each(|problem| problem.seed = seeded(problem.seed, config.seed));
-        Ok(Self { benchmark, in_flight, problems, rows, gold })
+        set.problems.iter().try_for_each(|problem| set.gold.answer(problem).map(drop))?;
+        set.problems.iter_mut().for_each(|problem| problem.seed = sample_seed(problem.seed, config.seed));
+        Ok(Self { config: benchmark, in_flight, set })
     }
 
-    /// The folder of its records.
-    pub fn folder(&self, evaluation: &Path) -> std::path::PathBuf {
-        evaluation.join(&self.benchmark.name)
+    /// The folder of the benchmark's traces, in that of an evaluation or a shard.
+    pub fn folder(&self, evaluation: &Path) -> PathBuf {
+        evaluation.join(&self.config.name)
     }
 }
 
-/// The seed of a problem's samples, from its own and the evaluation's.
-fn seeded(own: u64, evaluation: u64) -> u64 {
-    Draw::new(Draw::new(evaluation).next_u64() ^ own).next_u64()
+/// The seed of a problem's samples, from its own seed and that of the evaluation.
+fn sample_seed(problem: u64, evaluation: u64) -> u64 {
+    Draw::new(Draw::new(evaluation).next_u64() ^ problem).next_u64()
 }

@@ -1,89 +1,92 @@
-//! Which runs an evaluation is made of.
+//! The runs of an evaluation: one for each policy and threshold.
+
+use std::path::{Path, PathBuf};
 
 use arbitrage_core::Usage;
 use arbitrage_router::Policy;
 
-use super::config::{Config, Entry, slug};
+use super::config::{EvalConfig, PolicyConfig, file_name};
 use crate::Failure;
 
 /// One policy at one threshold.
 #[derive(Clone)]
-pub struct Planned<'c> {
-    /// What it is called, with its threshold.
+pub struct PlannedRun<'c> {
+    /// The policy's label with its threshold.
     pub label: String,
-    /// What it is called without.
+    /// The policy's label without its threshold.
     pub family: String,
-    /// The policy; of one that matches another's rate, the rate is still to be set.
+    /// The policy. A policy that matches the rate of another run gets its rate when that run is finished.
     pub policy: Policy,
-    /// Where it comes from.
-    pub entry: &'c Entry,
+    /// The configuration.
+    pub config: &'c PolicyConfig,
 }
 
-impl Planned<'_> {
-    /// The name of its files.
-    pub fn slug(&self) -> String {
-        slug(&self.label)
+impl PlannedRun<'_> {
+    /// The trace of the run in the folder of a benchmark.
+    pub fn trace_path(&self, folder: &Path) -> PathBuf {
+        trace_path(folder, &self.label)
     }
 
-    /// Whether parts of its problems can be solved apart: not where its rate is what another's turns out to be.
-    pub fn can_be_divided(&self) -> bool {
-        self.entry.matches.is_none()
+    /// Whether the run can be split into shards. A run that matches the rate of another run needs that run as a whole.
+    pub fn can_be_sharded(&self) -> bool {
+        self.config.matches.is_none()
     }
 
-    /// Sets the rate of one that matches what another cost.
-    pub fn matched(&self, usage: &Usage) -> Result<Policy, Failure> {
-        let accepted = usage.acceptance_by_steps().ok_or_else(|| format!("{}: nothing to match", self.label))?;
+    /// The policy that escalates as often as the run that `usage` is of.
+    pub fn matching(&self, usage: &Usage) -> Result<Policy, Failure> {
+        let accepted = usage.acceptance_by_steps();
+        let accepted = accepted.ok_or_else(|| format!("{}: the run to match has no steps", self.label))?;
         Ok(self.policy.with_threshold((1.0 - accepted) as f32)?)
     }
 }
 
-/// All runs, in the file's order.
-pub fn plan(config: &Config) -> Result<Vec<Planned<'_>>, Failure> {
-    let mut runs: Vec<Planned<'_>> = Vec::new();
-    for entry in &config.policies {
-        let family = entry.label.clone().unwrap_or_else(|| own_name(&entry.policy));
-        check(entry, &family, &runs)?;
-        if entry.tau.is_empty() {
-            let label = entry.label.clone().unwrap_or_else(|| match &entry.matches {
+/// The trace of the run with this label in the folder of a benchmark.
+pub fn trace_path(folder: &Path, label: &str) -> PathBuf {
+    folder.join(format!("{}.jsonl", file_name(label)))
+}
+
+/// All runs, in the order of the configuration.
+pub fn plan(config: &EvalConfig) -> Result<Vec<PlannedRun<'_>>, Failure> {
+    let mut runs: Vec<PlannedRun<'_>> = Vec::new();
+    for config in &config.policies {
+        let family = config.label.clone().unwrap_or_else(|| config.policy.name().to_owned());
+        check(config, &family, &runs)?;
+        if config.tau.is_empty() {
+            let label = config.label.clone().unwrap_or_else(|| match &config.matches {
                 Some(other) => format!("random as {other}"),
-                None => entry.policy.to_string(),
+                None => config.policy.to_string(),
             });
-            runs.push(Planned { label, family: family.clone(), policy: entry.policy, entry });
+            runs.push(PlannedRun { label, family: family.clone(), policy: config.policy, config });
         }
-        for tau in &entry.tau {
-            let policy = entry.policy.with_threshold(*tau).map_err(|error| format!("policy `{family}`: {error}"))?;
-            runs.push(Planned { label: format!("{family}:{tau}"), family: family.clone(), policy, entry });
-        }
-    }
-    for Planned { policy, .. } in &runs {
-        if !policy.needs_scorer() && !matches!(policy, Policy::Learned(_)) {
-            policy.router(None)?; // refuses a wrong threshold before a model is loaded
+        for tau in &config.tau {
+            let policy = config.policy.with_threshold(*tau).map_err(|error| format!("policy `{family}`: {error}"))?;
+            runs.push(PlannedRun { label: format!("{family}:{tau}"), family: family.clone(), policy, config });
         }
     }
-    let mut names: Vec<String> = runs.iter().map(Planned::slug).collect();
+    runs.iter().try_for_each(|run| run.policy.check(None))?;
+    let mut names: Vec<String> = runs.iter().map(|run| file_name(&run.label)).collect();
     names.sort();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(format!("two policies are called `{}`: give one of them a `label`", pair[0]).into()),
+        Some(pair) => {
+            Err(format!("two policies have the label `{}`: give one of them another `label`", pair[0]).into())
+        }
         None => Ok(runs),
     }
 }
 
-/// The policy's name without a threshold.
-fn own_name(policy: &Policy) -> String {
-    let text = policy.to_string();
-    text.split(':').next().unwrap_or_default().to_owned()
-}
-
-fn check(entry: &Entry, name: &str, before: &[Planned<'_>]) -> Result<(), Failure> {
-    let is_random = matches!(entry.policy, Policy::Random(_));
-    match &entry.matches {
-        Some(_) if !is_random || !entry.tau.is_empty() => {
-            Err(format!("policy `{name}`: `matches` is for `random`, which has no `tau` then").into())
+fn check(config: &PolicyConfig, name: &str, before: &[PlannedRun<'_>]) -> Result<(), Failure> {
+    let is_random = matches!(config.policy, Policy::Random(_));
+    match &config.matches {
+        Some(_) if !is_random || !config.tau.is_empty() => {
+            Err(format!("policy `{name}`: expected `matches` only for `random` and without `tau`").into())
         }
         Some(other) if !before.iter().any(|run| run.label == *other) => {
             let known: Vec<&str> = before.iter().map(|run| run.label.as_str()).collect();
-            Err(format!("policy `{name}`: matches `{other}`, which is none of those before it: {}", known.join(", "))
-                .into())
+            let known = known.join(", ");
+            Err(format!(
+                "policy `{name}`: `matches`: expected the label of an earlier policy ({known}), found `{other}`"
+            )
+            .into())
         }
         _ => Ok(()),
     }

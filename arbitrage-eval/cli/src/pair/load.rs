@@ -8,36 +8,37 @@ use arbitrage_models::sampler::Sampling;
 use arbitrage_models::source::{ModelSource, file_digest, known_digest};
 use arbitrage_models::{LoadOptions, LocalModel, Prompt};
 
-use super::registry::{SAME, model_names};
+use super::registry::{TARGET_COPY, model_names};
 use crate::Failure;
 use crate::cli::PairOptions;
 use crate::model::Model;
-use crate::placement::Role;
-use crate::progress::Bars;
+use crate::placement::ModelRole;
+use crate::progress::DownloadProgress;
 use crate::remote_address::Address;
 
 /// Two loaded models.
-pub struct Pair {
-    /// The drafter.
+pub struct LoadedPair {
+    /// The draft.
     pub draft: Model,
     /// The target.
     pub target: Model,
-    /// Seconds a decoded token of the target, measured at warm-up.
+    /// Seconds per token that the target decodes, measured at warm-up.
     pub target_seconds_per_token: f64,
 }
 
-impl Pair {
-    /// Downloads both models if needed, loads them and warms them up.
+impl LoadedPair {
+    /// Downloads both models unless they are cached, loads them and warms them up.
     pub fn load(options: &PairOptions) -> Result<Self, Failure> {
         let names = model_names(options)?;
         options.placement.check()?;
-        let mut draft = open(&names.draft, Role::Draft, options)?;
-        let mut target = open(&names.target, Role::Target, options)?;
-        if let (Some(SAME), Model::Local(draft), Model::Local(target)) = (options.draft.as_deref(), &draft, &target)
+        let mut draft = open(&names.draft, ModelRole::Draft, options)?;
+        let mut target = open(&names.target, ModelRole::Target, options)?;
+        if let (Some(TARGET_COPY), Model::Local(draft), Model::Local(target)) =
+            (options.draft.as_deref(), &draft, &target)
             && draft.decoder().bytes_per_token() >= target.decoder().bytes_per_token()
         {
             anstream::eprintln!(
-                "warning: the draft is no smaller than the target, whose weights have no more bits than --draft-weights"
+                "warning: --draft same: the draft is no smaller than the target, whose weights have at most as many bits as --draft-weights"
             );
         }
         warm_up(&mut draft)?;
@@ -46,15 +47,15 @@ impl Pair {
     }
 }
 
-/// The path of a model, which is downloaded first if it is not in the cache.
+/// The path of a model, which is downloaded unless it is cached.
 pub fn resolve(name: &str) -> Result<PathBuf, Failure> {
-    Ok(ModelSource::parse(name)?.resolve(&mut Bars::default())?)
+    Ok(ModelSource::parse(name)?.resolve(&mut DownloadProgress::default())?)
 }
 
-/// Opens a model by its name, path or address for a role. A chat template applies to a model behind a server.
-fn open(name: &str, role: Role, options: &PairOptions) -> Result<Model, Failure> {
+/// Opens a model by its name, path or address.
+fn open(name: &str, role: ModelRole, options: &PairOptions) -> Result<Model, Failure> {
     let template = match role {
-        Role::Draft => options.draft_template.as_deref(),
+        ModelRole::Draft => options.draft_template.as_deref(),
         _ => options.target_template.as_deref(),
     };
     let model = match Address::parse(name) {
@@ -69,7 +70,7 @@ fn open(name: &str, role: Role, options: &PairOptions) -> Result<Model, Failure>
         None => {
             let path = resolve(name)?;
             let mut load = options.placement.load(role)?;
-            if let (Role::Draft, Some(weights)) = (role, options.draft_weights) {
+            if let (ModelRole::Draft, Some(weights)) = (role, options.draft_weights) {
                 load = load.with_weights(weights);
             }
             let model = LocalModel::open(&path, &load)?;
@@ -79,8 +80,8 @@ fn open(name: &str, role: Role, options: &PairOptions) -> Result<Model, Failure>
     model.with_sampling(sampling(options)?)
 }
 
-/// A model that only reads texts, for hidden states.
-pub fn reader(name: &str, system: Option<&str>, load: &LoadOptions) -> Result<LocalModel, Failure> {
+/// Opens a model that reads solutions: as a judge, for completions or for hidden states.
+pub fn open_reader(name: &str, system: Option<&str>, load: &LoadOptions) -> Result<LocalModel, Failure> {
     let path = resolve(name)?;
     with_identity(LocalModel::open(&path, load)?, name, &path, system)
 }
@@ -90,7 +91,7 @@ fn with_identity(model: LocalModel, name: &str, path: &Path, system: Option<&str
     if let unused @ [first, ..] = model.decoder().unused() {
         let count = unused.len();
         anstream::eprintln!(
-            "{}: {count} tensors are not used by this architecture, the first `{}`",
+            "warning: {}: {count} tensors are not used by this architecture, the first is `{}`",
             path.display(),
             first.escape_debug()
         );
@@ -105,8 +106,8 @@ fn with_identity(model: LocalModel, name: &str, path: &Path, system: Option<&str
     })
 }
 
-/// A model's digest: that of the registry, by path in our cache or by name in another tool's cache, or else of the weights in its
-/// folder.
+/// A model's digest: that of the list of known models, or else the digest of the weights in the model's folder. A known model is
+/// found by its name, even in the cache of another tool, or by its path in our cache.
 fn digest(name: &str, path: &Path) -> Result<Option<String>, Failure> {
     let known = known_digest(Path::new(name)).or_else(|| known_digest(path));
     let weights = path.join("model.safetensors");
@@ -127,16 +128,17 @@ fn sampling(options: &PairOptions) -> Result<Sampling, Failure> {
     Ok(sampling)
 }
 
-/// Writes a few tokens, so that weights are paged in, threads are awake and a server is known to answer. Returns the seconds a token.
+/// Generates a few tokens, so that weights are paged in, threads have started and a server has answered once. Returns the seconds per
+/// token.
 fn warm_up(model: &mut Model) -> Result<f64, Failure> {
-    const TOKENS: usize = 8;
+    const WARM_UP_TOKENS: usize = 8;
     let problem = Problem::new("Count from one to ten.");
     let id = SequenceId(u64::MAX);
-    let segmenter = TokenBudget::new(TOKENS)?;
+    let segmenter = TokenBudget::new(WARM_UP_TOKENS)?;
     let mut seconds = 0.0;
     for _ in 0..2 {
-        let steps = model.draft(&[Prefix::new(id, &problem, &[])], &StepRule::new(&segmenter, TOKENS));
-        let step = steps.into_iter().next().ok_or("the model wrote nothing")??;
+        let steps = model.draft(&[Prefix::new(id, &problem, &[])], &StepRule::new(&segmenter, WARM_UP_TOKENS));
+        let step = steps.into_iter().next().ok_or("the model returned no step at warm-up")??;
         seconds = (step.cost.seconds - step.cost.prefill_seconds) / step.cost.decoded.max(2) as f64;
     }
     model.release(id);

@@ -1,9 +1,9 @@
-//! A draft and a target: which models a name stands for, loading them, and their roles in an engine.
+//! A draft and a target: the models behind a pair's name, loading them, and the parts of an engine that use them.
 
 mod load;
 mod registry;
 mod routing;
 
-pub use load::{Pair, reader, resolve};
-pub use registry::{DEFAULT, MINI, default_policy, resolve_router, router_folder};
-pub use routing::{RouterPlace, as_verifier, router, scorer};
+pub use load::{LoadedPair, open_reader, resolve};
+pub use registry::{DEFAULT_PAIR, MINI, default_policy, resolve_router, router_folder};
+pub use routing::{RouterSource, as_verifier, default_scorer, open_router};

@@ -1,4 +1,4 @@
-//! Which models and routers a pair's name stands for, and where the shipped ones lie.
+//! The models and routers behind a pair's name, and the folder of the shipped ones.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -10,10 +10,10 @@ use crate::Failure;
 use crate::cli::PairOptions;
 
 /// The pair that is used when `--pair` is not given.
-pub const DEFAULT: &str = "qwen2.5-coder";
+pub const DEFAULT_PAIR: &str = "qwen2.5-coder";
 
-/// As `--draft`: the target's own file, made smaller by `--draft-weights`.
-pub const SAME: &str = "same";
+/// Value of `--draft` for the target's own file, with its weights requantised by `--draft-weights`.
+pub const TARGET_COPY: &str = "same";
 
 /// A pair of downloadable models.
 struct KnownPair {
@@ -23,27 +23,27 @@ struct KnownPair {
 }
 
 const PAIRS: [KnownPair; 1] =
-    [KnownPair { name: DEFAULT, draft: "qwen2.5-coder-0.5b-instruct", target: "qwen2.5-coder-1.5b-instruct" }];
+    [KnownPair { name: DEFAULT_PAIR, draft: "qwen2.5-coder-0.5b-instruct", target: "qwen2.5-coder-1.5b-instruct" }];
 
-/// The pair that travels inside the program.
+/// The pair whose models are part of the program.
 pub const MINI: &str = "mini";
 
 /// The trained router that each pair is used with unless `--router` names another.
-const ROUTERS: [(&str, &str); 2] = [(MINI, "mini:probe"), (DEFAULT, "qwen2.5-coder:probe")];
+const ROUTERS: [(&str, &str); 2] = [(MINI, "mini:probe"), (DEFAULT_PAIR, "qwen2.5-coder:probe")];
 
 /// The names of a pair's two models, as they can be opened.
 pub struct ModelNames {
     /// The draft's name, path or address.
     pub draft: String,
-    /// The target's.
+    /// The target's name, path or address.
     pub target: String,
 }
 
 /// The models that the options choose: those of `--pair`, each replaced by `--draft` or `--target` if given.
 pub fn model_names(options: &PairOptions) -> Result<ModelNames, Failure> {
-    let pair = options.pair.as_deref().unwrap_or(DEFAULT);
+    let pair = options.pair.as_deref().unwrap_or(DEFAULT_PAIR);
     if pair == MINI {
-        let chosen = |given: &Option<String>, part| given.clone().map_or_else(|| mini_folder(part), Ok);
+        let chosen = |given: &Option<String>, model| given.clone().map_or_else(|| mini_folder(model), Ok);
         return Ok(ModelNames { draft: chosen(&options.draft, "draft")?, target: chosen(&options.target, "target")? });
     }
     let both_given = options.draft.is_some() && options.target.is_some();
@@ -54,28 +54,28 @@ pub fn model_names(options: &PairOptions) -> Result<ModelNames, Failure> {
     };
     let target = options.target.clone().unwrap_or_else(|| known.target.to_owned());
     match options.draft.as_deref() {
-        Some(SAME) if options.draft_weights.is_none() => {
-            Err("--draft same: the draft would be the target itself; make it smaller with --draft-weights, for instance q4_0".into())
+        Some(TARGET_COPY) if options.draft_weights.is_none() => {
+            Err("--draft same: the draft would be the target itself; choose a format with fewer bits by --draft-weights, such as q4_0".into())
         }
-        Some(SAME) => Ok(ModelNames { draft: target.clone(), target }),
+        Some(TARGET_COPY) => Ok(ModelNames { draft: target.clone(), target }),
         draft => Ok(ModelNames { draft: draft.unwrap_or(known.draft).to_owned(), target }),
     }
 }
 
-/// The folder of the router that `--router` names, or of the trained router that belongs to the pair; `None` if the pair has none.
+/// The folder of the router that `--router` names, or else of the pair's trained router; `None` if the pair has none.
 pub fn router_folder(options: &PairOptions, named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
     let is_unchanged_pair = options.draft.is_none() && options.target.is_none();
-    let pair = options.pair.as_deref().unwrap_or(DEFAULT);
-    let belonging = ROUTERS.iter().find(|(of, _)| is_unchanged_pair && *of == pair).map(|(_, name)| Path::new(*name));
-    named.or(belonging).map(resolve_router).transpose()
+    let pair = options.pair.as_deref().unwrap_or(DEFAULT_PAIR);
+    let default = ROUTERS.iter().find(|(of, _)| is_unchanged_pair && *of == pair).map(|(_, name)| Path::new(*name));
+    named.or(default).map(resolve_router).transpose()
 }
 
-/// The policy that is used when `--policy` is not given: the trained router if there is one, else the log-probability gate.
+/// The policy that is used when `--policy` is not given: the trained router if there is one, else the threshold on log-probability.
 pub fn default_policy(folder: Option<&Path>) -> Policy {
-    folder.map_or(Policy::MeanLogprob(-0.15), |_| Policy::Learned(None))
+    folder.map_or_else(Policy::default, |_| Policy::Learned(None))
 }
 
-/// The folder of a router: a shipped router by its name, or the folder itself.
+/// The folder of a router that is named by its path, or by its name if it is shipped.
 pub fn resolve_router(router: &Path) -> Result<PathBuf, Failure> {
     Ok(match shipped::router(router) {
         Some(subfolder) => shipped_folder()?.join(subfolder),
@@ -83,7 +83,7 @@ pub fn resolve_router(router: &Path) -> Result<PathBuf, Failure> {
     })
 }
 
-/// The folder of the files that travel inside the program. They are unpacked and verified once a process.
+/// The folder of the files that are part of the program, which are unpacked and verified once per process.
 fn shipped_folder() -> Result<&'static Path, Failure> {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     if FOLDER.get().is_none() {
@@ -92,8 +92,8 @@ fn shipped_folder() -> Result<&'static Path, Failure> {
     FOLDER.get().map(PathBuf::as_path).ok_or_else(|| "the shipped models could not be unpacked".into())
 }
 
-/// The folder of a part of the mini pair (`draft`, `target`, `prm`), as a model's name.
-pub fn mini_folder(part: &str) -> Result<String, Failure> {
-    let path = shipped_folder()?.join(MINI).join(part);
+/// The folder of one of the mini pair's models (`draft`, `target`, `prm`), as a model's name.
+pub fn mini_folder(model: &str) -> Result<String, Failure> {
+    let path = shipped_folder()?.join(MINI).join(model);
     Ok(path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?.to_owned())
 }

@@ -1,4 +1,4 @@
-//! The parts of an engine that are not models' files: router, scorer, verifier.
+//! Router, scorer and verifier of an engine.
 
 use std::path::Path;
 
@@ -13,23 +13,22 @@ use arbitrage_router::learned::{self, Card};
 
 use super::registry::{MINI, mini_folder};
 use crate::Failure;
-use crate::cli::{Guesses, PairOptions, PlacementOptions};
+use crate::cli::{PairOptions, PlacementOptions, SpeculationSource};
 use crate::model::{Model, TargetModel};
-use crate::placement::Role;
+use crate::placement::ModelRole;
 
 /// Where a trained router is found and where it runs.
-pub struct RouterPlace<'a> {
-    /// Its folder, if one is known.
+pub struct RouterSource<'a> {
+    /// Its folder, if there is one.
     pub folder: Option<&'a Path>,
-    /// The devices.
+    /// The device of each model.
     pub placement: &'a PlacementOptions,
 }
 
-/// The router of a policy, and the draft, which reports hidden states if a trained router reads them. A trained router is checked
-/// against the pair.
-pub fn router(
+/// The router of a policy, and the draft, which returns hidden states if the router is a probe. Refuses a trained router of another pair.
+pub fn open_router(
     policy: Policy,
-    RouterPlace { folder, placement }: RouterPlace<'_>,
+    RouterSource { folder, placement }: RouterSource<'_>,
     mut draft: Model,
     target: &TargetModel,
     scorer: impl FnOnce() -> Result<Box<dyn StepScorer>, Failure>,
@@ -37,41 +36,49 @@ pub fn router(
     let Policy::Learned(tau) = policy else {
         return Ok((policy.router(policy.needs_scorer().then(scorer).transpose()?)?, draft));
     };
-    let folder =
-        folder.ok_or("--policy learned: there is no trained router for this pair; name its folder with --router")?;
+    let folder = folder
+        .ok_or("--policy learned: expected a trained router, and this pair has none; name its folder with --router")?;
     let card = Card::open(folder)?;
     let record = |name: &str, digest: Option<String>| ModelRecord { name: name.to_owned(), digest };
     card.check_pair(&record(draft.name(), draft.digest()), &record(Verifier::name(target), Verifier::digest(target)))?;
-    draft = draft.with_hidden(card.reads.needs_hidden(), "a probe")?;
+    draft = draft.with_hidden(card.input.needs_hidden(), "a probe")?;
     let card = tau.map_or(Ok(card.clone()), |tau| card.with_threshold(tau))?;
-    Ok((learned::open(card, folder, &placement.load(Role::Router)?)?, draft))
+    Ok((learned::open(card, folder, &placement.load(ModelRole::Router)?)?, draft))
 }
 
-/// The scorer that RSD and the oracle use unless `--scorer` names one: for the mini pair its reward model and its exact checker, for
-/// other pairs the target as judge.
-pub fn scorer(options: &PairOptions, policy: Policy, target: &TargetModel) -> Result<Box<dyn StepScorer>, Failure> {
+/// The scorer of RSD and the oracle unless `--scorer` names one: the reward model (RSD) and the exact checker (oracle) for the mini
+/// pair, the target as judge for other pairs.
+pub fn default_scorer(
+    options: &PairOptions,
+    policy: Policy,
+    target: &TargetModel,
+) -> Result<Box<dyn StepScorer>, Failure> {
     Ok(match policy {
         _ if options.pair.as_deref() != Some(MINI) => Box::new(Judge::new(target.local("the target as judge")?)),
         Policy::Oracle(_) => Box::new(Checker),
-        _ => Box::new(ProcessReward::open(mini_folder("prm")?, &options.placement.load(Role::Scorer)?)?),
+        _ => Box::new(ProcessReward::open(mini_folder("prm")?, &options.placement.load(ModelRole::Scorer)?)?),
     })
 }
 
-/// The target in its role as verifier, with the source of its speculative tokens.
-pub fn as_verifier(target: Model, draft: &Model, guesses: Guesses) -> Result<TargetModel, Failure> {
+/// The target as verifier, with the source of its speculative tokens.
+pub fn as_verifier(target: Model, draft: &Model, speculation: SpeculationSource) -> Result<TargetModel, Failure> {
     let target = match target {
         Model::Local(target) => *target,
-        Model::Remote(target) if matches!(guesses, Guesses::Off | Guesses::Rejected) => {
-            return Ok(TargetModel::behind(*target));
+        Model::Remote(target) if matches!(speculation, SpeculationSource::Off | SpeculationSource::Rejected) => {
+            return Ok(TargetModel::remote(*target));
         }
         Model::Remote(_) => {
-            return Err("--guesses: a target behind a server verifies no speculative tokens; use --guesses off".into());
+            return Err(
+                "--speculation: a target behind a server verifies no speculative tokens; use --speculation off".into(),
+            );
         }
     };
-    let target = match guesses {
-        Guesses::Off | Guesses::Rejected => target,
-        Guesses::Lookup => target.with_proposer(PromptLookup::new())?,
-        Guesses::Draft => target.with_proposer(DraftModel::new(draft.local("--guesses draft")?.share()))?,
+    let target = match speculation {
+        SpeculationSource::Off | SpeculationSource::Rejected => target,
+        SpeculationSource::Lookup => target.with_proposer(PromptLookup::new())?,
+        SpeculationSource::Draft => {
+            target.with_proposer(DraftModel::new(draft.local("--speculation draft")?.share()))?
+        }
     };
-    Ok(TargetModel::of(LocalTarget::new(target).with_reuse(guesses != Guesses::Off)))
+    Ok(TargetModel::local_target(LocalTarget::new(target).with_reuse(speculation != SpeculationSource::Off)))
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use arbitrage_core::trace::{JsonlSink, Record, SolutionRecord, TraceSink, read_jsonl};
+use arbitrage_core::trace::{JsonlSink, Record, SolutionRecord, Trace, TraceSink, read_jsonl};
 use arbitrage_core::{Draw, StepCost, Usage};
 use arbitrage_router::labels::{Example, examples};
 
@@ -61,7 +61,7 @@ fn ends(records: &[Record]) -> BTreeMap<String, SolutionRecord> {
 pub fn content(path: &Path) -> (Vec<Example>, BTreeMap<String, SolutionRecord>) {
     let records = read_jsonl(path).unwrap();
     let ends = ends(&records);
-    let mut found = examples(records).unwrap();
+    let mut found = examples(&Trace::from_records(records).unwrap()).unwrap();
     assert_eq!(found.skipped.steps() - found.skipped.superseded - found.skipped.unended_steps, 0);
     for example in &mut found.examples {
         let history = example.history.iter_mut().map(|accepted| &mut accepted.step);
@@ -108,7 +108,7 @@ fn a_collection_killed_at_any_moment_ends_as_without() {
 }
 
 #[test]
-fn another_collection_is_refused_by_what_differs() {
+fn errors_for_another_collection_name_what_differs() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("steps.jsonl");
     let few = ("--mini", "train:0..3");
@@ -160,7 +160,7 @@ fn a_run_goes_on_with_its_own_policy_only() {
 }
 
 #[test]
-fn files_that_others_write_to_or_that_are_no_collections_are_left_alone() {
+fn locked_files_and_other_files_are_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     let (held, foreign, nameless) =
         (folder.path().join("held.jsonl"), folder.path().join("foreign.jsonl"), folder.path().join("nameless.jsonl"));
@@ -192,7 +192,7 @@ fn a_full_disk_ends_the_collection_at_once() {
 
 /// A file that may not grow is a disk that gets full on the way: what is there stays, and is gone on from.
 #[test]
-fn a_disk_that_gets_full_keeps_what_it_has() {
+fn a_full_disk_loses_no_finished_problem() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("steps.jsonl");
     refused(limited(&collect(&out, &[]), 256), &["steps.jsonl: no room for a record of "]);
@@ -223,7 +223,7 @@ fn files_may_be_called_anything() {
 }
 
 #[test]
-fn places_where_nothing_can_be_kept_are_named() {
+fn errors_name_paths_that_cannot_be_written() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a-file");
     std::fs::write(&file, "what was there").unwrap();

@@ -142,7 +142,7 @@ fn an_evaluation_killed_at_any_moment_or_divided_ends_as_without() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_before_a_model_is_loaded() {
+fn invalid_configurations_are_refused_before_models_load() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let cases: [(&str, &str, &[&str]); 12] = [
@@ -192,7 +192,7 @@ fn an_evaluation_goes_on_with_its_own_runs_only() {
 }
 
 #[test]
-fn an_evaluation_is_graded_anew_without_a_model() {
+fn an_evaluation_is_graded_again_without_models() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let few = [("0..12", "0..3"), ("0..8", "0..2")];
@@ -223,11 +223,11 @@ fn an_evaluation_is_graded_anew_without_a_model() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_undoes_nothing() {
+fn a_report_that_cannot_be_written_leaves_the_evaluation_complete() {
     let folder = tempfile::tempdir().unwrap();
     let (out, config) = (folder.path().join("out"), config(folder.path(), &[("0..12", "0..3"), ("0..8", "0..2")]));
     std::fs::create_dir_all(out.join("report.html")).unwrap();
-    refused(command("eval", &config, &out, &[]), &["the evaluation is done", "report.html"]);
+    refused(command("eval", &config, &out, &[]), &["the evaluation is complete", "report.html"]);
     let before = content(&out);
     assert!(before.contains_key("more-sums/speculative.grades.jsonl"), "{:?}", before.keys());
     std::fs::remove_dir(out.join("report.html")).unwrap();

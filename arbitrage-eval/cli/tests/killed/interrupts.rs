@@ -24,7 +24,7 @@ fn begin(mut command: Command, until: impl Fn() -> bool) -> Child {
 }
 
 #[test]
-fn an_interrupted_collection_says_what_is_there_and_goes_on() {
+fn an_interrupted_collection_reports_progress_and_is_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let [whole, pieces] = ["whole.jsonl", "pieces.jsonl"].map(|name| folder.path().join(name));
     succeed(collect(&whole, &[]));

@@ -70,7 +70,7 @@ fn two_trainings_in_one_folder_and_another_training_are_refused() {
 }
 
 #[test]
-fn a_full_disk_ends_a_training_that_then_goes_on() {
+fn a_training_is_resumed_after_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("draft");
     succeed(train("draft", "6", &out));
@@ -91,7 +91,7 @@ fn a_full_disk_ends_a_training_that_then_goes_on() {
 }
 
 #[test]
-fn numbers_of_steps_that_make_no_training_are_refused() {
+fn invalid_numbers_of_steps_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     refused(train("draft", "0", folder.path()), &["lessons"]);
     let mut command = train("draft", "4", &folder.path().join("file"));

@@ -1,8 +1,9 @@
-//! The file that states are kept in.
+//! The file that caches hidden states.
 //!
-//! Magic, the header's length and the header (JSON, so that a mismatch can be told by name), its hash; then a frame a solution: the
-//! number of steps, for each its last state and the mean of its states in f32, and a hash of the frame and of its place. Numbers are
-//! little-endian. A frame that is not whole, or not what its hash says, and whatever follows it are read again.
+//! It starts with a magic number, the length of the header, the header and its hash. The header is JSON, so that an error can name what
+//! differs. Then follows a frame for each solution: the number of steps; for each step its last state and the mean of its states in f32;
+//! and a hash of the frame and its position. Numbers are little-endian. The first frame that is incomplete or has another hash, and all
+//! frames after it, are computed again.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufReader, Read, Write};
@@ -16,34 +17,34 @@ use arbitrage_core::text::{excerpt, fnv1a};
 
 const MAGIC: &[u8; 8] = b"arbstate";
 
-/// States of some solutions, open for those of the next.
+/// The states of some solutions, to which those of the next ones are appended.
 pub(super) struct StatesFile {
     file: File,
     path: PathBuf,
-    /// Bytes that are whole.
+    /// Length of the complete frames in bytes, with the header.
     length: u64,
-    /// Frames that are whole.
+    /// Number of complete frames.
     frames: u64,
-    /// Numbers of a state.
+    /// Width of a state.
     width: usize,
 }
 
 type States = Vec<Option<Vec<Hidden>>>;
 
 impl StatesFile {
-    /// Opens the file, or begins it, and reads the frames that are there. `steps` are those of each solution.
+    /// Opens or creates the file, and reads its frames. `steps` are the numbers of steps of all solutions.
     pub fn open(path: &Path, header: &Value, width: usize, steps: Vec<usize>) -> Result<(Self, States)> {
         let failed = |error| Error::io(path, error);
         let file = OpenOptions::new().create(true).read(true).append(true).open(path).map_err(failed)?;
-        // A file system without locks is no reason to refuse it.
+        // Only a lock that another process holds is an error: some file systems have no locks.
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            return Err(Error::format(path, "lock", "no other reading into this file", "one"));
+            return Err(Error::format(path, "lock", "no other process that writes this file", "one"));
         }
-        let begin = beginning(header);
-        let mut this = Self { file, path: path.to_owned(), length: begin.len() as u64, frames: 0, width };
+        let start = file_start(header);
+        let mut this = Self { file, path: path.to_owned(), length: start.len() as u64, frames: 0, width };
         let mut input = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
-        if !this.check_beginning(&mut input, &begin, header)? {
-            this.file.set_len(0).and_then(|()| this.file.write_all(&begin)).map_err(failed)?;
+        if !this.check_start(&mut input, &start, header)? {
+            this.file.set_len(0).and_then(|()| this.file.write_all(&start)).map_err(failed)?;
             return Ok((this, Vec::new()));
         }
         let mut states = Vec::new();
@@ -55,7 +56,7 @@ impl StatesFile {
         Ok((this, states))
     }
 
-    /// Adds a solution's states; none where it cannot be read.
+    /// Appends the states of a solution; `None` for a solution that cannot be read.
     pub fn push(&mut self, states: Option<&[Hidden]>) -> Result<()> {
         let states = states.unwrap_or_default();
         let mut frame = (states.len() as u32).to_le_bytes().to_vec();
@@ -63,7 +64,7 @@ impl StatesFile {
         numbers.for_each(|number| frame.extend(number.to_le_bytes()));
         frame.extend(hash(self.frames, &frame).to_le_bytes());
         self.file.write_all(&frame).map_err(|error| {
-            // Half a frame is no harm, but what is whole should be found at the end.
+            // The file should end with a complete frame. If this fails too, the incomplete frame is dropped when the file is opened next.
             let _ = self.file.set_len(self.length);
             Error::io(&self.path, error)
         })?;
@@ -72,8 +73,8 @@ impl StatesFile {
         Ok(())
     }
 
-    /// Whether the file begins as it should; a beginning that was cut off is none.
-    fn check_beginning(&self, input: &mut impl Read, expected: &[u8], header: &Value) -> Result<bool> {
+    /// Whether the file starts with the header. `false` for a header that was not written completely, and for an empty file.
+    fn check_start(&self, input: &mut impl Read, expected: &[u8], header: &Value) -> Result<bool> {
         let mut found = Vec::new();
         input.take(expected.len() as u64).read_to_end(&mut found).map_err(|error| Error::io(&self.path, error))?;
         if found.len() < expected.len() && expected.starts_with(&found) {
@@ -85,28 +86,28 @@ impl StatesFile {
         let other = self.other_header();
         let keys = header.as_object().into_iter().flat_map(|header| header.keys());
         let differs = |key: &&String| other.as_ref().is_some_and(|other| other[key.as_str()] != header[key.as_str()]);
-        let told = |of: &Value| {
+        let listed = |of: &Value| {
             let one = |key: &String| format!("{key} {}", excerpt(&of[key.as_str()].to_string()));
             keys.clone().filter(differs).map(one).collect::<Vec<_>>().join(", ")
         };
         Err(match &other {
-            Some(other) if other != header => Error::format(&self.path, "states", told(header), told(other)),
-            _ => Error::format(&self.path, "states", "a file of hidden states", "something else"),
+            Some(other) if other != header => Error::format(&self.path, "states", listed(header), listed(other)),
+            _ => Error::format(&self.path, "states", "a file of hidden states", "another kind of file"),
         })
     }
 
-    /// The header that the file has, if it is one.
+    /// The header of the file, if it has one.
     fn other_header(&self) -> Option<Value> {
-        const MOST: usize = 1 << 20;
+        const MAX_HEADER_BYTES: u64 = 1 << 20;
         let mut bytes = Vec::new();
-        File::open(&self.path).ok()?.take(MOST as u64).read_to_end(&mut bytes).ok()?;
+        File::open(&self.path).ok()?.take(MAX_HEADER_BYTES).read_to_end(&mut bytes).ok()?;
         let rest = bytes.strip_prefix(MAGIC)?;
         let (length, rest) = rest.split_at_checked(4)?;
         let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
         serde_json::from_slice(rest.get(..length)?).ok()
     }
 
-    /// The next solution's states; `None` where they are not whole.
+    /// The states of the next solution; the outer `None` for an incomplete or changed frame.
     fn next_frame(&mut self, input: &mut impl Read, steps: usize) -> std::io::Result<Option<Option<Vec<Hidden>>>> {
         let mut frame = Vec::new();
         input.by_ref().take(4).read_to_end(&mut frame)?;
@@ -129,13 +130,13 @@ impl StatesFile {
     }
 }
 
-fn beginning(header: &Value) -> Vec<u8> {
+fn file_start(header: &Value) -> Vec<u8> {
     let json = header.to_string().into_bytes();
     let parts = [&MAGIC[..], &(json.len() as u32).to_le_bytes(), &json, &fnv1a(&json).to_le_bytes()];
     parts.concat()
 }
 
-/// Two frames that changed places are no frames.
-fn hash(place: u64, frame: &[u8]) -> u64 {
-    fnv1a(place.to_le_bytes().iter().chain(frame))
+/// The hash of a frame. It depends on the frame's position, so that swapped frames are noticed.
+fn hash(position: u64, frame: &[u8]) -> u64 {
+    fnv1a(position.to_le_bytes().iter().chain(frame))
 }

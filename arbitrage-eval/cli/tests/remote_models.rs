@@ -1,4 +1,4 @@
-//! The command with models behind a server: a stand-in that speaks vLLM's chat route.
+//! The command with models behind a server: a fake of vLLM's chat route.
 #![cfg(feature = "flex")]
 
 use std::io::BufReader;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-#[allow(dead_code)] // chunks are for others
+#[expect(dead_code, reason = "this test sends no chunks")]
 #[path = "../../../arbitrage-models/tests/remote/http.rs"]
 mod http;
 
@@ -19,7 +19,7 @@ fn arbitrage(arguments: &[&str]) -> Output {
     command.env_remove("ARBITRAGE_TARGET_KEY").stdin(Stdio::null()).args(arguments).output().unwrap()
 }
 
-fn told(output: &Output) -> String {
+fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
@@ -28,31 +28,31 @@ fn tiny() -> String {
     path.join("qwen2-q5_0-q8_0.gguf").to_str().unwrap().to_owned()
 }
 
-/// What was asked: the model, whether a step was there already, and the key.
-type Asked = Arc<Mutex<Vec<(String, bool, Option<String>)>>>;
+/// The requests: the model, whether the prompt ended in a step, and the API key.
+type Requests = Arc<Mutex<Vec<(String, bool, Option<String>)>>>;
 
-/// Answers whoever asks, in one piece or as a stream: a first step that ends at the blank line, then the end.
-fn stand_in() -> (String, Asked) {
+/// A server that answers in one piece or as a stream: a first step that ends at the blank line, then the last step.
+fn fake_server() -> (String, Requests) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let asked = Asked::default();
-    let heard = asked.clone();
+    let requests = Requests::default();
+    let log = requests.clone();
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            let heard = heard.clone();
+            let log = log.clone();
             let mut reader = BufReader::new(stream);
-            std::thread::spawn(move || while answer(&mut reader, &heard).is_some() {});
+            std::thread::spawn(move || while answer(&mut reader, &log).is_some() {});
         }
     });
-    (url, asked)
+    (url, requests)
 }
 
-fn answer(reader: &mut BufReader<TcpStream>, asked: &Asked) -> Option<()> {
+fn answer(reader: &mut BufReader<TcpStream>, requests: &Requests) -> Option<()> {
     let request = http::Message::read(reader)?;
     let key = Some(request.header("authorization")).filter(|key| !key.is_empty()).map(str::to_owned);
     let body: Value = serde_json::from_slice(&request.body).ok()?;
     let begun = body["messages"].as_array()?.last()?["role"] == "assistant";
-    asked.lock().unwrap().push((body["model"].as_str()?.to_owned(), begun, key));
+    requests.lock().unwrap().push((body["model"].as_str()?.to_owned(), begun, key));
     let (text, stop) = if begun { ("So it is \\boxed{4}.", Value::Null) } else { ("2 and 2.", json!("\n\n")) };
     let usage = json!({ "prompt_tokens": 9, "completion_tokens": 5 });
     let said = json!({ "role": "assistant", "content": text });
@@ -79,38 +79,38 @@ fn run(draft: &str, target: &str, policy: &str) -> (Output, String) {
 
 #[test]
 fn both_models_may_be_behind_servers() {
-    let (url, asked) = stand_in();
+    let (url, requests) = fake_server();
     let (output, trace) = run(&format!("vllm:{url}#small"), &format!("vllm:{url}#large"), "random:1");
-    assert!(output.status.success() && told(&output).contains("right: 1 of 1"), "{}", told(&output));
-    let asked = asked.lock().unwrap();
-    assert!(asked.iter().any(|(model, begun, _)| model == "small" && *begun), "{asked:?}");
-    for (model, _, key) in asked.iter() {
-        assert_eq!(key.as_deref(), (model == "small").then_some("Bearer hush"), "{asked:?}");
+    assert!(output.status.success() && text(&output).contains("right: 1 of 1"), "{}", text(&output));
+    let requests = requests.lock().unwrap();
+    assert!(requests.iter().any(|(model, begun, _)| model == "small" && *begun), "{requests:?}");
+    for (model, _, key) in requests.iter() {
+        assert_eq!(key.as_deref(), (model == "small").then_some("Bearer hush"), "{requests:?}");
     }
     assert!(trace.contains("2 and 2.\\n\\n") && trace.contains("remote:small"), "{trace}");
-    assert!(!trace.contains("hush") && !told(&output).contains("hush"));
+    assert!(!trace.contains("hush") && !text(&output).contains("hush"));
 }
 
 #[test]
-fn a_served_target_beside_a_local_draft() {
-    let (url, asked) = stand_in();
+fn a_remote_target_works_with_a_local_draft() {
+    let (url, requests) = fake_server();
     let (output, _) = run(&tiny(), &format!("vllm:{url}#large"), "target");
-    assert!(output.status.success() && told(&output).contains("right: 1 of 1"), "{}", told(&output));
-    assert!(asked.lock().unwrap().iter().all(|(model, _, key)| model == "large" && key.is_none()));
+    assert!(output.status.success() && text(&output).contains("right: 1 of 1"), "{}", text(&output));
+    assert!(requests.lock().unwrap().iter().all(|(model, _, key)| model == "large" && key.is_none()));
 }
 
 #[test]
-fn what_a_served_model_cannot_do_is_said() {
-    let (url, _) = stand_in();
+fn errors_name_what_a_remote_model_cannot_do() {
+    let (url, _) = fake_server();
     let (small, large) = (format!("vllm:{url}#small"), format!("vllm:{url}#large"));
     let (output, _) = run(&small, &large, "rsd:5");
     assert!(
-        !output.status.success() && told(&output).contains("judge needs a model in this process"),
+        !output.status.success() && text(&output).contains("judge needs a model in this process"),
         "{}",
-        told(&output)
+        text(&output)
     );
     let (output, _) = run("openai:http://127.0.0.1:9#small", &large, "draft");
-    assert!(!output.status.success() && told(&output).contains("--draft-template"), "{}", told(&output));
+    assert!(!output.status.success() && text(&output).contains("--draft-template"), "{}", text(&output));
     let (output, _) = run("vlm:http://127.0.0.1:9#small", &large, "draft");
-    assert!(!output.status.success() && told(&output).contains("--draft vlm:"), "{}", told(&output));
+    assert!(!output.status.success() && text(&output).contains("--draft vlm:"), "{}", text(&output));
 }

@@ -1,4 +1,4 @@
-//! The live view: what is being written, and each step as it is committed.
+//! The live view: the step that is being written in the bottom line, and above it each committed step.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,14 +8,15 @@ use arbitrage_core::trace::{Record, StepRecord, TraceSink};
 use arbitrage_core::{Author, BoxError, Step};
 use indicatif::ProgressBar;
 
+use crate::figures::or_dash;
 use crate::progress::style;
 
 const DRAFT: Style = AnsiColor::Cyan.on_default();
 const TARGET: Style = AnsiColor::Magenta.on_default();
 const DIM: Style = Style::new().dimmed();
 
-/// Most characters of unfinished text in the bottom line.
-const TAIL: usize = 90;
+/// Number of characters of unfinished text in the bottom line.
+const MAX_TAIL_CHARS: usize = 90;
 
 /// The colour of an author's name.
 pub fn colour(author: Author) -> Style {
@@ -25,47 +26,54 @@ pub fn colour(author: Author) -> Style {
     }
 }
 
-/// The bottom line, shared by both models' listeners and the sink.
+/// The bottom line, shared by the listeners of both models and the sink.
 #[derive(Clone)]
-pub struct Screen {
+pub struct LiveView {
     bar: ProgressBar,
-    partial: Arc<Mutex<(Author, String)>>,
+    unfinished: Arc<Mutex<UnfinishedStep>>,
 }
 
-impl Screen {
-    /// An empty screen.
+/// What a model has written of a step so far.
+struct UnfinishedStep {
+    author: Author,
+    text: String,
+}
+
+impl LiveView {
+    /// An empty view.
     pub fn new() -> Self {
         let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}"));
-        Self { bar, partial: Arc::new(Mutex::new((Author::Draft, String::new()))) }
+        let step = UnfinishedStep { author: Author::Draft, text: String::new() };
+        Self { bar, unfinished: Arc::new(Mutex::new(step)) }
     }
 
     /// A listener that shows what `author` is writing.
     pub fn listener(&self, author: Author) -> impl FnMut(arbitrage_core::SequenceId, &str) + Send + use<> {
-        let screen = self.clone();
-        move |_, text| screen.hear(author, text)
+        let view = self.clone();
+        move |_, text| view.show(author, text)
     }
 
-    fn hear(&self, author: Author, text: &str) {
-        let mut partial = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
-        if partial.0 != author {
-            *partial = (author, String::new());
+    fn show(&self, author: Author, text: &str) {
+        let mut step = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        if step.author != author {
+            *step = UnfinishedStep { author, text: String::new() };
         }
-        partial.1.push_str(text);
-        let flat: Vec<char> = partial.1.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let tail: String = flat[flat.len().saturating_sub(TAIL)..].iter().collect();
+        step.text.push_str(text);
+        let flat: Vec<char> = step.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let tail: String = flat[flat.len().saturating_sub(MAX_TAIL_CHARS)..].iter().collect();
         let colour = colour(author);
         self.bar.set_message(format!("{colour}{}{colour:#} {DIM}{tail}{DIM:#}", name(author)));
         self.bar.tick();
     }
 
     fn clear(&self) {
-        self.partial.lock().unwrap_or_else(PoisonError::into_inner).1.clear();
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).text.clear();
         self.bar.finish_and_clear();
     }
 }
 
 /// Prints each committed step.
-impl TraceSink for Screen {
+impl TraceSink for LiveView {
     fn write(&mut self, record: &Record) -> Result<(), BoxError> {
         if let Record::Step(step) = record {
             self.clear();
@@ -75,7 +83,7 @@ impl TraceSink for Screen {
     }
 }
 
-/// An author's name as the view writes it.
+/// An author's name, padded to one width.
 pub fn name(author: Author) -> &'static str {
     match author {
         Author::Draft => "draft ",
@@ -83,10 +91,10 @@ pub fn name(author: Author) -> &'static str {
     }
 }
 
-/// ` 3  target   -0.412    1.8 s   text`, further lines indented.
+/// A line such as ` 3  target   -0.412    1.8 s   text`, with further lines of the text indented.
 fn describe(record: &StepRecord) -> String {
     let colour = colour(record.author);
-    let estimate = record.decision.estimate.map_or_else(|| "–".to_owned(), |estimate| format!("{estimate:+.3}"));
+    let estimate = or_dash(record.decision.estimate, |estimate| format!("{estimate:+.3}"));
     let seconds = record.router_seconds
         + [&record.draft, &record.target].into_iter().flatten().map(|step: &Step| step.cost.seconds).sum::<f64>();
     let text = record.step().map_or("", |step| step.text.trim_end());
@@ -98,16 +106,7 @@ fn describe(record: &StepRecord) -> String {
     )
 }
 
-/// A time in seconds or, where that would say nothing, in milliseconds.
+/// A time in seconds, or in milliseconds if it is short.
 pub fn time(seconds: f64) -> String {
     if seconds < 0.1 { format!("{:.1} ms", 1000.0 * seconds) } else { format!("{seconds:.1} s") }
-}
-
-/// Several sinks, one after the other.
-pub struct Sinks(pub Vec<Box<dyn TraceSink>>);
-
-impl TraceSink for Sinks {
-    fn write(&mut self, record: &Record) -> Result<(), BoxError> {
-        self.0.iter_mut().try_for_each(|sink| sink.write(record))
-    }
 }
