@@ -1,14 +1,13 @@
 //! The engine: it drafts a step, routes it, has the target rewrite it where the router escalates, and commits it.
 
+mod background;
 mod draft;
-mod overlap;
 mod route;
 mod sequence;
 mod solution;
 mod source;
 mod step_state;
 
-pub use overlap::Overlap;
 pub use solution::Solution;
 pub use source::{ProblemSource, WhenEmpty};
 
@@ -17,9 +16,10 @@ use std::ops::ControlFlow;
 use crate::segmenter::BlankLine;
 use crate::trace::{ModelRecord, Record, RunNotes, RunRecord, TraceSink};
 use crate::{
-    AdvantageRouter, ConfigError, Drafter, EngineError, Limits, Problem, SequenceId, StepRule, StepSegmenter, Verifier,
+    AdvantageRouter, ConfigError, Drafter, EngineError, Limits, Overlap, Problem, SequenceId, StepRule, StepSegmenter,
+    Verifier,
 };
-use overlap::run_concurrently;
+use background::run_concurrently;
 use route::RouteStage;
 use sequence::{ActiveSequence, SequenceEnd};
 use source::SliceSource;

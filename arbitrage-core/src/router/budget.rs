@@ -1,7 +1,7 @@
 //! A maximum of escalated steps a problem.
 
 use super::AdvantageRouter;
-use crate::{Author, BoxError, Candidate, Decision, Evidence, Prefix, Route, SequenceId};
+use crate::{Author, BoxError, Candidate, Decision, Prefix, Route, forward_methods};
 
 /// Lets another router escalate at most `max` steps a problem: the `B` of Theorem B.1, spent online on the first steps that
 /// the router escalates.
@@ -35,12 +35,10 @@ impl<R: AdvantageRouter> Budget<R> {
 }
 
 impl<R: AdvantageRouter> AdvantageRouter for Budget<R> {
+    forward_methods!(AdvantageRouter, self => self.router; evidence, release);
+
     fn name(&self) -> String {
         format!("budget({}, most={})", self.router.name(), self.max)
-    }
-
-    fn evidence(&self) -> Evidence {
-        self.router.evidence()
     }
 
     fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision> {
@@ -61,9 +59,5 @@ impl<R: AdvantageRouter> AdvantageRouter for Budget<R> {
         } else {
             self.router.route_batch(candidates)
         }
-    }
-
-    fn release(&mut self, id: SequenceId) {
-        self.router.release(id);
     }
 }

@@ -1,7 +1,7 @@
 //! The paper's oracle: both steps are written and scored, the better one is kept.
 
 use super::{AdvantageRouter, ScoreBoth, StepScores, ThresholdRule};
-use crate::{BoxError, Candidate, ConfigError, Decision, Evidence, SequenceId};
+use crate::{BoxError, Candidate, ConfigError, Decision, Evidence, forward_methods};
 
 /// Escalates iff the advantage `Δ = s_t − s_d` is greater than τ (paper, §3.3). Greedy routing by `Δ` is the best that a
 /// myopic router can do (Theorem B.1).
@@ -38,6 +38,8 @@ impl<S: ScoreBoth> Oracle<S> {
 }
 
 impl<S: ScoreBoth> AdvantageRouter for Oracle<S> {
+    forward_methods!(AdvantageRouter, self => self.scorer; release);
+
     fn name(&self) -> String {
         format!("{}({}, τ={})", ThresholdRule::ORACLE.name, self.scorer.name(), self.tau)
     }
@@ -53,9 +55,5 @@ impl<S: ScoreBoth> AdvantageRouter for Oracle<S> {
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
         let scores = self.scorer.score_both(candidates);
         scores.into_iter().map(|both| both.map(|scores| self.decide(scores))).collect()
-    }
-
-    fn release(&mut self, id: SequenceId) {
-        self.scorer.release(id);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{AdvantageRouter, ThresholdRule};
 use crate::scorer::score_each;
-use crate::{BoxError, Candidate, ConfigError, Decision, SequenceId, StepScorer};
+use crate::{BoxError, Candidate, ConfigError, Decision, StepScorer, forward_methods};
 
 /// Keeps a drafted step iff it scores above τ: `s_d > τ` (paper, §3.2; the released script has `≥`).
 ///
@@ -38,6 +38,8 @@ impl<S: StepScorer> Rsd<S> {
 }
 
 impl<S: StepScorer> AdvantageRouter for Rsd<S> {
+    forward_methods!(AdvantageRouter, self => self.scorer; release);
+
     fn name(&self) -> String {
         format!("{}({}, τ={})", ThresholdRule::RSD.name, self.scorer.name(), self.tau)
     }
@@ -50,9 +52,5 @@ impl<S: StepScorer> AdvantageRouter for Rsd<S> {
         let steps: Vec<_> = candidates.iter().map(|candidate| (candidate.prefix, candidate.draft)).collect();
         let scores = score_each(&mut self.scorer, &steps);
         scores.into_iter().map(|score| score.map(|score| self.decide(score))).collect()
-    }
-
-    fn release(&mut self, id: SequenceId) {
-        self.scorer.release(id);
     }
 }

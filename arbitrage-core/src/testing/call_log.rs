@@ -2,10 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::forward::forward_to_part;
 use crate::{
-    AdvantageRouter, BoxError, Candidate, Decision, Drafter, Evidence, Prefix, Rewrite, Role, SequenceId, Step,
-    StepResult, StepRule, StepScorer, Verifier,
+    AdvantageRouter, BoxError, Candidate, Decision, Drafter, Prefix, Rewrite, Role, SequenceId, Step, StepResult,
+    StepRule, StepScorer, Verifier, forward_methods,
 };
 
 /// One request to one part about one step.
@@ -109,10 +108,7 @@ pub struct Recording<T> {
 }
 
 impl<T: Drafter> Drafter for Recording<T> {
-    forward_to_part! {
-        fn name(&self) -> &str;
-        fn digest(&self) -> Option<String>;
-    }
+    forward_methods!(Drafter, self => self.part; name, digest);
 
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         self.log.add(Role::Drafter, prefixes.iter().map(|prefix| (*prefix, None)));
@@ -126,10 +122,7 @@ impl<T: Drafter> Drafter for Recording<T> {
 }
 
 impl<T: Verifier> Verifier for Recording<T> {
-    forward_to_part! {
-        fn name(&self) -> &str;
-        fn digest(&self) -> Option<String>;
-    }
+    forward_methods!(Verifier, self => self.part; name, digest);
 
     fn rewrite(&mut self, requests: &[Rewrite<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         self.log.add(Role::Verifier, requests.iter().map(|request| (request.prefix, request.rejected)));
@@ -143,11 +136,7 @@ impl<T: Verifier> Verifier for Recording<T> {
 }
 
 impl<T: AdvantageRouter> AdvantageRouter for Recording<T> {
-    forward_to_part! {
-        fn name(&self) -> String;
-        fn evidence(&self) -> Evidence;
-        fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision>;
-    }
+    forward_methods!(AdvantageRouter, self => self.part; name, evidence, before_draft);
 
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
         self.log.add(Role::Router, std::iter::once((candidate.prefix, Some(candidate.draft))));
@@ -166,10 +155,7 @@ impl<T: AdvantageRouter> AdvantageRouter for Recording<T> {
 }
 
 impl<T: StepScorer> StepScorer for Recording<T> {
-    forward_to_part! {
-        fn name(&self) -> String;
-        fn range(&self) -> (f32, f32);
-    }
+    forward_methods!(StepScorer, self => self.part; name, range);
 
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
         self.log.add(Role::Scorer, steps.iter().map(|(prefix, step)| (*prefix, Some(*step))));

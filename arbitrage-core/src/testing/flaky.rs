@@ -1,10 +1,9 @@
 //! A part that fails at given requests.
 
-use super::forward::forward_to_part;
 use crate::trace::{Record, TraceSink};
 use crate::{
-    AdvantageRouter, BoxError, Candidate, Decision, Drafter, Evidence, Prefix, Rewrite, SequenceId, Step, StepResult,
-    StepRule, StepScorer, Verifier,
+    AdvantageRouter, BoxError, Candidate, Decision, Drafter, Prefix, Rewrite, Step, StepResult, StepRule, StepScorer,
+    Verifier, forward_methods,
 };
 
 /// Does what its part does, but fails at one request, or at all requests from that one on.
@@ -58,11 +57,7 @@ impl<T> Flaky<T> {
 }
 
 impl<T: Drafter> Drafter for Flaky<T> {
-    forward_to_part! {
-        fn name(&self) -> &str;
-        fn digest(&self) -> Option<String>;
-        fn release(&mut self, id: SequenceId);
-    }
+    forward_methods!(Drafter, self => self.part; name, digest, release);
 
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let steps = self.part.draft(prefixes, rule);
@@ -71,11 +66,7 @@ impl<T: Drafter> Drafter for Flaky<T> {
 }
 
 impl<T: Verifier> Verifier for Flaky<T> {
-    forward_to_part! {
-        fn name(&self) -> &str;
-        fn digest(&self) -> Option<String>;
-        fn release(&mut self, id: SequenceId);
-    }
+    forward_methods!(Verifier, self => self.part; name, digest, release);
 
     fn rewrite(&mut self, requests: &[Rewrite<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let steps = self.part.rewrite(requests, rule);
@@ -84,12 +75,7 @@ impl<T: Verifier> Verifier for Flaky<T> {
 }
 
 impl<T: AdvantageRouter> AdvantageRouter for Flaky<T> {
-    forward_to_part! {
-        fn name(&self) -> String;
-        fn evidence(&self) -> Evidence;
-        fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision>;
-        fn release(&mut self, id: SequenceId);
-    }
+    forward_methods!(AdvantageRouter, self => self.part; name, evidence, before_draft, release);
 
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
         self.count_request()?;
@@ -103,11 +89,7 @@ impl<T: AdvantageRouter> AdvantageRouter for Flaky<T> {
 }
 
 impl<T: StepScorer> StepScorer for Flaky<T> {
-    forward_to_part! {
-        fn name(&self) -> String;
-        fn range(&self) -> (f32, f32);
-        fn release(&mut self, id: SequenceId);
-    }
+    forward_methods!(StepScorer, self => self.part; name, range, release);
 
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {
         self.count_request()?;

@@ -13,7 +13,6 @@ mod babbler;
 mod call_log;
 pub mod conformance;
 mod flaky;
-mod forward;
 mod scripted;
 mod table_scorer;
 

@@ -41,11 +41,11 @@ impl Dispatch {
         self.queue.choice(id).unwrap_or(self.default_choice)
     }
 
-    /// Has the shared router of `kind` decide on all candidates in one call.
-    fn route_shared(&mut self, kind: RouterKind, of: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
-        let answers = match (kind, &mut self.learned, &mut self.rsd) {
-            (RouterKind::Learned, Some(learned), _) => learned.route_batch(of),
-            (RouterKind::Rsd, _, Some(rsd)) => rsd.route_batch(of),
+    /// Has a shared router decide on all candidates in one call.
+    fn route_shared(&mut self, router: SharedRouter, of: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
+        let answers = match (router, &mut self.learned, &mut self.rsd) {
+            (SharedRouter::Learned, Some(learned), _) => learned.route_batch(of),
+            (SharedRouter::Rsd, _, Some(rsd)) => rsd.route_batch(of),
             // Choices are checked before requests are queued. Without a router there are no decisions, which is an error below.
             _ => Vec::new(),
         };
@@ -57,29 +57,33 @@ impl Dispatch {
     }
 }
 
-/// The router that a policy needs.
+/// A router that is loaded once and decides for all requests.
 #[derive(Clone, Copy, PartialEq)]
-enum RouterKind {
+enum SharedRouter {
     Learned,
     Rsd,
-    /// A router without state, which is created for each decision.
-    Stateless,
 }
 
-fn router_kind(policy: Policy) -> RouterKind {
+/// The shared router that a policy needs; `None` for policies whose router has no state and is created for each decision.
+fn shared_router(policy: Policy) -> Option<SharedRouter> {
     match policy {
-        Policy::Learned(_) => RouterKind::Learned,
-        Policy::Rsd(_) => RouterKind::Rsd,
-        _ => RouterKind::Stateless,
+        Policy::Learned(_) => Some(SharedRouter::Learned),
+        Policy::Rsd(_) => Some(SharedRouter::Rsd),
+        Policy::Draft
+        | Policy::Target
+        | Policy::Random(_)
+        | Policy::MeanLogprob(_)
+        | Policy::FirstTokenEntropy(_)
+        | Policy::Oracle(_)
+        | Policy::Custom { .. } => None,
     }
 }
 
-/// The decision under the request's threshold.
+/// The decision under the request's threshold. Without one, as for a learned policy with the threshold of its card, the decision of
+/// the shared router stands.
 fn apply_threshold(policy: Policy, mut decision: Decision) -> Decision {
-    match (policy, decision.estimate) {
-        (Policy::Learned(Some(tau)), Some(estimate)) => decision.route = Route::escalate_if(estimate > tau),
-        (Policy::Rsd(tau), Some(score)) => decision.route = Route::escalate_if(score <= tau),
-        _ => {}
+    if let (Some(rule), Some(tau), Some(estimate)) = (policy.rule(), policy.threshold(), decision.estimate) {
+        decision.route = rule.decide(estimate, tau);
     }
     decision
 }
@@ -98,26 +102,26 @@ impl AdvantageRouter for Dispatch {
             Policy::Learned(_) => self.learned.as_mut()?.before_draft(prefix),
             Policy::Draft => Some(Route::Accept.into()),
             Policy::Target => Some(Route::Escalate.into()),
-            _ => None,
+            Policy::Random(_)
+            | Policy::MeanLogprob(_)
+            | Policy::FirstTokenEntropy(_)
+            | Policy::Rsd(_)
+            | Policy::Oracle(_)
+            | Policy::Custom { .. } => None,
         }
     }
 
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
-        let policy = self.choice(candidate.prefix.id).policy;
-        match router_kind(policy) {
-            RouterKind::Stateless => route_stateless(policy, candidate),
-            shared => {
-                let answer = self.route_shared(shared, std::slice::from_ref(candidate)).pop();
-                Ok(apply_threshold(policy, answer.ok_or(ScoreError::Count { expected: 1, found: 0 })??))
-            }
-        }
+        let answer = self.route_batch(std::slice::from_ref(candidate)).pop();
+        answer.ok_or(ScoreError::Count { expected: 1, found: 0 })?
     }
 
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
         let policies: Vec<_> = candidates.iter().map(|candidate| self.choice(candidate.prefix.id).policy).collect();
         let mut answers: Vec<(usize, Result<Decision, BoxError>)> = Vec::with_capacity(candidates.len());
-        for shared in [RouterKind::Learned, RouterKind::Rsd] {
-            let indices: Vec<usize> = (0..candidates.len()).filter(|&at| router_kind(policies[at]) == shared).collect();
+        for shared in [SharedRouter::Learned, SharedRouter::Rsd] {
+            let indices: Vec<usize> =
+                (0..candidates.len()).filter(|&at| shared_router(policies[at]) == Some(shared)).collect();
             if indices.is_empty() {
                 continue;
             }
@@ -130,7 +134,7 @@ impl AdvantageRouter for Dispatch {
                     .map(|(at, answer)| (at, answer.map(|decision| apply_threshold(policies[at], decision)))),
             );
         }
-        let stateless = (0..candidates.len()).filter(|&at| router_kind(policies[at]) == RouterKind::Stateless);
+        let stateless = (0..candidates.len()).filter(|&at| shared_router(policies[at]).is_none());
         answers.extend(stateless.map(|at| (at, route_stateless(policies[at], &candidates[at]))));
         answers.sort_by_key(|(at, _)| *at);
         answers.into_iter().map(|(_, answer)| answer).collect()

@@ -134,30 +134,35 @@ impl Capabilities {
                 });
             }
             Policy::Learned(_) if !self.learned => return Err(missing("trained router")),
-            Policy::Learned(tau) => within("learned", tau.unwrap_or(0.0), (0.0, 1.0))?,
-            Policy::Rsd(tau) => within("rsd", tau, self.range.ok_or_else(|| missing("step scorer"))?)?,
-            plain => drop(plain.router(None)?),
+            Policy::Rsd(_) => policy.check(Some(self.range.ok_or_else(|| missing("step scorer"))?))?,
+            Policy::Draft
+            | Policy::Target
+            | Policy::Random(_)
+            | Policy::MeanLogprob(_)
+            | Policy::FirstTokenEntropy(_)
+            | Policy::Learned(_)
+            | Policy::Custom { .. } => policy.check(None)?,
         }
         Ok(PolicyChoice { policy, budget: budget.or(self.budget) })
     }
 
-    /// The names of the policies that can be chosen.
+    /// The names of the policies that can be chosen, with what belongs after the colon.
     pub fn policy_names(&self) -> String {
-        let is_available = |name: &&str| match *name {
-            "oracle:TAU" => false,
-            "rsd:TAU" => self.range.is_some(),
-            "learned:TAU" => self.learned,
-            _ => true,
+        let is_available = |text: &String| match Policy::split(text).0.parse() {
+            Ok(Policy::Oracle(_)) | Err(_) => false,
+            Ok(Policy::Rsd(_)) => self.range.is_some(),
+            Ok(Policy::Learned(_)) => self.learned,
+            Ok(
+                Policy::Draft
+                | Policy::Target
+                | Policy::Random(_)
+                | Policy::MeanLogprob(_)
+                | Policy::FirstTokenEntropy(_)
+                | Policy::Custom { .. },
+            ) => true,
         };
-        Policy::NAMES.iter().filter(|name| is_available(name)).copied().collect::<Vec<_>>().join(", ")
+        Policy::known_names().into_iter().filter(is_available).collect::<Vec<_>>().join(", ")
     }
-}
-
-fn within(policy: &str, tau: f32, (low, high): (f32, f32)) -> Result<(), PolicyError> {
-    if (low..=high).contains(&tau) {
-        return Ok(());
-    }
-    Err(ConfigError::Threshold { policy: policy.to_owned(), low, high, found: tau }.into())
 }
 
 #[cfg(test)]
@@ -165,6 +170,7 @@ mod tests {
     use super::*;
     use arbitrage_core::router::AlwaysDraft;
     use arbitrage_core::scorer::scorer_fn;
+    use arbitrage_router::CustomPolicy;
 
     fn choose(policies: &Policies, policy: &str) -> Result<PolicyChoice, PolicyChoiceError> {
         policies.capabilities().choose(policy.parse().unwrap(), None)
@@ -183,6 +189,15 @@ mod tests {
         }
         assert_eq!(full.capabilities().choose(Policy::Draft, Some(0)).unwrap().budget, Some(0));
         assert!(choose(&full, "oracle:0").is_err());
+    }
+
+    #[test]
+    fn registered_policies_can_be_chosen_and_are_listed() {
+        CustomPolicy::new("listed", |_| AlwaysDraft).with_default_threshold(0.5).register().unwrap();
+        let policies = Policies::new(Policy::Draft);
+        assert_eq!(choose(&policies, "listed:0.7").unwrap().policy.threshold(), Some(0.7));
+        assert!(policies.capabilities().policy_names().contains("listed:TAU"));
+        assert!(choose(&policies, "listed:NaN").is_err());
     }
 
     #[test]

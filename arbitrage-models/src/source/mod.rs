@@ -20,6 +20,7 @@
 //! | `ARBITRAGE_PYTHON` | the Python whose pip is used |
 //! | `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE`, `HF_TOKEN` | as for Hugging Face's own tools |
 
+mod cache_lookup;
 mod digest_stamp;
 mod hash;
 mod hub_cache;

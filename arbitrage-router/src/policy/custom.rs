@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
 use arbitrage_core::router::{Side, Signal, ThresholdRange, ThresholdRule};
-use arbitrage_core::{AdvantageRouter, BoxError, Candidate, Decision, Evidence, Prefix, SequenceId};
+use arbitrage_core::{AdvantageRouter, forward_methods};
 
 use super::{Policy, PolicyError};
 
@@ -145,28 +145,10 @@ struct NamedRouter {
 }
 
 impl AdvantageRouter for NamedRouter {
+    forward_methods!(AdvantageRouter, self => self.router; evidence, before_draft, route, route_batch, release);
+
     fn name(&self) -> String {
         self.name.clone()
-    }
-
-    fn evidence(&self) -> Evidence {
-        self.router.evidence()
-    }
-
-    fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision> {
-        self.router.before_draft(prefix)
-    }
-
-    fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
-        self.router.route(candidate)
-    }
-
-    fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
-        self.router.route_batch(candidates)
-    }
-
-    fn release(&mut self, id: SequenceId) {
-        self.router.release(id);
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Violation, answers, check_name, require};
 use crate::segmenter::BlankLine;
 use crate::{
     Accepted, Author, Drafter, Finish, Prefix, Problem, Rewrite, SequenceId, Step, StepResult, StepRule, StepSegmenter,
-    Verifier,
+    Verifier, forward_methods,
 };
 
 /// What [`check_drafter`] and [`check_verifier`] let a model write.
@@ -95,18 +95,12 @@ struct WithRejected<'a, V: ?Sized> {
 }
 
 impl<V: Verifier + ?Sized> Drafter for WithRejected<'_, V> {
-    fn name(&self) -> &str {
-        self.verifier.name()
-    }
+    forward_methods!(Drafter, self => self.verifier; name, release);
 
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let rejected = self.rejected.as_ref();
         let requests: Vec<_> = prefixes.iter().map(|prefix| Rewrite { prefix: *prefix, rejected }).collect();
         self.verifier.rewrite(&requests, rule)
-    }
-
-    fn release(&mut self, id: SequenceId) {
-        self.verifier.release(id);
     }
 }
 

@@ -13,8 +13,8 @@ mod tests;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use super::cache_lookup::{find_cached, not_available};
 use super::model_file::{CachedFile, ModelFile};
-use super::resolve::{find_cached, not_available};
 use super::{DigestStamp, Progress, SourceSettings, hash};
 use crate::error::{Error, Result};
 use crate::lock::FileLock;

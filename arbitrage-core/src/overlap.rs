@@ -1,4 +1,4 @@
-//! Drafting ahead on a second thread while router and target work.
+//! Whether the drafter works ahead while router and target work.
 
 use serde::{Deserialize, Serialize};
 
@@ -50,14 +50,4 @@ impl Overlap {
     pub(crate) fn is_off(&self) -> bool {
         *self == Self::Off
     }
-}
-
-/// Runs `foreground` here and `background` on another thread, and returns the result of `background`. It is `None` if no thread
-/// could be started or `background` panicked: drafting ahead is optional, and can be repeated later.
-pub(super) fn run_concurrently<B: Send>(background: impl FnOnce() -> B + Send, foreground: impl FnOnce()) -> Option<B> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("draft ahead".to_owned()).spawn_scoped(scope, background);
-        foreground();
-        thread.ok()?.join().ok()
-    })
 }
