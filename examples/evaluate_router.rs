@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use arbitrage_core::{Decision, Engine, Limits, Route, router_fn};
 use arbitrage_eval::gold::Gold;
-use arbitrage_eval::harness::BenchmarkRuns;
+use arbitrage_eval::harness::BenchmarkHarness;
 use arbitrage_eval::report::{self, ReportSettings};
 use arbitrage_mini::{Stream, shipped};
 use arbitrage_models::{LoadOptions, LocalModel, LocalTarget, ProcessReward, device};
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let problems = arbitrage_mini::problems(Stream::Test, 0..300);
     let gold = Gold::default().with_fallback(arbitrage_mini::answer);
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("evaluation"), PathBuf::from);
-    let runs = BenchmarkRuns { evaluation: &folder, benchmark: "mini", problems: &problems, gold: &gold };
+    let runs = BenchmarkHarness { evaluation: &folder, benchmark: "mini", problems: &problems, gold: &gold };
 
     let policies = ["target", "draft", "rsd:0.8", "rsd:0.95", "learned:0.05", "learned:0.2"];
     for policy in policies.into_iter().chain(["largest-number:50", "largest-number:100", "largest-number:200"]) {

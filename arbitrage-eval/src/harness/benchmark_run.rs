@@ -18,13 +18,13 @@ use crate::gold::Gold;
 ///
 /// ```
 /// use arbitrage_core::{Engine, Problem, testing::Scripted};
-/// use arbitrage_eval::{gold::Gold, harness::BenchmarkRuns, report};
+/// use arbitrage_eval::{gold::Gold, harness::BenchmarkHarness, report};
 /// use arbitrage_router::Policy;
 ///
 /// let evaluation = tempfile::tempdir()?;
 /// let problems = [Problem::new("Repeat 4").with_id("p1")];
 /// let gold = Gold::default().with_fallback(|problem| problem.question.strip_prefix("Repeat ").map(str::to_owned));
-/// let runs = BenchmarkRuns { evaluation: evaluation.path(), benchmark: "repeat", problems: &problems, gold: &gold };
+/// let runs = BenchmarkHarness { evaluation: evaluation.path(), benchmark: "repeat", problems: &problems, gold: &gold };
 /// for policy in [Policy::Draft, Policy::Target] {
 ///     let (draft, target) = (Scripted::new("draft", ["5"]), Scripted::new("target", [r"\boxed{4}"]));
 ///     runs.run(policy, Engine::new(draft, target, policy.router(None)?), |_, _| ())?;
@@ -34,7 +34,7 @@ use crate::gold::Gold;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct BenchmarkRuns<'a> {
+pub struct BenchmarkHarness<'a> {
     /// The folder of the evaluation, which is created if necessary.
     pub evaluation: &'a Path,
     /// The benchmark's name: that of its subfolder.
@@ -45,7 +45,7 @@ pub struct BenchmarkRuns<'a> {
     pub gold: &'a Gold,
 }
 
-impl BenchmarkRuns<'_> {
+impl BenchmarkHarness<'_> {
     /// Solves the problems with `engine` under the name of `policy` and grades the solutions. A run that was interrupted is resumed;
     /// one that is complete is only graded again. `on_solution` receives each problem with its solution or error. Returns the path of
     /// the trace.

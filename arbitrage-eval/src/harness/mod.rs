@@ -2,7 +2,7 @@
 //!
 //! | item | what it is |
 //! |---|---|
-//! | [`BenchmarkRuns`] | one call from an engine to graded results |
+//! | [`BenchmarkHarness`] | one call from an engine to graded results |
 //! | [`Records`] | a trace file that an interrupted run resumes |
 //! | [`solve_into`] | runs any engine over the unfinished problems of a file |
 //! | [`canonical`] | a finished run's records in the problems' order, whatever the order in which they were written |
@@ -25,7 +25,7 @@ mod shard;
 mod solve;
 
 pub use answer_pairs::{Agreement, AgreementSummary, AnswerPair, GradedPair, grade_pairs, read_pairs};
-pub use benchmark_run::{BenchmarkRuns, file_name};
+pub use benchmark_run::{BenchmarkHarness, file_name};
 pub use canonical::{canonical, write_canonical};
 pub use error::HarnessError;
 pub use grades::{grade, write_grades};

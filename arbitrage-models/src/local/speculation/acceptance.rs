@@ -9,18 +9,18 @@ const DECAY_TOKENS: f64 = 400.0;
 
 /// How often the tokens of one source were accepted, by the confidence that they were proposed with.
 #[derive(Clone, Debug)]
-pub struct AcceptanceRates {
+pub struct SpeculationAcceptance {
     /// For each bucket, the decayed counts of accepted tokens and of all tokens that were compared.
     counts: [[f64; 2]; BUCKETS],
 }
 
-impl Default for AcceptanceRates {
+impl Default for SpeculationAcceptance {
     fn default() -> Self {
         Self { counts: [[0.0; 2]; BUCKETS] }
     }
 }
 
-impl AcceptanceRates {
+impl SpeculationAcceptance {
     /// Probability that a token of this confidence, from 0 to 1, is accepted: the observed rate, shrunk towards the confidence
     /// itself where there are few observations.
     pub fn estimate(&self, confidence: f32) -> f64 {
@@ -54,7 +54,7 @@ fn bucket(confidence: f32) -> usize {
 /// ratio of the two costs.
 #[derive(Clone, Copy, Debug)]
 pub struct Gate<'a> {
-    acceptance: &'a AcceptanceRates,
+    acceptance: &'a SpeculationAcceptance,
     /// The ratio of the costs.
     threshold: f64,
     /// Probability that all admitted tokens are accepted.
@@ -63,7 +63,7 @@ pub struct Gate<'a> {
 
 impl<'a> Gate<'a> {
     /// A gate that closes when the probability of acceptance falls below `threshold`.
-    pub fn new(acceptance: &'a AcceptanceRates, threshold: f64) -> Self {
+    pub fn new(acceptance: &'a SpeculationAcceptance, threshold: f64) -> Self {
         Self { acceptance, threshold, survival: 1.0 }
     }
 
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn observations_outweigh_the_prior() {
-        let mut acceptance = AcceptanceRates::default();
+        let mut acceptance = SpeculationAcceptance::default();
         assert!((acceptance.estimate(0.9) - 0.9).abs() < 1e-6);
         (0..200).for_each(|i| acceptance.observe(0.9, i % 4 == 0));
         assert!((0.2..0.4).contains(&acceptance.estimate(0.9)), "{}", acceptance.estimate(0.9));
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn estimates_are_probabilities_for_any_confidence() {
-        let mut acceptance = AcceptanceRates::default();
+        let mut acceptance = SpeculationAcceptance::default();
         for confidence in [-1.0, 0.0, 0.3, 1.0, 7.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
             (0..50).for_each(|_| acceptance.observe(confidence, true));
             let estimate = acceptance.estimate(confidence);
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_gate_closes_when_survival_falls_below_its_threshold() {
-        let acceptance = AcceptanceRates::default();
+        let acceptance = SpeculationAcceptance::default();
         let count = |threshold, confidence| {
             let mut gate = Gate::new(&acceptance, threshold);
             (0..100).take_while(|_| gate.admits(confidence)).count()

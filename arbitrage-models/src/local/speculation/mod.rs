@@ -5,7 +5,7 @@
 //! time goes into reading the weights. The model samples its own token at every position, from its own random numbers, and
 //! continues for as long as it samples the speculative token. So the text is the same, token for token, whatever is proposed,
 //! greedy or not. That is why the number of tokens that are verified may depend on timing: on what passes cost on this machine
-//! (`pass_costs`), and on how often similar proposals were accepted ([`AcceptanceRates`]).
+//! (`pass_costs`), and on how often similar proposals were accepted ([`SpeculationAcceptance`]).
 //!
 //! For a proposal without a distribution, "sample and compare" accepts a token with the probability that the model gives it, and
 //! samples from the other tokens otherwise. A [`DraftModel`] samples its proposals with the same random numbers as the model,
@@ -18,7 +18,7 @@ mod pass_costs;
 mod prompt_lookup;
 mod rejected_step;
 
-pub use acceptance::{AcceptanceRates, Gate};
+pub use acceptance::{SpeculationAcceptance, Gate};
 pub use draft_model::DraftModel;
 pub use prompt_lookup::PromptLookup;
 pub(super) use rejected_step::RejectedStep;
@@ -148,7 +148,7 @@ pub(super) struct Speculation {
     proposer: Option<Box<dyn Proposer>>,
     pub costs: PassCosts,
     /// Indexed by [`ProposalSource`].
-    acceptance: [AcceptanceRates; 3],
+    acceptance: [SpeculationAcceptance; 3],
     /// Speculative tokens a pass, where the number is fixed rather than chosen by what pays.
     pub fixed_count: Option<usize>,
 }
