@@ -27,7 +27,7 @@ impl RequestThread {
     ///
     /// # Errors
     /// The system's, when it gives no thread or no I/O events.
-    pub fn start() -> io::Result<Self> {
+    pub(crate) fn start() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (keep_running, dropped) = oneshot::channel::<()>();
@@ -37,13 +37,13 @@ impl RequestThread {
     }
 
     /// Runs `task` on the thread.
-    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         self.runtime.spawn(task).abort_handle()
     }
 
     /// Runs `work` on the thread and blocks until it is done; `None` if it panicked.
     #[cfg(feature = "pull")]
-    pub fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    pub(crate) fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
         let (sender, receiver) = std::sync::mpsc::channel();
         self.spawn(async move { _ = sender.send(work.await) });
         receiver.recv().ok()

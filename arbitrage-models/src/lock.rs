@@ -18,7 +18,7 @@ impl FileLock {
     ///
     /// # Errors
     /// Those of `on_conflict`; [`Error::Io`].
-    pub fn acquire(path: &Path, on_conflict: impl FnOnce(&File, String) -> Result<()>) -> Result<Self> {
+    pub(crate) fn acquire(path: &Path, on_conflict: impl FnOnce(&File, String) -> Result<()>) -> Result<Self> {
         let failed = |error| Error::io(path, error);
         let mut file =
             OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path).map_err(failed)?;

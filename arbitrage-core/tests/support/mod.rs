@@ -11,11 +11,11 @@ use arbitrage_core::{
 };
 use proptest::prelude::*;
 
-pub type TestEngine = Engine<Recording<Babbler>, Recording<Babbler>, Box<dyn AdvantageRouter>>;
+pub(crate) type TestEngine = Engine<Recording<Babbler>, Recording<Babbler>, Box<dyn AdvantageRouter>>;
 
 /// The configuration of a run.
 #[derive(Clone, Debug)]
-pub struct Setup {
+pub(crate) struct Setup {
     pub seed: u64,
     pub router: usize,
     pub segmenter: usize,
@@ -47,13 +47,13 @@ prop_compose! {
 }
 
 impl Setup {
-    pub fn new(seed: u64, router: usize) -> Self {
+    pub(crate) fn new(seed: u64, router: usize) -> Self {
         let limits = Limits::default().with_steps(12).with_step_tokens(12);
         Self { seed, router, segmenter: 0, limits, end_probability: 0.05, cached: true, overlap: Overlap::Off }
     }
 
     /// An engine on two babblers, and the log of its calls.
-    pub fn engine(&self) -> (TestEngine, CallLog) {
+    pub(crate) fn engine(&self) -> (TestEngine, CallLog) {
         let log = CallLog::new();
         let (draft, target) = (log.record(self.drafter()), log.record(self.target()));
         let engine = Engine::new(draft, target, router(self.router, &log))
@@ -64,7 +64,7 @@ impl Setup {
     }
 
     /// A drafter whose cache assumes that prefixes only grow. That is so unless it drafts ahead.
-    pub fn drafter(&self) -> Babbler {
+    pub(crate) fn drafter(&self) -> Babbler {
         let model = self.model("draft", Author::Draft);
         match (self.cached, self.overlap) {
             (false, _) => model,
@@ -74,7 +74,7 @@ impl Setup {
     }
 
     /// A target whose cache assumes that prefixes only grow.
-    pub fn target(&self) -> Babbler {
+    pub(crate) fn target(&self) -> Babbler {
         let model = self.model("target", Author::Target);
         if self.cached { model.with_cache() } else { model }
     }
@@ -85,24 +85,24 @@ impl Setup {
     }
 
     /// Problems with seeds of their own.
-    pub fn problems(&self, count: usize) -> Vec<Problem> {
+    pub(crate) fn problems(&self, count: usize) -> Vec<Problem> {
         let problem = |n: usize| Problem::new(format!("Question {n}?")).with_id(format!("p{n}"));
         (0..count).map(|n| problem(n).with_seed(self.seed.wrapping_mul(31).wrapping_add(n as u64))).collect()
     }
 }
 
 /// A scorer without a model: the share of a step's characters that are ASCII.
-pub fn ascii_share() -> impl StepScorer + Clone {
+pub(crate) fn ascii_share() -> impl StepScorer + Clone {
     scorer_fn(|_, step| {
         let characters = step.text.chars().count().max(1);
         step.text.chars().filter(char::is_ascii_alphanumeric).count() as f32 / characters as f32
     })
 }
 
-pub const ROUTERS: usize = 12;
+pub(crate) const ROUTERS: usize = 12;
 
 /// All policies. `log` records their scorers' calls.
-pub fn router(kind: usize, log: &CallLog) -> Box<dyn AdvantageRouter> {
+pub(crate) fn router(kind: usize, log: &CallLog) -> Box<dyn AdvantageRouter> {
     let scorer = || log.record(ascii_share());
     match kind {
         0 => Box::new(AlwaysDraft),
@@ -120,10 +120,10 @@ pub fn router(kind: usize, log: &CallLog) -> Box<dyn AdvantageRouter> {
     }
 }
 
-pub const SEGMENTERS: usize = 5;
-pub const MARKERS: usize = 3;
+pub(crate) const SEGMENTERS: usize = 5;
+pub(crate) const MARKERS: usize = 3;
 
-pub fn segmenter(kind: usize) -> Box<dyn StepSegmenter> {
+pub(crate) fn segmenter(kind: usize) -> Box<dyn StepSegmenter> {
     match kind {
         0 => Box::new(BlankLine::new()),
         1 => Box::new(Newline::new()),
@@ -134,7 +134,7 @@ pub fn segmenter(kind: usize) -> Box<dyn StepSegmenter> {
 }
 
 /// Why a solution of these steps has to stop, computed in another way than the engine does.
-pub fn expected_stop(steps: &[Accepted], limits: &Limits) -> Option<Stop> {
+pub(crate) fn expected_stop(steps: &[Accepted], limits: &Limits) -> Option<Stop> {
     let texts: Vec<&str> = steps.iter().map(|accepted| accepted.step.text.as_str()).collect();
     let blank = texts.iter().rev().take_while(|text| text.trim().is_empty()).count();
     let repeated = texts.iter().rev().take_while(|text| Some(text) == texts.last().as_ref()).count();
@@ -151,7 +151,7 @@ pub fn expected_stop(steps: &[Accepted], limits: &Limits) -> Option<Stop> {
 }
 
 /// The solution without the fields that depend on time, on caches and on overlap.
-pub fn timeless(mut solution: Solution) -> Solution {
+pub(crate) fn timeless(mut solution: Solution) -> Solution {
     let steps = solution.steps.iter_mut().map(|accepted| &mut accepted.step);
     let recorded = solution.records.iter_mut().flat_map(|record| {
         (record.router_seconds, record.discarded) = (0.0, None);
@@ -164,7 +164,7 @@ pub fn timeless(mut solution: Solution) -> Solution {
     solution
 }
 
-pub fn timeless_usage(mut usage: Usage) -> Usage {
+pub(crate) fn timeless_usage(mut usage: Usage) -> Usage {
     (usage.router_seconds, usage.discarded) = (0.0, RoleUsage::default());
     for role in [&mut usage.draft, &mut usage.target] {
         (role.seconds, role.prefill_seconds, role.prefilled, role.cached) = (0.0, 0.0, 0, 0);

@@ -15,7 +15,7 @@ use arbitrage_router::Policy;
 use serde_json::{Value, json};
 
 /// Labels, families and policies, deliberately not sorted.
-pub const POLICIES: [(&str, &str, &str); 22] = [
+pub(crate) const POLICIES: [(&str, &str, &str); 22] = [
     ("target", "target", "target"),
     ("draft", "draft", "draft"),
     ("rsd:0.7", "rsd", "rsd:0.7"),
@@ -41,11 +41,17 @@ pub const POLICIES: [(&str, &str, &str); 22] = [
 ];
 
 /// Text that tries to break a page: it ends elements, reverses the direction of text, and has control characters.
-pub const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\u{202e}\u{7}\0 ]]> --> {{ 7*7 }} | `x` \u{2028}";
+pub(crate) const HOSTILE: &str =
+    "</script><img src=x onerror=alert(1)>\u{202e}\u{7}\0 ]]> --> {{ 7*7 }} | `x` \u{2028}";
 
 /// Writes traces and grades of all `policies` on a benchmark of `count` problems. The first problem of a benchmark called `hostile` is
 /// [`HOSTILE`].
-pub fn write(folder: &Path, benchmark: &str, count: usize, policies: &[(&str, &str, &str)]) -> Result<(), BoxError> {
+pub(crate) fn write(
+    folder: &Path,
+    benchmark: &str,
+    count: usize,
+    policies: &[(&str, &str, &str)],
+) -> Result<(), BoxError> {
     let folder = folder.join(benchmark);
     fs::create_dir_all(&folder)?;
     let problems = problems(benchmark, count);

@@ -44,7 +44,7 @@ pub(super) struct Quantity {
 
 impl Quantity {
     /// A bare expression, without a unit and without text.
-    pub fn bare(expr: Expr) -> Self {
+    pub(crate) fn bare(expr: Expr) -> Self {
         Self { expr, unit: None, text: String::new() }
     }
 }

@@ -32,26 +32,26 @@ pub(super) struct OpenSigns {
 }
 
 impl Expr {
-    pub fn integer(value: i32) -> Self {
+    pub(crate) fn integer(value: i32) -> Self {
         Self::Number(RBig::from(value))
     }
 
-    pub fn negated(self) -> Self {
+    pub(crate) fn negated(self) -> Self {
         match self {
             Self::Number(value) => Self::Number(-value),
             other => Self::Product(vec![Self::integer(-1), other]),
         }
     }
 
-    pub fn inverse(self) -> Self {
+    pub(crate) fn inverse(self) -> Self {
         self.power(Self::integer(-1))
     }
 
-    pub fn power(self, exponent: Self) -> Self {
+    pub(crate) fn power(self, exponent: Self) -> Self {
         Self::Power(Box::new((self, exponent)))
     }
 
-    pub fn over(self, under: Self) -> Self {
+    pub(crate) fn over(self, under: Self) -> Self {
         Self::Product(vec![self, under.inverse()])
     }
 
@@ -69,7 +69,7 @@ impl Expr {
     }
 
     /// The signs that are not chosen yet.
-    pub fn open_signs(&self) -> OpenSigns {
+    pub(crate) fn open_signs(&self) -> OpenSigns {
         let own = match self {
             Self::Either(opposite, _) => OpenSigns { count: 1, linked: *opposite },
             _ => OpenSigns::default(),
@@ -82,7 +82,7 @@ impl Expr {
 
     /// The expression with its signs chosen: bit `n` of `choice` makes the `n`th sign negative, or bit 0 all of them where they are
     /// linked. `seen` counts the signs before this expression.
-    pub fn with_signs(&self, choice: u32, linked: bool, seen: &mut u32) -> Self {
+    pub(crate) fn with_signs(&self, choice: u32, linked: bool, seen: &mut u32) -> Self {
         let mut all = |parts: &[Self]| parts.iter().map(|part| part.with_signs(choice, linked, seen)).collect();
         match self {
             Self::Number(_) | Self::Name(_) | Self::Based(..) => self.clone(),

@@ -39,12 +39,12 @@ pub(super) enum Abort {
 pub(super) struct WorkBudget(u64);
 
 impl WorkBudget {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(MAX_WORK)
     }
 
     /// Takes `amount` from the budget, and fails when less is left.
-    pub fn spend(&mut self, amount: usize) -> Result<(), Abort> {
+    pub(crate) fn spend(&mut self, amount: usize) -> Result<(), Abort> {
         self.0 = self.0.checked_sub(amount as u64).ok_or(Abort::TooComplex("work"))?;
         Ok(())
     }

@@ -66,11 +66,11 @@ pub(super) fn whole_power(base: &RBig, exponent: i64) -> Result<RBig, Abort> {
 }
 
 impl Poly {
-    pub fn constant(value: RBig) -> Self {
+    pub(crate) fn constant(value: RBig) -> Self {
         Self::term(Mono::default(), value)
     }
 
-    pub fn term(mono: Mono, value: RBig) -> Self {
+    pub(crate) fn term(mono: Mono, value: RBig) -> Self {
         let mut found = Self::default();
         if !value.is_zero() {
             found.0.insert(mono, value);
@@ -79,20 +79,20 @@ impl Poly {
     }
 
     /// One atom to a power.
-    pub fn atom(atom: Atom, exponent: RBig) -> Self {
+    pub(crate) fn atom(atom: Atom, exponent: RBig) -> Self {
         Self::term(Mono(BTreeMap::from([(atom, exponent)])), RBig::ONE)
     }
 
-    pub fn name(name: &str) -> Self {
+    pub(crate) fn name(name: &str) -> Self {
         Self::atom(Atom::Name(name.to_owned()), RBig::ONE)
     }
 
-    pub fn is_zero(&self) -> bool {
+    pub(crate) fn is_zero(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The value, if it is a number.
-    pub fn number(&self) -> Option<RBig> {
+    pub(crate) fn number(&self) -> Option<RBig> {
         match self.0.iter().next() {
             None => Some(RBig::ZERO),
             Some((mono, value)) if self.0.len() == 1 && mono.0.is_empty() => Some(value.clone()),
@@ -101,12 +101,12 @@ impl Poly {
     }
 
     /// The only term.
-    pub fn single(&self) -> Option<(&Mono, &RBig)> {
+    pub(crate) fn single(&self) -> Option<(&Mono, &RBig)> {
         if self.0.len() == 1 { self.0.iter().next() } else { None }
     }
 
     /// Adds `other`, `factor` times.
-    pub fn add(&mut self, other: &Self, factor: &RBig) -> Result<(), Abort> {
+    pub(crate) fn add(&mut self, other: &Self, factor: &RBig) -> Result<(), Abort> {
         for (mono, value) in &other.0 {
             let sum = self.0.remove(mono).unwrap_or(RBig::ZERO) + value * factor;
             if !sum.is_zero() {
@@ -116,19 +116,19 @@ impl Poly {
         Ok(())
     }
 
-    pub fn minus(&self, other: &Self) -> Result<Self, Abort> {
+    pub(crate) fn minus(&self, other: &Self) -> Result<Self, Abort> {
         let mut found = self.clone();
         found.add(other, &RBig::from(-1))?;
         Ok(found)
     }
 
-    pub fn scaled(&self, factor: &RBig) -> Result<Self, Abort> {
+    pub(crate) fn scaled(&self, factor: &RBig) -> Result<Self, Abort> {
         let mut found = Self::default();
         found.add(self, factor)?;
         Ok(found)
     }
 
-    pub fn times(&self, other: &Self, work: &mut WorkBudget) -> Result<Self, Abort> {
+    pub(crate) fn times(&self, other: &Self, work: &mut WorkBudget) -> Result<Self, Abort> {
         let mut found = Self::default();
         for (one, by) in &self.0 {
             for (two, times) in &other.0 {
@@ -199,7 +199,7 @@ impl Mono {
     }
 
     /// The product to a power, and the number that whole powers of roots and of `i` contribute to its coefficient.
-    pub fn raised(&self, exponent: &RBig) -> Result<(Self, RBig), Abort> {
+    pub(crate) fn raised(&self, exponent: &RBig) -> Result<(Self, RBig), Abort> {
         let mut found = Self::default();
         let mut number = RBig::ONE;
         for (atom, own) in &self.0 {

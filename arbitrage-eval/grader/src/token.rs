@@ -104,7 +104,7 @@ pub(super) enum Func {
 
 impl Func {
     /// The inverse function, as in `\sin^{-1}`.
-    pub fn inverse(self) -> Option<Self> {
+    pub(crate) fn inverse(self) -> Option<Self> {
         Some(match self {
             Self::Sin => Self::Arcsin,
             Self::Cos => Self::Arccos,
@@ -120,7 +120,7 @@ impl Func {
 
 impl MathToken {
     /// The token as plain text, for subscripts, normal forms and comparisons of words.
-    pub fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         match self {
             Self::Number(_, text) | Self::Name(text) | Self::Word(text) | Self::Unknown(text) => text.clone(),
             Self::Func(func) => format!("{func:?}").to_lowercase(),

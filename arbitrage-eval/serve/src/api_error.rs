@@ -91,7 +91,7 @@ impl ApiError {
     }
 
     /// The body of the response. A stream that fails after its first step ends with it too.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let ErrorClass { kind, code, .. } = self.class();
         json!({"error": {"message": self.to_string(), "type": kind, "param": self.param(), "code": code}})
     }

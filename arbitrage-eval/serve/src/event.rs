@@ -27,7 +27,7 @@ pub(super) struct StepEvent {
 }
 
 impl StepEvent {
-    pub fn new(record: &StepRecord) -> Self {
+    pub(crate) fn new(record: &StepRecord) -> Self {
         let step = record.step();
         Self {
             index: record.index,
@@ -39,7 +39,7 @@ impl StepEvent {
     }
 
     /// The step's author and the router's estimate, without the text.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let mut json = json!({"step": self.index, "author": self.author, "tokens": self.tokens});
         if let Some(estimate) = self.estimate {
             json["estimate"] = estimate.into();
@@ -58,7 +58,7 @@ pub(super) struct CompletedRequest {
 }
 
 impl CompletedRequest {
-    pub fn new(solution: &Solution) -> Self {
+    pub(crate) fn new(solution: &Solution) -> Self {
         let first = solution.steps.first().map(|accepted| accepted.step.cost);
         let prompt_tokens = first.map_or(0, |cost| cost.prefilled + cost.cached);
         Self { stop: solution.stop, usage: solution.usage, prompt_tokens }
@@ -66,7 +66,7 @@ impl CompletedRequest {
 
     /// OpenAI's finish reason: `stop` where the model ended the text, and `length` where a limit did. The `arbitrage` field of the
     /// response names the limit.
-    pub fn finish_reason(&self) -> &'static str {
+    pub(crate) fn finish_reason(&self) -> &'static str {
         if self.stop == Stop::EndOfText { "stop" } else { "length" }
     }
 }
@@ -79,12 +79,12 @@ pub(super) struct EventReceiver {
 }
 
 impl EventReceiver {
-    pub fn new(rest: UnboundedReceiver<RequestEvent>) -> Self {
+    pub(crate) fn new(rest: UnboundedReceiver<RequestEvent>) -> Self {
         Self { first: None, rest }
     }
 
     /// The next event. Where the engine has dropped the request without ending it, the event is an error.
-    pub async fn next(&mut self) -> RequestEvent {
+    pub(crate) async fn next(&mut self) -> RequestEvent {
         if let Some(first) = self.first.take() {
             return first;
         }
@@ -93,7 +93,7 @@ impl EventReceiver {
     }
 
     /// Puts an event back, so that it is received next.
-    pub fn put_back(&mut self, event: RequestEvent) {
+    pub(crate) fn put_back(&mut self, event: RequestEvent) {
         self.first = Some(event);
     }
 }

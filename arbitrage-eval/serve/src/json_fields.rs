@@ -17,7 +17,7 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The fields of the object `value`, which the request has at `path`.
-    pub fn new(path: &'a str, value: &'a Value) -> Result<Self, ApiError> {
+    pub(crate) fn new(path: &'a str, value: &'a Value) -> Result<Self, ApiError> {
         let name = if path.is_empty() { "body" } else { path };
         let fields = value.as_object().ok_or_else(|| invalid_field(name, "an object", value))?;
         Ok(Self { path, fields })
@@ -28,46 +28,46 @@ impl<'a> Fields<'a> {
         if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }
     }
 
-    pub fn get(&self, field: &str) -> Option<&'a Value> {
+    pub(crate) fn get(&self, field: &str) -> Option<&'a Value> {
         self.fields.get(field).filter(|value| !value.is_null())
     }
 
-    pub fn names(&self) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> {
         self.fields.keys().map(String::as_str)
     }
 
-    pub fn string(&self, field: &str) -> Result<Option<&'a str>, ApiError> {
+    pub(crate) fn string(&self, field: &str) -> Result<Option<&'a str>, ApiError> {
         self.read(field, "a string", Value::as_str)
     }
 
     /// A count of at least `min`.
-    pub fn count(&self, field: &str, min: usize) -> Result<Option<usize>, ApiError> {
+    pub(crate) fn count(&self, field: &str, min: usize) -> Result<Option<usize>, ApiError> {
         let count = |value: &Value| usize::try_from(value.as_u64()?).ok().filter(|count| *count >= min);
         self.read(field, &format!("a whole number of at least {min}"), count)
     }
 
-    pub fn number(&self, field: &str) -> Result<Option<f32>, ApiError> {
+    pub(crate) fn number(&self, field: &str) -> Result<Option<f32>, ApiError> {
         self.read(field, "a number", |value| value.as_f64().map(|number| number as f32))
     }
 
     /// A seed: any whole number of 64 bits, with a sign or without.
-    pub fn seed(&self, field: &str) -> Result<Option<u64>, ApiError> {
+    pub(crate) fn seed(&self, field: &str) -> Result<Option<u64>, ApiError> {
         let seed = |value: &Value| value.as_u64().or_else(|| value.as_i64().map(i64::cast_unsigned));
         self.read(field, "a whole number of 64 bits", seed)
     }
 
-    pub fn boolean(&self, field: &str) -> Result<Option<bool>, ApiError> {
+    pub(crate) fn boolean(&self, field: &str) -> Result<Option<bool>, ApiError> {
         self.read(field, "true or false", Value::as_bool)
     }
 
     /// The fields of an object that is a field of the body.
-    pub fn object(&self, field: &'a str) -> Result<Option<Fields<'a>>, ApiError> {
+    pub(crate) fn object(&self, field: &'a str) -> Result<Option<Fields<'a>>, ApiError> {
         let object = self.read(field, "an object", Value::as_object)?;
         Ok(object.map(|fields| Fields { path: field, fields }))
     }
 
     /// The error of a field that is not as `expected`.
-    pub fn invalid(&self, field: &str, expected: impl Into<String>) -> ApiError {
+    pub(crate) fn invalid(&self, field: &str, expected: impl Into<String>) -> ApiError {
         invalid_field(self.path_of(field), expected, self.fields.get(field).unwrap_or(&Value::Null))
     }
 

@@ -40,7 +40,7 @@ pub(super) struct ServerMetrics {
 
 impl ServerMetrics {
     /// Metrics that are all zero.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let histogram = || Histogram::new(exponential_buckets(0.001, 2.0, 20));
         let mut metrics = Self {
             registry: Registry::with_prefix("arbitrage"),
@@ -85,22 +85,22 @@ impl ServerMetrics {
     }
 
     /// Counts a response.
-    pub fn count_response(&self, endpoint: &'static str, status: u16) {
+    pub(crate) fn count_response(&self, endpoint: &'static str, status: u16) {
         self.requests.get_or_create(&vec![("endpoint", endpoint.to_owned()), ("status", status.to_string())]).inc();
     }
 
     /// Counts a solution by how it ended.
-    pub fn count_solution(&self, end: &'static str) {
+    pub(crate) fn count_solution(&self, end: &'static str) {
         self.solutions.get_or_create(&[("end", end)]).inc();
     }
 
     /// The number of solutions that have ended like this.
-    pub fn solutions(&self, end: &'static str) -> u64 {
+    pub(crate) fn solutions(&self, end: &'static str) -> u64 {
         self.solutions.get_or_create(&[("end", end)]).get()
     }
 
     /// Counts a committed step and its cost.
-    pub fn count_step(&self, record: &StepRecord) {
+    pub(crate) fn count_step(&self, record: &StepRecord) {
         let author = |author: Author| match author {
             Author::Draft => "draft",
             Author::Target => "target",
@@ -135,7 +135,7 @@ impl ServerMetrics {
     }
 
     /// All metrics in the text format of OpenMetrics.
-    pub fn to_text(&self) -> Result<String, std::fmt::Error> {
+    pub(crate) fn to_text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -123,7 +123,7 @@ pub enum PolicyChoiceError {
 
 impl Capabilities {
     /// Checks a choice. Without a `budget` it gets the default budget.
-    pub fn choose(&self, policy: Policy, budget: Option<usize>) -> Result<PolicyChoice, PolicyChoiceError> {
+    pub(crate) fn choose(&self, policy: Policy, budget: Option<usize>) -> Result<PolicyChoice, PolicyChoiceError> {
         let missing =
             |part| PolicyChoiceError::Missing { policy: policy.to_string(), part, known: self.policy_names() };
         match policy {
@@ -147,7 +147,7 @@ impl Capabilities {
     }
 
     /// The names of the policies that can be chosen, with what belongs after the colon.
-    pub fn policy_names(&self) -> String {
+    pub(crate) fn policy_names(&self) -> String {
         let is_available = |text: &String| match Policy::split(text).0.parse() {
             Ok(Policy::Oracle(_)) | Err(_) => false,
             Ok(Policy::Rsd(_)) => self.range.is_some(),

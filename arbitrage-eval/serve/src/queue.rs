@@ -47,7 +47,7 @@ pub(super) struct QueueState {
 
 impl QueueState {
     /// Notes that a request spent `seconds` in the engine.
-    pub fn observe_seconds(&mut self, seconds: f64) {
+    pub(crate) fn observe_seconds(&mut self, seconds: f64) {
         self.mean_seconds = if self.mean_seconds == 0.0 { seconds } else { 0.9 * self.mean_seconds + 0.1 * seconds };
     }
 
@@ -79,13 +79,13 @@ impl RequestClient {
     }
 
     /// Sends an event. It fails where the client has disconnected, which the engine notices before its next step.
-    pub fn send(&self, event: RequestEvent) {
+    pub(crate) fn send(&self, event: RequestEvent) {
         self.events.send(event).ok();
     }
 }
 
 impl RequestQueue {
-    pub fn new(capacity: usize, metrics: Arc<ServerMetrics>) -> Self {
+    pub(crate) fn new(capacity: usize, metrics: Arc<ServerMetrics>) -> Self {
         metrics.queue_capacity.set(capacity as i64);
         let (waiting, in_flight) = Default::default();
         let state =
@@ -94,18 +94,18 @@ impl RequestQueue {
     }
 
     /// Sets how many requests may wait.
-    pub fn set_capacity(&self, capacity: usize) {
+    pub(crate) fn set_capacity(&self, capacity: usize) {
         self.metrics.queue_capacity.set(capacity as i64);
         self.lock().capacity = capacity;
     }
 
     /// Sets how many sequences the engine has in flight at most, from which the time in `Retry-After` is estimated.
-    pub fn set_max_in_flight(&self, sequences: usize) {
+    pub(crate) fn set_max_in_flight(&self, sequences: usize) {
         self.lock().max_in_flight = sequences.max(1);
     }
 
     /// Appends a request to the queue.
-    pub fn submit(&self, problem: Problem, choice: PolicyChoice) -> Result<EventReceiver, ApiError> {
+    pub(crate) fn submit(&self, problem: Problem, choice: PolicyChoice) -> Result<EventReceiver, ApiError> {
         let mut state = self.lock();
         if state.phase != ServerPhase::Open {
             return Err(ApiError::ShuttingDown);
@@ -126,17 +126,17 @@ impl RequestQueue {
     }
 
     /// The policy choice of a sequence in flight.
-    pub fn choice(&self, id: SequenceId) -> Option<PolicyChoice> {
+    pub(crate) fn choice(&self, id: SequenceId) -> Option<PolicyChoice> {
         self.lock().in_flight.get(&id).map(|client| client.choice)
     }
 
     /// The current phase.
-    pub fn phase(&self) -> ServerPhase {
+    pub(crate) fn phase(&self) -> ServerPhase {
         self.lock().phase
     }
 
     /// Advances to `phase`, unless the server is past it. [`ServerPhase::Ended`] drops all requests, which ends them with an error.
-    pub fn advance_to(&self, phase: ServerPhase) {
+    pub(crate) fn advance_to(&self, phase: ServerPhase) {
         let mut state = self.lock();
         state.phase = state.phase.max(phase);
         if phase == ServerPhase::Ended {
@@ -147,17 +147,17 @@ impl RequestQueue {
         self.changed.notify_all();
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, QueueState> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn update_gauges(&self, state: &QueueState) {
+    pub(crate) fn update_gauges(&self, state: &QueueState) {
         self.metrics.queue_length.set(state.waiting.len() as i64);
         self.metrics.in_flight.set(state.in_flight.len() as i64);
     }
 
     /// Whether the client has disconnected. If so it is counted as cancelled, so callers must drop it.
-    pub fn is_cancelled(&self, client: &RequestClient) -> bool {
+    pub(crate) fn is_cancelled(&self, client: &RequestClient) -> bool {
         let disconnected = client.is_disconnected();
         if disconnected {
             self.metrics.count_solution("cancelled");
@@ -166,7 +166,7 @@ impl RequestQueue {
     }
 
     /// Ends a request because the server shuts down.
-    pub fn abort(&self, client: &RequestClient) {
+    pub(crate) fn abort(&self, client: &RequestClient) {
         client.send(RequestEvent::End(Err(ApiError::ShuttingDown)));
         self.metrics.count_solution(ABORTED);
     }

@@ -55,14 +55,14 @@ pub(super) struct StreamOptions {
 
 impl ServedModel {
     /// The names that requests may use, with the policy that each implies: the pair, and each of its models alone.
-    pub fn models(&self) -> [(String, Option<Policy>); 3] {
+    pub(crate) fn models(&self) -> [(String, Option<Policy>); 3] {
         let name = &self.name;
         let single = |part, policy| (format!("{name}:{part}"), Some(policy));
         [(name.clone(), None), single("draft", Policy::Draft), single("target", Policy::Target)]
     }
 
     /// Parses the body of a request.
-    pub fn parse(&self, kind: CompletionKind, body: &[u8]) -> Result<CompletionRequest, ApiError> {
+    pub(crate) fn parse(&self, kind: CompletionKind, body: &[u8]) -> Result<CompletionRequest, ApiError> {
         let body: Value = serde_json::from_slice(body).map_err(|error| ApiError::InvalidJson(error.to_string()))?;
         let fields = Fields::new("", &body)?;
         let model = fields.string("model")?.ok_or_else(|| fields.invalid("model", "a model's name"))?;
@@ -89,7 +89,7 @@ impl ServedModel {
     }
 
     /// The error of a request for an unknown model.
-    pub fn unknown_model(&self, model: &str) -> ApiError {
+    pub(crate) fn unknown_model(&self, model: &str) -> ApiError {
         let known = self.models().map(|(name, _)| name).join(", ");
         ApiError::UnknownModel { found: model.chars().take(80).collect(), known }
     }

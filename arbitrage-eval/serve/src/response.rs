@@ -22,12 +22,12 @@ pub(super) struct ResponseBuilder {
 
 impl ResponseBuilder {
     /// A response to `request` with the unique `id`.
-    pub fn new(request: &CompletionRequest, id: String) -> Self {
+    pub(crate) fn new(request: &CompletionRequest, id: String) -> Self {
         let (kind, model) = (request.kind, request.model.clone());
         Self { kind, id, created: unix_seconds(), model, choice: request.choice, seed: request.problem.seed }
     }
 
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
@@ -39,7 +39,7 @@ impl ResponseBuilder {
     }
 
     /// The whole response, for requests without streaming.
-    pub fn completion(&self, steps: &[StepEvent], end: &CompletedRequest) -> Value {
+    pub(crate) fn completion(&self, steps: &[StepEvent], end: &CompletedRequest) -> Value {
         let text: String = steps.iter().map(|step| step.text.as_str()).collect();
         let (object, content) = match self.kind {
             CompletionKind::Chat => {
@@ -62,7 +62,7 @@ impl ResponseBuilder {
     }
 
     /// The chunk of one step.
-    pub fn step_chunk(&self, step: &StepEvent) -> Value {
+    pub(crate) fn step_chunk(&self, step: &StepEvent) -> Value {
         let content = match (self.kind, step.index) {
             (CompletionKind::Chat, 0) => {
                 ChoiceContent { field: "delta", value: json!({"role": "assistant", "content": step.text}) }
@@ -76,7 +76,7 @@ impl ResponseBuilder {
     }
 
     /// The chunk after the last step, with the reason for the end.
-    pub fn final_chunk(&self, end: &CompletedRequest) -> Value {
+    pub(crate) fn final_chunk(&self, end: &CompletedRequest) -> Value {
         let content = match self.kind {
             CompletionKind::Chat => ChoiceContent { field: "delta", value: json!({}) },
             CompletionKind::Text => ChoiceContent { field: "text", value: "".into() },
@@ -87,7 +87,7 @@ impl ResponseBuilder {
     }
 
     /// The chunk with the usage, which has no choices, as OpenAI's.
-    pub fn usage_chunk(&self, end: &CompletedRequest) -> Value {
+    pub(crate) fn usage_chunk(&self, end: &CompletedRequest) -> Value {
         let mut chunk = self.envelope(self.chunk_object(), json!([]));
         chunk["usage"] = usage(end);
         chunk

@@ -4,14 +4,14 @@ use roxmltree::{Document, Node};
 use serde_json::Value;
 
 /// A report page.
-pub struct Page {
+pub(crate) struct Page {
     pub text: String,
     markup: String,
 }
 
 impl Page {
     /// Removes styles and scripts, so that an XML parser can read the rest.
-    pub fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         let mut markup = text.strip_prefix("<!doctype html>").unwrap().to_owned();
         for name in ["style", "script"] {
             let (begin, end) = (format!("<{name}"), format!("</{name}>"));
@@ -27,19 +27,19 @@ impl Page {
     }
 
     /// The markup, which is well-formed XML.
-    pub fn document(&self) -> Document<'_> {
+    pub(crate) fn document(&self) -> Document<'_> {
         Document::parse(&self.markup).unwrap_or_else(|error| panic!("{error}: {}", self.markup))
     }
 
     /// The data of the browser of solutions.
-    pub fn data(&self) -> Value {
+    pub(crate) fn data(&self) -> Value {
         let begin = self.text.find("id=\"data\">").unwrap() + "id=\"data\">".len();
         let end = begin + self.text[begin..].find("</script>").unwrap();
         serde_json::from_str(&self.text[begin..end]).unwrap()
     }
 
     /// The cells of a row, by section id, table title and row name.
-    pub fn row(&self, section: &str, table: &str, name: &str) -> Vec<String> {
+    pub(crate) fn row(&self, section: &str, table: &str, name: &str) -> Vec<String> {
         let document = self.document();
         let section = document.descendants().find(|node| node.attribute("id") == Some(section)).unwrap();
         let region = section.descendants().find(|node| node.attribute("aria-label") == Some(table)).unwrap();

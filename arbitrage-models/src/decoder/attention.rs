@@ -17,7 +17,7 @@ pub(super) struct Attention {
 
 impl Attention {
     /// `[rows, hidden]` → `[rows, hidden]`, each row attending to its own sequence up to itself.
-    pub fn forward(&self, x: Tensor<2>, layer: usize, pass: &mut Pass<'_, '_>) -> Tensor<2> {
+    pub(super) fn forward(&self, x: Tensor<2>, layer: usize, pass: &mut Pass<'_, '_>) -> Tensor<2> {
         let attended = match &mut pass.attention {
             #[cfg(feature = "flex")]
             AttentionBackend::Fused(batch) => fused::attend(self.project(x), layer, batch.clone()),

@@ -30,17 +30,17 @@ pub(crate) struct Backbone {
 
 impl Backbone {
     /// The model's shape.
-    pub fn config(&self) -> &ModelConfig {
+    pub(crate) fn config(&self) -> &ModelConfig {
         &self.config
     }
 
     /// Where the weights are.
-    pub fn device(&self) -> &Device {
+    pub(crate) fn device(&self) -> &Device {
         &self.device
     }
 
     /// Tensors of the file that the model has no use for.
-    pub fn unused(&self) -> &[String] {
+    pub(crate) fn unused(&self) -> &[String] {
         &self.unused
     }
 
@@ -54,12 +54,12 @@ impl Backbone {
     }
 
     /// Whether burn's own operations run it, and not the processor's kernels.
-    pub fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         matches!(self.caches, Caches::Plain(_))
     }
 
     /// An empty cache for one sequence.
-    pub fn cache(&self) -> Cache {
+    pub(crate) fn cache(&self) -> Cache {
         self.caches.empty()
     }
 
@@ -67,7 +67,7 @@ impl Backbone {
     ///
     /// # Errors
     /// As [`Decoder::hidden`](super::Decoder::hidden).
-    pub fn hidden(&self, spans: &mut [Span<'_>]) -> Result<Option<Tensor<2>>> {
+    pub(crate) fn hidden(&self, spans: &mut [Span<'_>]) -> Result<Option<Tensor<2>>> {
         self.check_spans(spans)?;
         let ids: Vec<u32> = spans.iter().flat_map(|span| span.tokens).copied().collect();
         let wanted = wanted_rows(spans);
@@ -97,7 +97,7 @@ impl Backbone {
     ///
     /// # Errors
     /// [`Error::EmptyPrompt`], [`Error::ContextFull`], and [`Error::Parameter`] for an id outside the vocabulary.
-    pub fn admit_tokens(&self, cached: usize, tokens: &[u32]) -> Result<()> {
+    pub(crate) fn admit_tokens(&self, cached: usize, tokens: &[u32]) -> Result<()> {
         if tokens.is_empty() {
             return Err(Error::EmptyPrompt { model: self.name.clone() });
         }

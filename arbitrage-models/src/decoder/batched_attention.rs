@@ -63,7 +63,7 @@ impl PassSequence {
 
 impl BatchedAttention {
     /// A pass of `rows` new positions each in slots of which `cached` has index and cached positions.
-    pub fn new(slots: SharedSlots, cached: &[(usize, usize)], rows: &[usize], backbone: &Backbone) -> Self {
+    pub(super) fn new(slots: SharedSlots, cached: &[(usize, usize)], rows: &[usize], backbone: &Backbone) -> Self {
         let sequences = pass_sequences(cached, rows);
         let (device, config) = (&backbone.device, &backbone.config);
         let positions: Vec<(usize, usize)> =
@@ -93,7 +93,7 @@ impl BatchedAttention {
 
     /// Attends with queries, keys and values `[rows, heads · head_dim]` of one layer, after writing the last two to the
     /// caches: `[rows, heads · head_dim]`.
-    pub fn attend(&self, [q, k, v]: [Tensor<2>; 3], layer: usize) -> Tensor<2> {
+    pub(super) fn attend(&self, [q, k, v]: [Tensor<2>; 3], layer: usize) -> Tensor<2> {
         let [heads, kv_heads] = self.heads;
         let split = |x: Tensor<2>, heads: usize| {
             let rows = x.dims()[0];

@@ -42,7 +42,7 @@ impl Caches {
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) where the device lacks half precision that is asked for.
-    pub fn new(config: &ModelConfig, options: &LoadOptions) -> Result<Self> {
+    pub(super) fn new(config: &ModelConfig, options: &LoadOptions) -> Result<Self> {
         let LoadOptions { device, precision, .. } = options;
         Ok(match precision {
             Precision::Plain | Precision::Half => {
@@ -54,7 +54,7 @@ impl Caches {
     }
 
     /// An empty one.
-    pub fn empty(&self) -> Cache {
+    pub(super) fn empty(&self) -> Cache {
         Cache(match self {
             Self::Plain(slots) => CacheStorage::Plain(PlainCache { slots: slots.clone(), slot: None, len: 0 }),
             #[cfg(feature = "flex")]
@@ -113,7 +113,7 @@ impl Cache {
 
 impl PlainCache {
     /// The sequence's slot, which is taken now if it has none; `None` if the cache does not belong to `slots`.
-    pub fn slot(&mut self, slots: &SharedSlots) -> Option<usize> {
+    pub(super) fn slot(&mut self, slots: &SharedSlots) -> Option<usize> {
         self.slots.is_same(slots).then(|| self.slot.get_or_insert_with(|| slots.take()).index)
     }
 }

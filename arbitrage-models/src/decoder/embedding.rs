@@ -32,7 +32,7 @@ pub(super) struct Mapped {
 
 impl Embedding {
     /// Bytes of the table where it is the head too.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Plain(table) => table.dtype().size() * table.shape().num_elements(),
             #[cfg(feature = "flex")]
@@ -41,7 +41,7 @@ impl Embedding {
     }
 
     /// `[ids, hidden]`, f32. The ids lie in the vocabulary; the caller has checked.
-    pub fn look_up(&self, ids: &[u32], device: &Device) -> Result<Tensor<2>> {
+    pub(super) fn look_up(&self, ids: &[u32], device: &Device) -> Result<Tensor<2>> {
         match self {
             Self::Plain(table) => {
                 let ids: Vec<usize> = ids.iter().map(|&id| id as usize).collect();
@@ -53,7 +53,7 @@ impl Embedding {
     }
 
     /// Scores every token: `hidden · Eᵀ`, `[rows, hidden]` → `[rows, vocabulary]`.
-    pub fn predict(&self, hidden: Tensor<2>) -> Tensor<2> {
+    pub(super) fn predict(&self, hidden: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Plain(table) => hidden.cast(table.dtype()).matmul(table.clone().transpose()).cast(FloatDType::F32),
             // The loader gives every packed model a head of its own.

@@ -18,25 +18,25 @@ use crate::kernels::{multiply, rms_norm as kernel_rms_norm, swiglu};
 use crate::weights::Rows;
 
 /// A linear layer with packed weights.
-pub struct PackedLinear {
+pub(super) struct PackedLinear {
     weight: PackedMatrix,
     bias: Option<Vec<f32>>,
 }
 
 impl PackedLinear {
     /// Packs `rows`, `[out, in]`.
-    pub fn new(rows: &Rows<'_>, bias: Option<Vec<f32>>) -> Result<Self> {
+    pub(super) fn new(rows: &Rows<'_>, bias: Option<Vec<f32>>) -> Result<Self> {
         Ok(Self { weight: PackedMatrix::pack_rows(rows)?, bias })
     }
 
     /// Bytes that a pass reads.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.weight.bytes()
     }
 }
 
 /// The sequences of a pass: their caches, rows, and rotary tables.
-pub struct AttentionBatch {
+pub(super) struct AttentionBatch {
     caches: Vec<Arc<Mutex<KvCache>>>,
     rows: Vec<usize>,
     rotation: Rotation,
@@ -45,7 +45,12 @@ pub struct AttentionBatch {
 
 impl AttentionBatch {
     /// A pass of `rows` new positions each after those in `caches`.
-    pub fn new(caches: Vec<Arc<Mutex<KvCache>>>, rows: &[usize], config: &ModelConfig, frequencies: &[f64]) -> Self {
+    pub(super) fn new(
+        caches: Vec<Arc<Mutex<KvCache>>>,
+        rows: &[usize],
+        config: &ModelConfig,
+        frequencies: &[f64],
+    ) -> Self {
         let starts: Vec<usize> = caches.iter().map(|cache| lock(cache).len()).collect();
         let positions = starts.iter().zip(rows).flat_map(|(&start, &rows)| start..start + rows);
         let rotation = Rotation::new(positions, frequencies);
@@ -55,7 +60,7 @@ impl AttentionBatch {
 }
 
 /// Locks a cache. After a panic elsewhere it can still be used: a pass that did not finish has not advanced it.
-pub fn lock(cache: &Mutex<KvCache>) -> MutexGuard<'_, KvCache> {
+pub(super) fn lock(cache: &Mutex<KvCache>) -> MutexGuard<'_, KvCache> {
     cache.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -150,26 +155,26 @@ fn tensor(values: Vec<f32>, rows: usize) -> FlexTensor {
 }
 
 /// `x · Wᵀ + b`, `[rows, in]` → `[rows, out]`.
-pub fn linear(x: Tensor<2>, layer: Arc<PackedLinear>) -> Tensor<2> {
+pub(super) fn linear(x: Tensor<2>, layer: Arc<PackedLinear>) -> Tensor<2> {
     project(x, vec![layer])
 }
 
 /// The results of several layers side by side, which share one pass over their input.
-pub fn project(x: Tensor<2>, layers: Vec<Arc<PackedLinear>>) -> Tensor<2> {
+pub(super) fn project(x: Tensor<2>, layers: Vec<Arc<PackedLinear>>) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as Fused>::fused_linear(x.into_dispatch(), layers))
 }
 
 /// SwiGLU's inner half.
-pub fn gated(x: Tensor<2>, gate: Arc<PackedLinear>, up: Arc<PackedLinear>) -> Tensor<2> {
+pub(super) fn gated(x: Tensor<2>, gate: Arc<PackedLinear>, up: Arc<PackedLinear>) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as Fused>::fused_gated(x.into_dispatch(), gate, up))
 }
 
 /// RMSNorm of each row.
-pub fn rms_norm(x: Tensor<2>, weight: Arc<[f32]>, epsilon: f32) -> Tensor<2> {
+pub(super) fn rms_norm(x: Tensor<2>, weight: Arc<[f32]>, epsilon: f32) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as Fused>::fused_rms_norm(x.into_dispatch(), weight, epsilon))
 }
 
 /// Rotary encoding, append, attention.
-pub fn attend(qkv: Tensor<2>, layer: usize, batch: Arc<AttentionBatch>) -> Tensor<2> {
+pub(super) fn attend(qkv: Tensor<2>, layer: usize, batch: Arc<AttentionBatch>) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as Fused>::fused_attend(qkv.into_dispatch(), layer, batch))
 }

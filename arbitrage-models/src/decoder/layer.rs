@@ -19,13 +19,13 @@ pub(super) struct DecoderLayer {
 
 impl DecoderLayer {
     /// Bytes of its matrices.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let Attention { query, key, value, output } = &self.attention;
         [query, key, value, output, &self.gate, &self.up, &self.down].into_iter().map(Linear::bytes).sum()
     }
 
     /// `[rows, hidden]` → `[rows, hidden]`; appends the rows' keys and values to the pass's caches.
-    pub fn forward(&self, x: Tensor<2>, index: usize, pass: &mut Pass<'_, '_>) -> Tensor<2> {
+    pub(super) fn forward(&self, x: Tensor<2>, index: usize, pass: &mut Pass<'_, '_>) -> Tensor<2> {
         let attended = self.attention.forward(self.attention_norm.forward(x.clone()), index, pass);
         let x = x + attended;
         let fed = self.down.forward(gated(self.feed_forward_norm.forward(x.clone()), &self.gate, &self.up));

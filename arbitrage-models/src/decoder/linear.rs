@@ -28,7 +28,7 @@ pub(super) enum Linear {
 
 impl Linear {
     /// Bytes of the matrix.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Plain { weight, .. } => weight.dtype().size() * weight.shape().num_elements(),
             #[cfg(feature = "flex")]
@@ -37,7 +37,7 @@ impl Linear {
     }
 
     /// `[rows, in]` → `[rows, out]`, f32.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Plain { weight, bias } => {
                 let y = x.cast(weight.dtype()).matmul(weight.clone()).cast(FloatDType::F32);

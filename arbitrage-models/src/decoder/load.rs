@@ -56,7 +56,7 @@ impl Backbone {
     ///
     /// # Errors
     /// As [`Decoder::load`].
-    pub fn load(
+    pub(crate) fn load(
         source: Arc<dyn WeightSource>,
         config: ModelConfig,
         options: &LoadOptions,

@@ -23,18 +23,18 @@ enum NormWeight {
 
 impl RmsNorm {
     /// For plain operations.
-    pub fn plain(weight: Tensor<1>, epsilon: f32) -> Self {
+    pub(super) fn plain(weight: Tensor<1>, epsilon: f32) -> Self {
         Self { weight: NormWeight::Plain(weight), epsilon }
     }
 
     /// For the fused operation.
     #[cfg(feature = "flex")]
-    pub fn fused(weight: Vec<f32>, epsilon: f32) -> Self {
+    pub(super) fn fused(weight: Vec<f32>, epsilon: f32) -> Self {
         Self { weight: NormWeight::Fused(weight.into()), epsilon }
     }
 
     /// `[rows, hidden]` → `[rows, hidden]`.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match &self.weight {
             NormWeight::Plain(weight) => {
                 let mean = x.clone().square().mean_dim(1);

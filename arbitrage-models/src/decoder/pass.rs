@@ -33,7 +33,7 @@ impl<'s, 'c> Pass<'s, 'c> {
     ///
     /// # Errors
     /// [`Error::Parameter`] for a cache that another decoder made.
-    pub fn new(spans: &'s mut [Span<'c>], backbone: &Backbone) -> Result<Self> {
+    pub(super) fn new(spans: &'s mut [Span<'c>], backbone: &Backbone) -> Result<Self> {
         let rows: Vec<usize> = spans.iter().map(|span| span.tokens.len()).collect();
         let mut caches: Vec<_> = spans.iter_mut().map(|span| &mut span.cache).collect();
         let attention = AttentionBackend::new(&mut caches, &rows, backbone).ok_or_else(foreign_cache)?;
@@ -41,7 +41,7 @@ impl<'s, 'c> Pass<'s, 'c> {
     }
 
     /// Counts the rows of this pass as cached, after the last layer has written them.
-    pub fn advance(&mut self) {
+    pub(super) fn advance(&mut self) {
         for (cache, &rows) in self.caches.iter_mut().zip(&self.rows) {
             match &mut cache.0 {
                 CacheStorage::Plain(cache) => cache.len += rows,

@@ -10,7 +10,7 @@ pub(super) struct RotaryTables {
 
 impl RotaryTables {
     /// RotaryTables for rows at `positions`. Angles are computed in f64: at position 10⁵ an f32 angle has lost its last digits.
-    pub fn new(positions: &[usize], frequencies: &[f64], device: &Device) -> Self {
+    pub(super) fn new(positions: &[usize], frequencies: &[f64], device: &Device) -> Self {
         let angles = positions.iter().flat_map(|&p| frequencies.iter().map(move |f| p as f64 * f));
         let (cos, sin): (Vec<f32>, Vec<f32>) = angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip();
         let shape = [positions.len(), 1, frequencies.len()];
@@ -19,7 +19,7 @@ impl RotaryTables {
     }
 
     /// Rotates `[rows, heads, head_dim]`: the first half of a head pairs with the second.
-    pub fn rotate(&self, x: Tensor<3>) -> Tensor<3> {
+    pub(super) fn rotate(&self, x: Tensor<3>) -> Tensor<3> {
         let [rows, heads, width] = x.dims();
         let half = |from, to| x.clone().slice([0..rows, 0..heads, from..to]);
         let (first, second) = (half(0, width / 2), half(width / 2, width));

@@ -43,7 +43,7 @@ pub(super) struct SharedSlots(Arc<Mutex<Slots>>);
 
 impl SharedSlots {
     /// No slots yet, for a model of this shape.
-    pub fn new(config: &ModelConfig, dtype: FloatDType, device: &Device) -> Self {
+    pub(super) fn new(config: &ModelConfig, dtype: FloatDType, device: &Device) -> Self {
         Self(Arc::new(Mutex::new(Slots {
             layers: vec![None; config.layers],
             free: BTreeSet::new(),
@@ -58,24 +58,24 @@ impl SharedSlots {
 
     /// Locks the slots. After a panic elsewhere they can still be used: a pass that panicked has not advanced its caches, so that
     /// what it wrote is overwritten.
-    pub fn lock(&self) -> MutexGuard<'_, Slots> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Slots> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A free slot, all zeros.
-    pub fn take(&self) -> Slot {
+    pub(super) fn take(&self) -> Slot {
         Slot { slots: self.clone(), index: self.lock().take() }
     }
 
     /// Whether both are the same slots.
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub(super) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
 impl Slot {
     /// Another slot with the first `len` positions of this one.
-    pub fn copy(&self, len: usize) -> Self {
+    pub(super) fn copy(&self, len: usize) -> Self {
         let copy = self.slots.take();
         self.slots.lock().copy(self.index, copy.index, len);
         copy
@@ -104,7 +104,7 @@ impl Slots {
     }
 
     /// Makes room for `len` tokens in every slot.
-    pub fn reserve(&mut self, len: usize) {
+    pub(super) fn reserve(&mut self, len: usize) {
         if len > self.capacity {
             self.resize(self.count, len.next_power_of_two().max(MIN_CAPACITY));
         }
@@ -144,7 +144,7 @@ impl Slots {
 
     /// Writes rows of keys and values, `[rows, kv_heads, head_dim]` each, to their [places](Self::indices). The tensors are
     /// moved through the operation, which makes it write in place.
-    pub fn write(&mut self, layer: usize, rows: [Tensor<3>; 2], indices: &Tensor<2, Int>) {
+    pub(super) fn write(&mut self, layer: usize, rows: [Tensor<3>; 2], indices: &Tensor<2, Int>) {
         let written = self.layers[layer].take().map(|pair| {
             let mut rows = rows.into_iter();
             pair.map(|cached| match rows.next() {
@@ -162,7 +162,7 @@ impl Slots {
     }
 
     /// The indices of rows in a layer's tensors, `[rows · kv_heads, 3]`: slot, head and position, given slot and position.
-    pub fn indices(&self, rows: impl Iterator<Item = (usize, usize)>) -> Tensor<2, Int> {
+    pub(super) fn indices(&self, rows: impl Iterator<Item = (usize, usize)>) -> Tensor<2, Int> {
         let heads = self.kv_heads;
         let indices: Vec<i32> = rows
             .flat_map(|(slot, at)| (0..heads).flat_map(move |head| [slot as i32, head as i32, at as i32]))
@@ -172,13 +172,13 @@ impl Slots {
     }
 
     /// Keys and values of some slots' first `len` positions, `[slots, kv_heads, len, head_dim]`.
-    pub fn read(&self, layer: usize, slots: Range<usize>, len: usize) -> Option<KeysAndValues> {
+    pub(super) fn read(&self, layer: usize, slots: Range<usize>, len: usize) -> Option<KeysAndValues> {
         let part = [slots, 0..self.kv_heads, 0..len, 0..self.width];
         self.layers[layer].clone().map(|pair| pair.map(|cached| cached.slice(part.clone())))
     }
 
     /// The type in which keys and values are kept.
-    pub fn dtype(&self) -> FloatDType {
+    pub(super) fn dtype(&self) -> FloatDType {
         self.dtype
     }
 }

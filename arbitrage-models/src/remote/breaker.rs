@@ -31,12 +31,12 @@ pub(super) struct CircuitOpen {
 }
 
 impl Breaker {
-    pub fn new(retry: &Retry) -> Self {
+    pub(super) fn new(retry: &Retry) -> Self {
         Self { threshold: retry.breaker_threshold, pause: retry.breaker_pause, state: Mutex::default() }
     }
 
     /// Whether a request may be sent.
-    pub fn admit(&self, now: Instant) -> Result<(), CircuitOpen> {
+    pub(super) fn admit(&self, now: Instant) -> Result<(), CircuitOpen> {
         let mut state = self.state();
         match state.open_until {
             Some(until) if now < until => Err(CircuitOpen { failures: state.failures, wait: until - now }),
@@ -50,12 +50,12 @@ impl Breaker {
     }
 
     /// A request ended, and not by a fault of the server.
-    pub fn record_success(&self) {
+    pub(super) fn record_success(&self) {
         *self.state() = BreakerState::default();
     }
 
     /// A request failed by a fault of the server.
-    pub fn record_failure(&self, now: Instant) {
+    pub(super) fn record_failure(&self, now: Instant) {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         if state.failures >= self.threshold {

@@ -83,7 +83,7 @@ pub(super) struct EventSender {
 
 impl EventSender {
     /// Passes on an event. That nobody receives any more is no error: the receiver then has dropped the request.
-    pub fn send(&mut self, event: ResponseEvent) {
+    pub(super) fn send(&mut self, event: ResponseEvent) {
         self.ended |= matches!(event, ResponseEvent::Complete | ResponseEvent::Failed(_));
         self.events.send((self.id, event)).ok();
     }

@@ -42,7 +42,7 @@ pub(super) struct Counters {
 pub(super) struct Counter(AtomicU64);
 
 impl Counter {
-    pub fn add(&self, count: usize) {
+    pub(super) fn add(&self, count: usize) {
         self.0.fetch_add(count as u64, Ordering::Relaxed);
     }
 
@@ -52,7 +52,7 @@ impl Counter {
 }
 
 impl Counters {
-    pub fn read(&self) -> RequestCounts {
+    pub(super) fn read(&self) -> RequestCounts {
         RequestCounts {
             requests: self.requests.get(),
             retries: self.retries.get(),

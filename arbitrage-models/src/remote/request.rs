@@ -31,7 +31,7 @@ pub(super) enum PromptInput {
 
 impl GenerationRequest<'_> {
     /// The body, in `dialect`, for its `route`.
-    pub fn body(self, dialect: &Dialect, route: &GenerationRoute) -> Map<String, Value> {
+    pub(super) fn body(self, dialect: &Dialect, route: &GenerationRoute) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("model".to_owned(), self.model.into());
         match self.input {

@@ -87,18 +87,18 @@ pub(super) struct RetryBudget {
 }
 
 impl RetryBudget {
-    pub fn new(retries: u32) -> Self {
+    pub(super) fn new(retries: u32) -> Self {
         let max = u64::from(retries) * 5;
         Self { left: AtomicU64::new(max), max }
     }
 
     /// Spends a retry, if there is one left.
-    pub fn try_spend(&self) -> bool {
+    pub(super) fn try_spend(&self) -> bool {
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(5)).is_ok()
     }
 
     /// A request succeeded, which restores a fifth of a retry.
-    pub fn record_success(&self) {
+    pub(super) fn record_success(&self) {
         let add = |left: u64| (left < self.max).then_some(left + 1);
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok();
     }

@@ -31,7 +31,7 @@ pub(super) struct ScoreClient {
 pub(super) type ScoreResult = std::result::Result<f32, arbitrage_core::BoxError>;
 
 impl ScoreClient {
-    pub fn new(client: Client, model: String, layout: Layout, kind: ScoreKind) -> Result<Self> {
+    pub(super) fn new(client: Client, model: String, layout: Layout, kind: ScoreKind) -> Result<Self> {
         let dialect = client.endpoint().dialect();
         let Some(route) = dialect.score_route(kind) else {
             let known: Vec<_> = dialect.scoring.iter().map(|route| format!("{:?}", route.kind)).collect();
@@ -42,7 +42,7 @@ impl ScoreClient {
     }
 
     /// A score for each step, all in flight together. A step without a score fails alone.
-    pub fn scores(&self, steps: &[(Prefix<'_>, &Step)]) -> Vec<ScoreResult> {
+    pub(super) fn scores(&self, steps: &[(Prefix<'_>, &Step)]) -> Vec<ScoreResult> {
         let (sender, receiver) = channel();
         let mut scores: Vec<Option<ScoreResult>> = steps.iter().map(|_| None).collect();
         let mut requests = Vec::new();
@@ -67,7 +67,7 @@ impl ScoreClient {
     }
 
     /// The address of the route.
-    pub fn endpoint(&self) -> String {
+    pub(super) fn endpoint(&self) -> String {
         self.client.endpoint().address(self.route.path)
     }
 

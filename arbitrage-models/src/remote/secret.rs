@@ -9,19 +9,19 @@ pub(super) struct Secret(String);
 impl Secret {
     /// The key, if a header can hold it, since otherwise the request would fail with an error that shows it. Characters that JSON escapes
     /// are not allowed either, so that the key is found wherever a server repeats it.
-    pub fn new(text: &str) -> Option<Self> {
+    pub(super) fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && !br#""\"#.contains(&byte)))
             .then(|| Self(text.to_owned()))
     }
 
     /// The key itself, for the header only.
-    pub fn reveal(&self) -> &str {
+    pub(super) fn reveal(&self) -> &str {
         &self.0
     }
 
     /// `text` without the key.
-    pub fn redact(&self, text: &str) -> String {
+    pub(super) fn redact(&self, text: &str) -> String {
         text.replace(&self.0, "[key]")
     }
 }

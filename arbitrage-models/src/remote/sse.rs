@@ -23,7 +23,7 @@ impl EventParser {
     ///
     /// # Errors
     /// [`EventTooLong`].
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, EventTooLong> {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, EventTooLong> {
         self.buffer.extend_from_slice(bytes);
         let (mut start, mut events) = (0, Vec::new());
         while let Some(at) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') {
@@ -48,7 +48,7 @@ impl EventParser {
     }
 
     /// Whether the stream so far ends inside an event.
-    pub fn has_partial_event(&self) -> bool {
+    pub(super) fn has_partial_event(&self) -> bool {
         !(self.buffer.is_empty() && self.data.is_empty())
     }
 }

@@ -40,13 +40,13 @@ struct StepRequest {
 type StepOutcome = Result<Finish, BoxError>;
 
 impl<'a> StepBatch<'a> {
-    pub fn new(model: &'a OpenAiModel, rule: &'a StepRule<'a>) -> Self {
+    pub(super) fn new(model: &'a OpenAiModel, rule: &'a StepRule<'a>) -> Self {
         let (sender, receiver) = channel();
         Self { model, rule, stops: model.stops(rule), sender, receiver, last_id: 0, requests: HashMap::new() }
     }
 
     /// A step for each prefix, in order.
-    pub fn run(mut self, prefixes: &[Prefix<'_>]) -> Vec<StepResult> {
+    pub(super) fn run(mut self, prefixes: &[Prefix<'_>]) -> Vec<StepResult> {
         let start = Instant::now();
         let mut builders: Vec<_> = prefixes.iter().map(|prefix| StepBuilder::new(*prefix, self.model.author)).collect();
         let mut outcomes: Vec<Option<StepOutcome>> = prefixes.iter().map(|_| None).collect();

@@ -49,7 +49,7 @@ pub(super) enum AfterAnswer {
 }
 
 impl<'a> StepBuilder<'a> {
-    pub fn new(prefix: Prefix<'a>, author: Author) -> Self {
+    pub(super) fn new(prefix: Prefix<'a>, author: Author) -> Self {
         Self {
             prefix,
             text: String::new(),
@@ -67,31 +67,31 @@ impl<'a> StepBuilder<'a> {
     }
 
     /// A seed for the next request, of 31 bits, which every server accepts.
-    pub fn next_seed(&mut self, run_seed: u64) -> u32 {
+    pub(super) fn next_seed(&mut self, run_seed: u64) -> u32 {
         ((self.draw.next_u64() ^ run_seed) >> 33) as u32
     }
 
     /// A request for at most `max_tokens` is sent.
-    pub fn begin_request(&mut self, max_tokens: usize) {
+    pub(super) fn begin_request(&mut self, max_tokens: usize) {
         (self.text_before, self.tokens_before) = (self.text.len(), self.tokens.len());
         self.max_tokens = max_tokens;
         self.discard_answer();
     }
 
     /// Removes everything that the current request has brought, since it is sent again.
-    pub fn discard_answer(&mut self) {
+    pub(super) fn discard_answer(&mut self) {
         self.text.truncate(self.text_before);
         self.tokens.truncate(self.tokens_before);
         self.answer = AnswerState::default();
     }
 
     /// The most tokens of the current request.
-    pub fn max_tokens(&self) -> usize {
+    pub(super) fn max_tokens(&self) -> usize {
         self.max_tokens
     }
 
     /// Appends a chunk. `removed_stops` are the stop strings that were sent, if the server removes them from the text.
-    pub fn append(&mut self, chunk: AnswerChunk, removed_stops: &[String]) {
+    pub(super) fn append(&mut self, chunk: AnswerChunk, removed_stops: &[String]) {
         if !chunk.text.is_empty() {
             self.first_text.get_or_insert_with(|| self.started.elapsed());
             self.answer.chunks += 1;
@@ -118,7 +118,7 @@ impl<'a> StepBuilder<'a> {
     }
 
     /// Cuts the text where the step ends. Returns whether it does.
-    pub fn truncate_at_boundary(&mut self, rule: &StepRule<'_>) -> bool {
+    pub(super) fn truncate_at_boundary(&mut self, rule: &StepRule<'_>) -> bool {
         let boundary = rule.segmenter.boundary(&self.text).filter(|&at| self.text.is_char_boundary(at));
         let Some(boundary) = boundary else { return false };
         let removed = self.text.len() - boundary;
@@ -128,7 +128,7 @@ impl<'a> StepBuilder<'a> {
     }
 
     /// The answer is complete, or the stream was closed at the step's end.
-    pub fn finish_answer(&mut self, rule: &StepRule<'_>) -> AfterAnswer {
+    pub(super) fn finish_answer(&mut self, rule: &StepRule<'_>) -> AfterAnswer {
         self.add_cost();
         let generated = self.answer.counts.generated;
         let left = rule.max_tokens.saturating_sub(self.cost.decoded);
@@ -159,12 +159,12 @@ impl<'a> StepBuilder<'a> {
     }
 
     /// The time that the step took.
-    pub fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
     /// The step, and whether its log-probabilities match its text. `time_scale` makes the step's wall time its share of the batch's.
-    pub fn into_step(self, finish: Finish, time_scale: f64) -> (Step, bool) {
+    pub(super) fn into_step(self, finish: Finish, time_scale: f64) -> (Step, bool) {
         let seconds = self.elapsed.as_secs_f64() * time_scale;
         let first = self.first_text.unwrap_or_default().as_secs_f64() * time_scale;
         let mut cost = self.cost;

@@ -26,19 +26,19 @@ pub(super) fn path_for(file: &Path) -> PathBuf {
 
 impl DigestStamp {
     /// The stamp at `path`. A missing or damaged one only costs hashing the file again.
-    pub fn read(path: &Path) -> Option<Self> {
+    pub(super) fn read(path: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }
 
     /// The digest, unless `file` has changed since.
-    pub fn digest_of(self, file: &Path) -> Option<String> {
+    pub(super) fn digest_of(self, file: &Path) -> Option<String> {
         let data = fs::metadata(file).ok()?;
         (data.is_file() && data.len() == self.bytes && modified(&data) == self.modified).then_some(self.sha256)
     }
 
     /// Stores the digest of `file` at `path`. Failures are ignored: without a stamp, the file is only hashed again next time, and a cache
     /// that cannot be written is still good for reading.
-    pub fn write(path: &Path, file: &Path, sha256: &str) {
+    pub(super) fn write(path: &Path, file: &Path, sha256: &str) {
         let Ok(data) = fs::metadata(file) else { return };
         let stamp = Self { bytes: data.len(), modified: modified(&data), sha256: sha256.to_owned() };
         if let Ok(json) = serde_json::to_vec(&stamp) {

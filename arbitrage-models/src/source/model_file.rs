@@ -28,7 +28,7 @@ pub(super) struct CachedFile {
 }
 
 impl<'a> ModelFile<'a> {
-    pub fn known(model: &'a KnownModel) -> Self {
+    pub(super) fn known(model: &'a KnownModel) -> Self {
         Self {
             name: model.name.to_owned(),
             file: PathBuf::from(model.file),
@@ -39,7 +39,7 @@ impl<'a> ModelFile<'a> {
         }
     }
 
-    pub fn hub(file: &'a HubFile) -> Self {
+    pub(super) fn hub(file: &'a HubFile) -> Self {
         Self {
             name: file.to_string(),
             file: Path::new("hf").join(file.repository()).join(file.file()),
@@ -51,18 +51,18 @@ impl<'a> ModelFile<'a> {
     }
 
     /// Its place in our own cache.
-    pub fn cache_entry(&self, settings: &SourceSettings) -> CachedFile {
+    pub(super) fn cache_entry(&self, settings: &SourceSettings) -> CachedFile {
         let file = settings.cache.join(&self.file);
         CachedFile { stamp: digest_stamp::path_for(&file), file }
     }
 
     /// The folder of its unfinished downloads.
-    pub fn staging_dir(&self, settings: &SourceSettings) -> PathBuf {
+    pub(super) fn staging_dir(&self, settings: &SourceSettings) -> PathBuf {
         settings.cache.join(".pull").join(self.file.to_string_lossy().replace(['/', '\\'], "--"))
     }
 
     /// Every place where it may already be, our own cache first.
-    pub fn cached_files(&self, settings: &SourceSettings) -> Vec<CachedFile> {
+    pub(super) fn cached_files(&self, settings: &SourceSettings) -> Vec<CachedFile> {
         let mut files = vec![self.cache_entry(settings)];
         if let (Some(cache), Some(address)) = (&settings.hub_cache, self.hub) {
             // The hub's cache belongs to other tools and is never written, so the stamp is kept in our own.
@@ -73,7 +73,7 @@ impl<'a> ModelFile<'a> {
     }
 
     /// Whether there is a file at `path` of the expected size.
-    pub fn has_expected_size(&self, path: &Path) -> bool {
+    pub(super) fn has_expected_size(&self, path: &Path) -> bool {
         std::fs::metadata(path).is_ok_and(|data| data.is_file() && self.bytes.is_none_or(|bytes| data.len() == bytes))
     }
 }

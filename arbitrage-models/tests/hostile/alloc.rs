@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
-pub struct Counting;
+pub(crate) struct Counting;
 
 static ALLOCATED: AtomicIsize = AtomicIsize::new(0);
 static PEAK: AtomicIsize = AtomicIsize::new(0);
@@ -47,7 +47,7 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// Runs `work` and returns its result with the maximum of the bytes that it had allocated.
-pub fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
+pub(crate) fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     // A failed test must not make the following ones fail.
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let before = ALLOCATED.load(Relaxed);

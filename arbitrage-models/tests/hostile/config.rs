@@ -41,7 +41,7 @@ fn set(key: &str, value: Value, phrases: &str) -> Case {
 }
 
 /// Keys that are missing or of another type, and text that is not JSON.
-pub fn keys() -> Vec<Case> {
+pub(crate) fn keys() -> Vec<Case> {
     let needed = ["model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers"];
     let absent = needed.into_iter().chain(["num_attention_heads", "max_position_embeddings"]).map(|key| {
         let mut config = good();
@@ -72,7 +72,7 @@ pub fn keys() -> Vec<Case> {
 }
 
 /// Sizes and numbers that do not fit.
-pub fn sizes() -> Vec<Case> {
+pub(crate) fn sizes() -> Vec<Case> {
     let trillion = json!(1_000_000_000_000_u64);
     let greatest = "from 1 to 16777216|found 1000000000000";
     let mut cases: Vec<Case> = ["vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "head_dim"]
@@ -104,7 +104,7 @@ pub fn sizes() -> Vec<Case> {
 }
 
 /// Rotary scalings, in both spellings.
-pub fn rope() -> Vec<Case> {
+pub(crate) fn rope() -> Vec<Case> {
     let of = |key: &str, value: Value, pointer: &str, phrases: &str| {
         case(&format!("{key} is {value}"), with(key, value.clone()), &format!(" {pointer}: |{phrases}"))
     };

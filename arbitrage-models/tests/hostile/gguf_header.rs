@@ -9,19 +9,19 @@ use super::Kind::{Format, Truncated};
 use super::build::{ARRAY, BOOL, Gguf, STRING, U32, array, string};
 use super::{Case, Kind};
 
-pub const FILE: &str = "model.gguf";
+pub(crate) const FILE: &str = "model.gguf";
 
 /// Opens the file and reads every value.
-pub fn open(folder: &Path) -> Result<(), Error> {
+pub(crate) fn open(folder: &Path) -> Result<(), Error> {
     scan_finite(&File::open(folder.join(FILE))?)
 }
 
-pub fn case(name: &str, content: Vec<u8>, kind: Kind, phrases: &str) -> Case {
+pub(crate) fn case(name: &str, content: Vec<u8>, kind: Kind, phrases: &str) -> Case {
     Case::new(format!("gguf: {name}"), open, kind, &format!("{FILE}|{phrases}")).file(FILE, content)
 }
 
 /// Magic, version and counts.
-pub fn starts() -> Vec<Case> {
+pub(crate) fn starts() -> Vec<Case> {
     let good = Gguf::new().text("general.architecture", "llama");
     let version = |version: u32| Gguf { version, ..good.clone() }.header();
     let tensors = |count: u64| Gguf { tensor_count: Some(count), ..good.clone() }.header();
@@ -51,7 +51,7 @@ pub fn starts() -> Vec<Case> {
 }
 
 /// Keys and values.
-pub fn metadata() -> Vec<Case> {
+pub(crate) fn metadata() -> Vec<Case> {
     let of = |name: &str, kind: u32, value: &[u8], wanted: Kind, phrases: &str| {
         case(name, Gguf::new().entry(b"some.key", kind, value).header(), wanted, phrases)
     };

@@ -16,7 +16,7 @@ const Q8_0: u32 = 8;
 const Q4_K: u32 = 12;
 
 /// Descriptions and positions of tensors.
-pub fn tensors() -> Vec<Case> {
+pub(crate) fn tensors() -> Vec<Case> {
     let one = |name: &str, dims: &[u64], kind: u32, phrases: &str| {
         case(
             name,
@@ -121,7 +121,7 @@ fn embedded(file: &Gguf) -> Vec<u8> {
 }
 
 /// Metadata of models.
-pub fn configs() -> Vec<Case> {
+pub(crate) fn configs() -> Vec<Case> {
     let case = |name: &str, file: Vec<u8>, phrases: &str| {
         Case::new(format!("gguf config: {name}"), read_config, Format, &format!("{FILE}|{phrases}")).file(FILE, file)
     };

@@ -28,7 +28,7 @@ fn shard(name: &str) -> Vec<u8> {
 }
 
 /// Invalid indices.
-pub fn indices() -> Vec<Case> {
+pub(crate) fn indices() -> Vec<Case> {
     let bad =
         |name: &str, json: &str, phrases: &str| case(name, json, Format, &format!("{FILE}|/weight_map|{phrases}"));
     let escape = |file: &str| {
@@ -61,7 +61,7 @@ fn open_large(folder: &Path) -> Result<(), Error> {
 }
 
 /// Indices and shards that contradict each other.
-pub fn shards() -> Vec<Case> {
+pub(crate) fn shards() -> Vec<Case> {
     let both = map(&[("a", ONE), ("b", TWO)]);
     let all_absent = format!("{FILE}|2 problems|`{ONE}`|`{TWO}`|no such file");
     let misplaced = format!("{FILE}|2 problems|`a`: not in `{ONE}`|`b`: not in `{TWO}`");

@@ -1,15 +1,15 @@
 //! Tables of invalid inputs with the error that each must give: typed, naming file and field, quickly and with little memory.
 
-pub mod alloc;
-pub mod build;
-pub mod config;
-pub mod gguf_header;
-pub mod gguf_tensors;
-pub mod index;
-pub mod safetensors;
-pub mod template;
-pub mod tokenizer;
-pub mod vocabulary;
+pub(crate) mod alloc;
+pub(crate) mod build;
+pub(crate) mod config;
+pub(crate) mod gguf_header;
+pub(crate) mod gguf_tensors;
+pub(crate) mod index;
+pub(crate) mod safetensors;
+pub(crate) mod template;
+pub(crate) mod tokenizer;
+pub(crate) mod vocabulary;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -27,11 +27,11 @@ const MAX_BYTES_PER_BYTE: usize = 8;
 const MAX_MESSAGE_BYTES: usize = 4096;
 
 /// What a case does with the folder of its input.
-pub type Act = fn(&Path) -> Result<(), Error>;
+pub(crate) type Act = fn(&Path) -> Result<(), Error>;
 
 /// The variants of [`Error`] that inputs may give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Io,
     Truncated,
     Format,
@@ -67,7 +67,7 @@ impl Kind {
 }
 
 /// One input, and the error that is expected.
-pub struct Case {
+pub(crate) struct Case {
     name: String,
     files: Vec<(String, Vec<u8>)>,
     act: Act,
@@ -79,17 +79,17 @@ pub struct Case {
 
 impl Case {
     /// `act` must give an error of `kind` with all of `phrases`, which are separated by `|`.
-    pub fn new(name: impl Into<String>, act: Act, kind: Kind, phrases: &str) -> Self {
+    pub(crate) fn new(name: impl Into<String>, act: Act, kind: Kind, phrases: &str) -> Self {
         let phrases = phrases.split('|').map(str::to_owned).collect();
         Self { name: name.into(), files: Vec::new(), act, kind, phrases, max_bytes: MAX_BYTES }
     }
 
-    pub fn file(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn file(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
         self.files.push((name.to_owned(), content.into()));
         self
     }
 
-    pub fn max_bytes(self, max_bytes: usize) -> Self {
+    pub(crate) fn max_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }
     }
 
@@ -150,7 +150,7 @@ impl Case {
 }
 
 /// Runs all cases, of which there must be at least `least`, and reports all that failed.
-pub fn run(cases: Vec<Case>, least: usize) {
+pub(crate) fn run(cases: Vec<Case>, least: usize) {
     assert!(cases.len() >= least, "{} cases, at least {least} expected", cases.len());
     let report = |case: &Case| {
         let problems = case.problems();

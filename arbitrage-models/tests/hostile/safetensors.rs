@@ -12,7 +12,7 @@ use super::{Case, Kind};
 const FILE: &str = "model.safetensors";
 
 /// Opens the folder and reads every value.
-pub fn open(folder: &Path) -> Result<(), Error> {
+pub(crate) fn open(folder: &Path) -> Result<(), Error> {
     scan_finite(&SafetensorsFolder::open(folder)?)
 }
 
@@ -26,7 +26,7 @@ fn header(entries: &[String]) -> String {
 }
 
 /// Cuts and header lengths.
-pub fn lengths() -> Vec<Case> {
+pub(crate) fn lengths() -> Vec<Case> {
     let good = safetensors(&header(&[entry("a", "F32", "[2]", 0, 8)]), 8);
     let with_length = |length: u64| [&length.to_le_bytes()[..], &good[8..]].concat();
     let cut = |bytes: usize| good[..bytes].to_vec();
@@ -63,7 +63,7 @@ fn open_folder(folder: &Path) -> Result<(), Error> {
 }
 
 /// Headers that are invalid as JSON.
-pub fn json() -> Vec<Case> {
+pub(crate) fn json() -> Vec<Case> {
     let of = |name: &str, json: &str, phrases: &str| case(name, safetensors(json, 8), Format, phrases);
     let deep = format!(r#"{{"a":{}"#, "[".repeat(100_000));
     let long = header(&[entry(&"n".repeat(1 << 20), "F32", "[2]", 0, 4)]);
@@ -94,7 +94,7 @@ pub fn json() -> Vec<Case> {
 }
 
 /// Tensors that cannot be where the header says.
-pub fn tensors() -> Vec<Case> {
+pub(crate) fn tensors() -> Vec<Case> {
     let of = |name: &str, entries: &[String], data: usize, phrases: &str| {
         case(name, safetensors(&header(entries), data), Format, phrases)
     };

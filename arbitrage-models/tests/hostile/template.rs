@@ -23,7 +23,7 @@ fn case(name: &str, source: impl Into<Vec<u8>>, phrases: &str) -> Case {
 }
 
 /// Invalid templates.
-pub fn failing() -> Vec<Case> {
+pub(crate) fn failing() -> Vec<Case> {
     vec![
         case("a loop without an end", "a\n{% for x in %}", "line 2|syntax error"),
         case("never closed", "{% if true %}", "line 1|syntax error"),
@@ -76,7 +76,7 @@ fn chains() -> Vec<Case> {
 }
 
 /// Templates that would run for ever or fill the memory.
-pub fn endless() -> Vec<Case> {
+pub(crate) fn endless() -> Vec<Case> {
     let doubling = |start: &str, join: &str| {
         format!(
             "{{% set ns = namespace(t={start}) %}}{{% for i in range(60) %}}{{% set ns.t = ns.t {join} ns.t %}}{{% endfor %}}{{{{ ns.t }}}}"

@@ -43,7 +43,7 @@ fn set(name: &str, pointer: &str, value: Value, phrases: &str) -> Case {
 }
 
 /// `tokenizer.json` as a whole.
-pub fn files() -> Vec<Case> {
+pub(crate) fn files() -> Vec<Case> {
     vec![
         Case::new("tokenizer: absent", open, Io, FILE),
         case("empty", "", Refused, "EOF|corrupt or incomplete"),
@@ -81,7 +81,7 @@ fn open_device(folder: &Path) -> Result<(), Error> {
 }
 
 /// The vocabulary and its merges.
-pub fn model() -> Vec<Case> {
+pub(crate) fn model() -> Vec<Case> {
     let added = |token: Value| json!([token]);
     let mark = |id: u64, content: &str| {
         json!({"id": id, "content": content, "special": true, "single_word": false,
@@ -135,7 +135,7 @@ pub fn model() -> Vec<Case> {
 }
 
 /// Rules for splitting text.
-pub fn rules() -> Vec<Case> {
+pub(crate) fn rules() -> Vec<Case> {
     let split =
         |regex: &str| json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false});
     let sequence = |steps: Vec<Value>| json!({"type": "Sequence", "normalizers": steps});
@@ -167,7 +167,7 @@ pub fn rules() -> Vec<Case> {
 }
 
 /// The other files.
-pub fn other_files() -> Vec<Case> {
+pub(crate) fn other_files() -> Vec<Case> {
     let of = |name: &str, file: &str, content: &str, kind: Kind, phrases: &str| {
         Case::new(format!("tokenizer: {name}"), open, kind, phrases).file(FILE, GOOD).file(file, content)
     };

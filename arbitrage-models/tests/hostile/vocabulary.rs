@@ -33,7 +33,7 @@ fn numbers<const N: usize>(kind: u32, values: &[[u8; N]]) -> Vec<u8> {
 }
 
 /// Keys that are missing or of another type.
-pub fn keys() -> Vec<Case> {
+pub(crate) fn keys() -> Vec<Case> {
     let bad = |name: &str, file: Gguf, phrases: &str| case(name, file, Format, phrases);
     let good = || start("gpt2");
     let tokens = "tokenizer.ggml.tokens";
@@ -90,7 +90,7 @@ pub fn keys() -> Vec<Case> {
 }
 
 /// Lists that contradict each other.
-pub fn lists() -> Vec<Case> {
+pub(crate) fn lists() -> Vec<Case> {
     let bad = |name: &str, file: Gguf, phrases: &str| case(name, file, Refused, phrases);
     let gpt2 = || start("gpt2").text("tokenizer.ggml.pre", "gpt-2");
     let llama = |scores: &[f32]| {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 /// A request or an answer, with its first line apart.
 #[derive(Clone, Debug, Default)]
-pub struct Message {
+pub(crate) struct Message {
     pub first: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -13,7 +13,7 @@ pub struct Message {
 
 impl Message {
     /// Reads a message, if there is one. An answer without a length ends with the connection.
-    pub fn read(from: &mut BufReader<TcpStream>) -> Option<Self> {
+    pub(crate) fn read(from: &mut BufReader<TcpStream>) -> Option<Self> {
         let first = line(from)?;
         let mut message = Self { first, ..Self::default() };
         loop {
@@ -32,11 +32,11 @@ impl Message {
         Some(message)
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value)
     }
 
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.first.split(' ').nth(1).unwrap_or("")
     }
 }
@@ -62,19 +62,19 @@ fn chunked(from: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
 }
 
 /// Writes an answer with a length.
-pub fn answer(to: &mut TcpStream, status: u16, headers: &str, body: &[u8]) -> std::io::Result<()> {
+pub(crate) fn answer(to: &mut TcpStream, status: u16, headers: &str, body: &[u8]) -> std::io::Result<()> {
     let mut bytes = format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n", body.len()).into_bytes();
     bytes.extend_from_slice(body);
     to.write_all(&bytes)
 }
 
 /// Begins an answer of chunks.
-pub fn begin_chunks(to: &mut TcpStream, headers: &str) -> std::io::Result<()> {
+pub(crate) fn begin_chunks(to: &mut TcpStream, headers: &str) -> std::io::Result<()> {
     to.write_all(format!("HTTP/1.1 200 X\r\n{headers}transfer-encoding: chunked\r\n\r\n").as_bytes())
 }
 
 /// One chunk; an empty one ends the answer.
-pub fn chunk(to: &mut TcpStream, body: &[u8]) -> std::io::Result<()> {
+pub(crate) fn chunk(to: &mut TcpStream, body: &[u8]) -> std::io::Result<()> {
     let mut bytes = format!("{:x}\r\n", body.len()).into_bytes();
     bytes.extend_from_slice(body);
     bytes.extend_from_slice(b"\r\n");

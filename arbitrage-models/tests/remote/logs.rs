@@ -19,7 +19,7 @@ impl log::Log for Keeper {
 }
 
 /// Starts to keep logs of all levels.
-pub fn keep() {
+pub(crate) fn keep() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
         log::set_logger(&Keeper).unwrap();
@@ -28,6 +28,6 @@ pub fn keep() {
 }
 
 /// Everything logged so far.
-pub fn lines() -> String {
+pub(crate) fn lines() -> String {
     LINES.lock().unwrap().clone()
 }

@@ -14,7 +14,7 @@ use crate::http::{self, Message};
 
 /// How a mock server behaves.
 #[derive(Clone)]
-pub struct MockBehavior {
+pub(crate) struct MockBehavior {
     pub dialect: Dialect,
     /// The time that each token takes.
     pub delay: Duration,
@@ -25,13 +25,13 @@ pub struct MockBehavior {
 }
 
 impl MockBehavior {
-    pub fn new(dialect: Dialect) -> Self {
+    pub(crate) fn new(dialect: Dialect) -> Self {
         Self { dialect, delay: Duration::ZERO, context: usize::MAX, solution }
     }
 }
 
 /// Three steps and an answer. Each separator is one token with the text before it.
-pub fn solution(question: &str) -> Vec<String> {
+pub(crate) fn solution(question: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     for step in 1..=3 {
         tokens.extend([format!("{step}. "), "For ".to_owned(), format!("«{question}»"), " é=".to_owned()]);
@@ -42,9 +42,9 @@ pub fn solution(question: &str) -> Vec<String> {
 }
 
 /// Path, body and headers of a request.
-pub type RecordedRequest = (String, Value, Vec<(String, String)>);
+pub(crate) type RecordedRequest = (String, Value, Vec<(String, String)>);
 
-pub struct MockServer {
+pub(crate) struct MockServer {
     pub address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -61,7 +61,7 @@ struct Shared {
 }
 
 impl MockServer {
-    pub fn start(behavior: MockBehavior) -> Self {
+    pub(crate) fn start(behavior: MockBehavior) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let shared = Arc::new(Shared {
             behavior,
@@ -98,14 +98,14 @@ impl MockServer {
     }
 
     /// Stops listening and closes every connection.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.shared.running.store(false, Ordering::SeqCst);
         thread::sleep(Duration::from_millis(5));
         self.shared.open.lock().unwrap().drain(..).for_each(|stream| _ = stream.shutdown(Shutdown::Both));
     }
 
     /// Listens again at the same address, with an empty prefix cache.
-    pub fn restart(&self) {
+    pub(crate) fn restart(&self) {
         let listener = (0..200).find_map(|_| {
             thread::sleep(Duration::from_millis(5));
             TcpListener::bind(self.address).ok()
@@ -115,21 +115,21 @@ impl MockServer {
         self.accept(listener.unwrap());
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// All requests so far.
-    pub fn requests(&self) -> Vec<RecordedRequest> {
+    pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.requests.lock().unwrap().clone()
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
     /// Most requests at the same time.
-    pub fn busiest(&self) -> usize {
+    pub(crate) fn busiest(&self) -> usize {
         self.shared.busiest.load(Ordering::SeqCst)
     }
 }
@@ -196,7 +196,7 @@ fn respond(shared: &Shared, stream: &mut TcpStream, path: &str, body: &Value) ->
 }
 
 /// A score that depends on the text, from 0 to 1.
-pub fn judge(text: &str) -> f64 {
+pub(crate) fn judge(text: &str) -> f64 {
     text.bytes().fold(7_u64, |state, byte| (state * 31 + u64::from(byte)) % 997) as f64 / 997.0
 }
 

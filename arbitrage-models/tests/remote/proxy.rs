@@ -13,7 +13,7 @@ use crate::http::{self, Message};
 
 /// What happens to an answer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fault {
+pub(crate) enum Fault {
     None,
     Latency(Duration),
     /// A reset before the answer.
@@ -58,16 +58,16 @@ pub enum Fault {
     ChoicesOutOfOrder,
 }
 
-pub type Plan = Arc<dyn Fn(u64) -> Fault + Send + Sync>;
+pub(crate) type Plan = Arc<dyn Fn(u64) -> Fault + Send + Sync>;
 
-pub struct Proxy {
+pub(crate) struct Proxy {
     pub address: SocketAddr,
     requests: Arc<AtomicU64>,
 }
 
 impl Proxy {
     /// A proxy in front of `upstream`; `plan` gives the fault of each answer, by its number.
-    pub fn start(upstream: SocketAddr, plan: impl Fn(u64) -> Fault + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(upstream: SocketAddr, plan: impl Fn(u64) -> Fault + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(AtomicU64::new(0));
@@ -82,12 +82,12 @@ impl Proxy {
         Self { address, requests }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Requests so far.
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::SeqCst)
     }
 }

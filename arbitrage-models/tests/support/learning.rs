@@ -3,7 +3,7 @@
 use arbitrage_models::train::{ClassificationObjective, LabelledRow, LabelledText, Loss, TrainProgress};
 
 /// The label of a row is whether there is a 5 at or before it.
-pub fn classification() -> (Vec<LabelledText>, ClassificationObjective) {
+pub(crate) fn classification() -> (Vec<LabelledText>, ClassificationObjective) {
     let example = |at: u32| {
         let tokens: Vec<u32> = (0..6).map(|position| (at * 31 + position * position * 7) % 9).collect();
         let labelled_row = |row: usize| {
@@ -17,7 +17,7 @@ pub fn classification() -> (Vec<LabelledText>, ClassificationObjective) {
 }
 
 /// Panics when the training has reached this step.
-pub struct KilledAt(pub usize);
+pub(crate) struct KilledAt(pub usize);
 
 impl TrainProgress for KilledAt {
     fn on_step(&mut self, step: usize, _steps: usize, _loss: f64) {

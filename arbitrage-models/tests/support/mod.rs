@@ -1,8 +1,8 @@
 //! Tiny models, and the recorded results of transformers.
 #![allow(dead_code, reason = "every test file uses only a part of it")]
 
-pub mod local;
-pub mod scorers;
+pub(crate) mod local;
+pub(crate) mod scorers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use arbitrage_models::{Cache, Decoder, LoadOptions, ModelFiles, Outputs, Precisi
 use serde_json::Value;
 
 /// A tiny model of `tests/fixtures/tiny`, with the recorded results of transformers.
-pub struct Fixture {
+pub(crate) struct Fixture {
     /// `hf/NAME` or `gguf/NAME`.
     pub name: String,
     /// Folder or file.
@@ -26,7 +26,7 @@ pub struct Fixture {
 }
 
 /// All fixtures, sorted by name.
-pub fn fixtures() -> Vec<Fixture> {
+pub(crate) fn fixtures() -> Vec<Fixture> {
     let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny");
     let listed = |kind: &str| {
         let mut paths: Vec<_> =
@@ -46,7 +46,7 @@ pub fn fixtures() -> Vec<Fixture> {
 }
 
 /// The fixture of this name.
-pub fn fixture(name: &str) -> Fixture {
+pub(crate) fn fixture(name: &str) -> Fixture {
     fixtures().into_iter().find(|fixture| fixture.name == name).unwrap()
 }
 
@@ -64,35 +64,35 @@ impl Fixture {
     }
 
     /// The tokens of the recorded text.
-    pub fn ids(&self) -> Vec<u32> {
+    pub(crate) fn ids(&self) -> Vec<u32> {
         self.numbers("ids")
     }
 
     /// The tokens that greedy decoding adds to the text.
-    pub fn greedy(&self) -> Vec<u32> {
+    pub(crate) fn greedy(&self) -> Vec<u32> {
         self.numbers("greedy")
     }
 
     /// The positions whose logits are recorded, with the logits.
-    pub fn recorded(&self) -> Vec<(usize, &[f32])> {
+    pub(crate) fn recorded(&self) -> Vec<(usize, &[f32])> {
         let positions = self.numbers("positions");
         let width = self.logits.len() / positions.len();
         positions.iter().map(|&at| at as usize).zip(self.logits.chunks(width)).collect()
     }
 
     /// The decoder with this precision.
-    pub fn decoder(&self, precision: Precision) -> Decoder {
+    pub(crate) fn decoder(&self, precision: Precision) -> Decoder {
         self.load(&options(precision)).unwrap()
     }
 
     /// The decoder, or the error of loading it.
-    pub fn load(&self, options: &LoadOptions) -> arbitrage_models::Result<Decoder> {
+    pub(crate) fn load(&self, options: &LoadOptions) -> arbitrage_models::Result<Decoder> {
         let (source, config) = self.source();
         Decoder::load(source, config, options)
     }
 
     /// A copy of this folder with its weights in one file, after `edit` has changed their bytes. A tensor without bytes is dropped.
-    pub fn rewritten(self, edit: impl Fn(&TensorView<'_>, &mut Vec<u8>)) -> (tempfile::TempDir, Self) {
+    pub(crate) fn rewritten(self, edit: impl Fn(&TensorView<'_>, &mut Vec<u8>)) -> (tempfile::TempDir, Self) {
         let folder = tempfile::tempdir().unwrap();
         for entry in std::fs::read_dir(&self.path).unwrap().map(Result::unwrap) {
             if !entry.file_name().to_string_lossy().contains(".safetensors") {
@@ -112,37 +112,37 @@ impl Fixture {
     }
 
     /// The weights and the shape.
-    pub fn source(&self) -> (Arc<dyn WeightSource>, ModelConfig) {
+    pub(crate) fn source(&self) -> (Arc<dyn WeightSource>, ModelConfig) {
         let ModelFiles { weights, config, .. } = ModelFiles::open(&self.path).unwrap();
         (weights, config)
     }
 }
 
 /// Fills row `row` of a weight with NaN, which has all bits set in every float format.
-pub fn spoil(view: &TensorView<'_>, bytes: &mut [u8], row: usize) {
+pub(crate) fn spoil(view: &TensorView<'_>, bytes: &mut [u8], row: usize) {
     let width = bytes.len() / view.shape[0];
     bytes[row * width..][..width].fill(0xFF);
 }
 
 /// Options for a decoder on the processor.
-pub fn options(precision: Precision) -> LoadOptions {
+pub(crate) fn options(precision: Precision) -> LoadOptions {
     LoadOptions::new(device("flex").unwrap()).with_precision(precision)
 }
 
 /// Runs `tokens` after those in `cache`, and returns the logits after each of them.
-pub fn run(decoder: &Decoder, cache: &mut Cache, tokens: &[u32]) -> Vec<Vec<f32>> {
+pub(crate) fn run(decoder: &Decoder, cache: &mut Cache, tokens: &[u32]) -> Vec<Vec<f32>> {
     let mut spans = [Span { cache, tokens, outputs: Outputs::All }];
     let output = decoder.forward(&mut spans).unwrap().unwrap();
     rows(decoder, output.logits.into_data_as::<f32>().as_slice().unwrap())
 }
 
 /// The rows of the logits.
-pub fn rows(decoder: &Decoder, logits: &[f32]) -> Vec<Vec<f32>> {
+pub(crate) fn rows(decoder: &Decoder, logits: &[f32]) -> Vec<Vec<f32>> {
     logits.chunks(decoder.config().vocabulary).map(<[f32]>::to_vec).collect()
 }
 
 /// The likeliest token, and the difference of its logit from that of the second.
-pub fn best(logits: &[f32]) -> (u32, f32) {
+pub(crate) fn best(logits: &[f32]) -> (u32, f32) {
     let mut order: Vec<_> = (0..logits.len()).collect();
     order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
     (order[0] as u32, logits[order[0]] - logits[order[1]])

@@ -11,13 +11,13 @@ use tempfile::TempDir;
 
 use super::options;
 
-pub const VALUE: &str = "value";
-pub const CLASSES: &str = "two-classes";
-pub const SEQUENCE: &str = "last-token";
-pub const SCORERS: [&str; 3] = [VALUE, CLASSES, SEQUENCE];
+pub(crate) const VALUE: &str = "value";
+pub(crate) const CLASSES: &str = "two-classes";
+pub(crate) const SEQUENCE: &str = "last-token";
+pub(crate) const SCORERS: [&str; 3] = [VALUE, CLASSES, SEQUENCE];
 
 /// A solution, and the recorded results of transformers.
-pub struct Solution {
+pub(crate) struct Solution {
     pub problem: Problem,
     pub steps: Vec<Step>,
     /// Its tokens.
@@ -27,7 +27,7 @@ pub struct Solution {
 }
 
 impl Solution {
-    pub fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let text = std::fs::read_to_string(folder(name).join("expected.json")).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
         let list = |key: &str| value[key].as_array().unwrap().clone();
@@ -42,23 +42,23 @@ impl Solution {
     }
 
     /// The steps, by the two authors in turn.
-    pub fn accepted(&self) -> Vec<Accepted> {
+    pub(crate) fn accepted(&self) -> Vec<Accepted> {
         let author = |at| if at % 2 == 0 { Author::Draft } else { Author::Target };
         self.steps.iter().enumerate().map(|(at, step)| Accepted { step: step.clone(), author: author(at) }).collect()
     }
 }
 
-pub fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/scorers").join(name)
 }
 
-pub fn classifier(name: &str, precision: Precision) -> Classifier {
+pub(crate) fn classifier(name: &str, precision: Precision) -> Classifier {
     Classifier::open(folder(name), &options(precision)).unwrap()
 }
 
 /// A tensor that a test can change.
 #[derive(Clone)]
-pub struct OwnedTensor {
+pub(crate) struct OwnedTensor {
     pub name: String,
     pub dtype: DType,
     pub shape: Vec<usize>,
@@ -67,7 +67,7 @@ pub struct OwnedTensor {
 
 impl OwnedTensor {
     /// A tensor of ones.
-    pub fn ones(name: &str, shape: &[usize]) -> Self {
+    pub(crate) fn ones(name: &str, shape: &[usize]) -> Self {
         let count = shape.iter().product();
         let bytes = std::iter::repeat_n(1.0f32.to_le_bytes(), count).flatten().collect();
         Self { name: name.to_owned(), dtype: DType::F32, shape: shape.to_vec(), bytes }
@@ -79,7 +79,7 @@ impl OwnedTensor {
 }
 
 /// A copy of a fixture's folder with other tensors.
-pub fn changed(name: &str, change: impl FnOnce(&mut Vec<OwnedTensor>)) -> TempDir {
+pub(crate) fn changed(name: &str, change: impl FnOnce(&mut Vec<OwnedTensor>)) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(folder(name)).unwrap().map(Result::unwrap) {
         std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();

@@ -14,10 +14,10 @@ use serde_json::json;
 use tempfile::TempDir;
 
 /// The character that marks a wrong step.
-pub const SLIP: char = 'x';
+pub(crate) const SLIP: char = 'x';
 
 /// A folder with a tokenizer of one token per character, and one token for the blank line.
-pub fn tokenizer() -> TempDir {
+pub(crate) fn tokenizer() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut vocabulary = serde_json::Map::new();
     let letters = ('!'..='~').map(String::from);
@@ -49,12 +49,12 @@ pub fn tokenizer() -> TempDir {
     folder
 }
 
-pub fn cpu() -> Device {
+pub(crate) fn cpu() -> Device {
     device("flex").unwrap()
 }
 
 /// A decoder with random weights for [`tokenizer`], on `device`.
-pub fn decoder(vocabulary: usize, device: &Device) -> Transformer {
+pub(crate) fn decoder(vocabulary: usize, device: &Device) -> Transformer {
     let json = json!({
         "model_type": "llama", "vocab_size": vocabulary, "hidden_size": 32, "intermediate_size": 64,
         "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16,
@@ -65,15 +65,15 @@ pub fn decoder(vocabulary: usize, device: &Device) -> Transformer {
 }
 
 /// Number of tokens of [`tokenizer`].
-pub const VOCABULARY: usize = 98;
+pub(crate) const VOCABULARY: usize = 98;
 
-pub fn pair() -> ModelPair {
+pub(crate) fn pair() -> ModelPair {
     let model = |name: &str, digest: &str| ModelRecord { name: name.to_owned(), digest: Some(digest.to_owned()) };
     ModelPair { draft: model("small", "aa"), target: model("large", "bb") }
 }
 
 /// A training of the models [`pair`], whose steps a scorer `rule` has scored.
-pub fn router_training<'a>(
+pub(crate) fn router_training<'a>(
     training: &'a [Example],
     validation: &'a [Example],
     recipe: &'a RouterRecipe,
@@ -82,7 +82,7 @@ pub fn router_training<'a>(
     RouterTraining { examples: TrainingSplit { training, validation }, recipe, pair: pair(), data }
 }
 
-pub fn below(draw: &mut Draw, end: usize) -> usize {
+pub(crate) fn below(draw: &mut Draw, end: usize) -> usize {
     (draw.uniform() * end as f64) as usize
 }
 
@@ -100,7 +100,7 @@ fn step(text: String) -> Step {
 
 /// Examples of random letters, with 0 to 2 steps in the prefix. A draft that contains a [`SLIP`] has a low score, every
 /// other step a high one.
-pub fn slips(count: usize, seed: u64) -> Vec<Example> {
+pub(crate) fn slips(count: usize, seed: u64) -> Vec<Example> {
     let mut draw = Draw::new(Draw::new(seed).next_u64());
     let example = |at: usize| {
         let slip = draw.uniform() < 0.5;
@@ -119,7 +119,7 @@ pub fn slips(count: usize, seed: u64) -> Vec<Example> {
 }
 
 /// Examples with log-probabilities: the lower the draft's confidence, the greater the advantage.
-pub fn doubts(count: usize, seed: u64) -> Vec<Example> {
+pub(crate) fn doubts(count: usize, seed: u64) -> Vec<Example> {
     let mut draw = Draw::new(Draw::new(seed).next_u64());
     let example = |at: usize| {
         let confidence = draw.uniform() as f32;

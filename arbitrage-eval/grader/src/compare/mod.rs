@@ -27,12 +27,12 @@ pub(super) struct AnswerComparison {
 type EqualityDecision = Result<(bool, GradingRule), Abort>;
 
 impl AnswerComparison {
-    pub fn new(tolerance: f64) -> Self {
+    pub(crate) fn new(tolerance: f64) -> Self {
         Self { work: WorkBudget::new(), tolerance, flags: BTreeSet::new() }
     }
 
     /// Whether two answers are equal. The order of the arguments does not matter.
-    pub fn equal(&mut self, one: &ParsedAnswer, other: &ParsedAnswer) -> EqualityDecision {
+    pub(crate) fn equal(&mut self, one: &ParsedAnswer, other: &ParsedAnswer) -> EqualityDecision {
         use ParsedAnswer::{Assign, Chain, Ordered, Ratio, Union, Unordered, Value, Words};
         self.work.spend(1)?;
         match (one, other) {

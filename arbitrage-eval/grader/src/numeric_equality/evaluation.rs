@@ -24,17 +24,17 @@ pub(super) struct PointEvaluation<'w> {
 }
 
 impl<'w> PointEvaluation<'w> {
-    pub fn new(point: SamplePoint, work: &'w mut WorkBudget) -> Self {
+    pub(super) fn new(point: SamplePoint, work: &'w mut WorkBudget) -> Self {
         Self { point, work, branched: false }
     }
 
     /// Whether the values of equal forms may differ at this point: the laws of powers need not hold where a root or logarithm of
     /// a negative number was taken.
-    pub fn is_unreliable(&self) -> bool {
+    pub(super) fn is_unreliable(&self) -> bool {
         self.point.domain == VariableDomain::Real && self.branched
     }
 
-    pub fn sum(&mut self, poly: &Poly) -> Result<Option<EvaluatedValue>, Abort> {
+    pub(super) fn sum(&mut self, poly: &Poly) -> Result<Option<EvaluatedValue>, Abort> {
         let (mut sum, mut magnitude) = (Complex64::ZERO, 0.0);
         for (mono, coefficient) in &poly.0 {
             self.work.spend(1 + mono.0.len())?;

@@ -8,28 +8,28 @@ use serde_json::Value;
 
 /// A response.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
 impl Reply {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// The code of the error.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
     }
 
     /// The events of a stream, and whether it ended with `[DONE]`.
-    pub fn events(&self) -> (Vec<Value>, bool) {
+    pub(crate) fn events(&self) -> (Vec<Value>, bool) {
         let mut data: Vec<&str> = self.body.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
         let done = data.pop_if(|last| *last == "[DONE]").is_some();
         (data.into_iter().map(|text| serde_json::from_str(text).unwrap()).collect(), done)
@@ -37,7 +37,7 @@ impl Reply {
 }
 
 /// Sends a request, and returns the connection without reading the response.
-pub fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
+pub(crate) fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut head =
@@ -51,7 +51,7 @@ pub fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], 
 }
 
 /// Reads the whole response.
-pub fn finish(stream: TcpStream) -> Reply {
+pub(crate) fn finish(stream: TcpStream) -> Reply {
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();
@@ -84,17 +84,17 @@ fn joined(mut chunked: &[u8]) -> Vec<u8> {
     }
 }
 
-pub fn get(to: SocketAddr, path: &str) -> Reply {
+pub(crate) fn get(to: SocketAddr, path: &str) -> Reply {
     finish(open(to, "GET", path, &[], ""))
 }
 
-pub const JSON: (&str, &str) = ("content-type", "application/json");
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Sends a request with a JSON body, and returns the connection without reading the response.
-pub fn ask(to: SocketAddr, path: &str, body: &Value) -> TcpStream {
+pub(crate) fn ask(to: SocketAddr, path: &str, body: &Value) -> TcpStream {
     open(to, "POST", path, &[JSON], &body.to_string())
 }
 
-pub fn post(to: SocketAddr, path: &str, body: &Value) -> Reply {
+pub(crate) fn post(to: SocketAddr, path: &str, body: &Value) -> Reply {
     finish(ask(to, path, body))
 }

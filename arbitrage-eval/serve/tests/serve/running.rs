@@ -18,14 +18,14 @@ use serde_json::Value;
 
 use super::client;
 
-pub struct Running {
+pub(crate) struct Running {
     pub address: SocketAddr,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<ShutdownSummary, ServeError>>,
 }
 
 impl Running {
-    pub fn open<D: Drafter + 'static, V: Verifier + 'static>(server: Server<D, V>) -> Self {
+    pub(crate) fn open<D: Drafter + 'static, V: Verifier + 'static>(server: Server<D, V>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
         let stop_flag = stop.clone();
@@ -34,42 +34,42 @@ impl Running {
     }
 
     /// A server with these models and all policies.
-    pub fn of(draft: impl Drafter + 'static, target: impl Verifier + 'static) -> Self {
+    pub(crate) fn of(draft: impl Drafter + 'static, target: impl Verifier + 'static) -> Self {
         Self::open(Server::new(policies(), |router| Engine::new(draft, target, router).with_limits(limits())).unwrap())
     }
 
-    pub fn chat(&self, body: &Value) -> client::Reply {
+    pub(crate) fn chat(&self, body: &Value) -> client::Reply {
         client::post(self.address, "/v1/chat/completions", body)
     }
 
-    pub fn ask(&self, body: &Value) -> std::net::TcpStream {
+    pub(crate) fn ask(&self, body: &Value) -> std::net::TcpStream {
         client::ask(self.address, "/v1/chat/completions", body)
     }
 
     /// The value of a metric.
-    pub fn metric(&self, name: &str) -> f64 {
+    pub(crate) fn metric(&self, name: &str) -> f64 {
         let text = client::get(self.address, "/metrics").body;
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0.0, |value| value.parse().unwrap())
     }
 
     /// Waits until a metric is `value`.
-    pub fn wait_for(&self, name: &str, value: f64) {
+    pub(crate) fn wait_for(&self, name: &str, value: f64) {
         wait(name, || self.metric(name) == value);
     }
 
-    pub fn tell_to_stop(&self) {
+    pub(crate) fn tell_to_stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
     }
 
-    pub fn close(self) -> Result<ShutdownSummary, ServeError> {
+    pub(crate) fn close(self) -> Result<ShutdownSummary, ServeError> {
         self.tell_to_stop();
         self.thread.join().unwrap()
     }
 }
 
 /// Waits until a condition holds, and fails after 30 seconds.
-pub fn wait(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn wait(what: &str, holds: impl Fn() -> bool) {
     let since = Instant::now();
     while !holds() {
         assert!(since.elapsed() < Duration::from_secs(30), "waited for {what}");
@@ -77,23 +77,23 @@ pub fn wait(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits::default().with_steps(12).with_step_tokens(12).with_in_flight(32)
 }
 
 /// All policies, with `draft` as the default.
-pub fn policies() -> Policies {
+pub(crate) fn policies() -> Policies {
     Policies::new(Policy::Draft).with_learned(AsciiRouter).with_scorer(scorer_fn(|_, step| ascii(&step.text))).unwrap()
 }
 
 /// The share of characters that are ASCII letters or digits.
-pub fn ascii(text: &str) -> f32 {
+pub(crate) fn ascii(text: &str) -> f32 {
     let characters = text.chars().count().max(1);
     text.chars().filter(char::is_ascii_alphanumeric).count() as f32 / characters as f32
 }
 
 /// A fake trained router: its estimate is the share of ASCII in the draft's step.
-pub struct AsciiRouter;
+pub(crate) struct AsciiRouter;
 
 impl AdvantageRouter for AsciiRouter {
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
@@ -103,28 +103,28 @@ impl AdvantageRouter for AsciiRouter {
 }
 
 /// A draft and a target that write random text.
-pub fn babblers() -> (Babbler, Babbler) {
+pub(crate) fn babblers() -> (Babbler, Babbler) {
     let model = |name: &str, author| Babbler::new(name, author, 7 + author as u64).with_end_probability(0.03);
     (model("draft", Author::Draft).with_cache(), model("target", Author::Target).with_cache())
 }
 
 /// Babblers whose calls are logged.
-pub fn logged(log: &CallLog) -> (impl Drafter + 'static, impl Verifier + 'static) {
+pub(crate) fn logged(log: &CallLog) -> (impl Drafter + 'static, impl Verifier + 'static) {
     let (draft, target) = babblers();
     (log.record(draft), log.record(target))
 }
 
-pub fn server<D: Drafter + 'static, V: Verifier + 'static>(models: (D, V), limits: Limits) -> Server<D, V> {
+pub(crate) fn server<D: Drafter + 'static, V: Verifier + 'static>(models: (D, V), limits: Limits) -> Server<D, V> {
     Server::new(policies(), |router: Dispatch| Engine::new(models.0, models.1, router).with_limits(limits)).unwrap()
 }
 
 /// A semaphore that a drafter acquires before each call. Clones share it.
 #[derive(Clone, Default)]
-pub struct CallGate(Arc<(Mutex<usize>, Condvar)>);
+pub(crate) struct CallGate(Arc<(Mutex<usize>, Condvar)>);
 
 impl CallGate {
     /// Allows this many further calls.
-    pub fn let_through(&self, calls: usize) {
+    pub(crate) fn let_through(&self, calls: usize) {
         *self.0.0.lock().unwrap() += calls;
         self.0.1.notify_all();
     }
@@ -139,7 +139,7 @@ impl CallGate {
 }
 
 /// A drafter whose calls wait at a gate.
-pub struct Gated<T>(pub CallGate, pub T);
+pub(crate) struct Gated<T>(pub CallGate, pub T);
 
 impl<T: Drafter> Drafter for Gated<T> {
     fn name(&self) -> &str {

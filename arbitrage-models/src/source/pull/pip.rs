@@ -16,13 +16,13 @@ pub(super) struct Pip {
 
 impl Pip {
     /// The pip of `python`, or of the first Python on the path that has it.
-    pub fn new(python: Option<&Path>) -> Self {
+    pub(super) fn new(python: Option<&Path>) -> Self {
         let on_path = || ["python3", "python"].map(PathBuf::from).to_vec();
         Self { pythons: python.map_or_else(on_path, |python| vec![python.to_owned()]) }
     }
 
     /// Downloads the wheel of `requirement` into the empty folder `folder`.
-    pub fn download(&self, requirement: &str, folder: &Path) -> Result<PathBuf, SourceFailure> {
+    pub(super) fn download(&self, requirement: &str, folder: &Path) -> Result<PathBuf, SourceFailure> {
         let mut without_pip = Vec::new();
         for python in &self.pythons {
             match run_pip(python, requirement, folder) {

@@ -12,7 +12,7 @@ use zip::{CompressionMethod, ZipWriter};
 use crate::Result;
 use crate::source::{HubAddress, KnownModel, ModelSource, NoProgress, SourceSettings, Wheels};
 
-pub struct Sandbox {
+pub(super) struct Sandbox {
     folder: TempDir,
     pub model: &'static KnownModel,
     pub content: Vec<u8>,
@@ -21,7 +21,7 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// A model cut into `parts`, all of which the index has.
-    pub fn new(parts: usize) -> Self {
+    pub(super) fn new(parts: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let content: Vec<u8> = (0..parts * 1000 + 7).map(|i| (i * i / 7 % 251) as u8).collect();
         let mut settings = SourceSettings::new(folder.path().join("cache"));
@@ -37,17 +37,17 @@ impl Sandbox {
     }
 
     /// Puts a wheel with `bytes` as part `part` into the index.
-    pub fn serve(&self, part: usize, bytes: &[u8]) {
+    pub(super) fn serve(&self, part: usize, bytes: &[u8]) {
         fs::write(self.index(part, "whl"), wheel(bytes)).unwrap();
     }
 
     /// The file in the index that is about `part`.
-    pub fn index(&self, part: usize, extension: &str) -> PathBuf {
+    pub(super) fn index(&self, part: usize, extension: &str) -> PathBuf {
         self.folder.path().join(format!("fake-part{part}==1.0.{extension}"))
     }
 
     /// The parts that were requested since the last call.
-    pub fn requested(&self) -> Vec<usize> {
+    pub(super) fn requested(&self) -> Vec<usize> {
         let path = self.folder.path().join("requested");
         let text = fs::read_to_string(&path).unwrap_or_default();
         let _ = fs::remove_file(path);
@@ -55,23 +55,23 @@ impl Sandbox {
         text.lines().map(|line| number(line).unwrap_or_else(|| panic!("requested `{line}`"))).collect()
     }
 
-    pub fn resolve(&self) -> Result<PathBuf> {
+    pub(super) fn resolve(&self) -> Result<PathBuf> {
         ModelSource::Known(self.model).resolve_with(&self.settings, &mut NoProgress)
     }
 
     /// The model's place in the cache.
-    pub fn cached(&self) -> PathBuf {
+    pub(super) fn cached(&self) -> PathBuf {
         self.settings.cache.join(self.model.file)
     }
 
     /// Resolves, and checks that the whole content is under the final name.
-    pub fn resolve_completely(&self) {
+    pub(super) fn resolve_completely(&self) {
         assert_eq!(self.resolve().unwrap(), self.cached());
         assert_eq!(fs::read(self.cached()).unwrap(), self.content);
     }
 
     /// Fails to resolve, checks that there is nothing under the final name, and returns the error's text.
-    pub fn resolve_error(&self) -> String {
+    pub(super) fn resolve_error(&self) -> String {
         let error = self.resolve().unwrap_err();
         assert!(!self.cached().exists());
         error.to_string()
@@ -92,7 +92,7 @@ fn leak(content: &[u8], parts: usize) -> &'static KnownModel {
 }
 
 /// A wheel whose largest entry is `bytes`.
-pub fn wheel(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn wheel(bytes: &[u8]) -> Vec<u8> {
     let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     for (name, bytes) in [("fake/__init__.py", &b"#"[..]), ("../../escape", bytes), ("fake-1.0.dist-info/WHEEL", b"x")]
