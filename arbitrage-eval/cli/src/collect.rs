@@ -14,7 +14,7 @@ use crate::pair::{LoadedPair, as_verifier};
 use crate::placement::ModelRole;
 use crate::rollouts::{self, RolloutLimits};
 use crate::run_notes::option_value;
-use crate::scorer::Scorer;
+use crate::scorer_choice::Scorer;
 
 /// Writes the steps of both models for every problem, scores them, and appends the records to the trace.
 pub fn run(options: &CollectOptions) -> Result<(), Failure> {

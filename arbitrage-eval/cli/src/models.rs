@@ -12,7 +12,7 @@ use arbitrage_models::weights::{WeightSource, scan_finite};
 
 use crate::Failure;
 use crate::cli::ModelsCommand;
-use crate::pair::resolve;
+use crate::model_path::resolve;
 
 /// Downloads, lists or inspects models.
 pub fn run(command: &ModelsCommand) -> Result<(), Failure> {

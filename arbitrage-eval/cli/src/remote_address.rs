@@ -10,7 +10,7 @@ use arbitrage_models::tokenizer::Tokenizer;
 use arbitrage_models::{Layout, ModelFiles};
 
 use crate::Failure;
-use crate::pair::resolve;
+use crate::model_path::resolve;
 
 /// Maximum number of requests in flight to one server. The engine's own number of problems in flight is the effective limit.
 const MAX_REQUESTS_IN_FLIGHT: usize = 1024;

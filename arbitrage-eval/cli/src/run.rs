@@ -17,7 +17,7 @@ use crate::pair::{LoadedPair, RouterSource, as_verifier, default_scorer, open_ro
 use crate::placement::ModelRole;
 use crate::rollouts::no_rollouts;
 use crate::run_notes::weights_digest;
-use crate::scorer::Scorer;
+use crate::scorer_choice::Scorer;
 
 /// Solves the problems that the trace has no solution of, and reports on all solutions in the trace.
 pub fn run(options: &RunOptions) -> Result<(), Failure> {

@@ -20,7 +20,7 @@ use crate::pair::open_reader;
 use crate::problem_set::{gold_answers, problem_rows};
 use crate::progress::style;
 use crate::rollouts::{self, RolloutLimits};
-use crate::scorer::Scorer;
+use crate::scorer_choice::Scorer;
 
 /// Measures a scorer on labelled steps, or scores the steps of a trace again.
 pub fn run(options: &ScoreOptions) -> Result<(), Failure> {

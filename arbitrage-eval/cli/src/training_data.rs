@@ -119,7 +119,7 @@ pub fn in_batches<T>(
 pub fn attach_hidden(options: &HiddenStateOptions, examples: &mut [Example]) -> Result<(), Failure> {
     const PROBLEMS_PER_BATCH: usize = 16;
     let Some(draft) = &options.draft else { return Ok(()) };
-    let mut model = LocalModel::open(crate::pair::resolve(draft)?, &options.device.load()?)?;
+    let mut model = LocalModel::open(crate::model_path::resolve(draft)?, &options.device.load()?)?;
     let bar = ProgressBar::new(examples.len() as u64);
     bar.set_style(style("hidden states {wide_bar} {pos}/{len} steps {elapsed} {eta}"));
     let solutions = drafts_of_examples(examples, "");

@@ -7,7 +7,7 @@ use arbitrage_router::Policy;
 use clap::{Args, ValueEnum};
 
 use super::{BadRowOptions, LimitOptions, PairOptions};
-use crate::scorer::Scorer;
+use crate::scorer_choice::Scorer;
 
 /// The model that completes solutions for a scorer by roll-outs.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 
 use super::{BadRowOptions, DeviceOptions, RolloutOptions};
-use crate::scorer::Scorer;
+use crate::scorer_choice::Scorer;
 
 /// How the model reads steps that judges them, completes them, or gives hidden states to a head.
 #[derive(Args)]

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use crate::Failure;
 use crate::cli::{LimitOptions, MiniRange, PairOptions, SpeculationSource};
 use crate::files::{in_file, read_text};
-use crate::scorer::Scorer;
+use crate::scorer_choice::Scorer;
 
 /// Policies and the benchmarks that each of them runs on.
 #[derive(Deserialize)]

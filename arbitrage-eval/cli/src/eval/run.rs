@@ -21,7 +21,7 @@ use crate::pair::{LoadedPair, RouterSource, as_verifier, default_scorer, open_ro
 use crate::placement::ModelRole;
 use crate::rollouts::no_rollouts;
 use crate::run_notes::{run_notes, weights_digest};
-use crate::scorer::Scorer;
+use crate::scorer_choice::Scorer;
 
 /// Runs policies with the same two models, which are loaded once.
 pub struct Runner<'a> {

@@ -1,19 +1,19 @@
 //! Opening models, in this process or behind servers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arbitrage_core::segmenter::TokenBudget;
 use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, StepRule};
 use arbitrage_models::sampler::Sampling;
-use arbitrage_models::source::{ModelSource, file_digest, known_digest};
+use arbitrage_models::source::{file_digest, known_digest};
 use arbitrage_models::{LoadOptions, LocalModel, Prompt};
 
 use super::registry::{TARGET_COPY, model_names};
 use crate::Failure;
 use crate::cli::PairOptions;
 use crate::model::Model;
+use crate::model_path::resolve;
 use crate::placement::ModelRole;
-use crate::progress::DownloadProgress;
 use crate::remote_address::Address;
 
 /// Two loaded models.
@@ -45,11 +45,6 @@ impl LoadedPair {
         let target_seconds_per_token = warm_up(&mut target)?;
         Ok(Self { draft, target, target_seconds_per_token })
     }
-}
-
-/// The path of a model, which is downloaded unless it is cached.
-pub fn resolve(name: &str) -> Result<PathBuf, Failure> {
-    Ok(ModelSource::parse(name)?.resolve(&mut DownloadProgress::default())?)
 }
 
 /// Opens a model by its name, path or address.
