@@ -106,7 +106,7 @@ fn decoders_are_found_under_every_prefix() {
 
 /// Why a fixture with other tensors is refused.
 fn refusal(name: &str, precision: Precision, change: impl Fn(&mut Vec<OwnedTensor>)) -> Error {
-    Classifier::open(changed(name, change).path(), &options(precision)).err().expect("to be refused")
+    Classifier::open(changed(name, change).path(), &options(precision)).expect_err("to be refused")
 }
 
 fn assert_report(error: &Error, parts: &[&str]) {

@@ -23,7 +23,6 @@ use crate::{Author, BoxError, Decision, Limits, Overlap, Step, StepCost, Stop, U
 /// One line of a trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-#[expect(clippy::large_enum_variant, reason = "nearly all records are steps, so a box would save nothing")]
 #[non_exhaustive]
 pub enum Record {
     /// The configuration of the run, before its first step.

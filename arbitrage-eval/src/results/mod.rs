@@ -20,11 +20,11 @@
 mod error;
 mod grade_rows;
 mod outcome;
+mod policy_results;
 mod problem;
-mod results;
 
 pub use error::ResultsError;
 pub use grade_rows::{GradeRow, Grades};
 pub use outcome::Outcome;
+pub use policy_results::PolicyResults;
 pub use problem::{ProblemResult, TraceResults, problem_results};
-pub use results::PolicyResults;

@@ -17,7 +17,6 @@ use arbitrage_core::Draw;
 
 use crate::error::{Error, Result};
 use softmax::SoftmaxSummary;
-#[cfg(feature = "flex")]
 
 /// The lowest temperature other than 0. Below it only the likeliest token has any probability, and a logit divided by the
 /// temperature may leave the range of `f32`.

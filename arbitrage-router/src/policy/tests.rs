@@ -29,7 +29,7 @@ fn a_name_alone_has_the_default_threshold() {
         let policy: Policy = name.parse().unwrap();
         assert_eq!(policy.threshold(), policy.rule().and_then(|rule| rule.default), "{name}");
         assert_eq!(policy.name(), name);
-        assert_eq!(policy.rule().is_none_or(|rule| rule.name == name), true);
+        assert!(policy.rule().is_none_or(|rule| rule.name == name));
     }
 }
 

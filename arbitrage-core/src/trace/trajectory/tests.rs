@@ -19,8 +19,7 @@ fn run(seed: u64, problems: usize, in_flight: usize) -> Vec<Record> {
     let mut engine =
         Engine::new(draft, target, MeanLogprob::new(-1.2).unwrap()).with_limits(limits).with_sink(records.clone());
     engine.solve_all(&problems);
-    let records = records.lock().unwrap().clone();
-    records
+    records.lock().unwrap().clone()
 }
 
 fn trace(records: Vec<Record>) -> Trace {

@@ -18,7 +18,7 @@ mod pass_costs;
 mod prompt_lookup;
 mod rejected_step;
 
-pub use acceptance::{SpeculationAcceptance, Gate};
+pub use acceptance::{Gate, SpeculationAcceptance};
 pub use draft_model::DraftModel;
 pub use prompt_lookup::PromptLookup;
 pub(super) use rejected_step::RejectedStep;

