@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use arbitrage_core::BoxError;
-use arbitrage_core::trace::JsonlError;
+use arbitrage_core::trace::{JsonlError, TraceError};
 
 /// Why a run cannot begin, be resumed or be read.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,9 @@ pub enum HarnessError {
     /// The file cannot be read or written, is locked, or holds no trace.
     #[error(transparent)]
     Jsonl(#[from] JsonlError),
+    /// The finished trace cannot be read, or two of its questions have the same id.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
     /// The file holds records of another run. Mixed with those of this one they could not be told apart.
     #[error("{}: holds another run: {differences}; choose another file, or repeat the settings of that run", path.display())]
     AnotherRun {
