@@ -14,7 +14,7 @@ const REPEATS: usize = 16;
 
 /// Bytes a second.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Bandwidth {
+pub(crate) struct Bandwidth {
     /// Read by a sum over rows.
     pub read: f64,
     /// Read and written by a copy with one added.
@@ -27,7 +27,7 @@ impl Bandwidth {
     ///
     /// # Errors
     /// Those of the device, as where it has no room.
-    pub fn measure(device: &Device, bytes: usize, count: usize) -> Result<Self, Failure> {
+    pub(crate) fn measure(device: &Device, bytes: usize, count: usize) -> Result<Self, Failure> {
         let rows = bytes.div_ceil(COLUMNS * size_of::<f32>());
         let x: Tensor<2> = Tensor::ones([rows, COLUMNS], device);
         let bytes = (rows * COLUMNS * size_of::<f32>()) as f64;
@@ -41,7 +41,7 @@ impl Bandwidth {
     }
 
     /// The best of both: what shares are of.
-    pub fn best(self) -> f64 {
+    pub(crate) fn best(self) -> f64 {
         self.read.max(self.copied)
     }
 }

@@ -10,7 +10,7 @@ use burn::tensor::Device;
 ///
 /// # Errors
 /// Those of the work, and those that the device reports of it.
-pub fn rounds(
+pub(crate) fn rounds(
     device: &Device,
     count: usize,
     mut work: impl FnMut() -> Result<(), Failure>,

@@ -10,7 +10,7 @@ use crate::single::Single;
 
 /// Seconds of a pair on the device, one problem at a time.
 #[derive(Debug, Serialize)]
-pub struct Cost {
+pub(crate) struct Cost {
     name: String,
     draft: TokenSeconds,
     target: TokenSeconds,
@@ -30,7 +30,7 @@ impl Cost {
     ///
     /// # Errors
     /// Which figure is missing.
-    pub fn of(report: &Report, pair: &Pair) -> Result<Self, Failure> {
+    pub(crate) fn of(report: &Report, pair: &Pair) -> Result<Self, Failure> {
         let sizes = report.sizes();
         let tokens = |shape| TokenSeconds::of(single(report, pair, shape)?, sizes);
         let judge = |shape| measured(&single(report, pair, shape)?.judge, "judging a step", shape);
@@ -44,7 +44,7 @@ impl Cost {
     }
 
     /// Mean seconds that it expects of a simulated step.
-    pub fn step(&self, sizes: &Sizes) -> f64 {
+    pub(crate) fn step(&self, sizes: &Sizes) -> f64 {
         let [steps, escalated] = [sizes.steps, sizes.escalated()].map(|count| count as f64);
         let (tokens, share) = (sizes.step as f64, escalated / steps);
         let rewritten = self.target.decoded + self.draft.prefilled;

@@ -13,7 +13,7 @@ use crate::shapes::{PAIRS, SHAPES, Shape};
 /// Measures random weights in published shapes on a device: prefill, decode, judging a step, switching models, and Arbitrage steps
 /// of a pair. Each shape and pair is measured in a process of its own; one that fails, as where memory is short, is left out.
 #[derive(Parser)]
-pub struct Options {
+pub(crate) struct Options {
     /// The device: `flex`, `wgpu[:n]`, `vulkan[:n]`, `metal[:n]` or `cuda[:n]`, as far as they were compiled in.
     #[arg(long, default_value = "flex")]
     pub device: String,
@@ -45,7 +45,7 @@ pub struct Options {
 
 /// How much is read and written.
 #[derive(Args, Clone, Debug, Serialize)]
-pub struct Sizes {
+pub(crate) struct Sizes {
     /// Tokens of the prompt, and behind which everything else happens.
     #[arg(long, default_value_t = 512, value_parser = at_least_one)]
     pub prompt: usize,
@@ -74,7 +74,7 @@ pub struct Sizes {
 
 /// A [`Precision`] by name.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Form {
+pub(crate) enum Form {
     /// f32 tensors.
     Plain,
     /// bf16 or f16 tensors.
@@ -88,7 +88,7 @@ impl Options {
     ///
     /// # Errors
     /// A device that is unknown or was not compiled in.
-    pub fn load(&self) -> Result<LoadOptions, Failure> {
+    pub(crate) fn load(&self) -> Result<LoadOptions, Failure> {
         let options = LoadOptions::new(device(&self.device)?);
         let precision = self.precision.map_or(options.precision, |form| match form {
             Form::Plain => Precision::Plain,
@@ -99,7 +99,7 @@ impl Options {
     }
 
     /// Everything to be measured: shapes, then the pairs that they make.
-    pub fn parts(&self) -> Vec<Part> {
+    pub(crate) fn parts(&self) -> Vec<Part> {
         let shapes = SHAPES.iter().filter(|shape| self.asks_for(shape.name));
         let pairs = PAIRS.iter().filter(|pair| pair.shapes().iter().all(|shape| self.asks_for(shape.name)));
         shapes.map(Part::Shape).chain(pairs.map(Part::Pair)).collect()
@@ -113,13 +113,13 @@ impl Options {
 impl Sizes {
     /// Whether the target writes step `index` of a simulated solution again: spread evenly, and as many of the first `n` steps as
     /// the share's part of `n`, rounded down.
-    pub fn is_escalated(&self, index: usize) -> bool {
+    pub(crate) fn is_escalated(&self, index: usize) -> bool {
         let until = |steps: usize| (steps as f64 * self.share + 1e-9).floor();
         until(index + 1) > until(index)
     }
 
     /// How many steps of a simulated solution the target writes again.
-    pub fn escalated(&self) -> usize {
+    pub(crate) fn escalated(&self) -> usize {
         (0..self.steps).filter(|&index| self.is_escalated(index)).count()
     }
 }

@@ -20,7 +20,7 @@ use crate::single::Single;
 
 /// What is measured at once.
 #[derive(Clone, Copy, Debug)]
-pub enum Part {
+pub(crate) enum Part {
     /// A shape alone.
     Shape(&'static Shape),
     /// Simulated steps of a pair.
@@ -29,7 +29,7 @@ pub enum Part {
 
 /// Figures of a part, as far as they were come by.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Figures {
+pub(crate) enum Figures {
     /// Of a shape.
     Single(Single),
     /// Of a pair.
@@ -38,7 +38,7 @@ pub enum Figures {
 
 /// How a part went.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// What it told last.
     pub figures: Option<Figures>,
     /// Why there is no more, if it did not end well.
@@ -50,7 +50,7 @@ impl Part {
     ///
     /// # Errors
     /// Where there is none.
-    pub fn named(name: &str) -> Result<Self, String> {
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
         let shape = SHAPES.iter().find(|shape| shape.name == name).map(Self::Shape);
         let pair = || PAIRS.iter().find(|pair| pair.name == name).map(Self::Pair);
         shape.or_else(pair).ok_or_else(|| "no shape and no pair".to_owned())
@@ -60,7 +60,7 @@ impl Part {
     ///
     /// # Errors
     /// Where none could be started.
-    pub fn measure_apart(self) -> Result<Outcome, Failure> {
+    pub(crate) fn measure_apart(self) -> Result<Outcome, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(std::env::args_os().skip(1)).args(["--part", &self.to_string()]);
         let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
@@ -77,7 +77,7 @@ impl Part {
     ///
     /// # Errors
     /// Those of the device, and weights that the host has no room for, where it is the host that needs it.
-    pub fn measure(self, options: &Options) -> Result<(), Failure> {
+    pub(crate) fn measure(self, options: &Options) -> Result<(), Failure> {
         let load = options.load()?;
         self.admit(&load)?;
         match self {

@@ -15,7 +15,7 @@ use crate::single::Single;
 
 /// All parts.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     device: String,
     name: Option<String>,
     nominal: Option<f64>,
@@ -27,7 +27,7 @@ pub struct Report {
 
 impl Report {
     /// An empty one of what is about to be measured.
-    pub fn new(options: &Options) -> Self {
+    pub(crate) fn new(options: &Options) -> Self {
         Self {
             device: options.device.clone(),
             name: options.name.clone(),
@@ -40,7 +40,7 @@ impl Report {
     }
 
     /// Adds how a part went, and tells if it did not go well.
-    pub fn add(&mut self, part: Part, outcome: Outcome) {
+    pub(crate) fn add(&mut self, part: Part, outcome: Outcome) {
         if let Some(failure) = outcome.failure {
             let left_out = if outcome.figures.is_some() { "is not whole" } else { "is left out" };
             let line = format!("{part} {left_out}: {failure}");
@@ -55,27 +55,27 @@ impl Report {
     }
 
     /// Whether nothing was measured.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.shapes.is_empty() && self.simulated.is_empty()
     }
 
     /// How much was read and written.
-    pub fn sizes(&self) -> &Sizes {
+    pub(crate) fn sizes(&self) -> &Sizes {
         &self.sizes
     }
 
     /// The figures of a shape.
-    pub fn single(&self, name: &str) -> Option<&Single> {
+    pub(crate) fn single(&self, name: &str) -> Option<&Single> {
         self.shapes.iter().find(|single| single.shape == name)
     }
 
     /// Pairs whose shapes were all asked for, and come by at least in part.
-    pub fn pairs(&self) -> Vec<&'static Pair> {
+    pub(crate) fn pairs(&self) -> Vec<&'static Pair> {
         PAIRS.iter().filter(|pair| pair.shapes().iter().all(|shape| self.single(shape.name).is_some())).collect()
     }
 
     /// What the device is called: by the user, by its driver, or on the command line.
-    pub fn hardware(&self) -> &str {
+    pub(crate) fn hardware(&self) -> &str {
         let card = || self.shapes.iter().find_map(|single| single.card.as_deref());
         self.name.as_deref().or_else(card).unwrap_or(&self.device)
     }

@@ -7,14 +7,14 @@ use arbitrage_benches::Failure;
 use arbitrage_models::{Cache, Decoder, Outputs, Span};
 
 /// A text and how much of it a model's cache holds.
-pub struct Sequence {
+pub(crate) struct Sequence {
     cache: Cache,
     text: Vec<u32>,
 }
 
 impl Sequence {
     /// An empty one.
-    pub fn new(decoder: &Decoder) -> Self {
+    pub(crate) fn new(decoder: &Decoder) -> Self {
         Self { cache: decoder.cache(), text: Vec::new() }
     }
 
@@ -22,7 +22,7 @@ impl Sequence {
     ///
     /// # Errors
     /// Those of [`Decoder::forward`].
-    pub fn behind(decoder: &Decoder, length: usize) -> Result<Self, Failure> {
+    pub(crate) fn behind(decoder: &Decoder, length: usize) -> Result<Self, Failure> {
         let mut sequence = Self::new(decoder);
         sequence.hear(&some_tokens(decoder, length));
         decoder.forward(&mut [sequence.span(Outputs::None)])?;
@@ -30,22 +30,22 @@ impl Sequence {
     }
 
     /// Another that begins as this one.
-    pub fn fork(&self) -> Self {
+    pub(crate) fn fork(&self) -> Self {
         Self { cache: self.cache.fork(self.cache.len()), text: self.text.clone() }
     }
 
     /// The text.
-    pub fn text(&self) -> &[u32] {
+    pub(crate) fn text(&self) -> &[u32] {
         &self.text
     }
 
     /// Adds tokens of another author.
-    pub fn hear(&mut self, tokens: &[u32]) {
+    pub(crate) fn hear(&mut self, tokens: &[u32]) {
         self.text.extend_from_slice(tokens);
     }
 
     /// Forgets all but the first `length` tokens.
-    pub fn keep(&mut self, length: usize) {
+    pub(crate) fn keep(&mut self, length: usize) {
         self.text.truncate(length);
         self.cache.truncate(length);
     }
@@ -54,7 +54,7 @@ impl Sequence {
     ///
     /// # Errors
     /// As [`write_all`].
-    pub fn write(&mut self, decoder: &Decoder, count: usize) -> Result<(), Failure> {
+    pub(crate) fn write(&mut self, decoder: &Decoder, count: usize) -> Result<(), Failure> {
         write_all(decoder, slice::from_mut(self), count)
     }
 
@@ -62,7 +62,7 @@ impl Sequence {
     ///
     /// # Errors
     /// Those of [`Decoder::hidden`] and of the device.
-    pub fn judge(&mut self, decoder: &Decoder) -> Result<(), Failure> {
+    pub(crate) fn judge(&mut self, decoder: &Decoder) -> Result<(), Failure> {
         let states = decoder.hidden(&mut [self.span(Outputs::Last)])?;
         states.ok_or("a pass without states")?.try_into_data()?;
         Ok(())
@@ -79,7 +79,7 @@ impl Sequence {
 ///
 /// # Errors
 /// Those of [`Decoder::forward`] and of the device.
-pub fn write_all(decoder: &Decoder, sequences: &mut [Sequence], count: usize) -> Result<(), Failure> {
+pub(crate) fn write_all(decoder: &Decoder, sequences: &mut [Sequence], count: usize) -> Result<(), Failure> {
     for _ in 0..count {
         let mut spans: Vec<_> = sequences.iter_mut().map(|sequence| sequence.span(Outputs::Last)).collect();
         let output = decoder.forward(&mut spans)?.ok_or("a pass without logits")?;
@@ -92,7 +92,7 @@ pub fn write_all(decoder: &Decoder, sequences: &mut [Sequence], count: usize) ->
 }
 
 /// Tokens that differ from their neighbours.
-pub fn some_tokens(decoder: &Decoder, count: usize) -> Vec<u32> {
+pub(crate) fn some_tokens(decoder: &Decoder, count: usize) -> Vec<u32> {
     let vocabulary = decoder.config().vocabulary;
     (0..count).map(|at| ((at * 7919 + 100) % vocabulary) as u32).collect()
 }

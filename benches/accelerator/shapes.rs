@@ -7,7 +7,7 @@ use arbitrage_models::config::ModelConfig;
 
 /// A model's sizes, as in its `config.json`. Rotary wavelengths change no cost, and are left at their default.
 #[derive(Debug)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// Its name on the command line and in the report.
     pub name: &'static str,
     family: &'static str,
@@ -23,7 +23,7 @@ pub struct Shape {
 /// A draft and a target. The router has the draft's shape; the scorer is the smaller of Skywork's process reward models, so that
 /// policies which need one are not made dearer than they have to be.
 #[derive(Debug)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// Its name in the report and in the names of cost models.
     pub name: &'static str,
     /// What cost models call it.
@@ -37,7 +37,7 @@ pub struct Pair {
 }
 
 /// By size within a family; the tiny one is for tests.
-pub static SHAPES: [Shape; 5] = [
+pub(crate) static SHAPES: [Shape; 5] = [
     Shape {
         name: "tiny",
         family: "qwen2",
@@ -96,7 +96,7 @@ pub static SHAPES: [Shape; 5] = [
 ];
 
 /// The paper's Llama pair, the unquantised pair of Qwen2.5-Math, and one for tests.
-pub static PAIRS: [Pair; 3] = {
+pub(crate) static PAIRS: [Pair; 3] = {
     let [tiny, llama_1b, llama_8b, qwen_1b, qwen_7b] = &SHAPES;
     [
         Pair { name: "tiny-pair", title: "tiny shapes", draft: tiny, target: tiny, scorer: tiny },
@@ -110,7 +110,7 @@ impl Shape {
     ///
     /// # Errors
     /// The names that there are.
-    pub fn named(name: &str) -> Result<&'static Self, String> {
+    pub(crate) fn named(name: &str) -> Result<&'static Self, String> {
         let names = || SHAPES.iter().map(|shape| shape.name).collect::<Vec<_>>().join(", ");
         SHAPES.iter().find(|shape| shape.name == name).ok_or_else(|| format!("expected one of {}", names()))
     }
@@ -119,7 +119,7 @@ impl Shape {
     ///
     /// # Errors
     /// Sizes that do not fit each other.
-    pub fn config(&self) -> Result<ModelConfig, Failure> {
+    pub(crate) fn config(&self) -> Result<ModelConfig, Failure> {
         let json = serde_json::json!({
             "model_type": self.family,
             "vocab_size": self.vocabulary,
@@ -135,7 +135,7 @@ impl Shape {
     }
 
     /// Number of weights.
-    pub fn weights(&self) -> usize {
+    pub(crate) fn weights(&self) -> usize {
         let [heads, kv_heads] = self.heads;
         let kv = self.hidden / heads * kv_heads;
         let biases = if self.family == "qwen2" { self.hidden + 2 * kv } else { 0 };
@@ -147,7 +147,7 @@ impl Shape {
 
 impl Pair {
     /// Shapes that have to be measured for its costs.
-    pub fn shapes(&self) -> [&'static Shape; 3] {
+    pub(crate) fn shapes(&self) -> [&'static Shape; 3] {
         [self.draft, self.target, self.scorer]
     }
 }

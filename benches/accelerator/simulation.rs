@@ -11,7 +11,7 @@ use crate::shapes::Pair;
 
 /// What was measured of a pair.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Simulated {
+pub(crate) struct Simulated {
     /// The pair.
     pub pair: String,
     /// Seconds that all steps of a solution took, a number each round.
@@ -23,7 +23,7 @@ impl Simulated {
     ///
     /// # Errors
     /// Those of the device.
-    pub fn measure(pair: &Pair, sizes: &Sizes, options: &LoadOptions) -> Result<Self, Failure> {
+    pub(crate) fn measure(pair: &Pair, sizes: &Sizes, options: &LoadOptions) -> Result<Self, Failure> {
         let draft = Decoder::random(pair.draft.config()?, options, 0)?;
         let target = Decoder::random(pair.target.config()?, options, 1)?;
         let mut solution = Solution::new(&draft, &target, sizes)?;

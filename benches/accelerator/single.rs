@@ -13,7 +13,7 @@ use crate::shapes::Shape;
 
 /// What was measured of a shape. Seconds are those of each round; none where it did not come to that.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Single {
+pub(crate) struct Single {
     /// The shape.
     pub shape: String,
     /// What the driver calls the device.
@@ -36,7 +36,7 @@ pub struct Single {
 
 /// Decoding of several sequences together.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Decode {
+pub(crate) struct Decode {
     /// How many sequences.
     pub sequences: usize,
     /// Seconds of as many passes as each sequence gets tokens.
@@ -48,7 +48,7 @@ impl Single {
     ///
     /// # Errors
     /// Those of the device.
-    pub fn measure(
+    pub(crate) fn measure(
         shape: &Shape,
         sizes: &Sizes,
         options: &LoadOptions,
@@ -71,7 +71,7 @@ impl Single {
     }
 
     /// Median seconds of a decoding pass over so many sequences.
-    pub fn pass(&self, sequences: usize, sizes: &Sizes) -> Option<f64> {
+    pub(crate) fn pass(&self, sequences: usize, sizes: &Sizes) -> Option<f64> {
         let decode = self.decode.iter().find(|decode| decode.sequences == sequences)?;
         Some(median(decode.seconds.clone()) / sizes.tokens as f64)
     }

@@ -14,7 +14,7 @@ use crate::progress::style;
 use crate::run_notes::run_notes;
 
 /// The problems, and the trace file with what it already holds.
-pub struct ProblemBatch<'a> {
+pub(crate) struct ProblemBatch<'a> {
     options: &'a BatchOptions,
     /// The problems.
     pub set: ProblemSet,
@@ -24,21 +24,21 @@ pub struct ProblemBatch<'a> {
 
 impl<'a> ProblemBatch<'a> {
     /// Loads the problems, and locks the trace file.
-    pub fn open(options: &'a BatchOptions) -> Result<Self, Failure> {
+    pub(crate) fn open(options: &'a BatchOptions) -> Result<Self, Failure> {
         let set = ProblemSet::load(&options.problems)?;
         let (sink, records) = Records::open(&options.out)?;
         Ok(Self { options, set, sink, records })
     }
 
     /// The notes of the run, for a target with this name.
-    pub fn notes(&self, target: &str) -> RunNotes {
+    pub(crate) fn notes(&self, target: &str) -> RunNotes {
         run_notes(&self.options.models, &self.options.limits, target, &self.set.problems)
     }
 
     /// Solves the problems that the trace has no solution of. `status` receives each solution, or `None` for a
     /// problem that failed, and returns the text beside the progress bar. An error of the trace file ends the run, since no later
     /// record could be written either.
-    pub fn solve(
+    pub(crate) fn solve(
         self,
         draft: Model,
         target: TargetModel,

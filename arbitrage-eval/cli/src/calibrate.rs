@@ -10,7 +10,7 @@ use crate::cli::{CalibrateOptions, CalibrationMethod};
 use crate::training_data::{attach_hidden, load};
 
 /// Fits the calibration, chooses τ, and writes both to the router's card.
-pub fn run(options: &CalibrateOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &CalibrateOptions) -> Result<(), Failure> {
     let traces = load(&options.traces)?;
     if shipped::router(&options.router).is_some() {
         let (name, folder) = (options.router.display(), crate::pair::resolve_router(&options.router)?);

@@ -17,7 +17,7 @@ use crate::run_notes::option_value;
 use crate::scorer_choice::Scorer;
 
 /// Writes the steps of both models for every problem, scores them, and appends the records to the trace.
-pub fn run(options: &CollectOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &CollectOptions) -> Result<(), Failure> {
     let models = &options.batch.models;
     let batch = ProblemBatch::open(&options.batch)?;
     check(options, &batch)?;

@@ -16,7 +16,7 @@ use crate::pair::resolve_router;
 use crate::training_data::{attach_hidden, in_batches, load};
 
 /// Prints the comparison, and writes it as JSON if there is a path.
-pub fn run(options: &CompareOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &CompareOptions) -> Result<(), Failure> {
     if let [a, b] = options.runs.as_slice() {
         return compare_runs::run([a, b], options);
     }
@@ -41,12 +41,17 @@ pub fn run(options: &CompareOptions) -> Result<(), Failure> {
 }
 
 /// The estimates of the router in `folder`, with the calibration and the threshold of `card`.
-pub fn estimates(card: &Card, folder: &Path, load: &LoadOptions, examples: &[Example]) -> Result<Vec<f32>, Failure> {
+pub(crate) fn estimates(
+    card: &Card,
+    folder: &Path,
+    load: &LoadOptions,
+    examples: &[Example],
+) -> Result<Vec<f32>, Failure> {
     router_estimates(&mut *learned::open(card.clone(), folder, load)?, examples)
 }
 
 /// The estimates of a router.
-pub fn router_estimates(router: &mut dyn AdvantageRouter, examples: &[Example]) -> Result<Vec<f32>, Failure> {
+pub(crate) fn router_estimates(router: &mut dyn AdvantageRouter, examples: &[Example]) -> Result<Vec<f32>, Failure> {
     in_batches(examples, |candidates| {
         let decisions = router.route_batch(candidates).into_iter();
         decisions.map(|decision| Ok(decision?.estimate.unwrap_or_default())).collect()

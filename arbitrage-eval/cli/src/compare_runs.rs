@@ -19,7 +19,7 @@ use crate::files::{in_file, write_json};
 use crate::problem_set::{gold_answers, problem_rows};
 
 /// Prints the accuracy of both runs, and their difference with an interval and a test.
-pub fn run([a, b]: [&Path; 2], options: &CompareOptions) -> Result<(), Failure> {
+pub(crate) fn run([a, b]: [&Path; 2], options: &CompareOptions) -> Result<(), Failure> {
     let gold = gold_answers(&problem_rows(&options.problems)?);
     let [one, other] = [results(a, &gold)?, results(b, &gold)?];
     let comparison = compare(&one, &other, &Bootstrap::new(options.table.resamples, 0.95)?)?;

@@ -15,7 +15,7 @@ use crate::method_table::{LOGPROB_METHOD, Method, report, threshold_methods};
 use crate::training_data::{LabelledTraces, load};
 
 /// Trains the probes, and evaluates all methods on the scores of the traces and then on those of `--labels`.
-pub fn run(options: &CrossValidateOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &CrossValidateOptions) -> Result<(), Failure> {
     let folds = Folds::new(options.folds)?.with_seed(options.learning.seed);
     let mut traces = load(&options.traces)?;
     // Other traces are read first, since computing hidden states takes minutes.

@@ -7,7 +7,7 @@ use arbitrage_models::{DeviceFacts, compiled_devices, found_devices};
 use crate::Failure;
 
 /// Lists the backends that were compiled in and the devices that were found.
-pub fn run() -> Result<(), Failure> {
+pub(crate) fn run() -> Result<(), Failure> {
     let out = &mut std::io::stdout().lock();
     let (compiled, found) = (compiled_devices(), found_devices());
     writeln!(out, "compiled in: {}", compiled.join(", "))?;

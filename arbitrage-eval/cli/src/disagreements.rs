@@ -11,7 +11,7 @@ use crate::method_table::{BUDGETS, Method};
 use crate::step_ids::{StepId, StepIds};
 
 /// One method against several baselines, each at several budgets of target calls.
-pub struct Disagreements {
+pub(crate) struct Disagreements {
     /// Indices, among the examples, of the steps that all methods have an estimate of.
     indices: Vec<usize>,
     comparisons: Vec<BudgetComparison>,
@@ -29,7 +29,7 @@ struct BudgetComparison {
 impl Disagreements {
     /// Compares `method` with `baselines` on the steps at `indices`. Budgets are shares of the calls that the oracle makes by the scores of
     /// the examples: if it makes none, there is nothing to compare.
-    pub fn new(
+    pub(crate) fn new(
         examples: &[Example],
         indices: Vec<usize>,
         method: &Method,
@@ -51,7 +51,7 @@ impl Disagreements {
     }
 
     /// Writes the steps that are decided differently at any budget, for `score --step-ids`.
-    pub fn write(&self, path: &Path, examples: &[Example]) -> Result<(), Failure> {
+    pub(crate) fn write(&self, path: &Path, examples: &[Example]) -> Result<(), Failure> {
         if self.comparisons.is_empty() {
             return Err(
                 "--disagreements: expected steps with a gain, which budgets are computed from, found none".into()
@@ -70,7 +70,7 @@ impl Disagreements {
 
     /// Prints by how much the method's calls gain more than those of each baseline. `advantages` are those of all examples, where they are
     /// known.
-    pub fn print(
+    pub(crate) fn print(
         &self,
         examples: &[Example],
         advantages: &[Option<f32>],

@@ -11,7 +11,7 @@ use crate::cli::GradeOptions;
 use crate::files::in_file;
 
 /// Prints a JSON row for each answer, and to standard error the shares of expected verdicts where rows have them.
-pub fn run(options: &GradeOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &GradeOptions) -> Result<(), Failure> {
     let file = File::open(&options.file).map_err(in_file(&options.file))?;
     let (pairs, skipped) = read_pairs(&options.file, BufReader::new(file), options.bad_rows.into())?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());

@@ -21,7 +21,7 @@ use crate::pair::open_reader;
 use crate::progress::{TrainingProgress, style};
 
 /// Computes the steps' hidden states, trains the head, and returns its AUC on held-out questions.
-pub fn train(options: &HeadOptions) -> Result<f64, Failure> {
+pub(crate) fn train(options: &HeadOptions) -> Result<f64, Failure> {
     let LabelledSteps { solutions, digest } = load(&options.files, &options.traces)?;
     create_folder(&options.out)?;
     let reading = &options.reading;

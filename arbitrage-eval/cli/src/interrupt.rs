@@ -17,20 +17,20 @@ static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 /// A signal ended the work. All that was written is kept.
 #[derive(Debug, Error)]
 #[error("interrupted; run the same command again to resume")]
-pub struct Interrupted {
+pub(crate) struct Interrupted {
     /// Number of the signal.
     signal: u8,
 }
 
 impl Interrupted {
     /// Exit code of the process: 130 after SIGINT, 143 after SIGTERM.
-    pub fn code(&self) -> u8 {
+    pub(crate) fn code(&self) -> u8 {
         128 + self.signal
     }
 }
 
 /// Handles signals from now on.
-pub fn listen() -> Result<(), Failure> {
+pub(crate) fn listen() -> Result<(), Failure> {
     for signal in [SIGINT, SIGTERM] {
         let second = Arc::new(AtomicBool::new(false));
         flag::register_conditional_shutdown(signal, 128 + signal, second.clone())?;
@@ -41,7 +41,7 @@ pub fn listen() -> Result<(), Failure> {
 }
 
 /// Fails once there was a signal. Called where the work can be left.
-pub fn check() -> Result<(), Interrupted> {
+pub(crate) fn check() -> Result<(), Interrupted> {
     match SIGNAL.load(Ordering::Relaxed) {
         0 => Ok(()),
         signal => Err(Interrupted { signal: signal as u8 }),
@@ -49,7 +49,7 @@ pub fn check() -> Result<(), Interrupted> {
 }
 
 /// Writes records until there is a signal; the record that is being written then is the last one.
-pub struct UntilInterrupted<S>(pub S);
+pub(crate) struct UntilInterrupted<S>(pub S);
 
 impl<S: TraceSink> TraceSink for UntilInterrupted<S> {
     fn write(&mut self, record: &Record) -> Result<(), BoxError> {

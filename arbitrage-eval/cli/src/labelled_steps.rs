@@ -12,7 +12,7 @@ use crate::Failure;
 use crate::cli::StepFileOptions;
 
 /// Chosen solutions, and the digests of all files that they were chosen from.
-pub struct LabelledSteps {
+pub(crate) struct LabelledSteps {
     /// The solutions, the shortest first.
     pub solutions: Vec<LabelledSolution>,
     /// The digests, joined by `+`.
@@ -20,7 +20,7 @@ pub struct LabelledSteps {
 }
 
 /// Reads files and traces, and chooses solutions.
-pub fn load(options: &StepFileOptions, traces: &[PathBuf]) -> Result<LabelledSteps, Failure> {
+pub(crate) fn load(options: &StepFileOptions, traces: &[PathBuf]) -> Result<LabelledSteps, Failure> {
     let (mut solutions, mut digests) = (Vec::new(), Vec::new());
     let mut duplicates = 0;
     for path in &options.steps {
@@ -54,5 +54,5 @@ pub fn load(options: &StepFileOptions, traces: &[PathBuf]) -> Result<LabelledSte
 }
 
 /// The error for traces without labels.
-pub const NO_LABELLED_STEP: &str =
+pub(crate) const NO_LABELLED_STEP: &str =
     "--traces: expected steps of both models with scores, found none; `arbitrage collect` writes such traces";

@@ -8,12 +8,12 @@ use crate::cli::{LimitOptions, SegmenterOption};
 
 impl LimitOptions {
     /// The engine's limits.
-    pub fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         Limits::default().with_steps(self.steps).with_step_tokens(self.step_tokens).with_tokens(self.tokens)
     }
 
     /// Where steps end.
-    pub fn segmenter(&self) -> Result<Box<dyn StepSegmenter>, Failure> {
+    pub(crate) fn segmenter(&self) -> Result<Box<dyn StepSegmenter>, Failure> {
         Ok(match self.segmenter {
             SegmenterOption::BlankLine => Box::new(segmenter::BlankLine::new()),
             SegmenterOption::Newline => Box::new(segmenter::Newline::new()),

@@ -19,7 +19,7 @@ const DIM: Style = Style::new().dimmed();
 const MAX_TAIL_CHARS: usize = 90;
 
 /// The colour of an author's name.
-pub fn colour(author: Author) -> Style {
+pub(crate) fn colour(author: Author) -> Style {
     match author {
         Author::Draft => DRAFT,
         Author::Target => TARGET,
@@ -28,7 +28,7 @@ pub fn colour(author: Author) -> Style {
 
 /// The bottom line, shared by the listeners of both models and the sink.
 #[derive(Clone)]
-pub struct LiveView {
+pub(crate) struct LiveView {
     bar: ProgressBar,
     unfinished: Arc<Mutex<UnfinishedStep>>,
 }
@@ -41,14 +41,14 @@ struct UnfinishedStep {
 
 impl LiveView {
     /// An empty view.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg}"));
         let step = UnfinishedStep { author: Author::Draft, text: String::new() };
         Self { bar, unfinished: Arc::new(Mutex::new(step)) }
     }
 
     /// A listener that shows what `author` is writing.
-    pub fn listener(&self, author: Author) -> impl FnMut(arbitrage_core::SequenceId, &str) + Send + use<> {
+    pub(crate) fn listener(&self, author: Author) -> impl FnMut(arbitrage_core::SequenceId, &str) + Send + use<> {
         let view = self.clone();
         move |_, text| view.show(author, text)
     }
@@ -84,7 +84,7 @@ impl TraceSink for LiveView {
 }
 
 /// An author's name, padded to one width.
-pub fn name(author: Author) -> &'static str {
+pub(crate) fn name(author: Author) -> &'static str {
     match author {
         Author::Draft => "draft ",
         Author::Target => "target",
@@ -107,6 +107,6 @@ fn describe(record: &StepRecord) -> String {
 }
 
 /// A time in seconds, or in milliseconds if it is short.
-pub fn time(seconds: f64) -> String {
+pub(crate) fn time(seconds: f64) -> String {
     if seconds < 0.1 { format!("{:.1} ms", 1000.0 * seconds) } else { format!("{seconds:.1} s") }
 }

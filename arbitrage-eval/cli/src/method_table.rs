@@ -15,10 +15,10 @@ use crate::figures::{ConfidenceInterval, or_dash, with_interval};
 use crate::files::write_json;
 
 /// Budgets of target calls, as shares of the oracle's calls.
-pub const BUDGETS: [f64; 3] = [0.25, 0.5, 1.0];
+pub(crate) const BUDGETS: [f64; 3] = [0.25, 0.5, 1.0];
 
 /// One way to choose which steps to escalate, applied to a list of steps.
-pub struct Method {
+pub(crate) struct Method {
     /// The name in tables.
     pub name: String,
     /// A number for each step; steps with the highest numbers are escalated first.
@@ -28,10 +28,10 @@ pub struct Method {
 }
 
 /// Name of the threshold on the mean log-probability of a step's tokens.
-pub const LOGPROB_METHOD: &str = "mean log-probability";
+pub(crate) const LOGPROB_METHOD: &str = "mean log-probability";
 
 /// The thresholds on the draft's probabilities, which need no training.
-pub fn threshold_methods(examples: &[Example]) -> [Method; 2] {
+pub(crate) fn threshold_methods(examples: &[Example]) -> [Method; 2] {
     let method = |name: &str, estimate: fn(&Step) -> f32| Method {
         name: name.to_owned(),
         estimates: examples.iter().map(|example| estimate(&example.draft)).collect(),
@@ -44,7 +44,7 @@ pub fn threshold_methods(examples: &[Example]) -> [Method; 2] {
 }
 
 /// Prints the table, and writes it as JSON if the options name a file. Every method has an estimate for each example.
-pub fn report(examples: &[Example], methods: &[Method], options: &TableOptions) -> Result<(), Failure> {
+pub(crate) fn report(examples: &[Example], methods: &[Method], options: &TableOptions) -> Result<(), Failure> {
     let table = MethodMetrics::new(examples, methods, options)?.rows(methods)?;
     let problems: HashSet<&str> = examples.iter().map(|example| example.problem.as_str()).collect();
     let positive = examples.iter().filter(|example| example.label()).count() as f64 / examples.len().max(1) as f64;

@@ -12,7 +12,7 @@ use crate::interrupt;
 use crate::progress::TrainingProgress;
 
 /// Trains one of the two models.
-pub fn run(command: &MiniCommand) -> Result<(), Failure> {
+pub(crate) fn run(command: &MiniCommand) -> Result<(), Failure> {
     match command {
         MiniCommand::Draft(options) => train(MiniModel::Draft, options),
         MiniCommand::Target(options) => train(MiniModel::Target, options),
@@ -49,7 +49,7 @@ fn train(model: MiniModel, options: &MiniTrainOptions) -> Result<(), Failure> {
 }
 
 /// The family of a file, or the default one.
-pub fn family(path: Option<&Path>) -> Result<Family, Failure> {
+pub(crate) fn family(path: Option<&Path>) -> Result<Family, Failure> {
     let Some(path) = path else { return Ok(Family::default()) };
     serde_json::from_str(&read_text(path)?).map_err(in_file(path))
 }

@@ -8,7 +8,7 @@ use arbitrage_models::{LocalModel, LocalTarget};
 use crate::Failure;
 
 /// A model in this process, or behind a server.
-pub enum Model {
+pub(crate) enum Model {
     /// In this process.
     Local(Box<LocalModel>),
     /// Behind a server.
@@ -22,7 +22,7 @@ fn needs_local(what: &str, name: &str) -> Failure {
 
 impl Model {
     /// The same model with its own settings and cache.
-    pub fn share(&self) -> Self {
+    pub(crate) fn share(&self) -> Self {
         match self {
             Self::Local(model) => Self::Local(Box::new(model.share())),
             Self::Remote(model) => Self::Remote(model.clone()),
@@ -30,12 +30,12 @@ impl Model {
     }
 
     /// Sets the author whose random numbers the model draws.
-    pub fn with_author(self, author: Author) -> Self {
+    pub(crate) fn with_author(self, author: Author) -> Self {
         self.map(|model| model.with_author(author), |model| model.with_author(author))
     }
 
     /// Sets how tokens are sampled.
-    pub fn with_sampling(self, sampling: Sampling) -> Result<Self, Failure> {
+    pub(crate) fn with_sampling(self, sampling: Sampling) -> Result<Self, Failure> {
         Ok(match self {
             Self::Local(model) => Self::Local(Box::new(model.with_sampling(sampling))),
             Self::Remote(model) => Self::Remote(Box::new(model.with_sampling(sampling)?)),
@@ -43,12 +43,12 @@ impl Model {
     }
 
     /// Streams the text of every step while it is written. Models behind servers do not stream.
-    pub fn with_listener(self, listener: impl FnMut(SequenceId, &str) + Send + 'static) -> Self {
+    pub(crate) fn with_listener(self, listener: impl FnMut(SequenceId, &str) + Send + 'static) -> Self {
         self.map(|model| model.with_listener(listener), |model| model)
     }
 
     /// Sets whether steps carry hidden states, for `what`.
-    pub fn with_hidden(self, hidden: bool, what: &str) -> Result<Self, Failure> {
+    pub(crate) fn with_hidden(self, hidden: bool, what: &str) -> Result<Self, Failure> {
         match self {
             Self::Remote(model) if hidden => Err(needs_local(what, model.name())),
             model => Ok(model.map(|model| model.with_hidden(hidden), |model| model)),
@@ -56,7 +56,7 @@ impl Model {
     }
 
     /// The model in this process, which `what` needs.
-    pub fn local(&self, what: &str) -> Result<&LocalModel, Failure> {
+    pub(crate) fn local(&self, what: &str) -> Result<&LocalModel, Failure> {
         match self {
             Self::Local(model) => Ok(model),
             Self::Remote(model) => Err(needs_local(what, model.name())),
@@ -95,7 +95,7 @@ impl Drafter for Model {
 
 /// The target as verifier. Clones share one model, so that a judge or a head reads with the caches of the verifier.
 #[derive(Clone)]
-pub enum TargetModel {
+pub(crate) enum TargetModel {
     /// In this process.
     Local(Shared<LocalTarget>),
     /// Behind a server.
@@ -107,17 +107,17 @@ impl TargetModel {
     const NAME: &str = "target";
 
     /// A target in this process.
-    pub fn local_target(target: LocalTarget) -> Self {
+    pub(crate) fn local_target(target: LocalTarget) -> Self {
         Self::Local(Shared::new(target, Self::NAME))
     }
 
     /// A target behind a server.
-    pub fn remote(model: OpenAiModel) -> Self {
+    pub(crate) fn remote(model: OpenAiModel) -> Self {
         Self::Remote(Shared::new(Target(model.with_author(Author::Target)), Self::NAME))
     }
 
     /// The target in this process, which `what` needs.
-    pub fn local(&self, what: &str) -> Result<Shared<LocalTarget>, Failure> {
+    pub(crate) fn local(&self, what: &str) -> Result<Shared<LocalTarget>, Failure> {
         match self {
             Self::Local(target) => Ok(target.clone()),
             Self::Remote(target) => Err(needs_local(what, target.lock().name())),

@@ -8,6 +8,6 @@ use crate::Failure;
 use crate::progress::DownloadProgress;
 
 /// The path of a model, which is downloaded unless it is cached.
-pub fn resolve(name: &str) -> Result<PathBuf, Failure> {
+pub(crate) fn resolve(name: &str) -> Result<PathBuf, Failure> {
     Ok(ModelSource::parse(name)?.resolve(&mut DownloadProgress::default())?)
 }

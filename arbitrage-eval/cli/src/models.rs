@@ -15,7 +15,7 @@ use crate::cli::ModelsCommand;
 use crate::model_path::resolve;
 
 /// Downloads, lists or inspects models.
-pub fn run(command: &ModelsCommand) -> Result<(), Failure> {
+pub(crate) fn run(command: &ModelsCommand) -> Result<(), Failure> {
     let out = &mut std::io::stdout().lock();
     match command {
         ModelsCommand::Pull { names } => pull(names, out),

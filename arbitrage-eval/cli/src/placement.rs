@@ -8,7 +8,7 @@ use arbitrage_models::{Device, LoadOptions, device};
 
 /// What a model is used for. Unlike in [`arbitrage_core::Role`], routers and scorers are models too.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum ModelRole {
+pub(crate) enum ModelRole {
     /// Drafts steps.
     Draft,
     /// Writes the escalated steps.
@@ -23,7 +23,7 @@ impl ModelRole {
     const ALL: [Self; 4] = [Self::Draft, Self::Target, Self::Router, Self::Scorer];
 
     /// The name in options and traces.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Draft => "draft",
             Self::Target => "target",
@@ -35,24 +35,24 @@ impl ModelRole {
 
 impl DeviceOptions {
     /// The device.
-    pub fn device(&self) -> Result<Device, Failure> {
+    pub(crate) fn device(&self) -> Result<Device, Failure> {
         Ok(device(&self.device)?)
     }
 
     /// How models are loaded there.
-    pub fn load(&self) -> Result<LoadOptions, Failure> {
+    pub(crate) fn load(&self) -> Result<LoadOptions, Failure> {
         Ok(LoadOptions::new(self.device()?))
     }
 }
 
 impl PlacementOptions {
     /// How the model of a role is loaded.
-    pub fn load(&self, role: ModelRole) -> Result<LoadOptions, Failure> {
+    pub(crate) fn load(&self, role: ModelRole) -> Result<LoadOptions, Failure> {
         Ok(LoadOptions::new(device(self.device_of(role))?))
     }
 
     /// Refuses devices that are not available, before a model is loaded.
-    pub fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         Ok(ModelRole::ALL
             .into_iter()
             .filter_map(|role| self.named(role))
@@ -60,7 +60,7 @@ impl PlacementOptions {
     }
 
     /// The backend of each role that does not run on the processor. Another backend rounds differently, so that its texts may differ.
-    pub fn backends(&self) -> Option<BTreeMap<String, String>> {
+    pub(crate) fn backends(&self) -> Option<BTreeMap<String, String>> {
         let backend = |role| self.device_of(role).split(':').next().unwrap_or_default();
         let others = ModelRole::ALL.into_iter().filter(|role| backend(*role) != "flex");
         let backends: BTreeMap<_, _> = others.map(|role| (role.name().to_owned(), backend(role).to_owned())).collect();

@@ -13,7 +13,7 @@ use crate::cli::ProblemOptions;
 use crate::mini::family;
 
 /// Problems with their gold answers.
-pub struct ProblemSet {
+pub(crate) struct ProblemSet {
     /// The problems.
     pub problems: Vec<Problem>,
     /// The rows of those that are from files.
@@ -24,7 +24,7 @@ pub struct ProblemSet {
 
 impl ProblemSet {
     /// Reads files and generates problems.
-    pub fn load(options: &ProblemOptions) -> Result<Self, Failure> {
+    pub(crate) fn load(options: &ProblemOptions) -> Result<Self, Failure> {
         let rows = rows(options)?;
         let generator = Generator::new(family(options.family.as_deref())?)?;
         let generated = options.mini.as_ref().map(|range| generator.problems(range.stream, range.from..range.to));
@@ -62,12 +62,12 @@ fn rows(options: &ProblemOptions) -> Result<Vec<ProblemRow>, Failure> {
 }
 
 /// All rows of files of problems.
-pub fn problem_rows(paths: &[PathBuf]) -> Result<Vec<ProblemRow>, Failure> {
+pub(crate) fn problem_rows(paths: &[PathBuf]) -> Result<Vec<ProblemRow>, Failure> {
     let rows = paths.iter().map(|path| Ok(read_file(path, BadRows::Fail)?.rows)).collect::<Result<Vec<_>, Failure>>();
     Ok(rows?.concat())
 }
 
 /// The answers that rows hold. Those of generated problems are computed.
-pub fn gold_answers(rows: &[ProblemRow]) -> Gold {
+pub(crate) fn gold_answers(rows: &[ProblemRow]) -> Gold {
     Gold::new(rows).with_fallback(arbitrage_mini::answer)
 }

@@ -8,7 +8,7 @@ use crate::interrupt;
 
 /// Draws a bar for each download on standard error, if that is a terminal.
 #[derive(Default)]
-pub struct DownloadProgress(Option<ProgressBar>);
+pub(crate) struct DownloadProgress(Option<ProgressBar>);
 
 impl Progress for DownloadProgress {
     fn start(&mut self, what: &str, total: Option<u64>) {
@@ -33,7 +33,7 @@ impl Progress for DownloadProgress {
 }
 
 /// A bar for a training, with its loss and score.
-pub struct TrainingProgress {
+pub(crate) struct TrainingProgress {
     bar: ProgressBar,
     loss: Option<f64>,
     score: Option<f64>,
@@ -41,13 +41,13 @@ pub struct TrainingProgress {
 
 impl TrainingProgress {
     /// A bar for the training called `name`.
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let bar = ProgressBar::new(0).with_style(style("{prefix} {wide_bar} {pos}/{len} {eta} {msg}"));
         Self { bar: bar.with_prefix(name.to_owned()), loss: None, score: None }
     }
 
     /// Leaves the bar as it is.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         self.bar.finish();
     }
 }
@@ -76,6 +76,6 @@ impl TrainProgress for TrainingProgress {
 }
 
 /// A style from its template, or the default style if the template is wrong: no command should fail because of its progress bar.
-pub fn style(template: &str) -> ProgressStyle {
+pub(crate) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

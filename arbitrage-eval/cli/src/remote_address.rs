@@ -17,7 +17,7 @@ const MAX_REQUESTS_IN_FLIGHT: usize = 1024;
 
 /// A model behind a server: `DIALECT:URL#MODEL`, such as `vllm:http://localhost:8000#Qwen/Qwen2.5-7B-Instruct`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
+pub(crate) struct Address {
     dialect: &'static str,
     url: String,
     model: String,
@@ -25,7 +25,7 @@ pub struct Address {
 
 impl Address {
     /// Reads the address; `None` where the text is the name or path of a model on this machine.
-    pub fn parse(text: &str) -> Option<Result<Self, String>> {
+    pub(crate) fn parse(text: &str) -> Option<Result<Self, String>> {
         let (dialect, rest) = text.split_once(':')?;
         (rest.starts_with("http://") || rest.starts_with("https://")).then(|| Self::from_parts(dialect, rest))
     }
@@ -51,7 +51,7 @@ impl Address {
 
     /// The model. Its prompts are rendered here with a template, or else by the server's chat route. A draft returns log-probabilities
     /// if the server has them, since some routers decide by them.
-    pub fn model(&self, role: &str, template: Option<&Path>) -> Result<OpenAiModel, Failure> {
+    pub(crate) fn model(&self, role: &str, template: Option<&Path>) -> Result<OpenAiModel, Failure> {
         let prompting = match template {
             Some(path) => Prompting::template(self::template(path)?),
             None => Prompting::Chat,
@@ -62,7 +62,7 @@ impl Address {
     }
 
     /// The model as a scorer of steps.
-    pub fn scorer(&self, layout: Layout) -> Result<OpenAiScorer, Failure> {
+    pub(crate) fn scorer(&self, layout: Layout) -> Result<OpenAiScorer, Failure> {
         Ok(OpenAiScorer::new(self.client(&key_variable("scorer"))?, &self.model, layout, ScoreKind::Pooling)?)
     }
 }

@@ -24,7 +24,7 @@ use crate::problem_set::{gold_answers, problem_rows};
 use crate::training_data::attach_hidden;
 
 /// Prints the prediction for each policy, and by how much it is off for finished runs.
-pub fn run(options: &ReplayOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &ReplayOptions) -> Result<(), Failure> {
     let trace = Trace::read(&options.collection)?;
     let gold = gold_answers(&problem_rows(&options.problems)?);
     let collected = results(&trace, &gold)?;

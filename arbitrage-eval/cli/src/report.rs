@@ -8,7 +8,7 @@ use crate::Failure;
 use crate::cli::ReportOptions;
 
 /// Writes the report into the folder of the evaluation, and prints its paths.
-pub fn run(options: &ReportOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &ReportOptions) -> Result<(), Failure> {
     let mut settings = ReportSettings::default();
     if let Some(title) = &options.title {
         settings = settings.with_title(title);
@@ -20,7 +20,7 @@ pub fn run(options: &ReportOptions) -> Result<(), Failure> {
 }
 
 /// Writes the report at the end of an evaluation. If that fails, traces and grades are complete all the same.
-pub fn of_finished(evaluation: &Path) -> Result<(), Failure> {
+pub(crate) fn of_finished(evaluation: &Path) -> Result<(), Failure> {
     let written = write(evaluation, &ReportSettings::default());
     Ok(written.map_err(|error| format!("the evaluation is complete, but its report could not be written: {error}"))?)
 }

@@ -18,7 +18,7 @@ use crate::score::OpenScorer;
 use crate::step_ids::StepIds;
 
 /// Scores both steps of every record in `traces`, or of the chosen ones, problem by problem in random order, and writes them to `out`.
-pub fn run(options: &ScoreOptions, traces: &Path, out: &Path) -> Result<(), Failure> {
+pub(crate) fn run(options: &ScoreOptions, traces: &Path, out: &Path) -> Result<(), Failure> {
     if std::fs::canonicalize(traces).ok().is_some_and(|path| std::fs::canonicalize(out).is_ok_and(|out| out == path)) {
         return Err(format!("--out {}: expected another file than --traces", out.display()).into());
     }

@@ -13,7 +13,7 @@ use crate::model::Model;
 const COMPLETIONS_PER_PROBLEM: usize = 8;
 
 /// Where steps and completions end.
-pub struct RolloutLimits {
+pub(crate) struct RolloutLimits {
     /// Where steps end.
     pub segmenter: Box<dyn StepSegmenter>,
     /// Where completions end, except for their tokens, and how many problems are in flight.
@@ -21,7 +21,7 @@ pub struct RolloutLimits {
 }
 
 /// Refuses options that yield no scores, before a model is loaded.
-pub fn check(options: &RolloutOptions, problems: &[Problem], gold: &Gold) -> Result<(), Failure> {
+pub(crate) fn check(options: &RolloutOptions, problems: &[Problem], gold: &Gold) -> Result<(), Failure> {
     if options.rollouts_temperature == 0.0 {
         return Err(
             "--rollouts-temperature: at 0 all completions of a step are equal; set a temperature above 0".into()
@@ -33,7 +33,7 @@ pub fn check(options: &RolloutOptions, problems: &[Problem], gold: &Gold) -> Res
 }
 
 /// A scorer that completes each step `count` times.
-pub fn scorer(
+pub(crate) fn scorer(
     model: Model,
     count: usize,
     options: &RolloutOptions,
@@ -50,6 +50,6 @@ pub fn scorer(
 }
 
 /// Refuses roll-outs for policies that score steps while they solve.
-pub fn no_rollouts(_: usize) -> Result<Box<dyn StepScorer>, Failure> {
+pub(crate) fn no_rollouts(_: usize) -> Result<Box<dyn StepScorer>, Failure> {
     Err("scorer `rollouts`: expected a scorer for solving; completing a step costs more than the solution that it is part of".into())
 }

@@ -20,7 +20,7 @@ use crate::run_notes::weights_digest;
 use crate::scorer_choice::Scorer;
 
 /// Solves the problems that the trace has no solution of, and reports on all solutions in the trace.
-pub fn run(options: &RunOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     let batch = ProblemBatch::open(&options.batch)?;
     let models = &options.batch.models;
     let folder = router_folder(models, options.router.as_deref())?;

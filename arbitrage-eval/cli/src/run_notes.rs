@@ -12,7 +12,7 @@ use crate::Failure;
 use crate::cli::{LimitOptions, PairOptions};
 
 /// The settings that every run's texts depend on.
-pub fn run_notes(models: &PairOptions, limits: &LimitOptions, target: &str, problems: &[Problem]) -> RunNotes {
+pub(crate) fn run_notes(models: &PairOptions, limits: &LimitOptions, target: &str, problems: &[Problem]) -> RunNotes {
     RunNotes {
         target: Some(target.to_owned()),
         problems: Some(problems_note(problems)),
@@ -30,16 +30,16 @@ pub fn run_notes(models: &PairOptions, limits: &LimitOptions, target: &str, prob
 }
 
 /// How many problems there are, and which.
-pub fn problems_note(problems: &[Problem]) -> ProblemsNote {
+pub(crate) fn problems_note(problems: &[Problem]) -> ProblemsNote {
     ProblemsNote { count: problems.len(), digest: format!("{:016x}", digest(problems)) }
 }
 
 /// Digest of the weights in the folder of a trained router or scorer.
-pub fn weights_digest(folder: &Path) -> Result<String, Failure> {
+pub(crate) fn weights_digest(folder: &Path) -> Result<String, Failure> {
     Ok(file_digest(folder.join("model.safetensors"))?)
 }
 
 /// The name of an option's value on the command line.
-pub fn option_value(value: impl ValueEnum) -> Option<String> {
+pub(crate) fn option_value(value: impl ValueEnum) -> Option<String> {
     value.to_possible_value().map(|value| value.get_name().to_owned())
 }

@@ -23,7 +23,7 @@ use crate::rollouts::{self, RolloutLimits};
 use crate::scorer_choice::Scorer;
 
 /// Measures a scorer on labelled steps, or scores the steps of a trace again.
-pub fn run(options: &ScoreOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &ScoreOptions) -> Result<(), Failure> {
     match (&options.traces, &options.out) {
         (Some(traces), Some(out)) => crate::rescore::run(options, traces, out),
         _ => measure(options),
@@ -31,7 +31,7 @@ pub fn run(options: &ScoreOptions) -> Result<(), Failure> {
 }
 
 /// A scorer, and the identity of the model that it reads or writes with, if there is one.
-pub struct OpenScorer {
+pub(crate) struct OpenScorer {
     /// The scorer.
     pub scorer: Box<dyn StepScorer>,
     /// The model.
@@ -39,7 +39,7 @@ pub struct OpenScorer {
 }
 
 /// Opens the scorer.
-pub fn open(options: &ScoreOptions) -> Result<OpenScorer, Failure> {
+pub(crate) fn open(options: &ScoreOptions) -> Result<OpenScorer, Failure> {
     let load = options.reading.device.load()?;
     let rows = problem_rows(&options.problems)?;
     let gold = gold_answers(&rows);

@@ -18,7 +18,7 @@ use crate::scorer_choice::Scorer;
 impl Scorer {
     /// Opens the scorer. `target` provides the target for a scorer that reads with it, so that both share caches; `rollouts` provides
     /// the scorer by a number of completions; `rows` are the problems with their reference solutions.
-    pub fn open(
+    pub(crate) fn open(
         &self,
         target: impl FnOnce(&str) -> Result<Shared<LocalTarget>, Failure>,
         rows: &[ProblemRow],
@@ -37,7 +37,7 @@ impl Scorer {
     }
 
     /// The scorer's note in a trace. Trained scorers are identified by their weights, since the folder may change.
-    pub fn note(&self, rollouts: Option<&RolloutOptions>) -> Result<ScorerNote, Failure> {
+    pub(crate) fn note(&self, rollouts: Option<&RolloutOptions>) -> Result<ScorerNote, Failure> {
         Ok(match self {
             Self::Checker | Self::Judge | Self::Remote(..) => ScorerNote::Named(self.to_string()),
             Self::ReferenceSolution => ScorerNote::Named(Self::REFERENCE_SOLUTION_NOTE.to_owned()),

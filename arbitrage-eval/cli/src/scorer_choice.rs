@@ -10,7 +10,7 @@ use crate::remote_address::Address;
 
 /// A scorer, as the value of `--scorer`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scorer {
+pub(crate) enum Scorer {
     /// `checker`: the exact checker of the mini family's problems.
     Checker,
     /// `judge`: the target as judge, 0 to 9.
@@ -29,7 +29,7 @@ pub enum Scorer {
 
 /// The input format that a reward model was trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RewardFormat {
+pub(crate) enum RewardFormat {
     /// Skywork's: a value at each separator.
     Skywork,
     /// TRL's: two classes at each separator.
@@ -40,7 +40,7 @@ impl RewardFormat {
     const ALL: [(Self, &str); 2] = [(Self::Skywork, "skywork"), (Self::Trl, "trl")];
 
     /// The input format as data.
-    pub fn layout(self) -> Layout {
+    pub(crate) fn layout(self) -> Layout {
         match self {
             Self::Skywork => Layout::skywork(),
             Self::Trl => Layout::trl(),
@@ -54,10 +54,10 @@ impl Scorer {
         "checker, judge, reference-solution, rollouts:K, head:FOLDER, prm:FOLDER, skywork@ADDRESS or trl@ADDRESS";
 
     /// The name of [`Self::ReferenceSolution`] in traces, where it stays as it was, and formerly on the command line.
-    pub const REFERENCE_SOLUTION_NOTE: &str = "worked";
+    pub(crate) const REFERENCE_SOLUTION_NOTE: &str = "worked";
 
     /// The folder of a trained scorer.
-    pub fn folder(&mut self) -> Option<&mut PathBuf> {
+    pub(crate) fn folder(&mut self) -> Option<&mut PathBuf> {
         match self {
             Self::Head(folder) | Self::Prm(folder) => Some(folder),
             _ => None,

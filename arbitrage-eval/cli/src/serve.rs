@@ -17,7 +17,7 @@ use crate::pair::{LoadedPair, RouterSource, as_verifier, default_policy, default
 use crate::sinks::Sinks;
 
 /// Serves requests until a signal asks for shutdown.
-pub fn run(options: &ServeOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     let models = &options.models;
     let folder = router_folder(models, options.router.as_deref())?;
     let policy = options.policy.unwrap_or_else(|| default_policy(folder.as_deref()));

@@ -9,16 +9,16 @@ use crate::Failure;
 
 /// Writes each record to several sinks, or to none.
 #[derive(Default)]
-pub struct Sinks(Vec<Box<dyn TraceSink>>);
+pub(crate) struct Sinks(Vec<Box<dyn TraceSink>>);
 
 impl Sinks {
     /// A sink that appends to the trace file, if there is one.
-    pub fn trace(path: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn trace(path: Option<&Path>) -> Result<Self, Failure> {
         path.map_or(Ok(Self::default()), |path| Ok(Self::default().with(JsonlSink::append(path)?)))
     }
 
     /// Adds a sink.
-    pub fn with(mut self, sink: impl TraceSink + 'static) -> Self {
+    pub(crate) fn with(mut self, sink: impl TraceSink + 'static) -> Self {
         self.0.push(Box::new(sink));
         self
     }

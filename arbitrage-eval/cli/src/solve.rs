@@ -18,7 +18,7 @@ use crate::sinks::Sinks;
 use crate::summary::{SolutionSummary, SolveTimes};
 
 /// Solves one problem and shows it.
-pub fn run(options: &SolveOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
     let ResolvedProblem { pair, problem } = resolve_problem(options)?;
     let models = &PairOptions { pair: Some(pair), ..options.models.clone() };
     let folder = router_folder(models, options.router.as_deref())?;

@@ -12,7 +12,7 @@ use crate::files;
 /// One step of a trace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct StepId {
+pub(crate) struct StepId {
     /// The problem's id.
     pub problem: String,
     /// The step's index, from 0.
@@ -20,26 +20,26 @@ pub struct StepId {
 }
 
 /// A set of steps.
-pub struct StepIds(BTreeSet<StepId>);
+pub(crate) struct StepIds(BTreeSet<StepId>);
 
 impl StepIds {
     /// The set of the given steps.
-    pub fn new(ids: impl Iterator<Item = StepId>) -> Self {
+    pub(crate) fn new(ids: impl Iterator<Item = StepId>) -> Self {
         Self(ids.collect())
     }
 
     /// The number of steps.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether the step of a record is in the set.
-    pub fn contains(&self, record: &StepRecord) -> bool {
+    pub(crate) fn contains(&self, record: &StepRecord) -> bool {
         self.0.contains(&StepId { problem: record.problem.clone(), index: record.index })
     }
 
     /// Reads a file of [`write`](Self::write).
-    pub fn read(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = files::read_text(path)?;
         let id = |(at, line): (usize, &str)| {
             let wrong = |error| format!("{}:{}: expected `problem` and `index`: {error}", path.display(), at + 1);
@@ -54,7 +54,7 @@ impl StepIds {
     }
 
     /// Writes a line for each step.
-    pub fn write(&self, path: &Path) -> Result<(), Failure> {
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
         let lines: Result<Vec<_>, _> = self.0.iter().map(serde_json::to_string).collect();
         let text: String = lines?.iter().flat_map(|line| [line, "\n"]).collect();
         files::write(path, text)

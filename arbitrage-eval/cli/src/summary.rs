@@ -12,7 +12,7 @@ use crate::live_view::{colour, name, time};
 
 /// Answer, steps and cost of a solution, as `--json` prints them.
 #[derive(Serialize)]
-pub struct SolutionSummary {
+pub(crate) struct SolutionSummary {
     answer: Option<String>,
     text: String,
     question: String,
@@ -28,7 +28,7 @@ pub struct SolutionSummary {
 }
 
 /// Measured times.
-pub struct SolveTimes {
+pub(crate) struct SolveTimes {
     /// Seconds that the solution took.
     pub seconds: f64,
     /// Seconds per token that the target decodes, measured at warm-up.
@@ -47,7 +47,7 @@ struct StepSummary {
 
 impl SolutionSummary {
     /// Summarises `solution`.
-    pub fn new(
+    pub(crate) fn new(
         problem: &Problem,
         solution: &Solution,
         policy: Policy,

@@ -20,7 +20,7 @@ use crate::progress::TrainingProgress;
 use crate::training_data::{LabelledTraces, SplitExamples, attach_hidden, load};
 
 /// Trains one of them, and prints its score on held-out problems.
-pub fn run(command: &TrainCommand) -> Result<(), Failure> {
+pub(crate) fn run(command: &TrainCommand) -> Result<(), Failure> {
     let start = Instant::now();
     interrupt::listen()?;
     let (metric, score) = match command {
@@ -76,7 +76,7 @@ fn validation_rho(card: &Card) -> f64 {
 
 impl ProbeSettings {
     /// Adds hidden states to the examples, if the probe reads them.
-    pub fn attach_hidden(&self, examples: &mut [Example]) -> Result<(), Failure> {
+    pub(crate) fn attach_hidden(&self, examples: &mut [Example]) -> Result<(), Failure> {
         if self.inputs == ProbeFeatures::Scalars {
             return Ok(());
         }
@@ -85,7 +85,7 @@ impl ProbeSettings {
     }
 
     /// Trains a probe on `features`. `traces` says which pair and data its card names; `name` is that of the progress bar.
-    pub fn train(
+    pub(crate) fn train(
         &self,
         features: ProbeFeatures,
         examples: &SplitExamples,
@@ -118,7 +118,7 @@ impl TrainOptions {
 
 impl LearningOptions {
     /// The training loop without a checkpoint.
-    pub fn trainer(&self) -> Trainer {
+    pub(crate) fn trainer(&self) -> Trainer {
         Trainer::new(self.steps, self.learning_rate)
             .with_batch(self.batch)
             .with_seed(self.seed)

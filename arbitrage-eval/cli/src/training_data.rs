@@ -21,7 +21,7 @@ use crate::labelled_steps::NO_LABELLED_STEP;
 use crate::progress::style;
 
 /// The labelled steps of one pair.
-pub struct LabelledTraces {
+pub(crate) struct LabelledTraces {
     /// The steps.
     pub examples: Vec<Example>,
     /// The models that wrote them.
@@ -31,7 +31,7 @@ pub struct LabelledTraces {
 }
 
 /// Reads traces of `collect`, all of one pair.
-pub fn load(paths: &[PathBuf]) -> Result<LabelledTraces, Failure> {
+pub(crate) fn load(paths: &[PathBuf]) -> Result<LabelledTraces, Failure> {
     let trace = Trace::read_all(paths)?;
     let digests = paths.iter().map(file_digest).collect::<Result<Vec<_>, _>>()?;
     let (pair, scorer) = identity(&trace)?;
@@ -66,7 +66,7 @@ fn identity(trace: &Trace) -> Result<(ModelPair, String), Failure> {
 }
 
 /// Examples for training and for validation, from different problems.
-pub struct SplitExamples {
+pub(crate) struct SplitExamples {
     /// The examples to learn from.
     pub training: Vec<Example>,
     /// The examples to choose the best weights by.
@@ -75,21 +75,21 @@ pub struct SplitExamples {
 
 impl SplitExamples {
     /// Both parts, with the validation part cut to what an evaluation every few steps can afford.
-    pub fn with_short_validation(&self) -> TrainingSplit<'_, [Example]> {
+    pub(crate) fn with_short_validation(&self) -> TrainingSplit<'_, [Example]> {
         const MAX_VALIDATION_EXAMPLES: usize = 600;
         let validation = &self.validation[..self.validation.len().min(MAX_VALIDATION_EXAMPLES)];
         TrainingSplit { training: &self.training, validation }
     }
 
     /// Both parts as a whole.
-    pub fn whole(&self) -> TrainingSplit<'_, [Example]> {
+    pub(crate) fn whole(&self) -> TrainingSplit<'_, [Example]> {
         TrainingSplit { training: &self.training, validation: &self.validation }
     }
 }
 
 impl LearningOptions {
     /// Splits the examples by problem.
-    pub fn split(&self, examples: Vec<Example>) -> Result<SplitExamples, Failure> {
+    pub(crate) fn split(&self, examples: Vec<Example>) -> Result<SplitExamples, Failure> {
         let split = Split::new(1.0 - self.validation, self.validation, 0.0)?;
         let subsets = split.with_seed(self.seed).split(examples);
         Ok(SplitExamples { training: subsets.train, validation: subsets.validation })
@@ -97,7 +97,7 @@ impl LearningOptions {
 }
 
 /// Evaluates the examples in batches, each example in a sequence of its own.
-pub fn in_batches<T>(
+pub(crate) fn in_batches<T>(
     examples: &[Example],
     mut evaluate: impl FnMut(&[Candidate<'_>]) -> Result<Vec<T>, Failure>,
 ) -> Result<Vec<T>, Failure> {
@@ -116,7 +116,7 @@ pub fn in_batches<T>(
 }
 
 /// Adds the draft's hidden states to every drafted step. They equal, bit by bit, those that the draft had when it wrote the step.
-pub fn attach_hidden(options: &HiddenStateOptions, examples: &mut [Example]) -> Result<(), Failure> {
+pub(crate) fn attach_hidden(options: &HiddenStateOptions, examples: &mut [Example]) -> Result<(), Failure> {
     const PROBLEMS_PER_BATCH: usize = 16;
     let Some(draft) = &options.draft else { return Ok(()) };
     let mut model = LocalModel::open(crate::model_path::resolve(draft)?, &options.device.load()?)?;

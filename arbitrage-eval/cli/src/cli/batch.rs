@@ -11,7 +11,7 @@ use crate::scorer_choice::Scorer;
 
 /// The model that completes solutions for a scorer by roll-outs.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RolloutModel {
+pub(crate) enum RolloutModel {
     /// The draft.
     Draft,
     /// The target.
@@ -20,7 +20,7 @@ pub enum RolloutModel {
 
 /// How solutions are completed for `--scorer rollouts:K`.
 #[derive(Args)]
-pub struct RolloutOptions {
+pub(crate) struct RolloutOptions {
     /// Sampling temperature of completions, above 0; for `--scorer rollouts:K`.
     #[arg(long, default_value_t = 0.7)]
     pub rollouts_temperature: f32,
@@ -32,7 +32,7 @@ pub struct RolloutOptions {
 
 /// A range of generated problems: a stream and indices, `train:0..6000`.
 #[derive(Clone)]
-pub struct MiniRange {
+pub(crate) struct MiniRange {
     /// The stream.
     pub stream: Stream,
     /// The first index.
@@ -57,7 +57,7 @@ impl std::str::FromStr for MiniRange {
 
 /// Which problems, and how many at a time.
 #[derive(Args)]
-pub struct ProblemOptions {
+pub(crate) struct ProblemOptions {
     /// Files of problems: JSON lines with `question` or `problem`. The file's name is the source of a row that has no `source`.
     #[arg(long, num_args = 1..)]
     pub problems: Vec<PathBuf>,
@@ -87,7 +87,7 @@ pub struct ProblemOptions {
 
 /// Many problems, solved into a trace file.
 #[derive(Args)]
-pub struct BatchOptions {
+pub(crate) struct BatchOptions {
     /// The models.
     #[command(flatten)]
     pub models: PairOptions,
@@ -104,7 +104,7 @@ pub struct BatchOptions {
 
 /// Options of `collect`.
 #[derive(Args)]
-pub struct CollectOptions {
+pub(crate) struct CollectOptions {
     /// Models, problems and the trace.
     #[command(flatten)]
     pub batch: BatchOptions,
@@ -133,7 +133,7 @@ pub struct CollectOptions {
 
 /// Options of `run`.
 #[derive(Args)]
-pub struct RunOptions {
+pub(crate) struct RunOptions {
     /// Models, problems and the trace.
     #[command(flatten)]
     pub batch: BatchOptions,

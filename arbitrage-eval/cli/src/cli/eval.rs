@@ -10,7 +10,7 @@ use super::HiddenStateOptions;
 
 /// Options of `eval`.
 #[derive(Args)]
-pub struct EvalOptions {
+pub(crate) struct EvalOptions {
     /// TOML file with policies, benchmarks and models.
     pub config: PathBuf,
     /// Folder of the evaluation. Finished runs in it are not run again.
@@ -23,7 +23,7 @@ pub struct EvalOptions {
 
 /// Options of `merge`.
 #[derive(Args)]
-pub struct MergeOptions {
+pub(crate) struct MergeOptions {
     /// TOML file of the evaluation.
     pub config: PathBuf,
     /// Folder of the evaluation, with the folders of its shards in it.
@@ -33,7 +33,7 @@ pub struct MergeOptions {
 
 /// Options of `regrade`.
 #[derive(Args)]
-pub struct RegradeOptions {
+pub(crate) struct RegradeOptions {
     /// TOML file of the evaluation, which names the files with the gold answers.
     pub config: PathBuf,
     /// Folder of the evaluation.
@@ -47,7 +47,7 @@ pub struct RegradeOptions {
 
 /// Options of `report`.
 #[derive(Args)]
-pub struct ReportOptions {
+pub(crate) struct ReportOptions {
     /// Folder of the evaluation.
     pub out: PathBuf,
     /// Title of the report.
@@ -61,7 +61,7 @@ pub struct ReportOptions {
 
 /// Options of `replay`.
 #[derive(Args)]
-pub struct ReplayOptions {
+pub(crate) struct ReplayOptions {
     /// Trace of `collect`, with the steps of both models and their scores.
     pub collection: PathBuf,
     /// Policies, such as rsd:0.5. A policy without a threshold is replayed at several.

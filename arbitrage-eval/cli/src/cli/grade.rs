@@ -9,7 +9,7 @@ use super::BadRowOptions;
 
 /// Options of `grade`.
 #[derive(Args)]
-pub struct GradeOptions {
+pub(crate) struct GradeOptions {
     /// JSON lines with `gold` and `pred`, and optionally `kind`: equiv for a bare answer, raw or extract for a whole response, choice-raw
     /// for a response that chooses a letter. Where rows have `should_match`, the share of matching verdicts is printed.
     pub file: PathBuf,

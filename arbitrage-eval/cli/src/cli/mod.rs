@@ -16,30 +16,32 @@ use anstyle::{AnsiColor, Style};
 use arbitrage_eval::problems::BadRows;
 use clap::{Args, Parser, Subcommand};
 
-pub use batch::{BatchOptions, CollectOptions, MiniRange, ProblemOptions, RolloutModel, RolloutOptions, RunOptions};
-pub use eval::{EvalOptions, MergeOptions, RegradeOptions, ReplayOptions, ReportOptions};
-pub use grade::GradeOptions;
-pub use pair::{
+pub(crate) use batch::{
+    BatchOptions, CollectOptions, MiniRange, ProblemOptions, RolloutModel, RolloutOptions, RunOptions,
+};
+pub(crate) use eval::{EvalOptions, MergeOptions, RegradeOptions, ReplayOptions, ReportOptions};
+pub(crate) use grade::GradeOptions;
+pub(crate) use pair::{
     DeviceOptions, HiddenStateOptions, LimitOptions, OverlapOption, PairOptions, PlacementOptions, SegmenterOption,
     SpeculationSource,
 };
-pub use routers::{CalibrateOptions, CalibrationMethod, CompareOptions, CrossValidateOptions, TableOptions};
-pub use scoring::{HeadOptions, ScoreOptions, StepFileOptions};
-pub use serve::ServeOptions;
-pub use solve::SolveOptions;
-pub use train::{
+pub(crate) use routers::{CalibrateOptions, CalibrationMethod, CompareOptions, CrossValidateOptions, TableOptions};
+pub(crate) use scoring::{HeadOptions, ScoreOptions, StepFileOptions};
+pub(crate) use serve::ServeOptions;
+pub(crate) use solve::SolveOptions;
+pub(crate) use train::{
     BaseOptions, LearningOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions, TextOptions,
     TrainCommand, TrainOptions,
 };
 
 /// Colour of the word `error:`.
-pub const ERROR: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 
 /// Step-level speculative reasoning: a small draft model writes each reasoning step, and a large target model rewrites the steps that
 /// a router escalates.
 #[derive(Parser)]
 #[command(version, about)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// The command.
     #[command(subcommand)]
     pub command: Command,
@@ -47,7 +49,7 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Solves one problem and shows which model wrote each step.
     Solve(Box<SolveOptions>),
     /// Lists, downloads and inspects models.
@@ -94,7 +96,7 @@ pub enum Command {
 
 /// The subcommands of `mini`.
 #[derive(Subcommand)]
-pub enum MiniCommand {
+pub(crate) enum MiniCommand {
     /// Trains the draft from scratch.
     Draft(MiniTrainOptions),
     /// Trains the target from scratch.
@@ -103,7 +105,7 @@ pub enum MiniCommand {
 
 /// Options of `mini draft` and `mini target`.
 #[derive(Args)]
-pub struct MiniTrainOptions {
+pub(crate) struct MiniTrainOptions {
     /// Folder of the model. An interrupted training is resumed from the checkpoint in it.
     #[arg(long)]
     pub out: PathBuf,
@@ -126,7 +128,7 @@ pub struct MiniTrainOptions {
 
 /// The subcommands of `models`.
 #[derive(Subcommand)]
-pub enum ModelsCommand {
+pub(crate) enum ModelsCommand {
     /// Downloads models into the local cache and verifies their digests. An interrupted download is resumed.
     Pull {
         /// Names from `models list`, or hf:OWNER/REPO:FILE.

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 /// Where a step ends.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SegmenterOption {
+pub(crate) enum SegmenterOption {
     /// At a blank line, as in the paper.
     BlankLine,
     /// At the end of every line.
@@ -20,7 +20,7 @@ pub enum SegmenterOption {
 
 /// Whether the drafter writes ahead.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OverlapOption {
+pub(crate) enum OverlapOption {
     /// The drafter waits until the router has decided on its step.
     Off,
     /// The drafter continues from its own step while router and target work.
@@ -30,7 +30,7 @@ pub enum OverlapOption {
 
 /// Where the target's speculative tokens come from, which it verifies several at a time.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SpeculationSource {
+pub(crate) enum SpeculationSource {
     /// There are none: the target decodes one token at a time.
     Off,
     /// The rejected step.
@@ -43,7 +43,7 @@ pub enum SpeculationSource {
 
 /// The two models and how they are sampled.
 #[derive(Args, Clone)]
-pub struct PairOptions {
+pub(crate) struct PairOptions {
     /// The pair of models: mini, which is shipped with the program and solves generated problems, or qwen2.5-coder, the default.
     #[arg(long)]
     pub pair: Option<String>,
@@ -90,7 +90,7 @@ pub struct PairOptions {
 
 /// The device that models run and are trained on.
 #[derive(Args, Clone)]
-pub struct DeviceOptions {
+pub(crate) struct DeviceOptions {
     /// Device: flex (the processor), wgpu, vulkan, metal or cuda; cuda:1 is the second device of its kind. `arbitrage devices` lists the
     /// devices of this machine.
     #[arg(long, default_value = "flex")]
@@ -99,7 +99,7 @@ pub struct DeviceOptions {
 
 /// The device of each model.
 #[derive(Args, Clone)]
-pub struct PlacementOptions {
+pub(crate) struct PlacementOptions {
     /// Device of the models that no other option places.
     #[command(flatten)]
     pub device: DeviceOptions,
@@ -119,7 +119,7 @@ pub struct PlacementOptions {
 
 /// How the hidden states of drafted steps, which traces do not hold, are computed.
 #[derive(Args, Clone)]
-pub struct HiddenStateOptions {
+pub(crate) struct HiddenStateOptions {
     /// The draft model, for probes that read its hidden states.
     #[arg(long)]
     pub draft: Option<String>,
@@ -134,7 +134,7 @@ pub struct HiddenStateOptions {
 
 /// Where steps and solutions end.
 #[derive(Args)]
-pub struct LimitOptions {
+pub(crate) struct LimitOptions {
     /// Where a step ends.
     #[arg(long, value_enum, default_value_t = SegmenterOption::BlankLine)]
     pub segmenter: SegmenterOption,

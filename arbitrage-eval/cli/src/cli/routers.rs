@@ -9,7 +9,7 @@ use super::{HiddenStateOptions, LearningOptions, ProbeSettings};
 
 /// Options of `compare`.
 #[derive(Args)]
-pub struct CompareOptions {
+pub(crate) struct CompareOptions {
     /// Traces of two runs on the same problems, of `run` or `eval`: tests whether their differences are significant.
     #[arg(num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["traces", "router", "prm"])]
     pub runs: Vec<PathBuf>,
@@ -35,7 +35,7 @@ pub struct CompareOptions {
 
 /// The table that compares methods.
 #[derive(Args)]
-pub struct TableOptions {
+pub(crate) struct TableOptions {
     /// Number of bootstrap resamples for the intervals.
     #[arg(long, default_value_t = 1000)]
     pub resamples: usize,
@@ -47,7 +47,7 @@ pub struct TableOptions {
 /// Options of `cross-validate`.
 #[derive(Args)]
 #[command(group = ArgGroup::new("other_labels").multiple(true))]
-pub struct CrossValidateOptions {
+pub(crate) struct CrossValidateOptions {
     /// Traces of `collect`, all of one pair. Their scores are the labels that probes are trained on, and what RSD decides by.
     #[arg(long, num_args = 1.., required = true)]
     pub traces: Vec<PathBuf>,
@@ -79,7 +79,7 @@ pub struct CrossValidateOptions {
 
 /// Options of `calibrate`.
 #[derive(Args)]
-pub struct CalibrateOptions {
+pub(crate) struct CalibrateOptions {
     /// Folder of the router. Calibration and threshold are written to its card.
     #[arg(long)]
     pub router: PathBuf,
@@ -100,7 +100,7 @@ pub struct CalibrateOptions {
 
 /// How estimates are turned into probabilities.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CalibrationMethod {
+pub(crate) enum CalibrationMethod {
     /// Not at all.
     None,
     /// Platt scaling: a logistic curve.

@@ -9,7 +9,7 @@ use crate::scorer_choice::Scorer;
 
 /// How the model reads steps that judges them, completes them, or gives hidden states to a head.
 #[derive(Args)]
-pub struct ReaderOptions {
+pub(crate) struct ReaderOptions {
     /// System message of the reader, in place of the default one.
     #[arg(long)]
     pub system: Option<String>,
@@ -23,7 +23,7 @@ pub struct ReaderOptions {
 
 /// Files of labelled steps.
 #[derive(Args)]
-pub struct StepFileOptions {
+pub(crate) struct StepFileOptions {
     /// Files of solutions with labelled steps: JSON lines in the format of PRM800K (`rating`) or PRMBench (`error_steps`), or with
     /// `question` and `steps`, each step with `text` and a `label` from 0 to 1.
     #[arg(long, num_args = 1..)]
@@ -42,7 +42,7 @@ pub struct StepFileOptions {
 /// Options of `train head`.
 #[derive(Args)]
 #[command(group = ArgGroup::new("data").args(["steps", "traces"]).multiple(true).required(true))]
-pub struct HeadOptions {
+pub(crate) struct HeadOptions {
     /// The labelled steps. Their seed is also that of weights, batches and split.
     #[command(flatten)]
     pub files: StepFileOptions,
@@ -81,7 +81,7 @@ pub struct HeadOptions {
 /// Options of `score`.
 #[derive(Args)]
 #[command(group = ArgGroup::new("data").args(["steps", "traces"]).required(true))]
-pub struct ScoreOptions {
+pub(crate) struct ScoreOptions {
     /// The labelled steps that the scorer is measured on.
     #[command(flatten)]
     pub files: StepFileOptions,

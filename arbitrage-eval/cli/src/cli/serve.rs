@@ -10,7 +10,7 @@ use super::{LimitOptions, PairOptions};
 
 /// Options of `serve`.
 #[derive(Args)]
-pub struct ServeOptions {
+pub(crate) struct ServeOptions {
     /// The models.
     #[command(flatten)]
     pub models: PairOptions,

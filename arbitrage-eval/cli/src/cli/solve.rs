@@ -9,7 +9,7 @@ use super::{LimitOptions, OverlapOption, PairOptions};
 
 /// Options of `solve`.
 #[derive(Args)]
-pub struct SolveOptions {
+pub(crate) struct SolveOptions {
     /// The problem. Without it, the problem is read from standard input; if that is a terminal or empty, a problem is generated for the
     /// mini pair.
     pub question: Option<String>,

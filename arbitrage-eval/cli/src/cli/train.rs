@@ -10,7 +10,7 @@ use super::{DeviceOptions, HeadOptions, HiddenStateOptions};
 
 /// The subcommands of `train`.
 #[derive(Subcommand)]
-pub enum TrainCommand {
+pub(crate) enum TrainCommand {
     /// Trains a process reward model, which scores a step from the text.
     Prm(PrmOptions),
     /// Trains a text router, as in the paper: a language model that reads the question and the steps with their authors.
@@ -23,7 +23,7 @@ pub enum TrainCommand {
 
 /// Data, output and training loop.
 #[derive(Args)]
-pub struct TrainOptions {
+pub(crate) struct TrainOptions {
     /// Traces of `collect`, all of one pair.
     #[arg(long, num_args = 1.., required = true)]
     pub traces: Vec<PathBuf>,
@@ -37,7 +37,7 @@ pub struct TrainOptions {
 
 /// The training loop.
 #[derive(Args)]
-pub struct LearningOptions {
+pub(crate) struct LearningOptions {
     /// Share of the problems that is held out to choose the best weights.
     #[arg(long, default_value_t = 0.1)]
     pub validation: f64,
@@ -60,7 +60,7 @@ pub struct LearningOptions {
 
 /// The labels that a router is trained on.
 #[derive(Args)]
-pub struct RouterLabelOptions {
+pub(crate) struct RouterLabelOptions {
     /// Number of classes of the advantage: 2 for no gain and gain, more for quantiles.
     #[arg(long, default_value_t = 2)]
     pub classes: usize,
@@ -75,7 +75,7 @@ pub struct RouterLabelOptions {
 
 /// Low-rank adapters, trained in place of a decoder's weights.
 #[derive(Args)]
-pub struct LoraOptions {
+pub(crate) struct LoraOptions {
     /// Trains low-rank adapters (LoRA) of this rank, and the head, in place of the decoder's weights. The adapters are merged into the
     /// weights that are saved.
     #[arg(long, value_name = "RANK")]
@@ -87,7 +87,7 @@ pub struct LoraOptions {
 
 /// The decoder that a reward model or a text router is trained from.
 #[derive(Args)]
-pub struct BaseOptions {
+pub(crate) struct BaseOptions {
     /// Hugging Face folder of the decoder that training starts from, such as the draft, the target or a reward model.
     #[arg(long)]
     pub base: PathBuf,
@@ -104,7 +104,7 @@ pub struct BaseOptions {
 
 /// Options of `train prm`.
 #[derive(Args)]
-pub struct PrmOptions {
+pub(crate) struct PrmOptions {
     /// Data, output and training loop.
     #[command(flatten)]
     pub training: TrainOptions,
@@ -115,7 +115,7 @@ pub struct PrmOptions {
 
 /// Options of `train text`.
 #[derive(Args)]
-pub struct TextOptions {
+pub(crate) struct TextOptions {
     /// Data, output and training loop.
     #[command(flatten)]
     pub training: TrainOptions,
@@ -132,7 +132,7 @@ pub struct TextOptions {
 
 /// Options of `train probe`.
 #[derive(Args)]
-pub struct ProbeOptions {
+pub(crate) struct ProbeOptions {
     /// Data, output and training loop.
     #[command(flatten)]
     pub training: TrainOptions,
@@ -143,7 +143,7 @@ pub struct ProbeOptions {
 
 /// A probe's labels, inputs and size.
 #[derive(Args)]
-pub struct ProbeSettings {
+pub(crate) struct ProbeSettings {
     /// The labels.
     #[command(flatten)]
     pub labels: RouterLabelOptions,

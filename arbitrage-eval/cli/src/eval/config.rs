@@ -16,7 +16,7 @@ use crate::scorer_choice::Scorer;
 /// Policies and the benchmarks that each of them runs on.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EvalConfig {
+pub(super) struct EvalConfig {
     /// Seed of sampling and of the choice of problems.
     #[serde(default)]
     pub seed: u64,
@@ -44,7 +44,7 @@ fn default_in_flight() -> usize {
 /// A benchmark: a set of problems.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BenchmarkConfig {
+pub(crate) struct BenchmarkConfig {
     /// The name, also of the folder of its traces.
     pub name: String,
     /// Files of problems. Relative paths start at the folder of the TOML file.
@@ -74,7 +74,7 @@ fn mini_range<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Option<MiniRa
 /// A policy, with one threshold or several.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PolicyConfig {
+pub(super) struct PolicyConfig {
     /// `target`, `draft`, `rsd`, `random`, `logprob`, `entropy`, `learned` or `oracle`, with or without a threshold.
     pub policy: Policy,
     /// The name in tables; by default that of the policy.
@@ -105,7 +105,7 @@ fn speculation<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Option<Specu
 /// Models and limits, as options of the command line.
 #[derive(Parser)]
 #[command(no_binary_name = true, disable_help_flag = true)]
-pub struct EngineOptions {
+pub(super) struct EngineOptions {
     /// The models.
     #[command(flatten)]
     pub models: PairOptions,
@@ -116,7 +116,7 @@ pub struct EngineOptions {
 
 impl EvalConfig {
     /// Reads the file.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let mut config: Self = toml::from_str(&read_text(path)?).map_err(in_file(path))?;
         config.check().map_err(in_file(path))?;
         config.resolve_paths(path.parent().unwrap_or(Path::new("")));
@@ -124,7 +124,7 @@ impl EvalConfig {
     }
 
     /// Models and limits.
-    pub fn engine_options(&self) -> Result<EngineOptions, Failure> {
+    pub(super) fn engine_options(&self) -> Result<EngineOptions, Failure> {
         let mut arguments = Vec::new();
         for (key, value) in self.models.iter().chain(&self.limits) {
             push_option(&mut arguments, key, value)?;
@@ -178,7 +178,7 @@ fn push_option(arguments: &mut Vec<String>, key: &str, value: &Value) -> Result<
 }
 
 /// The name with characters replaced that file names cannot have on some systems.
-pub fn file_name(name: &str) -> String {
+pub(super) fn file_name(name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let text: String = name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
     if text.starts_with('.') { format!("_{text}") } else { text }

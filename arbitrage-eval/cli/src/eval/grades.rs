@@ -12,12 +12,16 @@ use crate::Failure;
 use crate::run_notes::problems_note;
 
 /// Grades a whole run. Writes a file of grades next to its trace, and the files of lm-evaluation-harness into the folder `lm-eval`.
-pub fn export_grades(benchmark: &LoadedBenchmark<'_>, trace_path: &Path) -> Result<(), Failure> {
+pub(super) fn export_grades(benchmark: &LoadedBenchmark<'_>, trace_path: &Path) -> Result<(), Failure> {
     export(&Trace::read(trace_path)?, benchmark, trace_path)
 }
 
 /// Grades a run again. Missing and incomplete runs are named and skipped.
-pub fn regrade(benchmark: &LoadedBenchmark<'_>, planned: &PlannedRun<'_>, evaluation: &Path) -> Result<(), Failure> {
+pub(super) fn regrade(
+    benchmark: &LoadedBenchmark<'_>,
+    planned: &PlannedRun<'_>,
+    evaluation: &Path,
+) -> Result<(), Failure> {
     let path = planned.trace_path(&benchmark.folder(evaluation));
     if !path.is_file() {
         anstream::eprintln!("skipped: {}: there is no such run", path.display());

@@ -12,7 +12,11 @@ use crate::Failure;
 use crate::files::{create_folder, in_file};
 
 /// Merges the traces of one run from all shards, and writes the trace and the grades that a run without shards would have.
-pub fn merge(benchmark: &LoadedBenchmark<'_>, planned: &PlannedRun<'_>, evaluation: &Path) -> Result<(), Failure> {
+pub(super) fn merge(
+    benchmark: &LoadedBenchmark<'_>,
+    planned: &PlannedRun<'_>,
+    evaluation: &Path,
+) -> Result<(), Failure> {
     let traces = shards(evaluation)?.into_iter().map(|shard| planned.trace_path(&benchmark.folder(&shard)));
     let trace = Trace::read_all(traces.filter(|path| path.is_file()))?;
     let folder = benchmark.folder(evaluation);

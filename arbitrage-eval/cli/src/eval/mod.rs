@@ -21,7 +21,7 @@ use config::{BenchmarkConfig, EvalConfig};
 use plan::plan;
 
 /// Runs what is not finished, and writes the report.
-pub fn run(options: &EvalOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &EvalOptions) -> Result<(), Failure> {
     let config = EvalConfig::read(&options.config)?;
     let engine = config.engine_options()?;
     let runs = plan(&config)?;
@@ -38,7 +38,7 @@ pub fn run(options: &EvalOptions) -> Result<(), Failure> {
 }
 
 /// Merges the shards of an evaluation, and writes the report.
-pub fn merge(options: &MergeOptions) -> Result<(), Failure> {
+pub(crate) fn merge(options: &MergeOptions) -> Result<(), Failure> {
     let config = EvalConfig::read(&options.config)?;
     let runs = plan(&config)?;
     for benchmark in LoadedBenchmark::load_all(&config)? {
@@ -55,7 +55,7 @@ pub fn merge(options: &MergeOptions) -> Result<(), Failure> {
 }
 
 /// Grades the finished runs of an evaluation again, and writes the report.
-pub fn regrade(options: &RegradeOptions) -> Result<(), Failure> {
+pub(crate) fn regrade(options: &RegradeOptions) -> Result<(), Failure> {
     let config = EvalConfig::read(&options.config)?;
     let runs = plan(&config)?;
     for mut benchmark in LoadedBenchmark::load_all(&config)? {
@@ -66,7 +66,7 @@ pub fn regrade(options: &RegradeOptions) -> Result<(), Failure> {
 }
 
 /// A benchmark with its problems.
-pub struct LoadedBenchmark<'c> {
+pub(crate) struct LoadedBenchmark<'c> {
     /// The configuration.
     pub config: &'c BenchmarkConfig,
     /// Number of problems that are solved at the same time.
@@ -99,7 +99,7 @@ impl<'c> LoadedBenchmark<'c> {
     }
 
     /// The folder of the benchmark's traces, in that of an evaluation or a shard.
-    pub fn folder(&self, evaluation: &Path) -> PathBuf {
+    pub(crate) fn folder(&self, evaluation: &Path) -> PathBuf {
         evaluation.join(&self.config.name)
     }
 }

@@ -10,7 +10,7 @@ use crate::Failure;
 
 /// One policy at one threshold.
 #[derive(Clone)]
-pub struct PlannedRun<'c> {
+pub(super) struct PlannedRun<'c> {
     /// The policy's label with its threshold.
     pub label: String,
     /// The policy's label without its threshold.
@@ -23,17 +23,17 @@ pub struct PlannedRun<'c> {
 
 impl PlannedRun<'_> {
     /// The trace of the run in the folder of a benchmark.
-    pub fn trace_path(&self, folder: &Path) -> PathBuf {
+    pub(super) fn trace_path(&self, folder: &Path) -> PathBuf {
         trace_path(folder, &self.label)
     }
 
     /// Whether the run can be split into shards. A run that matches the rate of another run needs that run as a whole.
-    pub fn can_be_sharded(&self) -> bool {
+    pub(super) fn can_be_sharded(&self) -> bool {
         self.config.matches.is_none()
     }
 
     /// The policy that escalates as often as the run that `usage` is of.
-    pub fn matching(&self, usage: &Usage) -> Result<Policy, Failure> {
+    pub(super) fn matching(&self, usage: &Usage) -> Result<Policy, Failure> {
         let accepted = usage.acceptance_by_steps();
         let accepted = accepted.ok_or_else(|| format!("{}: the run to match has no steps", self.label))?;
         Ok(self.policy.with_threshold((1.0 - accepted) as f32)?)
@@ -41,12 +41,12 @@ impl PlannedRun<'_> {
 }
 
 /// The trace of the run with this label in the folder of a benchmark.
-pub fn trace_path(folder: &Path, label: &str) -> PathBuf {
+pub(super) fn trace_path(folder: &Path, label: &str) -> PathBuf {
     folder.join(format!("{}.jsonl", file_name(label)))
 }
 
 /// All runs, in the order of the configuration.
-pub fn plan(config: &EvalConfig) -> Result<Vec<PlannedRun<'_>>, Failure> {
+pub(super) fn plan(config: &EvalConfig) -> Result<Vec<PlannedRun<'_>>, Failure> {
     let mut runs: Vec<PlannedRun<'_>> = Vec::new();
     for config in &config.policies {
         let family = config.label.clone().unwrap_or_else(|| config.policy.name().to_owned());

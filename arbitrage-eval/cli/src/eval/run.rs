@@ -24,7 +24,7 @@ use crate::run_notes::{run_notes, weights_digest};
 use crate::scorer_choice::Scorer;
 
 /// Runs policies with the same two models, which are loaded once.
-pub struct Runner<'a> {
+pub(super) struct Runner<'a> {
     options: &'a EngineOptions,
     draft: Model,
     target: Model,
@@ -35,7 +35,7 @@ pub struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     /// Runs of a pair into `folder`, on the shard of the problems if there is one.
-    pub fn new(
+    pub(super) fn new(
         options: &'a EngineOptions,
         pair: LoadedPair,
         shard: Option<Shard>,
@@ -47,7 +47,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Solves the problems that the run's trace has no solution of. Then sorts the trace, and grades it.
-    pub fn run(&self, benchmark: &LoadedBenchmark<'_>, planned: &PlannedRun<'_>) -> Result<(), Failure> {
+    pub(super) fn run(&self, benchmark: &LoadedBenchmark<'_>, planned: &PlannedRun<'_>) -> Result<(), Failure> {
         let problems = &benchmark.set.problems;
         let problems = self.shard.map_or_else(|| problems.clone(), |shard| shard.of(problems));
         let folder = benchmark.folder(&self.folder);

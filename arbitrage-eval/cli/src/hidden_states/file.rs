@@ -33,7 +33,7 @@ type States = Vec<Option<Vec<Hidden>>>;
 
 impl StatesFile {
     /// Opens or creates the file, and reads its frames. `steps` are the numbers of steps of all solutions.
-    pub fn open(path: &Path, header: &Value, width: usize, steps: Vec<usize>) -> Result<(Self, States)> {
+    pub(super) fn open(path: &Path, header: &Value, width: usize, steps: Vec<usize>) -> Result<(Self, States)> {
         let failed = |error| Error::io(path, error);
         let file = OpenOptions::new().create(true).read(true).append(true).open(path).map_err(failed)?;
         // Only a lock that another process holds is an error: some file systems have no locks.
@@ -57,7 +57,7 @@ impl StatesFile {
     }
 
     /// Appends the states of a solution; `None` for a solution that cannot be read.
-    pub fn push(&mut self, states: Option<&[Hidden]>) -> Result<()> {
+    pub(super) fn push(&mut self, states: Option<&[Hidden]>) -> Result<()> {
         let states = states.unwrap_or_default();
         let mut frame = (states.len() as u32).to_le_bytes().to_vec();
         let numbers = states.iter().flat_map(|hidden| hidden.last.iter().chain(&hidden.mean));

@@ -23,7 +23,7 @@ use file::StatesFile;
 /// # Errors
 /// [`Error::Io`]; [`Error::Format`] where the file holds other states, or another process writes to it; [`Error::NotFinite`] where the
 /// model itself is broken; [`Error::CutOff`] where `on_solution` stopped.
-pub fn read_states(
+pub(crate) fn read_states(
     reader: &mut impl HiddenReader,
     solutions: &[LabelledSolution],
     path: Option<&Path>,

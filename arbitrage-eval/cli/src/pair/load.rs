@@ -17,7 +17,7 @@ use crate::placement::ModelRole;
 use crate::remote_address::Address;
 
 /// Two loaded models.
-pub struct LoadedPair {
+pub(crate) struct LoadedPair {
     /// The draft.
     pub draft: Model,
     /// The target.
@@ -28,7 +28,7 @@ pub struct LoadedPair {
 
 impl LoadedPair {
     /// Downloads both models unless they are cached, loads them and warms them up.
-    pub fn load(options: &PairOptions) -> Result<Self, Failure> {
+    pub(crate) fn load(options: &PairOptions) -> Result<Self, Failure> {
         let names = model_names(options)?;
         options.placement.check()?;
         let mut draft = open(&names.draft, ModelRole::Draft, options)?;
@@ -76,7 +76,7 @@ fn open(name: &str, role: ModelRole, options: &PairOptions) -> Result<Model, Fai
 }
 
 /// Opens a model that reads solutions: as a judge, for completions or for hidden states.
-pub fn open_reader(name: &str, system: Option<&str>, load: &LoadOptions) -> Result<LocalModel, Failure> {
+pub(crate) fn open_reader(name: &str, system: Option<&str>, load: &LoadOptions) -> Result<LocalModel, Failure> {
     let path = resolve(name)?;
     with_identity(LocalModel::open(&path, load)?, name, &path, system)
 }

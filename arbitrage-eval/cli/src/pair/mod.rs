@@ -4,6 +4,6 @@ mod load;
 mod registry;
 mod routing;
 
-pub use load::{LoadedPair, open_reader};
-pub use registry::{DEFAULT_PAIR, MINI, default_policy, resolve_router, router_folder};
-pub use routing::{RouterSource, as_verifier, default_scorer, open_router};
+pub(crate) use load::{LoadedPair, open_reader};
+pub(crate) use registry::{DEFAULT_PAIR, MINI, default_policy, resolve_router, router_folder};
+pub(crate) use routing::{RouterSource, as_verifier, default_scorer, open_router};

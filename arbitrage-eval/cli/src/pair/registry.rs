@@ -10,10 +10,10 @@ use crate::Failure;
 use crate::cli::PairOptions;
 
 /// The pair that is used when `--pair` is not given.
-pub const DEFAULT_PAIR: &str = "qwen2.5-coder";
+pub(crate) const DEFAULT_PAIR: &str = "qwen2.5-coder";
 
 /// Value of `--draft` for the target's own file, with its weights requantised by `--draft-weights`.
-pub const TARGET_COPY: &str = "same";
+pub(super) const TARGET_COPY: &str = "same";
 
 /// A pair of downloadable models.
 struct KnownPair {
@@ -26,13 +26,13 @@ const PAIRS: [KnownPair; 1] =
     [KnownPair { name: DEFAULT_PAIR, draft: "qwen2.5-coder-0.5b-instruct", target: "qwen2.5-coder-1.5b-instruct" }];
 
 /// The pair whose models are part of the program.
-pub const MINI: &str = "mini";
+pub(crate) const MINI: &str = "mini";
 
 /// The trained router that each pair is used with unless `--router` names another.
 const ROUTERS: [(&str, &str); 2] = [(MINI, "mini:probe"), (DEFAULT_PAIR, "qwen2.5-coder:probe")];
 
 /// The names of a pair's two models, as they can be opened.
-pub struct ModelNames {
+pub(super) struct ModelNames {
     /// The draft's name, path or address.
     pub draft: String,
     /// The target's name, path or address.
@@ -40,7 +40,7 @@ pub struct ModelNames {
 }
 
 /// The models that the options choose: those of `--pair`, each replaced by `--draft` or `--target` if given.
-pub fn model_names(options: &PairOptions) -> Result<ModelNames, Failure> {
+pub(super) fn model_names(options: &PairOptions) -> Result<ModelNames, Failure> {
     let pair = options.pair.as_deref().unwrap_or(DEFAULT_PAIR);
     if pair == MINI {
         let chosen = |given: &Option<String>, model| given.clone().map_or_else(|| mini_folder(model), Ok);
@@ -63,7 +63,7 @@ pub fn model_names(options: &PairOptions) -> Result<ModelNames, Failure> {
 }
 
 /// The folder of the router that `--router` names, or else of the pair's trained router; `None` if the pair has none.
-pub fn router_folder(options: &PairOptions, named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+pub(crate) fn router_folder(options: &PairOptions, named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
     let is_unchanged_pair = options.draft.is_none() && options.target.is_none();
     let pair = options.pair.as_deref().unwrap_or(DEFAULT_PAIR);
     let default = ROUTERS.iter().find(|(of, _)| is_unchanged_pair && *of == pair).map(|(_, name)| Path::new(*name));
@@ -71,12 +71,12 @@ pub fn router_folder(options: &PairOptions, named: Option<&Path>) -> Result<Opti
 }
 
 /// The policy that is used when `--policy` is not given: the trained router if there is one, else the threshold on log-probability.
-pub fn default_policy(folder: Option<&Path>) -> Policy {
+pub(crate) fn default_policy(folder: Option<&Path>) -> Policy {
     folder.map_or_else(Policy::default, |_| Policy::Learned(None))
 }
 
 /// The folder of a router that is named by its path, or by its name if it is shipped.
-pub fn resolve_router(router: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn resolve_router(router: &Path) -> Result<PathBuf, Failure> {
     Ok(match shipped::router(router) {
         Some(subfolder) => shipped_folder()?.join(subfolder),
         None => router.to_owned(),
@@ -93,7 +93,7 @@ fn shipped_folder() -> Result<&'static Path, Failure> {
 }
 
 /// The folder of one of the mini pair's models (`draft`, `target`, `prm`), as a model's name.
-pub fn mini_folder(model: &str) -> Result<String, Failure> {
+pub(super) fn mini_folder(model: &str) -> Result<String, Failure> {
     let path = shipped_folder()?.join(MINI).join(model);
     Ok(path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?.to_owned())
 }

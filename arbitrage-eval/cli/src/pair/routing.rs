@@ -18,7 +18,7 @@ use crate::model::{Model, TargetModel};
 use crate::placement::ModelRole;
 
 /// Where a trained router is found and where it runs.
-pub struct RouterSource<'a> {
+pub(crate) struct RouterSource<'a> {
     /// Its folder, if there is one.
     pub folder: Option<&'a Path>,
     /// The device of each model.
@@ -26,7 +26,7 @@ pub struct RouterSource<'a> {
 }
 
 /// The router of a policy, and the draft, which returns hidden states if the router is a probe. Refuses a trained router of another pair.
-pub fn open_router(
+pub(crate) fn open_router(
     policy: Policy,
     RouterSource { folder, placement }: RouterSource<'_>,
     mut draft: Model,
@@ -48,7 +48,7 @@ pub fn open_router(
 
 /// The scorer of RSD and the oracle unless `--scorer` names one: the reward model (RSD) and the exact checker (oracle) for the mini
 /// pair, the target as judge for other pairs.
-pub fn default_scorer(
+pub(crate) fn default_scorer(
     options: &PairOptions,
     policy: Policy,
     target: &TargetModel,
@@ -61,7 +61,11 @@ pub fn default_scorer(
 }
 
 /// The target as verifier, with the source of its speculative tokens.
-pub fn as_verifier(target: Model, draft: &Model, speculation: SpeculationSource) -> Result<TargetModel, Failure> {
+pub(crate) fn as_verifier(
+    target: Model,
+    draft: &Model,
+    speculation: SpeculationSource,
+) -> Result<TargetModel, Failure> {
     let target = match target {
         Model::Local(target) => *target,
         Model::Remote(target) if matches!(speculation, SpeculationSource::Off | SpeculationSource::Rejected) => {

@@ -9,10 +9,10 @@ use arbitrage_router::labels::{Example, examples};
 
 use super::support::{arbitrage, below, limited, refused, succeed, was_killed, writers};
 
-pub const PROBLEMS: usize = 60;
+pub(crate) const PROBLEMS: usize = 60;
 
 /// Collects, with other values of some options.
-pub fn collect(out: &Path, changes: &[(&str, &str)]) -> Command {
+pub(crate) fn collect(out: &Path, changes: &[(&str, &str)]) -> Command {
     let writers = writers();
     let [draft, target] = [&writers.draft, &writers.target].map(|path| path.to_str().unwrap());
     let mut options = BTreeMap::from([
@@ -31,7 +31,7 @@ pub fn collect(out: &Path, changes: &[(&str, &str)]) -> Command {
     command
 }
 
-pub fn lines(path: &Path) -> usize {
+pub(crate) fn lines(path: &Path) -> usize {
     std::fs::read(path).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
 }
 
@@ -58,7 +58,7 @@ fn ends(records: &[Record]) -> BTreeMap<String, SolutionRecord> {
 }
 
 /// What a collection says, times and costs apart.
-pub fn content(path: &Path) -> (Vec<Example>, BTreeMap<String, SolutionRecord>) {
+pub(crate) fn content(path: &Path) -> (Vec<Example>, BTreeMap<String, SolutionRecord>) {
     let records = read_jsonl(path).unwrap();
     let ends = ends(&records);
     let mut found = examples(&Trace::from_records(records).unwrap()).unwrap();

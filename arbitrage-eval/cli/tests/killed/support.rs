@@ -7,40 +7,40 @@ use std::sync::OnceLock;
 use arbitrage_core::Draw;
 
 /// Steps of the draft's training.
-pub const STEPS: &str = "32";
+pub(crate) const STEPS: &str = "32";
 
-pub fn arbitrage() -> Command {
+pub(crate) fn arbitrage() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_arbitrage"));
     command.env("ARBITRAGE_OFFLINE", "1").env("ARBITRAGE_THREADS", "1").stdin(Stdio::null());
     command
 }
 
 /// Trains a writer, with a checkpoint every other step.
-pub fn train(writer: &str, steps: &str, out: &Path) -> Command {
+pub(crate) fn train(writer: &str, steps: &str, out: &Path) -> Command {
     train_keeping(writer, steps, "2", out)
 }
 
 /// Trains a writer, with a checkpoint after every so many steps.
-pub fn train_keeping(writer: &str, steps: &str, every: &str, out: &Path) -> Command {
+pub(crate) fn train_keeping(writer: &str, steps: &str, every: &str, out: &Path) -> Command {
     let mut command = arbitrage();
     command.args(["mini", writer, "--quick", "--steps", steps, "--every", every, "--out"]).arg(out);
     command
 }
 
-pub fn run(mut command: Command) -> (Output, String) {
+pub(crate) fn run(mut command: Command) -> (Output, String) {
     let output = command.output().unwrap();
     let err = String::from_utf8(output.stderr.clone()).unwrap();
     (output, err)
 }
 
-pub fn succeed(command: Command) -> String {
+pub(crate) fn succeed(command: Command) -> String {
     let (output, err) = run(command);
     assert!(output.status.success(), "{err}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// The command ends with an error that says all of `parts`.
-pub fn refused(command: Command, parts: &[&str]) {
+pub(crate) fn refused(command: Command, parts: &[&str]) {
     let (output, err) = run(command);
     assert_eq!(output.status.code(), Some(1), "{err}");
     let (_, told) = err.split_once("error:").unwrap_or_else(|| panic!("{err}"));
@@ -48,7 +48,7 @@ pub fn refused(command: Command, parts: &[&str]) {
 }
 
 /// The command where no file may grow past so many blocks of 512 bytes: a disk that gets full.
-pub fn limited(command: &Command, blocks: usize) -> Command {
+pub(crate) fn limited(command: &Command, blocks: usize) -> Command {
     let mut limited = Command::new("sh");
     // The signal is ignored, so that the write fails instead.
     limited.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"")).arg("sh");
@@ -60,12 +60,12 @@ pub fn limited(command: &Command, blocks: usize) -> Command {
 }
 
 /// Draft and target, trained without interruption.
-pub struct Writers {
+pub(crate) struct Writers {
     pub draft: PathBuf,
     pub target: PathBuf,
 }
 
-pub fn writers() -> &'static Writers {
+pub(crate) fn writers() -> &'static Writers {
     static WRITERS: OnceLock<Writers> = OnceLock::new();
     WRITERS.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("killed");
@@ -80,10 +80,10 @@ pub fn writers() -> &'static Writers {
 }
 
 /// Whether SIGKILL ended the process.
-pub fn was_killed(status: ExitStatus) -> bool {
+pub(crate) fn was_killed(status: ExitStatus) -> bool {
     std::os::unix::process::ExitStatusExt::signal(&status) == Some(9)
 }
 
-pub fn below(draw: &mut Draw, end: u64) -> u64 {
+pub(crate) fn below(draw: &mut Draw, end: u64) -> u64 {
     (draw.uniform() * end as f64) as u64
 }
