@@ -53,7 +53,7 @@ pub(super) struct Tile {
 impl Quantised {
     /// Quantises `x`, `[rows, cols]`, `cols` a multiple of 32, in tiles of `tile` rows. A block with a NaN or an infinity gets the
     /// scale NaN, so that it shows in every result.
-    pub fn new(set: InstructionSet, pool: &Pool, x: &[f32], cols: usize, tile: usize) -> Self {
+    pub(crate) fn new(set: InstructionSet, pool: &Pool, x: &[f32], cols: usize, tile: usize) -> Self {
         let (rows, blocks) = (x.len() / cols, cols / BLOCK);
         let (mut bytes, mut scales) = (vec![0; rows * cols], vec![BlockScale::default(); rows * blocks]);
         let (to_bytes, to_scales) = (&Pointer(bytes.as_mut_ptr()), &Pointer(scales.as_mut_ptr()));
@@ -70,7 +70,7 @@ impl Quantised {
     }
 
     /// All rows, tile by tile.
-    pub fn tiles(&self) -> impl Iterator<Item = Tile> {
+    pub(crate) fn tiles(&self) -> impl Iterator<Item = Tile> {
         (0..self.rows).step_by(self.tile).map(|start| {
             let first = block_index(self.rows, self.blocks, self.tile, start, 0);
             let (bytes, scales) = (&self.bytes[first * BLOCK..], &self.scales[first..]);
@@ -143,7 +143,7 @@ unsafe impl<T> Sync for Pointer<T> {}
 
 impl<T> Pointer<T> {
     /// The pointer; a method, so that closures capture the wrapper.
-    pub fn get(&self) -> *mut T {
+    pub(crate) fn get(&self) -> *mut T {
         self.0
     }
 }

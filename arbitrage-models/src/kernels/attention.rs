@@ -39,7 +39,7 @@ pub(crate) struct Rotation {
 impl Rotation {
     /// Tables for rows at `positions`. Angles are computed in double precision: at position 10⁵ a single-precision angle has
     /// lost its last digits.
-    pub fn new(positions: impl Iterator<Item = usize>, frequencies: &[f64]) -> Self {
+    pub(crate) fn new(positions: impl Iterator<Item = usize>, frequencies: &[f64]) -> Self {
         let mut table = Vec::new();
         for position in positions {
             let angles = || frequencies.iter().map(|frequency| position as f64 * frequency);

@@ -41,25 +41,25 @@ pub(super) struct LanePointer {
 
 impl LanePointer {
     /// Lanes at `first`, and `apart` bytes further on.
-    pub fn new(first: *const u8, apart: usize) -> Self {
+    pub(crate) fn new(first: *const u8, apart: usize) -> Self {
         Self { first, apart }
     }
 
     /// The same, `bytes` further on; it may point anywhere as long as nothing is read there.
     #[inline(always)]
-    pub fn add(self, bytes: usize) -> Self {
+    pub(crate) fn add(self, bytes: usize) -> Self {
         Self { first: self.first.wrapping_add(bytes), ..self }
     }
 
     /// The first eight lanes.
     #[inline(always)]
-    pub fn first(self) -> *const u8 {
+    pub(crate) fn first(self) -> *const u8 {
         self.first
     }
 
     /// The other eight lanes.
     #[inline(always)]
-    pub fn second(self) -> *const u8 {
+    pub(crate) fn second(self) -> *const u8 {
         self.first.wrapping_add(self.apart)
     }
 }

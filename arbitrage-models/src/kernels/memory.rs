@@ -16,7 +16,7 @@ impl Memory {
     ///
     /// # Errors
     /// [`Error::Io`], naming `path`, when the system has no room.
-    pub fn zeroed(bytes: usize, path: &std::path::Path) -> Result<Self> {
+    pub(crate) fn zeroed(bytes: usize, path: &std::path::Path) -> Result<Self> {
         let map = MmapMut::map_anon(bytes.max(1)).map_err(|source| Error::io(path, source))?;
         // A system without large pages reports an error; everything then works as well, only slower.
         #[cfg(target_os = "linux")]
@@ -25,12 +25,12 @@ impl Memory {
     }
 
     /// The first byte.
-    pub fn as_ptr(&self) -> *const u8 {
+    pub(crate) fn as_ptr(&self) -> *const u8 {
         self.0.as_ptr()
     }
 
     /// All bytes.
-    pub fn as_mut(&mut self) -> &mut [u8] {
+    pub(crate) fn as_mut(&mut self) -> &mut [u8] {
         &mut self.0
     }
 }

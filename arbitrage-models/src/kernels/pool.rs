@@ -63,7 +63,7 @@ unsafe impl Sync for PoolState {}
 
 impl Pool {
     /// A pool of `threads`, the caller's among them.
-    pub fn new(threads: usize) -> Self {
+    pub(crate) fn new(threads: usize) -> Self {
         let state = Arc::new(PoolState {
             section: AtomicUsize::new(0),
             open: AtomicBool::new(false),
@@ -87,13 +87,13 @@ impl Pool {
 
     /// The process's pool: one thread a processor, or as many as the environment variable `ARBITRAGE_THREADS` asks for. A value
     /// that [`chosen_threads`] refuses counts as unset here; models are not loaded with one.
-    pub fn global() -> &'static Self {
+    pub(crate) fn global() -> &'static Self {
         static POOL: OnceLock<Pool> = OnceLock::new();
         POOL.get_or_init(|| Self::new(chosen_threads().ok().flatten().unwrap_or_else(processors)))
     }
 
     /// Threads that share the work.
-    pub fn threads(&self) -> usize {
+    pub(crate) fn threads(&self) -> usize {
         self.helpers.len() + 1
     }
 
@@ -102,7 +102,7 @@ impl Pool {
     ///
     /// # Panics
     /// When a task panics: with the panic of the caller's own task, or else with that of the first helper.
-    pub fn run(&self, tasks: usize, task: impl Fn(usize) + Sync) {
+    pub(crate) fn run(&self, tasks: usize, task: impl Fn(usize) + Sync) {
         let guard = if tasks > 1 && !self.helpers.is_empty() { self.try_running() } else { None };
         match guard {
             Some(_guard) => self.run_together(tasks, &task),

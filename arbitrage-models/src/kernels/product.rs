@@ -24,7 +24,7 @@ pub(crate) struct ProductInput<'x> {
 
 impl<'x> ProductInput<'x> {
     /// Activations for `matrices`, which all have as many columns as `x` has.
-    pub fn new(set: InstructionSet, pool: &Pool, x: &'x [f32], matrices: &[&PackedMatrix]) -> Self {
+    pub(crate) fn new(set: InstructionSet, pool: &Pool, x: &'x [f32], matrices: &[&PackedMatrix]) -> Self {
         let cols = matrices.first().map_or(1, |matrix| matrix.cols());
         assert!(matrices.iter().all(|matrix| matrix.cols() == cols), "matrices of one input differ in columns");
         assert!(x.len().is_multiple_of(cols), "{} activations are no rows of {cols}", x.len());
@@ -34,7 +34,7 @@ impl<'x> ProductInput<'x> {
     }
 
     /// Rows of activations.
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 }
@@ -51,7 +51,13 @@ pub(crate) struct Product<'w> {
 
 impl<'w> Product<'w> {
     /// A product that fills columns `at..at + matrix.rows()` of `out`, `[rows, stride]`.
-    pub fn new(matrix: &'w PackedMatrix, bias: Option<&'w [f32]>, out: &mut [f32], stride: usize, at: usize) -> Self {
+    pub(crate) fn new(
+        matrix: &'w PackedMatrix,
+        bias: Option<&'w [f32]>,
+        out: &mut [f32],
+        stride: usize,
+        at: usize,
+    ) -> Self {
         assert!(at + matrix.rows() <= stride && bias.is_none_or(|bias| bias.len() == matrix.rows()));
         let len = out.len().saturating_sub(at);
         Self { matrix, bias, out: Pointer(out.as_mut_ptr().wrapping_add(at)), stride, len }
