@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             Policy::Learned(tau) => {
                 let card = Card::open(&mini.join("probe"))?.with_threshold(tau.unwrap_or(0.1))?;
                 // The probe reads the draft's hidden states.
-                (learned::open(card, &mini.join("probe"), &options)?, draft.share().with_hidden(true))
+                (learned::open(card, mini.join("probe"), &options)?, draft.share().with_hidden(true))
             }
             _ => (policy.router(Some(Box::new(ProcessReward::open(mini.join("prm"), &options)?)))?, draft.share()),
         };

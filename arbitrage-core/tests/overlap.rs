@@ -14,7 +14,8 @@ use arbitrage_core::testing::{CallLog, Flaky, Scripted};
 use arbitrage_core::trace::{Record, TraceSink};
 use arbitrage_core::{
     Accepted, AdvantageRouter, Author, BoxError, Candidate, Decision, Drafter, Engine, Evidence, Limits, Overlap,
-    Prefix, Problem, Rewrite, Role, Route, SequenceId, Step, StepResult, StepRule, Stop, Usage, Verifier, router_fn,
+    Prefix, Problem, Rewrite, Role, Route, Step, StepResult, StepRule, Stop, Usage, Verifier, forward_methods,
+    router_fn,
 };
 use proptest::prelude::*;
 use support::{Setup, expected_stop, router, segmenter, setup, timeless, timeless_usage};
@@ -74,9 +75,8 @@ struct Faulty<D> {
 }
 
 impl<D: Drafter> Drafter for Faulty<D> {
-    fn name(&self) -> &str {
-        self.model.name()
-    }
+    forward_methods!(Drafter, self => self.model; name, release);
+
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let steps = self.model.draft(prefixes, rule);
         let inject = |(prefix, step): (&Prefix<'_>, StepResult)| match (prefix.text().len() % 11 == 5, self.fault) {
@@ -86,9 +86,6 @@ impl<D: Drafter> Drafter for Faulty<D> {
             (true, Fault::Panic) => panic!("no step after {:?} of {}", prefix.text(), prefix.problem.id),
         };
         prefixes.iter().zip(steps).map(inject).collect()
-    }
-    fn release(&mut self, id: SequenceId) {
-        self.model.release(id);
     }
 }
 
@@ -194,16 +191,12 @@ struct RecordsPrefixes<D> {
 }
 
 impl<D: Drafter> Drafter for RecordsPrefixes<D> {
-    fn name(&self) -> &str {
-        self.model.name()
-    }
+    forward_methods!(Drafter, self => self.model; name, release);
+
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let steps = prefixes.iter().map(|prefix| prefix.steps.to_vec()).filter(|steps| !steps.is_empty());
         self.prefixes.lock().unwrap().extend(steps);
         self.model.draft(prefixes, rule)
-    }
-    fn release(&mut self, id: SequenceId) {
-        self.model.release(id);
     }
 }
 
@@ -282,9 +275,8 @@ struct OnThread<D> {
 }
 
 impl<D: Drafter> Drafter for OnThread<D> {
-    fn name(&self) -> &str {
-        self.model.name()
-    }
+    forward_methods!(Drafter, self => self.model; name);
+
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         self.threads.lock().unwrap().insert(std::thread::current().id());
         self.model.draft(prefixes, rule)
@@ -398,9 +390,8 @@ impl<T> Waits<T> {
 }
 
 impl<T: Drafter> Drafter for Waits<T> {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
+    forward_methods!(Drafter, self => self.inner; name);
+
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         self.wait(prefixes[0].steps.len());
         self.inner.draft(prefixes, rule)
@@ -408,9 +399,8 @@ impl<T: Drafter> Drafter for Waits<T> {
 }
 
 impl<T: Verifier> Verifier for Waits<T> {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
+    forward_methods!(Verifier, self => self.inner; name);
+
     fn rewrite(&mut self, requests: &[Rewrite<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         self.wait(requests[0].prefix.steps.len());
         self.inner.rewrite(requests, rule)

@@ -38,6 +38,7 @@ pub fn available_memory() -> Option<usize> {
 }
 
 /// Memory to read, too large for any cache.
+#[derive(Debug)]
 pub struct Bandwidth(Vec<u64>);
 
 impl Default for Bandwidth {

@@ -25,11 +25,13 @@ pub struct Shape {
 }
 
 /// Tensors of a model of the Qwen2 family.
+#[derive(Debug)]
 pub struct Synthetic {
     shape: Shape,
     tensors: HashMap<String, Stored>,
 }
 
+#[derive(Debug)]
 struct Stored {
     dtype: DType,
     dims: Vec<usize>,

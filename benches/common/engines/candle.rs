@@ -9,6 +9,7 @@ use super::{DEPTH, Engine, Figure, PROMPTS, Sample, TOKENS, output_of};
 use crate::Failure;
 
 /// The program, to be run on one model.
+#[derive(Debug)]
 pub struct Candle {
     program: PathBuf,
     model: PathBuf,

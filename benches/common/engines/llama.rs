@@ -13,6 +13,7 @@ const BATCHED: &str = "llama-batched-bench";
 
 /// Builds of llama.cpp's programs, to be run on one model. Everything is at llama.cpp's defaults (repacked weights among
 /// them) but flash attention, which is tried on and off: either may be the faster.
+#[derive(Debug)]
 pub struct Llama {
     folder: PathBuf,
     model: PathBuf,

@@ -13,6 +13,7 @@ use crate::Failure;
 use crate::lean::{Lean, open};
 
 /// A loaded model. Its idle threads sleep after two milliseconds, so that it disturbs nobody.
+#[derive(Debug)]
 pub struct Ours(LocalModel);
 
 impl Ours {

@@ -150,7 +150,7 @@ pub(crate) enum ModelsCommand {
 }
 
 /// What to do about unusable rows in a file of problems, steps or answers.
-#[derive(Args, Clone, Copy)]
+#[derive(Args, Clone, Copy, Debug)]
 pub struct BadRowOptions {
     /// Skips rows that cannot be used, instead of stopping at the first.
     #[arg(long)]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use arbitrage_core::scorer::scorer_fn;
 use arbitrage_core::testing::{Babbler, CallLog};
 use arbitrage_core::{
-    AdvantageRouter, Author, BoxError, Candidate, Decision, Drafter, Engine, Limits, Prefix, Route, SequenceId,
-    StepResult, StepRule, Verifier,
+    AdvantageRouter, Author, BoxError, Candidate, Decision, Drafter, Engine, Limits, Prefix, Route, StepResult,
+    StepRule, Verifier, forward_methods,
 };
 use arbitrage_router::Policy;
 use arbitrage_serve::{Dispatch, Policies, ServeError, Server, ShutdownSummary};
@@ -142,16 +142,10 @@ impl CallGate {
 pub(crate) struct Gated<T>(pub CallGate, pub T);
 
 impl<T: Drafter> Drafter for Gated<T> {
-    fn name(&self) -> &str {
-        self.1.name()
-    }
+    forward_methods!(Drafter, self => self.1; name, release);
 
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         self.0.pass();
         self.1.draft(prefixes, rule)
-    }
-
-    fn release(&mut self, id: SequenceId) {
-        self.1.release(id);
     }
 }
