@@ -55,4 +55,4 @@ pub(crate) fn load(options: &StepFileOptions, traces: &[PathBuf]) -> Result<Labe
 
 /// The error for traces without labels.
 pub(crate) const NO_LABELLED_STEP: &str =
-    "--traces: expected steps of both models with scores, found none; `arbitrage collect` writes such traces";
+    "expected traces with steps of both models and their scores, found none; `arbitrage collect` writes such traces";

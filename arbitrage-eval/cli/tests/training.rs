@@ -286,7 +286,7 @@ fn cross_validation_refuses_what_it_cannot_measure() {
         (&["--labels", good, "--rsd", &foreign], &["--rsd", "0 steps", "30 in --rsd only"]),
         (&["--folds", "1"], &["folds", "at least 2"]),
         (&["--validation", "2"], &["split"]),
-        (&["--labels", &none], &["no step"]),
+        (&["--labels", &none], &["steps of both models"]),
         (&["--labels", &foreign], &["--labels", "0 steps", "240 whose texts differ", "30 in --labels only"]),
         (&["--labels", "absent.jsonl"], &["absent.jsonl"]),
         (&["--inputs", "both"], &["--draft"]),

@@ -148,7 +148,7 @@ fn a_run_goes_on_with_its_own_policy_only() {
     let told = succeed(solve("random:0.5", "test:0..8"));
     assert!(told.contains("8 problems"), "{told}");
     let added = told.lines().find(|line| line.starts_with("router: ")).unwrap_or_else(|| panic!("{told}"));
-    assert!(added.contains(" ms a drafted step, ") && added.contains("% of the "), "{added}");
+    assert!(added.contains(" ms per drafted step, ") && added.contains("% of the "), "{added}");
     let before = std::fs::read(&out).unwrap();
     refused(solve("random:0.25", "test:0..8"), &["solved.jsonl", "notes.policy: \"random:0.5\", then \"random:0.25\""]);
     refused(solve("random:0.5", "test:0..9"), &["notes.problems.count: 8, then 9"]);
@@ -178,7 +178,7 @@ fn locked_files_and_other_files_are_not_changed() {
     let records = read_jsonl(&held).unwrap();
     records.iter().filter(|record| !matches!(record, Record::Run(_))).for_each(|record| sink.write(record).unwrap());
     drop(sink);
-    refused(collect(&nameless, &few), &["nameless.jsonl", "which models"]);
+    refused(collect(&nameless, &few), &["nameless.jsonl", "run record that names the models"]);
 }
 
 /// `/dev/full` takes no byte: the disk is full. What would be collected could not be kept.

@@ -93,7 +93,7 @@ fn a_training_is_resumed_after_a_full_disk() {
 #[test]
 fn invalid_numbers_of_steps_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    refused(train("draft", "0", folder.path()), &["lessons"]);
+    refused(train("draft", "0", folder.path()), &["training examples"]);
     let mut command = train("draft", "4", &folder.path().join("file"));
     std::fs::write(folder.path().join("file"), "no folder").unwrap();
     command.current_dir(folder.path());
