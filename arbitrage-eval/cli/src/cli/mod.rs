@@ -40,7 +40,7 @@ pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// Step-level speculative reasoning: a small draft model writes each reasoning step, and a large target model rewrites the steps that
 /// a router escalates.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(name = "arbitrage", version, about)]
 pub(crate) struct Cli {
     /// The command.
     #[command(subcommand)]
