@@ -52,7 +52,7 @@ impl CustomPolicy {
     }
 
     /// Gives the policy a threshold, any number, that is `tau` unless another is named. Its decisions are taken to escalate
-    /// where [`Decision::estimate`] is greater than the threshold.
+    /// where [`Decision::estimate`](arbitrage_core::Decision::estimate) is greater than the threshold.
     pub fn with_default_threshold(self, tau: f32) -> Self {
         let range = ThresholdRange::Fixed { low: f32::NEG_INFINITY, high: f32::INFINITY };
         let (name, signal, side) = (self.name, Signal::Estimate, Side::Above);
