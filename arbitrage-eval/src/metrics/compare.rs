@@ -1,6 +1,6 @@
 //! Compares two policies.
 
-use arbitrage_router::metrics::{Bootstrap, Clusters};
+use arbitrage_router::metrics::{Bootstrap, Clusters, weighted_mean};
 use serde::{Deserialize, Serialize};
 
 use super::error::same_problems;
@@ -56,7 +56,7 @@ pub fn compare(
     let gains: Vec<f64> =
         known.iter().map(|[one, two]| f64::from(u8::from(*one)) - f64::from(u8::from(*two))).collect();
     let pairs = PairedOutcomes { errored: first.problems().len() - known.len(), ..count(&known) };
-    let mean_gain = |weights: &[u32]| mean(&gains, weights);
+    let mean_gain = |weights: &[u32]| weighted_mean(&gains, weights);
     let speed = |weights: &[u32]| {
         let sum =
             |side: usize| times.iter().zip(weights).map(|(both, weight)| both[side] * f64::from(*weight)).sum::<f64>();
@@ -79,13 +79,6 @@ fn count(known: &[[bool; 2]]) -> PairedOutcomes {
         neither: count([false, false]),
         errored: 0,
     }
-}
-
-/// Weighted mean of `values`; `None` where all weights are 0.
-pub(super) fn mean(values: &[f64], weights: &[u32]) -> Option<f64> {
-    let pairs = || values.iter().zip(weights).map(|(value, weight)| (value, f64::from(*weight)));
-    let total: f64 = pairs().map(|(_, weight)| weight).sum();
-    (total > 0.0).then(|| pairs().map(|(value, weight)| value * weight).sum::<f64>() / total)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Accuracy against cost, over a policy's thresholds.
 
+use arbitrage_router::metrics::weighted_mean;
 use serde::{Deserialize, Serialize};
 
+use super::CompareError;
 use super::error::{NamedIds, same_ids, same_problems};
-use super::{CompareError, compare::mean};
 use crate::results::{PolicyResults, ProblemResult};
 
 /// Cost and accuracy of one threshold.
@@ -116,7 +117,7 @@ impl Curve {
 fn mean_of(samples: &[CurveSample], weights: &[u32], number: impl Fn(&CurveSample) -> Option<f64>) -> Option<f64> {
     let known = samples.iter().zip(weights).filter_map(|(sample, weight)| Some((number(sample)?, *weight)));
     let (numbers, weights): (Vec<f64>, Vec<u32>) = known.unzip();
-    mean(&numbers, &weights)
+    weighted_mean(&numbers, &weights)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use arbitrage_eval::harness::file_name;
 use arbitrage_mini::shipped;
 use arbitrage_router::Policy;
 use clap::{Parser, ValueEnum};
@@ -175,11 +176,4 @@ fn push_option(arguments: &mut Vec<String>, key: &str, value: &Value) -> Result<
     };
     arguments.push(format!("{name}={text}"));
     Ok(())
-}
-
-/// The name with characters replaced that file names cannot have on some systems.
-pub(super) fn file_name(name: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let text: String = name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
-    if text.starts_with('.') { format!("_{text}") } else { text }
 }

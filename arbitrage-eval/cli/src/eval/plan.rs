@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use arbitrage_core::Usage;
+use arbitrage_eval::harness::file_name;
 use arbitrage_router::Policy;
 
-use super::config::{EvalConfig, PolicyConfig, file_name};
+use super::config::{EvalConfig, PolicyConfig};
 use crate::Failure;
 
 /// One policy at one threshold.
