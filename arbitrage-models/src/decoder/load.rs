@@ -34,20 +34,30 @@ impl Decoder {
     /// the kernels that has no meaning; [`Error::NotFinite`] from a [scan](LoadOptions::scan) and from
     /// requantisation; errors of the source.
     pub fn load(source: Arc<dyn WeightSource>, config: ModelConfig, options: &LoadOptions) -> Result<Self> {
-        let mut report = LoadReport::new(source.names());
-        expect_backbone(&mut report, source.as_ref(), &config, PREFIX);
-        let shape = [config.vocabulary, config.hidden];
-        let name = format!("{HEAD}.weight");
-        if config.tied {
-            report.take_optional(source.as_ref(), &name, &shape);
-        } else {
-            report.take(source.as_ref(), &name, &shape);
-        }
-        report.finish(source.path())?;
+        let report = Self::check(source.as_ref(), &config)?;
         let backbone = Backbone::load(source.clone(), config, options, PREFIX, &report)?;
         let dtype = options.precision.dtype(&options.device)?;
         let head = Loader { source, config: &backbone.config, options, dtype, prefix: PREFIX }.head()?;
         Ok(Self { backbone, head })
+    }
+
+    /// Checks that `source` holds every tensor of a decoder of shape `config`, without reading any weight: what [`load`](Self::load)
+    /// checks first.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] with every missing and misshapen tensor at once.
+    pub fn check(source: &dyn WeightSource, config: &ModelConfig) -> Result<LoadReport> {
+        let mut report = LoadReport::new(source.names());
+        expect_backbone(&mut report, source, config, PREFIX);
+        let shape = [config.vocabulary, config.hidden];
+        let name = format!("{HEAD}.weight");
+        if config.tied {
+            report.take_optional(source, &name, &shape);
+        } else {
+            report.take(source, &name, &shape);
+        }
+        report.finish(source.path())?;
+        Ok(report)
     }
 }
 
