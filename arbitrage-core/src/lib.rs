@@ -34,6 +34,7 @@ mod drafter;
 mod engine;
 mod error;
 mod forward;
+pub mod fs;
 mod limits;
 mod overlap;
 mod problem;

@@ -54,7 +54,6 @@ mod layout;
 #[cfg(feature = "burn")]
 mod local;
 #[cfg(any(feature = "pull", feature = "train"))]
-mod lock;
 mod math;
 #[cfg(feature = "burn")]
 mod prefill;
