@@ -35,6 +35,7 @@ mod engine;
 mod error;
 mod forward;
 pub mod fs;
+pub mod json;
 mod limits;
 mod overlap;
 mod problem;
