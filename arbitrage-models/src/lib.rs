@@ -53,7 +53,6 @@ pub mod kernels;
 mod layout;
 #[cfg(feature = "burn")]
 mod local;
-#[cfg(any(feature = "pull", feature = "train"))]
 mod math;
 #[cfg(feature = "burn")]
 mod prefill;
