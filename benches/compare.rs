@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use arbitrage_benches::engines::{Candle, Engine, Llama, Ours};
+use arbitrage_benches::lean::{Lean, open};
 use arbitrage_benches::machine::{Bandwidth, load_average, threads};
 use arbitrage_benches::report::Report;
 use arbitrage_benches::{Failure, finish};
@@ -27,6 +28,9 @@ struct Options {
     /// The program that benches/candle builds.
     #[arg(long, value_name = "BINARY")]
     candle: Option<PathBuf>,
+    /// Makes the model smaller, for this engine alone.
+    #[command(flatten)]
+    lean: Lean,
     /// Where to write every measurement.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -62,8 +66,12 @@ fn compare(model: &Path, options: &Options, bandwidth: &Bandwidth) -> Result<Rep
     if let Some(program) = &options.candle {
         others.push(Box::new(Candle::new(program, model, threads)?));
     }
-    let ours = Ours::open(model)?;
-    let bytes_per_token = ours.bytes_per_token(model)?;
+    let ours = Ours::new(open(model, &options.lean)?)?;
+    let bytes_per_token = match options.lean.weights {
+        // Other engines run the file as it is.
+        None => ours.bytes_per_token(model)?,
+        Some(_) => ours.decoder().bytes_per_token(),
+    };
     let mut engines: Vec<Box<dyn Engine>> = vec![Box::new(ours)];
     engines.append(&mut others);
 

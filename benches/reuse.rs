@@ -8,14 +8,13 @@
 //! cache of its own that catches up as it would in a run. Every text is compared. The table groups the steps by how much of the rejected step came
 //! true.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use arbitrage_benches::lean::{Lean, open};
 use arbitrage_benches::{Failure, finish};
 use arbitrage_core::segmenter::BlankLine;
-use arbitrage_core::trace::{Record, StepRecord, read_jsonl};
+use arbitrage_core::trace::{Trace, Trajectory};
 use arbitrage_core::{Accepted, Author, Prefix, Problem, Rewrite, SequenceId, Step, StepRule, Verifier};
 use arbitrage_models::LocalTarget;
 use clap::Parser;
@@ -25,7 +24,7 @@ use clap::Parser;
 struct Options {
     /// The target: a GGUF file or a Hugging Face folder.
     target: PathBuf,
-    /// Traces, as `arbitrage solve --trace` or the example `policies` write them.
+    /// Traces, as `arbitrage solve --trace` writes them.
     #[arg(required = true)]
     traces: Vec<PathBuf>,
     /// Most escalated steps.
@@ -50,9 +49,9 @@ fn run(options: &Options) -> Result<(), Failure> {
     let mut target = LocalTarget::new(open(&options.target, &Lean::default())?);
     let mut samples = Vec::new();
     for trace in &options.traces {
-        for (problem, steps) in solutions(read_jsonl(trace)?) {
+        for trajectory in Trace::read(trace)?.trajectories.values() {
             if samples.len() < options.steps {
-                replay(&mut target, &problem, &steps, options, &mut samples)?;
+                replay(&mut target, trajectory, options, &mut samples)?;
             }
         }
     }
@@ -60,40 +59,24 @@ fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each solution's problem and steps.
-fn solutions(records: Vec<Record>) -> Vec<(Problem, Vec<StepRecord>)> {
-    let mut steps: HashMap<String, Vec<StepRecord>> = HashMap::new();
-    let mut solutions = Vec::new();
-    for record in records {
-        match record {
-            Record::Step(step) => steps.entry(step.problem.clone()).or_default().push(step),
-            Record::Solution(solution) => {
-                let problem = Problem::new(solution.question).with_id(&solution.problem);
-                solutions.push((problem, steps.remove(&solution.problem).unwrap_or_default()));
-            }
-            _ => {}
-        }
-    }
-    solutions
-}
-
 /// Writes every escalated step of a solution in both ways.
 fn replay(
     target: &mut LocalTarget,
-    problem: &Problem,
-    records: &[StepRecord],
+    trajectory: &Trajectory,
     options: &Options,
     samples: &mut Vec<Sample>,
 ) -> Result<(), Failure> {
     let segmenter = BlankLine::new();
     let rule = StepRule::new(&segmenter, options.step_tokens);
     let ids = [SequenceId(0), SequenceId(1)]; // with and without
+    let Some(end) = &trajectory.end else { return Ok(()) };
+    let problem = Problem::new(&end.question).with_id(&end.problem);
     let mut steps: Vec<Accepted> = Vec::new();
-    for record in records {
+    for record in trajectory.steps.values() {
         if let (Author::Target, Some(draft)) = (record.author, &record.draft) {
             let mut write = |at: usize| {
                 let rejected = (at == 0).then_some(draft);
-                let request = Rewrite { prefix: Prefix::new(ids[at], problem, &steps), rejected };
+                let request = Rewrite { prefix: Prefix::new(ids[at], &problem, &steps), rejected };
                 target.rewrite(&[request], &rule).pop().ok_or("no step")?
             };
             let (with, without) = if samples.len().is_multiple_of(2) {
@@ -105,8 +88,7 @@ fn replay(
             };
             samples.push(Sample { with, without });
         }
-        let (draft, target) = (record.draft.clone(), record.target.clone());
-        let Some(step) = (if record.author == Author::Draft { draft } else { target }) else { break };
+        let Some(step) = record.step().cloned() else { break };
         steps.push(Accepted { step, author: record.author });
     }
     ids.iter().for_each(|&id| target.release(id));

@@ -4,7 +4,7 @@
 //! cargo run --release -p arbitrage-benches --bin speculation -- TARGET.gguf DRAFT.gguf QUESTIONS.jsonl
 //! ```
 //!
-//! Writes the first tokens of the answer to each question (JSON lines with `question`) with the target alone, with a draft model
+//! Writes the first tokens of the answer to each question with the target alone, with a draft model
 //! and with prompt lookup, one after the other. Every text is compared.
 
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use arbitrage_benches::lean::{Lean, open};
 use arbitrage_benches::{Failure, finish};
 use arbitrage_core::segmenter::TokenBudget;
 use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, Step, StepRule};
+use arbitrage_eval::problems::{BadRows, read_file};
 use arbitrage_models::LocalModel;
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::speculation::{DraftModel, PromptLookup};
@@ -26,7 +27,7 @@ struct Options {
     target: PathBuf,
     /// The draft model.
     draft: PathBuf,
-    /// Questions, a JSON object a line.
+    /// Questions, as `arbitrage solve --problems` reads them.
     questions: PathBuf,
     /// Most questions.
     #[arg(long, default_value_t = 50)]
@@ -65,7 +66,9 @@ fn run(options: &Options) -> Result<(), Failure> {
         ("draft model", deep(target()?.with_proposer(draft)?)),
         ("prompt lookup", deep(target()?.with_proposer(PromptLookup::new())?)),
     ];
-    let problems = questions(options)?;
+    let rows = read_file(&options.questions, BadRows::Fail)?.rows;
+    let problems = rows.into_iter().take(options.count).enumerate();
+    let problems: Vec<Problem> = problems.map(|(at, row)| row.problem.with_seed(at as u64)).collect();
     let mut steps: Vec<Vec<Step>> = vec![Vec::new(); ways.len()];
     for (round, batch) in problems.chunks(options.sequences.max(1)).enumerate() {
         for turn in 0..ways.len() {
@@ -75,16 +78,6 @@ fn run(options: &Options) -> Result<(), Failure> {
     }
     report(&ways.map(|(name, _)| name), &steps);
     Ok(())
-}
-
-fn questions(options: &Options) -> Result<Vec<Problem>, Failure> {
-    let text = std::fs::read_to_string(&options.questions)?;
-    let problem = |(at, line): (usize, &str)| -> Result<Problem, Failure> {
-        let row: serde_json::Value = serde_json::from_str(line)?;
-        let question = row["question"].as_str().ok_or_else(|| format!("line {}: no `question`", at + 1))?;
-        Ok(Problem::new(question).with_seed(at as u64))
-    };
-    text.lines().enumerate().take(options.count).map(problem).collect()
 }
 
 fn write(model: &mut LocalModel, batch: &[Problem], tokens: usize) -> Result<Vec<Step>, Failure> {

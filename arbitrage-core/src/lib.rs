@@ -34,6 +34,8 @@ mod drafter;
 mod engine;
 mod error;
 mod forward;
+pub mod fs;
+pub mod json;
 mod limits;
 mod overlap;
 mod problem;

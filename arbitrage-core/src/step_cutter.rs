@@ -20,29 +20,57 @@ use crate::{Finish, Step, StepRule};
 #[derive(Clone, Debug)]
 pub struct StepCutter<'a> {
     rule: StepRule<'a>,
+    /// The text of complete characters.
     text: String,
-    /// Where each token ends in the text, in bytes.
-    edges: Vec<usize>,
+    ends: Vec<TokenEnd>,
+}
+
+/// Where a token ends in the step's text.
+#[derive(Clone, Copy, Debug)]
+struct TokenEnd {
+    /// Length of the text of complete characters after the token, in bytes.
+    text_len: usize,
+    /// Whether the token ends inside a character.
+    splits_character: bool,
 }
 
 impl<'a> StepCutter<'a> {
     /// An empty step under `rule`.
     pub fn new(rule: &StepRule<'a>) -> Self {
-        Self { rule: *rule, text: String::new(), edges: Vec::new() }
+        Self { rule: *rule, text: String::new(), ends: Vec::new() }
     }
 
     /// Adds the text of the next token. Once the step is complete, returns why, and drops the tokens after its end.
     pub fn push(&mut self, token: &str) -> Option<Finish> {
-        self.text.push_str(token);
-        self.edges.push(self.text.len());
+        self.push_end(token, false);
         if let Some(boundary) = self.rule.segmenter.boundary(&self.text) {
-            let last = self.edges.partition_point(|edge| *edge < boundary);
-            self.edges.truncate(last + 1);
-            self.text.truncate(self.edges.last().copied().unwrap_or(0));
+            let is_end = |end: &TokenEnd| end.text_len >= boundary && !end.splits_character;
+            let last = self.ends.iter().position(is_end);
+            self.truncate(last.map_or(self.ends.len(), |last| last + 1));
             return Some(Finish::Boundary);
         }
-        let tokens = self.edges.len();
-        (tokens >= self.rule.max_tokens).then(|| self.rule.finish_at(tokens))
+        self.finish_at_limit()
+    }
+
+    /// Adds the next token, which ends inside a character. `completed` is the text of the characters that it completes, often none. A
+    /// step ends there only at the maximum length: one whose boundary the token reaches ends with the character.
+    pub fn push_incomplete(&mut self, completed: &str) -> Option<Finish> {
+        self.push_end(completed, true);
+        self.finish_at_limit()
+    }
+
+    fn push_end(&mut self, text: &str, splits_character: bool) {
+        self.text.push_str(text);
+        self.ends.push(TokenEnd { text_len: self.text.len(), splits_character });
+    }
+
+    fn finish_at_limit(&self) -> Option<Finish> {
+        (self.room() == 0).then(|| self.rule.finish_at(self.tokens()))
+    }
+
+    /// Tokens that the step has room for.
+    pub fn room(&self) -> usize {
+        self.rule.max_tokens.saturating_sub(self.tokens())
     }
 
     /// The text of the step so far.
@@ -52,12 +80,30 @@ impl<'a> StepCutter<'a> {
 
     /// Tokens of the step so far.
     pub fn tokens(&self) -> usize {
-        self.edges.len()
+        self.ends.len()
     }
 
-    /// The step: `finish` is what [`push`](Self::push) returned, or [`Finish::EndOfText`] where the model ended its text.
-    pub fn into_step(self, finish: Finish) -> Step {
+    /// Gives back the tokens of a character that is incomplete where the step ends, unless nothing would be left of the step, and
+    /// returns how many tokens it has now.
+    pub fn drop_incomplete(&mut self) -> usize {
+        if let Some(last) = self.ends.iter().rposition(|end| !end.splits_character) {
+            self.truncate(last + 1);
+        }
+        self.tokens()
+    }
+
+    /// The step: `finish` is what [`push`](Self::push) returned, or [`Finish::EndOfText`] where the model ended its text. A character
+    /// that is incomplete becomes U+FFFD.
+    pub fn into_step(mut self, finish: Finish) -> Step {
+        if self.ends.last().is_some_and(|end| end.splits_character) {
+            self.text.push(char::REPLACEMENT_CHARACTER);
+        }
         Step::new(self.text, finish)
+    }
+
+    fn truncate(&mut self, tokens: usize) {
+        self.ends.truncate(tokens);
+        self.text.truncate(self.ends.last().map_or(0, |end| end.text_len));
     }
 }
 
@@ -99,6 +145,24 @@ mod tests {
             (Some(Finish::Boundary), 2, "ab".to_owned())
         );
         assert_eq!(cut(&BlankLine::new(), 9, &["a", "b"]), (None, 2, "ab".to_owned()));
+    }
+
+    #[test]
+    fn no_step_ends_inside_a_character() {
+        // A token that ends the line and begins a character: the step ends with the character.
+        let segmenter = BlankLine::new();
+        let mut cutter = StepCutter::new(&StepRule::new(&segmenter, 9));
+        assert_eq!((cutter.push("a"), cutter.push_incomplete("\n\n"), cutter.push_incomplete("")), (None, None, None));
+        assert_eq!((cutter.push("é"), cutter.tokens(), cutter.text()), (Some(Finish::Boundary), 4, "a\n\né"));
+        // A limit inside a character gives its tokens back, unless the step has no others.
+        let limited = |tokens: &[&str]| {
+            let mut cutter = StepCutter::new(&StepRule::new(&segmenter, tokens.len() + 1));
+            tokens.iter().for_each(|token| assert_eq!(cutter.push(token), None));
+            let finish = cutter.push_incomplete("").unwrap();
+            (cutter.drop_incomplete(), cutter.into_step(finish).text)
+        };
+        assert_eq!(limited(&["a", "b"]), (2, "ab".to_owned()));
+        assert_eq!(limited(&[]), (1, "\u{FFFD}".to_owned()));
     }
 
     proptest! {

@@ -1,10 +1,31 @@
 //! What a solution cost, per role.
 
-use std::ops::{Add, AddAssign};
-
 use serde::{Deserialize, Serialize};
 
 use crate::Author;
+
+/// Implements `+`, `+=` and [`Iterator::sum`] for a struct of counts, field by field. The compiler asks for a field that is missing.
+#[macro_export]
+macro_rules! add_by_field {
+    ($type:ident { $($field:ident),+ $(,)? }) => {
+        impl std::ops::Add for $type {
+            type Output = Self;
+            fn add(self, other: Self) -> Self {
+                Self { $($field: self.$field + other.$field),+ }
+            }
+        }
+        impl std::ops::AddAssign for $type {
+            fn add_assign(&mut self, other: Self) {
+                *self = *self + other;
+            }
+        }
+        impl std::iter::Sum for $type {
+            fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+                all.fold(Self::default(), std::ops::Add::add)
+            }
+        }
+    };
+}
 
 /// What writing one step cost its model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,12 +58,6 @@ impl StepCost {
     /// A cost whose prefill time is unknown.
     pub fn new(prefilled: usize, cached: usize, decoded: usize, seconds: f64) -> Self {
         Self { prefilled, cached, decoded, seconds, ..Self::default() }
-    }
-
-    /// Sets the seconds until the first token was known, spent on the prompt.
-    pub fn with_prefill_seconds(mut self, seconds: f64) -> Self {
-        self.prefill_seconds = seconds;
-        self
     }
 }
 
@@ -95,22 +110,17 @@ impl RoleUsage {
     }
 }
 
-impl Add for RoleUsage {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self {
-            calls: self.calls + other.calls,
-            prefilled: self.prefilled + other.prefilled,
-            cached: self.cached + other.cached,
-            decoded: self.decoded + other.decoded,
-            kept_tokens: self.kept_tokens + other.kept_tokens,
-            seconds: self.seconds + other.seconds,
-            prefill_seconds: self.prefill_seconds + other.prefill_seconds,
-            guessed: self.guessed + other.guessed,
-            confirmed: self.confirmed + other.confirmed,
-        }
-    }
-}
+add_by_field!(RoleUsage {
+    calls,
+    prefilled,
+    cached,
+    decoded,
+    kept_tokens,
+    seconds,
+    prefill_seconds,
+    guessed,
+    confirmed
+});
 
 /// What one or many solutions cost. Usages of different problems add up with `+` or [`Iterator::sum`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -168,31 +178,14 @@ fn share(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-impl Add for Usage {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self {
-            draft: self.draft + other.draft,
-            target: self.target + other.target,
-            discarded: self.discarded + other.discarded,
-            router_seconds: self.router_seconds + other.router_seconds,
-            accepted_steps: self.accepted_steps + other.accepted_steps,
-            escalated_steps: self.escalated_steps + other.escalated_steps,
-            wasted_steps: self.wasted_steps + other.wasted_steps,
-            judged_steps: self.judged_steps + other.judged_steps,
-            fallback_steps: self.fallback_steps + other.fallback_steps,
-        }
-    }
-}
-
-impl AddAssign for Usage {
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
-}
-
-impl std::iter::Sum for Usage {
-    fn sum<I: Iterator<Item = Self>>(usages: I) -> Self {
-        usages.fold(Self::default(), Add::add)
-    }
-}
+add_by_field!(Usage {
+    draft,
+    target,
+    discarded,
+    router_seconds,
+    accepted_steps,
+    escalated_steps,
+    wasted_steps,
+    judged_steps,
+    fallback_steps
+});

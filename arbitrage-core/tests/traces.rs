@@ -174,7 +174,7 @@ fn two_writers_do_not_mix() {
     }
     // It is refused as well where the writer is unknown.
     fs::write(path.with_added_extension("lock"), "not a number").unwrap();
-    assert!(JsonlSink::append(&path).unwrap_err().to_string().ends_with("another run is writing to this file"));
+    assert!(JsonlSink::append(&path).unwrap_err().to_string().ends_with("another process is writing to this file"));
     drop(sink);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside the trace");
     // The file that a killed writer leaves keeps no other writer out.

@@ -22,7 +22,6 @@ pub mod harness;
 pub mod metrics;
 pub mod problems;
 pub mod reference_solution;
-mod replace;
 pub mod replay;
 pub mod report;
 pub mod results;

@@ -53,8 +53,6 @@ pub mod kernels;
 mod layout;
 #[cfg(feature = "burn")]
 mod local;
-#[cfg(any(feature = "pull", feature = "train"))]
-mod lock;
 mod math;
 #[cfg(feature = "burn")]
 mod prefill;

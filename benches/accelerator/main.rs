@@ -24,7 +24,6 @@ use std::process::ExitCode;
 use arbitrage_benches::{Failure, finish};
 use clap::Parser;
 
-use cost::Cost;
 use options::Options;
 use report::Report;
 
@@ -61,7 +60,7 @@ fn write_costs(file: &Path, report: &Report) -> Result<(), Failure> {
         return Err("no cost model: a pair needs the shapes of its draft, target and scorer".into());
     }
     for pair in &pairs {
-        let cost = Cost::of(report, pair)?;
+        let cost = cost::hardware(report, pair)?;
         let extension = file.extension().unwrap_or_default().to_string_lossy();
         let named = file.with_extension(format!("{}.{extension}", pair.name));
         let file = if pairs.len() == 1 { file } else { &named };

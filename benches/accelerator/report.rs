@@ -6,7 +6,7 @@ use arbitrage_benches::median;
 use arbitrage_benches::report::{percent, table};
 use serde::Serialize;
 
-use crate::cost::Cost;
+use crate::cost;
 use crate::options::{Options, Sizes};
 use crate::part::{Figures, Outcome, Part};
 use crate::shapes::{PAIRS, Pair};
@@ -135,8 +135,8 @@ impl Report {
         for simulated in &self.simulated {
             let step = median(simulated.seconds.clone()) / self.sizes.steps as f64;
             let pair = PAIRS.iter().find(|pair| pair.name == simulated.pair);
-            let cost = pair.and_then(|pair| Cost::of(self, pair).ok());
-            let expected = cost.map_or(f64::NAN, |cost| cost.step(&self.sizes));
+            let hardware = pair.and_then(|pair| cost::hardware(self, pair).ok());
+            let expected = hardware.map_or(f64::NAN, |hardware| cost::step(&hardware, &self.sizes));
             rows.push(vec![
                 simulated.pair.clone(),
                 format!("{} of {}", self.sizes.escalated(), self.sizes.steps),

@@ -1,13 +1,9 @@
 //! Whether two runs may share a trace.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::RunRecord;
-
-/// Characters of a value that are shown in a difference.
-const MAX_VALUE_CHARS: usize = 80;
+use crate::json::differences;
 
 impl RunRecord {
     /// Why `other` does not continue this run, one line a difference of models, router, limits and notes, such as
@@ -15,9 +11,7 @@ impl RunRecord {
     ///
     /// Version, overlap and [`Limits::in_flight`](crate::Limits::in_flight) are not compared, since no text depends on them.
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let mut found = Vec::new();
-        compare("", &self.identity(), &other.identity(), &mut found);
-        found
+        differences(&self.identity(), &other.identity()).iter().map(ToString::to_string).collect()
     }
 
     fn identity(&self) -> Value {
@@ -34,27 +28,6 @@ impl RunRecord {
 /// A router's name as it is written today. Older traces call two policies by the names of their types.
 fn current_name(router: &str) -> String {
     router.replace("mean-logprob(", "logprob(").replace("first-token-entropy(", "entropy(")
-}
-
-/// Adds a line for each value that is not the same in `one` and `other`, by its name.
-fn compare(name: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
-    match (one, other) {
-        (Value::Object(one), Value::Object(other)) => {
-            let keys: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-            for key in keys {
-                let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-                compare(&name, one.get(key).unwrap_or(&Value::Null), other.get(key).unwrap_or(&Value::Null), found);
-            }
-        }
-        _ if one == other => {}
-        _ => found.push(format!("{name}: {}, then {}", truncated(one), truncated(other))),
-    }
-}
-
-fn truncated(value: &Value) -> String {
-    let text = value.to_string();
-    let cut: String = text.chars().take(MAX_VALUE_CHARS).collect();
-    if cut.len() < text.len() { cut + "…" } else { cut }
 }
 
 #[cfg(test)]

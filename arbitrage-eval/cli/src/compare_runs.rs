@@ -7,9 +7,9 @@ use std::path::Path;
 use arbitrage_core::trace::Trace;
 use arbitrage_eval::gold::Gold;
 use arbitrage_eval::harness::grade;
-use arbitrage_eval::metrics::{IntervalEstimate, PolicyComparison, PolicySummary, compare};
+use arbitrage_eval::metrics::{PolicyComparison, PolicySummary, compare};
 use arbitrage_eval::results::{Grades, PolicyResults, problem_results};
-use arbitrage_router::metrics::Bootstrap;
+use arbitrage_router::metrics::{Bootstrap, Interval};
 use serde_json::json;
 
 use crate::Failure;
@@ -52,7 +52,7 @@ fn print(comparison: &PolicyComparison) {
         pairs.both, pairs.first_only, pairs.second_only, pairs.neither, pairs.errored
     );
     let Some(difference) = comparison.difference else { return println!("no problem is graded in both runs") };
-    let IntervalEstimate { value, low, high, .. } = difference;
+    let Interval { value, low, high, .. } = difference;
     let [value, low, high] = [value, low, high].map(|share| 100.0 * share);
     let verdict = if low > 0.0 || high < 0.0 { "significant" } else { "not significant" };
     println!("A − B: {value:+.2} points [{low:+.2}, {high:+.2}]: {verdict}");
@@ -64,8 +64,8 @@ fn print(comparison: &PolicyComparison) {
     }
 }
 
-fn accuracy(estimate: Option<IntervalEstimate>) -> String {
-    or_dash(estimate, |IntervalEstimate { value, low, high, .. }| {
+fn accuracy(estimate: Option<Interval>) -> String {
+    or_dash(estimate, |Interval { value, low, high, .. }| {
         format!("{:.1}% [{:.1}, {:.1}]", 100.0 * value, 100.0 * low, 100.0 * high)
     })
 }

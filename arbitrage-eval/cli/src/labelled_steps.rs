@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use arbitrage_core::trace::Trace;
+use arbitrage_core::{Prefix, Problem, SequenceId, Step};
 use arbitrage_eval::problems::stratified_by;
 use arbitrage_eval::steps::{LabelledSolution, deduplicate, of_examples, read_file};
 use arbitrage_models::source::file_digest;
@@ -51,6 +52,22 @@ pub(crate) fn load(options: &StepFileOptions, traces: &[PathBuf]) -> Result<Labe
     // Batches are full for longest if the solutions in them have equally many steps.
     chosen.sort_by_key(|solution| solution.labelled.len());
     Ok(LabelledSteps { solutions: chosen, digest: digests.join("+") })
+}
+
+/// What `evaluate` returns for the steps of several solutions, which it gets all at once: a list for each solution, or the first error
+/// among its steps. The solutions' sequences have the ids from 0.
+pub(crate) fn evaluate_steps<T, E>(
+    solutions: &[LabelledSolution],
+    evaluate: impl FnOnce(&[(Prefix<'_>, &Step)]) -> Vec<Result<T, E>>,
+) -> Vec<Result<Vec<T>, E>> {
+    let problems: Vec<Problem> = solutions.iter().map(LabelledSolution::problem).collect();
+    let requests = solutions.iter().zip(&problems).zip((0..).map(SequenceId));
+    let requests: Vec<_> = requests.flat_map(|((solution, problem), id)| solution.requests(id, problem)).collect();
+    let mut results = evaluate(&requests).into_iter();
+    // All results of a solution are taken before its first error is returned: the next ones belong to the next solution.
+    let of = |solution: &LabelledSolution| results.by_ref().take(solution.labelled.len()).collect::<Vec<_>>();
+    let lists: Vec<Vec<Result<T, E>>> = solutions.iter().map(of).collect();
+    lists.into_iter().map(|list| list.into_iter().collect()).collect()
 }
 
 /// The error for traces without labels.

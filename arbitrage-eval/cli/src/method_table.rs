@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use arbitrage_core::Step;
 use arbitrage_router::labels::Example;
 use arbitrage_router::metrics::{
-    Auc, Bootstrap, CallBudget, CapturedAdvantage, Clusters, Spearman, confusion, expected_calibration_error,
+    Auc, Bootstrap, CallBudget, CapturedAdvantage, Clusters, Interval, Spearman, confusion, expected_calibration_error,
 };
 use serde::Serialize;
 
 use crate::Failure;
 use crate::cli::TableOptions;
-use crate::figures::{ConfidenceInterval, or_dash, with_interval};
+use crate::figures::{or_dash, with_interval};
 use crate::files::write_json;
 
 /// Budgets of target calls, as shares of the oracle's calls.
@@ -58,16 +58,16 @@ pub(crate) fn report(examples: &[Example], methods: &[Method], options: &TableOp
 #[derive(Serialize)]
 struct MethodRow {
     method: String,
-    rho: Option<ConfidenceInterval>,
-    auc: Option<ConfidenceInterval>,
+    rho: Option<Interval>,
+    auc: Option<Interval>,
     /// AUC of predicting that the draft's step is wrong: the method's quality as a scorer.
-    auc_wrong: Option<ConfidenceInterval>,
+    auc_wrong: Option<Interval>,
     acc0: Option<f64>,
     acc1: Option<f64>,
     calibration_error: Option<f64>,
-    captured: [Option<ConfidenceInterval>; 3],
+    captured: [Option<Interval>; 3],
     /// Captured advantage minus that of the first RSD method, on the same resamples.
-    over_rsd: [Option<ConfidenceInterval>; 3],
+    over_rsd: [Option<Interval>; 3],
     /// The first method's figures minus this method's; `None` for the first method.
     lead_of_first: Option<MethodDifference>,
 }
@@ -75,9 +75,9 @@ struct MethodRow {
 /// One method's figures minus another's, on the same resamples.
 #[derive(Serialize)]
 struct MethodDifference {
-    rho: Option<ConfidenceInterval>,
-    auc: Option<ConfidenceInterval>,
-    captured: [Option<ConfidenceInterval>; 3],
+    rho: Option<Interval>,
+    auc: Option<Interval>,
+    captured: [Option<Interval>; 3],
 }
 
 /// One method's estimates, sorted once for all resamples.
@@ -147,16 +147,16 @@ impl MethodMetrics {
         }
     }
 
-    fn interval(&self, statistic: impl Fn(&[u32]) -> Option<f64>) -> Option<ConfidenceInterval> {
-        self.bootstrap.interval(&self.problems, statistic).map(ConfidenceInterval::from)
+    fn interval(&self, statistic: impl Fn(&[u32]) -> Option<f64>) -> Option<Interval> {
+        self.bootstrap.interval(&self.problems, statistic)
     }
 
     fn difference(
         &self,
         one: impl Fn(&[u32]) -> Option<f64>,
         other: impl Fn(&[u32]) -> Option<f64>,
-    ) -> Option<ConfidenceInterval> {
-        self.bootstrap.difference(&self.problems, one, other).map(ConfidenceInterval::from)
+    ) -> Option<Interval> {
+        self.bootstrap.difference(&self.problems, one, other)
     }
 }
 

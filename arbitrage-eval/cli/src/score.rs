@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use arbitrage_core::scorer::score_each;
 use arbitrage_core::segmenter::BlankLine;
 use arbitrage_core::trace::ModelRecord;
-use arbitrage_core::{Limits, Problem, SequenceId, Shared, StepScorer};
+use arbitrage_core::{Limits, SequenceId, Shared, StepScorer};
 use arbitrage_eval::steps::{FirstErrorQuality, LabelledSolution, Quality, quality};
 use arbitrage_models::{HiddenReader as _, LocalTarget};
 use arbitrage_router::metrics::Bootstrap;
@@ -14,7 +14,7 @@ use indicatif::ProgressBar;
 use crate::Failure;
 use crate::cli::ScoreOptions;
 use crate::figures::{percent, with_interval};
-use crate::labelled_steps::{LabelledSteps, load};
+use crate::labelled_steps::{LabelledSteps, evaluate_steps, load};
 use crate::model::Model;
 use crate::pair::open_reader;
 use crate::problem_set::{gold_answers, problem_rows};
@@ -92,19 +92,13 @@ fn score(scorer: &mut dyn StepScorer, solutions: Vec<LabelledSolution>, in_fligh
     bar.set_style(style("scoring {wide_bar} {pos}/{len} steps {elapsed} {eta}"));
     let mut scored = ScoredSolutions::default();
     for batch in solutions.chunks(in_flight.max(1)) {
-        let problems: Vec<Problem> = batch.iter().map(LabelledSolution::problem).collect();
-        let ids = (0..).map(SequenceId);
-        let requests = batch.iter().zip(&problems).zip(ids.clone());
-        let requests: Vec<_> = requests.flat_map(|((of, problem), id)| of.requests(id, problem)).collect();
-        let mut scores = score_each(scorer, &requests).into_iter();
-        ids.take(batch.len()).for_each(|id| scorer.release(id));
-        for solution in batch {
-            // All scores are taken before the first error is looked for: the next ones belong to the next solution.
-            let of_solution: Vec<_> = scores.by_ref().take(solution.labelled.len()).collect();
-            match of_solution.into_iter().collect::<Result<Vec<f32>, _>>() {
-                Ok(of_solution) => {
+        let scores = evaluate_steps(batch, |steps| score_each(scorer, steps));
+        (0..batch.len() as u64).for_each(|id| scorer.release(SequenceId(id)));
+        for (solution, scores) in batch.iter().zip(scores) {
+            match scores {
+                Ok(scores) => {
                     scored.solutions.push(solution.clone());
-                    scored.scores.push(of_solution);
+                    scored.scores.push(scores);
                 }
                 Err(error) => bar.suspend(|| anstream::eprintln!("skipped: solution {}: {error}", solution.id)),
             }

@@ -1,8 +1,6 @@
 //! Counts of work, independent of time.
 
-use std::ops::{Add, AddAssign};
-
-use arbitrage_core::{RoleUsage, Usage};
+use arbitrage_core::{RoleUsage, Usage, add_by_field};
 use serde::{Deserialize, Serialize};
 
 use super::DecisionWork;
@@ -57,38 +55,5 @@ impl RoleWork {
     }
 }
 
-impl Add for RoleWork {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self {
-            decoded: self.decoded + other.decoded,
-            prefilled: self.prefilled + other.prefilled,
-            guessed: self.guessed + other.guessed,
-            confirmed: self.confirmed + other.confirmed,
-        }
-    }
-}
-
-impl Add for WorkCounts {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self {
-            draft: self.draft + other.draft,
-            target: self.target + other.target,
-            routed: self.routed + other.routed,
-            scored: self.scored + other.scored,
-        }
-    }
-}
-
-impl AddAssign for WorkCounts {
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
-}
-
-impl std::iter::Sum for WorkCounts {
-    fn sum<I: Iterator<Item = Self>>(works: I) -> Self {
-        works.fold(Self::default(), Add::add)
-    }
-}
+add_by_field!(RoleWork { decoded, prefilled, guessed, confirmed });
+add_by_field!(WorkCounts { draft, target, routed, scored });

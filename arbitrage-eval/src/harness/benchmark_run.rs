@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use arbitrage_core::trace::{RunNotes, Trace};
+use arbitrage_core::trace::{JsonlSink, RunNotes, Trace, TraceSink};
 use arbitrage_core::{AdvantageRouter, Drafter, Engine, EngineError, Problem, Solution, Verifier};
 use arbitrage_router::Policy;
 
-use super::{HarnessError, Records, grade, solve_into, write_canonical, write_grades};
+use super::{GradedRun, HarnessError, Records, solve_into};
 use crate::gold::Gold;
 
 /// A benchmark of an evaluation: its problems, their answers, and the folder of its runs.
@@ -58,19 +58,58 @@ impl BenchmarkHarness<'_> {
         engine: Engine<D, V, R>,
         on_solution: impl FnMut(&Problem, Result<&Solution, &EngineError>),
     ) -> Result<PathBuf, HarnessError> {
-        let folder = self.evaluation.join(self.benchmark);
-        fs::create_dir_all(&folder).map_err(|source| HarnessError::Io { path: folder.clone(), source })?;
-        let path = folder.join(format!("{}.jsonl", file_name(&policy.to_string())));
-        let (sink, records) = Records::open(&path)?;
+        let label = policy.to_string();
         let notes = RunNotes {
             benchmark: Some(self.benchmark.to_owned()),
-            label: Some(policy.to_string()),
+            label: Some(label.clone()),
             ..RunNotes::default().with_policy(policy.name(), policy.threshold())
         };
-        solve_into(engine.with_notes(notes), self.problems, sink, &records, on_solution)?;
-        write_canonical(Trace::read(&path)?, self.problems, &path)?;
-        write_grades(&grade(&Trace::read(&path)?, self.gold), &path.with_extension("grades.jsonl"))?;
-        Ok(path)
+        let graded = self.open(&label)?.solve(engine.with_notes(notes), |sink| sink, on_solution)?;
+        Ok(graded.path)
+    }
+
+    /// Opens the trace of the run with this label, for a run that needs notes, a sink or a progress of its own.
+    ///
+    /// # Errors
+    /// [`HarnessError`], naming the file that cannot be written, or the trace that cannot be read.
+    pub fn open(&self, label: &str) -> Result<OpenRun<'_>, HarnessError> {
+        let folder = self.evaluation.join(self.benchmark);
+        fs::create_dir_all(&folder).map_err(|source| HarnessError::io(&folder, source))?;
+        let path = trace_path(&folder, label);
+        let (sink, records) = Records::open(&path)?;
+        Ok(OpenRun { harness: self, path, sink, records })
+    }
+}
+
+/// A run whose trace is open, and locked against other processes.
+#[derive(Debug)]
+pub struct OpenRun<'a> {
+    harness: &'a BenchmarkHarness<'a>,
+    path: PathBuf,
+    sink: JsonlSink,
+    records: Records,
+}
+
+impl OpenRun<'_> {
+    /// The number of problems that the trace has no end of.
+    pub fn open_problems(&self) -> usize {
+        self.records.open_problems(self.harness.problems).len()
+    }
+
+    /// Solves these problems with `engine`, puts the trace into the problems' order, and grades it. `sink` may wrap the sink of the
+    /// trace; `on_solution` receives each problem with its solution or error.
+    ///
+    /// # Errors
+    /// As for [`BenchmarkHarness::run`], and [`HarnessError::Sink`] with the error of a sink that ended the run.
+    pub fn solve<D: Drafter, V: Verifier, R: AdvantageRouter, S: TraceSink + 'static>(
+        self,
+        engine: Engine<D, V, R>,
+        sink: impl FnOnce(JsonlSink) -> S,
+        on_solution: impl FnMut(&Problem, Result<&Solution, &EngineError>),
+    ) -> Result<GradedRun, HarnessError> {
+        let Self { harness: BenchmarkHarness { problems, gold, .. }, path, .. } = self;
+        solve_into(engine, problems, sink(self.sink), &self.records, on_solution)?;
+        GradedRun::write(Trace::read(&path)?, problems, gold, path)
     }
 }
 
@@ -79,4 +118,9 @@ pub fn file_name(name: &str) -> String {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let text: String = name.chars().map(|c| if is_allowed(c) { c } else { '_' }).collect();
     if text.starts_with('.') { format!("_{text}") } else { text }
+}
+
+/// The trace of the run with this label in the folder of a benchmark.
+pub fn trace_path(folder: &Path, label: &str) -> PathBuf {
+    folder.join(format!("{}.jsonl", file_name(label)))
 }

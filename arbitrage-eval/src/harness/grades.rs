@@ -1,12 +1,8 @@
 //! Verdicts on a run's solutions.
 
-use std::path::Path;
-
 use arbitrage_core::Problem;
 use arbitrage_core::trace::{SolutionRecord, Trace};
 
-use super::HarnessError;
-use super::lines::replace_lines;
 use crate::gold::Gold;
 use crate::results::{GradeRow, Outcome};
 
@@ -30,14 +26,6 @@ fn grade_row(end: &SolutionRecord, gold: &Gold) -> GradeRow {
         Some(grade) => row.with_grade(grade),
         None => row,
     }
-}
-
-/// Writes one row per solution to `path`, replacing the file atomically.
-///
-/// # Errors
-/// [`HarnessError::Io`].
-pub fn write_grades(grades: &[GradeRow], path: &Path) -> Result<(), HarnessError> {
-    replace_lines(path, grades)
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use arbitrage_core::fs::write_atomic;
 use arbitrage_core::trace::RunRecord;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::HarnessError;
 use super::lines::replace_lines;
-use crate::replace::replace;
 
 /// A graded solution.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ pub fn write_lm_eval(
 ) -> Result<(), HarnessError> {
     std::fs::create_dir_all(folder).map_err(|source| HarnessError::io(folder, source))?;
     let path = folder.join("results_arbitrage.json");
-    let written = replace(&path, |file| Ok(serde_json::to_writer_pretty(file, &results(task, run, samples))?));
+    let written = write_atomic(&path, |file| Ok(serde_json::to_writer_pretty(file, &results(task, run, samples))?));
     written.map_err(|source| HarnessError::io(&path, source))?;
     let rows = samples.iter().enumerate().map(|(at, sample)| row(at, sample));
     replace_lines(&folder.join(format!("samples_{task}_arbitrage.jsonl")), rows)

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::IntervalEstimate;
 use crate::results::{Outcome, PolicyResults};
+use arbitrage_router::metrics::Interval;
 
 /// The 97.5% quantile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
@@ -29,7 +29,7 @@ impl Accuracy {
     }
 
     /// Share of right answers among the problems that did not error, with Wilson's interval; `None` where there are none.
-    pub fn share(&self) -> Option<IntervalEstimate> {
+    pub fn share(&self) -> Option<Interval> {
         wilson(self.right, self.right + self.wrong)
     }
 
@@ -43,7 +43,7 @@ impl Accuracy {
 
 /// A share with its 95% score interval (Wilson 1927). Unlike the textbook's `p ± 1.96·√(p(1 − p)/n)` it stays within [0, 1] and holds
 /// its level near 0 and 1 and for few problems (Brown, Cai and DasGupta 2001). `None` without trials, and for more successes than trials.
-pub fn wilson(successes: usize, trials: usize) -> Option<IntervalEstimate> {
+pub fn wilson(successes: usize, trials: usize) -> Option<Interval> {
     if trials == 0 || successes > trials {
         return None;
     }
@@ -52,7 +52,7 @@ pub fn wilson(successes: usize, trials: usize) -> Option<IntervalEstimate> {
     let centre = (p + Z * Z / (2.0 * n)) / scale;
     let half = Z / scale * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     // Rounding must not put the share outside of its interval.
-    Some(IntervalEstimate::exact(p, (centre - half).clamp(0.0, p), (centre + half).clamp(p, 1.0)))
+    Some(Interval::exact(p, (centre - half).clamp(0.0, p), (centre + half).clamp(p, 1.0)))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Area under the accuracy–cost curve.
 
-use arbitrage_router::metrics::{Bootstrap, Clusters};
+use arbitrage_router::metrics::{Bootstrap, Clusters, Interval};
 
-use super::{CompareError, Curve, IntervalEstimate, Point};
+use super::{CompareError, Curve, Point};
 
 /// The two models alone, as curves of one point each: the ends of the area.
 #[derive(Clone, Copy, Debug)]
@@ -20,18 +20,14 @@ pub struct AreaEnds<'c> {
 ///
 /// # Errors
 /// [`CompareError`] for curves over different problems.
-pub fn area(
-    curve: &Curve,
-    ends: AreaEnds<'_>,
-    bootstrap: &Bootstrap,
-) -> Result<Option<IntervalEstimate>, CompareError> {
+pub fn area(curve: &Curve, ends: AreaEnds<'_>, bootstrap: &Bootstrap) -> Result<Option<Interval>, CompareError> {
     curve.same_problems(ends.draft)?;
     curve.same_problems(ends.target)?;
     let statistic = |weights: &[u32]| {
         let (draft, target) = (*ends.draft.weighted(weights).first()?, *ends.target.weighted(weights).first()?);
         between(&curve.weighted(weights), draft, target)
     };
-    Ok(bootstrap.interval(&Clusters::new(0..curve.problems()), statistic).map(IntervalEstimate::from))
+    Ok(bootstrap.interval(&Clusters::new(0..curve.problems()), statistic))
 }
 
 fn between(points: &[Point], draft: Point, target: Point) -> Option<f64> {

@@ -1,10 +1,10 @@
 //! Compares two policies.
 
-use arbitrage_router::metrics::{Bootstrap, Clusters, weighted_mean};
+use arbitrage_router::metrics::{Bootstrap, Clusters, Interval, weighted_mean};
 use serde::{Deserialize, Serialize};
 
 use super::error::same_problems;
-use super::{CompareError, IntervalEstimate, McNemar};
+use super::{CompareError, McNemar};
 use crate::results::PolicyResults;
 
 /// Numbers of problems by the outcomes of two policies.
@@ -30,12 +30,12 @@ pub struct PolicyComparison {
     /// Numbers of problems by both outcomes.
     pub pairs: PairedOutcomes,
     /// Accuracy of the first minus that of the second, with its bootstrap interval; `None` where every problem errored.
-    pub difference: Option<IntervalEstimate>,
+    pub difference: Option<Interval>,
     /// Whether the difference may be chance; `None` where both solved the same problems.
     pub test: Option<McNemar>,
     /// Mean seconds per problem of the second divided by those of the first: how many times faster the first is, over the problems timed
     /// under both. `None` without such problems, and where the first takes no time.
-    pub speed: Option<IntervalEstimate>,
+    pub speed: Option<Interval>,
 }
 
 /// Compares two policies problem by problem. The bootstrap resamples pairs of results, so that the difficulty of a problem cancels out.
@@ -64,9 +64,9 @@ pub fn compare(
     };
     Ok(PolicyComparison {
         pairs,
-        difference: bootstrap.interval(&Clusters::new(0..gains.len()), mean_gain).map(IntervalEstimate::from),
+        difference: bootstrap.interval(&Clusters::new(0..gains.len()), mean_gain),
         test: McNemar::new(pairs.first_only, pairs.second_only),
-        speed: bootstrap.interval(&Clusters::new(0..times.len()), speed).map(IntervalEstimate::from),
+        speed: bootstrap.interval(&Clusters::new(0..times.len()), speed),
     })
 }
 

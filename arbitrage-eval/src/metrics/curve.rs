@@ -22,11 +22,11 @@ pub struct Point {
 
 /// Cost and outcome of one problem under one threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CurveSample {
+struct CurveSample {
     /// The cost, finite and at least 0; `None` where it does not count.
-    pub cost: Option<f64>,
-    /// Probability that the answer is right, in [0, 1]: 0 or 1 where it was graded. `None` where it is unknown.
-    pub right: Option<f64>,
+    cost: Option<f64>,
+    /// 1 for a right answer and 0 for a wrong one; `None` where there is no grade.
+    right: Option<f64>,
 }
 
 /// A policy at several thresholds on the same problems. It keeps the samples of every problem, so that they can be resampled.
@@ -39,9 +39,9 @@ pub struct Curve {
 
 /// One threshold with a sample per problem.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct CurveSetting {
-    pub tau: Option<f32>,
-    pub samples: Vec<CurveSample>,
+struct CurveSetting {
+    tau: Option<f32>,
+    samples: Vec<CurveSample>,
 }
 
 impl Curve {
@@ -61,30 +61,19 @@ impl Curve {
         };
         let ids = results.iter().take(1).flat_map(|results| results.problems()).map(|problem| problem.id.clone());
         let name = results.first().map_or_else(String::new, |results| results.policy.clone());
-        Self::from_samples(name, ids.collect(), results.iter().map(setting).collect())
-    }
-
-    /// The curve through settings that have one sample per id. The ids are sorted.
-    pub(crate) fn from_samples(
-        name: String,
-        ids: Vec<String>,
-        settings: Vec<CurveSetting>,
-    ) -> Result<Self, CompareError> {
-        let curve = Self { name, ids, settings };
+        let curve = Self { name, ids: ids.collect(), settings: results.iter().map(setting).collect() };
         curve.check()?;
         Ok(curve)
     }
 
     fn check(&self) -> Result<(), CompareError> {
-        let all = self.settings.iter().flat_map(|setting| self.ids.iter().zip(&setting.samples));
+        let mut all = self.settings.iter().flat_map(|setting| self.ids.iter().zip(&setting.samples));
         let wrong = |(id, sample): (&String, &CurveSample)| {
-            let cost = sample.cost.filter(|cost| !(cost.is_finite() && *cost >= 0.0));
-            let right = sample.right.filter(|right| !(0.0..=1.0).contains(right));
-            let cost = cost.map(|found| ("cost", "finite and at least 0", found));
-            let (what, expected, found) = cost.or(right.map(|found| ("accuracy", "in 0..=1", found)))?;
-            Some(CompareError::Number { name: self.name.clone(), id: id.clone(), what, expected, found })
+            let found = sample.cost.filter(|cost| !(cost.is_finite() && *cost >= 0.0))?;
+            let (name, id) = (self.name.clone(), id.clone());
+            Some(CompareError::Number { name, id, what: "cost", expected: "finite and at least 0", found })
         };
-        all.filter_map(wrong).next().map_or(Ok(()), Err)
+        all.find_map(wrong).map_or(Ok(()), Err)
     }
 
     /// The number of problems.
@@ -154,11 +143,6 @@ pub(super) mod tests {
             let error = Curve::new(&[&one], |_| Some(cost)).unwrap_err().to_string();
             assert!(error.starts_with("`a`, problem `000`: cost"), "{error}");
         }
-        let wrong = CurveSample { cost: None, right: Some(f64::NAN) };
-        assert!(
-            Curve::from_samples("a".into(), vec!["0".into()], vec![CurveSetting { tau: None, samples: vec![wrong] }])
-                .is_err()
-        );
         assert_eq!(Curve::new(&[], |_| None), Err(CompareError::Empty { what: "policy" }));
         let other = results("b", None, &[(Some(true), 1.0), (None, 1.0)]);
         assert!(matches!(Curve::new(&[&one, &other], |_| None), Err(CompareError::Problems { .. })));

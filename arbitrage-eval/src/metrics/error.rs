@@ -65,7 +65,7 @@ pub(super) fn same_problems(all: &[&PolicyResults]) -> Result<(), CompareError> 
 }
 
 /// The sorted problem ids of a policy.
-pub(crate) struct NamedIds<'a> {
+pub(super) struct NamedIds<'a> {
     /// Policy and threshold.
     pub name: &'a str,
     /// The ids.
@@ -73,7 +73,7 @@ pub(crate) struct NamedIds<'a> {
 }
 
 /// An error unless both have the same ids.
-pub(crate) fn same_ids(one: &NamedIds<'_>, other: &NamedIds<'_>) -> Result<(), CompareError> {
+pub(super) fn same_ids(one: &NamedIds<'_>, other: &NamedIds<'_>) -> Result<(), CompareError> {
     let lacks = |one: &NamedIds<'_>, other: &NamedIds<'_>| {
         let id = one.ids.iter().find(|id| other.ids.binary_search(id).is_err())?.clone();
         Some(CompareError::Problems { id, known: one.name.to_owned(), missing: other.name.to_owned() })

@@ -1,10 +1,10 @@
 //! Speed-up at equal accuracy.
 
-use arbitrage_router::metrics::{Bootstrap, Clusters};
+use arbitrage_router::metrics::{Bootstrap, Clusters, Interval};
 use serde::{Deserialize, Serialize};
 
 use super::frontier::Frontier;
-use super::{CompareError, Curve, IntervalEstimate, Point};
+use super::{CompareError, Curve, Point};
 
 /// Cost of the second policy divided by that of the first, at equal accuracy: above 1 where the first is cheaper. The paper's 1.62× and
 /// 1.97× over RSD (§5) are of this kind.
@@ -12,11 +12,11 @@ use super::{CompareError, Curve, IntervalEstimate, Point};
 #[non_exhaustive]
 pub struct SpeedUp {
     /// The greatest ratio. As the maximum of many noisy ratios it is biased upwards, and its interval does not correct that.
-    pub greatest: IntervalEstimate,
+    pub greatest: Interval,
     /// The accuracy at which it is found.
     pub at: f64,
     /// The mean ratio over the accuracies that both reach, with equal weight: the figure to rely on.
-    pub mean: IntervalEstimate,
+    pub mean: Interval,
     /// Least accuracy that both reach.
     pub from: f64,
     /// Greatest accuracy that both reach.
@@ -34,7 +34,7 @@ pub fn speed_up(first: &Curve, second: &Curve, bootstrap: &Bootstrap) -> Result<
     let problems = Clusters::new(0..first.problems());
     let range = |figure: fn(Matched) -> f64| {
         let statistic = |weights: &[u32]| matched(first.weighted(weights), second.weighted(weights)).ok().map(figure);
-        bootstrap.interval(&problems, statistic).map(IntervalEstimate::from).ok_or(CompareError::NoResample)
+        bootstrap.interval(&problems, statistic).ok_or(CompareError::NoResample)
     };
     Ok(SpeedUp { greatest: range(|found| found.greatest)?, at, mean: range(|found| found.mean)?, from, to })
 }

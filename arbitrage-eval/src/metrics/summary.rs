@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AcceptanceRates, Accuracy, IntervalEstimate, Latency, Roles, Waste};
+use super::{AcceptanceRates, Accuracy, Latency, Roles, Waste};
 use crate::results::PolicyResults;
+use arbitrage_router::metrics::Interval;
 
 /// The figures of one policy on one benchmark.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,7 +17,7 @@ pub struct PolicySummary {
     /// Counts of outcomes.
     pub outcomes: Accuracy,
     /// Share of right answers.
-    pub accuracy: Option<IntervalEstimate>,
+    pub accuracy: Option<Interval>,
     /// The draft's share.
     pub acceptance: AcceptanceRates,
     /// Calls of the target that gained nothing.

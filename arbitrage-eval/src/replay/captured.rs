@@ -5,7 +5,7 @@ use arbitrage_router::metrics::{Bootstrap, CallBudget, CapturedAdvantage, Cluste
 
 use super::decide::escalation_score;
 use super::{PairedTrace, ReplayError, StepPair};
-use crate::metrics::IntervalEstimate;
+use arbitrage_router::metrics::Interval;
 
 /// Captured advantage of a policy at a budget of calls: `Σ Δ` over the steps that it would escalate first, scaled so that random calls get 0
 /// and the oracle 1. The policy's threshold does not matter, only the order in which it prefers steps. `None` where the oracle is no better
@@ -19,12 +19,12 @@ pub fn captured(
     policy: &Policy,
     budget: CallBudget,
     bootstrap: &Bootstrap,
-) -> Result<Option<IntervalEstimate>, ReplayError> {
+) -> Result<Option<Interval>, ReplayError> {
     let estimates =
         trace.step_pairs().map(|(id, pair)| escalation_score(policy, id, pair)).collect::<Result<Vec<_>, _>>()?;
     let advantages: Vec<f32> = trace.step_pairs().map(|(_, pair)| StepPair::advantage(pair)).collect();
     let captured = CapturedAdvantage::new(&estimates, &advantages)?;
     captured.at(budget)?;
     let problems = Clusters::new(trace.step_pairs().map(|(id, _)| id));
-    Ok(bootstrap.interval(&problems, |weights| captured.weighted(weights, budget)).map(IntervalEstimate::from))
+    Ok(bootstrap.interval(&problems, |weights| captured.weighted(weights, budget)))
 }

@@ -34,6 +34,6 @@ pub use check::{FigureDifference, ReplayCheck, check};
 pub use error::ReplayError;
 pub use grid::grid;
 pub use pair::{PairedStep, StepPair};
-pub use prediction::{PredictedProblem, Prediction, replay, replay_curve};
-pub use priced::{priced, priced_curve};
+pub use prediction::{PredictedProblem, Prediction, replay};
+pub use priced::priced;
 pub use trace::{PairedSolution, PairedTrace};

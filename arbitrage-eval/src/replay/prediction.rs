@@ -9,7 +9,7 @@ use super::decide::escalations;
 use super::expected_work::{PolicyCost, expected_work};
 use super::{PairedSolution, PairedTrace, ReplayError};
 use crate::cost::{Hardware, Reuse, WorkCounts};
-use crate::metrics::{CompareError, Curve, CurveSample, CurveSetting, NamedIds, Waste, WasteCounts, same_ids};
+use crate::metrics::{Waste, WasteCounts};
 
 /// The prediction for a policy, problem by problem. Counts are expectations and need not be whole numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,31 +119,6 @@ impl Prediction {
     pub(super) fn sum(&self, figure: impl Fn(&PredictedProblem) -> f64) -> f64 {
         self.problems.iter().map(figure).sum()
     }
-}
-
-/// The curve of accuracy against latency on `hardware`, over predictions that differ in their thresholds.
-///
-/// # Errors
-/// [`CompareError::Empty`] without a prediction, [`CompareError::Problems`] for predictions from different collections.
-pub fn replay_curve(predictions: &[Prediction], hardware: &Hardware, reuse: Reuse) -> Result<Curve, CompareError> {
-    let Some(first) = predictions.first() else { return Err(CompareError::Empty { what: "prediction" }) };
-    let ids = |of: &Prediction| of.problems.iter().map(|problem| problem.id.clone()).collect::<Vec<_>>();
-    let name = |of: &Prediction| of.policy.to_string();
-    let sample = |problem: &PredictedProblem| CurveSample {
-        cost: Some(hardware.seconds(&problem.work, reuse)),
-        right: problem.right,
-    };
-    let known = ids(first);
-    for other in predictions {
-        let first = NamedIds { name: &name(first), ids: &known };
-        same_ids(&first, &NamedIds { name: &name(other), ids: &ids(other) })?;
-    }
-    let setting = |of: &Prediction| CurveSetting {
-        tau: of.policy.threshold(),
-        samples: of.problems.iter().map(sample).collect(),
-    };
-    let settings = predictions.iter().map(setting);
-    Curve::from_samples(first.policy.name().to_owned(), known, settings.collect())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::number::{MISSING, NumberFormat};
-use crate::metrics::IntervalEstimate;
+use arbitrage_router::metrics::Interval;
 
 /// A table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -69,7 +69,7 @@ impl TableCell {
     }
 
     /// A figure with its interval, or a dash.
-    pub(crate) fn range(format: NumberFormat, range: Option<IntervalEstimate>) -> Self {
+    pub(crate) fn range(format: NumberFormat, range: Option<Interval>) -> Self {
         let Some(range) = range else { return Self::text(MISSING) };
         let interval = format!("[{}, {}]", format.show(range.low), format.show(range.high));
         Self { text: format.show(range.value), interval: Some(interval) }

@@ -1,12 +1,12 @@
 //! Writes the report of an evaluation's folder.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use arbitrage_core::fs::write_atomic;
 
 use super::page::Page;
 use super::render::{html_of, markdown_of};
 use super::{EvaluationRuns, ReportError, ReportSettings};
-use crate::replace::replace;
 
 /// The files of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub fn write(folder: &Path, settings: &ReportSettings) -> Result<ReportFiles, Re
     let (html, markdown) = (html_of(&page, &evaluation, settings)?, markdown_of(&page)?);
     let put = |name: &str, text: String| {
         let path = folder.join(name);
-        match replace(&path, |file| file.write_all(text.as_bytes())) {
+        match write_atomic(&path, |file| file.write_all(text.as_bytes())) {
             Ok(()) => Ok(path),
             Err(source) => Err(ReportError::Io { path, source }),
         }

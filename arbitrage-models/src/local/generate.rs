@@ -31,11 +31,11 @@ pub(super) fn generate(
     let sequences: Vec<_> = requests.iter().map(|request| model.take_sequence(request.prefix.id)).collect();
     let mut listener = model.listener.take();
     let mut speculation = std::mem::take(&mut model.speculation);
-    let begin = |(request, sequence)| StepGeneration::begin(model, request, sequence).map_err(BoxError::from);
+    let begin = |(request, sequence)| StepGeneration::begin(model, request, rule, sequence).map_err(BoxError::from);
     let mut generations: Vec<_> = requests.iter().zip(sequences).map(begin).collect();
     let setup = start.elapsed().as_secs_f64() / requests.len().max(1) as f64;
     let mut outcome = share_prefixes(model, &mut generations);
-    while let Err(error) = outcome.and_then(|()| run(model, &mut speculation, &mut generations, rule, &mut listener)) {
+    while let Err(error) = outcome.and_then(|()| run(model, &mut speculation, &mut generations, &mut listener)) {
         let error = Arc::new(error);
         for generation in generations.iter_mut().filter(|one| one.as_ref().is_ok_and(|one| one.finish.is_none())) {
             *generation = Err(error.clone().into());
@@ -61,8 +61,7 @@ pub(super) fn generate(
 fn run(
     model: &LocalModel,
     speculation: &mut Speculation,
-    generations: &mut [Result<StepGeneration, BoxError>],
-    rule: &StepRule<'_>,
+    generations: &mut [Result<StepGeneration<'_>, BoxError>],
     listener: &mut Option<Listener>,
 ) -> Result<()> {
     loop {
@@ -71,7 +70,7 @@ fn run(
             return Ok(());
         }
         let lengths: Vec<usize> = open.iter().map(|generation| generation.stream.text().len()).collect();
-        pass(model, speculation, &mut open, rule)?;
+        pass(model, speculation, &mut open)?;
         let Some(listener) = listener else { continue };
         for (generation, length) in open.iter().zip(lengths) {
             let fresh = &generation.stream.text()[length..];
@@ -102,14 +101,9 @@ impl PassInput {
 
 /// One forward pass over pending and speculative tokens. Each sequence whose pending tokens have all been run then accepts the
 /// tokens that the model samples.
-fn pass(
-    model: &LocalModel,
-    speculation: &mut Speculation,
-    open: &mut [&mut StepGeneration],
-    rule: &StepRule<'_>,
-) -> Result<()> {
+fn pass(model: &LocalModel, speculation: &mut Speculation, open: &mut [&mut StepGeneration<'_>]) -> Result<()> {
     let start = Instant::now();
-    let inputs = plan(model, speculation, open, rule);
+    let inputs = plan(model, speculation, open);
     let rows = inputs.iter().map(PassInput::rows).sum::<usize>().max(1);
     let forward = Instant::now();
     let outputs = run_forward(model, open, &inputs)?;
@@ -121,7 +115,7 @@ fn pass(
         generation.sequence.cached_tokens.extend(generation.pending.drain(..input.take));
         if input.take > 0 && generation.pending.is_empty() {
             let outputs: Vec<_> = outputs.by_ref().take(1 + input.speculative().len()).collect();
-            let verification = generation.accept_tokens(model, &outputs, input.speculative(), rule);
+            let verification = generation.accept_tokens(model, &outputs, input.speculative());
             if let Some(plan) = &input.plan {
                 speculation.learn(plan, verification);
             }
@@ -138,19 +132,14 @@ fn pass(
 }
 
 /// Divides the rows of the pass: pending tokens come first, then speculative ones.
-fn plan(
-    model: &LocalModel,
-    speculation: &mut Speculation,
-    open: &[&mut StepGeneration],
-    rule: &StepRule<'_>,
-) -> Vec<PassInput> {
+fn plan(model: &LocalModel, speculation: &mut Speculation, open: &[&mut StepGeneration<'_>]) -> Vec<PassInput> {
     let (takes, mut room) = share_rows(open.iter().map(|generation| generation.pending.len()));
     let limit = speculation.fixed_count.unwrap_or(MAX_SPECULATIVE_TOKENS).min(MAX_SPECULATIVE_TOKENS);
     let (mut owners, mut requests) = (Vec::new(), Vec::new());
     for (at, (generation, &take)) in open.iter().zip(&takes).enumerate() {
         if take == generation.pending.len()
             && speculation.is_possible(generation.rejected.as_ref())
-            && let Some(request) = generation.draft_request(model, rule, room.min(limit))
+            && let Some(request) = generation.draft_request(model, room.min(limit))
         {
             room -= request.max_tokens;
             owners.push(at);
@@ -168,8 +157,12 @@ fn plan(
 
 /// Runs the pass. Its outputs are, for each sequence whose pending tokens are all run, those of the last pending token and of the
 /// speculative tokens.
-fn run_forward(model: &LocalModel, open: &mut [&mut StepGeneration], inputs: &[PassInput]) -> Result<ForwardOutputs> {
-    let tokens = |(generation, input): (&&mut StepGeneration, &PassInput)| {
+fn run_forward(
+    model: &LocalModel,
+    open: &mut [&mut StepGeneration<'_>],
+    inputs: &[PassInput],
+) -> Result<ForwardOutputs> {
+    let tokens = |(generation, input): (&&mut StepGeneration<'_>, &PassInput)| {
         [&generation.pending[..input.take], input.speculative()].concat()
     };
     let tokens: Vec<Vec<u32>> = open.iter().zip(inputs).map(tokens).collect();

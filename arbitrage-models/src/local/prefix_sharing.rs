@@ -24,9 +24,9 @@ const MIN_SHARED_TOKENS: usize = 32;
 /// Errors of the passes. The sequences then have fewer tokens cached than before, but remain usable.
 pub(super) fn share_prefixes(
     model: &LocalModel,
-    generations: &mut [std::result::Result<StepGeneration, BoxError>],
+    generations: &mut [std::result::Result<StepGeneration<'_>, BoxError>],
 ) -> Result<()> {
-    let mut open: Vec<&mut StepGeneration> = generations.iter_mut().flatten().collect();
+    let mut open: Vec<&mut StepGeneration<'_>> = generations.iter_mut().flatten().collect();
     if !open.iter().any(|generation| generation.sequence.cached_tokens.is_empty()) {
         return Ok(());
     }
@@ -53,16 +53,17 @@ pub(super) fn share_prefixes(
 }
 
 /// Prefills each sequence up to the end of the given tokens.
-fn prefill_sources<'t>(
+fn prefill_sources<'t, 'r: 't>(
     model: &LocalModel,
-    sources: impl Iterator<Item = (&'t mut StepGeneration, &'t [u32])>,
+    sources: impl Iterator<Item = (&'t mut StepGeneration<'r>, &'t [u32])>,
 ) -> Result<()> {
     let start = Instant::now();
-    let (mut generations, texts): (Vec<&mut StepGeneration>, Vec<&[u32]>) = sources.unzip();
-    let missing =
-        |(generation, tokens): (&&mut StepGeneration, &&[u32])| tokens.len() - generation.sequence.cached_tokens.len();
+    let (mut generations, texts): (Vec<&mut StepGeneration<'_>>, Vec<&[u32]>) = sources.unzip();
+    let missing = |(generation, tokens): (&&mut StepGeneration<'_>, &&[u32])| {
+        tokens.len() - generation.sequence.cached_tokens.len()
+    };
     let rows = generations.iter().zip(&texts).map(missing).sum::<usize>().max(1);
-    let begin = |(generation, &tokens): (&mut &mut StepGeneration, &&'t [u32])| {
+    let begin = |(generation, &tokens): (&mut &mut StepGeneration<'_>, &&'t [u32])| {
         let empty = CachedSequence::new(model.decoder.cache());
         Prefill::begin(std::mem::replace(&mut generation.sequence, empty), tokens, tokens.len())
     };

@@ -1,6 +1,6 @@
 //! The step of one sequence while it is generated.
 
-use arbitrage_core::{Finish, Rewrite, SequenceId, Step, StepCost, StepRule, VocabularyId};
+use arbitrage_core::{Finish, Rewrite, SequenceId, Step, StepCost, StepCutter, StepRule, VocabularyId};
 
 use super::LocalModel;
 use super::forward_outputs::{NextTokenScores, TokenOutput};
@@ -14,7 +14,7 @@ use crate::sequence::CachedSequence;
 use crate::stream::TextStream;
 
 /// The step of one sequence while it is generated.
-pub(super) struct StepGeneration {
+pub(super) struct StepGeneration<'a> {
     pub id: SequenceId,
     pub sequence: CachedSequence,
     /// Tokens that are not in the cache yet: the rest of the prompt, then the token that was sampled last.
@@ -31,17 +31,7 @@ pub(super) struct StepGeneration {
     first_entropy: Option<f32>,
     /// The states that the tokens were sampled from, where steps carry them.
     states: Option<StepStates>,
-    /// Where each token ends in the text.
-    token_ends: Vec<TokenEnd>,
-}
-
-/// Where a token ends in the step's text.
-#[derive(Clone, Copy)]
-struct TokenEnd {
-    /// Length of the text of complete characters after the token.
-    text_len: usize,
-    /// Whether the token ends inside a character.
-    splits_character: bool,
+    cutter: StepCutter<'a>,
 }
 
 /// A step that is complete, and what the model keeps of it.
@@ -53,9 +43,14 @@ pub(super) struct FinishedStep {
     pub states: Option<GeneratedStates>,
 }
 
-impl StepGeneration {
+impl<'a> StepGeneration<'a> {
     /// Begins the step after the request's prefix, with what `sequence` has cached of it.
-    pub(super) fn begin(model: &LocalModel, request: &Rewrite<'_>, mut sequence: CachedSequence) -> Result<Self> {
+    pub(super) fn begin(
+        model: &LocalModel,
+        request: &Rewrite<'_>,
+        rule: &StepRule<'a>,
+        mut sequence: CachedSequence,
+    ) -> Result<Self> {
         let prefix = &request.prefix;
         let tokens = model.encode(prefix)?;
         let config = model.decoder.config();
@@ -76,7 +71,7 @@ impl StepGeneration {
             logprobs: Vec::new(),
             first_entropy: None,
             states: model.with_hidden.then(|| StepStates::new(config.hidden)),
-            token_ends: Vec::new(),
+            cutter: StepCutter::new(rule),
             finish: None,
             rejected: request.rejected.and_then(|step| model.rejected_step(step)),
         })
@@ -99,15 +94,10 @@ impl StepGeneration {
     }
 
     /// Asks for up to `limit` speculative tokens; `None` when step or context have no room for more than one further token.
-    pub(super) fn draft_request(
-        &self,
-        model: &LocalModel,
-        rule: &StepRule<'_>,
-        limit: usize,
-    ) -> Option<DraftRequest<'_>> {
+    pub(super) fn draft_request(&self, model: &LocalModel, limit: usize) -> Option<DraftRequest<'_>> {
         let used = self.sequence.cached_tokens.len() + self.pending.len();
         let context = model.decoder.config().context.saturating_sub(used + 1);
-        let step = rule.max_tokens.saturating_sub(self.tokens.len() + 1);
+        let step = self.cutter.room().saturating_sub(1);
         let max_tokens = step.min(context).min(limit);
         (max_tokens > 0).then(|| DraftRequest {
             id: self.id,
@@ -126,11 +116,10 @@ impl StepGeneration {
         model: &LocalModel,
         outputs: &[TokenOutput<'_>],
         speculative: &[u32],
-        rule: &StepRule<'_>,
     ) -> Verification {
         let mut verification = Verification { accepted: 0, next_was_rejected: false };
         for (at, output) in outputs.iter().enumerate() {
-            let sampled = match self.sample_and_push(model, output, rule) {
+            let sampled = match self.sample_and_push(model, output) {
                 Ok(sampled) => sampled,
                 Err(error) => {
                     self.finish = Some(Err(error));
@@ -157,12 +146,7 @@ impl StepGeneration {
         verification
     }
 
-    fn sample_and_push(
-        &mut self,
-        model: &LocalModel,
-        output: &TokenOutput<'_>,
-        rule: &StepRule<'_>,
-    ) -> Result<SampledToken> {
+    fn sample_and_push(&mut self, model: &LocalModel, output: &TokenOutput<'_>) -> Result<SampledToken> {
         let position = self.sequence.cached_tokens.len();
         if let Some(states) = &mut self.states {
             states.push(output.hidden);
@@ -173,12 +157,12 @@ impl StepGeneration {
                 model.sample(&mut self.sampler, logits).map_err(|error| model.at_position(error, position))?
             }
         };
-        self.push(model, sampled, rule)?;
+        self.push(model, sampled)?;
         Ok(sampled)
     }
 
     /// Adds a sampled token, and finds out whether the step ends with it.
-    fn push(&mut self, model: &LocalModel, sampled: SampledToken, rule: &StepRule<'_>) -> Result<()> {
+    fn push(&mut self, model: &LocalModel, sampled: SampledToken) -> Result<()> {
         self.cost.decoded += 1;
         if self.tokens.is_empty() {
             self.first_entropy = sampled.entropy;
@@ -187,58 +171,33 @@ impl StepGeneration {
             self.finish = Some(Ok(Finish::EndOfText));
             return Ok(());
         }
+        let text_len = self.stream.text().len();
         self.stream.push(&model.tokenizer, sampled.id)?;
         self.tokens.push(sampled.id);
         self.logprobs.push(sampled.logprob);
         self.pending.push(sampled.id);
-        let splits_character = self.stream.is_holding();
-        self.token_ends.push(TokenEnd { text_len: self.stream.text().len(), splits_character });
-        // A token may end the step and begin a character: the step then ends with that character.
-        let boundary = if splits_character { None } else { rule.segmenter.boundary(self.stream.text()) };
-        if let Some(end) = boundary {
-            self.cut_at(end);
-        }
+        let text = &self.stream.text()[text_len..];
+        let finish = if self.stream.is_holding() { self.cutter.push_incomplete(text) } else { self.cutter.push(text) };
+        self.truncate(self.cutter.tokens());
         // A full context takes precedence: no step can follow, whatever else ended this one.
-        self.finish = if self.cost.cached + self.cost.prefilled + self.tokens.len() >= model.decoder.config().context {
-            Some(Ok(Finish::Context))
-        } else if boundary.is_some() {
-            Some(Ok(Finish::Boundary))
-        } else {
-            (self.tokens.len() >= rule.max_tokens).then_some(Ok(rule.finish_at(self.tokens.len())))
-        };
+        let length = self.cost.cached + self.cost.prefilled + self.tokens.len();
+        self.finish = if length >= model.decoder.config().context { Some(Finish::Context) } else { finish }.map(Ok);
         Ok(())
-    }
-
-    /// Drops the tokens after the first one that ends at or past `boundary` and splits no character: they belong to the next
-    /// step.
-    fn cut_at(&mut self, boundary: usize) {
-        let last = self.token_ends.iter().position(|end| end.text_len >= boundary && !end.splits_character);
-        if let Some(last) = last {
-            self.truncate(last + 1);
-        }
     }
 
     fn truncate(&mut self, count: usize) {
         self.tokens.truncate(count);
         self.logprobs.truncate(count);
-        self.token_ends.truncate(count);
     }
 
     /// Completes the step.
     pub(super) fn end(mut self, vocabulary: VocabularyId) -> Result<FinishedStep> {
         let finish = self.finish.take().unwrap_or(Ok(Finish::Length))?;
-        // Where a limit cut a character, the step gives the character's tokens back, unless nothing would be left of it.
-        let whole = self.token_ends.iter().rposition(|end| !end.splits_character).map_or(0, |at| at + 1);
-        if whole > 0 {
-            self.truncate(whole);
-        }
-        let (end, splits_character) =
-            self.token_ends.last().map_or((0, false), |end| (end.text_len, end.splits_character));
-        let mut text = self.stream.text()[..end].to_owned();
-        if splits_character {
-            text.push(char::REPLACEMENT_CHARACTER);
-        }
-        let mut step = Step::new(text, finish)
+        let whole = self.cutter.drop_incomplete();
+        self.truncate(whole);
+        let mut step = self
+            .cutter
+            .into_step(finish)
             .with_tokens(self.tokens, vocabulary)
             .with_logprobs(self.logprobs)
             .with_cost(self.cost);

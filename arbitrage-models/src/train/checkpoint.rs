@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
+use arbitrage_core::fs::sync_folder;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::weights::writer::sync_folder;
 
 const MAGIC: &[u8; 8] = b"arbcheck";
 /// Bytes before the parts: magic number, lengths of the parts, and digest.

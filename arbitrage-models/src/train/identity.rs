@@ -1,9 +1,10 @@
 //! Identifies a training, so that its checkpoint is not resumed by another one.
 
+use arbitrage_core::json::{JsonDifference, differences};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::objective::Objective;
@@ -39,31 +40,16 @@ impl TrainingIdentity {
     /// # Errors
     /// [`Error::Parameter`] with every difference from `found`, the identity in a checkpoint.
     pub(super) fn check(&self, found: &Self) -> Result<()> {
-        let (mut expected, mut others) = (Vec::new(), Vec::new());
-        if let (Ok(one), Ok(other)) = (serde_json::to_value(self), serde_json::to_value(found)) {
-            differences("", &one, &other, &mut expected, &mut others);
-        }
         if self == found {
             return Ok(());
         }
-        let expected = format!("a checkpoint of this training ({})", expected.join(", "));
-        Err(Error::Parameter { name: "checkpoint", expected, found: others.join(", ") })
-    }
-}
-
-/// Adds every value that differs, with its name.
-fn differences(name: &str, one: &Value, other: &Value, expected: &mut Vec<String>, others: &mut Vec<String>) {
-    match (one, other) {
-        (Value::Object(one), Value::Object(other)) => {
-            for (key, value) in one {
-                differences(key, value, other.get(key).unwrap_or(&Value::Null), expected, others);
-            }
-        }
-        _ if one == other => {}
-        _ => {
-            expected.push(format!("{name}: {one}"));
-            others.push(format!("{name}: {other}"));
-        }
+        let found = differences(&json!(self), &json!(found));
+        let listed = |value: fn(&JsonDifference) -> &Value| {
+            let all: Vec<_> = found.iter().map(|one| format!("{}: {}", one.name(), value(one))).collect();
+            all.join(", ")
+        };
+        let expected = format!("a checkpoint of this training ({})", listed(|one| &one.first));
+        Err(Error::Parameter { name: "checkpoint", expected, found: listed(|one| &one.second) })
     }
 }
 

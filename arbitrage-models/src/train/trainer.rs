@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use arbitrage_core::fs::{FileLock, LockError};
 use burn::grad_clipping::GradientClippingConfig;
 use burn::module::Module;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
@@ -16,7 +17,6 @@ use super::objective::{Objective, TrainProgress};
 use super::schedule::Schedule;
 use super::shards;
 use crate::error::{Error, Result};
-use crate::lock::FileLock;
 
 /// Trains a model with AdamW on shuffled batches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -268,8 +268,11 @@ impl<M: Module> TrainRun<M> {
 /// Ensures that only one training at a time uses a checkpoint.
 fn lock(checkpoint: &Path) -> Result<FileLock> {
     let path = checkpoint.with_extension("lock");
-    FileLock::acquire(&path, |_, holder| {
-        Err(Error::format(&path, "lock", "no other training with this checkpoint", format!("one by {holder}")))
+    FileLock::acquire(&path).map_err(|error| match error {
+        LockError::Held(holder) => {
+            Error::format(&path, "lock", "no other training with this checkpoint", format!("one by {holder}"))
+        }
+        LockError::Io(source) => Error::io(&path, source),
     })
 }
 

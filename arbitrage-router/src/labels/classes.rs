@@ -89,19 +89,6 @@ impl Classes {
     /// [`LabelError::Count`] unless there is one probability a class; [`LabelError::Parameter`] unless each is in [0,
     /// 1] and they add up to 1, to within 0.001.
     pub fn probability(&self, probabilities: &[f32]) -> Result<f32, LabelError> {
-        self.weigh(probabilities, |class| self.positive[class])
-    }
-
-    /// The expected class, scaled to [0, 1]: an order that also separates large advantages from small ones. It is a probability
-    /// only once it is [calibrated](crate::calibrate).
-    ///
-    /// # Errors
-    /// As for [`probability`](Self::probability).
-    pub fn expected_rank(&self, probabilities: &[f32]) -> Result<f32, LabelError> {
-        self.weigh(probabilities, |class| class as f32 / self.edges.len() as f32)
-    }
-
-    fn weigh(&self, probabilities: &[f32], value: impl Fn(usize) -> f32) -> Result<f32, LabelError> {
         let (expected, found) = (self.count(), probabilities.len());
         if expected != found {
             return Err(LabelError::Count { what: "class probabilities", expected, found });
@@ -114,7 +101,8 @@ impl Classes {
         if (sum - 1.0).abs() > 1e-3 {
             return Err(LabelError::parameter("sum of class probabilities", "1", sum));
         }
-        Ok(probabilities.iter().enumerate().map(|(class, p)| p * value(class)).sum::<f32>().clamp(0.0, 1.0))
+        let weighted = probabilities.iter().zip(&self.positive).map(|(p, positive)| p * positive);
+        Ok(weighted.sum::<f32>().clamp(0.0, 1.0))
     }
 }
 
@@ -219,14 +207,6 @@ mod tests {
             let positive = advantages.iter().filter(|a| **a > 0.0).count() as f32;
             prop_assert!((total - positive).abs() < 1e-3);
         }
-
-        #[test]
-        fn the_expected_rank_is_the_mean_of_the_ordinal_answers(mut above in prop::collection::vec(0.0f32..=1.0, 3)) {
-            above.sort_by(|a, b| b.total_cmp(a));
-            let classes = Classes::quantiles(&[-2.0, -1.0, 1.0, 2.0], 4).unwrap();
-            let rank = classes.expected_rank(&class_probabilities(&above).unwrap()).unwrap();
-            prop_assert!((rank - above.iter().sum::<f32>() / 3.0).abs() < 1e-5);
-        }
     }
 
     #[test]
@@ -234,7 +214,6 @@ mod tests {
         let classes = Classes::binary();
         assert_eq!([-0.1, 0.0, f32::from_bits(1), 0.1].map(|advantage| classes.class(advantage)), [0, 0, 1, 1]);
         assert_eq!(classes.probability(&[0.75, 0.25]).unwrap(), 0.25);
-        assert_eq!(classes.expected_rank(&[0.75, 0.25]).unwrap(), 0.25);
     }
 
     #[test]

@@ -16,9 +16,6 @@ use super::LabelError;
 pub struct Example {
     /// The problem's id. Examples of one problem belong to the same subset of every [split](super::Split).
     pub problem: String,
-    /// The data set that the problem is from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
     /// Index of the step, from 0.
     pub index: usize,
     /// The question.
@@ -45,7 +42,6 @@ impl Example {
     pub fn new(question: impl Into<String>, draft: (Step, f32), target: (Step, f32)) -> Result<Self, LabelError> {
         let example = Self {
             problem: String::new(),
-            source: None,
             index: 0,
             question: question.into(),
             history: Vec::new(),
@@ -60,12 +56,6 @@ impl Example {
     /// Sets the problem's id.
     pub fn with_problem(mut self, id: impl Into<String>) -> Self {
         self.problem = id.into();
-        self
-    }
-
-    /// Sets the data set's name.
-    pub fn with_source(mut self, source: impl Into<String>) -> Self {
-        self.source = Some(source.into());
         self
     }
 
@@ -163,9 +153,9 @@ mod tests {
 
     #[test]
     fn files_are_checked_as_traces_are() {
-        let text = serde_json::to_string(&example(0.25, 0.5).unwrap().with_problem("p").with_source("s")).unwrap();
+        let text = serde_json::to_string(&example(0.25, 0.5).unwrap().with_problem("p")).unwrap();
         let read: Example = serde_json::from_str(&text).unwrap();
-        assert_eq!((read.advantage(), read.source.as_deref()), (0.25, Some("s")));
+        assert_eq!((read.advantage(), read.problem.as_str()), (0.25, "p"));
         for wrong in ["1e39", "null", "-3.4e38", "\"0.5\""] {
             let text = text.replace("\"target_score\":0.5", &format!("\"target_score\":{wrong}"));
             assert!(serde_json::from_str::<Example>(&text).is_err(), "{wrong}");

@@ -18,14 +18,6 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Sets each example's data set, which traces do not record, from its problem's id.
-    pub fn with_sources(mut self, source: impl Fn(&str) -> Option<String>) -> Self {
-        for example in &mut self.examples {
-            example.source = source(&example.problem);
-        }
-        self
-    }
-
     /// The advantages `Δ`, in order.
     pub fn advantages(&self) -> Vec<f32> {
         self.examples.iter().map(Example::advantage).collect()
@@ -59,7 +51,6 @@ fn example(
         (Some(draft), Some(target), Some((draft_score, target_score))) => {
             let example = Example {
                 problem: record.problem.clone(),
-                source: None,
                 index: record.index,
                 question: question.to_owned(),
                 history: history.to_vec(),

@@ -8,7 +8,7 @@
 //! | [`examples`] | steps of a trace, each with the history that both models saw |
 //! | [`Split`], [`Folds`] | which problems are for training, validation and test |
 //! | [`rescored`] | the same steps under another scorer's labels |
-//! | [`outside_margin`], [`Balance`] | which examples to train on, and with which weights |
+//! | [`Balance`] | which examples to train on, and with which weights |
 //! | [`Classes`], [`ordinal_targets`], [`class_probabilities`] | what a router predicts, and how that becomes one estimate |
 //!
 //! ```
@@ -35,7 +35,6 @@ mod classes;
 mod error;
 mod example;
 mod examples;
-mod margin;
 mod ordinal;
 mod rescored;
 mod skipped;
@@ -47,7 +46,6 @@ pub use error::LabelError;
 pub(crate) use error::named;
 pub use example::Example;
 pub use examples::{Examples, examples};
-pub use margin::outside_margin;
 pub use ordinal::{class_probabilities, ordinal_targets};
 pub use rescored::{Rescored, rescored};
 pub use skipped::Skipped;

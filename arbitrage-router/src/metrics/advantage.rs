@@ -86,12 +86,6 @@ impl CapturedAdvantage {
         Ok(self.weighted(&ones, budget))
     }
 
-    /// The captured advantage at a quarter, a half and all of the number of calls that the oracle makes.
-    pub fn at_oracle_rates(&self) -> [Option<f64>; 3] {
-        let ones = self.unit_weights();
-        [0.25, 0.5, 1.0].map(|multiple| self.weighted(&ones, CallBudget::OfOracle(multiple)))
-    }
-
     /// The curve over budgets from no calls to all, at the ends of `intervals` equal intervals (0 is taken as 1).
     pub fn curve(&self, intervals: usize) -> Vec<CurvePoint> {
         let (ones, intervals) = (self.unit_weights(), intervals.max(1));

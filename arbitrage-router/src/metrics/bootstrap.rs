@@ -2,7 +2,7 @@
 
 use arbitrage_core::Draw;
 
-use super::{Clusters, MetricsError};
+use super::{Clusters, Interval, MetricsError};
 
 /// Percentile bootstrap that resamples whole problems. The same seed gives the same resamples, whatever the statistic.
 ///
@@ -15,20 +15,6 @@ pub struct Bootstrap {
     resamples: usize,
     level: f64,
     seed: u64,
-}
-
-/// A statistic with its confidence interval.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Interval {
-    /// The statistic of all examples.
-    pub value: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end of the interval.
-    pub high: f64,
-    /// Number of resamples for which the statistic is undefined. The interval is computed from the others.
-    pub undefined: usize,
 }
 
 impl Default for Bootstrap {

@@ -41,18 +41,20 @@ mod clusters;
 mod disagreement;
 pub(crate) mod error;
 mod first_error;
+mod interval;
 mod sorted_groups;
 mod spearman;
 
 pub use advantage::{CallBudget, CapturedAdvantage, CurvePoint, captured_advantage};
 pub use auc::{Auc, auc};
-pub use bootstrap::{Bootstrap, Interval, quantile, weighted_mean};
+pub use bootstrap::{Bootstrap, quantile, weighted_mean};
 pub use calibration_error::{brier, expected_calibration_error};
 pub use classification::{Confusion, confusion};
 pub use clusters::{Clusters, expand};
 pub use disagreement::PolicyDisagreement;
 pub use error::MetricsError;
 pub use first_error::{FirstErrorAccuracy, ScoredSolution};
+pub use interval::Interval;
 pub use spearman::{Spearman, spearman};
 
 pub(crate) use sorted_groups::SortedGroups;

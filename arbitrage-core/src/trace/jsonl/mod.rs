@@ -2,7 +2,6 @@
 
 mod reader;
 mod sink;
-mod writer_file;
 
 pub use reader::{JsonlReader, read_jsonl};
 pub use sink::JsonlSink;
@@ -47,7 +46,7 @@ pub enum JsonlError {
     Locked {
         /// The file.
         path: PathBuf,
-        /// That process by its id, or `another run` where the id is unknown.
+        /// That process by its id, or `another process` where the id is unknown.
         writer: String,
     },
     /// The file's last line is unfinished and does not begin like a record. The file is left as it is.

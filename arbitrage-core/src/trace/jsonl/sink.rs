@@ -1,12 +1,12 @@
 //! The writing side.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::writer_file::{WriterFile, current_writer};
 use super::{JsonlError, MAX_LINE_BYTES, io_error, is_unfinished_record, parse};
 use crate::BoxError;
+use crate::fs::{FileLock, LockError};
 use crate::trace::{Record, TraceSink};
 
 /// Appends each record to a file as one line of JSON, in one write.
@@ -30,8 +30,7 @@ use crate::trace::{Record, TraceSink};
 /// ```
 #[derive(Debug)]
 pub struct JsonlSink {
-    /// Dropped before the file and its lock, so that it cannot remove the file of the next writer.
-    _writer_file: Option<WriterFile>,
+    _lock: FileLock,
     file: File,
     path: PathBuf,
     /// Bytes of complete records.
@@ -69,13 +68,12 @@ impl JsonlSink {
     fn open(path: &Path) -> Result<Self, JsonlError> {
         let io = |source| io_error(path, source);
         let file = OpenOptions::new().create(true).read(true).append(true).open(path).map_err(io)?;
-        // On a file system without locks, the trace is written without one.
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            return Err(JsonlError::Locked { path: path.to_owned(), writer: current_writer(path) });
-        }
-        let metadata = file.metadata().map_err(io)?;
-        let writer_file = metadata.is_file().then(|| WriterFile::create(path));
-        Ok(Self { _writer_file: writer_file, file, path: path.to_owned(), length: metadata.len(), sync: false })
+        let lock = FileLock::of_content(file.try_clone().map_err(io)?, path).map_err(|error| match error {
+            LockError::Held(writer) => JsonlError::Locked { path: path.to_owned(), writer },
+            LockError::Io(source) => io(source),
+        })?;
+        let length = file.metadata().map_err(io)?.len();
+        Ok(Self { _lock: lock, file, path: path.to_owned(), length, sync: false })
     }
 
     /// Completes or removes an unfinished last line.

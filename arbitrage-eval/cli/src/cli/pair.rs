@@ -123,8 +123,8 @@ pub(crate) struct HiddenStateOptions {
     /// The draft model, for probes that read its hidden states.
     #[arg(long)]
     pub draft: Option<String>,
-    /// File that caches the hidden states, so that later commands on the same traces need not compute them again. An interrupted
-    /// computation is resumed.
+    /// Safetensors file that caches the hidden states, so that later commands on the same traces need not compute them again. An
+    /// interrupted computation is resumed.
     #[arg(long)]
     pub states: Option<PathBuf>,
     /// Where models run.

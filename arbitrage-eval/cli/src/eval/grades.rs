@@ -3,18 +3,13 @@
 use std::path::Path;
 
 use arbitrage_core::trace::{SolutionRecord, Trace};
-use arbitrage_eval::harness::{LmEvalSample, canonical, grade, write_grades, write_lm_eval};
+use arbitrage_eval::harness::{GradedRun, LmEvalSample, canonical, write_lm_eval};
 use arbitrage_eval::results::{GradeRow, Outcome};
 
 use super::LoadedBenchmark;
 use super::plan::PlannedRun;
 use crate::Failure;
 use crate::run_notes::problems_note;
-
-/// Grades a whole run. Writes a file of grades next to its trace, and the files of lm-evaluation-harness into the folder `lm-eval`.
-pub(super) fn export_grades(benchmark: &LoadedBenchmark<'_>, trace_path: &Path) -> Result<(), Failure> {
-    export(&Trace::read(trace_path)?, benchmark, trace_path)
-}
 
 /// Grades a run again. Missing and incomplete runs are named and skipped.
 pub(super) fn regrade(
@@ -35,16 +30,17 @@ pub(super) fn regrade(
         anstream::eprintln!("skipped: {}: {missing} of {all} problems have no solution yet", path.display());
         return Ok(());
     }
-    export(&Trace::from_records(records)?, benchmark, &path)
+    export_lm_eval(&GradedRun::grade(Trace::from_records(records)?, &benchmark.set.gold, path)?, benchmark)
 }
 
-fn export(trace: &Trace, benchmark: &LoadedBenchmark<'_>, path: &Path) -> Result<(), Failure> {
-    let grades = grade(trace, &benchmark.set.gold);
-    write_grades(&grades, &path.with_extension("grades.jsonl"))?;
-    let Some(run) = &trace.run else { return Ok(()) };
-    let graded = trace.solutions().into_iter().zip(&grades).filter(|(_, grade)| grade.verdict != Outcome::Errored);
-    let samples: Vec<LmEvalSample<'_>> = graded.map(|(end, grade)| sample(end, grade)).collect();
-    let folder = path.with_file_name("lm-eval").join(path.file_stem().unwrap_or_default());
+/// Writes the grades of a run in the format of lm-evaluation-harness, into the folder `lm-eval` next to its trace.
+pub(super) fn export_lm_eval(graded: &GradedRun, benchmark: &LoadedBenchmark<'_>) -> Result<(), Failure> {
+    let Some(run) = &graded.trace.run else { return Ok(()) };
+    let solutions = graded.trace.solutions().into_iter().zip(&graded.grades);
+    let samples =
+        solutions.filter(|(_, grade)| grade.verdict != Outcome::Errored).map(|(end, grade)| sample(end, grade));
+    let samples: Vec<LmEvalSample<'_>> = samples.collect();
+    let folder = graded.path.with_file_name("lm-eval").join(graded.path.file_stem().unwrap_or_default());
     Ok(write_lm_eval(&folder, &benchmark.config.name, run, &samples)?)
 }
 

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use arbitrage_core::trace::Trace;
-use arbitrage_eval::harness::write_canonical;
+use arbitrage_eval::harness::GradedRun;
 
 use super::LoadedBenchmark;
-use super::grades::export_grades;
+use super::grades::export_lm_eval;
 use super::plan::PlannedRun;
 use crate::Failure;
 use crate::files::{create_folder, in_file};
@@ -22,8 +22,7 @@ pub(super) fn merge(
     let folder = benchmark.folder(evaluation);
     create_folder(&folder)?;
     let path = planned.trace_path(&folder);
-    write_canonical(trace, &benchmark.set.problems, &path)?;
-    export_grades(benchmark, &path)
+    export_lm_eval(&GradedRun::write(trace, &benchmark.set.problems, &benchmark.set.gold, path)?, benchmark)
 }
 
 /// The folders of the shards, sorted by name.

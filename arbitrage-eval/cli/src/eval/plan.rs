@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use arbitrage_core::Usage;
-use arbitrage_eval::harness::file_name;
+use arbitrage_eval::harness::{file_name, trace_path};
 use arbitrage_router::Policy;
 
 use super::config::{EvalConfig, PolicyConfig};
@@ -39,11 +39,6 @@ impl PlannedRun<'_> {
         let accepted = accepted.ok_or_else(|| format!("{}: the run to match has no steps", self.label))?;
         Ok(self.policy.with_threshold((1.0 - accepted) as f32)?)
     }
-}
-
-/// The trace of the run with this label in the folder of a benchmark.
-pub(super) fn trace_path(folder: &Path, label: &str) -> PathBuf {
-    folder.join(format!("{}.jsonl", file_name(label)))
 }
 
 /// All runs, in the order of the configuration.

@@ -4,17 +4,16 @@ use std::path::{Path, PathBuf};
 
 use arbitrage_core::trace::{RunNotes, Trace};
 use arbitrage_core::{AdvantageRouter, Drafter, Engine, Usage};
-use arbitrage_eval::harness::{Records, Shard, solve_into, write_canonical};
+use arbitrage_eval::harness::{BenchmarkHarness, Shard, trace_path};
 use arbitrage_models::LoadOptions;
 use arbitrage_router::Policy;
 
 use super::LoadedBenchmark;
 use super::config::EngineOptions;
-use super::grades::export_grades;
-use super::plan::{PlannedRun, trace_path};
+use super::grades::export_lm_eval;
+use super::plan::PlannedRun;
 use super::progress::RunProgress;
 use crate::Failure;
-use crate::files::create_folder;
 use crate::interrupt::{self, UntilInterrupted};
 use crate::model::{Model, TargetModel};
 use crate::pair::{LoadedPair, RouterSource, as_verifier, default_scorer, open_router, router_folder};
@@ -50,26 +49,19 @@ impl<'a> Runner<'a> {
     pub(super) fn run(&self, benchmark: &LoadedBenchmark<'_>, planned: &PlannedRun<'_>) -> Result<(), Failure> {
         let problems = &benchmark.set.problems;
         let problems = self.shard.map_or_else(|| problems.clone(), |shard| shard.of(problems));
-        let folder = benchmark.folder(&self.folder);
-        create_folder(&folder)?;
-        let path = planned.trace_path(&folder);
-        let planned = self.with_matched_rate(planned, &folder)?;
-        let (sink, records) = Records::open(&path)?;
+        let planned = self.with_matched_rate(planned, &benchmark.folder(&self.folder))?;
+        let gold = &benchmark.set.gold;
+        let harness =
+            BenchmarkHarness { evaluation: &self.folder, benchmark: &benchmark.config.name, problems: &problems, gold };
+        let run = harness.open(&planned.label)?;
+        let engine = self.engine(benchmark, &planned)?;
         let title = format!("{} · {}", benchmark.config.name, planned.label);
-        let done = problems.len() - records.open_problems(&problems).len();
-        let mut progress = RunProgress::new(title, &benchmark.set.gold, done, problems.len());
-        let solved = solve_into(
-            self.engine(benchmark, &planned)?,
-            &problems,
-            UntilInterrupted(sink),
-            &records,
-            |problem, solution| progress.add(problem, solution),
-        );
+        let done = problems.len() - run.open_problems();
+        let mut progress = RunProgress::new(title, gold, done, problems.len());
+        let graded = run.solve(engine, UntilInterrupted, |problem, solution| progress.add(problem, solution));
         progress.finish();
-        solved?;
-        interrupt::check()?;
-        write_canonical(Trace::read(&path)?, &problems, &path)?;
-        export_grades(benchmark, &path)
+        export_lm_eval(&graded?, benchmark)?;
+        Ok(interrupt::check()?)
     }
 
     /// The run with its rate, if that is the rate of another run.

@@ -2,14 +2,16 @@
 
 mod file;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use arbitrage_core::{Hidden, Problem, SequenceId};
+use arbitrage_core::{Hidden, SequenceId};
 use arbitrage_eval::steps::{LabelledSolution, digest};
 use arbitrage_models::{Error, HiddenReader, Result};
 use serde_json::json;
 
+use crate::labelled_steps::evaluate_steps;
 use file::StatesFile;
 
 /// The hidden states of every labelled step, a list for each solution; `None` for a solution that the model cannot read, for instance
@@ -30,15 +32,15 @@ pub(crate) fn read_states(
     in_flight: usize,
     mut on_solution: impl FnMut(&LabelledSolution, Option<&Error>) -> ControlFlow<()>,
 ) -> Result<Vec<Option<Vec<Hidden>>>> {
-    let header = json!({
-        "reader": reader.record(),
-        "told": reader.prompt_identity(),
-        "width": reader.width(),
-        "solutions": solutions.len(),
-        "digest": format!("{:016x}", digest(solutions)),
-    });
+    let metadata = BTreeMap::from([
+        ("reader", json!(reader.record()).to_string()),
+        ("prompt", json!(reader.prompt_identity()).to_string()),
+        ("width", reader.width().to_string()),
+        ("solutions", solutions.len().to_string()),
+        ("digest", format!("{:016x}", digest(solutions))),
+    ]);
     let steps = solutions.iter().map(|solution| solution.labelled.len()).collect();
-    let cached = path.map(|path| StatesFile::open(path, &header, reader.width(), steps)).transpose()?;
+    let cached = path.map(|path| StatesFile::open(path, &metadata, reader.width(), steps)).transpose()?;
     let (mut file, mut all) = cached.map_or_else(Default::default, |(file, states)| (Some(file), states));
     let stopped = |done| Err(Error::CutOff { done, of: solutions.len() });
     for solution in &solutions[..all.len()] {
@@ -47,7 +49,9 @@ pub(crate) fn read_states(
         }
     }
     for batch in solutions[all.len()..].chunks(in_flight.max(1)) {
-        for (solution, states) in batch.iter().zip(read_batch(reader, batch)) {
+        let states = evaluate_steps(batch, |steps| reader.hidden(steps));
+        (0..batch.len() as u64).for_each(|id| reader.release(SequenceId(id)));
+        for (solution, states) in batch.iter().zip(states) {
             let (states, error) = match states {
                 Ok(states) => (Some(states), None),
                 Err(error @ Error::NotFinite { .. }) => return Err(error),
@@ -63,19 +67,6 @@ pub(crate) fn read_states(
         }
     }
     Ok(all)
-}
-
-fn read_batch(reader: &mut impl HiddenReader, solutions: &[LabelledSolution]) -> Vec<Result<Vec<Hidden>>> {
-    let problems: Vec<Problem> = solutions.iter().map(LabelledSolution::problem).collect();
-    let ids = (0..).map(SequenceId);
-    let requests = solutions.iter().zip(&problems).zip(ids.clone());
-    let requests: Vec<_> = requests.flat_map(|((solution, problem), id)| solution.requests(id, problem)).collect();
-    let mut states = reader.hidden(&requests).into_iter();
-    ids.take(solutions.len()).for_each(|id| reader.release(id));
-    // All states of a solution are taken before its first error is returned: the next ones belong to the next solution.
-    let of = |solution: &LabelledSolution| states.by_ref().take(solution.labelled.len()).collect::<Vec<_>>();
-    let lists: Vec<Vec<Result<Hidden>>> = solutions.iter().map(of).collect();
-    lists.into_iter().map(|list| list.into_iter().collect()).collect()
 }
 
 #[cfg(test)]

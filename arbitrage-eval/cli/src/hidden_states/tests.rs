@@ -3,6 +3,7 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use arbitrage_core::trace::ModelRecord;
 use arbitrage_core::{Prefix, Step};
+use safetensors::{Dtype, SafeTensors};
 
 use super::*;
 
@@ -87,6 +88,41 @@ fn every_step_has_its_states_and_cached_states_are_not_computed_again() {
     );
 }
 
+/// Another reader of the format accepts a complete file and no other.
+#[test]
+fn the_file_is_a_safetensors_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("states");
+    let states = read(&mut fake("small"), &path, 4).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(tensors.len(), 24);
+    for (at, states) in states.iter().enumerate() {
+        let tensor = tensors.tensor(&format!("{at}.states")).unwrap();
+        assert_eq!((tensor.dtype(), tensor.shape()), (Dtype::F32, &[at % 4 + 1, 2, 3][..]));
+        let numbers: Vec<f32> =
+            tensor.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        match states {
+            Some(states) => assert_eq!(numbers[..6], [&states[0].last[..], &states[0].mean].concat()),
+            None => assert!(numbers.iter().all(|number| number.is_nan())),
+        }
+    }
+    assert!(SafeTensors::deserialize(&bytes[..bytes.len() - 1]).is_err());
+}
+
+#[test]
+fn two_processes_do_not_write_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("states");
+    let error = read_states(&mut fake("small"), &solutions(12), Some(&path), 4, |_, _| {
+        let error = read(&mut fake("small"), &path, 4).unwrap_err().to_string();
+        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        Break(())
+    });
+    assert!(matches!(error, Err(Error::CutOff { .. })));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside the file");
+}
+
 #[test]
 fn an_interrupted_computation_ends_in_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
@@ -101,7 +137,7 @@ fn an_interrupted_computation_ends_in_the_same_bytes() {
         let mut reader = fake("small");
         assert_eq!(read(&mut reader, &pieces, 3).unwrap(), states);
         assert!(fs::read(&pieces).unwrap() == bytes);
-        assert!(max < 8 || reader.read < 30, "complete frames are kept");
+        assert!(max < 8 || reader.read < 30, "complete solutions are kept");
         fs::remove_file(&pieces).unwrap();
     }
     let mut seen = 0;
@@ -120,7 +156,7 @@ fn an_interrupted_computation_ends_in_the_same_bytes() {
 }
 
 #[test]
-fn corrupt_frames_are_computed_again() {
+fn corrupt_solutions_are_computed_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("states");
     let states = read(&mut fake("small"), &path, 4).unwrap();
@@ -143,7 +179,7 @@ fn corrupt_frames_are_computed_again() {
 }
 
 fn start_length(bytes: &[u8]) -> usize {
-    8 + 4 + u32::from_le_bytes(bytes[8..12].try_into().unwrap()) as usize + 8
+    8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize
 }
 
 #[test]
@@ -165,5 +201,8 @@ fn errors_for_other_states_name_what_differs() {
     fs::write(&path, "{\"question\": \"no states, and longer than any header of theirs\"}".repeat(9)).unwrap();
     let error = read(&mut fake("small"), &path, 4).unwrap_err().to_string();
     assert!(error.contains("another kind of file"), "{error}");
+    fs::write(&path, b"arbstate and what followed").unwrap();
+    let error = read(&mut fake("small"), &path, 4).unwrap_err().to_string();
+    assert!(error.contains("made by an earlier version: delete it and run again"), "{error}");
     assert!(read(&mut fake("small"), &folder.path().join("no/such"), 4).is_err());
 }

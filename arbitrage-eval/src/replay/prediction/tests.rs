@@ -163,20 +163,6 @@ fn without_grades_of_both_kinds_there_is_no_accuracy() {
     let records = collection("oracle:0", 10);
     let ungraded = replay(&PairedTrace::new(&sorted(&records)).unwrap(), &policy("rsd:0.5")).unwrap();
     assert_eq!(ungraded.accuracy(), None);
-    let curve = replay_curve(&[ungraded], &hardware(), Reuse::Off).unwrap();
-    assert!(curve.points().is_empty());
-}
-
-#[test]
-fn curves_are_of_one_collection() {
-    let (one, two) = (paired_trace("oracle:0", 40), paired_trace("oracle:0", 30));
-    let at = |paired: &PairedTrace, tau: f32| replay(paired, &Policy::Rsd(tau)).unwrap();
-    let curve = replay_curve(&[at(&one, 0.25), at(&one, 0.75)], &hardware(), Reuse::Off).unwrap();
-    let points = curve.points();
-    assert_eq!(points.iter().map(|point| point.tau).collect::<Vec<_>>(), [Some(0.25), Some(0.75)]);
-    assert!(points[0].cost < points[1].cost);
-    assert!(replay_curve(&[at(&one, 0.25), at(&two, 0.75)], &hardware(), Reuse::Off).is_err());
-    assert!(replay_curve(&[], &hardware(), Reuse::Off).is_err());
 }
 
 /// Scores from 0 to 9, with thresholds in that unit, give the same decisions as scores from 0 to 1.

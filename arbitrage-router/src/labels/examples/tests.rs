@@ -156,11 +156,3 @@ fn non_finite_scores_are_refused_with_problem_and_step() {
         assert_eq!((problem.as_str(), step, what), ("p0", 2, "draft score"));
     }
 }
-
-#[test]
-fn sources_are_named_by_problem() {
-    let (records, _) = run(7, 2, 1, 0.0);
-    let found = examples(records).unwrap().with_sources(|id| (id == "p1").then(|| "set".to_owned()));
-    assert!(found.examples.iter().all(|example| example.source.is_some() == (example.problem == "p1")));
-    assert_eq!(found.advantages().len(), found.examples.len());
-}

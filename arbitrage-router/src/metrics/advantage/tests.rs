@@ -122,7 +122,9 @@ fn the_oracle_does_not_spend_calls_on_losses() {
     let metric = CapturedAdvantage::new(&[0.9, 0.8, 0.1], &[0.5, -0.5, -0.25]).unwrap();
     let point = metric.point(&[1; 3], CallBudget::Calls(2.0)).unwrap();
     assert_eq!((point.router, point.oracle), (0.0, 0.5));
-    assert_eq!(metric.at_oracle_rates(), [Some(1.0); 3]);
+    for multiple in [0.25, 0.5, 1.0] {
+        assert_eq!(metric.at(CallBudget::OfOracle(multiple)).unwrap(), Some(1.0));
+    }
 }
 
 #[test]

@@ -2,39 +2,31 @@
 
 use std::fmt;
 
-use arbitrage_router::metrics::Interval;
 use serde::{Deserialize, Serialize};
 
-/// A figure with a 95% interval, or one of the level of the [`Bootstrap`](arbitrage_router::metrics::Bootstrap) that it was computed with.
+/// A figure with a 95% interval, or one of the level of the [`Bootstrap`](super::Bootstrap) that it was computed with.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct IntervalEstimate {
-    /// The figure.
+pub struct Interval {
+    /// The figure of all examples.
     pub value: f64,
     /// Lower end of the interval.
     pub low: f64,
     /// Upper end of the interval.
     pub high: f64,
-    /// Number of resamples in which the figure was undefined; the interval is over the others.
+    /// Number of resamples in which the figure is undefined; the interval is over the others.
     #[serde(default)]
     pub undefined: usize,
 }
 
-impl IntervalEstimate {
+impl Interval {
     /// A figure whose interval is computed by a formula, not by resampling.
-    pub(super) fn exact(value: f64, low: f64, high: f64) -> Self {
+    pub fn exact(value: f64, low: f64, high: f64) -> Self {
         Self { value, low, high, undefined: 0 }
     }
 }
 
-impl From<Interval> for IntervalEstimate {
-    fn from(interval: Interval) -> Self {
-        let Interval { value, low, high, undefined, .. } = interval;
-        Self { value, low, high, undefined }
-    }
-}
-
-impl fmt::Display for IntervalEstimate {
+impl fmt::Display for Interval {
     /// `0.500 [0.401, 0.599]`, or with as many decimals as the format asks for.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = f.precision().unwrap_or(3);
