@@ -1,0 +1,80 @@
+//! Which tokens are control tokens, whatever the file says they are.
+//!
+//! Files often mark control tokens as ordinary text or as text that is matched as a whole. Read so, a prompt's `<|im_end|>` would
+//! become ten characters that the model has never seen in this place, or a text of a user could end its turn.
+
+use super::alphabet::byte_piece;
+use super::ends;
+use super::table::{TokenKind, VocabularyEntry};
+use std::collections::HashSet;
+
+/// Tokens of the form `<|…|>` or `<｜…｜>` are control tokens even where a file does not mark them so.
+pub(super) fn looks_like_control(text: &str) -> bool {
+    [("<|", "|>"), ("<｜", "｜>")]
+        .iter()
+        .any(|(start, end)| text.len() > start.len() + end.len() && text.starts_with(start) && text.ends_with(end))
+}
+
+/// Makes control tokens of the entries that look like one, that have the name of a well-known end, or whose id is one of
+/// `designated`: those that the file says begin or end a text.
+///
+/// An entry that the merges produce from text stays text, since the model was trained to read it so.
+pub(super) fn mark_controls(entries: &mut [VocabularyEntry], designated: &[u32], merges: &[(String, String)]) {
+    let designated: HashSet<u32> = designated.iter().copied().collect();
+    let is_candidate = |(id, entry): &(usize, &VocabularyEntry)| {
+        let text = entry.text.as_str();
+        let named = looks_like_control(text) || ends::WELL_KNOWN.contains(&text);
+        // A model may end its text at an ordinary character, such as a newline.
+        let is_character = text.chars().nth(1).is_none() || byte_piece(text).is_some();
+        let mark = named || (designated.contains(&(*id as u32)) && !is_character);
+        mark && matches!(entry.kind, TokenKind::Normal | TokenKind::Added)
+    };
+    let candidates: Vec<usize> = entries.iter().enumerate().filter(is_candidate).map(|(id, _)| id).collect();
+    let merged = merged(entries, &candidates, merges);
+    for id in candidates {
+        let entry = &mut entries[id];
+        if entry.kind == TokenKind::Added || !merged.contains(&entry.text) {
+            entry.kind = TokenKind::Control;
+        }
+    }
+}
+
+/// The texts of the `candidates` that a merge produces.
+fn merged(entries: &[VocabularyEntry], candidates: &[usize], merges: &[(String, String)]) -> HashSet<String> {
+    let normal = candidates.iter().map(|&id| &entries[id]).filter(|entry| entry.kind == TokenKind::Normal);
+    let texts: HashSet<&str> = normal.map(|entry| entry.text.as_str()).collect();
+    let lengths: HashSet<usize> = texts.iter().map(|text| text.len()).collect();
+    let of_length = merges.iter().filter(|(left, right)| lengths.contains(&(left.len() + right.len())));
+    of_length.map(|(left, right)| format!("{left}{right}")).filter(|text| texts.contains(text.as_str())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(entries: &[(&str, TokenKind)], designated: &[u32], merges: &[(&str, &str)]) -> Vec<TokenKind> {
+        let entry = |&(text, kind): &(&str, TokenKind)| VocabularyEntry { text: text.to_owned(), kind };
+        let mut entries: Vec<_> = entries.iter().map(entry).collect();
+        let merges: Vec<_> = merges.iter().map(|(left, right)| ((*left).to_owned(), (*right).to_owned())).collect();
+        mark_controls(&mut entries, designated, &merges);
+        entries.into_iter().map(|entry| entry.kind).collect()
+    }
+
+    #[test]
+    fn marks_are_control_whatever_their_type_and_texts_are_not() {
+        use TokenKind::{Added, Control, Normal};
+        let entries = [
+            ("<|im_end|>", Normal),
+            ("<｜User｜>", Added),
+            ("<think>", Added),
+            ("[END]", Normal),
+            ("Ċ", Normal),
+            ("<0x0A>", Normal),
+            ("</s>", Normal),
+            ("<|>|>", Normal),
+            ("[EOT]", Added),
+        ];
+        let kinds = kinds(&entries, &[3, 4, 5], &[("</", "s>"), ("<|>", "|>")]);
+        assert_eq!(kinds, [Control, Control, Added, Control, Normal, Normal, Normal, Normal, Control]);
+    }
+}
