@@ -157,3 +157,6 @@ impl<'t> RenderedPrompt<'t> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,9 @@ const KNOWN_ROLES: &[&str] = &[
     "observation",
 ];
 
+/// Bytes that are compared before whole names are, so that a long text of `<` takes little time.
+const HEAD_BYTES: usize = 4;
+
 /// The names of a vocabulary's control tokens, arranged for searching.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ControlNames {
@@ -75,7 +78,12 @@ impl ControlNames {
     /// The position after the first character of every occurrence of a name; occurrences may overlap.
     fn occurrences(&self, text: &str) -> impl Iterator<Item = usize> {
         let begins = |at: usize| {
-            self.lengths.iter().any(|len| text.get(at..at + len).is_some_and(|part| self.names.contains(part)))
+            let rest = &text.as_bytes()[at..];
+            let head = &rest[..rest.len().min(HEAD_BYTES)];
+            let near = self.sorted.partition_point(|name| name.as_slice() < head);
+            let has_head = self.sorted.get(near).is_some_and(|name| name.starts_with(head));
+            let mut lengths = self.lengths.iter().take_while(|len| has_head || **len < HEAD_BYTES);
+            lengths.any(|len| text.get(at..at + len).is_some_and(|part| self.names.contains(part)))
         };
         let candidates = text.char_indices().filter(|(_, c)| self.first_chars.contains(c));
         candidates.filter(move |(at, _)| begins(*at)).map(|(at, c)| at + c.len_utf8())

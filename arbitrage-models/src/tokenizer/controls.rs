@@ -10,10 +10,34 @@ use std::collections::HashSet;
 
 /// Tokens of the form `<|…|>` or `<｜…｜>` are control tokens even where a file does not mark them so.
 pub(super) fn looks_like_control(text: &str) -> bool {
-    [("<|", "|>"), ("<｜", "｜>")]
+    MARKS
         .iter()
         .any(|(start, end)| text.len() > start.len() + end.len() && text.starts_with(start) && text.ends_with(end))
 }
+
+/// Names of control tokens that begin a text or a turn, of models whose names do not look alike.
+#[cfg(feature = "remote")]
+const BEGINNINGS: &[&str] = &["<s>", "<bos>", "<start_of_turn>"];
+/// Longest part of a text that is taken for a name, in bytes.
+#[cfg(feature = "remote")]
+const MAX_NAME_BYTES: usize = 64;
+
+/// The first part of `text` that is probably the name of a control token, where no vocabulary says which names there are.
+#[cfg(feature = "remote")]
+pub(crate) fn find_probable_control(text: &str) -> Option<&str> {
+    let known = || ends::WELL_KNOWN.iter().chain(BEGINNINGS).find_map(|name| text.find(name).map(|at| &text[at..at + name.len()]));
+    let between = |(start, end): (&str, &str)| {
+        text.match_indices(start).find_map(|(at, _)| {
+            let rest = &text[at + start.len()..];
+            let name = &text[at..at + start.len() + rest.find(end)? + end.len()];
+            (looks_like_control(name) && name.len() <= MAX_NAME_BYTES && !name.contains(char::is_whitespace)).then_some(name)
+        })
+    };
+    known().or_else(|| MARKS.into_iter().find_map(between))
+}
+
+/// What the names of most control tokens begin and end with.
+const MARKS: [(&str, &str); 2] = [("<|", "|>"), ("<｜", "｜>")];
 
 /// Makes control tokens of the entries that look like one, that have the name of a well-known end, or whose id is one of
 /// `designated`: those that the file says begin or end a text.
@@ -58,6 +82,23 @@ mod tests {
         let merges: Vec<_> = merges.iter().map(|(left, right)| ((*left).to_owned(), (*right).to_owned())).collect();
         mark_controls(&mut entries, designated, &merges);
         entries.into_iter().map(|entry| entry.kind).collect()
+    }
+
+    #[cfg(feature = "remote")]
+    #[test]
+    fn probable_names_are_found_without_a_vocabulary() {
+        for (text, name) in [
+            ("a <b> c", None),
+            ("x <| y |> z", None),
+            ("<||>", None),
+            ("a<|im_end|>b", Some("<|im_end|>")),
+            ("<｜User｜>", Some("<｜User｜>")),
+            ("<|<|im_end|>", Some("<|<|im_end|>")),
+            ("a </s>", Some("</s>")),
+            ("<start_of_turn>user", Some("<start_of_turn>")),
+        ] {
+            assert_eq!(find_probable_control(text), name, "{text}");
+        }
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The tokenizer of a Hugging Face folder.
 
-use super::alphabet::{Alphabet, byte_piece};
 use super::controls::mark_controls;
 use super::folder_checks::{config_refusal, ignored_sections};
 use super::parts::{MAX_TOKENS, TokenizerParts};
 use super::pipeline::AddedTokenWithId;
 use super::post_processor::{LeadingToken, leading_token};
 use super::table::{TokenKind, VocabularyEntry};
+use super::tokenizer_json::{AddedTokenJson, TokenizerJson, alphabet, check_model, entries, merges};
 use crate::error::{Error, Result};
 use arbitrage_core::text::excerpt;
 use serde::Deserialize;
@@ -18,74 +18,12 @@ use tokenizers::AddedToken;
 /// Largest file that is read, in bytes; real ones are smaller than 40 MB.
 const MAX_FILE_BYTES: u64 = 1 << 28;
 
-/// `tokenizer.json`.
-#[derive(Deserialize)]
-struct TokenizerJson {
-    #[serde(default)]
-    truncation: Value,
-    #[serde(default)]
-    padding: Value,
-    #[serde(default)]
-    added_tokens: Vec<AddedTokenJson>,
-    #[serde(default)]
-    normalizer: Value,
-    #[serde(default)]
-    pre_tokenizer: Value,
-    #[serde(default)]
-    post_processor: Value,
-    #[serde(default)]
-    decoder: Value,
-    model: ModelJson,
-}
-
-#[derive(Deserialize, Clone)]
-struct AddedTokenJson {
-    id: u32,
-    #[serde(flatten)]
-    token: AddedToken,
-}
-
-#[derive(Deserialize)]
-struct ModelJson {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    unk_token: Option<String>,
-    continuing_subword_prefix: Option<String>,
-    end_of_word_suffix: Option<String>,
-    dropout: Option<f32>,
-    #[serde(default)]
-    fuse_unk: bool,
-    #[serde(default)]
-    byte_fallback: bool,
-    #[serde(default)]
-    ignore_merges: bool,
-    #[serde(default)]
-    vocab: HashMap<String, u32>,
-    merges: Option<Merges>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Merges {
-    Pairs(Vec<(String, String)>),
-    Lines(Vec<String>),
-}
-
-impl Merges {
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::Pairs(pairs) => pairs.is_empty(),
-            Self::Lines(lines) => lines.is_empty(),
-        }
-    }
-}
-
 /// Reads the folder. The result is not checked yet.
 pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
     let path = folder.join("tokenizer.json");
     let fail = |reason: String| Error::Tokenizer { path: path.clone(), reason };
     let text = read_text(&path)?.ok_or_else(|| Error::io(&path, std::io::ErrorKind::NotFound.into()))?;
-    let file: TokenizerJson = serde_json::from_str(&text)
+    let mut file: TokenizerJson = serde_json::from_str(&text)
         .map_err(|error| fail(format!("{}; corrupt or incomplete?", excerpt(&error.to_string()))))?;
     check_model(&file.model).map_err(fail)?;
     let config = CompanionFiles::read(folder)?;
@@ -93,7 +31,6 @@ pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
     if let Some((pointer, expected, found)) = config_refusal(&config.tokenizer, rules.0, rules.1) {
         return Err(Error::format(folder.join("tokenizer_config.json"), pointer, expected, found));
     }
-    let mut file = file;
     file.added_tokens = config.added_tokens(file.added_tokens).map_err(fail)?;
     let leading = leading_token(&file.post_processor).map_err(fail)?;
     let mut entries = entries(&file, config.vocab_size).map_err(fail)?;
@@ -150,88 +87,6 @@ fn read_text(path: &Path) -> Result<Option<String>> {
         return Err(Error::format(path, "size", format!("at most {MAX_FILE_BYTES} bytes"), metadata.len()));
     }
     std::fs::read_to_string(path).map(Some).map_err(|error| Error::io(path, error))
-}
-
-fn check_model(model: &ModelJson) -> Result<(), String> {
-    match model.kind.as_deref() {
-        Some("BPE") => {}
-        None if model.merges.as_ref().is_some_and(|merges| !merges.is_empty()) => {}
-        kind => {
-            return Err(format!(
-                "/model/type: expected BPE, found {}",
-                kind.map_or_else(|| "nothing".to_owned(), excerpt)
-            ));
-        }
-    }
-    if let Some(dropout) = model.dropout.filter(|dropout| *dropout != 0.0) {
-        return Err(format!("/model/dropout: expected none, since tokens would be random, found {dropout}"));
-    }
-    for (name, value) in [
-        ("continuing_subword_prefix", &model.continuing_subword_prefix),
-        ("end_of_word_suffix", &model.end_of_word_suffix),
-    ] {
-        if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
-            return Err(format!("/model/{name}: expected none, found `{}`", excerpt(value)));
-        }
-    }
-    Ok(())
-}
-
-/// The vocabulary by id. Ids without a token are padding, up to the number of rows that the model declares.
-fn entries(file: &TokenizerJson, vocab_size: Option<usize>) -> Result<Vec<VocabularyEntry>, String> {
-    let ids = file.model.vocab.values().copied().chain(file.added_tokens.iter().map(|added| added.id));
-    let rows = ids.max().map_or(0, |id| id as usize + 1);
-    let rows = rows.max(vocab_size.unwrap_or(0));
-    if rows == 0 || rows > MAX_TOKENS {
-        return Err(format!("expected 1 to {MAX_TOKENS} tokens, found {rows}"));
-    }
-    let mut entries = vec![VocabularyEntry::padding(); rows];
-    for (text, &id) in &file.model.vocab {
-        let kind = if file.model.unk_token.as_ref() == Some(text) { TokenKind::Unknown } else { TokenKind::Normal };
-        let previous = std::mem::replace(&mut entries[id as usize], VocabularyEntry { text: text.clone(), kind });
-        if previous.kind != TokenKind::Padding {
-            return Err(format!("/model/vocab: id {id} is both `{}` and `{}`", excerpt(&previous.text), excerpt(text)));
-        }
-    }
-    for AddedTokenJson { id, token } in &file.added_tokens {
-        let entry = &mut entries[*id as usize];
-        if entry.kind != TokenKind::Padding && entry.text != token.content {
-            return Err(format!(
-                "/added_tokens: id {id} is both `{}` and `{}`",
-                excerpt(&entry.text),
-                excerpt(&token.content)
-            ));
-        }
-        let kind = if token.special { TokenKind::Control } else { TokenKind::Added };
-        if entry.kind != TokenKind::Unknown {
-            *entry = VocabularyEntry { text: token.content.clone(), kind };
-        }
-    }
-    Ok(entries)
-}
-
-fn merges(merges: Option<Merges>) -> Result<Vec<(String, String)>, String> {
-    let lines = match merges {
-        None => return Err("/model/merges: expected a list of pairs, found nothing".to_owned()),
-        Some(Merges::Pairs(pairs)) => return Ok(pairs),
-        Some(Merges::Lines(lines)) => lines,
-    };
-    let pair = |(rank, line): (usize, &String)| match line.split_once(' ') {
-        Some((left, right)) if !right.contains(' ') => Ok((left.to_owned(), right.to_owned())),
-        _ => Err(format!("/model/merges/{rank}: expected two pieces separated by a space, found `{}`", excerpt(line))),
-    };
-    lines.iter().filter(|line| !line.starts_with("#version")).enumerate().map(pair).collect()
-}
-
-fn alphabet(file: &TokenizerJson) -> Result<Alphabet, String> {
-    let mentions = |kind: &str| file.decoder.to_string().contains(&format!("\"{kind}\""));
-    if mentions("ByteLevel") {
-        Ok(Alphabet::ByteLevel)
-    } else if file.model.byte_fallback && file.model.vocab.keys().any(|text| byte_piece(text).is_some()) {
-        Ok(Alphabet::Pieces)
-    } else {
-        Err("/decoder: expected a byte-level or a byte-fallback vocabulary, found neither".to_owned())
-    }
 }
 
 /// Settings from the files other than `tokenizer.json`.

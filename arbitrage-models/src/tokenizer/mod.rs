@@ -26,8 +26,11 @@ mod pre;
 mod rendered;
 mod spm;
 mod table;
+mod tokenizer_json;
 
 pub(crate) use control_names::MessagePart;
+#[cfg(feature = "remote")]
+pub(crate) use controls::find_probable_control;
 pub use gguf::GgufVocabulary;
 
 use crate::error::{Error, Result};

@@ -54,6 +54,11 @@ impl TokenizerParts {
             .ok_or_else(|| self.error("expected tokens of at most 4 GiB in total, found more"))?;
         let ends = self.end_tokens()?;
         self.check_id("beginning-of-text", self.bos)?;
+        if self.add_bos && self.bos.is_none() {
+            return Err(self.error(
+                "expected a beginning-of-text token, since prompts begin with it (add_bos_token), found none in the configuration",
+            ));
+        }
         self.check_merges()?;
         self.check_controls()?;
         let prompt = self.pipeline(&self.added, &self.normalizer, &self.pre_tokenizer)?;

@@ -65,7 +65,7 @@ const GPT_4O: Split = Regex(
 );
 /// DeepSeek-LLM: letters of scripts with upper and lower case.
 const CASED_LETTERS: Split = Regex(
-    r"\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+",
+    r"\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+",
 );
 /// DeepSeek: characters of Chinese, Japanese and Korean.
 const CJK: Split = Regex("[一-龥ࠀ-一가-퟿]+");
@@ -210,4 +210,44 @@ impl Split {
 /// GPT-2's encoding of bytes, after its word splitting if `splits_words`.
 fn byte_level(splits_words: bool) -> Value {
     json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": splits_words })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::alphabet::Alphabet;
+    use super::super::pipeline::Pipeline;
+    use super::*;
+    use tokenizers::{OffsetReferential, OffsetType};
+
+    /// The pieces of a text, joined with `·`.
+    fn pieces(rules: &PreTokenizerRules, text: &str) -> String {
+        let pipeline = Pipeline::new(&[], &Value::Null, &rules.pre_tokenizer).unwrap();
+        let pieces = pipeline.pieces(text).unwrap();
+        let decoded = |piece: &str| {
+            let mut bytes = Vec::new();
+            Alphabet::ByteLevel.decode(piece, &mut bytes);
+            String::from_utf8(bytes).unwrap()
+        };
+        let splits = pieces.get_splits(OffsetReferential::Original, OffsetType::None);
+        let texts: Vec<String> = splits.iter().map(|(piece, _, _)| decoded(piece)).collect();
+        texts.join("·")
+    }
+
+    #[test]
+    fn every_family_splits_texts_as_other_implementations_do() {
+        let expected: Value = serde_json::from_str(include_str!("../../tests/fixtures/tokenizer/splits.json")).unwrap();
+        let texts = |value: &Value| -> Vec<String> { serde_json::from_value(value.clone()).unwrap() };
+        let mut checked = 0;
+        for group in expected["splits"].as_array().unwrap() {
+            for name in texts(&group["names"]) {
+                let rules = rules(&name).unwrap();
+                for (text, expected) in texts(&expected["texts"]).iter().zip(texts(&group["pieces"])) {
+                    assert_eq!(pieces(&rules, text), expected, "{name}: {text:?}");
+                }
+                checked += 1;
+            }
+        }
+        let known: usize = FAMILIES.iter().map(|family| family.names.len()).sum();
+        assert_eq!(checked, known, "every name is checked");
+    }
 }
