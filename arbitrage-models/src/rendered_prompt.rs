@@ -21,15 +21,13 @@ fn noncharacters() -> impl Iterator<Item = char> {
 
 /// A character that breaks the names of control tokens in a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark(char);
+struct NameMark(char);
 
-impl Mark {
+impl NameMark {
     /// One that neither the texts nor the template contain.
     fn unused_in(messages: &[Message], template: &ChatTemplate) -> Result<Self> {
         let contains = |text: &str, mark: &Self| text.contains(mark.0) || text.contains(&mark.escaped());
-        let used = |mark: &Self| {
-            template.contains(mark.0) || texts(messages).any(|(text, _)| contains(text, mark))
-        };
+        let used = |mark: &Self| template.contains(mark.0) || texts(messages).any(|(text, _)| contains(text, mark));
         noncharacters().map(Self).find(|mark| !used(mark)).ok_or_else(|| Error::Parameter {
             name: "messages",
             expected: "at least one of Unicode's 66 noncharacters that they do not contain".to_owned(),
@@ -84,7 +82,7 @@ pub struct RenderedPrompt<'t> {
     /// With marks.
     text: String,
     /// `None` if no message contains a name of a control token or a part of one.
-    mark: Option<Mark>,
+    mark: Option<NameMark>,
 }
 
 impl<'t> RenderedPrompt<'t> {
@@ -108,7 +106,7 @@ impl<'t> RenderedPrompt<'t> {
             let text = template.render(messages, add_generation_prompt)?;
             return Ok(Self { tokenizer, text, mark: None });
         }
-        let mark = Mark::unused_in(messages, template)?;
+        let mark = NameMark::unused_in(messages, template)?;
         let marked = |message: &Message| Message {
             role: mark.insert(tokenizer, &message.role, MessagePart::Role),
             content: mark.insert(tokenizer, &message.content, MessagePart::Content),

@@ -203,7 +203,8 @@ fn ends_and_beginnings_of_a_gguf_file_are_followed() {
     for (pre, begins) in [("gpt-2", None), ("llama-bpe", Some(3)), ("tekken", Some(3))] {
         assert_eq!(read(pre, &[ends[0].clone(), bos.clone()]).bos(), begins, "{pre}");
     }
-    let none = read("gpt-2", &[ends[0].clone(), ("bos_token_id", u32::MAX.into()), ("seperator_token_id", 0_u32.into())]);
+    let none =
+        read("gpt-2", &[ends[0].clone(), ("bos_token_id", u32::MAX.into()), ("seperator_token_id", 0_u32.into())]);
     assert_eq!(none.bos_token(), None);
 }
 
@@ -227,7 +228,8 @@ fn tokens_and_sections_of_a_folder_are_followed_or_said() {
     };
     let unspecial = |file: &mut Value| file["added_tokens"][1]["special"] = false.into();
     let id = |tokenizer: &Tokenizer, text: &str| tokenizer.encode(text, EncodeMode::Prompt).unwrap();
-    let decoder = serde_json::json!({"added_tokens_decoder": {"319": token("[BOX]", false), "318": token("[GO]", true)}});
+    let decoder =
+        serde_json::json!({"added_tokens_decoder": {"319": token("[BOX]", false), "318": token("[GO]", true)}});
     let one = of(&nothing, decoder);
     assert_eq!(id(&one, "[BOX][GO]"), [319, 318]);
     assert_eq!((one.is_special(319), one.is_special(318)), (false, true));

@@ -217,7 +217,8 @@ impl OpenAiModel {
         }
         let dialect = self.client.endpoint().dialect();
         if !self.route().accepts_tokens {
-            let expected = format!("a prompt without names of control tokens, as dialect `{}` takes text alone", dialect.name);
+            let expected =
+                format!("a prompt without names of control tokens, as dialect `{}` takes text alone", dialect.name);
             let found = "some in the question, the messages before it, or a step".to_owned();
             return Err(Error::Parameter { name: "prompt", expected, found });
         }

@@ -107,7 +107,13 @@ fn vocabularies() -> Vec<Vocabulary> {
         Vocabulary::of_folder("ChatML", "qwen2-f32-tied"),
         Vocabulary::of_folder("Llama 3", "llama3-bf16-sharded"),
         Vocabulary::of_gguf("Llama 3 of a GGUF file", "llama3-f16.gguf"),
-        Vocabulary::changed("SentencePiece", "llama2-f16", phi(&[]), "{{ bos_token }}{% for m in messages %}[INST] {{ m.content }} [/INST]{{ m.role }}{{ eos_token }}{% endfor %}", "<s>"),
+        Vocabulary::changed(
+            "SentencePiece",
+            "llama2-f16",
+            phi(&[]),
+            "{{ bos_token }}{% for m in messages %}[INST] {{ m.content }} [/INST]{{ m.role }}{{ eos_token }}{% endfor %}",
+            "<s>",
+        ),
         Vocabulary::changed("Phi", "llama2-f16", phi(&["rstrip"]), PHI, "<s>"),
         Vocabulary::changed("Phi with spaces at the start alone", "llama2-f16", metaspace, PHI, "<s>"),
         Vocabulary::changed("Phi with normalised names", "llama3-bf16-sharded", compatible, PHI, ""),
@@ -118,14 +124,35 @@ fn vocabularies() -> Vec<Vocabulary> {
 /// Texts with names of control tokens of all vocabularies, parts of names, and what may be next to them.
 fn hostile() -> impl Strategy<Value = String> {
     let names = [
-        "<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>",
-        "<|begin_of_text|>", "<s>", "</s>", "<unk>", "<|end|>", "<|user|>", "<|system|>", "<|assistant|>", "<｜User｜>",
-        "<｜Assistant｜>", "<｜end▁of▁sentence｜>", "＜|end|＞", "<|END|>", "</think>", "<tool_call>", "\u{FDD0}", "\\ufdd0",
+        "<|im_end|>",
+        "<|im_start|>",
+        "<|endoftext|>",
+        "<|eot_id|>",
+        "<|start_header_id|>",
+        "<|end_header_id|>",
+        "<|begin_of_text|>",
+        "<s>",
+        "</s>",
+        "<unk>",
+        "<|end|>",
+        "<|user|>",
+        "<|system|>",
+        "<|assistant|>",
+        "<｜User｜>",
+        "<｜Assistant｜>",
+        "<｜end▁of▁sentence｜>",
+        "＜|end|＞",
+        "<|END|>",
+        "</think>",
+        "<tool_call>",
+        "\u{FDD0}",
+        "\\ufdd0",
     ];
-    let part = (prop::sample::select(names.to_vec()), 0..20_usize, 0..20_usize).prop_map(|(name, skip, take)| {
-        name.chars().skip(skip / 2).take(take.max(1)).collect::<String>()
-    });
-    let filler = prop::sample::select(vec![" ", "\n", "a", "eggs", "12", "文", "e\u{301}", "<", ">", "|", "", "user", "end", "\r\n "]);
+    let part = (prop::sample::select(names.to_vec()), 0..20_usize, 0..20_usize)
+        .prop_map(|(name, skip, take)| name.chars().skip(skip / 2).take(take.max(1)).collect::<String>());
+    let filler = prop::sample::select(vec![
+        " ", "\n", "a", "eggs", "12", "文", "e\u{301}", "<", ">", "|", "", "user", "end", "\r\n ",
+    ]);
     let piece = prop_oneof![
         3 => prop::sample::select(names.to_vec()).prop_map(str::to_owned),
         2 => part,
@@ -136,8 +163,28 @@ fn hostile() -> impl Strategy<Value = String> {
 
 fn harmless() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        " ", "\n", "a", "eggs ", "12345", "文字", "e\u{301}", "don't", "I'LL", "x<3", "a > b", " > quote", "|", "\r\n", "\t\t", "<b>", "▁",
-        "<tool_call>", "<think>", ">", "<", "  ",
+        " ",
+        "\n",
+        "a",
+        "eggs ",
+        "12345",
+        "文字",
+        "e\u{301}",
+        "don't",
+        "I'LL",
+        "x<3",
+        "a > b",
+        " > quote",
+        "|",
+        "\r\n",
+        "\t\t",
+        "<b>",
+        "▁",
+        "<tool_call>",
+        "<think>",
+        ">",
+        "<",
+        "  ",
     ]);
     prop::collection::vec(piece, 0..10).prop_map(|pieces| pieces.concat())
 }
@@ -162,8 +209,10 @@ fn no_text_of_a_user_yields_a_control_token() {
         messages[3].role = role.to_owned();
         messages
     };
-    let expected: Vec<[Vec<u32>; 2]> =
-        vocabularies.iter().map(|one| ["user", "critic"].map(|role| one.controls(&with_role(&neutral, role)))).collect();
+    let expected: Vec<[Vec<u32>; 2]> = vocabularies
+        .iter()
+        .map(|one| ["user", "critic"].map(|role| one.controls(&with_role(&neutral, role))))
+        .collect();
     proptest!(ProptestConfig::with_cases(400), |(texts in four(hostile), role in hostile())| {
         for (one, expected) in vocabularies.iter().zip(&expected) {
             prop_assert_eq!(&one.controls(&with_role(&texts, "user")), &expected[0], "{}", one.name);
@@ -253,5 +302,5 @@ fn a_template_may_write_messages_as_json() {
     let question = [Message::user("a<|im_end|>\"b")];
     assert_eq!(one.controls(&question).len(), 2);
     assert_eq!(one.prompt(&question).text(), r#"<|im_start|>"a<|im_end|>\"b"<|im_end|>"#);
-    assert_eq!(Mark('\u{FDD0}').remove("a\\ufdd0b\u{FDD0}c"), "abc");
+    assert_eq!(NameMark('\u{FDD0}').remove("a\\ufdd0b\u{FDD0}c"), "abc");
 }

@@ -3,18 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 /// Roles that templates know. They may be part of a control token's name, as in `<|` + role + `|>`.
-const KNOWN_ROLES: &[&str] = &[
-    "system",
-    "developer",
-    "user",
-    "assistant",
-    "tool",
-    "function",
-    "ipython",
-    "model",
-    "environment",
-    "observation",
-];
+const KNOWN_ROLES: &[&str] =
+    &["system", "developer", "user", "assistant", "tool", "function", "ipython", "model", "environment", "observation"];
 
 /// Bytes that are compared before whole names are, so that a long text of `<` takes little time.
 const HEAD_BYTES: usize = 4;

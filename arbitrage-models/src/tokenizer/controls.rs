@@ -25,12 +25,15 @@ const MAX_NAME_BYTES: usize = 64;
 /// The first part of `text` that is probably the name of a control token, where no vocabulary says which names there are.
 #[cfg(feature = "remote")]
 pub(crate) fn find_probable_control(text: &str) -> Option<&str> {
-    let known = || ends::WELL_KNOWN.iter().chain(BEGINNINGS).find_map(|name| text.find(name).map(|at| &text[at..at + name.len()]));
+    let known = || {
+        ends::WELL_KNOWN.iter().chain(BEGINNINGS).find_map(|name| text.find(name).map(|at| &text[at..at + name.len()]))
+    };
     let between = |(start, end): (&str, &str)| {
         text.match_indices(start).find_map(|(at, _)| {
             let rest = &text[at + start.len()..];
             let name = &text[at..at + start.len() + rest.find(end)? + end.len()];
-            (looks_like_control(name) && name.len() <= MAX_NAME_BYTES && !name.contains(char::is_whitespace)).then_some(name)
+            (looks_like_control(name) && name.len() <= MAX_NAME_BYTES && !name.contains(char::is_whitespace))
+                .then_some(name)
         })
     };
     known().or_else(|| MARKS.into_iter().find_map(between))

@@ -140,7 +140,9 @@ impl CompanionFiles {
                 "/post_processor/special_tokens: expected the id {found} of the token `{}`, found {id}",
                 excerpt(text)
             )),
-            (None, None) => Err(format!("/post_processor: expected a token of the vocabulary, found `{}`", excerpt(text))),
+            (None, None) => {
+                Err(format!("/post_processor: expected a token of the vocabulary, found `{}`", excerpt(text)))
+            }
             (found, id) => Ok(found.or(id)),
         }
     }
@@ -150,7 +152,8 @@ impl CompanionFiles {
         let Some(tokens) = self.tokenizer["added_tokens_decoder"].as_object() else { return Ok(listed) };
         let position: HashMap<u32, usize> = listed.iter().enumerate().map(|(at, added)| (added.id, at)).collect();
         for (id, token) in tokens {
-            let fail = |reason: String| format!("tokenizer_config.json: /added_tokens_decoder/{}: {reason}", excerpt(id));
+            let fail =
+                |reason: String| format!("tokenizer_config.json: /added_tokens_decoder/{}: {reason}", excerpt(id));
             let id: u32 = id.parse().map_err(|_| fail("expected the id of a token".to_owned()))?;
             let token = AddedToken::deserialize(token).map_err(|error| fail(excerpt(&error.to_string())))?;
             match position.get(&id).map(|at| &mut listed[*at]) {

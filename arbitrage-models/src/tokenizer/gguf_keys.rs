@@ -1,8 +1,8 @@
 //! The keys of a GGUF file's vocabulary: each is followed, known not to matter, or refused.
 
 use crate::error::{Error, Result};
-use crate::weights::{Gguf, WeightSource as _};
 use crate::weights::gguf::MetadataValue;
+use crate::weights::{Gguf, WeightSource as _};
 use arbitrage_core::text::excerpt;
 
 /// The namespace of the vocabulary.

@@ -14,19 +14,19 @@ pub(super) struct PreTokenizerRules {
 }
 
 /// The rules that several names share.
-struct Family {
+struct SplitRules {
     names: &'static [&'static str],
     /// Whether characters are composed first (NFC).
     composes: bool,
     /// Each splits the pieces that the one before it left.
-    splits: &'static [Split],
+    splits: &'static [SplitStep],
     ignore_merges: bool,
     /// Whether a prompt begins with beginning-of-text where the file does not say.
     adds_bos: bool,
 }
 
 /// One step that splits text into pieces.
-enum Split {
+enum SplitStep {
     /// Matches of a regular expression, and what is between them, are pieces of their own.
     Regex(&'static str),
     /// Every digit is a piece of its own.
@@ -34,73 +34,65 @@ enum Split {
     /// GPT-2's words.
     Words,
 }
-use Split::{Digits, Regex, Words};
+use SplitStep::{Digits, Regex, Words};
 
-/// Rules of which a [`Family`] changes some.
-const PLAIN: Family = Family { names: &[], composes: false, splits: &[], ignore_merges: false, adds_bos: false };
+/// Rules of which a [`SplitRules`] changes some.
+const PLAIN: SplitRules =
+    SplitRules { names: &[], composes: false, splits: &[], ignore_merges: false, adds_bos: false };
 
 /// Qwen2: splits numbers into single digits.
-const QWEN2: Split = Regex(
+const QWEN2: SplitStep = Regex(
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
 );
 /// Llama 3: splits numbers into groups of up to three digits.
-const LLAMA3: Split = Regex(
+const LLAMA3: SplitStep = Regex(
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
 );
 /// The same after a step that has split numbers.
-const LLAMA3_WHOLE_NUMBERS: Split = Regex(
+const LLAMA3_WHOLE_NUMBERS: SplitStep = Regex(
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
 );
 /// Seed-Coder: as Qwen2, but punctuation does not take the line breaks after it.
-const SEED_CODER: Split = Regex(
+const SEED_CODER: SplitStep = Regex(
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+",
 );
 /// Mistral's Tekken: also splits words at a change of case.
-const TEKKEN: Split = Regex(
+const TEKKEN: SplitStep = Regex(
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
 );
 /// GPT-4o: as Tekken, with contractions at the end of words and groups of up to three digits.
-const GPT_4O: Split = Regex(
+const GPT_4O: SplitStep = Regex(
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
 );
 /// DeepSeek-LLM: letters of scripts with upper and lower case.
-const CASED_LETTERS: Split = Regex(
+const CASED_LETTERS: SplitStep = Regex(
     r"\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+",
 );
 /// DeepSeek: characters of Chinese, Japanese and Korean.
-const CJK: Split = Regex("[一-龥ࠀ-一가-퟿]+");
+const CJK: SplitStep = Regex("[一-龥ࠀ-一가-퟿]+");
 
 /// All families. The names are those of llama.cpp.
-const FAMILIES: &[Family] = &[
-    Family { names: &["qwen2"], composes: true, splits: &[QWEN2], ..PLAIN },
-    Family { names: &["deepseek-r1-qwen", "kormo", "megrez", "stablelm2"], splits: &[QWEN2], ..PLAIN },
-    Family {
-        names: &[
-            "llama-bpe",
-            "llama3",
-            "llama-v3",
-            "falcon3",
-            "falcon-h1",
-            "pixtral",
-            "midm-2.0",
-            "lfm2",
-        ],
+const FAMILIES: &[SplitRules] = &[
+    SplitRules { names: &["qwen2"], composes: true, splits: &[QWEN2], ..PLAIN },
+    SplitRules { names: &["deepseek-r1-qwen", "kormo", "megrez", "stablelm2"], splits: &[QWEN2], ..PLAIN },
+    SplitRules {
+        names: &["llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"],
         splits: &[LLAMA3],
         ignore_merges: true,
         adds_bos: true,
         ..PLAIN
     },
-    Family { names: &["smaug-bpe", "dbrx", "chatglm-bpe"], splits: &[LLAMA3], ..PLAIN },
-    Family {
+    SplitRules { names: &["smaug-bpe", "dbrx", "chatglm-bpe"], splits: &[LLAMA3], ..PLAIN },
+    SplitRules {
         names: &["minicpm5"],
         splits: &[Regex(r"\p{N}{1,3}"), LLAMA3_WHOLE_NUMBERS],
         ignore_merges: true,
         ..PLAIN
     },
-    Family { names: &["seed-coder"], splits: &[SEED_CODER], ..PLAIN },
-    Family { names: &["tekken"], splits: &[TEKKEN], ignore_merges: true, adds_bos: true, ..PLAIN },
-    Family { names: &["gpt-4o", "llama4", "kanana2"], splits: &[GPT_4O], ..PLAIN },
-    Family {
+    SplitRules { names: &["seed-coder"], splits: &[SEED_CODER], ..PLAIN },
+    SplitRules { names: &["tekken"], splits: &[TEKKEN], ignore_merges: true, adds_bos: true, ..PLAIN },
+    SplitRules { names: &["gpt-4o", "llama4", "kanana2"], splits: &[GPT_4O], ..PLAIN },
+    SplitRules {
         names: &["deepseek-llm"],
         splits: &[
             Regex(r"[\r\n]"),
@@ -112,12 +104,12 @@ const FAMILIES: &[Family] = &[
         ],
         ..PLAIN
     },
-    Family {
+    SplitRules {
         names: &["deepseek-coder"],
         splits: &[Regex(r"[\r\n]"), Regex(r"\s?\p{L}+"), Regex(r"\s?\p{P}+"), CJK, Digits],
         ..PLAIN
     },
-    Family {
+    SplitRules {
         names: &["deepseek-v3"],
         splits: &[
             Regex(r"\p{N}{1,3}"),
@@ -128,12 +120,12 @@ const FAMILIES: &[Family] = &[
         ],
         ..PLAIN
     },
-    Family {
+    SplitRules {
         names: &["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"],
         splits: &[Digits, Words],
         ..PLAIN
     },
-    Family {
+    SplitRules {
         names: &[
             "gpt-2",
             "gpt2",
@@ -149,10 +141,10 @@ const FAMILIES: &[Family] = &[
         splits: &[Words],
         ..PLAIN
     },
-    Family { names: &["poro-chat", "bloom", "gpt3-finnish"], splits: &[BLOOM], ..PLAIN },
-    Family { names: &["viking"], splits: &[BLOOM, Digits], ..PLAIN },
+    SplitRules { names: &["poro-chat", "bloom", "gpt3-finnish"], splits: &[BLOOM], ..PLAIN },
+    SplitRules { names: &["viking"], splits: &[BLOOM, Digits], ..PLAIN },
     // What llama.cpp does for files from before names were recorded.
-    Family {
+    SplitRules {
         names: &[DEFAULT],
         splits: &[Regex(r"[\p{P}\$\+<=>\^~\|]+"), GPT2_WORDS, Regex(r"\p{N}+"), Regex(r"[0-9][0-9][0-9]")],
         ..PLAIN
@@ -162,11 +154,11 @@ const FAMILIES: &[Family] = &[
 /// The name of the rules for files from before names were recorded.
 pub(super) const DEFAULT: &str = "default";
 /// Bloom: punctuation of many languages.
-const BLOOM: Split = Regex(r" ?[^(\s|.,!?…。，、।۔،)]+");
+const BLOOM: SplitStep = Regex(r" ?[^(\s|.,!?…。，、।۔،)]+");
 /// GPT-2's words without its encoding of bytes, for a step that is not the last.
-const GPT2_WORDS: Split = Regex(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)");
+const GPT2_WORDS: SplitStep = Regex(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)");
 
-fn family(name: &str) -> Option<&'static Family> {
+fn family(name: &str) -> Option<&'static SplitRules> {
     FAMILIES.iter().find(|family| family.names.contains(&name))
 }
 
@@ -184,7 +176,7 @@ pub(super) fn adds_bos(name: &str) -> bool {
 /// The rules called `name`; `None` for an unknown name.
 pub(super) fn rules(name: &str) -> Option<PreTokenizerRules> {
     let family = family(name)?;
-    let mut steps: Vec<Value> = family.splits.iter().map(Split::step).collect();
+    let mut steps: Vec<Value> = family.splits.iter().map(SplitStep::step).collect();
     // The last step encodes bytes; it is GPT-2's words itself, or one more step.
     if !matches!(family.splits.last(), Some(Words)) {
         steps.push(byte_level(false));
@@ -194,7 +186,7 @@ pub(super) fn rules(name: &str) -> Option<PreTokenizerRules> {
     Some(PreTokenizerRules { normalizer, pre_tokenizer, ignore_merges: family.ignore_merges })
 }
 
-impl Split {
+impl SplitStep {
     /// The step in the format of a `tokenizer.json`.
     fn step(&self) -> Value {
         match self {

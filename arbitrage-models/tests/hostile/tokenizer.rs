@@ -173,16 +173,24 @@ pub(crate) fn ignored_settings() -> Vec<Case> {
         let case = Case::new(format!("tokenizer: {name}"), open, Format, &phrases).file(FILE, GOOD);
         case.file("tokenizer_config.json", content.to_string())
     };
-    let processor = |single: Value| json!({"type": "TemplateProcessing", "single": single, "special_tokens": {
-        "<|im_end|>": {"id": "<|im_end|>", "ids": [3], "tokens": []}}});
+    let processor = |single: Value| {
+        json!({"type": "TemplateProcessing", "single": single, "special_tokens": {
+        "<|im_end|>": {"id": "<|im_end|>", "ids": [3], "tokens": []}}})
+    };
     let (mark, text) = (json!({"SpecialToken": {"id": "<|im_end|>"}}), json!({"Sequence": {"id": "A"}}));
-    let decoder = |id: &str, content: &str| json!({"added_tokens_decoder": {id: {"content": content, "special": true,
-        "single_word": false, "lstrip": false, "rstrip": false, "normalized": false}}});
+    let decoder = |id: &str, content: &str| {
+        json!({"added_tokens_decoder": {id: {"content": content, "special": true,
+        "single_word": false, "lstrip": false, "rstrip": false, "normalized": false}}})
+    };
     let mut no_merges: Value = serde_json::from_str(GOOD).unwrap();
     no_merges["model"].as_object_mut().unwrap().remove("merges");
     vec![
         config("an end after every text", json!({"add_eos_token": true}), "/add_eos_token|false"),
-        config("a space before every text", json!({"add_prefix_space": true}), "/add_prefix_space|false, as in tokenizer.json"),
+        config(
+            "a space before every text",
+            json!({"add_prefix_space": true}),
+            "/add_prefix_space|false, as in tokenizer.json",
+        ),
         set("merges left out by chance", "/model/dropout", json!(0.1), "/model/dropout: expected none|0.1"),
         set("an empty list of merges", "/model/merges", json!([]), "merges: expected those that make tokens"),
         case("no merges", no_merges.to_string(), Refused, "/model/merges: expected a list"),
@@ -205,8 +213,12 @@ pub(crate) fn ignored_settings() -> Vec<Case> {
             "/post_processor|RobertaProcessing",
         ),
         case_of_config("a beginning without its token", json!({"add_bos_token": true}), "beginning-of-text token|none"),
-        case_of_config("an added token of another name", decoder("5", "<new>"), "/added_tokens_decoder|`<new>`"),
-        case_of_config("an added token without a number", decoder("x", "<new>"), "/added_tokens_decoder/x|id of a token"),
+        case_of_config("an added token of another name", decoder("303", "<new>"), "/added_tokens_decoder/303|`<new>`"),
+        case_of_config(
+            "an added token without a number",
+            decoder("x", "<new>"),
+            "/added_tokens_decoder/x|id of a token",
+        ),
         set(
             "a control token of 300 bytes",
             "/added_tokens/0",

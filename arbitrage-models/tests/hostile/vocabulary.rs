@@ -110,8 +110,10 @@ pub(crate) fn ignored_keys() -> Vec<Case> {
         "normalizer.lowercase",
         "normalizer.strip_accents",
     ];
-    let of_bytes = complete(|file| file.entry(b"tokenizer.ggml.precompiled_charsmap", ARRAY, &numbers(U8, &[[7], [7]])));
-    let suppressed = complete(|file| file.entry(b"tokenizer.ggml.suppress_tokens", ARRAY, &numbers(I32, &[[1, 0, 0, 0]])));
+    let of_bytes =
+        complete(|file| file.entry(b"tokenizer.ggml.precompiled_charsmap", ARRAY, &numbers(U8, &[[7], [7]])));
+    let suppressed =
+        complete(|file| file.entry(b"tokenizer.ggml.suppress_tokens", ARRAY, &numbers(I32, &[[1, 0, 0, 0]])));
     let prefix = complete(|file| file.entry(b"tokenizer.ggml.add_space_prefix", BOOL, &[1]));
     let begins = complete(|file| file.entry(b"tokenizer.ggml.add_bos_token", BOOL, &[1]));
     keys.into_iter()

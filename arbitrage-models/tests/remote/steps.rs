@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arbitrage_core::segmenter::{BlankLine, Newline, Separators, StepMarkers, TokenBudget};
 use arbitrage_core::{Author, Drafter, Finish, Prefix, Problem, SequenceId, StepRule, StepSegmenter};
+use arbitrage_models::RenderedPrompt;
 use arbitrage_models::chat::{ChatTemplate, Message};
 use arbitrage_models::remote::{Client, Continuation, Dialect, Endpoint, OpenAiModel, Prompting, StopReporting};
-use arbitrage_models::RenderedPrompt;
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::tokenizer::{EncodeMode, Tokenizer};
 
