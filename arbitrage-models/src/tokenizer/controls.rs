@@ -50,17 +50,22 @@ pub(super) fn mark_controls(entries: &mut [VocabularyEntry], designated: &[u32],
     let designated: HashSet<u32> = designated.iter().copied().collect();
     let is_candidate = |(id, entry): &(usize, &VocabularyEntry)| {
         let text = entry.text.as_str();
-        let named = looks_like_control(text) || ends::WELL_KNOWN.contains(&text);
         // A model may end its text at an ordinary character, such as a newline.
         let is_character = text.chars().nth(1).is_none() || byte_piece(text).is_some();
-        let mark = named || (designated.contains(&(*id as u32)) && !is_character);
-        mark && matches!(entry.kind, TokenKind::Normal | TokenKind::Added)
+        let designated = designated.contains(&(*id as u32)) && !is_character;
+        let needed = designated || ends::WELL_KNOWN.contains(&text);
+        match entry.kind {
+            TokenKind::Normal | TokenKind::Added => needed || looks_like_control(text),
+            // Files call rows without a token unused, and sometimes an end of text too.
+            TokenKind::Padding => needed,
+            TokenKind::Control | TokenKind::Unknown => false,
+        }
     };
     let candidates: Vec<usize> = entries.iter().enumerate().filter(is_candidate).map(|(id, _)| id).collect();
     let merged = merged(entries, &candidates, merges);
     for id in candidates {
         let entry = &mut entries[id];
-        if entry.kind == TokenKind::Added || !merged.contains(&entry.text) {
+        if entry.kind != TokenKind::Normal || !merged.contains(&entry.text) {
             entry.kind = TokenKind::Control;
         }
     }
@@ -106,7 +111,7 @@ mod tests {
 
     #[test]
     fn marks_are_control_whatever_their_type_and_texts_are_not() {
-        use TokenKind::{Added, Control, Normal};
+        use TokenKind::{Added, Control, Normal, Padding};
         let entries = [
             ("<|im_end|>", Normal),
             ("<｜User｜>", Added),
@@ -117,8 +122,14 @@ mod tests {
             ("</s>", Normal),
             ("<|>|>", Normal),
             ("[EOT]", Added),
+            ("<|unused_1|>", Padding),
+            ("<|end|>", Padding),
+            ("", Padding),
         ];
         let kinds = kinds(&entries, &[3, 4, 5], &[("</", "s>"), ("<|>", "|>")]);
-        assert_eq!(kinds, [Control, Control, Added, Control, Normal, Normal, Normal, Normal, Control]);
+        assert_eq!(
+            kinds,
+            [Control, Control, Added, Control, Normal, Normal, Normal, Normal, Control, Padding, Control, Padding]
+        );
     }
 }

@@ -36,7 +36,7 @@ enum SplitStep {
 }
 use SplitStep::{Digits, Regex, Words};
 
-/// Rules of which a [`SplitRules`] changes some.
+/// The rules that most names have, but for the splits.
 const PLAIN: SplitRules =
     SplitRules { names: &[], composes: false, splits: &[], ignore_merges: false, adds_bos: false };
 
