@@ -18,9 +18,9 @@ pub(super) fn looks_like_control(text: &str) -> bool {
 /// Names of control tokens that begin a text or a turn, of models whose names do not look alike.
 #[cfg(feature = "remote")]
 const BEGINNINGS: &[&str] = &["<s>", "<bos>", "<start_of_turn>"];
-/// Longest part of a text that is taken for a name, in bytes.
+/// Longest part of a text that is taken for a name, in characters.
 #[cfg(feature = "remote")]
-const MAX_NAME_BYTES: usize = 64;
+const MAX_NAME_CHARS: usize = 64;
 
 /// The first part of `text` that is probably the name of a control token, where no vocabulary says which names there are.
 #[cfg(feature = "remote")]
@@ -30,10 +30,10 @@ pub(crate) fn find_probable_control(text: &str) -> Option<&str> {
     };
     let between = |(start, end): (&str, &str)| {
         text.match_indices(start).find_map(|(at, _)| {
-            let rest = &text[at + start.len()..];
-            let name = &text[at..at + start.len() + rest.find(end)? + end.len()];
-            (looks_like_control(name) && name.len() <= MAX_NAME_BYTES && !name.contains(char::is_whitespace))
-                .then_some(name)
+            let rest = &text[at..];
+            let rest = rest.char_indices().nth(MAX_NAME_CHARS).map_or(rest, |(len, _)| &rest[..len]);
+            let name = &rest[..start.len() + rest[start.len()..].find(end)? + end.len()];
+            (looks_like_control(name) && !name.contains(char::is_whitespace)).then_some(name)
         })
     };
     known().or_else(|| MARKS.into_iter().find_map(between))
