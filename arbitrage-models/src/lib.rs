@@ -59,6 +59,7 @@ mod prefill;
 mod prompt;
 #[cfg(feature = "remote")]
 pub mod remote;
+mod rendered_prompt;
 pub mod sampler;
 #[cfg(feature = "burn")]
 mod sequence;
@@ -81,6 +82,7 @@ pub use layout::{Layout, Score};
 #[cfg(feature = "burn")]
 pub use local::{HiddenReader, Listener, LocalModel, LocalTarget, TeacherForced, speculation};
 pub use prompt::Prompt;
+pub use rendered_prompt::RenderedPrompt;
 
 /// The README's code is compiled and run with the doc examples.
 #[cfg(all(doctest, feature = "flex"))]

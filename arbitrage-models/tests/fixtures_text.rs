@@ -6,7 +6,8 @@ use arbitrage_models::chat::{ChatTemplate, Message};
 use arbitrage_models::config::ModelConfig;
 use arbitrage_models::stream::TextStream;
 use arbitrage_models::tokenizer::{EncodeMode, GgufVocabulary, Tokenizer};
-use arbitrage_models::weights::gguf::names;
+use arbitrage_models::weights::gguf::{MetadataValue, Strings, names};
+use arbitrage_models::weights::writer::GgufWriter;
 use arbitrage_models::weights::{Gguf, SafetensorsFolder, WeightSource, scan_finite};
 use serde_json::Value;
 
@@ -129,4 +130,112 @@ fn the_same_vocabulary_from_either_format() {
         assert_eq!(here.describe_difference(&there), None);
         assert_eq!(here.fingerprint(), there.fingerprint());
     }
+}
+
+/// A byte-level vocabulary with marks that are typed as given.
+fn vocabulary(types: &[i32]) -> GgufVocabulary {
+    let tokens = ["a", "b", "ab", "Ġ", "<|im_start|>", "<|im_end|>", "[DONE]", "<think>"];
+    GgufVocabulary {
+        path: "here.gguf".into(),
+        model: "gpt2".into(),
+        pre: "gpt-2".into(),
+        tokens: tokens.map(str::to_owned).into(),
+        merges: vec!["a b".to_owned()],
+        token_types: types.to_vec(),
+        ends: vec![6],
+        ..GgufVocabulary::default()
+    }
+}
+
+/// Marks are control tokens whatever their type, and each that the file names ends a text.
+#[test]
+fn marks_are_recognised_whatever_their_type() {
+    for types in [&[1, 1, 1, 1, 1, 1, 1, 4][..], &[1, 1, 1, 1, 4, 4, 4, 4], &[1, 1, 1, 1, 3, 3, 3, 4]] {
+        let tokenizer = Tokenizer::from_gguf(vocabulary(types)).unwrap();
+        assert_eq!(tokenizer.eos_ids(), [6, 5], "{types:?}");
+        let ids = tokenizer.encode("<|im_start|>ab<think><|im_end|>[DONE]", EncodeMode::Prompt).unwrap();
+        assert_eq!(ids, [4, 2, 7, 5, 6], "{types:?}");
+        assert_eq!([4, 5, 6, 7].map(|id| tokenizer.is_special(id)), [true, true, true, false]);
+        assert!(tokenizer.warnings().is_empty());
+    }
+    let mut without_types = vocabulary(&[]);
+    without_types.ends = Vec::new();
+    assert_eq!(Tokenizer::from_gguf(without_types).unwrap().eos_ids(), [5]);
+}
+
+#[test]
+fn missing_rules_are_those_called_default_with_a_warning() {
+    let of = |pre: &str| Tokenizer::from_gguf(GgufVocabulary { pre: pre.to_owned(), ..vocabulary(&[]) }).unwrap();
+    let (missing, named) = (of(""), of("default"));
+    let text = "ab a, ab";
+    let ids = |tokenizer: &Tokenizer| tokenizer.encode(text, EncodeMode::Continuation).unwrap();
+    assert_eq!(ids(&missing), ids(&named));
+    assert!(named.warnings().is_empty());
+    let [warning] = missing.warnings() else { panic!("{:?}", missing.warnings()) };
+    assert!(warning.contains("here.gguf: tokenizer.ggml.pre is missing") && warning.contains("`default`"), "{warning}");
+}
+
+/// What a GGUF file says about ends and beginnings, read from a file.
+#[test]
+fn ends_and_beginnings_of_a_gguf_file_are_followed() {
+    let texts = |texts: &[&str]| -> MetadataValue { texts.iter().copied().collect::<Strings>().into() };
+    let read = |pre: &str, keys: &[(&str, MetadataValue)]| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.gguf");
+        let mut writer = GgufWriter::new()
+            .metadata("general.architecture", "llama")
+            .metadata("tokenizer.ggml.model", "gpt2")
+            .metadata("tokenizer.ggml.pre", pre)
+            .metadata("tokenizer.ggml.tokens", texts(&["a", "b", "ab", "[GO]", "[STOP]", "[TURN]", "[CALL]"]))
+            .metadata("tokenizer.ggml.merges", texts(&["a b"]));
+        for (key, value) in keys {
+            writer = writer.metadata(format!("tokenizer.ggml.{key}"), value.clone());
+        }
+        writer.write(&path).unwrap();
+        Tokenizer::from_gguf(GgufVocabulary::read(&Gguf::open(&path).unwrap()).unwrap()).unwrap()
+    };
+    let ends = [("eos_token_id", 4_u32.into()), ("eot_token_id", 5_u32.into()), ("eom_token_id", 6_u32.into())];
+    let one = read("gpt-2", &ends);
+    assert_eq!((one.eos_ids(), one.bos()), (&[4, 5, 6][..], None));
+    assert_eq!(one.encode("ab[TURN]", EncodeMode::Prompt).unwrap(), [2, 5]);
+    let bos = ("bos_token_id", MetadataValue::from(3_u32));
+    // Llama 3's rules begin a prompt with that token where the file does not say.
+    for (pre, begins) in [("gpt-2", None), ("llama-bpe", Some(3)), ("tekken", Some(3))] {
+        assert_eq!(read(pre, &[ends[0].clone(), bos.clone()]).bos(), begins, "{pre}");
+    }
+    let none =
+        read("gpt-2", &[ends[0].clone(), ("bos_token_id", u32::MAX.into()), ("seperator_token_id", 0_u32.into())]);
+    assert_eq!(none.bos_token(), None);
+}
+
+/// What the files of a folder say beside the vocabulary.
+#[test]
+fn tokens_and_sections_of_a_folder_are_followed_or_said() {
+    let of = |change: &dyn Fn(&mut Value), config: Value| {
+        let source = fixtures("hf", "qwen2-f32-tied").pop().unwrap();
+        let mut file = json(&source.join("tokenizer.json"));
+        change(&mut file);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("tokenizer.json"), file.to_string()).unwrap();
+        std::fs::write(folder.path().join("tokenizer_config.json"), config.to_string()).unwrap();
+        Tokenizer::from_folder(folder.path()).unwrap()
+    };
+    let nothing = |_: &mut Value| {};
+    // A token that the configuration alone has, and one that it alone calls special.
+    let token = |content: &str, special: bool| {
+        serde_json::json!({"content": content, "special": special, "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false})
+    };
+    let unspecial = |file: &mut Value| file["added_tokens"][1]["special"] = false.into();
+    let id = |tokenizer: &Tokenizer, text: &str| tokenizer.encode(text, EncodeMode::Prompt).unwrap();
+    let decoder =
+        serde_json::json!({"added_tokens_decoder": {"319": token("[BOX]", false), "318": token("[GO]", true)}});
+    let one = of(&nothing, decoder);
+    assert_eq!(id(&one, "[BOX][GO]"), [319, 318]);
+    assert_eq!((one.is_special(319), one.is_special(318)), (false, true));
+    let mark = of(&unspecial, Value::Null);
+    assert!(mark.is_special(id(&mark, "<|im_start|>")[0]), "it looks like a mark");
+    let padded = |file: &mut Value| file["truncation"] = serde_json::json!({"max_length": 4});
+    let [warning] = of(&padded, Value::Null).warnings().to_vec().try_into().unwrap();
+    assert!(warning.contains("tokenizer.json: /truncation is not applied"), "{warning}");
 }

@@ -34,13 +34,20 @@ fn gguf_configs() {
 
 #[test]
 fn tokenizers() {
-    let tables = [tokenizer::files(), tokenizer::model(), tokenizer::rules(), tokenizer::other_files()];
-    run(tables.into_iter().flatten().collect(), 59);
+    let tables = [
+        tokenizer::files(),
+        tokenizer::model(),
+        tokenizer::rules(),
+        tokenizer::other_files(),
+        tokenizer::ignored_settings(),
+    ];
+    run(tables.into_iter().flatten().collect(), 71);
 }
 
 #[test]
 fn gguf_vocabularies() {
-    run([vocabulary::keys(), vocabulary::lists()].into_iter().flatten().collect(), 30);
+    let tables = [vocabulary::keys(), vocabulary::lists(), vocabulary::ignored_keys()];
+    run(tables.into_iter().flatten().collect(), 43);
 }
 
 #[test]

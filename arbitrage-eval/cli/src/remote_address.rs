@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use arbitrage_models::chat::ChatTemplate;
 use arbitrage_models::remote::{Client, Dialect, Endpoint, OpenAiModel, OpenAiScorer, Prompting, ScoreKind};
@@ -52,12 +53,17 @@ impl Address {
     /// The model. Its prompts are rendered here with a template, or else by the server's chat route. A draft returns log-probabilities
     /// if the server has them, since some routers decide by them.
     pub(crate) fn model(&self, role: &str, template: Option<&Path>) -> Result<OpenAiModel, Failure> {
-        let prompting = match template {
-            Some(path) => Prompting::template(self::template(path)?),
+        let tokenizer = template.map(self::tokenizer).transpose()?;
+        let prompting = match &tokenizer {
+            Some(tokenizer) => Prompting::template(ChatTemplate::for_tokenizer(tokenizer)?),
             None => Prompting::Chat,
         };
         let model = OpenAiModel::new(self.client(&key_variable(role))?, &self.model, prompting);
         let model = model.map_err(|error| format!("{self}: {error}; render prompts here with --{role}-template"))?;
+        let model = match tokenizer {
+            Some(tokenizer) => model.with_tokenizer(Arc::new(tokenizer)),
+            None => model,
+        };
         Ok(model.clone().with_logprobs(role == "draft").unwrap_or(model))
     }
 
@@ -72,13 +78,13 @@ fn key_variable(role: &str) -> String {
     format!("ARBITRAGE_{}_KEY", role.to_uppercase())
 }
 
-/// The chat template of a Hugging Face folder, a GGUF file, or a model by name.
-fn template(path: &Path) -> Result<ChatTemplate, Failure> {
+/// The tokenizer, with its chat template, of a Hugging Face folder, a GGUF file, or a model by name.
+fn tokenizer(path: &Path) -> Result<Tokenizer, Failure> {
     if path.is_dir() {
-        return Ok(ChatTemplate::for_tokenizer(&Tokenizer::from_folder(path)?)?);
+        return Ok(Tokenizer::from_folder(path)?);
     }
     let name = path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?;
-    Ok(ChatTemplate::for_tokenizer(&ModelFiles::open(resolve(name)?)?.tokenizer)?)
+    Ok(ModelFiles::open(resolve(name)?)?.tokenizer)
 }
 
 impl FromStr for Address {

@@ -107,6 +107,12 @@ impl ChatTemplate {
         &self.bos
     }
 
+    /// Whether the template's source contains `character`.
+    pub(crate) fn contains(&self, character: char) -> bool {
+        let source = self.environment.as_ref().and_then(|environment| environment.get_template(TEMPLATE_NAME).ok());
+        source.is_some_and(|template| template.source().contains(character))
+    }
+
     /// Fixes the date that the template may write into the prompt, as that of Llama 3.1 does, for runs that must be repeatable. The
     /// default is today.
     pub fn with_now(mut self, now: SystemTime) -> Self {

@@ -5,16 +5,21 @@ use arbitrage_core::{Prefix, Step};
 use super::LocalModel;
 use super::speculation::RejectedStep;
 use crate::error::{Error, Result};
+use crate::rendered_prompt::RenderedPrompt;
 use crate::tokenizer::EncodeMode;
 
 impl LocalModel {
-    /// All tokens of a prefix in this model's vocabulary: the rendered prompt, then each step.
+    /// All tokens of a prefix in this model's vocabulary: the rendered prompt, then each step. Control tokens are the template's
+    /// alone, or those that a step of this vocabulary has.
     pub(super) fn encode(&self, prefix: &Prefix<'_>) -> Result<Vec<u32>> {
         if prefix.problem.question.trim().is_empty() {
             return Err(Error::EmptyPrompt { model: self.name.clone() });
         }
-        let text = self.template.render(&self.prompt.messages(prefix.problem), true)?;
-        let mut tokens = self.tokenizer.encode_prompt(&text)?;
+        let messages = self.prompt.messages(prefix.problem);
+        let mut tokens = RenderedPrompt::new(&self.tokenizer, &self.template, &messages, true)?.ids()?;
+        if tokens.is_empty() {
+            return Err(Error::EmptyPrompt { model: self.name.clone() });
+        }
         for accepted in prefix.steps {
             tokens.extend(self.encode_step(&accepted.step)?);
         }

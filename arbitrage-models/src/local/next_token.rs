@@ -7,12 +7,13 @@ use super::LocalModel;
 use crate::chat::Message;
 use crate::decoder::{Outputs, Span};
 use crate::error::{Error, Result};
+use crate::rendered_prompt::RenderedPrompt;
 use crate::sampler::log_softmax_at;
 use crate::tokenizer::EncodeMode;
 
 /// Stands for the assistant's text when the template is rendered to find out what follows it. These are private-use characters,
 /// which no template writes.
-const PLACEHOLDER: &str = "\u{E000}\u{E001}\u{E000}";
+const PLACEHOLDER: [char; 2] = ['\u{E000}', '\u{E001}'];
 
 impl NextToken for LocalModel {
     fn next_token(&mut self, requests: &[Question<'_>]) -> Vec<Result<Vec<f32>, BoxError>> {
@@ -43,10 +44,12 @@ impl LocalModel {
 
     /// The tokens that end the assistant's turn, ask `instruction` as the user, and begin the assistant's next turn.
     fn encode_user_turn(&self, instruction: &str) -> Result<Vec<u32>> {
-        let messages = [Message::user(PLACEHOLDER), Message::assistant(PLACEHOLDER), Message::user(instruction)];
-        let text = self.template.render(&messages, true)?;
-        let after = text.rsplit_once(PLACEHOLDER).map_or(instruction, |(_, after)| after);
-        self.tokenizer.encode(after, EncodeMode::Prompt)
+        // One more than the instruction has of the first character in a row, so that it cannot contain the placeholder.
+        let [repeated, last] = PLACEHOLDER;
+        let count = instruction.matches(repeated).count() + 1;
+        let placeholder = format!("{}{last}", repeated.to_string().repeat(count));
+        let messages = [Message::user(&placeholder), Message::assistant(&placeholder), Message::user(instruction)];
+        RenderedPrompt::new(&self.tokenizer, &self.template, &messages, true)?.ids_after(&placeholder)
     }
 
     /// The ids of `choices`, each of which has to be a single token.

@@ -42,6 +42,8 @@ pub struct GenerationRoute {
     pub path: &'static str,
     /// The format of its answers.
     pub format: AnswerFormat,
+    /// Whether a prompt may be a list of token ids. As text, the names of control tokens in a question become those tokens.
+    pub accepts_tokens: bool,
     /// How an answer says that it ended at a stop string.
     pub stop: StopReporting,
     /// Whether the text includes the stop string that ended it.

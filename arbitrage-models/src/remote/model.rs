@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arbitrage_core::{Author, Drafter, Prefix, StepResult, StepRule};
+use arbitrage_core::text::excerpt;
+use arbitrage_core::{Author, Drafter, Message, Prefix, StepResult, StepRule};
 use serde_json::{Map, Value};
 
 use super::client::Client;
@@ -13,7 +14,9 @@ use super::step_batch::StepBatch;
 use crate::Prompt;
 use crate::chat::ChatTemplate;
 use crate::error::{Error, Result};
+use crate::rendered_prompt::RenderedPrompt;
 use crate::sampler::Sampling;
+use crate::tokenizer::{EncodeMode, Tokenizer, find_probable_control};
 
 /// A model behind a server. It is a [`Drafter`], and through [`Target`](arbitrage_core::Target) a verifier.
 ///
@@ -25,6 +28,7 @@ pub struct OpenAiModel {
     pub(super) client: Client,
     pub(super) name: String,
     prompting: Prompting,
+    tokenizer: Option<Arc<Tokenizer>>,
     prompt: Prompt,
     pub(super) sampling: Sampling,
     pub(super) author: Author,
@@ -37,10 +41,11 @@ pub struct OpenAiModel {
 /// Who turns a conversation into the text that the model reads.
 #[derive(Clone, Debug)]
 pub enum Prompting {
-    /// This crate, by the model's own template. The completions route then continues the text, and the model reads steps exactly as they are.
+    /// This crate, by the model's own template. The completions route then continues the text, and the model reads steps exactly as they
+    /// are. Names of control tokens in questions are text, or refused: see [`OpenAiModel::with_tokenizer`].
     Completions(Box<ChatTemplate>),
     /// The server. Its chat route then continues the assistant's turn. Templates that strip messages remove the blank line at the end of
-    /// the last step.
+    /// the last step. Whether the names of control tokens in a question become those tokens is up to the server, and most let them.
     Chat,
 }
 
@@ -67,6 +72,7 @@ impl OpenAiModel {
             client,
             name: name.into(),
             prompting,
+            tokenizer: None,
             prompt: Prompt::default(),
             sampling: Sampling::greedy(),
             author: Author::Draft,
@@ -80,6 +86,13 @@ impl OpenAiModel {
     /// Sets the prompt around the question.
     pub fn with_prompt(mut self, prompt: Prompt) -> Self {
         self.prompt = prompt;
+        self
+    }
+
+    /// Sets the model's tokenizer, for prompts that are rendered here. A server reads the name of a control token in a question as that
+    /// token, so that a prompt with such names is sent as ids. Without a tokenizer, or if the server takes text alone, it is refused.
+    pub fn with_tokenizer(mut self, tokenizer: Arc<Tokenizer>) -> Self {
+        self.tokenizer = Some(tokenizer);
         self
     }
 
@@ -168,12 +181,63 @@ impl OpenAiModel {
             Prompting::Chat => return Ok(PromptInput::Messages { messages, answer }),
             Prompting::Completions(template) => template,
         };
+        let input = match &self.tokenizer {
+            Some(tokenizer) => self.checked_input(tokenizer, template, &messages, &answer)?,
+            None => {
+                let contents = messages.iter().flat_map(|message| [&message.role, &message.content]);
+                contents.chain([&answer]).try_for_each(|text| refuse_control_names(text))?;
+                None
+            }
+        };
+        if let Some(ids) = input {
+            return Ok(PromptInput::Tokens(ids));
+        }
         let mut text = template.render(&messages, true)?;
         if self.client.endpoint().dialect().add_special_tokens.is_none() {
             text = text.strip_prefix(template.bos_text()).map(str::to_owned).unwrap_or(text);
         }
         text.push_str(&answer);
         Ok(PromptInput::Text { text, has_special_tokens: !template.is_plain() })
+    }
+
+    /// The ids of a prompt that a server would read with other control tokens if it were sent as text; `None` for any other.
+    fn checked_input(
+        &self,
+        tokenizer: &Tokenizer,
+        template: &ChatTemplate,
+        messages: &[Message],
+        answer: &str,
+    ) -> Result<Option<Vec<u32>>> {
+        let prompt = RenderedPrompt::new(tokenizer, template, messages, true)?;
+        let mut ids = prompt.ids()?;
+        let as_text = tokenizer.encode(answer, EncodeMode::Prompt)?;
+        let harmless = !as_text.iter().any(|id| tokenizer.is_special(*id));
+        if harmless && (!prompt.has_control_names() || tokenizer.encode_prompt(&prompt.text())? == ids) {
+            return Ok(None);
+        }
+        let dialect = self.client.endpoint().dialect();
+        if !self.route().accepts_tokens {
+            let expected =
+                format!("a prompt without names of control tokens, as dialect `{}` takes text alone", dialect.name);
+            let found = "some in the question, the messages before it, or a step".to_owned();
+            return Err(Error::Parameter { name: "prompt", expected, found });
+        }
+        ids.extend(tokenizer.encode(answer, EncodeMode::Continuation)?);
+        Ok(Some(ids))
+    }
+}
+
+/// Refuses a text with a name that is probably that of a control token, since the server would read it as one.
+pub(super) fn refuse_control_names(text: &str) -> Result<()> {
+    match find_probable_control(text) {
+        Some(name) => Err(Error::Parameter {
+            name: "prompt",
+            expected: "no names of control tokens, which the server would read as those tokens (with the model's tokenizer given, they are \
+                       sent as text)"
+                .to_owned(),
+            found: format!("`{}`", excerpt(name)),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct GenerationRequest<'a> {
 pub(super) enum PromptInput {
     /// A text, and whether it has its special tokens already.
     Text { text: String, has_special_tokens: bool },
+    /// A text as its ids, with its special tokens.
+    Tokens(Vec<u32>),
     /// A conversation, and the assistant's answer so far.
     Messages { messages: Vec<Message>, answer: String },
 }
@@ -41,6 +43,7 @@ impl GenerationRequest<'_> {
                     body.insert(field.to_owned(), false.into());
                 }
             }
+            PromptInput::Tokens(ids) => _ = body.insert("prompt".to_owned(), ids.into()),
             PromptInput::Messages { messages, answer } => {
                 add_messages(&mut body, messages, answer, dialect.continuation)
             }

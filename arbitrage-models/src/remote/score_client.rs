@@ -10,6 +10,7 @@ use super::client::{Client, ResponseEvent, ServerRequest};
 use super::counters::Counters;
 use super::dialect::{ScoreKind, ScoreRoute};
 use super::error::RemoteError;
+use super::model::refuse_control_names;
 use super::request::insert_fields;
 use crate::error::{Error, Result};
 use crate::layout::{Layout, Score};
@@ -80,6 +81,9 @@ impl ScoreClient {
                 body.insert(self.route.tokens_field.to_owned(), ids.into());
             }
             None => {
+                let steps = prefix.steps.iter().map(|accepted| accepted.step.text.as_str());
+                let texts = steps.chain([prefix.problem.question.as_str(), step.text.as_str()]);
+                texts.into_iter().try_for_each(refuse_control_names)?;
                 body.insert(self.route.text_field.to_owned(), self.layout.text(&self.model, prefix, step)?.into());
             }
         }

@@ -3,7 +3,8 @@
 /// Control tokens that end generation even where the configuration does not list them.
 ///
 /// A chat model has an end of turn and an end of text, and its files often list only one of them: `<|im_end|>` and
-/// `<|endoftext|>` of Qwen and SmolLM, `<|eot_id|>` and `<|end_of_text|>` of Llama 3.
+/// `<|endoftext|>` of Qwen and SmolLM, `<|eot_id|>` and `<|end_of_text|>` of Llama 3. The names are those that llama.cpp ends a text
+/// at.
 pub(super) const WELL_KNOWN: &[&str] = &[
     "<|im_end|>",
     "<|endoftext|>",
@@ -14,4 +15,17 @@ pub(super) const WELL_KNOWN: &[&str] = &[
     "<|end|>",
     "<end_of_turn>",
     "<eos>",
+    "<｜end▁of▁sentence｜>",
+    "<end_of_utterance>",
+    "<|return|>",
+    "<|call|>",
+    "<|calls|>",
+    "<|flush|>",
+    "<turn|>",
+    "<|tool_response>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "[EOS]",
+    "[e~[",
 ];

@@ -1,102 +1,75 @@
 //! The tokenizer of a Hugging Face folder.
 
-use super::alphabet::{Alphabet, byte_piece};
-use super::gguf::looks_like_control;
+use super::controls::mark_controls;
+use super::folder_checks::{config_refusal, ignored_sections};
 use super::parts::{MAX_TOKENS, TokenizerParts};
 use super::pipeline::AddedTokenWithId;
+use super::post_processor::{LeadingToken, leading_token};
 use super::table::{TokenKind, VocabularyEntry};
+use super::tokenizer_json::{AddedTokenJson, TokenizerJson, alphabet, check_model, entries, merges};
 use crate::error::{Error, Result};
 use arbitrage_core::text::excerpt;
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use tokenizers::AddedToken;
 
 /// Largest file that is read, in bytes; real ones are smaller than 40 MB.
 const MAX_FILE_BYTES: u64 = 1 << 28;
 
-/// `tokenizer.json`.
-#[derive(Deserialize)]
-struct TokenizerJson {
-    #[serde(default)]
-    added_tokens: Vec<AddedTokenJson>,
-    #[serde(default)]
-    normalizer: Value,
-    #[serde(default)]
-    pre_tokenizer: Value,
-    #[serde(default)]
-    post_processor: Value,
-    #[serde(default)]
-    decoder: Value,
-    model: ModelJson,
-}
-
-#[derive(Deserialize)]
-struct AddedTokenJson {
-    id: u32,
-    #[serde(flatten)]
-    token: AddedToken,
-}
-
-#[derive(Deserialize)]
-struct ModelJson {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    unk_token: Option<String>,
-    continuing_subword_prefix: Option<String>,
-    end_of_word_suffix: Option<String>,
-    #[serde(default)]
-    byte_fallback: bool,
-    #[serde(default)]
-    ignore_merges: bool,
-    #[serde(default)]
-    vocab: HashMap<String, u32>,
-    #[serde(default)]
-    merges: Merges,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Merges {
-    Pairs(Vec<(String, String)>),
-    Lines(Vec<String>),
-}
-
-impl Default for Merges {
-    fn default() -> Self {
-        Self::Pairs(Vec::new())
-    }
-}
-
 /// Reads the folder. The result is not checked yet.
 pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
     let path = folder.join("tokenizer.json");
     let fail = |reason: String| Error::Tokenizer { path: path.clone(), reason };
     let text = read_text(&path)?.ok_or_else(|| Error::io(&path, std::io::ErrorKind::NotFound.into()))?;
-    let file: TokenizerJson = serde_json::from_str(&text)
+    let mut file: TokenizerJson = serde_json::from_str(&text)
         .map_err(|error| fail(format!("{}; corrupt or incomplete?", excerpt(&error.to_string()))))?;
     check_model(&file.model).map_err(fail)?;
     let config = CompanionFiles::read(folder)?;
-    let entries = entries(&file, config.vocab_size).map_err(fail)?;
-    let added = file.added_tokens.iter().map(|added| {
-        let special = added.token.special || looks_like_control(&added.token.content);
-        AddedTokenWithId { id: added.id, token: added.token.clone().special(special) }
-    });
+    let rules = (&file.normalizer, &file.pre_tokenizer);
+    if let Some((pointer, expected, found)) = config_refusal(&config.tokenizer, rules.0, rules.1) {
+        return Err(Error::format(folder.join("tokenizer_config.json"), pointer, expected, found));
+    }
+    file.added_tokens = config.added_tokens(file.added_tokens).map_err(fail)?;
+    let leading = leading_token(&file.post_processor).map_err(fail)?;
+    let mut entries = entries(&file, config.vocab_size).map_err(fail)?;
+    let alphabet = alphabet(&file).map_err(fail)?;
+    let merges = merges(file.model.merges).map_err(fail)?;
+    let (ends, bos) = (config.ends(&entries), config.bos(&entries, leading.as_ref()).map_err(fail)?);
+    let designated: Vec<u32> = ends.iter().copied().chain(bos).collect();
+    mark_controls(&mut entries, &designated, &merges);
+    let section = |warning: String| format!("{}: {warning}", path.display());
     Ok(TokenizerParts {
-        added: added.filter(|added| !added.token.content.is_empty()).collect(),
-        alphabet: alphabet(&file).map_err(fail)?,
-        ends: config.ends(&entries),
-        bos: config.bos(&entries, &file.post_processor),
-        add_bos: config.add_bos.unwrap_or_else(|| leading_token(&file.post_processor).is_some()),
+        added: added(&entries, &file.added_tokens),
+        alphabet,
+        ends,
+        bos,
+        add_bos: config.add_bos.unwrap_or(leading.is_some()),
         chat_template: config.chat_template,
-        merges: merges(file.model.merges).map_err(fail)?,
+        merges,
         ignore_merges: file.model.ignore_merges,
+        byte_fallback: file.model.byte_fallback,
+        fuse_unk: file.model.fuse_unk,
+        warnings: ignored_sections(&file.truncation, &file.padding).into_iter().map(section).collect(),
         normalizer: file.normalizer,
         pre_tokenizer: file.pre_tokenizer,
         entries,
         path,
     })
+}
+
+/// The tokens that are matched as a whole, with the file's rules for spaces around them. Control tokens are among them even where
+/// the file does not list them.
+fn added(entries: &[VocabularyEntry], listed: &[AddedTokenJson]) -> Vec<AddedTokenWithId> {
+    let is_control = |id: u32| entries[id as usize].kind == TokenKind::Control;
+    let of_file = listed.iter().filter(|added| !added.token.content.is_empty()).map(|added| {
+        let special = added.token.special || is_control(added.id);
+        AddedTokenWithId { id: added.id, token: added.token.clone().special(special) }
+    });
+    let ids: HashSet<u32> = listed.iter().map(|added| added.id).collect();
+    let others = AddedTokenWithId::of_entries(entries).into_iter().filter(|added| !ids.contains(&added.id));
+    of_file.chain(others).collect()
 }
 
 /// The text of a file; `None` when there is no such file.
@@ -116,93 +89,6 @@ fn read_text(path: &Path) -> Result<Option<String>> {
     std::fs::read_to_string(path).map(Some).map_err(|error| Error::io(path, error))
 }
 
-fn check_model(model: &ModelJson) -> Result<(), String> {
-    match model.kind.as_deref() {
-        Some("BPE") => {}
-        None if !matches!(&model.merges, Merges::Pairs(pairs) if pairs.is_empty()) => {}
-        kind => {
-            return Err(format!(
-                "/model/type: expected BPE, found {}",
-                kind.map_or_else(|| "nothing".to_owned(), excerpt)
-            ));
-        }
-    }
-    for (name, value) in [
-        ("continuing_subword_prefix", &model.continuing_subword_prefix),
-        ("end_of_word_suffix", &model.end_of_word_suffix),
-    ] {
-        if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
-            return Err(format!("/model/{name}: expected none, found `{}`", excerpt(value)));
-        }
-    }
-    Ok(())
-}
-
-/// The vocabulary by id. Ids without a token are padding, up to the number of rows that the model declares.
-fn entries(file: &TokenizerJson, vocab_size: Option<usize>) -> Result<Vec<VocabularyEntry>, String> {
-    let ids = file.model.vocab.values().copied().chain(file.added_tokens.iter().map(|added| added.id));
-    let rows = ids.max().map_or(0, |id| id as usize + 1);
-    let rows = rows.max(vocab_size.unwrap_or(0));
-    if rows == 0 || rows > MAX_TOKENS {
-        return Err(format!("expected 1 to {MAX_TOKENS} tokens, found {rows}"));
-    }
-    let mut entries = vec![VocabularyEntry::padding(); rows];
-    for (text, &id) in &file.model.vocab {
-        let kind = if file.model.unk_token.as_ref() == Some(text) { TokenKind::Unknown } else { TokenKind::Normal };
-        let previous = std::mem::replace(&mut entries[id as usize], VocabularyEntry { text: text.clone(), kind });
-        if previous.kind != TokenKind::Padding {
-            return Err(format!("/model/vocab: id {id} is both `{}` and `{}`", excerpt(&previous.text), excerpt(text)));
-        }
-    }
-    for AddedTokenJson { id, token } in &file.added_tokens {
-        let entry = &mut entries[*id as usize];
-        if entry.kind != TokenKind::Padding && entry.text != token.content {
-            return Err(format!(
-                "/added_tokens: id {id} is both `{}` and `{}`",
-                excerpt(&entry.text),
-                excerpt(&token.content)
-            ));
-        }
-        let control = token.special || looks_like_control(&token.content);
-        let kind = if control { TokenKind::Control } else { TokenKind::Added };
-        if entry.kind != TokenKind::Unknown {
-            *entry = VocabularyEntry { text: token.content.clone(), kind };
-        }
-    }
-    Ok(entries)
-}
-
-fn merges(merges: Merges) -> Result<Vec<(String, String)>, String> {
-    let lines = match merges {
-        Merges::Pairs(pairs) => return Ok(pairs),
-        Merges::Lines(lines) => lines,
-    };
-    let pair = |(rank, line): (usize, &String)| match line.split_once(' ') {
-        Some((left, right)) if !right.contains(' ') => Ok((left.to_owned(), right.to_owned())),
-        _ => Err(format!("/model/merges/{rank}: expected two pieces separated by a space, found `{}`", excerpt(line))),
-    };
-    lines.iter().filter(|line| !line.starts_with("#version")).enumerate().map(pair).collect()
-}
-
-fn alphabet(file: &TokenizerJson) -> Result<Alphabet, String> {
-    let mentions = |kind: &str| file.decoder.to_string().contains(&format!("\"{kind}\""));
-    if mentions("ByteLevel") {
-        Ok(Alphabet::ByteLevel)
-    } else if file.model.byte_fallback && file.model.vocab.keys().any(|text| byte_piece(text).is_some()) {
-        Ok(Alphabet::Pieces)
-    } else {
-        Err("/decoder: expected a byte-level or a byte-fallback vocabulary, found neither".to_owned())
-    }
-}
-
-/// The token that the post-processor puts before a text.
-fn leading_token(post_processor: &Value) -> Option<&str> {
-    if let Some(steps) = post_processor.get("processors").and_then(Value::as_array) {
-        return steps.iter().find_map(leading_token);
-    }
-    post_processor.get("single")?.get(0)?.get("SpecialToken")?.get("id")?.as_str()
-}
-
 /// Settings from the files other than `tokenizer.json`.
 #[derive(Default)]
 struct CompanionFiles {
@@ -213,6 +99,8 @@ struct CompanionFiles {
     bos_text: Option<String>,
     add_bos: Option<bool>,
     chat_template: Option<String>,
+    /// `tokenizer_config.json`.
+    tokenizer: Value,
 }
 
 impl CompanionFiles {
@@ -233,6 +121,7 @@ impl CompanionFiles {
                 Some(text) => Some(text),
                 None => template(&tokenizer["chat_template"]),
             },
+            tokenizer,
         })
     }
 
@@ -241,9 +130,42 @@ impl CompanionFiles {
         self.end_ids.iter().copied().chain(named).collect()
     }
 
-    fn bos(&self, entries: &[VocabularyEntry], post_processor: &Value) -> Option<u32> {
-        let text = leading_token(post_processor).or(self.bos_text.as_deref());
-        text.and_then(|text| find(entries, text)).or(self.bos_id)
+    fn bos(&self, entries: &[VocabularyEntry], leading: Option<&LeadingToken>) -> Result<Option<u32>, String> {
+        let Some(LeadingToken { text, id }) = leading else {
+            let named = self.bos_text.as_deref().and_then(|text| find(entries, text));
+            return Ok(named.or(self.bos_id));
+        };
+        match (find(entries, text), *id) {
+            (Some(found), Some(id)) if found != id => Err(format!(
+                "/post_processor/special_tokens: expected the id {found} of the token `{}`, found {id}",
+                excerpt(text)
+            )),
+            (None, None) => {
+                Err(format!("/post_processor: expected a token of the vocabulary, found `{}`", excerpt(text)))
+            }
+            (found, id) => Ok(found.or(id)),
+        }
+    }
+
+    /// The added tokens of `tokenizer.json`, with what `tokenizer_config.json` changes of them and adds to them.
+    fn added_tokens(&self, mut listed: Vec<AddedTokenJson>) -> Result<Vec<AddedTokenJson>, String> {
+        let Some(tokens) = self.tokenizer["added_tokens_decoder"].as_object() else { return Ok(listed) };
+        let position: HashMap<u32, usize> = listed.iter().enumerate().map(|(at, added)| (added.id, at)).collect();
+        for (id, token) in tokens {
+            let fail =
+                |reason: String| format!("tokenizer_config.json: /added_tokens_decoder/{}: {reason}", excerpt(id));
+            let id: u32 = id.parse().map_err(|_| fail("expected the id of a token".to_owned()))?;
+            let token = AddedToken::deserialize(token).map_err(|error| fail(excerpt(&error.to_string())))?;
+            match position.get(&id).map(|at| &mut listed[*at]) {
+                Some(known) if known.token.content == token.content => known.token = token,
+                Some(known) => {
+                    let [known, found] = [&known.token.content, &token.content].map(|text| excerpt(text));
+                    return Err(fail(format!("expected `{known}`, as in tokenizer.json, found `{found}`")));
+                }
+                None => listed.push(AddedTokenJson { id, token }),
+            }
+        }
+        Ok(listed)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The vocabulary inside a GGUF file.
 
 use super::alphabet::{Alphabet, SPACE, byte_piece};
+use super::controls::mark_controls;
+use super::gguf_keys::{self, PREFIX};
 use super::parts::{MAX_TOKENS, TokenizerParts};
 use super::pipeline::AddedTokenWithId;
 use super::table::{TokenKind, VocabularyEntry};
@@ -19,7 +21,7 @@ pub struct GgufVocabulary {
     pub path: PathBuf,
     /// `tokenizer.ggml.model`: `gpt2` (byte-level BPE) or `llama` (SentencePiece).
     pub model: String,
-    /// `tokenizer.ggml.pre`: the name of the pre-tokenizer; empty means `default`.
+    /// `tokenizer.ggml.pre`: the name of the pre-tokenizer. If it is empty, `default` is used with a warning.
     pub pre: String,
     /// `tokenizer.ggml.tokens`, by id.
     pub tokens: Vec<String>,
@@ -32,13 +34,11 @@ pub struct GgufVocabulary {
     pub token_types: Vec<i32>,
     /// `tokenizer.ggml.bos_token_id`.
     pub bos: Option<u32>,
-    /// `tokenizer.ggml.eos_token_id`.
-    pub eos: Option<u32>,
+    /// Tokens that end a text or a turn: `tokenizer.ggml.eos_token_id`, `eot_token_id`, `eom_token_id` and `eos_token_ids`.
+    pub ends: Vec<u32>,
     /// `tokenizer.ggml.unknown_token_id`.
     pub unk: Option<u32>,
-    /// `tokenizer.ggml.padding_token_id`.
-    pub pad: Option<u32>,
-    /// `tokenizer.ggml.add_bos_token`. Where absent: true for `llama`, false for `gpt2`.
+    /// `tokenizer.ggml.add_bos_token`. Where absent: true for `llama` and the rules of Llama 3 and Tekken, false for others.
     pub add_bos: bool,
     /// `tokenizer.ggml.add_space_prefix`: whether a SentencePiece text begins with a space. Where absent: true.
     pub add_space_prefix: bool,
@@ -47,33 +47,37 @@ pub struct GgufVocabulary {
 }
 
 impl GgufVocabulary {
-    /// Reads the vocabulary of a file. Only model and tokens are required.
+    /// Reads the vocabulary of a file. Only model and tokens are required, and merges of a byte-level vocabulary.
     ///
     /// # Errors
-    /// [`Error::Format`] naming a key that is missing or of another type.
+    /// [`Error::Format`] naming a key that is missing or of another type, or that would change the tokens of a text and is not
+    /// followed.
     pub fn read(gguf: &Gguf) -> Result<Self> {
-        const PREFIX: &str = "tokenizer.ggml.";
         let all = gguf.all_metadata();
         let key = |name: &str| format!("{PREFIX}{name}");
         let id = |name: &str| all.optional(&key(name), Metadata::u32_of);
         let flag = |name: &str, other: bool| Ok(all.optional(&key(name), Metadata::bool_of)?.unwrap_or(other));
         let texts = |strings: &Strings| strings.iter().map(str::to_owned).collect();
         let text = |name: &str| Ok(all.optional(name, Metadata::str_of)?.map(str::to_owned));
+        gguf_keys::check(gguf)?;
         let model = all.str_of(&key("model"))?.to_owned();
+        let pre: String = text(&key("pre"))?.unwrap_or_default();
+        let ends = [id("eos_token_id")?, id("eot_token_id")?, id("eom_token_id")?];
+        let more_ends = all.optional(&key("eos_token_ids"), Metadata::u32s_of)?.unwrap_or_default();
         Ok(Self {
             path: gguf.path().to_owned(),
-            pre: text(&key("pre"))?.unwrap_or_default(),
             tokens: texts(all.strings_of(&key("tokens"))?),
             merges: all.optional(&key("merges"), Metadata::strings_of)?.map(texts).unwrap_or_default(),
             scores: all.optional(&key("scores"), Metadata::f32s_of)?.unwrap_or_default(),
             token_types: all.optional(&key("token_type"), Metadata::i32s_of)?.unwrap_or_default(),
-            bos: id("bos_token_id")?,
-            eos: id("eos_token_id")?,
+            // Converters have written −1 where there is none.
+            bos: id("bos_token_id")?.filter(|id| *id != u32::MAX),
+            ends: ends.into_iter().flatten().chain(more_ends).collect(),
             unk: id("unknown_token_id")?,
-            pad: id("padding_token_id")?,
-            add_bos: flag("add_bos_token", model == "llama")?,
-            add_space_prefix: flag("add_space_prefix", true)?,
+            add_bos: flag("add_bos_token", model == "llama" || pre::adds_bos(&pre))?,
+            add_space_prefix: flag("add_space_prefix", model == "llama")?,
             chat_template: text("tokenizer.chat_template")?,
+            pre,
             model,
         })
     }
@@ -90,11 +94,22 @@ impl GgufVocabulary {
                 return Err(self.error(reason));
             }
         };
+        let mut warnings = Vec::new();
+        self.check_prefix(alphabet)?;
+        let mut entries = self.entries();
+        let designated: Vec<u32> = self.ends.iter().copied().chain(self.bos).collect();
         let (merges, rules) = match alphabet {
-            Alphabet::ByteLevel => (self.bpe_merges()?, self.rules()?),
-            Alphabet::Pieces => (self.spm_merges()?, self.spm_rules()),
+            Alphabet::ByteLevel => {
+                let merges = self.bpe_merges()?;
+                mark_controls(&mut entries, &designated, &merges);
+                (merges, self.rules(&mut warnings)?)
+            }
+            Alphabet::Pieces => {
+                mark_controls(&mut entries, &designated, &[]);
+                (self.spm_merges(&entries)?, self.spm_rules())
+            }
         };
-        let entries = self.entries();
+        let bos = self.beginning(&entries, &mut warnings)?;
         Ok(TokenizerParts {
             added: AddedTokenWithId::of_entries(&entries),
             path: self.path,
@@ -104,11 +119,40 @@ impl GgufVocabulary {
             ignore_merges: rules.ignore_merges,
             normalizer: rules.normalizer,
             pre_tokenizer: rules.pre_tokenizer,
-            ends: self.eos.into_iter().collect(),
-            bos: self.bos,
+            byte_fallback: alphabet == Alphabet::Pieces,
+            fuse_unk: alphabet == Alphabet::Pieces,
+            ends: self.ends,
+            bos,
             add_bos: self.add_bos,
             chat_template: self.chat_template,
+            warnings,
         })
+    }
+
+    fn check_prefix(&self, alphabet: Alphabet) -> Result<()> {
+        if alphabet == Alphabet::ByteLevel && self.add_space_prefix {
+            return Err(self.error("tokenizer.ggml.add_space_prefix: expected false for the model gpt2, found true"));
+        }
+        Ok(())
+    }
+
+    /// The beginning-of-text token. A SentencePiece file may leave it out where it is that of SentencePiece.
+    fn beginning(&self, entries: &[VocabularyEntry], warnings: &mut Vec<String>) -> Result<Option<u32>> {
+        const SENTENCE_PIECE: (u32, &str) = (1, "<s>");
+        if self.bos.is_some() || !self.add_bos {
+            return Ok(self.bos);
+        }
+        let (id, text) = SENTENCE_PIECE;
+        if self.model == "llama" && entries.get(id as usize).is_some_and(|entry| entry.text == text) {
+            warnings.push(format!(
+                "{}: tokenizer.ggml.bos_token_id is missing: prompts begin with `{text}` (id {id}), as is usual for this model",
+                self.path.display()
+            ));
+            return Ok(Some(id));
+        }
+        Err(self.error(
+            "tokenizer.ggml.bos_token_id: expected an id, since prompts begin with that token (add_bos_token), found none",
+        ))
     }
 
     fn check_lengths(&self) -> Result<()> {
@@ -135,10 +179,9 @@ impl GgufVocabulary {
         match self.token_types.get(id) {
             Some(2) => TokenKind::Unknown,
             Some(3) => TokenKind::Control,
-            Some(4) if looks_like_control(text) => TokenKind::Control,
             Some(4) => TokenKind::Added,
             Some(5) => TokenKind::Padding,
-            None if looks_like_control(text) => TokenKind::Control,
+            None if self.model == "llama" && self.unk == u32::try_from(id).ok() => TokenKind::Unknown,
             _ => TokenKind::Normal,
         }
     }
@@ -153,11 +196,18 @@ impl GgufVocabulary {
             .collect()
     }
 
-    fn rules(&self) -> Result<pre::PreTokenizerRules> {
-        let name = if self.pre.is_empty() { "default" } else { &self.pre };
+    fn rules(&self, warnings: &mut Vec<String>) -> Result<pre::PreTokenizerRules> {
+        if self.pre.is_empty() {
+            warnings.push(format!(
+                "{}: tokenizer.ggml.pre is missing, so texts are split by the rules called `{}`. The model was probably trained with                  others, and its answers will be worse: convert it again, or take a newer file",
+                self.path.display(),
+                pre::DEFAULT
+            ));
+        }
+        let name = if self.pre.is_empty() { pre::DEFAULT } else { &self.pre };
         pre::rules(name).ok_or_else(|| {
             let name = excerpt(name);
-            self.error(format!("tokenizer.ggml.pre: expected one of {}, found `{name}`", pre::KNOWN_NAMES))
+            self.error(format!("tokenizer.ggml.pre: expected one of {}, found `{name}`", pre::known_names()))
         })
     }
 
@@ -180,8 +230,8 @@ impl GgufVocabulary {
         merges.into_iter().enumerate().map(pair).collect()
     }
 
-    fn spm_merges(&self) -> Result<Vec<(String, String)>> {
-        if self.scores.len() != self.tokens.len() {
+    fn spm_merges(&self, entries: &[VocabularyEntry]) -> Result<Vec<(String, String)>> {
+        if self.scores.len() != entries.len() {
             return Err(self.error(
                 "tokenizer.ggml.scores: expected one for each token of a SentencePiece vocabulary, found none",
             ));
@@ -189,9 +239,9 @@ impl GgufVocabulary {
         if let Some(id) = self.scores.iter().position(|score| score.is_nan()) {
             return Err(self.error(format!("tokenizer.ggml.scores[{id}]: expected a number, found NaN")));
         }
-        let text = |&id: &usize| self.kind(id) == TokenKind::Normal && byte_piece(&self.tokens[id]).is_none();
-        let piece = |id: usize| spm::ScoredPiece { id: id as u32, text: &self.tokens[id], score: self.scores[id] };
-        Ok(spm::merges((0..self.tokens.len()).filter(text).map(piece)))
+        let text = |&id: &usize| entries[id].kind == TokenKind::Normal && byte_piece(&entries[id].text).is_none();
+        let piece = |id: usize| spm::ScoredPiece { id: id as u32, text: &entries[id].text, score: self.scores[id] };
+        Ok(spm::merges((0..entries.len()).filter(text).map(piece)))
     }
 
     /// SentencePiece does not split text. It replaces spaces and usually prepends one.
@@ -208,9 +258,4 @@ impl GgufVocabulary {
     fn error(&self, reason: impl ToString) -> Error {
         Error::Tokenizer { path: self.path.clone(), reason: reason.to_string() }
     }
-}
-
-/// Tokens of the form `<|…|>` are control tokens even where a file does not mark them so.
-pub(super) fn looks_like_control(text: &str) -> bool {
-    text.len() > 4 && text.starts_with("<|") && text.ends_with("|>")
 }

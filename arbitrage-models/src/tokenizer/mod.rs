@@ -12,19 +12,31 @@
 //! * **Checks.** Tokenizer files are untrusted: ids, merges and sizes are checked before they reach the library.
 
 mod alphabet;
+mod control_names;
+mod controls;
 mod ends;
 mod folder;
+mod folder_checks;
 mod gguf;
+mod gguf_keys;
 mod parts;
 mod pipeline;
+mod post_processor;
 mod pre;
+mod rendered;
 mod spm;
 mod table;
+mod tokenizer_json;
 
+pub(crate) use control_names::MessagePart;
+#[cfg(feature = "remote")]
+pub(crate) use controls::find_probable_control;
 pub use gguf::GgufVocabulary;
 
 use crate::error::{Error, Result};
+use control_names::ControlNames;
 use pipeline::Pipeline;
+use rendered::TextPipelines;
 use std::path::{Path, PathBuf};
 use table::{TokenKind, TokenTable};
 use tokenizers::Model as _;
@@ -49,12 +61,16 @@ pub struct Tokenizer {
     model: BPE,
     prompt: Pipeline,
     continuation: Pipeline,
+    /// For a prompt's text between control tokens.
+    text: TextPipelines,
+    control_names: ControlNames,
     table: TokenTable,
     ends: Vec<u32>,
     bos: Option<u32>,
     add_bos: bool,
     fingerprint: u64,
     chat_template: Option<String>,
+    warnings: Vec<String>,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -97,10 +113,13 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenizer`] when the library rejects the text.
     pub fn encode(&self, text: &str, mode: EncodeMode) -> Result<Vec<u32>> {
-        let pipeline = match mode {
-            EncodeMode::Prompt => &self.prompt,
-            EncodeMode::Continuation => &self.continuation,
-        };
+        match mode {
+            EncodeMode::Prompt => self.encode_with(&self.prompt, text),
+            EncodeMode::Continuation => self.encode_with(&self.continuation, text),
+        }
+    }
+
+    fn encode_with(&self, pipeline: &Pipeline, text: &str) -> Result<Vec<u32>> {
         let encode = || {
             let mut pieces = pipeline.pieces(text)?;
             pieces.tokenize(|piece| self.model.tokenize(piece.get()))?;
@@ -112,14 +131,21 @@ impl Tokenizer {
     /// The ids of a whole prompt: as [`EncodeMode::Prompt`], with beginning-of-text as the first token where the model needs it.
     /// It is not added twice, since many chat templates write it themselves.
     ///
+    /// Every name of a control token in `text` becomes that token, whoever wrote it. For a prompt with texts of users, use
+    /// [`RenderedPrompt`](crate::RenderedPrompt).
+    ///
     /// # Errors
     /// As [`Tokenizer::encode`].
     pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>> {
-        let mut ids = self.encode(text, EncodeMode::Prompt)?;
+        self.encode(text, EncodeMode::Prompt).map(|ids| self.with_bos(ids))
+    }
+
+    /// The ids with beginning-of-text as the first where the model needs it and it is not there yet.
+    pub(crate) fn with_bos(&self, mut ids: Vec<u32>) -> Vec<u32> {
         if let Some(bos) = self.bos().filter(|bos| ids.first() != Some(bos)) {
             ids.insert(0, bos);
         }
-        Ok(ids)
+        ids
     }
 
     /// The text of `ids`: their concatenated bytes, without control tokens and padding, and with U+FFFD for invalid UTF-8.
@@ -197,6 +223,11 @@ impl Tokenizer {
     /// vocabularies with equal hashes can exchange ids.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// What is doubtful about the tokenizer's files, in whole sentences for the user; empty for most models.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Describes the first id that stands for other bytes in `other`; `None` where the two can exchange ids.

@@ -1,7 +1,9 @@
 //! The parts of a tokenizer, from either file format, and the checks that both formats need.
 
 use super::alphabet::Alphabet;
-use super::pipeline::{AddedTokenWithId, Pipeline, without_leading_space};
+use super::control_names::ControlNames;
+use super::pipeline::{AddedTokenWithId, Pipeline, after_the_first_piece, without_leading_space};
+use super::rendered::TextPipelines;
 use super::table::{TokenKind, TokenTable, VocabularyEntry};
 use super::{Tokenizer, ends};
 use crate::error::{Error, Result};
@@ -13,6 +15,9 @@ use tokenizers::models::bpe::{BPE, Vocab};
 /// Most rows of a vocabulary, more than any model has. A larger id is refused before memory is allocated for it.
 pub(super) const MAX_TOKENS: usize = 1 << 20;
 
+/// Longest name of a control token; real ones have at most some dozens of bytes.
+const MAX_CONTROL_BYTES: usize = 256;
+
 /// A vocabulary and its rules, not checked yet.
 pub(super) struct TokenizerParts {
     pub path: PathBuf,
@@ -23,6 +28,10 @@ pub(super) struct TokenizerParts {
     pub merges: Vec<(String, String)>,
     /// Whether a word that is a token is taken whole, without applying the merges (`ignore_merges`, Llama 3).
     pub ignore_merges: bool,
+    /// Whether a character without a token becomes its bytes' tokens.
+    pub byte_fallback: bool,
+    /// Whether neighbouring characters without a token become one unknown token.
+    pub fuse_unk: bool,
     pub added: Vec<AddedTokenWithId>,
     /// In the format of a `tokenizer.json`.
     pub normalizer: Value,
@@ -34,6 +43,8 @@ pub(super) struct TokenizerParts {
     /// Whether a prompt begins with `bos`.
     pub add_bos: bool,
     pub chat_template: Option<String>,
+    /// See [`Tokenizer::warnings`].
+    pub warnings: Vec<String>,
 }
 
 impl TokenizerParts {
@@ -43,15 +54,37 @@ impl TokenizerParts {
             .ok_or_else(|| self.error("expected tokens of at most 4 GiB in total, found more"))?;
         let ends = self.end_tokens()?;
         self.check_id("beginning-of-text", self.bos)?;
+        if self.add_bos && self.bos.is_none() {
+            return Err(self.error(
+                "expected a beginning-of-text token, since prompts begin with it (add_bos_token), found none in the configuration",
+            ));
+        }
+        self.check_merges()?;
+        self.check_controls()?;
         let prompt = self.pipeline(&self.added, &self.normalizer, &self.pre_tokenizer)?;
-        let plain: Vec<AddedTokenWithId> = self.added.iter().filter(|added| !added.token.special).cloned().collect();
+        let (controls, plain): (Vec<_>, Vec<_>) = self.added.iter().cloned().partition(|added| added.token.special);
+        let text = TextPipelines {
+            first: self.pipeline(&plain, &self.normalizer, &self.pre_tokenizer)?,
+            later: self.pipeline(&plain, &self.normalizer, &after_the_first_piece(&self.pre_tokenizer))?,
+            matches_normalized: !self.normalizer.is_null() && controls.iter().any(|added| added.token.normalized),
+        };
         let (normalizer, pre_tokenizer) =
             (without_leading_space(&self.normalizer), without_leading_space(&self.pre_tokenizer));
-        let continuation = self.pipeline(&plain, &normalizer, &pre_tokenizer)?;
-        let (bos, add_bos, fingerprint) = (self.bos, self.add_bos, table.fingerprint());
-        let (path, chat_template) = (self.path.clone(), self.chat_template.clone());
-        let model = self.model()?;
-        Ok(Tokenizer { path, model, prompt, continuation, table, ends, bos, add_bos, fingerprint, chat_template })
+        Ok(Tokenizer {
+            prompt,
+            continuation: self.pipeline(&plain, &normalizer, &pre_tokenizer)?,
+            text,
+            control_names: ControlNames::new(controls.into_iter().map(|added| added.token.content)),
+            fingerprint: table.fingerprint(),
+            table,
+            ends,
+            bos: self.bos,
+            add_bos: self.add_bos,
+            path: self.path.clone(),
+            chat_template: self.chat_template.clone(),
+            warnings: self.warnings.clone(),
+            model: self.model()?,
+        })
     }
 
     /// An error that names the file.
@@ -61,6 +94,33 @@ impl TokenizerParts {
 
     fn pipeline(&self, added: &[AddedTokenWithId], normalizer: &Value, pre_tokenizer: &Value) -> Result<Pipeline> {
         Pipeline::new(added, normalizer, pre_tokenizer).map_err(|error| self.error(error))
+    }
+
+    /// Without merges, every character of a text would become a token of its own, which no model with longer tokens has seen.
+    fn check_merges(&self) -> Result<()> {
+        let longer = |entry: &&VocabularyEntry| entry.kind == TokenKind::Normal && entry.text.chars().nth(1).is_some();
+        match self.entries.iter().find(longer) {
+            Some(entry) if self.merges.is_empty() && self.alphabet == Alphabet::ByteLevel => {
+                let text = excerpt(&entry.text);
+                Err(self.error(format!(
+                    "merges: expected those that make tokens such as `{text}` of characters, found none: the file is                      incomplete; convert the model again"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Names of control tokens are searched for in every text, which would take long for names of any length.
+    fn check_controls(&self) -> Result<()> {
+        let long = |added: &&AddedTokenWithId| added.token.special && added.token.content.len() > MAX_CONTROL_BYTES;
+        match self.added.iter().find(long) {
+            Some(added) => Err(self.error(format!(
+                "expected control tokens of at most {MAX_CONTROL_BYTES} bytes, found `{}` of {}",
+                excerpt(&added.token.content),
+                added.token.content.len()
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn check_id(&self, name: &str, id: Option<u32>) -> Result<()> {
@@ -114,12 +174,11 @@ impl TokenizerParts {
             }
         }
         let path = self.path;
-        let sentence_piece = self.alphabet == Alphabet::Pieces;
         let mut builder = BPE::builder()
             .vocab_and_merges(vocabulary, self.merges)
             .ignore_merges(self.ignore_merges)
-            .byte_fallback(sentence_piece)
-            .fuse_unk(sentence_piece);
+            .byte_fallback(self.byte_fallback)
+            .fuse_unk(self.fuse_unk);
         if let Some(unknown) = unknown {
             builder = builder.unk_token(unknown);
         }

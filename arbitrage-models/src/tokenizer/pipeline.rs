@@ -4,6 +4,7 @@ use super::table::{TokenKind, VocabularyEntry};
 use arbitrage_core::text::excerpt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::ops::Range;
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::{
     AddedToken, AddedVocabulary, NormalizerWrapper, OffsetReferential, OffsetType, PreTokenizedString,
@@ -51,6 +52,13 @@ impl Pipeline {
             normalizer.as_ref(),
         )?;
         Ok(Self { added: vocabulary, normalizer, pre_tokenizer })
+    }
+
+    /// The added tokens in `text`, with the bytes that they cover. These may include spaces around the token.
+    pub(super) fn added_tokens(&self, text: &str) -> Vec<(Range<usize>, u32)> {
+        let pieces = self.added.extract_and_normalize(self.normalizer.as_ref(), text);
+        let splits = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte).into_iter();
+        splits.filter_map(|(_, (start, end), tokens)| Some((start..end, tokens.as_ref()?.first()?.id))).collect()
     }
 
     /// Splits `text` into pieces. Pieces that are added tokens have their id.
@@ -141,6 +149,36 @@ pub(super) fn without_leading_space(description: &Value) -> Value {
                 fields.insert("add_prefix_space".to_owned(), Value::from(false));
             }
             Value::Object(fields)
+        }
+        other => other.clone(),
+    }
+}
+
+/// Whether the description puts a space before a text.
+pub(super) fn adds_leading_space(description: &Value) -> bool {
+    match description {
+        Value::Array(items) => items.iter().any(adds_leading_space),
+        Value::Object(_) if is(description, "Prepend") => true,
+        Value::Object(_) if is(description, "Metaspace") => {
+            description["prepend_scheme"] != "never" && description["add_prefix_space"] != false
+        }
+        Value::Object(fields) => {
+            fields.get("add_prefix_space").is_some_and(|adds| adds == true) || fields.values().any(adds_leading_space)
+        }
+        _ => false,
+    }
+}
+
+/// The description for text that is not at the start of the prompt: without the space that one of SentencePiece's schemes puts before
+/// the first piece alone.
+pub(super) fn after_the_first_piece(description: &Value) -> Value {
+    match description {
+        Value::Array(items) => items.iter().map(after_the_first_piece).collect(),
+        Value::Object(_) if is(description, "Metaspace") && description["prepend_scheme"] == "first" => {
+            without_leading_space(description)
+        }
+        Value::Object(fields) => {
+            Value::Object(fields.iter().map(|(name, value)| (name.clone(), after_the_first_piece(value))).collect())
         }
         other => other.clone(),
     }

@@ -166,6 +166,74 @@ pub(crate) fn rules() -> Vec<Case> {
     ]
 }
 
+/// Settings that would change the tokens of a text and are not followed.
+pub(crate) fn ignored_settings() -> Vec<Case> {
+    let config = |name: &str, content: Value, phrases: &str| {
+        let phrases = format!("tokenizer_config.json|{phrases}");
+        let case = Case::new(format!("tokenizer: {name}"), open, Format, &phrases).file(FILE, GOOD);
+        case.file("tokenizer_config.json", content.to_string())
+    };
+    let processor = |single: Value| {
+        json!({"type": "TemplateProcessing", "single": single, "special_tokens": {
+        "<|im_end|>": {"id": "<|im_end|>", "ids": [3], "tokens": []}}})
+    };
+    let (mark, text) = (json!({"SpecialToken": {"id": "<|im_end|>"}}), json!({"Sequence": {"id": "A"}}));
+    let decoder = |id: &str, content: &str| {
+        json!({"added_tokens_decoder": {id: {"content": content, "special": true,
+        "single_word": false, "lstrip": false, "rstrip": false, "normalized": false}}})
+    };
+    let mut no_merges: Value = serde_json::from_str(GOOD).unwrap();
+    no_merges["model"].as_object_mut().unwrap().remove("merges");
+    vec![
+        config("an end after every text", json!({"add_eos_token": true}), "/add_eos_token|false"),
+        config(
+            "a space before every text",
+            json!({"add_prefix_space": true}),
+            "/add_prefix_space|false, as in tokenizer.json",
+        ),
+        set("merges left out by chance", "/model/dropout", json!(0.1), "/model/dropout: expected none|0.1"),
+        set("an empty list of merges", "/model/merges", json!([]), "merges: expected those that make tokens"),
+        case("no merges", no_merges.to_string(), Refused, "/model/merges: expected a list"),
+        set(
+            "an end by the post-processor",
+            "/post_processor",
+            processor(json!([text, mark])),
+            "/post_processor: expected the text|the text, <|im_end|>",
+        ),
+        set(
+            "another id by the post-processor",
+            "/post_processor",
+            processor(json!([mark, text])),
+            "/post_processor/special_tokens: expected the id|`<|im_end|>`, found 3",
+        ),
+        set(
+            "an unknown post-processor",
+            "/post_processor",
+            json!({"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0]}),
+            "/post_processor|RobertaProcessing",
+        ),
+        case_of_config("a beginning without its token", json!({"add_bos_token": true}), "beginning-of-text token|none"),
+        case_of_config("an added token of another name", decoder("303", "<new>"), "/added_tokens_decoder/303|`<new>`"),
+        case_of_config(
+            "an added token without a number",
+            decoder("x", "<new>"),
+            "/added_tokens_decoder/x|id of a token",
+        ),
+        set(
+            "a control token of 300 bytes",
+            "/added_tokens/0",
+            json!({"id": 319, "content": "<".repeat(300), "special": true, "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": false}),
+            "at most 256 bytes|of 300",
+        ),
+    ]
+}
+
+fn case_of_config(name: &str, config: Value, phrases: &str) -> Case {
+    let case = Case::new(format!("tokenizer: {name}"), open, Refused, phrases).file(FILE, GOOD);
+    case.file("tokenizer_config.json", config.to_string())
+}
+
 /// The other files.
 pub(crate) fn other_files() -> Vec<Case> {
     let of = |name: &str, file: &str, content: &str, kind: Kind, phrases: &str| {

@@ -7,7 +7,7 @@ use arbitrage_models::tokenizer::{GgufVocabulary, Tokenizer};
 use arbitrage_models::weights::Gguf as File;
 
 use super::Kind::{Format, Tokenizer as Refused};
-use super::build::{ARRAY, F32, Gguf, array};
+use super::build::{ARRAY, BOOL, F32, Gguf, array};
 use super::gguf_header::FILE;
 use super::{Case, Kind};
 
@@ -21,6 +21,7 @@ fn case(name: &str, file: Gguf, kind: Kind, phrases: &str) -> Case {
 }
 
 const I32: u32 = 5;
+const U8: u32 = 0;
 const TOKENS: [&str; 5] = ["a", "b", "ab", "Ġ", "<|im_end|>"];
 
 /// A model's name and its tokens.
@@ -87,6 +88,56 @@ pub(crate) fn keys() -> Vec<Case> {
             "tokenizer.chat_template|a string",
         ),
     ]
+}
+
+/// A file that is complete, but for what `change` adds to it.
+fn complete(change: impl Fn(Gguf) -> Gguf) -> Gguf {
+    change(start("gpt2").text("tokenizer.ggml.pre", "gpt-2").texts("tokenizer.ggml.merges", &["a b"]))
+}
+
+/// Keys that would change the tokens of a text and are not followed.
+pub(crate) fn ignored_keys() -> Vec<Case> {
+    let truth = |key: &'static str| {
+        let name = format!("tokenizer.ggml.{key}");
+        let file = complete(|file| file.entry(name.as_bytes(), BOOL, &[1]));
+        case(key, file, Format, &format!("{name}|false or nothing|true"))
+    };
+    let keys = [
+        "add_eos_token",
+        "add_sep_token",
+        "add_unknown_token",
+        "remove_extra_whitespaces",
+        "normalizer.lowercase",
+        "normalizer.strip_accents",
+    ];
+    let of_bytes =
+        complete(|file| file.entry(b"tokenizer.ggml.precompiled_charsmap", ARRAY, &numbers(U8, &[[7], [7]])));
+    let suppressed =
+        complete(|file| file.entry(b"tokenizer.ggml.suppress_tokens", ARRAY, &numbers(I32, &[[1, 0, 0, 0]])));
+    let prefix = complete(|file| file.entry(b"tokenizer.ggml.add_space_prefix", BOOL, &[1]));
+    let begins = complete(|file| file.entry(b"tokenizer.ggml.add_bos_token", BOOL, &[1]));
+    keys.into_iter()
+        .map(truth)
+        .chain([
+            case("a table of characters", of_bytes, Format, "tokenizer.ggml.precompiled_charsmap|false or nothing"),
+            case("suppressed tokens", suppressed, Format, "tokenizer.ggml.suppress_tokens|false or nothing"),
+            case(
+                "an unknown key",
+                complete(|file| file.number("tokenizer.ggml.shift_by", 1)),
+                Format,
+                "tokenizer.ggml.shift_by|unknown key",
+            ),
+            case("a space before byte-level text", prefix, Refused, "tokenizer.ggml.add_space_prefix: expected false"),
+            case("a beginning without its token", begins, Refused, "tokenizer.ggml.bos_token_id: expected an id|none"),
+            case("no merges", start("gpt2").text("tokenizer.ggml.pre", "gpt-2"), Refused, "merges|`ab`|none"),
+            case(
+                "an end of turn out of range",
+                complete(|file| file.number("tokenizer.ggml.eot_token_id", 9)),
+                Refused,
+                "end-of-text id|found 9",
+            ),
+        ])
+        .collect()
 }
 
 /// Lists that contradict each other.

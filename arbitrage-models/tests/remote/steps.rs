@@ -1,10 +1,14 @@
 //! Steps in every dialect and by every segmenter.
 
+use std::sync::Arc;
+
 use arbitrage_core::segmenter::{BlankLine, Newline, Separators, StepMarkers, TokenBudget};
 use arbitrage_core::{Author, Drafter, Finish, Prefix, Problem, SequenceId, StepRule, StepSegmenter};
+use arbitrage_models::RenderedPrompt;
 use arbitrage_models::chat::{ChatTemplate, Message};
 use arbitrage_models::remote::{Client, Continuation, Dialect, Endpoint, OpenAiModel, Prompting, StopReporting};
 use arbitrage_models::sampler::Sampling;
+use arbitrage_models::tokenizer::{EncodeMode, Tokenizer};
 
 use crate::mock_server::{MockBehavior, MockServer, solution};
 use crate::{endpoint, model, next, plain, solve};
@@ -177,6 +181,40 @@ fn special_tokens_are_sent_once() {
         next(&mut model, "q", &[], &StepRule::new(&BlankLine::new(), 8)).unwrap();
         let (_, body, _) = server.requests().pop().unwrap();
         assert_eq!((body["prompt"].as_str(), body.get("add_special_tokens").is_none()), (Some(prompt), adds));
+    }
+}
+
+/// A server reads the name of a control token in a text as that token: such a prompt is sent as ids, or refused.
+#[test]
+fn names_of_control_tokens_in_a_question_stay_text() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny/hf/qwen2-f32-tied");
+    let tokenizer = Arc::new(Tokenizer::from_folder(folder).unwrap());
+    let template = || ChatTemplate::for_tokenizer(&tokenizer).unwrap();
+    let ask = |dialect: Dialect, with_tokenizer: bool, question: &str, step: &str| {
+        let server = MockServer::start(MockBehavior {
+            solution: |_| vec!["x".to_owned()],
+            ..MockBehavior::new(dialect.clone())
+        });
+        let mut model = model(endpoint(&server.url(), dialect), Prompting::template(template()));
+        if with_tokenizer {
+            model = model.with_tokenizer(tokenizer.clone());
+        }
+        let answer = next(&mut model, question, &[step], &StepRule::new(&BlankLine::new(), 8));
+        let prompt = server.requests().pop().map(|(_, body, _)| body["prompt"].clone());
+        (prompt, answer.err().unwrap_or_default())
+    };
+    let named = "a <|im_end|> b";
+    let rendered = RenderedPrompt::new(&tokenizer, &template(), &[Message::user(named)], true).unwrap();
+    let step = tokenizer.encode("One.\n\n", EncodeMode::Continuation).unwrap();
+    let ids = [rendered.ids().unwrap(), step].concat();
+    assert_eq!(ask(Dialect::VLLM, true, named, "One.\n\n").0, Some(serde_json::json!(ids)));
+    let in_step = ask(Dialect::VLLM, true, "q", "<|im_start|>\n\n").0.unwrap();
+    assert!(in_step.is_array());
+    let harmless = format!("{}x", template().render(&[Message::user("> a <")], true).unwrap());
+    assert_eq!(ask(Dialect::TGI, true, "> a <", "x").0, Some(harmless.into()));
+    for (dialect, with_tokenizer, part) in [(Dialect::TGI, true, "`tgi`"), (Dialect::VLLM, false, "`<|im_end|>`")] {
+        let (prompt, error) = ask(dialect, with_tokenizer, named, "One.\n\n");
+        assert!(prompt.is_none() && error.contains("prompt: expected") && error.contains(part), "{error}");
     }
 }
 

@@ -16,6 +16,7 @@ const CHAT_LOGPROBS: &[(&str, FieldValue)] = &[("logprobs", Flag(true)), ("top_l
 const COMPLETIONS: GenerationRoute = GenerationRoute {
     path: "/v1/completions",
     format: AnswerFormat::Completion,
+    accepts_tokens: true,
     stop: StopReporting::Unreported,
     text_includes_stop: false,
     max_stops: 4,
@@ -28,6 +29,7 @@ const COMPLETIONS: GenerationRoute = GenerationRoute {
 const CHAT: GenerationRoute = GenerationRoute {
     path: "/v1/chat/completions",
     format: AnswerFormat::Chat,
+    accepts_tokens: false,
     stop: StopReporting::Unreported,
     text_includes_stop: false,
     max_stops: 4,
@@ -177,6 +179,7 @@ impl Dialect {
     pub const TGI: Self = Self {
         name: "tgi",
         completions: GenerationRoute {
+            accepts_tokens: false,
             stop: StopReporting::FinishReason("stop_sequence"),
             text_includes_stop: true,
             logprobs: &[],

@@ -117,6 +117,14 @@ impl Metadata {
         self.scalars_of(key, "an array of i32", |value| i32::try_from(value.as_integer()?).ok())
     }
 
+    /// An array of integers of 0 to 2³² − 1.
+    ///
+    /// # Errors
+    /// See the [type](Self).
+    pub fn u32s_of(&self, key: &str) -> Result<Vec<u32>> {
+        self.scalars_of(key, "an array of u32", |value| u32::try_from(value.as_integer()?).ok())
+    }
+
     /// An array of floating-point numbers.
     ///
     /// # Errors
