@@ -81,7 +81,7 @@ fn positions() -> Vec<Case> {
 fn values() -> Vec<Case> {
     let of = |name: &str, values: u64, kind: u32, data: &[u8], index: usize| {
         let file = Gguf::new().tensor(b"blk.0.ffn_up.weight", &[values], kind, 0).with_data(data);
-        case(name, file, NotFinite, &format!("tensor `model.layers.0.mlp.up_proj.weight`|(index {index})"))
+        case(name, file, NotFinite, &format!("tensor `blk.0.ffn_up.weight`|(index {index})"))
     };
     let nan = [[0; 4], f32::NAN.to_le_bytes()].concat();
     // A block whose scale, an f16, is infinite.
@@ -153,7 +153,7 @@ pub(crate) fn configs() -> Vec<Case> {
         with("a width of 2^32 - 4", "embedding_length", Some(u32::MAX - 3), "1 to 16777216|found 4294967292"),
         with("no context", "context_length", Some(0), "found 0"),
         case("no epsilon", embedded(&model("epsilon", None)), "llama.attention.layer_norm_rms_epsilon|no such key"),
-        case("no embedding", good.header(), "model.embed_tokens.weight|a tensor|nothing"),
+        case("no embedding", good.header(), "token_embd.weight|a tensor|nothing"),
         case(
             "an embedding of one dimension",
             good.clone().tensor(b"token_embd.weight", &[32], F32, 0).with_data(&[0; 128]),
