@@ -143,12 +143,12 @@ impl GgufReader<'_> {
         let factor = factor.map_or_else(|| self.optional_float("rope.scale_linear"), |factor| Ok(Some(factor)))?;
         match self.metadata.optional(&kind, Metadata::str_of)? {
             Some("none") => Ok(None),
-            Some("linear") => factor.map_or_else(|| self.metadata.f32_of(&self.key(FACTOR)).map(f64::from), Ok).map(Some),
+            Some("linear") => {
+                factor.map_or_else(|| self.metadata.f32_of(&self.key(FACTOR)).map(f64::from), Ok).map(Some)
+            }
             // llama.cpp writes 0 where there is no scaling.
             None => Ok(factor.filter(|factor| *factor != 0.0)),
-            Some(other) => {
-                self.wrong(KIND, "none or linear, since other scaling is not supported yet", excerpt(other))
-            }
+            Some(other) => self.wrong(KIND, "none or linear, since other scaling is not supported yet", excerpt(other)),
         }
     }
 }

@@ -139,7 +139,8 @@ impl<'a> JsonReader<'a> {
                 None if keys::sounds_mathematical(key) && !keys::is_off(value) => {
                     let near = nearest(key, keys::names(ConfigFormat::Json));
                     let hint = near.map_or_else(String::new, |near| format!(", such as `{near}`"));
-                    let expected = format!("a key that is known, since this one may change what the model computes{hint}");
+                    let expected =
+                        format!("a key that is known, since this one may change what the model computes{hint}");
                     return self.wrong(&pointer(), &expected, Some(value));
                 }
                 _ => {}
@@ -172,26 +173,31 @@ impl<'a> JsonReader<'a> {
 
     /// The window of attention, if any layer has one.
     fn window(&self, family: &str, layers: usize) -> Result<Option<usize>> {
-        let given = match self.json.get("sliding_window") {
-            None => (family != "llama").then_some(DEFAULT_WINDOW),
-            Some(Json::Null) => None,
-            Some(_) => Some(self.size("/sliding_window")?),
-        };
-        let in_use = self.flag("/use_sliding_window")?;
+        let flag = self.flag("/use_sliding_window")?;
         let marked = self.windowed_layers(layers)?;
-        let window = match family {
-            "mistral" => given,
-            "qwen2" => {
-                let from = self.size_or("/max_window_layers", QWEN2_WINDOW_LAYERS)?;
-                given.filter(|_| in_use == Some(true) && marked.unwrap_or(from < layers))
-            }
-            _ => given.filter(|_| in_use != Some(false)),
+        let in_use = match family {
+            "mistral" => true,
+            "qwen2" => flag == Some(true) && marked.unwrap_or(self.first_windowed_layer()? < layers),
+            _ => flag != Some(false),
+        };
+        let window = match self.json.get("sliding_window") {
+            None if in_use && family != "llama" => Some(DEFAULT_WINDOW),
+            Some(value) if in_use && !value.is_null() => Some(self.size("/sliding_window")?),
+            _ => None,
         };
         if marked == Some(true) && window.is_none() {
             let expected = "`full_attention` only, since no window is in use";
             return self.wrong("/layer_types", expected, self.get("/layer_types"));
         }
         Ok(window)
+    }
+
+    /// From which layer on Qwen2 models have a window.
+    fn first_windowed_layer(&self) -> Result<usize> {
+        const POINTER: &str = "/max_window_layers";
+        let Some(value) = self.get(POINTER) else { return Ok(QWEN2_WINDOW_LAYERS) };
+        let layer = value.as_u64().and_then(|layer| usize::try_from(layer).ok());
+        layer.map_or_else(|| self.wrong(POINTER, "a number of layers", Some(value)), Ok)
     }
 
     /// Whether `layer_types` gives any layer a window; `None` where there is no such list.
@@ -212,7 +218,11 @@ impl<'a> JsonReader<'a> {
         if let (Some(old), Some(new)) = (self.object("/rope_scaling"), self.object("/rope_parameters"))
             && old != new
         {
-            return self.wrong("/rope_scaling", "no other values than in /rope_parameters: keep one of the two", Some(old));
+            return self.wrong(
+                "/rope_scaling",
+                "no other values than in /rope_parameters: keep one of the two",
+                Some(old),
+            );
         }
         let nested = self.nested_rope();
         let inner = nested.map(|at| format!("{at}/rope_theta")).filter(|pointer| self.get(pointer).is_some());
@@ -283,7 +293,9 @@ impl<'a> JsonReader<'a> {
         let [new, old] = ["rope_type", "type"].map(|name| format!("{at}/{name}"));
         let only_theta = |object: &Map<String, Json>| object.keys().all(|key| key == "rope_theta");
         let pointer = match (self.get(&new), self.get(&old)) {
-            (Some(kind), Some(other)) if kind != other => return self.wrong(&old, "the value of rope_type", Some(other)),
+            (Some(kind), Some(other)) if kind != other => {
+                return self.wrong(&old, "the value of rope_type", Some(other));
+            }
             (None, None) if self.get(at).and_then(Json::as_object).is_some_and(only_theta) => return Ok("default"),
             (None, Some(_)) => old,
             _ => new,

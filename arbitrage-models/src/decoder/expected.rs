@@ -1,5 +1,7 @@
 //! Which tensors a decoder's file has to hold, which it may hold, and which are of no use.
 
+use arbitrage_core::text::excerpt;
+
 use crate::config::{ModelConfig, RopeScaling};
 use crate::error::{Error, Result};
 use crate::weights::{LoadReport, WeightSource};
@@ -53,8 +55,12 @@ pub(crate) fn mark_of_no_use(report: &mut LoadReport, source: &dyn WeightSource)
 
 fn expect(report: &mut LoadReport, source: &dyn WeightSource, name: &str, shape: &[usize], presence: Presence) {
     match presence {
-        Presence::Required => drop(report.take(source, name, shape)),
-        Presence::Optional => drop(report.take_optional(source, name, shape)),
+        Presence::Required => {
+            report.take(source, name, shape);
+        }
+        Presence::Optional => {
+            report.take_optional(source, name, shape);
+        }
         Presence::Absent => {}
     }
 }
@@ -81,7 +87,7 @@ pub(crate) fn is_tied(source: &dyn WeightSource, config: &ModelConfig) -> Result
 pub(crate) fn check_task(source: &dyn WeightSource, config: &ModelConfig) -> Result<()> {
     match &config.architecture {
         Some(class) if !config.is_language_model() => {
-            let found = format!("`{}`, which predicts no tokens; a classifier scores steps", class.escape_debug());
+            let found = format!("`{}`, which predicts no tokens: load it as a scorer", excerpt(class));
             let expected = "the class of a causal language model, such as Qwen2ForCausalLM";
             Err(Error::format(source.path().join("config.json"), "/architectures", expected, found))
         }

@@ -195,12 +195,18 @@ impl Loader<'_> {
 
     fn view(&self, name: &str) -> Result<TensorView<'_>> {
         let view = self.source.get(name)?;
-        let view = view.ok_or_else(|| Error::format(self.source.path(), self.source.name_in_file(name), "a tensor", "no such tensor"))?;
+        let view = view.ok_or_else(|| {
+            Error::format(self.source.path(), self.source.name_in_file(name), "a tensor", "no such tensor")
+        })?;
         if self.options.scan
             && let Some(index) = view.first_not_finite()?
         {
             let model = self.source.path().display().to_string();
-            return Err(Error::NotFinite { model, place: format!("tensor `{}`", self.source.name_in_file(name)), index });
+            return Err(Error::NotFinite {
+                model,
+                place: format!("tensor `{}`", self.source.name_in_file(name)),
+                index,
+            });
         }
         Ok(view)
     }

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::parameter_source::ParameterSource;
 use super::transformer::{EMBEDDING, HEAD, NORM, Transformer};
-use crate::decoder::expected;
 use crate::config::{ModelConfig, RopeScaling};
+use crate::decoder::expected;
 use crate::error::{Error, Result};
 use crate::weights::writer::{write_atomic, write_safetensors};
 use crate::weights::{DType, LoadReport, SafetensorsFolder, TensorView, WeightSource};

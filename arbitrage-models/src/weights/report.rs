@@ -255,7 +255,10 @@ mod tests {
         report.check(source.path()).unwrap();
         assert_eq!(report.unused(), ["b"]);
         let error = report.finish(source.path()).unwrap_err().to_string();
-        assert!(error.contains("1 problem") && error.contains("unused `b`\n") && error.contains("configuration"), "{error}");
+        assert!(
+            error.contains("1 problem") && error.contains("unused `b`\n") && error.contains("configuration"),
+            "{error}"
+        );
         report.mark_used("b");
         report.finish(source.path()).unwrap();
     }

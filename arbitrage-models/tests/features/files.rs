@@ -145,7 +145,9 @@ fn metadata(value: &Value) -> MetadataValue {
     match value {
         Value::Bool(flag) => (*flag).into(),
         Value::String(text) => text.as_str().into(),
-        Value::Array(values) => values.iter().map(|value| value.as_u64().unwrap() as u32).collect::<Vec<_>>()[..].into(),
+        Value::Array(values) => {
+            values.iter().map(|value| value.as_u64().unwrap() as u32).collect::<Vec<_>>()[..].into()
+        }
         value => match value.as_u64() {
             Some(number) => (number as u32).into(),
             None => (value.as_f64().unwrap() as f32).into(),

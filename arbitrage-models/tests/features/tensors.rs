@@ -91,7 +91,7 @@ fn each(mut check: impl FnMut(&Files, &mut dyn FnMut(&Files) -> Effect)) {
     for files in all_files() {
         for precision in [Precision::Plain, Precision::Packed] {
             let plain = files.run(precision).unwrap();
-            check(&files, &mut |changed| Effect::of(&plain, changed.run(precision)));
+            check(&files, &mut |changed: &Files| Effect::of(&plain, changed.run(precision)));
         }
     }
 }
@@ -125,7 +125,8 @@ fn tensors_of_other_architectures_are_refused() {
 fn layers_beyond_the_declared_ones_are_refused() {
     each(|files, effect| {
         let surplus = "model.layers.2.mlp.up_proj.weight";
-        let surplus = OwnedTensor { name: surplus.to_owned(), ..files.tensor("model.layers.0.mlp.up_proj.weight").clone() };
+        let surplus =
+            OwnedTensor { name: surplus.to_owned(), ..files.tensor("model.layers.0.mlp.up_proj.weight").clone() };
         let name = match files.format() {
             ConfigFormat::Gguf => to_gguf(&surplus.name).into_owned(),
             ConfigFormat::Json => surplus.name.clone(),
@@ -140,7 +141,9 @@ fn biases_are_used() {
     let (mut draw, mut faults) = (Draw::new(29), Vec::new());
     each(|files, effect| {
         let vocabulary = files.tensor("model.embed_tokens.weight").shape[0];
-        let layer = |part: &&str| (format!("model.layers.0.{part}"), files.tensor(&format!("model.layers.0.{part}.weight")).shape[0]);
+        let layer = |part: &&str| {
+            (format!("model.layers.0.{part}"), files.tensor(&format!("model.layers.0.{part}.weight")).shape[0])
+        };
         let linear = LINEAR.iter().map(layer).chain([("lm_head".to_owned(), vocabulary)]);
         for (name, width) in linear.collect::<Vec<_>>() {
             let name = format!("{name}.bias");
@@ -148,7 +151,8 @@ fn biases_are_used() {
             if !matches!(used, Effect::Changed) {
                 faults.push(format!("{}: {name}: {used:?}", files.name));
             }
-            let own_name = if files.format() == ConfigFormat::Gguf { to_gguf(&name).into_owned() } else { name.clone() };
+            let own_name =
+                if files.format() == ConfigFormat::Gguf { to_gguf(&name).into_owned() } else { name.clone() };
             for shape in [&[width + 1][..], &[width - 1], &[1], &[width, 1]] {
                 let refused = effect(&files.with_tensor(random(&name, shape, &mut draw)));
                 if !refused.is_refusal_naming(&format!("misshapen `{own_name}`: expected [{width}]")) {
@@ -165,7 +169,9 @@ fn biases_are_used() {
 fn biases_that_the_configuration_denies_are_refused() {
     let mut draw = Draw::new(31);
     let files = Files::of("hf/llama2-f16");
-    for (flag, part) in [("attention_bias", "self_attn.q_proj"), ("attention_bias", "self_attn.o_proj"), ("mlp_bias", "mlp.up_proj")] {
+    for (flag, part) in
+        [("attention_bias", "self_attn.q_proj"), ("attention_bias", "self_attn.o_proj"), ("mlp_bias", "mlp.up_proj")]
+    {
         let weight = files.tensor(&format!("model.layers.1.{part}.weight"));
         let bias = random(&format!("model.layers.1.{part}.bias"), &weight.shape[..1], &mut draw);
         let error = files.with_tensor(bias).with(flag, &false.into()).run(Precision::Plain).unwrap_err().to_string();
@@ -226,7 +232,13 @@ fn factors_of_rotary_frequencies_are_used() {
         let with_both = scaled.with(&key, &4.0.into()).run(Precision::Plain).unwrap();
         assert!(with_both != with_factors && with_both != plain, "{name}");
         // Twice the factors are a linear factor of 2.
-        factors.bytes = factors.bytes.as_chunks::<4>().0.iter().flat_map(|b| (f32::from_le_bytes(*b) * 2.0).to_le_bytes()).collect();
+        factors.bytes = factors
+            .bytes
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .flat_map(|b| (f32::from_le_bytes(*b) * 2.0).to_le_bytes())
+            .collect();
         let doubled = files.with_tensor(factors).run(Precision::Plain).unwrap();
         assert_eq!(scaled.with(&key, &2.0.into()).run(Precision::Plain).unwrap(), doubled, "{name}");
         let wrong = files.with_tensor(random("rope_freqs.weight", &[half + 1], &mut draw)).run(Precision::Plain);
