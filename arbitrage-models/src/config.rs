@@ -2,6 +2,8 @@
 
 mod gguf;
 mod json;
+pub mod keys;
+mod unique_json;
 
 use std::path::Path;
 
@@ -29,12 +31,20 @@ pub struct ModelConfig {
     pub head_dim: usize,
     /// Most positions. A sliding window that is smaller than the trained context becomes the context, since within it both agree.
     pub context: usize,
+    /// The key of the file that bounds the context, such as `/sliding_window`.
+    pub context_key: String,
     /// Added to the mean square in RMSNorm.
     pub norm_epsilon: f32,
     /// Rotary encoding.
     pub rope: Rope,
     /// Whether the head's weights are the embedding's.
     pub tied: bool,
+    /// Whether the projections of attention have biases; `None` where those decide that are in the file.
+    pub attention_bias: Option<bool>,
+    /// Likewise for the projections of the feed-forward layer.
+    pub feed_forward_bias: Option<bool>,
+    /// The class that wrote the checkpoint, such as `Qwen2ForCausalLM`; `None` in GGUF files.
+    pub architecture: Option<String>,
 }
 
 /// Rotary position encoding (Su et al., arXiv 2104.09864), in the rotate-half layout of Hugging Face checkpoints.
@@ -160,6 +170,12 @@ impl ModelConfig {
             (Field::HeadDim, self.head_dim, MAX_DIMENSION),
             (Field::Context, self.context, MAX_DIMENSION),
         ]
+    }
+
+    /// Whether the checkpoint is that of a language model, and not of a classifier or of a decoder without any head.
+    pub fn is_language_model(&self) -> bool {
+        let task = self.architecture.as_deref().map(|class| class.get(self.family.len()..).unwrap_or_default());
+        task.is_none_or(|task| task == "ForCausalLM")
     }
 
     /// Bytes of keys and values for one position, with `bytes` for each number.

@@ -61,7 +61,7 @@ pub enum Error {
         index: usize,
     },
     /// A sequence does not fit the model's context.
-    #[error("{model}: {tokens} tokens do not fit a context of {context}")]
+    #[error("{model}: {tokens} tokens do not fit a context of {context} ({context_key})")]
     ContextFull {
         /// The model's name.
         model: String,
@@ -69,6 +69,8 @@ pub enum Error {
         tokens: usize,
         /// The model's context in tokens.
         context: usize,
+        /// The key of the model's file that bounds the context.
+        context_key: String,
     },
     /// A prompt without any text or token.
     #[error("{model}: the prompt is empty")]

@@ -24,12 +24,13 @@ fn gguf_files() {
 
 #[test]
 fn configs() {
-    run([config::keys(), config::sizes(), config::rope()].into_iter().flatten().collect(), 58);
+    let tables = [config::keys(), config::unsupported(), config::sizes(), config::rope()];
+    run(tables.into_iter().flatten().collect(), 74);
 }
 
 #[test]
 fn gguf_configs() {
-    run(gguf_tensors::configs(), 24);
+    run(gguf_tensors::configs(), 36);
 }
 
 #[test]

@@ -31,6 +31,7 @@ impl ClassifierHead {
         let stem = tensor_stem(&names);
         let second = format!("{CLASSES}.weight");
         if stem == VALUE && names.contains(&second) {
+            report.mark_used(&second);
             report.unreadable(&second, format!("a second head, in addition to `{VALUE}.weight`; only one is expected"));
         }
         let weight_name = format!("{stem}.weight");

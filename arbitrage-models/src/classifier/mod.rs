@@ -79,11 +79,6 @@ impl Classifier {
         self.head.outputs()
     }
 
-    /// Tensors of the files that are not used, such as a language model's head.
-    pub fn unused(&self) -> &[String] {
-        self.body.unused()
-    }
-
     /// An empty cache for one sequence, for [`forward`](Self::forward).
     pub fn cache(&self) -> Cache {
         self.body.cache()

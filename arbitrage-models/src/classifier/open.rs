@@ -5,22 +5,24 @@ use std::path::Path;
 
 use super::Classifier;
 use super::head::ClassifierHead;
-use crate::decoder::expected::{EMBEDDING, expect_backbone};
+use crate::decoder::expected::{EMBEDDING, HEAD, expect_backbone};
 use crate::decoder::{Backbone, LoadOptions};
 use crate::error::{Error, Result};
 use crate::files::ModelFiles;
 use crate::local::model_name;
 use crate::weights::LoadReport;
 
-/// Prefixes that the decoder's tensors may have: those of a language model, of a trainer's wrapper, and of a bare decoder.
-const PREFIXES: [&str; 3] = ["model.", "pretrained_model.model.", ""];
+/// Prefixes that the decoder's tensors may have, those of a language model, of a trainer's wrapper, and of a bare decoder; and that of
+/// the language model's head beside them, which trainers keep. It is of no use here, since a classifier's outputs come from hidden
+/// states.
+const PREFIXES: [(&str, &str); 3] = [("model.", ""), ("pretrained_model.model.", "pretrained_model."), ("", "")];
 
 impl Classifier {
     /// Opens a Hugging Face folder with `config.json`, `tokenizer.json` and safetensors. The head of a language model, if there is
     /// one, is not loaded.
     ///
     /// # Errors
-    /// [`Error::Weights`] with every missing and misshapen tensor of decoder and head at once, and where there are two heads;
+    /// [`Error::Weights`] with every missing, misshapen and unused tensor of decoder and head at once, and where there are two heads;
     /// [`Error::NotFinite`] for NaN and infinity in the head; otherwise as [`LocalModel::open`](crate::LocalModel::open).
     pub fn open(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
         Self::from_files(ModelFiles::open(path)?, options)
@@ -33,21 +35,24 @@ impl Classifier {
     pub fn from_files(files: ModelFiles, options: &LoadOptions) -> Result<Self> {
         files.check_vocabulary()?;
         let ModelFiles { weights, config, tokenizer } = files;
-        let mut report = LoadReport::new(weights.names());
-        let prefix = prefix(&weights.names());
+        let mut report = LoadReport::new(weights.as_ref());
+        let (prefix, head_prefix) = prefixes(&weights.names());
         expect_backbone(&mut report, weights.as_ref(), &config, prefix);
+        for part in ["weight", "bias"] {
+            report.mark_used(&format!("{head_prefix}{HEAD}.{part}"));
+        }
         let head = ClassifierHead::load(&mut report, weights.as_ref(), config.hidden)?;
         report.finish(weights.path())?;
         let missing = || Error::format(weights.path(), "head", "a tensor", "nothing");
         let head = head.ok_or_else(missing)?;
         let name = model_name(weights.path(), options);
-        let body = Backbone::load(weights, config, options, prefix, &report)?;
+        let body = Backbone::load(weights, config, options, prefix)?;
         Ok(Self { name, body, head, tokenizer, sequences: HashMap::new() })
     }
 }
 
-/// The prefix of the embedding's tensor; the usual one where there is no embedding.
-fn prefix(names: &[String]) -> &'static str {
-    let has = |prefix: &&str| names.iter().any(|name| name.strip_prefix(prefix) == Some(EMBEDDING));
+/// The prefixes that go with the embedding's tensor; the usual ones where there is no embedding.
+fn prefixes(names: &[String]) -> (&'static str, &'static str) {
+    let has = |(prefix, _): &(&str, &str)| names.iter().any(|name| name.strip_prefix(prefix) == Some(EMBEDDING));
     PREFIXES.into_iter().find(has).unwrap_or(PREFIXES[0])
 }

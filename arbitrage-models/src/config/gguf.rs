@@ -1,9 +1,13 @@
 //! A decoder's shape from GGUF metadata.
 
 use arbitrage_core::text::excerpt;
+use serde_json::Value as Json;
 
+use super::keys::{self, ConfigFormat};
 use super::{Field, ModelConfig, Rope, RopeScaling, shared_head_dim};
 use crate::error::{Error, Result};
+use crate::weights::gguf::{Metadata, MetadataValue};
+use crate::weights::report::nearest;
 use crate::weights::{Gguf, WeightSource};
 
 const EMBEDDING_TENSOR: &str = "model.embed_tokens.weight";
@@ -20,35 +24,36 @@ impl ModelConfig {
         if !["llama", "qwen2"].contains(&family.as_str()) {
             return Err(Error::format(path, "general.architecture", "llama or qwen2", excerpt(&family)));
         }
-        let key = |name: &str| format!("{family}.{name}");
-        let size = |name: &str| -> Result<usize> { Ok(gguf.u32_of(&key(name))? as usize) };
-        let (hidden, heads) = (size("embedding_length")?, size("attention.head_count")?);
-        let optional =
-            |name: &str, other: usize| if gguf.metadata(&key(name)).is_some() { size(name) } else { Ok(other) };
-        let theta = match gguf.metadata(&key("rope.freq_base")) {
-            Some(_) => f64::from(gguf.f32_of(&key("rope.freq_base"))?),
-            None => 10_000.0,
-        };
+        check_keys(gguf, &family)?;
+        let read = GgufReader { gguf, metadata: gguf.all_metadata(), family: &family };
+        let key = |name: &str| read.key(name);
+        let (hidden, heads) = (read.size("embedding_length")?, read.size("attention.head_count")?);
+        let (context, context_key) = read.context()?;
         let config = Self {
             vocabulary: vocabulary_rows(gguf)?,
             hidden,
-            feed_forward: size("feed_forward_length")?,
-            layers: size("block_count")?,
+            feed_forward: read.size("feed_forward_length")?,
+            layers: read.size("block_count")?,
             heads,
-            kv_heads: optional("attention.head_count_kv", heads)?,
-            head_dim: match gguf.metadata(&key("attention.key_length")) {
-                Some(_) => size("attention.key_length")?,
+            kv_heads: read.optional_size("attention.head_count_kv")?.unwrap_or(heads),
+            head_dim: match read.optional_size("attention.key_length")? {
+                Some(width) => width,
                 None => shared_head_dim(path, key("attention.head_count"), hidden, heads)?,
             },
-            context: size("context_length")?,
+            context,
+            context_key,
             norm_epsilon: gguf.f32_of(&key("attention.layer_norm_rms_epsilon"))?,
-            rope: Rope { theta, scaling: gguf_scaling(gguf, &key("rope.scaling"))? },
+            rope: Rope { theta: read.optional_float("rope.freq_base")?.unwrap_or(10_000.0), scaling: read.scaling()? },
             tied: gguf.get("lm_head.weight")?.is_none(),
+            attention_bias: None,
+            feed_forward_bias: None,
+            architecture: None,
             family: family.clone(),
         };
+        read.check_widths(&config)?;
         let scaling_is_a_tensor = matches!(config.rope.scaling, RopeScaling::Factors(_));
         config.check(path, |field| match field {
-            Field::Vocabulary => EMBEDDING_TENSOR.to_owned(),
+            Field::Vocabulary => gguf.name_in_file(EMBEDDING_TENSOR),
             Field::Scaling if scaling_is_a_tensor => FACTORS_TENSOR.to_owned(),
             Field::Scaling => key("rope.scaling.factor"),
             Field::Hidden => key("embedding_length"),
@@ -64,23 +69,139 @@ impl ModelConfig {
     }
 }
 
-/// Rows of the embedding, since GGUF has no key for the padded size of the vocabulary.
-fn vocabulary_rows(gguf: &Gguf) -> Result<usize> {
-    match gguf.get(EMBEDDING_TENSOR)? {
-        Some(view) if view.shape.len() == 2 => Ok(view.shape[0]),
-        Some(view) => Err(Error::format(gguf.path(), EMBEDDING_TENSOR, "two dimensions", view.shape.len())),
-        None => Err(Error::format(gguf.path(), EMBEDDING_TENSOR, "a tensor", "nothing")),
+/// Typed access to the keys below the architecture's name.
+struct GgufReader<'a> {
+    gguf: &'a Gguf,
+    metadata: &'a Metadata,
+    family: &'a str,
+}
+
+impl GgufReader<'_> {
+    fn key(&self, name: &str) -> String {
+        format!("{}.{name}", self.family)
+    }
+
+    fn size(&self, name: &str) -> Result<usize> {
+        Ok(self.metadata.u32_of(&self.key(name))? as usize)
+    }
+
+    fn optional_size(&self, name: &str) -> Result<Option<usize>> {
+        Ok(self.metadata.optional(&self.key(name), Metadata::u32_of)?.map(|size| size as usize))
+    }
+
+    fn optional_float(&self, name: &str) -> Result<Option<f64>> {
+        Ok(self.metadata.optional(&self.key(name), Metadata::f32_of)?.map(f64::from))
+    }
+
+    fn wrong<T>(&self, name: &str, expected: impl ToString, found: impl ToString) -> Result<T> {
+        Err(Error::format(self.gguf.path(), self.key(name), expected, found))
+    }
+
+    /// The most positions, and the key that sets them. A window of 0 is none.
+    fn context(&self) -> Result<(usize, String)> {
+        let (trained, key) = (self.size("context_length")?, self.key("context_length"));
+        match self.optional_size("attention.sliding_window")? {
+            Some(window) if (1..trained).contains(&window) => Ok((window, self.key("attention.sliding_window"))),
+            _ => Ok((trained, key)),
+        }
+    }
+
+    /// Refuses values of another width than keys, and rotary encoding of a part of a head.
+    fn check_widths(&self, config: &ModelConfig) -> Result<()> {
+        for (name, why) in [
+            ("attention.value_length", "the width of keys"),
+            ("rope.dimension_count", "the width of a head, since partial rotary encoding is not supported yet"),
+        ] {
+            if let Some(found) = self.optional_size(name)?
+                && found != config.head_dim
+            {
+                return self.wrong(name, format!("{}, {why}", config.head_dim), found);
+            }
+        }
+        Ok(())
+    }
+
+    /// As llama.cpp reads it: without a type a factor is that of linear scaling, the key of old files stands in for a missing factor,
+    /// and the factors of the tensor apply as well.
+    fn scaling(&self) -> Result<RopeScaling> {
+        let linear = self.linear_factor()?;
+        let Some(factors) = self.gguf.get(FACTORS_TENSOR)? else {
+            return Ok(linear.map_or(RopeScaling::None, |factor| RopeScaling::Linear { factor }));
+        };
+        let by = linear.unwrap_or(1.0);
+        if !super::is_positive(by) {
+            return self.wrong("rope.scaling.factor", "a number above 0", by);
+        }
+        Ok(RopeScaling::Factors(factors.to_f32()?.into_iter().map(|factor| (f64::from(factor) * by) as f32).collect()))
+    }
+
+    fn linear_factor(&self) -> Result<Option<f64>> {
+        const KIND: &str = "rope.scaling.type";
+        const FACTOR: &str = "rope.scaling.factor";
+        let kind = self.key(KIND);
+        let factor = self.optional_float(FACTOR)?;
+        let factor = factor.map_or_else(|| self.optional_float("rope.scale_linear"), |factor| Ok(Some(factor)))?;
+        match self.metadata.optional(&kind, Metadata::str_of)? {
+            Some("none") => Ok(None),
+            Some("linear") => {
+                factor.map_or_else(|| self.metadata.f32_of(&self.key(FACTOR)).map(f64::from), Ok).map(Some)
+            }
+            // llama.cpp writes 0 where there is no scaling.
+            None => Ok(factor.filter(|factor| *factor != 0.0)),
+            Some(other) => self.wrong(KIND, "none or linear, since other scaling is not supported yet", excerpt(other)),
+        }
     }
 }
 
-fn gguf_scaling(gguf: &Gguf, key: &str) -> Result<RopeScaling> {
-    if let Some(factors) = gguf.get(FACTORS_TENSOR)? {
-        return Ok(RopeScaling::Factors(factors.to_f32()?));
+/// Refuses keys that would change the computation in a way that is not supported, and unknown ones below the architecture's name.
+fn check_keys(gguf: &Gguf, family: &str) -> Result<()> {
+    for (key, value) in gguf.all_metadata().iter() {
+        let own = key.strip_prefix(family).and_then(|rest| rest.strip_prefix('.'));
+        let wrong = |expected: String| Err(Error::format(gguf.path(), excerpt(key), expected, value));
+        match keys::group(ConfigFormat::Gguf, own.unwrap_or(key)) {
+            Some(group) if group.rule.admits(&as_json(value)) => {}
+            Some(group) => return wrong(group.expected()),
+            None if own.is_some() => return wrong(unknown(family, key)),
+            None if keys::OTHER_FILES.iter().any(|prefix| key.starts_with(prefix)) => {
+                return wrong("no such key in the file of a language model".to_owned());
+            }
+            None => {}
+        }
     }
-    let kind = format!("{key}.type");
-    match gguf.metadata(&kind).map(|_| gguf.str_of(&kind)).transpose()? {
-        None | Some("none") => Ok(RopeScaling::None),
-        Some("linear") => Ok(RopeScaling::Linear { factor: f64::from(gguf.f32_of(&format!("{key}.factor"))?) }),
-        Some(other) => Err(Error::format(gguf.path(), kind, "none or linear", excerpt(other))),
+    Ok(())
+}
+
+fn unknown(family: &str, key: &str) -> String {
+    let known: Vec<String> = keys::names(ConfigFormat::Gguf).map(|name| format!("{family}.{name}")).collect();
+    let near = nearest(key, known.iter().map(String::as_str));
+    let hint = near.map_or_else(String::new, |near| format!(", such as `{near}`"));
+    format!("a key that is known for the architecture {family}{hint}")
+}
+
+/// The value as JSON. Of a list, only whether it is all zero or not is kept.
+fn as_json(value: &MetadataValue) -> Json {
+    if let MetadataValue::Array(array) = value {
+        let is_zero = |value: MetadataValue| keys::is_off(&as_json(&value));
+        let off = array.is_empty() || array.scalars().count() == array.len() && array.scalars().all(is_zero);
+        return Json::Array(if off { Vec::new() } else { vec![Json::Bool(true)] });
+    }
+    match (value, value.as_integer(), value.as_float()) {
+        (MetadataValue::Bool(flag), ..) => Json::Bool(*flag),
+        (MetadataValue::String(text), ..) => Json::String(text.clone()),
+        (_, Some(number), _) => Json::from(number as f64),
+        // NaN and infinity, which JSON lacks, switch nothing off.
+        (_, _, number) => number.filter(|number| number.is_finite()).map_or(Json::Bool(true), Json::from),
+    }
+}
+
+/// Rows of the embedding, since GGUF has no key for the padded size of the vocabulary.
+fn vocabulary_rows(gguf: &Gguf) -> Result<usize> {
+    let wrong = |expected: &str, found: String| {
+        Err(Error::format(gguf.path(), gguf.name_in_file(EMBEDDING_TENSOR), expected, found))
+    };
+    match gguf.get(EMBEDDING_TENSOR)? {
+        Some(view) if view.shape.len() == 2 => Ok(view.shape[0]),
+        Some(view) => wrong("two dimensions", view.shape.len().to_string()),
+        None => wrong("a tensor", "nothing".to_owned()),
     }
 }

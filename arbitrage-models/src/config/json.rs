@@ -3,41 +3,63 @@
 use std::path::Path;
 
 use arbitrage_core::text::excerpt;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
+use super::keys::{self, ConfigFormat};
+use super::unique_json::UniqueJson;
 use super::{Field, MAX_DIMENSION, ModelConfig, Rope, RopeScaling, is_positive, shared_head_dim};
 use crate::error::{Error, Result};
+use crate::weights::report::nearest;
+
+/// The window of Mistral and Qwen2 models whose `config.json` says nothing about it, as in transformers.
+const DEFAULT_WINDOW: usize = 4096;
+/// From which layer on Qwen2 models have a window if their `config.json` does not say it, as in transformers.
+const QWEN2_WINDOW_LAYERS: usize = 28;
 
 impl ModelConfig {
     /// Reads a Hugging Face `config.json`.
     ///
     /// # Errors
-    /// [`Error::Format`] with a JSON pointer for a missing key, a wrong type, sizes that contradict each other, an unknown
-    /// `model_type` or rope scaling.
+    /// [`Error::Format`] with a JSON pointer for a missing key, one that comes twice, a wrong type, sizes that contradict each other,
+    /// an unknown `model_type` or rope scaling, and for [keys](super::keys) that would change the computation in a way that is not
+    /// supported.
     pub fn from_json(path: &Path, text: &str) -> Result<Self> {
-        let json: Json = serde_json::from_str(text).map_err(|e| {
-            Error::format(path, format!("line {} column {}", e.line(), e.column()), "JSON", excerpt(&e.to_string()))
+        let UniqueJson(json) = serde_json::from_str(text).map_err(|e| {
+            let found = format!("text that is not ({})", excerpt(&e.to_string()));
+            Error::format(
+                path,
+                format!("line {} column {}", e.line(), e.column()),
+                "JSON in which no key comes twice",
+                found,
+            )
         })?;
         let read = JsonReader { path, json: &json };
         let family = read.text("/model_type")?;
         if !["llama", "mistral", "qwen2"].contains(&family) {
             return Err(Error::format(path, "/model_type", "llama, mistral or qwen2", excerpt(family)));
         }
+        read.check_keys()?;
         let hidden = read.size("/hidden_size")?;
         let heads = read.size("/num_attention_heads")?;
+        let layers = read.size("/num_hidden_layers")?;
+        let (context, context_key) = read.context(family, layers)?;
         let config = Self {
             family: family.to_owned(),
             vocabulary: read.size("/vocab_size")?,
             hidden,
             feed_forward: read.size("/intermediate_size")?,
-            layers: read.size("/num_hidden_layers")?,
+            layers,
             heads,
             kv_heads: read.size_or("/num_key_value_heads", heads)?,
             head_dim: read.head_dim(hidden, heads)?,
-            context: read.context(family)?,
+            context,
+            context_key: context_key.to_owned(),
             norm_epsilon: read.positive("/rms_norm_eps", Some(1e-6))? as f32,
             rope: read.rope()?,
-            tied: read.flag("/tie_word_embeddings", false)?,
+            tied: read.flag("/tie_word_embeddings")?.unwrap_or(false),
+            attention_bias: read.flag("/attention_bias")?,
+            feed_forward_bias: read.flag("/mlp_bias")?,
+            architecture: read.architecture(family)?,
         };
         config.check(path, |field| read.pointer(field))
     }
@@ -97,34 +119,135 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    fn flag(&self, pointer: &str, other: bool) -> Result<bool> {
+    fn flag(&self, pointer: &str) -> Result<Option<bool>> {
         let value = self.get(pointer);
         match value {
-            None => Ok(other),
-            Some(Json::Bool(flag)) => Ok(*flag),
+            None => Ok(None),
+            Some(Json::Bool(flag)) => Ok(Some(*flag)),
             Some(_) => self.wrong(pointer, "true or false", value),
         }
     }
 
-    fn context(&self, family: &str) -> Result<usize> {
-        let context = self.size("/max_position_embeddings")?;
-        let windowed = family == "mistral" || self.flag("/use_sliding_window", false)?;
-        Ok(if windowed { context.min(self.size_or("/sliding_window", context)?) } else { context })
+    /// Refuses keys that would change the computation in a way that is not supported.
+    fn check_keys(&self) -> Result<()> {
+        for (key, value) in self.json.as_object().into_iter().flatten() {
+            let pointer = || format!("/{}", excerpt(&key.replace('~', "~0").replace('/', "~1")));
+            match keys::group(ConfigFormat::Json, key) {
+                Some(group) if !group.rule.admits(value) => {
+                    return self.wrong(&pointer(), &group.expected(), Some(value));
+                }
+                None if keys::sounds_mathematical(key) && !keys::is_off(value) => {
+                    let near = nearest(key, keys::names(ConfigFormat::Json));
+                    let hint = near.map_or_else(String::new, |near| format!(", such as `{near}`"));
+                    let expected =
+                        format!("a key that is known, since this one may change what the model computes{hint}");
+                    return self.wrong(&pointer(), &expected, Some(value));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The class that wrote the checkpoint, which is one of the family's.
+    fn architecture(&self, family: &str) -> Result<Option<String>> {
+        const POINTER: &str = "/architectures";
+        let Some(list) = self.get(POINTER) else { return Ok(None) };
+        let of_family = |class: &str| class.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family));
+        match list.as_array().map(Vec::as_slice) {
+            Some([]) => Ok(None),
+            Some([Json::String(class)]) if of_family(class) => Ok(Some(class.clone())),
+            _ => self.wrong(POINTER, &format!("a list of one class of the family {family}"), Some(list)),
+        }
+    }
+
+    /// The most positions, and the key that sets them.
+    fn context(&self, family: &str, layers: usize) -> Result<(usize, &'static str)> {
+        const TRAINED: &str = "/max_position_embeddings";
+        let context = self.size(TRAINED)?;
+        match self.window(family, layers)? {
+            Some(window) if window < context => Ok((window, "/sliding_window")),
+            _ => Ok((context, TRAINED)),
+        }
+    }
+
+    /// The window of attention, if any layer has one.
+    fn window(&self, family: &str, layers: usize) -> Result<Option<usize>> {
+        let flag = self.flag("/use_sliding_window")?;
+        let marked = self.windowed_layers(layers)?;
+        let in_use = match family {
+            "mistral" => true,
+            "qwen2" => flag == Some(true) && marked.unwrap_or(self.first_windowed_layer()? < layers),
+            _ => flag != Some(false),
+        };
+        let window = match self.json.get("sliding_window") {
+            None if in_use && family != "llama" => Some(DEFAULT_WINDOW),
+            Some(value) if in_use && !value.is_null() => Some(self.size("/sliding_window")?),
+            _ => None,
+        };
+        if marked == Some(true) && window.is_none() {
+            let expected = "`full_attention` only, since no window is in use";
+            return self.wrong("/layer_types", expected, self.get("/layer_types"));
+        }
+        Ok(window)
+    }
+
+    /// From which layer on Qwen2 models have a window.
+    fn first_windowed_layer(&self) -> Result<usize> {
+        const POINTER: &str = "/max_window_layers";
+        let Some(value) = self.get(POINTER) else { return Ok(QWEN2_WINDOW_LAYERS) };
+        let layer = value.as_u64().and_then(|layer| usize::try_from(layer).ok());
+        layer.map_or_else(|| self.wrong(POINTER, "a number of layers", Some(value)), Ok)
+    }
+
+    /// Whether `layer_types` gives any layer a window; `None` where there is no such list.
+    fn windowed_layers(&self, layers: usize) -> Result<Option<bool>> {
+        const POINTER: &str = "/layer_types";
+        let Some(list) = self.get(POINTER) else { return Ok(None) };
+        let kinds = list.as_array().into_iter().flatten();
+        let is_known = |kind: &Json| kind == "full_attention" || kind == "sliding_attention";
+        if list.as_array().is_none_or(|kinds| kinds.len() != layers) || !kinds.clone().all(is_known) {
+            let expected = format!("`full_attention` or `sliding_attention` for each of {layers} layers");
+            return self.wrong(POINTER, &expected, Some(list));
+        }
+        Ok(Some(kinds.into_iter().any(|kind| kind == "sliding_attention")))
     }
 
     fn rope(&self) -> Result<Rope> {
+        const OUTER: &str = "/rope_theta";
+        if let (Some(old), Some(new)) = (self.object("/rope_scaling"), self.object("/rope_parameters"))
+            && old != new
+        {
+            return self.wrong(
+                "/rope_scaling",
+                "no other values than in /rope_parameters: keep one of the two",
+                Some(old),
+            );
+        }
         let nested = self.nested_rope();
-        let theta = match nested.map(|n| format!("{n}/rope_theta")).filter(|p| self.get(p).is_some()) {
-            Some(pointer) => self.positive(&pointer, None)?,
-            None => self.positive("/rope_theta", Some(10_000.0))?,
+        let inner = nested.map(|at| format!("{at}/rope_theta")).filter(|pointer| self.get(pointer).is_some());
+        let theta = match inner {
+            Some(pointer) => {
+                let theta = self.positive(&pointer, None)?;
+                if self.positive(OUTER, Some(theta))? != theta {
+                    return self.wrong(&pointer, "the value of /rope_theta", self.get(&pointer));
+                }
+                theta
+            }
+            None => self.positive(OUTER, Some(10_000.0))?,
         };
         let scaling = nested.map_or(Ok(RopeScaling::None), |at| self.scaling(at))?;
         Ok(Rope { theta, scaling })
     }
 
+    /// The value at `pointer` unless it is absent or an empty object, which transformers takes for absent.
+    fn object(&self, pointer: &str) -> Option<&'a Json> {
+        self.get(pointer).filter(|value| !value.as_object().is_some_and(Map::is_empty))
+    }
+
     /// The object that holds the scaling, and since transformers 5 theta too.
     fn nested_rope(&self) -> Option<&'static str> {
-        ["/rope_parameters", "/rope_scaling"].into_iter().find(|pointer| self.get(pointer).is_some())
+        ["/rope_parameters", "/rope_scaling"].into_iter().find(|pointer| self.object(pointer).is_some())
     }
 
     fn pointer(&self, field: Field) -> String {
@@ -146,18 +269,70 @@ impl<'a> JsonReader<'a> {
 
     fn scaling(&self, at: &str) -> Result<RopeScaling> {
         let key = |name: &str| format!("{at}/{name}");
-        let kind = [key("rope_type"), key("type")].into_iter().find(|p| self.get(p).is_some());
-        let kind = kind.unwrap_or_else(|| key("rope_type"));
-        match self.text(&kind)? {
+        let kind = self.scaling_kind(at)?;
+        let read: &[&str] = match kind {
+            "default" => &[],
+            "linear" => &["factor"],
+            _ => &["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"],
+        };
+        self.check_scaling_keys(at, kind, read)?;
+        match kind {
             "default" => Ok(RopeScaling::None),
             "linear" => Ok(RopeScaling::Linear { factor: self.positive(&key("factor"), None)? }),
-            "llama3" => Ok(RopeScaling::Llama3 {
+            _ => Ok(RopeScaling::Llama3 {
                 factor: self.positive(&key("factor"), None)?,
                 low: self.positive(&key("low_freq_factor"), None)?,
                 high: self.positive(&key("high_freq_factor"), None)?,
-                original_context: self.positive(&key("original_max_position_embeddings"), None)?,
+                original_context: self.original_context(&key("original_max_position_embeddings"))?,
             }),
-            other => Err(Error::format(self.path, kind, "default, linear or llama3", excerpt(other))),
         }
+    }
+
+    /// The kind of scaling; without one, an object that holds theta at most is that of no scaling.
+    fn scaling_kind(&self, at: &str) -> Result<&'a str> {
+        let [new, old] = ["rope_type", "type"].map(|name| format!("{at}/{name}"));
+        let only_theta = |object: &Map<String, Json>| object.keys().all(|key| key == "rope_theta");
+        let pointer = match (self.get(&new), self.get(&old)) {
+            (Some(kind), Some(other)) if kind != other => {
+                return self.wrong(&old, "the value of rope_type", Some(other));
+            }
+            (None, None) if self.get(at).and_then(Json::as_object).is_some_and(only_theta) => return Ok("default"),
+            (None, Some(_)) => old,
+            _ => new,
+        };
+        match self.text(&pointer)? {
+            kind @ ("default" | "linear" | "llama3") => Ok(kind),
+            other => {
+                let expected = "default, linear or llama3, since other scaling is not supported yet";
+                Err(Error::format(self.path, pointer, expected, excerpt(other)))
+            }
+        }
+    }
+
+    /// Refuses keys that the kind of scaling does not read, unless they are off.
+    fn check_scaling_keys(&self, at: &str, kind: &str, read: &[&str]) -> Result<()> {
+        // The trained context is only read by kinds that depend on it.
+        const ALWAYS: [&str; 4] = ["rope_type", "type", "rope_theta", "original_max_position_embeddings"];
+        for (key, value) in self.get(at).and_then(Json::as_object).into_iter().flatten() {
+            let fits = match key.as_str() {
+                key if ALWAYS.contains(&key) || read.contains(&key) => true,
+                "factor" | "partial_rotary_factor" => keys::KeyRule::One.admits(value),
+                _ => keys::is_off(value),
+            };
+            if !fits {
+                let pointer = format!("{at}/{}", excerpt(key));
+                return self.wrong(&pointer, &format!("no such key with the type {kind}"), Some(value));
+            }
+        }
+        Ok(())
+    }
+
+    /// The context before stretching. Versions of transformers differ in which of two values they take.
+    fn original_context(&self, pointer: &str) -> Result<f64> {
+        let inner = self.positive(pointer, None)?;
+        if self.positive("/original_max_position_embeddings", Some(inner))? == inner {
+            return Ok(inner);
+        }
+        self.wrong(pointer, "the value of /original_max_position_embeddings", self.get(pointer))
     }
 }

@@ -25,7 +25,6 @@ pub(crate) struct Backbone {
     pub(super) frequencies: Vec<f64>,
     pub(super) caches: Caches,
     pub(super) checked: AtomicBool,
-    pub(super) unused: Vec<String>,
 }
 
 impl Backbone {
@@ -37,11 +36,6 @@ impl Backbone {
     /// Where the weights are.
     pub(crate) fn device(&self) -> &Device {
         &self.device
-    }
-
-    /// Tensors of the file that the model has no use for.
-    pub(crate) fn unused(&self) -> &[String] {
-        &self.unused
     }
 
     /// Bytes of the layers' matrices.
@@ -103,7 +97,8 @@ impl Backbone {
         }
         let (count, context) = (cached + tokens.len(), self.config.context);
         if count > context {
-            return Err(Error::ContextFull { model: self.name.clone(), tokens: count, context });
+            let (model, context_key) = (self.name.clone(), self.config.context_key.clone());
+            return Err(Error::ContextFull { model, tokens: count, context, context_key });
         }
         match tokens.iter().find(|&&id| id as usize >= self.config.vocabulary) {
             None => Ok(()),

@@ -1,48 +1,134 @@
-//! Which tensors a decoder's file has to hold.
+//! Which tensors a decoder's file has to hold, which it may hold, and which are of no use.
 
-use crate::config::ModelConfig;
+use arbitrage_core::text::excerpt;
+
+use crate::config::{ModelConfig, RopeScaling};
+use crate::error::{Error, Result};
 use crate::weights::{LoadReport, WeightSource};
 
 /// The table of embeddings.
 pub(crate) const EMBEDDING: &str = "embed_tokens.weight";
+/// The head of a language model, without `.weight` and `.bias`.
+pub(crate) const HEAD: &str = "lm_head";
+/// What the names of a language model's tensors begin with.
+pub(crate) const PREFIX: &str = "model.";
+
+/// Ends of the names of tensors that no decoder needs: exporters of old checkpoints kept rotary tables, which follow from the
+/// configuration. Nothing else is passed over: heads of classifiers and parts that predict several tokens or read images belong to models
+/// that compute something else.
+const OF_NO_USE: [&str; 3] = ["rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached"];
+
+/// Whether a tensor has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Required,
+    Optional,
+    /// The configuration says that there is none.
+    Absent,
+}
+
+/// Reports every tensor of a language model that does not fit `config`, before the first weight is read.
+pub(crate) fn expect_language_model(report: &mut LoadReport, source: &dyn WeightSource, config: &ModelConfig) {
+    expect_backbone(report, source, config, PREFIX);
+    let presence = if config.tied { Presence::Optional } else { Presence::Required };
+    expect(report, source, &format!("{HEAD}.weight"), &[config.vocabulary, config.hidden], presence);
+    expect(report, source, &format!("{HEAD}.bias"), &[config.vocabulary], Presence::Optional);
+}
 
 /// Reports every tensor of a decoder without its head that does not fit `config`, before the first weight is read; `prefix`
 /// stands before the names.
 pub(crate) fn expect_backbone(report: &mut LoadReport, source: &dyn WeightSource, config: &ModelConfig, prefix: &str) {
-    for (name, shape, optional) in expected(config) {
-        let name = format!("{prefix}{name}");
-        if optional {
-            report.take_optional(source, &name, &shape);
-        } else {
-            report.take(source, &name, &shape);
-        }
+    for (name, shape, presence) in expected(config) {
+        expect(report, source, &format!("{prefix}{name}"), &shape, presence);
     }
-    report.mark_used("rope_freqs.weight"); // the shape is read from it
+    mark_of_no_use(report, source);
+    if matches!(config.rope.scaling, RopeScaling::Factors(_)) {
+        report.mark_used("rope_freqs.weight"); // the shape is read from it
+    }
 }
 
-/// Names and shapes of the tensors that a model of this shape has; the flag tells optional ones.
-fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>, bool)> {
+/// Takes the tensors that no decoder needs out of the report.
+pub(crate) fn mark_of_no_use(report: &mut LoadReport, source: &dyn WeightSource) {
+    let names = source.names();
+    names.iter().filter(|name| OF_NO_USE.iter().any(|end| name.ends_with(end))).for_each(|name| report.mark_used(name));
+}
+
+fn expect(report: &mut LoadReport, source: &dyn WeightSource, name: &str, shape: &[usize], presence: Presence) {
+    match presence {
+        Presence::Required => {
+            report.take(source, name, shape);
+        }
+        Presence::Optional => {
+            report.take_optional(source, name, shape);
+        }
+        Presence::Absent => {}
+    }
+}
+
+/// Whether the embedding serves as the head of a language model: as the configuration says, unless the file has a head that
+/// differs. transformers 5 uses such a head too.
+///
+/// # Errors
+/// [`Error::Format`] for a head or embedding of a type that is not read.
+pub(crate) fn is_tied(source: &dyn WeightSource, config: &ModelConfig) -> Result<bool> {
+    let head_name = format!("{HEAD}.weight");
+    let (true, Some(head)) = (config.tied, source.get(&head_name)?) else { return Ok(config.tied) };
+    let table_name = format!("{PREFIX}{EMBEDDING}");
+    let same = source.get(&table_name)?.is_some_and(|table| table.dtype == head.dtype && table.bytes == head.bytes);
+    source.forget(&head_name);
+    source.forget(&table_name);
+    Ok(same)
+}
+
+/// Refuses the checkpoint of a classifier where a language model is asked for.
+///
+/// # Errors
+/// [`Error::Format`] naming the class.
+pub(crate) fn check_task(source: &dyn WeightSource, config: &ModelConfig) -> Result<()> {
+    match &config.architecture {
+        Some(class) if !config.is_language_model() => {
+            let found = format!("`{}`, which predicts no tokens: load it as a scorer", excerpt(class));
+            let expected = "the class of a causal language model, such as Qwen2ForCausalLM";
+            Err(Error::format(source.path().join("config.json"), "/architectures", expected, found))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Names and shapes of the tensors that a decoder of this shape has without its head.
+fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>, Presence)> {
     let (hidden, inner) = (config.hidden, config.feed_forward);
     let (q, kv) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
+    let declared = |flag: Option<bool>| match flag {
+        None => Presence::Optional,
+        Some(true) => Presence::Required,
+        Some(false) => Presence::Absent,
+    };
+    let (attention, feed_forward) = (declared(config.attention_bias), declared(config.feed_forward_bias));
+    // Qwen2's queries, keys and values have biases, whatever the configuration says.
+    let input = if config.family == "qwen2" { Presence::Required } else { attention };
+    let linear_layers = [
+        ("self_attn.q_proj", [q, hidden], input),
+        ("self_attn.k_proj", [kv, hidden], input),
+        ("self_attn.v_proj", [kv, hidden], input),
+        ("self_attn.o_proj", [hidden, q], attention),
+        ("mlp.gate_proj", [inner, hidden], feed_forward),
+        ("mlp.up_proj", [inner, hidden], feed_forward),
+        ("mlp.down_proj", [hidden, inner], feed_forward),
+    ];
     let mut all = vec![
-        (EMBEDDING.to_owned(), vec![config.vocabulary, hidden], false),
-        ("norm.weight".to_owned(), vec![hidden], false),
+        (EMBEDDING.to_owned(), vec![config.vocabulary, hidden], Presence::Required),
+        ("norm.weight".to_owned(), vec![hidden], Presence::Required),
     ];
     for layer in 0..config.layers {
-        let mut add = |name: &str, shape: &[usize], optional| {
-            all.push((format!("layers.{layer}.{name}"), shape.to_vec(), optional));
+        let mut add = |name: &str, shape: &[usize], presence| {
+            all.push((format!("layers.{layer}.{name}"), shape.to_vec(), presence));
         };
-        add("input_layernorm.weight", &[hidden], false);
-        add("post_attention_layernorm.weight", &[hidden], false);
-        for (name, shape) in [("q_proj", [q, hidden]), ("k_proj", [kv, hidden]), ("v_proj", [kv, hidden])] {
-            add(&format!("self_attn.{name}.weight"), &shape, false);
-            add(&format!("self_attn.{name}.bias"), &shape[..1], config.family != "qwen2");
-        }
-        add("self_attn.o_proj.weight", &[hidden, q], false);
-        for (name, shape) in
-            [("gate_proj", [inner, hidden]), ("up_proj", [inner, hidden]), ("down_proj", [hidden, inner])]
-        {
-            add(&format!("mlp.{name}.weight"), &shape, false);
+        add("input_layernorm.weight", &[hidden], Presence::Required);
+        add("post_attention_layernorm.weight", &[hidden], Presence::Required);
+        for (name, shape, bias) in &linear_layers {
+            add(&format!("{name}.weight"), shape, Presence::Required);
+            add(&format!("{name}.bias"), &shape[..1], *bias);
         }
     }
     all

@@ -10,7 +10,7 @@ use super::cache::Caches;
 use super::embedding::Embedding;
 #[cfg(feature = "flex")]
 use super::embedding::Mapped;
-use super::expected::{EMBEDDING, expect_backbone};
+use super::expected::{EMBEDDING, HEAD, PREFIX, check_task, expect_language_model, is_tied};
 #[cfg(feature = "flex")]
 use super::fused::PackedLinear;
 use super::layer::DecoderLayer;
@@ -22,47 +22,38 @@ use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::weights::{LoadReport, Rows, TensorView, WeightSource};
 
-/// What the names of a language model's tensors begin with.
-const PREFIX: &str = "model.";
-const HEAD: &str = "lm_head";
-
 impl Decoder {
     /// Loads the weights of `source` into a decoder of shape `config`.
     ///
     /// # Errors
-    /// [`Error::Weights`] with every missing and misshapen tensor at once; [`Error::Parameter`] for an environment variable of
-    /// the kernels that has no meaning; [`Error::NotFinite`] from a [scan](LoadOptions::scan) and from
+    /// As [`check`](Self::check); [`Error::Parameter`] for an environment variable of the kernels that has no meaning; [`Error::NotFinite`] from a [scan](LoadOptions::scan) and from
     /// requantisation; errors of the source.
     pub fn load(source: Arc<dyn WeightSource>, config: ModelConfig, options: &LoadOptions) -> Result<Self> {
-        let report = Self::check(source.as_ref(), &config)?;
-        let backbone = Backbone::load(source.clone(), config, options, PREFIX, &report)?;
+        Self::check(source.as_ref(), &config)?;
+        let config = ModelConfig { tied: is_tied(source.as_ref(), &config)?, ..config };
+        let backbone = Backbone::load(source.clone(), config, options, PREFIX)?;
         let dtype = options.precision.dtype(&options.device)?;
         let head = Loader { source, config: &backbone.config, options, dtype, prefix: PREFIX }.head()?;
         Ok(Self { backbone, head })
     }
 
-    /// Checks that `source` holds every tensor of a decoder of shape `config`, without reading any weight: what [`load`](Self::load)
-    /// checks first.
+    /// Checks that `source` holds every tensor of a language model of shape `config` and no others, without reading any weight: what
+    /// [`load`](Self::load) checks first.
     ///
     /// # Errors
-    /// [`Error::Weights`] with every missing and misshapen tensor at once.
+    /// [`Error::Format`] for the checkpoint of a classifier; [`Error::Weights`] with every missing, misshapen and unused tensor
+    /// at once.
     pub fn check(source: &dyn WeightSource, config: &ModelConfig) -> Result<LoadReport> {
-        let mut report = LoadReport::new(source.names());
-        expect_backbone(&mut report, source, config, PREFIX);
-        let shape = [config.vocabulary, config.hidden];
-        let name = format!("{HEAD}.weight");
-        if config.tied {
-            report.take_optional(source, &name, &shape);
-        } else {
-            report.take(source, &name, &shape);
-        }
+        check_task(source, config)?;
+        let mut report = LoadReport::new(source);
+        expect_language_model(&mut report, source, config);
         report.finish(source.path())?;
         Ok(report)
     }
 }
 
 impl Backbone {
-    /// Loads the tensors of `source` whose names begin with `prefix`, after `report` has [found](expect_backbone) that all are there.
+    /// Loads the tensors of `source` whose names begin with `prefix`, after a [`LoadReport`] has found that all are there.
     ///
     /// # Errors
     /// As [`Decoder::load`].
@@ -71,7 +62,6 @@ impl Backbone {
         config: ModelConfig,
         options: &LoadOptions,
         prefix: &str,
-        report: &LoadReport,
     ) -> Result<Self> {
         options.precision.check_environment()?;
         let dtype = options.precision.dtype(&options.device)?;
@@ -86,7 +76,6 @@ impl Backbone {
             device: options.device.clone(),
             caches: Caches::new(&config, options)?,
             checked: AtomicBool::new(false),
-            unused: report.unused().into_iter().map(str::to_owned).collect(),
             config,
         })
     }
@@ -145,9 +134,13 @@ impl Loader<'_> {
 
     /// The linear layer `name`, in the format that the options ask for: all rows, or those that `order` names.
     fn linear(&self, name: &str, order: Option<Vec<u32>>) -> Result<Linear> {
-        let weight_name = format!("{name}.weight");
-        let rows = self.smaller(self.rows(&weight_name)?);
-        let bias = self.source.get(&format!("{name}.bias"))?.map(|bias| bias.to_f32()).transpose()?;
+        self.linear_of(&format!("{name}.weight"), &format!("{name}.bias"), order)
+    }
+
+    /// The linear layer of a matrix and, if it is there, a bias.
+    fn linear_of(&self, weight_name: &str, bias_name: &str, order: Option<Vec<u32>>) -> Result<Linear> {
+        let rows = self.smaller(self.rows(weight_name)?);
+        let bias = self.source.get(bias_name)?.map(|bias| bias.to_f32()).transpose()?;
         let (rows, bias) = match order {
             Some(order) => {
                 let bias = bias.map(|bias| order.iter().map(|&row| bias[row as usize]).collect());
@@ -163,7 +156,7 @@ impl Loader<'_> {
             #[cfg(feature = "flex")]
             Precision::Packed => Linear::Packed(Arc::new(PackedLinear::new(&rows, bias)?)),
         };
-        self.source.forget(&weight_name);
+        self.source.forget(weight_name);
         Ok(linear)
     }
 
@@ -191,21 +184,29 @@ impl Loader<'_> {
     /// The head; `None` where the embedding's plain table serves as it is.
     fn head(&self) -> Result<Option<Linear>> {
         let plain = self.options.precision.is_plain();
-        let table = self.full(EMBEDDING);
-        if self.config.tied && plain && self.smaller(self.rows(&table)?).is_as_in_file() {
+        let (table, bias) = (self.full(EMBEDDING), format!("{HEAD}.bias"));
+        let is_biased = self.source.get(&bias)?.is_some();
+        if self.config.tied && plain && !is_biased && self.smaller(self.rows(&table)?).is_as_in_file() {
             return Ok(None);
         }
-        self.linear(if self.config.tied { table.trim_end_matches(".weight") } else { HEAD }, None).map(Some)
+        let weight = if self.config.tied { table } else { format!("{HEAD}.weight") };
+        self.linear_of(&weight, &bias, None).map(Some)
     }
 
     fn view(&self, name: &str) -> Result<TensorView<'_>> {
         let view = self.source.get(name)?;
-        let view = view.ok_or_else(|| Error::format(self.source.path(), name, "a tensor", "no such tensor"))?;
+        let view = view.ok_or_else(|| {
+            Error::format(self.source.path(), self.source.name_in_file(name), "a tensor", "no such tensor")
+        })?;
         if self.options.scan
             && let Some(index) = view.first_not_finite()?
         {
             let model = self.source.path().display().to_string();
-            return Err(Error::NotFinite { model, place: format!("tensor `{name}`"), index });
+            return Err(Error::NotFinite {
+                model,
+                place: format!("tensor `{}`", self.source.name_in_file(name)),
+                index,
+            });
         }
         Ok(view)
     }

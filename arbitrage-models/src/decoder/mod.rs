@@ -93,12 +93,6 @@ impl Decoder {
         self.backbone.device()
     }
 
-    /// Tensors of the file that the model has no use for: none in a file of the right family, but for buffers that some
-    /// exporters keep. Missing and misshapen ones are errors of loading.
-    pub fn unused(&self) -> &[String] {
-        self.backbone.unused()
-    }
-
     /// Bytes of weights that decoding one token reads: those of every layer and of the head, but for norms and biases.
     pub fn bytes_per_token(&self) -> usize {
         let head = self.head.as_ref().map_or_else(|| self.backbone.embedding().bytes(), Linear::bytes);

@@ -52,7 +52,6 @@ impl Decoder {
             device: options.device.clone(),
             caches: Caches::new(&config, options)?,
             checked: AtomicBool::new(false),
-            unused: Vec::new(),
             config,
         };
         Ok(Self { backbone, head })

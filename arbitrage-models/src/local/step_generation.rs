@@ -55,8 +55,8 @@ impl<'a> StepGeneration<'a> {
         let tokens = model.encode(prefix)?;
         let config = model.decoder.config();
         if tokens.len() >= config.context {
-            let (tokens, context) = (tokens.len() + 1, config.context);
-            return Err(Error::ContextFull { model: model.name.clone(), tokens, context });
+            let (tokens, context, context_key) = (tokens.len() + 1, config.context, config.context_key.clone());
+            return Err(Error::ContextFull { model: model.name.clone(), tokens, context, context_key });
         }
         let cached = sequence.roll_back(&tokens);
         let pending = tokens[cached..].to_vec();

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::parameter_source::ParameterSource;
 use super::transformer::{EMBEDDING, HEAD, NORM, Transformer};
 use crate::config::{ModelConfig, RopeScaling};
+use crate::decoder::expected;
 use crate::error::{Error, Result};
 use crate::weights::writer::{write_atomic, write_safetensors};
 use crate::weights::{DType, LoadReport, SafetensorsFolder, TensorView, WeightSource};
@@ -75,8 +76,14 @@ impl Transformer {
         let config = ModelConfig::from_json(&file, &text)?;
         check(&config)?;
         let source = SafetensorsFolder::open(folder)?;
-        let mut reader =
-            FolderReader { report: LoadReport::new(source.names()), source: &source, first_error: None, device };
+        expected::check_task(&source, &config)?;
+        let config = ModelConfig { tied: expected::is_tied(&source, &config)?, ..config };
+        let mut report = LoadReport::new(&source);
+        expected::mark_of_no_use(&mut report, &source);
+        if config.tied {
+            report.mark_used(&format!("{HEAD}.weight")); // the embedding once more
+        }
+        let mut reader = FolderReader { report, source: &source, first_error: None, device };
         let model = Self::new(config, &mut reader);
         reader.finish()?;
         Ok(model)

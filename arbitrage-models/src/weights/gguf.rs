@@ -123,6 +123,10 @@ impl WeightSource for Gguf {
         }))
     }
 
+    fn name_in_file(&self, name: &str) -> String {
+        names::to_gguf(name).into_owned()
+    }
+
     fn rope_is_interleaved(&self) -> bool {
         Gguf::rope_is_interleaved(self)
     }

@@ -14,20 +14,30 @@ const MAX_LINES: usize = 20;
 /// Most names that are compared to find the nearest one, and the longest, in bytes: files may hold any number of names of any length.
 const MAX_CANDIDATES: usize = 4096;
 const MAX_CANDIDATE_BYTES: usize = 256;
+/// What unused tensors mean, and what to do.
+const UNUSED_HINT: &str = "an unused tensor belongs to another architecture or to a layer, bias or head that the configuration does not \
+    declare: correct the configuration, or take a model of a supported family";
 /// Least similarity (0 to 1) of a name that is suggested.
 const MIN_SIMILARITY: f64 = 0.6;
 
 /// Collects missing, misshapen, unreadable and unused tensors while a model is built from a [`WeightSource`].
 ///
 /// A loader takes every tensor through [`take`](Self::take) and calls [`finish`](Self::finish) at the end, so that one failed load
-/// reports everything that has to be fixed. Unused tensors are no error unless
-/// [`strict`](Self::with_strict) (some exporters keep buffers that can be computed); [`unused`](Self::unused) lists them.
+/// reports everything that has to be fixed. A tensor that was not taken is a problem too: the model for which it was written would
+/// have computed something else.
 #[derive(Debug, Clone, Default)]
 pub struct LoadReport {
-    available: Vec<String>,
+    available: Vec<AvailableTensor>,
     used: HashSet<String>,
     problems: Vec<TensorProblem>,
-    strict: bool,
+}
+
+/// A tensor that the source offers.
+#[derive(Debug, Clone)]
+struct AvailableTensor {
+    name: String,
+    /// In the source's own words.
+    name_in_file: String,
 }
 
 #[derive(Debug, Clone)]
@@ -38,22 +48,17 @@ enum TensorProblem {
 }
 
 impl LoadReport {
-    /// A report without problems; `available` are the names that the source offers.
-    pub fn new(available: Vec<String>) -> Self {
-        Self { available, ..Self::default() }
-    }
-
-    /// Makes unused tensors an error as well.
-    pub fn with_strict(mut self, strict: bool) -> Self {
-        self.strict = strict;
-        self
+    /// A report without problems on the tensors that `source` offers.
+    pub fn new(source: &dyn WeightSource) -> Self {
+        let available = |name: String| AvailableTensor { name_in_file: source.name_in_file(&name), name };
+        Self { available: source.names().into_iter().map(available).collect(), ..Self::default() }
     }
 
     /// The tensor `name` of `shape` (outermost first), or `None` and a line in the report.
     pub fn take<'a>(&mut self, source: &'a dyn WeightSource, name: &str, shape: &[usize]) -> Option<TensorView<'a>> {
         let tensor = self.take_optional(source, name, shape);
         if !self.used.contains(name) {
-            self.missing(name);
+            self.missing(&source.name_in_file(name));
         }
         tensor
     }
@@ -65,22 +70,25 @@ impl LoadReport {
         name: &str,
         shape: &[usize],
     ) -> Option<TensorView<'a>> {
-        let tensor = match source.get(name) {
-            Ok(tensor) => tensor?,
-            Err(error) => {
-                self.unreadable(name, error.to_string());
-                return None;
-            }
-        };
-        self.mark_used(name);
-        if tensor.shape != shape {
-            self.misshapen(name, shape, tensor.shape);
-            return None;
+        let found = source.get(name);
+        if !matches!(found, Ok(None)) {
+            self.mark_used(name);
         }
-        Some(tensor)
+        match found {
+            Ok(Some(tensor)) if tensor.shape == shape => Some(tensor),
+            Ok(Some(tensor)) => {
+                self.misshapen(&source.name_in_file(name), shape, tensor.shape);
+                None
+            }
+            Ok(None) => None,
+            Err(error) => {
+                self.unreadable(&source.name_in_file(name), error.to_string());
+                None
+            }
+        }
     }
 
-    /// Records that `name` was read.
+    /// Records that the tensor of this Hugging Face name was read, or is known to be of no use.
     pub fn mark_used(&mut self, name: &str) {
         self.used.insert(name.to_owned());
     }
@@ -92,54 +100,86 @@ impl LoadReport {
 
     /// Records that `name` has another shape than the model's configuration calls for.
     pub fn misshapen(&mut self, name: &str, expected: &[usize], found: &[usize]) {
-        self.mark_used(name);
         let (expected, found) = (expected.to_vec(), found.to_vec());
         self.problems.push(TensorProblem::Misshapen { name: name.to_owned(), expected, found });
     }
 
     /// Records that `name` is there but cannot be used, and why.
     pub fn unreadable(&mut self, name: &str, reason: impl Into<String>) {
-        self.mark_used(name);
         self.problems.push(TensorProblem::Unreadable { name: name.to_owned(), reason: reason.into() });
     }
 
-    /// Tensors of the source that were not read, in the file's order.
+    /// Tensors of the source that were not read, in the file's order and words.
     pub fn unused(&self) -> Vec<&str> {
-        self.available.iter().map(String::as_str).filter(|name| !self.used.contains(*name)).collect()
+        let unused = self.available.iter().filter(|tensor| !self.used.contains(&tensor.name));
+        unused.map(|tensor| tensor.name_in_file.as_str()).collect()
     }
 
-    /// Whether [`finish`](Self::finish) would pass.
+    /// Whether nothing is wrong with the tensors that were taken so far.
     pub fn is_ok(&self) -> bool {
-        self.problems.is_empty() && !(self.strict && self.available.iter().any(|name| !self.used.contains(name)))
+        self.problems.is_empty()
     }
 
-    /// Passes if nothing is wrong.
+    /// Passes if nothing is wrong with the tensors that were taken so far.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] with the problems, naming `path`.
+    pub fn check(&self, path: &Path) -> Result<()> {
+        self.result(path, &[])
+    }
+
+    /// Passes if nothing is wrong and every tensor of the source was taken.
     ///
     /// # Errors
     /// [`Error::Weights`] with this report, naming `path`.
     pub fn finish(&self, path: &Path) -> Result<()> {
-        if self.is_ok() { Ok(()) } else { Err(Error::Weights { path: path.to_owned(), report: self.to_string() }) }
+        self.result(path, &self.unused())
+    }
+
+    fn result(&self, path: &Path, unused: &[&str]) -> Result<()> {
+        if self.is_ok() && unused.is_empty() {
+            return Ok(());
+        }
+        let report = ReportText { problems: &self.problems, unused }.to_string();
+        Err(Error::Weights { path: path.to_owned(), report })
     }
 }
 
 /// One line for each of the first 20 problems, then the number of the others.
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unused = self.unused();
-        let reported_unused = if self.strict { unused.as_slice() } else { &[] };
-        let total = self.problems.len() + reported_unused.len();
+        ReportText { problems: &self.problems, unused: &self.unused() }.fmt(f)
+    }
+}
+
+/// The text of a report.
+struct ReportText<'a> {
+    problems: &'a [TensorProblem],
+    unused: &'a [&'a str],
+}
+
+impl fmt::Display for ReportText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { problems, unused } = self;
+        let total = problems.len() + unused.len();
         match total {
             0 => write!(f, "all tensors are in place")?,
             1 => write!(f, "1 problem with the tensors")?,
             _ => write!(f, "{total} problems with the tensors")?,
         }
-        for problem in self.problems.iter().take(MAX_LINES) {
-            write!(f, "\n  {}", ProblemLine { problem, candidates: &unused })?;
+        for problem in problems.iter().take(MAX_LINES) {
+            write!(f, "\n  {}", ProblemLine { problem, candidates: unused })?;
         }
-        for name in reported_unused.iter().take(MAX_LINES.saturating_sub(self.problems.len())) {
+        for name in unused.iter().take(MAX_LINES.saturating_sub(problems.len())) {
             write!(f, "\n  unused `{}`", excerpt(name))?;
         }
-        if total > MAX_LINES { write!(f, "\n  and {} more", total - MAX_LINES) } else { Ok(()) }
+        if total > MAX_LINES {
+            write!(f, "\n  and {} more", total - MAX_LINES)?;
+        }
+        match unused.is_empty() {
+            true => Ok(()),
+            false => write!(f, "\n  {UNUSED_HINT}"),
+        }
     }
 }
 
@@ -209,36 +249,43 @@ mod tests {
     #[test]
     fn all_in_place_is_no_error() {
         let source = Fake(vec!["a", "b"]);
-        let mut report = LoadReport::new(source.names());
+        let mut report = LoadReport::new(&source);
         assert!(report.take(&source, "a", &[2]).is_some());
         assert!(report.take_optional(&source, "c", &[2]).is_none());
+        report.check(source.path()).unwrap();
         assert_eq!(report.unused(), ["b"]);
+        let error = report.finish(source.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("1 problem") && error.contains("unused `b`\n") && error.contains("configuration"),
+            "{error}"
+        );
+        report.mark_used("b");
         report.finish(source.path()).unwrap();
-        let error = report.with_strict(true).finish(source.path()).unwrap_err();
-        assert!(error.to_string().contains("unused `b`"), "{error}");
     }
 
     #[test]
     fn every_kind_of_problem_is_reported_at_once() {
         let source = Fake(vec!["layers.0.wrong", "layers.1.right", "shape", "odd"]);
-        let mut report = LoadReport::new(source.names());
+        let mut report = LoadReport::new(&source);
         assert!(report.take(&source, "layers.0.wrung", &[2]).is_none());
         assert!(report.take(&source, "layers.1.right", &[2]).is_some());
         assert!(report.take(&source, "shape", &[1, 2]).is_none());
         assert!(report.take(&source, "odd", &[2]).is_none());
         let error = report.finish(source.path()).unwrap_err();
         assert!(matches!(error, Error::Weights { .. }));
-        let expected = "fake: 3 problems with the tensors\n  \
+        let text = error.to_string();
+        let expected = "fake: 4 problems with the tensors\n  \
             missing `layers.0.wrung`; the nearest unused name is `layers.0.wrong`\n  \
             misshapen `shape`: expected [1, 2], found [2]\n  \
-            unreadable `odd`: fake: tensor `odd`: expected F32, found I64";
-        assert_eq!(error.to_string(), expected);
+            unreadable `odd`: fake: tensor `odd`: expected F32, found I64\n  \
+            unused `layers.0.wrong`\n";
+        assert!(text.starts_with(expected) && text.ends_with(UNUSED_HINT), "{text}");
     }
 
     #[test]
     fn long_reports_are_capped() {
         let source = Fake(vec![]);
-        let mut report = LoadReport::new(source.names());
+        let mut report = LoadReport::new(&source);
         for layer in 0..30 {
             report.take(&source, &format!("layers.{layer}"), &[2]);
         }
@@ -249,10 +296,10 @@ mod tests {
 
     #[test]
     fn hostile_names_cost_little() {
-        let names = vec!["x".repeat(1 << 20); 100];
-        let mut report = LoadReport::new(names);
+        let name: &'static str = "x".repeat(1 << 20).leak();
+        let mut report = LoadReport::new(&Fake(vec![name; 4]));
         report.missing(&"y".repeat(1 << 20));
         report.missing("z");
-        assert!(report.to_string().len() < 1000);
+        assert!(report.to_string().len() < 2000);
     }
 }

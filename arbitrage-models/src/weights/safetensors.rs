@@ -71,7 +71,7 @@ impl SafetensorsFolder {
     fn open_shards(path: &Path, index_path: &Path) -> Result<Self> {
         let index = index::read(index_path)?;
         let mut folder = Self::empty(path);
-        let mut report = LoadReport::new(Vec::new());
+        let mut report = LoadReport::default();
         let mut shard_of = HashMap::new();
         for file in index.files() {
             let shard = path.join(file);

@@ -19,6 +19,11 @@ pub trait WeightSource: Send + Sync {
     /// [`Error::Format`] if the tensor is there but of a type that [`DType`](super::DType) does not have.
     fn get(&self, name: &str) -> Result<Option<TensorView<'_>>>;
 
+    /// The name that the file itself has for the tensor of this Hugging Face name, for messages.
+    fn name_in_file(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
     /// Whether the rows of query and key projections are stored for rotary pairs of neighbours (see
     /// [`Gguf::rope_is_interleaved`](super::Gguf::rope_is_interleaved)) rather than for pairs of halves.
     fn rope_is_interleaved(&self) -> bool {
@@ -45,7 +50,7 @@ pub fn scan_finite(source: &dyn WeightSource) -> Result<()> {
             let model = source.path().display().to_string();
             return Err(Error::NotFinite {
                 model,
-                place: format!("tensor `{}`", arbitrage_core::text::excerpt(&name)),
+                place: format!("tensor `{}`", arbitrage_core::text::excerpt(&source.name_in_file(&name))),
                 index,
             });
         }

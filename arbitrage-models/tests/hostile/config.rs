@@ -53,6 +53,13 @@ pub(crate) fn keys() -> Vec<Case> {
         case("cut", &good().to_string()[..40], "JSON|EOF"),
         case("an array", "[]", "/model_type|a string|nothing"),
         case("nested deep", "[".repeat(100_000), "JSON|recursion limit"),
+        case(
+            "a key twice",
+            r#"{"model_type":"llama","model_type":"qwen2"}"#,
+            "line 1 column|no key comes twice|`model_type`",
+        ),
+        case("a nested key twice", r#"{"rope_scaling":[{"factor":1,"factor":2}]}"#, "no key comes twice|`factor`"),
+        case("a sentence", "This is no JSON.", "line 1 column 1: |JSON|text that is not"),
         case("a long model type", with("model_type", json!("m".repeat(1 << 20))), "/model_type"),
     ];
     let types = [
@@ -69,6 +76,25 @@ pub(crate) fn keys() -> Vec<Case> {
         set("head_dim", json!(-8), "a whole number|-8"),
     ];
     absent.chain(text).chain(types).collect()
+}
+
+/// Keys of models that compute something else.
+pub(crate) fn unsupported() -> Vec<Case> {
+    vec![
+        set("attn_logit_softcapping", json!(50.0), "0, false or null|softcapping is not supported yet|found 50.0"),
+        set("num_local_experts", json!(8), "a mixture of experts is not supported yet|found 8"),
+        set("partial_rotary_factor", json!(0.5), "expected 1|partial rotary encoding is not supported yet|found 0.5"),
+        set("hidden_act", json!("gelu"), "`silu` or `swish`|another activation|found `gelu`"),
+        set("is_causal", json!(false), "expected true|attention to later tokens|found false"),
+        set("no_rope_layers", json!([0, 1]), "not supported yet|found [0,1]"),
+        set("vision_config", json!({"depth": 2}), "a model of this kind is not supported yet"),
+        set("rope_scalling", json!({"factor": 2}), "a key that is known|such as `rope_scaling`"),
+        set("architectures", json!(["Qwen3ForCausalLM"]), "a list of one class of the family llama|Qwen3ForCausalLM"),
+        set("architectures", json!("LlamaForCausalLM"), "a list of one class"),
+        set("layer_types", json!(["sliding_attention"]), "for each of 2 layers|sliding_attention"),
+        case("a key with a slash", with("a/rope~", json!(1)), " /a~1rope~0: |a key that is known"),
+        case("a long key", with(&"rope_".repeat(1 << 18), json!(1)), "a key that is known"),
+    ]
 }
 
 /// Sizes and numbers that do not fit.

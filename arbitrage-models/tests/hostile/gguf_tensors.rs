@@ -8,7 +8,7 @@ use arbitrage_models::weights::Gguf as File;
 
 use super::Case;
 use super::Kind::{Format, NotFinite, Truncated};
-use super::build::{Gguf, string};
+use super::build::{ARRAY, BOOL, Gguf, U32, array, string};
 use super::gguf_header::{FILE, case};
 
 const F32: u32 = 0;
@@ -81,7 +81,7 @@ fn positions() -> Vec<Case> {
 fn values() -> Vec<Case> {
     let of = |name: &str, values: u64, kind: u32, data: &[u8], index: usize| {
         let file = Gguf::new().tensor(b"blk.0.ffn_up.weight", &[values], kind, 0).with_data(data);
-        case(name, file, NotFinite, &format!("tensor `model.layers.0.mlp.up_proj.weight`|(index {index})"))
+        case(name, file, NotFinite, &format!("tensor `blk.0.ffn_up.weight`|(index {index})"))
     };
     let nan = [[0; 4], f32::NAN.to_le_bytes()].concat();
     // A block whose scale, an f16, is infinite.
@@ -153,7 +153,7 @@ pub(crate) fn configs() -> Vec<Case> {
         with("a width of 2^32 - 4", "embedding_length", Some(u32::MAX - 3), "1 to 16777216|found 4294967292"),
         with("no context", "context_length", Some(0), "found 0"),
         case("no epsilon", embedded(&model("epsilon", None)), "llama.attention.layer_norm_rms_epsilon|no such key"),
-        case("no embedding", good.header(), "model.embed_tokens.weight|a tensor|nothing"),
+        case("no embedding", good.header(), "token_embd.weight|a tensor|nothing"),
         case(
             "an embedding of one dimension",
             good.clone().tensor(b"token_embd.weight", &[32], F32, 0).with_data(&[0; 128]),
@@ -180,6 +180,54 @@ pub(crate) fn configs() -> Vec<Case> {
             "a scaling by 0",
             |file| file.text("llama.rope.scaling.type", "linear").float("llama.rope.scaling.factor", 0.0),
             "llama.rope.scaling.factor|above 0",
+        ),
+        and(
+            "an unknown scaling beside factors",
+            |file| file.text("llama.rope.scaling.type", "longrope"),
+            "llama.rope.scaling.type|not supported yet|longrope",
+        ),
+        and(
+            "half a head rotated",
+            |file| file.number("llama.rope.dimension_count", 4),
+            "dimension_count|expected 8, |found 4",
+        ),
+        and(
+            "narrower values",
+            |file| file.number("llama.attention.value_length", 4),
+            "value_length|expected 8, |found 4",
+        ),
+        and(
+            "experts",
+            |file| file.number("llama.expert_count", 8),
+            "llama.expert_count|experts is not supported yet|u32 8",
+        ),
+        and(
+            "softcapping",
+            |file| file.float("llama.attn_logit_softcapping", 50.0),
+            "softcapping|0, false or null|f32 50",
+        ),
+        and("a scale of NaN", |file| file.float("llama.logit_scale", f32::NAN), "llama.logit_scale|expected 1|NaN"),
+        and(
+            "an infinite scale",
+            |file| file.float("llama.attention.scale", f32::INFINITY),
+            "llama.attention.scale|inf",
+        ),
+        and(
+            "no causality",
+            |file| file.entry(b"llama.attention.causal", BOOL, &[0]),
+            "llama.attention.causal|true|false",
+        ),
+        and("another activation", |file| file.text("llama.hidden_activation", "gelu"), "hidden_activation|`silu`|gelu"),
+        and(
+            "sections",
+            |file| file.entry(b"llama.rope.dimension_sections", ARRAY, &array(U32, 1, &[1, 0, 0, 0])),
+            "sections",
+        ),
+        and("an adapter", |file| file.text("general.type", "adapter"), "general.type|`model`|adapter"),
+        and(
+            "a misspelt key",
+            |file| file.number("llama.contxt_length", 4),
+            "llama.contxt_length|known for the architecture llama, such as `llama.context_length`",
         ),
         case("too few factors", factors(&[1.0; 3]), "rope_freqs.weight|4 factors|found 3"),
         case("a factor of 0", factors(&[1.0, 1.0, 0.0, 1.0]), "rope_freqs.weight|above 0|found 0"),

@@ -73,7 +73,17 @@ impl OwnedTensor {
         Self { name: name.to_owned(), dtype: DType::F32, shape: shape.to_vec(), bytes }
     }
 
-    fn view(&self) -> TensorView<'_> {
+    /// All tensors of `source`.
+    pub(crate) fn all(source: &dyn WeightSource) -> Vec<Self> {
+        let owned = |name: String| {
+            let view = source.get(&name).unwrap().unwrap();
+            let (dtype, shape, bytes) = (view.dtype, view.shape.to_vec(), view.bytes.to_vec());
+            Self { name, dtype, shape, bytes }
+        };
+        source.names().into_iter().map(owned).collect()
+    }
+
+    pub(crate) fn view(&self) -> TensorView<'_> {
         TensorView { name: &self.name, dtype: self.dtype, shape: &self.shape, bytes: &self.bytes }
     }
 }
@@ -84,13 +94,7 @@ pub(crate) fn changed(name: &str, change: impl FnOnce(&mut Vec<OwnedTensor>)) ->
     for entry in std::fs::read_dir(folder(name)).unwrap().map(Result::unwrap) {
         std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
     }
-    let source = SafetensorsFolder::open(folder(name)).unwrap();
-    let owned = |name: String| {
-        let view = source.get(&name).unwrap().unwrap();
-        let (dtype, shape, bytes) = (view.dtype, view.shape.to_vec(), view.bytes.to_vec());
-        OwnedTensor { name, dtype, shape, bytes }
-    };
-    let mut tensors: Vec<_> = source.names().into_iter().map(owned).collect();
+    let mut tensors = OwnedTensor::all(&SafetensorsFolder::open(folder(name)).unwrap());
     change(&mut tensors);
     let views: Vec<_> = tensors.iter().map(OwnedTensor::view).collect();
     write_safetensors(copy.path().join("model.safetensors"), &views).unwrap();

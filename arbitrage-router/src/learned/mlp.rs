@@ -113,7 +113,7 @@ impl Mlp {
                 Error::format(source.path(), name, format!("1 to {MAX_LAYER_WIDTH} numbers"), format!("{found:?}"))
             })
         };
-        let mut reader = TensorReader { report: LoadReport::new(source.names()), source: &source };
+        let mut reader = TensorReader { report: LoadReport::new(&source), source: &source };
         let mut inputs = width("mean")?;
         let [mean, deviation] = [reader.read("mean", &[inputs])?, reader.read("deviation", &[inputs])?];
         if let Some(found) = deviation.iter().find(|deviation| **deviation <= 0.0) {
@@ -127,7 +127,7 @@ impl Mlp {
             layers.push(LinearLayer { weight, bias: reader.read(&format!("{name}.bias"), &[outputs])? });
             inputs = outputs;
         }
-        reader.report.with_strict(true).finish(source.path())?;
+        reader.report.finish(source.path())?;
         Ok(Self { standardization: Standardization { mean, deviation }, layers })
     }
 }
@@ -159,7 +159,7 @@ struct TensorReader<'a> {
 impl TensorReader<'_> {
     fn read(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let Some(view) = self.report.take(self.source, name, shape) else {
-            self.report.finish(self.source.path())?;
+            self.report.check(self.source.path())?;
             return Ok(Vec::new());
         };
         match view.first_not_finite()? {

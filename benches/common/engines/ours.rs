@@ -47,11 +47,7 @@ impl Ours {
     pub fn bytes_per_token(&self, path: &Path) -> Result<usize, Failure> {
         let file = Gguf::open(path)?;
         let tied = ModelConfig::from_gguf(&file)?.tied;
-        let used = |name: &String| {
-            (tied || name != "model.embed_tokens.weight")
-                && name != "rope_freqs.weight"
-                && !self.decoder().unused().contains(name)
-        };
+        let used = |name: &String| (tied || name != "model.embed_tokens.weight") && name != "rope_freqs.weight";
         let mut bytes = 0;
         for name in file.names().iter().filter(|name| used(name)) {
             bytes += file.get(name)?.map_or(0, |tensor| tensor.bytes.len());

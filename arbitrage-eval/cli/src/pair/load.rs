@@ -83,14 +83,6 @@ pub(crate) fn open_reader(name: &str, system: Option<&str>, load: &LoadOptions) 
 
 /// The model with its system message and its digest.
 fn with_identity(model: LocalModel, name: &str, path: &Path, system: Option<&str>) -> Result<LocalModel, Failure> {
-    if let unused @ [first, ..] = model.decoder().unused() {
-        let count = unused.len();
-        anstream::eprintln!(
-            "warning: {}: {count} tensors are not used by this architecture, the first is `{}`",
-            path.display(),
-            first.escape_debug()
-        );
-    }
     let model = match system {
         Some(text) => model.with_prompt(Prompt::system(text)),
         None => model,

@@ -60,7 +60,7 @@ fn a_bias_that_is_missing_or_misshapen_is_named() {
     model(config(|json| json["model_type"] = json!("llama"))).save(folder.path(), &FolderFiles::default()).unwrap();
     let path = folder.path().join(CONFIG);
     let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replace("\"llama\"", "\"qwen2\"")).unwrap();
+    fs::write(&path, text.replace("\"llama\"", "\"qwen2\"").replace("Llama", "Qwen2")).unwrap();
     let error = Transformer::open(folder.path(), &Device::flex()).unwrap_err();
     assert!(matches!(error, Error::Weights { .. }));
     for part in ["model.layers.0.self_attn.q_proj.bias", "model.layers.1.self_attn.v_proj.bias"] {

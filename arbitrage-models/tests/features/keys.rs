@@ -1,0 +1,235 @@
+//! Keys of configurations.
+
+use arbitrage_core::Draw;
+use arbitrage_models::Precision;
+use arbitrage_models::config::keys::{ConfigFormat, KEYS, KeyRule};
+use serde_json::{Value, json};
+
+use super::files::Files;
+use super::{Effect, all_files, assert_no_faults};
+
+/// Keys of `config.json` that say nothing alone. The others with which they do are in [`together`].
+const NOTHING_ALONE: [&str; 5] = [
+    "max_window_layers",
+    "original_max_position_embeddings",
+    "sliding_window",
+    "use_sliding_window",
+    // A head that is in the file decides whether there is one.
+    "tie_word_embeddings",
+];
+
+/// Values of every type that are neither neutral nor those of any fixture.
+fn values(format: ConfigFormat, draw: &mut Draw) -> Vec<Value> {
+    let whole = |draw: &mut Draw| (draw.uniform() * 6.0) as u64 + 5;
+    let (first, second, fraction) = (whole(draw), whole(draw), draw.uniform().mul_add(0.5, 0.25));
+    let mut values = vec![
+        json!(first),
+        json!(fraction),
+        json!(f64::from(second as u32) + fraction),
+        json!("other"),
+        json!([second]),
+    ];
+    if format == ConfigFormat::Json {
+        values.extend([json!({ "a": second }), json!([true])]);
+    }
+    values
+}
+
+/// Whether a file means the same with and without a key of this value.
+fn is_neutral(rule: KeyRule, value: &Value) -> bool {
+    match rule {
+        KeyRule::Harmless => true,
+        KeyRule::Followed => value.is_null(),
+        KeyRule::Off => [json!(0), json!(false), json!("none"), json!([0]), Value::Null].contains(value),
+        KeyRule::One => value.is_null() || value.as_f64() == Some(1.0),
+        KeyRule::True => value.is_null() || *value == json!(true),
+        KeyRule::Text(texts) => value.is_null() || value.as_str().is_some_and(|text| texts.contains(&text)),
+    }
+}
+
+/// Every fixture with the outcome that it has as it is.
+fn each(mut check: impl FnMut(&Files, &mut dyn FnMut(&Files) -> Effect)) {
+    for files in all_files() {
+        let plain = files.run(Precision::Plain).unwrap();
+        check(&files, &mut |changed: &Files| Effect::of(&plain, changed.run(Precision::Plain)));
+    }
+}
+
+/// A key of the table with a value that is not neutral.
+#[test]
+fn known_keys_are_followed_or_refused() {
+    let (mut draw, mut faults) = (Draw::new(19), Vec::new());
+    each(|files, effect| {
+        for group in KEYS {
+            for name in group.names(files.format()) {
+                let key = files.key(name);
+                for value in [values(files.format(), &mut draw), vec![json!(true), json!(false)]].concat() {
+                    let is_own =
+                        |own: Value| own == value || own.as_f64().is_some_and(|own| value.as_f64() == Some(own));
+                    let no_news = files.value(&key).is_some_and(is_own) || is_neutral(group.rule, &value);
+                    let ignored = NOTHING_ALONE.contains(name) || (value == false && group.rule == KeyRule::Followed);
+                    let effect = effect(&files.with(&key, &value));
+                    let right = match group.rule {
+                        _ if no_news => effect.is_none(),
+                        KeyRule::Followed => ignored || !effect.is_none(),
+                        _ => effect.is_refusal_naming(&key),
+                    };
+                    if !right {
+                        faults.push(format!("{}: {key} = {value}: {effect:?}", files.name));
+                    }
+                }
+            }
+        }
+    });
+    assert_no_faults(&faults);
+}
+
+/// The values that leave a model as it is are taken, and leave it as it is.
+#[test]
+fn neutral_values_change_nothing() {
+    let mut faults = Vec::new();
+    each(|files, effect| {
+        for group in KEYS {
+            let mut values = match group.rule {
+                KeyRule::Followed | KeyRule::Harmless => vec![],
+                KeyRule::Off => vec![json!(0), json!(0.0), json!(false), json!("none"), json!([0, 0])],
+                KeyRule::One => vec![json!(1), json!(1.0)],
+                KeyRule::True => vec![json!(true)],
+                KeyRule::Text(texts) => texts.iter().map(|text| json!(text)).collect(),
+            };
+            if files.format() == ConfigFormat::Json {
+                values.push(Value::Null);
+            }
+            let names = group.names(files.format()).iter().filter(|_| group.rule != KeyRule::Followed);
+            for (name, value) in names.flat_map(|name| values.iter().map(move |value| (name, value))) {
+                let key = files.key(name);
+                let effect = effect(&files.with(&key, value));
+                if !effect.is_none() {
+                    faults.push(format!("{}: {key} = {value}: {effect:?}", files.name));
+                }
+            }
+        }
+    });
+    assert_no_faults(&faults);
+}
+
+/// Keys that no table knows.
+#[test]
+fn unknown_keys_of_the_computation_are_refused() {
+    let of_json =
+        ["rope_flavour", "attn-gain", "block.norm_order", "first_expert", "window", "layer_map", "logit_lift"];
+    let of_gguf = ["rope.flavour", "attention.gain", "x", "", "attention.", "rope.scaling", "expert"];
+    let harmless = ["unsloth_note", "my_name", "attn_dropout_2", "lm_loss_weight", "_private_scale"];
+    let mut faults = Vec::new();
+    each(|files, effect| {
+        let names: &[&str] = if files.format() == ConfigFormat::Json { &of_json } else { &of_gguf };
+        for name in names {
+            let key = files.key(name);
+            let effect = effect(&files.with(&key, &json!(2)));
+            if !effect.is_refusal_naming(&key) {
+                faults.push(format!("{}: {key}: {effect:?}", files.name));
+            }
+        }
+        // Without the architecture's name in front, GGUF's keys describe the file.
+        for name in harmless.iter().chain(&["general.note", "quantize.imatrix.file"]) {
+            let effect = effect(&files.with(name, &json!(2)));
+            if !effect.is_none() {
+                faults.push(format!("{}: {name}: {effect:?}", files.name));
+            }
+        }
+    });
+    for name in ["adapter.lora.alpha", "clip.has_vision_encoder", "xielu.eps"] {
+        let files = Files::of("gguf/llama3-f16");
+        assert!(files.with(name, &json!(2)).run(Precision::Plain).unwrap_err().to_string().contains(name));
+    }
+    assert_no_faults(&faults);
+}
+
+/// What keys say together: the file, the keys, and a phrase of the message, or nothing where the outcome must change.
+#[test]
+fn keys_that_belong_together() {
+    let yarn = json!({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32});
+    let linear = json!({"rope_type": "linear", "factor": 4.0});
+    let default = json!({"rope_type": "default", "rope_theta": 1_000_000.0});
+    let with = |mut object: Value, key: &str, value: Value| {
+        object[key] = value;
+        object
+    };
+    let llama3 = json!({"rope_type": "llama3", "factor": 8, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 64});
+    let [llama, mistral, qwen2] = ["hf/llama2-f16", "hf/mistral-bf16", "hf/qwen2-f32-tied"];
+    let [llama_file, qwen2_file] = ["gguf/llama3-f16", "gguf/qwen2-f32-tied"];
+    let (scaling, parameters) = ("rope_scaling", "rope_parameters");
+    let cases: Vec<(&'static str, Vec<(&str, Value)>, &str)> = vec![
+        (llama, vec![(scaling, yarn.clone())], "/rope_scaling/type"),
+        (qwen2, vec![(parameters, default.clone()), (scaling, yarn.clone())], "/rope_scaling"),
+        (qwen2, vec![(parameters, default.clone()), (scaling, linear.clone())], "/rope_scaling"),
+        (qwen2, vec![(parameters, with(default.clone(), "rope_theta", json!(5e5)))], "/rope_parameters/rope_theta"),
+        (llama, vec![(scaling, linear.clone())], ""),
+        (llama, vec![(parameters, linear.clone())], ""),
+        (llama, vec![(scaling, llama3.clone())], ""),
+        (
+            llama,
+            vec![(scaling, llama3.clone()), ("original_max_position_embeddings", json!(32))],
+            "/rope_scaling/original",
+        ),
+        (llama, vec![(scaling, with(linear.clone(), "type", json!("dynamic")))], "/rope_scaling/type"),
+        (llama, vec![(scaling, with(linear.clone(), "attention_factor", json!(2)))], "/rope_scaling/attention_factor"),
+        (
+            llama,
+            vec![(scaling, with(linear, "partial_rotary_factor", json!(0)))],
+            "/rope_scaling/partial_rotary_factor",
+        ),
+        (llama, vec![(scaling, json!({"rope_type": "default", "factor": 4.0}))], "/rope_scaling/factor"),
+        (llama, vec![(parameters, json!({"full_attention": {"rope_type": "default"}}))], "/rope_parameters/rope_type"),
+        (llama, vec![("sliding_window", json!(2))], ""),
+        (llama, vec![("layer_types", json!(["full_attention", "sliding_attention"]))], "/layer_types"),
+        (llama, vec![("layer_types", json!(["full_attention"]))], "/layer_types"),
+        (llama, vec![("layer_types", json!(["full_attention", "linear_attention"]))], "/layer_types"),
+        (mistral, vec![("sliding_window", json!(2)), ("use_sliding_window", json!(false))], ""),
+        (
+            qwen2,
+            vec![("sliding_window", json!(2)), ("use_sliding_window", json!(true)), ("max_window_layers", json!(0))],
+            "",
+        ),
+        (
+            qwen2,
+            vec![
+                ("use_sliding_window", json!(true)),
+                ("layer_types", json!(["sliding_attention"])),
+                ("sliding_window", json!(2)),
+            ],
+            "",
+        ),
+        (qwen2, vec![("sliding_window", json!(2)), ("layer_types", json!(["sliding_attention"]))], "/layer_types"),
+        (llama, vec![("architectures", json!(["Qwen2ForCausalLM"]))], "/architectures"),
+        (qwen2, vec![("architectures", json!(["Qwen3ForCausalLM"]))], "/architectures"),
+        (qwen2, vec![("architectures", json!(["Qwen2ForRewardModel"]))], "/architectures"),
+        (qwen2, vec![("architectures", json!(["Qwen2MoeForCausalLM"]))], "/architectures"),
+        (llama, vec![("attention_bias", json!(true))], "missing `model.layers.0.self_attn.o_proj.bias`"),
+        (qwen2, vec![("mlp_bias", json!(true))], "missing `model.layers.0.mlp.down_proj.bias`"),
+        (qwen2, vec![("tie_word_embeddings", json!(false))], "missing `lm_head.weight`"),
+        (
+            llama_file,
+            vec![("llama.rope.scaling.type", json!("yarn")), ("llama.rope.scaling.factor", json!(4.0))],
+            "llama.rope.scaling.type",
+        ),
+        (llama_file, vec![("llama.rope.scaling.type", json!("linear")), ("llama.rope.scaling.factor", json!(4.0))], ""),
+        (qwen2_file, vec![("qwen2.rope.scaling.type", json!("linear")), ("qwen2.rope.scale_linear", json!(4.0))], ""),
+        (qwen2_file, vec![("qwen2.block_count", json!(0))], "qwen2.block_count"),
+        (qwen2_file, vec![("general.type", json!("mmproj"))], "general.type"),
+    ];
+    let mut faults = Vec::new();
+    for (name, keys, phrase) in cases {
+        let files = Files::of(name);
+        let plain = files.run(Precision::Plain).unwrap();
+        let changed = keys.iter().fold(files, |files, (key, value)| files.with(key, value));
+        let effect = Effect::of(&plain, changed.run(Precision::Plain));
+        let right =
+            if phrase.is_empty() { matches!(effect, Effect::Changed) } else { effect.is_refusal_naming(phrase) };
+        if !right {
+            faults.push(format!("{name}: {keys:?}: {effect:?}"));
+        }
+    }
+    assert_no_faults(&faults);
+}
