@@ -40,6 +40,7 @@ pub mod chat;
 #[cfg(feature = "burn")]
 pub mod classifier;
 pub mod config;
+mod content;
 #[cfg(feature = "burn")]
 mod decoder;
 #[cfg(feature = "burn")]
@@ -64,6 +65,7 @@ pub mod remote;
 pub mod sampler;
 #[cfg(feature = "burn")]
 mod sequence;
+mod small_file;
 pub mod source;
 pub mod stream;
 pub mod tokenizer;
@@ -78,7 +80,9 @@ pub use decoder::{Cache, Decoder, LoadOptions, Output, Outputs, Precision, Span}
 #[cfg(feature = "burn")]
 pub use device::{Device, DeviceFacts, FoundDevice, compiled_devices, device, found_devices};
 pub use error::{Error, Result};
-pub use files::ModelFiles;
+#[cfg(feature = "burn")]
+pub use files::CheckedFiles;
+pub use files::{ModelDescription, ModelFiles};
 pub use layout::{Layout, Score};
 #[cfg(feature = "burn")]
 pub use local::{HiddenReader, Listener, LocalModel, LocalTarget, TeacherForced, speculation};

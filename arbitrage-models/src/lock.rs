@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::small_file::read_text;
 
 /// A locked file that contains the process id of its holder. The system releases it when the process ends, however it ends.
 #[derive(Debug)]
@@ -35,6 +36,6 @@ impl FileLock {
 }
 
 fn holder(path: &Path) -> String {
-    let id = std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u32>().ok());
+    let id = read_text(path, 64).ok().and_then(|text| text.trim().parse::<u32>().ok());
     id.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"))
 }

@@ -32,7 +32,7 @@ impl Classifier {
     /// As [`open`](Self::open).
     pub fn from_files(files: ModelFiles, options: &LoadOptions) -> Result<Self> {
         files.check_vocabulary()?;
-        let ModelFiles { weights, config, tokenizer } = files;
+        let ModelFiles { weights, config, tokenizer, .. } = files;
         let mut report = LoadReport::new(weights.names());
         let prefix = prefix(&weights.names());
         expect_backbone(&mut report, weights.as_ref(), &config, prefix);

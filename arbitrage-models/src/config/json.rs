@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::{Field, MAX_DIMENSION, ModelConfig, Rope, RopeScaling, is_positive, shared_head_dim};
 use crate::error::{Error, Result};
+use crate::small_file::parse_json;
 
 impl ModelConfig {
     /// Reads a Hugging Face `config.json`.
@@ -15,9 +16,7 @@ impl ModelConfig {
     /// [`Error::Format`] with a JSON pointer for a missing key, a wrong type, sizes that contradict each other, an unknown
     /// `model_type` or rope scaling.
     pub fn from_json(path: &Path, text: &str) -> Result<Self> {
-        let json: Json = serde_json::from_str(text).map_err(|e| {
-            Error::format(path, format!("line {} column {}", e.line(), e.column()), "JSON", excerpt(&e.to_string()))
-        })?;
+        let json = parse_json(path, text)?;
         let read = JsonReader { path, json: &json };
         let family = read.text("/model_type")?;
         if !["llama", "mistral", "qwen2"].contains(&family) {

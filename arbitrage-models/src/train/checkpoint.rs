@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::small_file;
 use crate::weights::writer::sync_folder;
 
 const MAGIC: &[u8; 8] = b"arbcheck";
@@ -60,13 +61,13 @@ impl Checkpoint {
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
         let mut first_error = None;
         for path in [path.to_owned(), previous(path)] {
-            match fs::read(&path) {
+            match small_file::read(&path, u64::MAX) {
                 Ok(bytes) => match Self::parse(&path, bytes) {
                     Ok(checkpoint) => return Ok(Some(checkpoint)),
                     Err(error) => first_error = first_error.or(Some(error)),
                 },
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io(&path, error)),
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         first_error.map_or(Ok(None), Err)

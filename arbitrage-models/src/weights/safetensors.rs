@@ -7,7 +7,6 @@ mod header;
 mod index;
 
 use std::collections::HashMap;
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -140,6 +139,7 @@ impl WeightSource for SafetensorsFolder {
             header::TensorType::Unsupported(found) => {
                 let [f32, f16, bf16] = [DType::F32, DType::F16, DType::BF16];
                 let field = format!("tensor `{}`", excerpt(name));
+                let found = format!("{found}: {}", header::advice(found));
                 return Err(Error::format(shard.path(), field, format!("type {f32}, {f16} or {bf16}"), found));
             }
         };
@@ -152,21 +152,4 @@ impl WeightSource for SafetensorsFolder {
             self.shards[tensor.shard].forget(&tensor.range);
         }
     }
-}
-
-/// The content of a small text file. A file of more than `max_bytes` is refused before any of it is read.
-fn read_limited(path: &Path, max_bytes: u64) -> Result<Vec<u8>> {
-    let metadata = fs::metadata(path).map_err(|source| Error::io(path, source))?;
-    if !metadata.is_file() {
-        return Err(Error::format(path, "file type", "a regular file", "something else"));
-    }
-    if metadata.len() > max_bytes {
-        return Err(Error::format(
-            path,
-            "size",
-            format!("at most {max_bytes} bytes"),
-            format!("{} bytes", metadata.len()),
-        ));
-    }
-    fs::read(path).map_err(|source| Error::io(path, source))
 }

@@ -34,6 +34,7 @@ pub(crate) type Act = fn(&Path) -> Result<(), Error>;
 pub(crate) enum Kind {
     Io,
     Truncated,
+    NotAModel,
     Format,
     Weights,
     NotFinite,
@@ -46,6 +47,7 @@ impl Kind {
         Some(match error {
             Error::Io { .. } => Self::Io,
             Error::Truncated { .. } => Self::Truncated,
+            Error::NotAModel { .. } => Self::NotAModel,
             Error::Format { .. } => Self::Format,
             Error::Weights { .. } => Self::Weights,
             Error::NotFinite { .. } => Self::NotFinite,
@@ -61,7 +63,7 @@ impl Kind {
             Self::Truncated => &[" expected, ", " found", "incomplete download?"],
             Self::Format => &["expected ", "found "],
             Self::NotFinite => &["is not finite (index "],
-            Self::Io | Self::Weights | Self::Tokenizer | Self::Template => &[],
+            Self::Io | Self::NotAModel | Self::Weights | Self::Tokenizer | Self::Template => &[],
         }
     }
 }
