@@ -20,7 +20,12 @@ const OLD_GGML: &str = "take the model in GGUF; current programs no longer read 
 type Signature = (usize, &'static [u8], &'static str, &'static str);
 
 const SIGNATURES: [Signature; 22] = [
-    (0, b"version https://git-lfs.github.com/", "a Git LFS pointer, not the file itself", "run `git lfs pull` in its folder, or download the file"),
+    (
+        0,
+        b"version https://git-lfs.github.com/",
+        "a Git LFS pointer, not the file itself",
+        "run `git lfs pull` in its folder, or download the file",
+    ),
     (0, b"# xet version", "a Xet pointer, not the file itself", GET_FILE),
     (0, b"/annex/objects/", "a git-annex pointer, not the file itself", "run `git annex get` on it"),
     (0, b"GGUF", "a GGUF file", "open it by its own path"),

@@ -200,7 +200,7 @@ mod tests {
             ("model_type: llama", "line 1 column 1: expected JSON, found `model_type: llama` (expected value)"),
             ("{\"a\": 1} x", "found `x` (trailing characters)"),
             ("", "line 1 column 0: expected JSON, found the end of the file (EOF while parsing a value)"),
-            ("{\"é\": 'x'}", "found `'x'}` (expected value)"),
+            ("{\"é\": x}", "found `x}` (expected value)"),
         ] {
             let message = parse_json(path, text).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");

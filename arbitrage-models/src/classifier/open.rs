@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::Classifier;
-use super::head::ClassifierHead;
+use super::head::{ClassifierHead, is_head};
 use crate::decoder::expected::{EMBEDDING, expect_backbone};
 use crate::decoder::{Backbone, LoadOptions};
 use crate::error::{Error, Result};
@@ -31,19 +31,38 @@ impl Classifier {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_files(files: ModelFiles, options: &LoadOptions) -> Result<Self> {
-        files.check_vocabulary()?;
+        let (report, prefix, head) = checked(&files)?;
         let ModelFiles { weights, config, tokenizer, .. } = files;
-        let mut report = LoadReport::new(weights.names());
-        let prefix = prefix(&weights.names());
-        expect_backbone(&mut report, weights.as_ref(), &config, prefix);
-        let head = ClassifierHead::load(&mut report, weights.as_ref(), config.hidden)?;
-        report.finish(weights.path())?;
-        let missing = || Error::format(weights.path(), "head", "a tensor", "nothing");
-        let head = head.ok_or_else(missing)?;
         let name = model_name(weights.path(), options);
         let body = Backbone::load(weights, config, options, prefix, &report)?;
         Ok(Self { name, body, head, tokenizer, sequences: HashMap::new() })
     }
+
+    /// Applies every check of [`from_files`](Self::from_files) without loading the decoder. Returns the number of the head's outputs.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn check(files: &ModelFiles) -> Result<usize> {
+        checked(files).map(|(_, _, head)| head.outputs())
+    }
+
+    /// Whether files hold a classifier's head, and are thus no language model's.
+    pub fn has_head(files: &ModelFiles) -> bool {
+        files.weights.names().iter().any(|name| is_head(name))
+    }
+}
+
+/// The report on the tensors, in which nothing is wrong, the prefix of the decoder's names, and the head.
+fn checked(files: &ModelFiles) -> Result<(LoadReport, &'static str, ClassifierHead)> {
+    files.check_vocabulary()?;
+    let ModelFiles { weights, config, .. } = files;
+    let mut report = LoadReport::new(weights.names());
+    let prefix = prefix(&weights.names());
+    expect_backbone(&mut report, weights.as_ref(), config, prefix);
+    let head = ClassifierHead::load(&mut report, weights.as_ref(), config.hidden)?;
+    report.finish(weights.path())?;
+    let head = head.ok_or_else(|| Error::format(weights.path(), "head", "a tensor", "nothing"))?;
+    Ok((report, prefix, head))
 }
 
 /// The prefix of the embedding's tensor; the usual one where there is no embedding.

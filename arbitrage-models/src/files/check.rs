@@ -7,7 +7,6 @@ use crate::chat::ChatTemplate;
 use crate::decoder::Decoder;
 use crate::error::{Error, Result};
 use crate::prompt::Prompt;
-use crate::weights::LoadReport;
 
 /// What the checks of [`ModelFiles::check`] found in files that can be loaded.
 #[derive(Debug)]
@@ -29,10 +28,10 @@ impl ModelFiles {
     /// As [`LocalModel::open`](crate::LocalModel::open).
     pub fn check(&self) -> Result<CheckedFiles> {
         self.check_vocabulary()?;
-        let report = Decoder::check(self.weights.as_ref(), &self.config)?;
+        Decoder::check(self.weights.as_ref(), &self.config)?;
         let template = ChatTemplate::for_tokenizer(&self.tokenizer)?;
         let (prompt, refusal) = self.sample_prompt(&template)?;
-        let warnings = self.warnings(&report, &template, refusal);
+        let warnings = self.warnings(&template, refusal);
         Ok(CheckedFiles { template, prompt, warnings })
     }
 
@@ -69,14 +68,9 @@ impl ModelFiles {
         }
     }
 
-    /// What runs, but may surprise.
-    fn warnings(&self, report: &LoadReport, template: &ChatTemplate, refusal: Option<Error>) -> Vec<String> {
+    /// What runs, but may surprise: of the template, and of every other part that has warnings.
+    fn warnings(&self, template: &ChatTemplate, refusal: Option<Error>) -> Vec<String> {
         let mut warnings = Vec::new();
-        if let unused @ [first, ..] = report.unused().as_slice() {
-            let count = unused.len();
-            let first = first.escape_debug();
-            warnings.push(format!("{count} tensors are not used by this architecture, the first is `{first}`"));
-        }
         if template.is_plain() {
             warnings.push("there is no chat template: a prompt is the plain text of its messages".to_owned());
         }

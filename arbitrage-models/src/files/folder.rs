@@ -116,9 +116,10 @@ impl<'a> Listing<'a> {
         }
         let safetensors = self.ending(".safetensors");
         self.gguf().or_else(|| match safetensors.as_slice() {
-            [] => self.names.iter().find_map(|name| {
-                Some((format!("{} ({})", by_name(name)?, excerpt(name)), CONVERT.to_owned()))
-            }),
+            [] => self
+                .names
+                .iter()
+                .find_map(|name| Some((format!("{} ({})", by_name(name)?, excerpt(name)), CONVERT.to_owned()))),
             [one] if !one.contains("-of-") => {
                 let what = format!("a folder with safetensors under another name ({})", excerpt(one));
                 Some((what, "rename the file to `model.safetensors`, if it holds the whole model".to_owned()))
@@ -138,10 +139,11 @@ impl<'a> Listing<'a> {
             [] => files.first().map(|name| {
                 (format!("a folder with the vision part of a model only ({})", excerpt(name)), TAKE_MODEL.to_owned())
             }),
-            [one] => Some(("a folder with a GGUF file".to_owned(), format!("open the file: {}", self.shown(one)))),
+            [one] => Some(("a folder with a GGUF file".to_owned(), format!("open {}", self.shown(one)))),
             [first, ..] if parts == models.len() => {
-                let advice = format!("join them with `llama-gguf-split --merge {} OUT.gguf`", self.shown(first));
-                Some(("a folder with the parts of a split GGUF file".to_owned(), advice.replace("``", "`")))
+                let first = self.path.join(first);
+                let advice = format!("join them with `llama-gguf-split --merge {} OUT.gguf`", first.display());
+                Some(("a folder with the parts of a split GGUF file".to_owned(), advice))
             }
             several => {
                 let what = format!("a folder with {} GGUF files: {}", several.len(), listed(several));
@@ -160,7 +162,10 @@ impl<'a> Listing<'a> {
             return Some(("a model without a tokenizer (tokenizer.json)".to_owned(), copy.to_owned()));
         };
         let advice = "write it with transformers: `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`";
-        Some((format!("a model whose tokenizer is only in another format ({file}: {kind}), without tokenizer.json"), format!("{copy}, or {advice}")))
+        Some((
+            format!("a model whose tokenizer is only in another format ({file}: {kind}), without tokenizer.json"),
+            format!("{copy}, or {advice}"),
+        ))
     }
 
     fn without_config(&self) -> Option<Finding> {
@@ -172,7 +177,10 @@ impl<'a> Listing<'a> {
         }
         if self.has("params.json") {
             let what = "a model in Meta's or Mistral's own format (params.json), without config.json";
-            return Some((what.to_owned(), "take the same model in the format of Hugging Face, or a GGUF file".to_owned()));
+            return Some((
+                what.to_owned(),
+                "take the same model in the format of Hugging Face, or a GGUF file".to_owned(),
+            ));
         }
         if let Some(first) = self.ending(".safetensors").first() {
             let what = format!("a folder with safetensors ({}) without config.json", excerpt(first));

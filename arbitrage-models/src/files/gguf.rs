@@ -5,7 +5,11 @@ use crate::weights::{Gguf, WeightSource as _};
 
 /// Values of `general.type` and `general.architecture`: what the file is, and what to do.
 const KINDS: [(&str, &str, &str); 8] = [
-    ("adapter", "a LoRA adapter (general.type), not a whole model", "merge it into its base model with `llama-export-lora`"),
+    (
+        "adapter",
+        "a LoRA adapter (general.type), not a whole model",
+        "merge it into its base model with `llama-export-lora`",
+    ),
     ("mmproj", "the vision part of a model (general.type)", "take the model's own file"),
     ("imatrix", "an importance matrix (general.type)", "take the model that it was made for"),
     ("vocab", "a vocabulary without weights (general.type)", "take the whole model"),

@@ -3,6 +3,7 @@
 pub(crate) mod alloc;
 pub(crate) mod build;
 pub(crate) mod config;
+pub(crate) mod folder;
 pub(crate) mod gguf_header;
 pub(crate) mod gguf_tensors;
 pub(crate) mod index;
@@ -98,7 +99,9 @@ impl Case {
     fn folder(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (name, content) in &self.files {
-            std::fs::write(folder.path().join(name), content).unwrap();
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
         }
         folder
     }
