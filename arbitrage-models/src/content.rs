@@ -99,7 +99,8 @@ pub(crate) fn not_weights(path: &Path, bytes: &[u8]) -> Option<Error> {
     found.map(|(what, advice)| Error::not_a_model(path, what, advice))
 }
 
-fn finding(what: impl Into<String>, advice: impl Into<String>) -> Option<Finding> {
+/// A finding, as the functions that look for one return it.
+pub(crate) fn finding(what: impl Into<String>, advice: impl Into<String>) -> Option<Finding> {
     Some((what.into(), advice.into()))
 }
 

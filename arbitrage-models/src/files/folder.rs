@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use arbitrage_core::text::excerpt;
 
 use super::quantisation;
-use crate::content::{CONVERT, Finding, by_name};
+use crate::content::{CONVERT, Finding, by_name, finding};
 use crate::error::{Error, Result};
 
 /// Most names of a folder that are looked at.
@@ -93,8 +93,8 @@ impl<'a> Listing<'a> {
     }
 
     fn marked(&self) -> Option<Finding> {
-        let mark = MARKS.iter().find(|(file, ..)| self.has(file));
-        mark.map(|(_, what, advice)| ((*what).to_owned(), (*advice).to_owned()))
+        let (_, what, advice) = MARKS.iter().find(|(file, ..)| self.has(file))?;
+        finding(*what, *advice)
     }
 
     /// The cache of Hugging Face's tools, or one model in it.
@@ -102,11 +102,11 @@ impl<'a> Listing<'a> {
         if self.names.iter().any(|name| name.starts_with("models--")) && !self.has(CONFIG) {
             let inner = self.names.iter().filter(|name| name.starts_with("models--"));
             let snapshots: Vec<PathBuf> = inner.flat_map(|name| snapshots(&self.path.join(name))).collect();
-            return Some(("the cache of Hugging Face's tools, with models inside".to_owned(), advice(&snapshots)));
+            return finding("the cache of Hugging Face's tools, with models inside", advice(&snapshots));
         }
         let is_cached = self.has("snapshots") && (self.has("refs") || self.has("blobs"));
         let what = "a model's folder in the cache of Hugging Face's tools, with its revisions inside";
-        is_cached.then(|| (what.to_owned(), advice(&snapshots(self.path))))
+        is_cached.then(|| finding(what, advice(&snapshots(self.path)))).flatten()
     }
 
     /// Weights that are not read, where there are none that are.
@@ -114,21 +114,28 @@ impl<'a> Listing<'a> {
         if WEIGHTS.iter().any(|name| self.has(name)) {
             return None;
         }
-        let safetensors = self.ending(".safetensors");
-        self.gguf().or_else(|| match safetensors.as_slice() {
-            [] => self
-                .names
-                .iter()
-                .find_map(|name| Some((format!("{} ({})", by_name(name)?, excerpt(name)), CONVERT.to_owned()))),
+        if let Some(found) = self.gguf() {
+            return Some(found);
+        }
+        match self.ending(".safetensors").as_slice() {
+            [] => {
+                let (name, what) = self.other_format()?;
+                finding(format!("{what} ({})", excerpt(name)), CONVERT)
+            }
             [one] if !one.contains("-of-") => {
                 let what = format!("a folder with safetensors under another name ({})", excerpt(one));
-                Some((what, "rename the file to `model.safetensors`, if it holds the whole model".to_owned()))
+                finding(what, format!("rename the file to `{}`, if it holds the whole model", WEIGHTS[0]))
             }
             [first, ..] => {
                 let what = format!("a folder with parts of a model ({}) without their index", excerpt(first));
-                Some((what, format!("add `{}`", WEIGHTS[1])))
+                finding(what, format!("add `{}`", WEIGHTS[1]))
             }
-        })
+        }
+    }
+
+    /// The first file of a format that is not read, and the format.
+    fn other_format(&self) -> Option<(&str, &'static str)> {
+        self.names.iter().find_map(|name| Some((name.as_str(), by_name(name)?)))
     }
 
     fn gguf(&self) -> Option<Finding> {
@@ -136,18 +143,19 @@ impl<'a> Listing<'a> {
         let models: Vec<&str> = files.iter().copied().filter(|name| !name.to_lowercase().contains("mmproj")).collect();
         let parts = models.iter().filter(|name| name.contains("-of-0")).count();
         match models.as_slice() {
-            [] => files.first().map(|name| {
-                (format!("a folder with the vision part of a model only ({})", excerpt(name)), TAKE_MODEL.to_owned())
-            }),
-            [one] => Some(("a folder with a GGUF file".to_owned(), format!("open {}", self.shown(one)))),
+            [] => {
+                let what = format!("a folder with only the vision part of a model ({})", excerpt(files.first()?));
+                finding(what, "take the model's own file as well, and open that")
+            }
+            [one] => finding("a folder with a GGUF file", format!("open {}", self.shown(one))),
             [first, ..] if parts == models.len() => {
                 let first = self.path.join(first);
                 let advice = format!("join them with `llama-gguf-split --merge {} OUT.gguf`", first.display());
-                Some(("a folder with the parts of a split GGUF file".to_owned(), advice))
+                finding("a folder with the parts of a split GGUF file", advice)
             }
-            several => {
-                let what = format!("a folder with {} GGUF files: {}", several.len(), listed(several));
-                Some((what, format!("open one of them, such as {}", self.shown(several[0]))))
+            [first, ..] => {
+                let what = format!("a folder with {} GGUF files: {}", models.len(), listed(&models));
+                finding(what, format!("open one of them, such as {}", self.shown(first)))
             }
         }
     }
@@ -159,48 +167,41 @@ impl<'a> Listing<'a> {
         }
         let copy = "copy `tokenizer.json` from the model that it was made from";
         let Some((file, kind)) = TOKENIZERS.iter().find(|(file, _)| self.has(file)) else {
-            return Some(("a model without a tokenizer (tokenizer.json)".to_owned(), copy.to_owned()));
+            return finding("a model without a tokenizer (tokenizer.json)", copy);
         };
-        let advice = "write it with transformers: `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`";
-        Some((
-            format!("a model whose tokenizer is only in another format ({file}: {kind}), without tokenizer.json"),
-            format!("{copy}, or {advice}"),
-        ))
+        let write = "write it with transformers: `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`";
+        let what = format!("a model with a tokenizer in another format only ({file}: {kind}), without tokenizer.json");
+        finding(what, format!("{copy}, or {write}"))
     }
 
+    /// What a folder without `config.json` is: always something.
     fn without_config(&self) -> Option<Finding> {
-        if self.names.is_empty() {
-            return Some(("an empty folder".to_owned(), "name a model's folder or file".to_owned()));
-        }
         if let Some(found) = self.gguf() {
             return Some(found);
         }
         if self.has("params.json") {
-            let what = "a model in Meta's or Mistral's own format (params.json), without config.json";
-            return Some((
-                what.to_owned(),
-                "take the same model in the format of Hugging Face, or a GGUF file".to_owned(),
-            ));
+            let advice = "take the same model in the format of Hugging Face, or a GGUF file";
+            return finding("a model in Meta's or Mistral's own format (params.json), without config.json", advice);
         }
-        if let Some(first) = self.ending(".safetensors").first() {
+        if let [first, ..] = self.ending(".safetensors").as_slice() {
             let what = format!("a folder with safetensors ({}) without config.json", excerpt(first));
-            return Some((what, "add `config.json` and `tokenizer.json` of the same model".to_owned()));
+            return finding(what, "add `config.json` and `tokenizer.json` of the same model");
         }
         let inner: Vec<PathBuf> = self.names.iter().filter_map(|name| openable(&self.path.join(name))).collect();
         if !inner.is_empty() {
-            return Some(("a folder with models inside".to_owned(), advice(&inner)));
+            return finding("a folder with models inside", advice(&inner));
         }
-        let other = self.names.iter().find_map(|name| Some((name, by_name(name)?)));
-        if let Some((name, what)) = other {
-            return Some((format!("{what} ({}), without config.json", excerpt(name)), CONVERT.to_owned()));
+        if let Some((name, what)) = self.other_format() {
+            return finding(format!("{what} ({}), without config.json", excerpt(name)), CONVERT);
         }
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let what = format!("a folder without a model: neither config.json nor a GGUF file, only {}", listed(&names));
-        Some((what, "name a model's folder or file".to_owned()))
+        let what = match names.len() {
+            0 => "an empty folder".to_owned(),
+            _ => format!("a folder without a model: neither config.json nor a GGUF file, only {}", listed(&names)),
+        };
+        finding(what, "name a model's folder or file")
     }
 }
-
-const TAKE_MODEL: &str = "take the model's own file as well, and open that";
 
 /// The revisions of a model in the cache of Hugging Face's tools that can be opened, the current one first.
 fn snapshots(model: &Path) -> Vec<PathBuf> {

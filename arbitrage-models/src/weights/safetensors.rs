@@ -54,7 +54,9 @@ impl SafetensorsFolder {
             return Self::open_single(path, path);
         }
         let (single, index) = (path.join(SINGLE), path.join(INDEX));
-        match (single.exists(), index.exists()) {
+        // A link that leads nowhere is there, and its error says where it leads.
+        let is_there = |path: &Path| path.symlink_metadata().is_ok();
+        match (is_there(&single), is_there(&index)) {
             (true, _) => Self::open_single(path, &single),
             (false, true) => Self::open_shards(path, &index),
             (false, false) => Err(Error::format(path, "folder", format!("{SINGLE} or {INDEX}"), "neither")),
