@@ -104,6 +104,11 @@ pub(crate) fn finding(what: impl Into<String>, advice: impl Into<String>) -> Opt
     Some((what.into(), advice.into()))
 }
 
+/// Whether bytes may begin a safetensors file: a length below 4 GiB, and a JSON object.
+pub(crate) fn is_safetensors(bytes: &[u8]) -> bool {
+    bytes.len() > 8 && bytes[4..8] == [0; 4] && bytes[8] == b'{'
+}
+
 fn signature(head: &[u8]) -> Option<Finding> {
     let matches = |(at, bytes, ..): &&Signature| head.get(*at..).is_some_and(|rest| rest.starts_with(bytes));
     let (_, _, what, advice) = SIGNATURES.iter().find(matches)?;
@@ -129,10 +134,9 @@ fn archive_or_pickle(head: &[u8]) -> Option<Finding> {
 
 /// A file of a Hugging Face folder, which is opened as a whole.
 fn one_of_a_folder(path: &Path, head: &[u8]) -> Option<Finding> {
-    let is_safetensors = head.len() > 8 && head[4..8] == [0; 4] && head[8] == b'{';
     let is_json = head.trim_ascii_start().starts_with(b"{");
     let what = match () {
-        () if is_safetensors => "a safetensors file",
+        () if is_safetensors(head) => "a safetensors file",
         () if is_json && head.windows(13).any(|window| window == b"schemaVersion") => {
             return finding("a manifest of Ollama", "open the largest file that it names, in the folder `blobs`");
         }

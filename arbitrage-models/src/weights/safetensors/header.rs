@@ -98,6 +98,7 @@ fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'a [u8], usize)> {
     let prefix = bytes.first_chunk::<LENGTH_BYTES>();
     let length = prefix.map_or(0, |prefix| u64::from_le_bytes(*prefix));
     if !(1..=MAX_HEADER_BYTES).contains(&length)
+        && !content::is_safetensors(bytes)
         && let Some(error) = content::not_weights(path, bytes)
     {
         return Err(error);
