@@ -3,7 +3,6 @@
 mod gguf;
 mod json;
 pub mod keys;
-mod unique_json;
 
 use std::path::Path;
 

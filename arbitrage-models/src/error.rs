@@ -40,6 +40,16 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// A file or folder is something else than a model that can be read here.
+    #[error("{}: {what}; {advice}", path.display())]
+    NotAModel {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is, such as a Git LFS pointer or a LoRA adapter.
+        what: String,
+        /// What to do next.
+        advice: String,
+    },
     /// Tensors are missing or of a wrong shape, with all problems at once.
     #[error("{}: {report}", path.display())]
     Weights {
@@ -148,6 +158,11 @@ impl Error {
     /// Wraps a system error with the file that it concerns.
     pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
         Self::Io { path: path.as_ref().to_owned(), source }
+    }
+
+    /// The error of a `path` that is `what` rather than a model that can be read; `advice` says what to do next.
+    pub(crate) fn not_a_model(path: impl AsRef<Path>, what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::NotAModel { path: path.as_ref().to_owned(), what: what.into(), advice: advice.into() }
     }
 
     /// The error of a field of `path` that has the wrong content.

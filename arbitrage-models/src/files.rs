@@ -1,12 +1,23 @@
 //! The opened files of a model, before its weights are loaded.
 
+#[cfg(feature = "burn")]
+mod check;
+mod description;
+mod folder;
+mod gguf;
+mod quantisation;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::ModelConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::small_file::{parse_json, read_text};
 use crate::tokenizer::{GgufVocabulary, Tokenizer};
 use crate::weights::{Gguf, SafetensorsFolder, WeightSource};
+#[cfg(feature = "burn")]
+pub use check::CheckedFiles;
+pub use description::ModelDescription;
 
 /// The parts of a GGUF file or a Hugging Face folder. Weights are memory-mapped, not read.
 pub struct ModelFiles {
@@ -16,6 +27,8 @@ pub struct ModelFiles {
     pub config: ModelConfig,
     /// The tokenizer.
     pub tokenizer: Tokenizer,
+    /// What the files say about the model, for people.
+    pub description: ModelDescription,
 }
 
 impl std::fmt::Debug for ModelFiles {
@@ -28,38 +41,30 @@ impl ModelFiles {
     /// Opens a GGUF file, or a folder with `config.json`, `tokenizer.json` and safetensors.
     ///
     /// # Errors
-    /// Any [`Error`]; it names the file and the field, what was expected and what was found.
+    /// Any [`Error`](crate::Error); it names the file and the field, what was expected and what was found.
+    /// [`Error::NotAModel`](crate::Error::NotAModel) for what is known to be something else, such as a LoRA adapter, with what to do.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         if path.is_dir() { Self::open_folder(path) } else { Self::open_gguf(path) }
     }
 
-    /// Refuses a vocabulary with more tokens than the embedding has rows.
-    ///
-    /// # Errors
-    /// [`Error::Format`] with both numbers.
-    #[cfg(feature = "burn")]
-    pub(crate) fn check_vocabulary(&self) -> Result<()> {
-        let (tokens, rows) = (self.tokenizer.vocab_size(), self.config.vocabulary);
-        if tokens <= rows {
-            return Ok(());
-        }
-        let expected = format!("at most the {rows} rows of the embedding");
-        Err(Error::format(self.weights.path(), "tokenizer", expected, format!("{tokens} tokens")))
-    }
-
     fn open_gguf(path: &Path) -> Result<Self> {
         let gguf = Gguf::open(path)?;
+        gguf::check(&gguf)?;
         let config = ModelConfig::from_gguf(&gguf)?;
         let tokenizer = Tokenizer::from_gguf(GgufVocabulary::read(&gguf)?)?;
-        Ok(Self { weights: Arc::new(gguf), config, tokenizer })
+        let description = ModelDescription::of_gguf(&gguf);
+        Ok(Self { weights: Arc::new(gguf), config, tokenizer, description })
     }
 
     fn open_folder(path: &Path) -> Result<Self> {
+        folder::check(path)?;
         let file = path.join("config.json");
-        let text = std::fs::read_to_string(&file).map_err(|error| Error::io(&file, error))?;
+        let text = read_text(&file, quantisation::MAX_CONFIG_BYTES)?;
         let config = ModelConfig::from_json(&file, &text)?;
         let tokenizer = Tokenizer::from_folder(path)?;
-        Ok(Self { weights: Arc::new(SafetensorsFolder::open(path)?), config, tokenizer })
+        let weights = SafetensorsFolder::open(path)?;
+        let description = ModelDescription::of_folder(path, &parse_json(&file, &text)?, &weights);
+        Ok(Self { weights: Arc::new(weights), config, tokenizer, description })
     }
 }

@@ -1,12 +1,12 @@
 //! The input format of models that score the steps of a solution.
 
-use std::fs;
 use std::path::Path;
 
 use arbitrage_core::{Author, Prefix, Step};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::small_file::read_text_if_present;
 use crate::tokenizer::{EncodeMode, Tokenizer};
 use arbitrage_core::text::excerpt;
 
@@ -127,20 +127,8 @@ impl Layout {
             layout: Option<Layout>,
         }
         let path = folder.as_ref().join(Self::FILE);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let size = fs::metadata(&path).map_err(|error| Error::io(&path, error))?.len();
-        if size > MAX_FILE_BYTES {
-            return Err(Error::format(
-                &path,
-                "size",
-                format!("at most {MAX_FILE_BYTES} bytes"),
-                format!("{size} bytes"),
-            ));
-        }
-        let text = fs::read(&path).map_err(|error| Error::io(&path, error))?;
-        let file: LayoutFile = serde_json::from_slice(&text).map_err(|error| {
+        let Some(text) = read_text_if_present(&path, MAX_FILE_BYTES)? else { return Ok(None) };
+        let file: LayoutFile = serde_json::from_str(&text).map_err(|error| {
             let place = format!("line {} column {}", error.line(), error.column());
             Error::format(&path, place, "an object with a layout", excerpt(&error.to_string()))
         })?;

@@ -40,6 +40,7 @@ pub mod chat;
 #[cfg(feature = "burn")]
 pub mod classifier;
 pub mod config;
+mod content;
 #[cfg(feature = "burn")]
 mod decoder;
 #[cfg(feature = "burn")]
@@ -63,11 +64,13 @@ mod rendered_prompt;
 pub mod sampler;
 #[cfg(feature = "burn")]
 mod sequence;
+mod small_file;
 pub mod source;
 pub mod stream;
 pub mod tokenizer;
 #[cfg(feature = "train")]
 pub mod train;
+mod unique_json;
 pub mod weights;
 
 #[cfg(feature = "burn")]
@@ -77,7 +80,9 @@ pub use decoder::{Cache, Decoder, LoadOptions, Output, Outputs, Precision, Span}
 #[cfg(feature = "burn")]
 pub use device::{Device, DeviceFacts, FoundDevice, compiled_devices, device, found_devices};
 pub use error::{Error, Result};
-pub use files::ModelFiles;
+#[cfg(feature = "burn")]
+pub use files::CheckedFiles;
+pub use files::{ModelDescription, ModelFiles};
 pub use layout::{Layout, Score};
 #[cfg(feature = "burn")]
 pub use local::{HiddenReader, Listener, LocalModel, LocalTarget, TeacherForced, speculation};

@@ -2,7 +2,7 @@
 
 mod hostile;
 
-use hostile::{config, gguf_header, gguf_tensors, index, run, safetensors, template, tokenizer, vocabulary};
+use hostile::{config, folder, gguf_header, gguf_tensors, index, run, safetensors, template, tokenizer, vocabulary};
 
 #[global_allocator]
 static COUNTING: hostile::alloc::Counting = hostile::alloc::Counting;
@@ -20,6 +20,22 @@ fn indices_and_shards() {
 #[test]
 fn gguf_files() {
     run([gguf_header::starts(), gguf_header::metadata(), gguf_tensors::tensors()].into_iter().flatten().collect(), 70);
+}
+
+#[test]
+fn folders_that_hold_something_else() {
+    run([folder::folders(), folder::caches(), folder::quantisations()].into_iter().flatten().collect(), 45);
+}
+
+#[test]
+fn files_that_are_something_else() {
+    run([folder::stand_ins(), folder::gguf_files()].into_iter().flatten().collect(), 20);
+}
+
+#[cfg(unix)]
+#[test]
+fn files_that_may_have_no_end() {
+    run(folder::special_files(), 11);
 }
 
 #[test]

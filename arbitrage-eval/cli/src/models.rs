@@ -1,14 +1,13 @@
 //! `arbitrage models`: downloads, lists and inspects models.
 
-use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::path::Path;
+mod facts;
+mod inspect;
 
-use arbitrage_models::ModelFiles;
-use arbitrage_models::config::{ModelConfig, RopeScaling};
-use arbitrage_models::source::{ModelSource, SourceSettings, known_digest, known_models};
-use arbitrage_models::tokenizer::Tokenizer;
-use arbitrage_models::weights::{WeightSource, scan_finite};
+use std::io::Write;
+use std::path::PathBuf;
+
+use arbitrage_models::source::{ModelSource, SourceSettings, known_models};
+use serde::Serialize;
 
 use crate::Failure;
 use crate::cli::ModelsCommand;
@@ -19,8 +18,8 @@ pub(crate) fn run(command: &ModelsCommand) -> Result<(), Failure> {
     let out = &mut std::io::stdout().lock();
     match command {
         ModelsCommand::Pull { names } => pull(names, out),
-        ModelsCommand::List => list(out),
-        ModelsCommand::Inspect { model, tensors, scan } => inspect(model, *tensors, *scan, out),
+        ModelsCommand::List { json } => list(*json, out),
+        ModelsCommand::Inspect(options) => inspect::run(options, out),
     }
 }
 
@@ -42,8 +41,27 @@ fn pull(names: &[String], out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
-fn list(out: &mut dyn Write) -> Result<(), Failure> {
+/// A known model, as `models list --json` shows it.
+#[derive(Serialize)]
+struct ListedModel {
+    name: &'static str,
+    bytes: u64,
+    licence: &'static str,
+    /// Where it is cached, if it is.
+    path: Option<PathBuf>,
+}
+
+fn list(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let settings = SourceSettings::from_env()?;
+    if json {
+        let listed = known_models().iter().map(|model| ListedModel {
+            name: model.name,
+            bytes: model.bytes,
+            licence: model.licence,
+            path: settings.cached(model),
+        });
+        return Ok(writeln!(out, "{}", serde_json::to_string_pretty(&listed.collect::<Vec<_>>())?)?);
+    }
     let width = known_models().iter().map(|model| model.name.len()).max().unwrap_or(0);
     for model in known_models() {
         let location =
@@ -51,90 +69,6 @@ fn list(out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "{:width$}  {:>8}  {:10}  {location}", model.name, size(model.bytes), model.licence)?;
     }
     writeln!(out, "cache: {}", settings.cache.display())?;
-    Ok(())
-}
-
-fn inspect(name: &str, tensors: bool, scan: bool, out: &mut dyn Write) -> Result<(), Failure> {
-    let path = resolve(name)?;
-    let ModelFiles { weights, config, tokenizer } = ModelFiles::open(&path)?;
-    writeln!(out, "file        {}", path.display())?;
-    if let Some(digest) = known_digest(Path::new(name)).or_else(|| known_digest(&path)) {
-        writeln!(out, "sha256      {digest}")?;
-    }
-    show_shape(&config, out)?;
-    show_tokenizer(&tokenizer, out)?;
-    show_types(&*weights, out)?;
-    if tensors {
-        show_tensors(&*weights, out)?;
-    }
-    if scan {
-        scan_finite(&*weights)?;
-        writeln!(out, "scan        every weight is finite")?;
-    }
-    Ok(())
-}
-
-fn show_shape(config: &ModelConfig, out: &mut dyn Write) -> io::Result<()> {
-    let ModelConfig { family, layers, hidden, feed_forward, heads, kv_heads, head_dim, .. } = config;
-    writeln!(out, "family      {}", family.escape_debug())?;
-    writeln!(out, "layers      {layers} of width {hidden}, feed-forward {feed_forward}")?;
-    writeln!(out, "attention   {heads} query heads, {kv_heads} key-value heads, {head_dim} wide")?;
-    writeln!(
-        out,
-        "context     {} positions, {} of f16 cache each",
-        config.context,
-        size(config.cache_bytes_per_token(2) as u64)
-    )?;
-    let scaling = match &config.rope.scaling {
-        RopeScaling::None => String::new(),
-        // There are as many factors as half a head is wide: too many to print.
-        RopeScaling::Factors(factors) => format!(", {} factors", factors.len()),
-        other => format!(", {other:?}"),
-    };
-    writeln!(out, "rope        base {}{scaling}", config.rope.theta)?;
-    writeln!(
-        out,
-        "vocabulary  {} rows, head {}",
-        config.vocabulary,
-        if config.tied { "tied to the embedding" } else { "separate" }
-    )
-}
-
-fn show_tokenizer(tokenizer: &Tokenizer, out: &mut dyn Write) -> io::Result<()> {
-    let quoted = |text: Option<&str>| text.map_or_else(|| "none".to_owned(), |text| format!("{text:?}"));
-    writeln!(
-        out,
-        "tokenizer   {} tokens, begins with {}, ends with {} {:?}, chat template: {}",
-        tokenizer.vocab_size(),
-        quoted(tokenizer.bos_text()),
-        quoted(tokenizer.eos_text()),
-        tokenizer.eos_ids(),
-        if tokenizer.chat_template().is_some() { "yes" } else { "no" },
-    )
-}
-
-fn show_types(source: &dyn WeightSource, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut types = BTreeMap::<&str, (usize, u64)>::new();
-    for name in source.names() {
-        let Some(tensor) = source.get(&name)? else { continue };
-        let (count, bytes) = types.entry(tensor.dtype.name()).or_default();
-        *count += 1;
-        *bytes += tensor.bytes.len() as u64;
-    }
-    let (count, bytes) = types.values().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
-    writeln!(out, "weights     {count} tensors, {}", size(bytes))?;
-    for (name, (count, bytes)) in types {
-        writeln!(out, "  {name:8}  {count:>5} tensors  {:>8}", size(bytes))?;
-    }
-    Ok(())
-}
-
-fn show_tensors(source: &dyn WeightSource, out: &mut dyn Write) -> Result<(), Failure> {
-    for name in source.names() {
-        let Some(tensor) = source.get(&name)? else { continue };
-        // Names in a file are untrusted: they could hold escape sequences of the terminal.
-        writeln!(out, "  {:8}  {:16}  {}", tensor.dtype.name(), format!("{:?}", tensor.shape), name.escape_debug())?;
-    }
     Ok(())
 }
 

@@ -255,3 +255,116 @@ fn models_are_listed_and_inspected() {
         assert!(out.contains("model.layers.0.mlp.down_proj.weight"), "{out}");
     }
 }
+
+/// A copy of a tiny folder with one file replaced.
+fn changed(name: &str, file: &str, change: impl Fn(&str) -> String) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(tiny(name)).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    let path = folder.path().join(file);
+    std::fs::write(&path, change(&std::fs::read_to_string(&path).unwrap_or_default())).unwrap();
+    folder
+}
+
+fn inspect(arguments: &[&str]) -> Output {
+    let mut command = arbitrage();
+    command.args(["models", "inspect"]).args(arguments);
+    run(command)
+}
+
+#[test]
+fn inspect_shows_what_is_to_know_about_a_model() {
+    let path = tiny("gguf/qwen2-q5_0-q8_0.gguf");
+    let (out, err) = texts(&inspect(&[path.to_str().unwrap()]));
+    for part in [
+        "family      qwen2, a language model",
+        "parameters  ",
+        ", in Q",
+        "of weights; with the cache, ",
+        " for the whole context of ",
+        "a text ends with \"<|im_end|>\" (",
+        "prompts     begin with no token of its own",
+        "template    tokenizer.chat_template; a prompt is \"",
+    ] {
+        assert!(out.contains(part), "{part}: {out}{err}");
+    }
+    let (out, err) = texts(&inspect(&[path.to_str().unwrap(), "--json", "--tensors", "--context", "16"]));
+    let json: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{err}"));
+    let (weights, memory) = (&json["weights"]["bytes"], &json["memory"]);
+    let cache = 16 * json["shape"]["cache_bytes_per_token"].as_u64().unwrap();
+    assert_eq!(memory[0]["bytes"].as_u64().unwrap(), weights.as_u64().unwrap() + cache);
+    assert_eq!(memory.as_array().unwrap().len(), 1);
+    assert!(json["parameters"].as_u64().unwrap() > 1000 && json["tensors"].as_array().unwrap().len() > 10, "{json}");
+    assert_eq!(json["tokens"]["begin"], Value::Null);
+    assert!(json["template"]["prompt"].as_str().unwrap().contains("1 + 1"), "{json}");
+    let (_, err) = texts(&inspect(&[path.to_str().unwrap(), "--context", "999999"]));
+    assert!(err.contains("--context: expected 1 to ") && err.contains("found 999999"), "{err}");
+}
+
+#[test]
+fn inspect_shows_the_token_that_prompts_begin_with_and_warns_of_the_template() {
+    let (out, err) = texts(&inspect(&[tiny("hf/mistral-bf16").to_str().unwrap()]));
+    for part in ["prompts     begin with \"<s>\" (", "template    chat_template.jinja", "in BF16"] {
+        assert!(out.contains(part), "{part}: {out}{err}");
+    }
+}
+
+#[test]
+fn known_models_are_listed_as_json() {
+    let mut list = arbitrage();
+    list.args(["models", "list", "--json"]);
+    let json: Value = serde_json::from_str(&texts(&run(list)).0).unwrap();
+    let names: Vec<_> = json.as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"qwen2.5-coder-0.5b-instruct"), "{names:?}");
+}
+
+/// The checks of loading, in words and exit code.
+#[test]
+fn inspect_refuses_what_loading_refuses() {
+    let raise = |_: &str| "{{ raise_exception('no') }}".to_owned();
+    let broken = [
+        changed("hf/qwen2-f32-tied", "config.json", |text| {
+            text.replace("\"num_hidden_layers\": 1", "\"num_hidden_layers\": 3")
+        }),
+        changed("hf/qwen2-f32-tied", "config.json", |text| text.replace("\"vocab_size\": ", "\"vocab_size\": 1")),
+        changed("hf/qwen2-f32-tied", "config.json", |text| text.replace('{', "{,")),
+        changed("hf/mistral-bf16", "chat_template.jinja", raise),
+        changed("hf/mistral-bf16", "chat_template.jinja", |_| "{% for".to_owned()),
+        changed("hf/mistral-bf16", "chat_template.jinja", |_| "{# nothing #}".to_owned()),
+        changed("hf/qwen2-f32-tied", "adapter_config.json", |_| "{}".to_owned()),
+    ];
+    for folder in broken {
+        let path = folder.path().to_str().unwrap();
+        let inspected = inspect(&[path]);
+        let mut solve = arbitrage();
+        solve.args(["solve", "--draft", path, "--target", path, "--system", "", "--policy", "target", "Eggs?"]);
+        let solved = run(solve);
+        let [(out, err), (_, other)] = [texts(&inspected), texts(&solved)];
+        assert_eq!((inspected.status.code(), solved.status.code()), (Some(1), Some(1)), "{out}{err}{other}");
+        assert!(out.is_empty() && err.starts_with("error: ") && err.contains(path), "{out}{err}");
+        assert_eq!(err, other);
+    }
+}
+
+#[test]
+fn what_is_no_model_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(tiny("gguf/qwen2-q5_0-q8_0.gguf"), folder.path().join("tiny.gguf")).unwrap();
+    std::fs::write(folder.path().join("page.html"), "<!DOCTYPE html>").unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for (name, part) in [
+        (path("."), "a folder with a GGUF file; open `"),
+        (path("page.html"), "a web page"),
+        (path("Tiny.gguf"), "did you mean `"),
+        ("https://huggingface.co/a/b/resolve/main/c.gguf".to_owned(), "expected `hf:a/b:c.gguf`"),
+        ("Qwen/Some-GGUF".to_owned(), "write `hf:Qwen/Some-GGUF:FILE.gguf`"),
+        ("/dev/zero".to_owned(), "expected a regular file, found a device"),
+    ] {
+        let output = inspect(&[&name]);
+        let (_, err) = texts(&output);
+        assert_eq!((output.status.code(), err.lines().count()), (Some(1), 1), "{name}: {err}");
+        assert!(err.contains(part), "{name}: {err}");
+    }
+}

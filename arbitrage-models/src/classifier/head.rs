@@ -70,6 +70,11 @@ impl ClassifierHead {
     }
 }
 
+/// Whether `name` is that of a head's weight.
+pub(super) fn is_head(name: &str) -> bool {
+    name.strip_suffix(".weight").is_some_and(|stem| [VALUE, CLASSES].contains(&stem))
+}
+
 /// The tensor name of the head that the file has or, where it has none, of the one that a similar name suggests.
 fn tensor_stem(names: &[String]) -> &'static str {
     let has = |stem: &str| names.iter().any(|name| name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.')));

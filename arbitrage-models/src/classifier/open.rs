@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::Classifier;
-use super::head::ClassifierHead;
+use super::head::{ClassifierHead, is_head};
 use crate::decoder::expected::{EMBEDDING, HEAD, expect_backbone};
 use crate::decoder::{Backbone, LoadOptions};
 use crate::error::{Error, Result};
@@ -33,22 +33,41 @@ impl Classifier {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_files(files: ModelFiles, options: &LoadOptions) -> Result<Self> {
-        files.check_vocabulary()?;
-        let ModelFiles { weights, config, tokenizer } = files;
-        let mut report = LoadReport::new(weights.as_ref());
-        let (prefix, head_prefix) = prefixes(&weights.names());
-        expect_backbone(&mut report, weights.as_ref(), &config, prefix);
-        for part in ["weight", "bias"] {
-            report.mark_used(&format!("{head_prefix}{HEAD}.{part}"));
-        }
-        let head = ClassifierHead::load(&mut report, weights.as_ref(), config.hidden)?;
-        report.finish(weights.path())?;
-        let missing = || Error::format(weights.path(), "head", "a tensor", "nothing");
-        let head = head.ok_or_else(missing)?;
+        let (prefix, head) = checked(&files)?;
+        let ModelFiles { weights, config, tokenizer, .. } = files;
         let name = model_name(weights.path(), options);
         let body = Backbone::load(weights, config, options, prefix)?;
         Ok(Self { name, body, head, tokenizer, sequences: HashMap::new() })
     }
+
+    /// Applies every check of [`from_files`](Self::from_files) without loading the decoder. Returns the number of the head's outputs.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn check(files: &ModelFiles) -> Result<usize> {
+        checked(files).map(|(_, head)| head.outputs())
+    }
+
+    /// Whether files hold a classifier's head, and are thus no language model's.
+    pub fn has_head(files: &ModelFiles) -> bool {
+        files.weights.names().iter().any(|name| is_head(name))
+    }
+}
+
+/// The prefix of the decoder's names and the head, after every check.
+fn checked(files: &ModelFiles) -> Result<(&'static str, ClassifierHead)> {
+    files.check_vocabulary()?;
+    let ModelFiles { weights, config, .. } = files;
+    let mut report = LoadReport::new(weights.as_ref());
+    let (prefix, head_prefix) = prefixes(&weights.names());
+    expect_backbone(&mut report, weights.as_ref(), config, prefix);
+    for part in ["weight", "bias"] {
+        report.mark_used(&format!("{head_prefix}{HEAD}.{part}"));
+    }
+    let head = ClassifierHead::load(&mut report, weights.as_ref(), config.hidden)?;
+    report.finish(weights.path())?;
+    let head = head.ok_or_else(|| Error::format(weights.path(), "head", "a tensor", "nothing"))?;
+    Ok((prefix, head))
 }
 
 /// The prefixes that go with the embedding's tensor; the usual ones where there is no embedding.

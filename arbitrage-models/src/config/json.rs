@@ -6,9 +6,9 @@ use arbitrage_core::text::excerpt;
 use serde_json::{Map, Value as Json};
 
 use super::keys::{self, ConfigFormat};
-use super::unique_json::UniqueJson;
 use super::{Field, MAX_DIMENSION, ModelConfig, Rope, RopeScaling, is_positive, shared_head_dim};
 use crate::error::{Error, Result};
+use crate::small_file::parse_json;
 use crate::weights::report::nearest;
 
 /// The window of Mistral and Qwen2 models whose `config.json` says nothing about it, as in transformers.
@@ -24,15 +24,7 @@ impl ModelConfig {
     /// an unknown `model_type` or rope scaling, and for [keys](super::keys) that would change the computation in a way that is not
     /// supported.
     pub fn from_json(path: &Path, text: &str) -> Result<Self> {
-        let UniqueJson(json) = serde_json::from_str(text).map_err(|e| {
-            let found = format!("text that is not ({})", excerpt(&e.to_string()));
-            Error::format(
-                path,
-                format!("line {} column {}", e.line(), e.column()),
-                "JSON in which no key comes twice",
-                found,
-            )
-        })?;
+        let json = parse_json(path, text)?;
         let read = JsonReader { path, json: &json };
         let family = read.text("/model_type")?;
         if !["llama", "mistral", "qwen2"].contains(&family) {

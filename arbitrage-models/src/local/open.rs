@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::LocalModel;
-use crate::chat::ChatTemplate;
 use crate::decoder::{Decoder, LoadOptions};
 use crate::error::Result;
 use crate::files::ModelFiles;
@@ -23,11 +22,10 @@ impl LocalModel {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_files(files: ModelFiles, options: &LoadOptions) -> Result<Self> {
-        files.check_vocabulary()?;
-        let ModelFiles { weights, config, tokenizer } = files;
+        let template = files.check()?.template;
+        let ModelFiles { weights, config, tokenizer, .. } = files;
         let name = model_name(weights.path(), options);
         let decoder = Decoder::load(weights, config, options)?;
-        let template = ChatTemplate::for_tokenizer(&tokenizer)?;
         Ok(Self::new(name, decoder, tokenizer, template))
     }
 }

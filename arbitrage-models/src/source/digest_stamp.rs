@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::Progress;
 use super::hash::sha256;
 use crate::error::{Error, Result};
+use crate::small_file;
 use crate::weights::writer::write_atomic;
+
+/// Longest stamp that is read, in bytes.
+const MAX_STAMP_BYTES: u64 = 4096;
 
 /// A file's digest, with the file's size and time at which it was computed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,7 +31,7 @@ pub(super) fn path_for(file: &Path) -> PathBuf {
 impl DigestStamp {
     /// The stamp at `path`. A missing or damaged one only costs hashing the file again.
     pub(super) fn read(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(path).ok()?).ok()
+        serde_json::from_slice(&small_file::read(path, MAX_STAMP_BYTES).ok()?).ok()
     }
 
     /// The digest, unless `file` has changed since.

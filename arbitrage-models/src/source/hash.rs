@@ -9,10 +9,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::Progress;
 use crate::error::{Error, Result};
+use crate::small_file;
 
 /// SHA-256 of the file at `path`, hexadecimal.
 pub(super) fn sha256(path: &Path, progress: &mut dyn Progress) -> Result<String> {
     let failed = |error| Error::io(path, error);
+    small_file::regular(path)?;
     let mut file = File::open(path).map_err(failed)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     progress.start(&format!("checking {name}"), file.metadata().ok().map(|data| data.len()));

@@ -32,6 +32,7 @@ mod pull;
 mod registry;
 mod resolve;
 mod settings;
+mod wrong_name;
 
 use std::path::{Path, PathBuf};
 

@@ -4,14 +4,12 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use arbitrage_core::text::excerpt;
-
-use super::ModelSource;
-use super::registry::{find, known_models};
+use super::registry::find;
+use super::{ModelSource, wrong_name};
 use crate::error::{Error, Result};
 
 /// What the name of a file on the hub starts with.
-const HUB_PREFIX: &str = "hf:";
+pub(super) const HUB_PREFIX: &str = "hf:";
 
 /// A GGUF file on the hub, whose name stays inside its repository and inside the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,50 +40,41 @@ pub(super) fn parse(name: &str) -> Result<ModelSource> {
     if let Some(model) = find(name) {
         return Ok(ModelSource::Known(model));
     }
-    if let Some(rest) = name.strip_prefix(HUB_PREFIX) {
-        return hub_file(rest).map(ModelSource::Hub).ok_or_else(|| Error::Parameter {
-            name: "model",
-            expected:
-                "hf:OWNER/REPO:FILE.gguf, the parts made of letters, digits and `-_.+=@`, none of them `.` or `..`"
-                    .into(),
-            found: format!("`{}`", excerpt(name)),
-        });
+    if let Some((prefix, rest)) = name.split_at_checked(HUB_PREFIX.len())
+        && prefix.eq_ignore_ascii_case(HUB_PREFIX)
+    {
+        return hub_file(rest).map(ModelSource::Hub).ok_or_else(|| wrong_name::hub(name, rest));
+    }
+    if name.contains("://") {
+        return Err(wrong_name::url(name));
     }
     let path = Path::new(name);
-    if path.exists() {
-        return Ok(ModelSource::Path(PathBuf::from(name)));
+    match std::fs::metadata(path) {
+        Ok(_) => Ok(ModelSource::Path(PathBuf::from(name))),
+        Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {
+            Err(wrong_name::not_found(name))
+        }
+        Err(error) => Err(Error::io(path, error)),
     }
-    if name.contains(['/', '\\']) || name.ends_with(".gguf") {
-        return Err(Error::io(path, ErrorKind::NotFound.into()));
-    }
-    Err(unknown(name))
 }
 
+/// The file that `rest`, which is `OWNER/REPO:FILE.gguf`, names.
 fn hub_file(rest: &str) -> Option<HubFile> {
     let (repository, file) = rest.split_once(':')?;
     let safe = |text: &str| text.split('/').all(is_safe);
-    let fits = repository.split('/').count() == 2 && file.ends_with(".gguf") && safe(repository) && safe(file);
+    let fits = is_repository(repository) && file.ends_with(".gguf") && safe(file);
     fits.then(|| HubFile { repository: repository.to_owned(), file: file.to_owned() })
+}
+
+/// Whether `text` is the owner and the name of a repository, with a slash between them.
+pub(super) fn is_repository(text: &str) -> bool {
+    text.split('/').count() == 2 && text.split('/').all(is_safe)
 }
 
 /// Whether `part` means the same in a URL and as a file name on every system.
 fn is_safe(part: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+=@".contains(&byte);
     (1..=128).contains(&part.len()) && part.bytes().all(plain) && !part.starts_with('.') && !part.ends_with('.')
-}
-
-fn unknown(name: &str) -> Error {
-    let known: Vec<_> = known_models().iter().map(|model| model.name).collect();
-    let similarity = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), other);
-    let nearest = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b))).copied().unwrap_or_default();
-    Error::Parameter {
-        name: "model",
-        expected: format!(
-            "a GGUF file, a Hugging Face folder, hf:OWNER/REPO:FILE.gguf, or one of {} (did you mean `{nearest}`?)",
-            known.join(", ")
-        ),
-        found: format!("`{}`", excerpt(name)),
-    }
 }
 
 #[cfg(test)]
@@ -117,6 +106,89 @@ mod tests {
             assert!(message.contains(&format!("did you mean `{nearest}`?")), "{message}");
         }
         parse("").unwrap_err();
+    }
+
+    /// Each name with the part of the message that gives the right form.
+    fn check(table: &[(&str, &str)]) {
+        for (name, expected) in table {
+            let message = parse(name).unwrap_err().to_string();
+            assert!(message.contains(expected) && !message.contains('\n'), "{name}: {message}");
+        }
+    }
+
+    #[test]
+    fn addresses_on_the_hub_get_the_form_that_is_read() {
+        let page = "https://huggingface.co/Qwen/Q-GGUF";
+        check(&[
+            (page, "expected `hf:Qwen/Q-GGUF:FILE.gguf` with the name of one of its files"),
+            (&format!("{page}/resolve/main/q-q4_k_m.gguf?download=true"), "expected `hf:Qwen/Q-GGUF:q-q4_k_m.gguf`"),
+            (&format!("{page}/blob/main/sub/q.gguf"), "expected `hf:Qwen/Q-GGUF:sub/q.gguf`"),
+            (&format!("{page}/tree/main"), "`hf:Qwen/Q-GGUF:FILE.gguf`"),
+            (&format!("{page}/resolve/v2/q.gguf"), "of the revision `main`"),
+            (&format!("{page}/blob/main/model.safetensors"), "safetensors"),
+            ("http://hf.co/a/b", "`hf:a/b:FILE.gguf`"),
+            ("https://example.org/m.gguf", "download"),
+            ("file:///tmp/m.gguf", "expected the path `/tmp/m.gguf`"),
+        ]);
+    }
+
+    #[test]
+    fn incomplete_names_on_the_hub_say_what_is_missing() {
+        check(&[
+            ("hf:", "OWNER/REPO:FILE.gguf"),
+            ("hf:Qwen", "OWNER/REPO:FILE.gguf"),
+            ("hf:Qwen/Q-GGUF", "expected `hf:Qwen/Q-GGUF:FILE.gguf` with the name of one of its files"),
+            ("hf:Qwen/Q-GGUF", "https://huggingface.co/Qwen/Q-GGUF/tree/main"),
+            ("hf:Qwen/Q-GGUF:", "found no file"),
+            ("hf:Qwen/Q-GGUF:Q4_K_M", "a name that ends in `Q4_K_M.gguf`"),
+            ("hf:Qwen/Q-GGUF:q.gguf/", "`hf:Qwen/Q-GGUF:q.gguf`"),
+            ("hf:Qwen/Q-GGUF:model", "`hf:Qwen/Q-GGUF:model.gguf`"),
+            ("hf:Qwen/Q-GGUF:model.safetensors", "`hf download Qwen/Q-GGUF`"),
+            ("hf:Qwen/Q-GGUF/q.gguf", "expected `hf:Qwen/Q-GGUF:q.gguf`"),
+            ("hf://Qwen/Q-GGUF/q.gguf", "expected `hf:Qwen/Q-GGUF:q.gguf`"),
+            ("hf:https://huggingface.co/a/b/blob/main/q.gguf", "`hf:a/b:q.gguf`"),
+        ]);
+        assert!(matches!(parse("HF:a/b:q.gguf"), Ok(ModelSource::Hub(_))));
+    }
+
+    #[test]
+    fn what_looks_like_a_repository_gets_its_name_on_the_hub() {
+        check(&[
+            ("Qwen/Q-GGUF", "no such file or folder; for a repository on the hub, write `hf:Qwen/Q-GGUF:FILE.gguf`"),
+            ("Qwen/Q-GGUF:Q4_K_M", "`hf:Qwen/Q-GGUF:FILE.gguf`"),
+            ("Qwen/Q-GGUF:q.gguf", "`hf:Qwen/Q-GGUF:q.gguf`"),
+            ("Qwen/Q-GGUF/q.gguf", "`hf:Qwen/Q-GGUF:q.gguf`"),
+        ]);
+    }
+
+    #[test]
+    fn a_missing_path_gets_the_nearest_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        for name in ["Qwen-0.5B-q4_k_m.gguf", "notes.txt"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        std::fs::create_dir_all(path("models/llama")).unwrap();
+        let mean = |name: &str| format!("did you mean `{}`?", path(name));
+        check(&[
+            (&path("qwen-0.5b-Q4_K_M.gguf"), &mean("Qwen-0.5B-q4_k_m.gguf")),
+            (&path("Qwen-0.5B-q4_k_m"), &mean("Qwen-0.5B-q4_k_m.gguf")),
+            (&path("Qwen-0.5B-q5_k_m.gguf"), &mean("Qwen-0.5B-q4_k_m.gguf")),
+            (&path("Qwen-0.5B-q4_k_m.gguf/"), &mean("Qwen-0.5B-q4_k_m.gguf")),
+            (&path("model/llama"), &mean("models/llama")),
+            (&path("zzz"), "its folder holds `Qwen-0.5B-q4_k_m.gguf`, `models`"),
+            (&path("zzz/yyy/x.gguf"), &format!("there is no `{}`", path("zzz"))),
+            ("~/absent-arbitrage-folder/m.gguf", "the shell replaces `~` only where it is not quoted"),
+        ]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_nowhere_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("m.gguf");
+        std::os::unix::fs::symlink("gone.gguf", &link).unwrap();
+        check(&[(link.to_str().unwrap(), "a symbolic link to `gone.gguf`, which does not exist")]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::post_processor::{LeadingToken, leading_token};
 use super::table::{TokenKind, VocabularyEntry};
 use super::tokenizer_json::{AddedTokenJson, TokenizerJson, alphabet, check_model, entries, merges};
 use crate::error::{Error, Result};
+use crate::small_file::{parse_json, read_text_if_present};
 use arbitrage_core::text::excerpt;
 use serde::Deserialize;
 use serde_json::Value;
@@ -74,19 +75,7 @@ fn added(entries: &[VocabularyEntry], listed: &[AddedTokenJson]) -> Vec<AddedTok
 
 /// The text of a file; `None` when there is no such file.
 fn read_text(path: &Path) -> Result<Option<String>> {
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io(path, error)),
-    };
-    // Devices and pipes have no size, and reading them might never end.
-    if !metadata.is_file() {
-        return Err(Error::format(path, "file type", "a regular file", "something else"));
-    }
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(Error::format(path, "size", format!("at most {MAX_FILE_BYTES} bytes"), metadata.len()));
-    }
-    std::fs::read_to_string(path).map(Some).map_err(|error| Error::io(path, error))
+    read_text_if_present(path, MAX_FILE_BYTES)
 }
 
 /// Settings from the files other than `tokenizer.json`.
@@ -176,7 +165,7 @@ fn find(entries: &[VocabularyEntry], text: &str) -> Option<u32> {
 /// A JSON file, `null` when there is none.
 fn read_json(path: &Path) -> Result<Value> {
     let Some(text) = read_text(path)? else { return Ok(Value::Null) };
-    serde_json::from_str(&text).map_err(|error| Error::format(path, "/", "JSON", error))
+    parse_json(path, &text)
 }
 
 /// One id, a list of them, or `null`.

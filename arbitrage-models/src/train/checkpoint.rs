@@ -8,6 +8,7 @@ use arbitrage_core::fs::sync_folder;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::small_file;
 
 const MAGIC: &[u8; 8] = b"arbcheck";
 /// Bytes before the parts: magic number, lengths of the parts, and digest.
@@ -60,13 +61,13 @@ impl Checkpoint {
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
         let mut first_error = None;
         for path in [path.to_owned(), previous(path)] {
-            match fs::read(&path) {
+            match small_file::read(&path, u64::MAX) {
                 Ok(bytes) => match Self::parse(&path, bytes) {
                     Ok(checkpoint) => return Ok(Some(checkpoint)),
                     Err(error) => first_error = first_error.or(Some(error)),
                 },
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io(&path, error)),
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         first_error.map_or(Ok(None), Err)

@@ -14,8 +14,12 @@ use super::transformer::{EMBEDDING, HEAD, NORM, Transformer};
 use crate::config::{ModelConfig, RopeScaling};
 use crate::decoder::expected;
 use crate::error::{Error, Result};
+use crate::small_file;
 use crate::weights::writer::{write_atomic, write_safetensors};
 use crate::weights::{DType, LoadReport, SafetensorsFolder, TensorView, WeightSource};
+
+/// Largest file that is read whole, in bytes; real tokenizers have less than 40 MB.
+const MAX_FILE_BYTES: u64 = 1 << 28;
 
 /// The files of a folder other than its weights and `config.json`, such as those of the tokenizer.
 #[derive(Clone, Debug, Default)]
@@ -30,10 +34,10 @@ impl FolderFiles {
         let names = ["tokenizer.json", "tokenizer_config.json", "generation_config.json", "special_tokens_map.json"];
         let read = |name: &str| {
             let path = folder.as_ref().join(name);
-            match fs::read(&path) {
+            match small_file::read(&path, MAX_FILE_BYTES) {
                 Ok(bytes) => Some(Ok((name.to_owned(), bytes))),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-                Err(error) => Some(Err(Error::io(&path, error))),
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+                Err(error) => Some(Err(error)),
             }
         };
         names.into_iter().filter_map(read).collect::<Result<_>>().map(Self)
@@ -72,7 +76,7 @@ impl Transformer {
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let folder = folder.as_ref();
         let file = folder.join("config.json");
-        let text = fs::read_to_string(&file).map_err(|error| Error::io(&file, error))?;
+        let text = small_file::read_text(&file, MAX_FILE_BYTES)?;
         let config = ModelConfig::from_json(&file, &text)?;
         check(&config)?;
         let source = SafetensorsFolder::open(folder)?;

@@ -41,6 +41,48 @@ struct Properties {
     ggml_id: u32,
 }
 
+/// GGML's types that are not read here, by number: other quantisations, types of intermediate results, numbers that are no weights,
+/// and types that ggml has removed.
+const UNREAD: [(u32, &str); 32] = [
+    (4, "Q4_2"),
+    (5, "Q4_3"),
+    (9, "Q8_1"),
+    (10, "Q2_K"),
+    (11, "Q3_K"),
+    (15, "Q8_K"),
+    (16, "IQ2_XXS"),
+    (17, "IQ2_XS"),
+    (18, "IQ3_XXS"),
+    (19, "IQ1_S"),
+    (20, "IQ4_NL"),
+    (21, "IQ3_S"),
+    (22, "IQ2_S"),
+    (23, "IQ4_XS"),
+    (24, "I8"),
+    (25, "I16"),
+    (26, "I32"),
+    (27, "I64"),
+    (28, "F64"),
+    (29, "IQ1_M"),
+    (31, "Q4_0_4_4"),
+    (32, "Q4_0_4_8"),
+    (33, "Q4_0_8_8"),
+    (34, "TQ1_0"),
+    (35, "TQ2_0"),
+    (36, "IQ4_NL_4_4"),
+    (37, "IQ4_NL_4_8"),
+    (38, "IQ4_NL_8_8"),
+    (39, "MXFP4"),
+    (40, "NVFP4"),
+    (41, "Q1_0"),
+    (42, "Q2_0"),
+];
+
+/// The name of the GGML type with this number, if it is one that is known and not read.
+pub(super) fn unread_ggml_type(id: u32) -> Option<&'static str> {
+    UNREAD.iter().find(|(number, _)| *number == id).map(|(_, name)| *name)
+}
+
 impl DType {
     /// Every type, in the order of declaration.
     pub const ALL: [Self; 11] = [
@@ -154,7 +196,7 @@ impl std::str::FromStr for DType {
 
 #[cfg(test)]
 mod tests {
-    use super::DType;
+    use super::{DType, unread_ggml_type};
 
     #[test]
     fn names_are_read_in_any_case_and_others_refused_with_a_list() {
@@ -176,6 +218,14 @@ mod tests {
             assert_eq!(dtype.tensor_bytes(&[5, dtype.block_len()]), Some(dtype.block_bytes() * 5));
         }
         assert_eq!(DType::from_ggml_id(10), None);
+    }
+
+    #[test]
+    fn every_number_of_ggml_is_read_or_has_a_name() {
+        for id in 0..43 {
+            assert_ne!(DType::from_ggml_id(id).is_some(), unread_ggml_type(id).is_some(), "type {id}");
+        }
+        assert_eq!((unread_ggml_type(20), unread_ggml_type(43)), (Some("IQ4_NL"), None));
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Gguf {
         if let Some(parts) = metadata.optional("split.count", Metadata::u32_of)?
             && parts > 1
         {
-            let expected = "a whole file (join the parts with `llama-gguf-split --merge`)";
+            let expected = "a whole file (join the parts with `llama-gguf-split --merge FIRST-PART OUT.gguf`)";
             return Err(Error::format(path, "split.count", expected, format!("one of {parts} parts")));
         }
         let start = header.end.next_multiple_of(metadata.alignment()?);

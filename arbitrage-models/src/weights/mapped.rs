@@ -1,12 +1,13 @@
 //! Read-only file mappings.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
 use crate::error::{Error, Result};
+use crate::small_file;
 
 /// A whole file, mapped into memory for reading.
 #[derive(Debug)]
@@ -18,11 +19,7 @@ pub(crate) struct MappedFile {
 impl MappedFile {
     /// Maps the regular file at `path`. Others are refused, since opening a pipe may block for ever.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let metadata = fs::metadata(path).map_err(|source| Error::io(path, source))?;
-        if !metadata.is_file() {
-            let found = if metadata.is_dir() { "a folder" } else { "a device, pipe or socket" };
-            return Err(Error::format(path, "file type", "a regular file", found));
-        }
+        small_file::regular(path)?;
         let file = File::open(path).map_err(|source| Error::io(path, source))?;
         // SAFETY: the mapping is read-only and owned by this struct, and its bytes are plain data, so any content is valid. The file must
         // not be changed or shortened while it is mapped: users of the crate uphold this, as the documentation of `weights` says, and our

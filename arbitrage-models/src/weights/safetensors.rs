@@ -7,7 +7,6 @@ mod header;
 mod index;
 
 use std::collections::HashMap;
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -55,7 +54,9 @@ impl SafetensorsFolder {
             return Self::open_single(path, path);
         }
         let (single, index) = (path.join(SINGLE), path.join(INDEX));
-        match (single.exists(), index.exists()) {
+        // A link that leads nowhere is there, and its error says where it leads.
+        let is_there = |path: &Path| path.symlink_metadata().is_ok();
+        match (is_there(&single), is_there(&index)) {
             (true, _) => Self::open_single(path, &single),
             (false, true) => Self::open_shards(path, &index),
             (false, false) => Err(Error::format(path, "folder", format!("{SINGLE} or {INDEX}"), "neither")),
@@ -140,6 +141,7 @@ impl WeightSource for SafetensorsFolder {
             header::TensorType::Unsupported(found) => {
                 let [f32, f16, bf16] = [DType::F32, DType::F16, DType::BF16];
                 let field = format!("tensor `{}`", excerpt(name));
+                let found = format!("{found}: {}", header::advice(found));
                 return Err(Error::format(shard.path(), field, format!("type {f32}, {f16} or {bf16}"), found));
             }
         };
@@ -152,21 +154,4 @@ impl WeightSource for SafetensorsFolder {
             self.shards[tensor.shard].forget(&tensor.range);
         }
     }
-}
-
-/// The content of a small text file. A file of more than `max_bytes` is refused before any of it is read.
-fn read_limited(path: &Path, max_bytes: u64) -> Result<Vec<u8>> {
-    let metadata = fs::metadata(path).map_err(|source| Error::io(path, source))?;
-    if !metadata.is_file() {
-        return Err(Error::format(path, "file type", "a regular file", "something else"));
-    }
-    if metadata.len() > max_bytes {
-        return Err(Error::format(
-            path,
-            "size",
-            format!("at most {max_bytes} bytes"),
-            format!("{} bytes", metadata.len()),
-        ));
-    }
-    fs::read(path).map_err(|source| Error::io(path, source))
 }

@@ -38,8 +38,16 @@ pub(crate) fn tensors() -> Vec<Case> {
         one("a size of 2^63", &[1 << 61], F32, "below 2^63 bytes"),
         one("larger than any file", &[1 << 48], F32, "larger than any file"),
         one("an unknown type", &[8], 99, "type 99|Q4_K"),
-        one("a type that was removed", &[32], 4, "type 4|Q4_0"),
-        one("a type that we do not read", &[256], 16, "type 16"),
+        one("a type that was removed", &[32], 4, "Q4_2 (type 4), which is not read|Q4_0"),
+        one(
+            "a type that we do not read",
+            &[256],
+            16,
+            "IQ2_XXS (type 16), which is not read: take the model in Q4_K_M or Q8_0",
+        ),
+        one("IQ4_NL", &[32], 20, "IQ4_NL (type 20), which is not read"),
+        one("MXFP4", &[32], 39, "MXFP4 (type 39), which is not read"),
+        one("numbers that are no weights", &[8], 26, "I32 (type 26), which is not read"),
         one("part of a block", &[33], Q8_0, "whole blocks of 32|Q8_0 [33]"),
         one("part of a large block", &[128, 2], Q4_K, "whole blocks of 256|Q4_K [2, 128]"),
     ];

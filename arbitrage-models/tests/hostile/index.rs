@@ -4,7 +4,7 @@ use std::path::Path;
 
 use arbitrage_models::Error;
 
-use super::Kind::{Format, Io, Truncated, Weights};
+use super::Kind::{Format, Io, NotAModel, Truncated, Weights};
 use super::build::{entry, safetensors};
 use super::safetensors::open;
 use super::{Case, Kind};
@@ -75,7 +75,7 @@ pub(crate) fn shards() -> Vec<Case> {
             .file(ONE, shard("a"))
             .file(TWO, shard("a")),
         case("a shard cut", both.as_str(), Truncated, TWO).file(ONE, shard("a")).file(TWO, cut),
-        case("an empty shard", both.as_str(), Truncated, TWO).file(ONE, shard("a")).file(TWO, []),
+        case("an empty shard", both.as_str(), NotAModel, TWO).file(ONE, shard("a")).file(TWO, []),
         Case::new("index: a shard that is a folder", open_shard_folder, Format, &format!("{ONE}|file type|a folder"))
             .file(FILE, map(&[("a", ONE)])),
         Case::new("index: a folder", open_index_folder, Format, &format!("{FILE}|file type")),

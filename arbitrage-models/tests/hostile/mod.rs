@@ -3,6 +3,7 @@
 pub(crate) mod alloc;
 pub(crate) mod build;
 pub(crate) mod config;
+pub(crate) mod folder;
 pub(crate) mod gguf_header;
 pub(crate) mod gguf_tensors;
 pub(crate) mod index;
@@ -34,6 +35,7 @@ pub(crate) type Act = fn(&Path) -> Result<(), Error>;
 pub(crate) enum Kind {
     Io,
     Truncated,
+    NotAModel,
     Format,
     Weights,
     NotFinite,
@@ -46,6 +48,7 @@ impl Kind {
         Some(match error {
             Error::Io { .. } => Self::Io,
             Error::Truncated { .. } => Self::Truncated,
+            Error::NotAModel { .. } => Self::NotAModel,
             Error::Format { .. } => Self::Format,
             Error::Weights { .. } => Self::Weights,
             Error::NotFinite { .. } => Self::NotFinite,
@@ -61,7 +64,7 @@ impl Kind {
             Self::Truncated => &[" expected, ", " found", "incomplete download?"],
             Self::Format => &["expected ", "found "],
             Self::NotFinite => &["is not finite (index "],
-            Self::Io | Self::Weights | Self::Tokenizer | Self::Template => &[],
+            Self::Io | Self::NotAModel | Self::Weights | Self::Tokenizer | Self::Template => &[],
         }
     }
 }
@@ -96,7 +99,9 @@ impl Case {
     fn folder(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (name, content) in &self.files {
-            std::fs::write(folder.path().join(name), content).unwrap();
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
         }
         folder
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use arbitrage_models::Error;
 use arbitrage_models::weights::{SafetensorsFolder, scan_finite};
 
-use super::Kind::{Format, Io, NotFinite, Truncated};
+use super::Kind::{Format, Io, NotAModel, NotFinite, Truncated};
 use super::build::{entry, safetensors, safetensors_with};
 use super::{Case, Kind};
 
@@ -31,7 +31,7 @@ pub(crate) fn lengths() -> Vec<Case> {
     let with_length = |length: u64| [&length.to_le_bytes()[..], &good[8..]].concat();
     let cut = |bytes: usize| good[..bytes].to_vec();
     vec![
-        case("empty", vec![], Truncated, "8 bytes expected, 0 found"),
+        case("empty", vec![], NotAModel, "an empty file"),
         case("cut in the length", cut(7), Truncated, "8 bytes expected, 7 found"),
         case("cut after the length", cut(8), Truncated, "8 found"),
         case("cut in the header", cut(20), Truncated, "20 found"),
@@ -104,6 +104,12 @@ pub(crate) fn tensors() -> Vec<Case> {
     vec![
         one("an unknown type", entry("a", "Q4_X", "[2]", 0, 8), "tensor `a`|F32, F16 or BF16|Q4_X"),
         one("a type that we do not read", entry("a", "I64", "[1]", 0, 8), "tensor `a`|type F32, F16 or BF16|I64"),
+        one(
+            "8-bit floats",
+            entry("a", "F8_E4M3", "[8]", 0, 8),
+            "F8_E4M3: the weights are quantised; take the original",
+        ),
+        one("double precision", entry("a", "F64", "[1]", 0, 8), "F64: convert it to F32"),
         one("too few bytes", entry("a", "F32", "[3]", 0, 8), "tensor `a`|12 bytes for F32 [3]|8 bytes"),
         one("too many bytes", entry("a", "F32", "[1]", 0, 8), "tensor `a`|4 bytes for F32 [1]|8 bytes"),
         one("a shape that overflows", entry("a", "F32", "[4294967296,4294967296]", 0, 8), "tensor `a`|2^61"),

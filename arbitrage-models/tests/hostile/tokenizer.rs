@@ -49,7 +49,7 @@ pub(crate) fn files() -> Vec<Case> {
         case("empty", "", Refused, "EOF|corrupt or incomplete"),
         case("cut", &GOOD[..1000], Refused, "EOF|corrupt or incomplete"),
         case("cut by one", &GOOD[..GOOD.len() - 1], Refused, "EOF"),
-        case("not UTF-8", b"{\"model\":\"\xFF\"}".to_vec(), Io, "UTF-8"),
+        case("not UTF-8", b"{\"model\":\"\xFF\"}".to_vec(), Format, "UTF-8"),
         case("an array", "[]", Refused, "corrupt or incomplete"),
         case("nested deep", format!("{{\"normalizer\":{}", "[".repeat(100_000)), Refused, "recursion limit"),
         Case::new(

@@ -135,18 +135,32 @@ pub(crate) enum ModelsCommand {
         names: Vec<String>,
     },
     /// Lists the known models and where they are cached.
-    List,
-    /// Shows a model's shape, tokenizer and tensors.
-    Inspect {
-        /// A name from `models list`, a GGUF file or a Hugging Face folder.
-        model: String,
-        /// Lists every tensor.
+    List {
+        /// Prints JSON.
         #[arg(long)]
-        tensors: bool,
-        /// Checks every weight for NaN and infinity.
-        #[arg(long)]
-        scan: bool,
+        json: bool,
     },
+    /// Checks a model as loading it does, and shows its size, shape, memory, tokens and chat template.
+    Inspect(InspectOptions),
+}
+
+/// Options of `models inspect`.
+#[derive(Args)]
+pub(crate) struct InspectOptions {
+    /// A name from `models list`, a GGUF file or a Hugging Face folder.
+    pub model: String,
+    /// Lists every tensor.
+    #[arg(long)]
+    pub tensors: bool,
+    /// Checks every weight for NaN and infinity.
+    #[arg(long)]
+    pub scan: bool,
+    /// Shows the memory that the model takes with a cache of so many tokens.
+    #[arg(long, value_name = "TOKENS")]
+    pub context: Option<usize>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to do about unusable rows in a file of problems, steps or answers.

@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::failure::write_error;
 use crate::error::Result;
+use crate::small_file::read_text;
+
+/// Longest log that is read, in bytes. A longer one is begun again.
+const MAX_LOG_BYTES: u64 = 1 << 24;
 
 /// The lengths of the parts that were written and synced, one on each line, after a line that names the download. A line without a
 /// newline at its end was cut off by a crash and does not count.
@@ -18,7 +22,7 @@ impl DownloadLog {
     /// Reads the log at `path`, or begins a new one if there is none of this `origin`. Only as many parts count as fit into the `length`
     /// bytes that the downloaded file has.
     pub(super) fn open(path: PathBuf, origin: &str, length: u64) -> Result<Self> {
-        let text = fs::read_to_string(&path).unwrap_or_default();
+        let text = read_text(&path, MAX_LOG_BYTES).unwrap_or_default();
         let mut lines = text.split_inclusive('\n').map_while(|line| line.strip_suffix('\n'));
         let lengths = match lines.next() {
             Some(first) if first == origin => lengths_within(lines, length),

@@ -7,9 +7,13 @@ use arbitrage_core::text::excerpt;
 use super::cursor::Cursor;
 use super::parse_value::value;
 use super::value::MetadataValue;
+use crate::content;
 use crate::error::{Error, Result};
 use crate::weights::DType;
+use crate::weights::dtype::unread_ggml_type;
 
+/// What a file begins with.
+const MAGIC: &[u8; 4] = b"GGUF";
 /// Most dimensions of a tensor, as in ggml.
 const MAX_DIMS: u32 = 4;
 /// Longest key, by the specification.
@@ -40,8 +44,13 @@ pub(super) struct TensorInfo {
 /// Parses the header of the file whose content is `bytes`.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<GgufHeader> {
     let mut cursor = Cursor::new(path, bytes);
+    if !bytes.starts_with(MAGIC)
+        && let Some(error) = content::not_weights(path, bytes)
+    {
+        return Err(error);
+    }
     let magic = cursor.array::<4>("magic")?;
-    if &magic != b"GGUF" {
+    if &magic != MAGIC {
         let found = format!("\"{}\"", magic.escape_ascii());
         return Err(Error::format(path, "magic", "\"GGUF\"", found));
     }
@@ -95,7 +104,7 @@ fn tensor(cursor: &mut Cursor<'_>, at: usize) -> Result<TensorInfo> {
     // The file has the innermost dimension first.
     shape.reverse();
     let id = cursor.u32(format_args!("type of tensor {at}"))?;
-    let dtype = DType::from_ggml_id(id).ok_or_else(|| wrong(supported_types(), format!("type {id}")))?;
+    let dtype = DType::from_ggml_id(id).ok_or_else(|| wrong(supported_types(), unread_type(id)))?;
     let offset = cursor.u64(format_args!("offset of tensor {at}"))?;
     let bytes = dtype.tensor_bytes(&shape).filter(|bytes| *bytes <= isize::MAX as usize).ok_or_else(|| {
         let expected = format!("rows of whole blocks of {} values, and a size below 2^63 bytes", dtype.block_len());
@@ -104,8 +113,15 @@ fn tensor(cursor: &mut Cursor<'_>, at: usize) -> Result<TensorInfo> {
     Ok(TensorInfo { name: name.to_owned(), dtype, shape, offset, bytes })
 }
 
-/// The types that we read, with their numbers.
+/// The types that we read.
 fn supported_types() -> String {
-    let list: Vec<_> = DType::ALL.iter().map(|dtype| format!("{} ({dtype})", dtype.ggml_id())).collect();
-    format!("one of the types {}", list.join(", "))
+    format!("one of the types {}", DType::ALL.map(DType::name).join(", "))
+}
+
+/// A type that we do not read, and what to do.
+fn unread_type(id: u32) -> String {
+    match unread_ggml_type(id) {
+        Some(name) => format!("{name} (type {id}), which is not read: take the model in Q4_K_M or Q8_0"),
+        None => format!("type {id}, which is unknown: take the model in Q4_K_M or Q8_0"),
+    }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use arbitrage_core::text::excerpt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
+use crate::content;
 use crate::error::{Error, Result};
 use crate::weights::DType;
 use crate::weights::layout::{ByteSpan, check_contiguous, check_length};
@@ -47,6 +48,16 @@ const UNSUPPORTED: [(&str, u64); 19] = [
     ("U64", 64),
 ];
 
+/// What to do about a tensor of a type that cannot be read.
+pub(super) fn advice(dtype: &str) -> &'static str {
+    match dtype {
+        "F64" | "C64" => "convert it to F32",
+        "BOOL" | "I16" | "U16" | "I64" | "U64" => "it does not hold weights",
+        // FP4, FP6 and FP8, and integers that quantisers pack several weights into.
+        _ => "the weights are quantised; take the original ones, or a GGUF file",
+    }
+}
+
 /// One tensor of the file; `range` is relative to the start of the file.
 #[derive(Debug)]
 pub(super) struct TensorEntry {
@@ -84,10 +95,17 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<TensorEntry>> {
 /// The JSON, and where the data starts.
 fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'a [u8], usize)> {
     let found = bytes.len() as u64;
-    let Some((prefix, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
+    let prefix = bytes.first_chunk::<LENGTH_BYTES>();
+    let length = prefix.map_or(0, |prefix| u64::from_le_bytes(*prefix));
+    if !(1..=MAX_HEADER_BYTES).contains(&length)
+        && !content::is_safetensors(bytes)
+        && let Some(error) = content::not_weights(path, bytes)
+    {
+        return Err(error);
+    }
+    let Some((_, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
         return Err(Error::Truncated { path: path.to_owned(), expected: LENGTH_BYTES as u64, found });
     };
-    let length = u64::from_le_bytes(*prefix);
     if length > MAX_HEADER_BYTES {
         let expected = format!("at most {MAX_HEADER_BYTES} bytes of header");
         return Err(Error::format(path, "header length", expected, length));

@@ -7,8 +7,8 @@ use std::path::{Component, Path};
 use arbitrage_core::text::excerpt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
-use super::read_limited;
 use crate::error::{Error, Result};
+use crate::small_file::read_text;
 
 /// Largest index that is read, in bytes; those of the largest public models take a few.
 const MAX_INDEX_BYTES: u64 = 16 << 20;
@@ -34,8 +34,8 @@ impl Index {
 
 /// Reads the index at `path`.
 pub(super) fn read(path: &Path) -> Result<Index> {
-    let bytes = read_limited(path, MAX_INDEX_BYTES)?;
-    let raw: RawIndex = serde_json::from_slice(&bytes).map_err(|error| {
+    let text = read_text(path, MAX_INDEX_BYTES)?;
+    let raw: RawIndex = serde_json::from_str(&text).map_err(|error| {
         Error::format(path, "/weight_map", "an object of tensor names and file names", excerpt(&error.to_string()))
     })?;
     let index = Index { tensors: raw.weight_map.0 };

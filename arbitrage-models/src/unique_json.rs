@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::{Map, Value as Json};
 
 /// A JSON value. Readers differ in which of two values of one key they take, so such a file has no meaning that all agree on.
-pub(super) struct UniqueJson(pub Json);
+pub(crate) struct UniqueJson(pub Json);
 
 impl<'de> Deserialize<'de> for UniqueJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
