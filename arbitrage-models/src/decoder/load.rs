@@ -1,5 +1,6 @@
 //! From named tensors of a file to a decoder.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -147,6 +148,14 @@ impl Loader<'_> {
     fn linear(&self, name: &str, order: Option<Vec<u32>>) -> Result<Linear> {
         let weight_name = format!("{name}.weight");
         let rows = self.smaller(self.rows(&weight_name)?);
+        #[cfg(feature = "flex")]
+        if let Some(shared) = &self.options.shared
+            && self.options.precision == Precision::Packed
+            && let Some(packed) = shared.find(self.source.path(), name, &rows)
+        {
+            self.options.report_loaded(rows.stored_bytes(0..rows.len()).len());
+            return Ok(Linear::Packed(packed));
+        }
         let bias = self.source.get(&format!("{name}.bias"))?.map(|bias| bias.to_f32()).transpose()?;
         let (rows, bias) = match order {
             Some(order) => {
@@ -158,13 +167,24 @@ impl Loader<'_> {
         let linear = match self.options.precision {
             Precision::Plain | Precision::Half => {
                 let weight = self.matrix(&rows)?.transpose();
+                self.loaded(&weight_name, rows.stored_bytes(0..rows.len()));
                 Linear::Plain { weight, bias: bias.map(|bias| self.vector(bias)) }
             }
             #[cfg(feature = "flex")]
-            Precision::Packed => Linear::Packed(Arc::new(PackedLinear::new(&rows, bias)?)),
+            Precision::Packed => {
+                let packed = |part| self.loaded(&weight_name, rows.stored_bytes(part));
+                Linear::Packed(Arc::new(PackedLinear::new(&rows, bias, packed)?))
+            }
         };
         self.source.forget(&weight_name);
         Ok(linear)
+    }
+
+    /// Releases the pages of a part of the tensor `name` that is loaded, so that no more than it is in memory twice. Rows that are read in
+    /// another order may come from the file once more.
+    fn loaded(&self, name: &str, part: Range<usize>) {
+        self.options.report_loaded(part.len());
+        self.source.forget_part(name, part);
     }
 
     fn rows(&self, name: &str) -> Result<Rows<'_>> {
@@ -178,11 +198,18 @@ impl Loader<'_> {
     fn embedding(&self) -> Result<Embedding> {
         let name = self.full(EMBEDDING);
         match self.options.precision {
-            Precision::Plain | Precision::Half => Ok(Embedding::Plain(self.matrix(&self.rows(&name)?)?)),
+            Precision::Plain | Precision::Half => {
+                let rows = self.rows(&name)?;
+                self.options.report_loaded(rows.stored_bytes(0..rows.len()).len());
+                Ok(Embedding::Plain(self.matrix(&rows)?))
+            }
             // The table stays in the file, whose rows are decoded as they are needed.
             #[cfg(feature = "flex")]
             Precision::Packed => {
-                let dtype = self.view(&name)?.dtype;
+                let TensorView { dtype, bytes, .. } = self.view(&name)?;
+                if !self.config.tied {
+                    self.options.report_loaded(bytes.len()); // else it is packed as the head
+                }
                 Ok(Embedding::Mapped(Mapped { source: self.source.clone(), name, hidden: self.config.hidden, dtype }))
             }
         }

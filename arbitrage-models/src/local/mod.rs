@@ -167,6 +167,11 @@ impl LocalModel {
         &self.decoder
     }
 
+    /// The decoder, for [`LoadOptions::sharing`](crate::LoadOptions::sharing) of another model.
+    pub fn shared_decoder(&self) -> Arc<Decoder> {
+        self.decoder.clone()
+    }
+
     /// The tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer

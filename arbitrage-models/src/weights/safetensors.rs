@@ -152,6 +152,12 @@ impl WeightSource for SafetensorsFolder {
             self.shards[tensor.shard].forget(&tensor.range);
         }
     }
+
+    fn forget_part(&self, name: &str, part: Range<usize>) {
+        if let Some(tensor) = self.stored(name) {
+            self.shards[tensor.shard].forget_part(&tensor.range, part);
+        }
+    }
 }
 
 /// The content of a small text file. A file of more than `max_bytes` is refused before any of it is read.
