@@ -120,10 +120,14 @@ fn peak_megabytes(process: u32) -> Result<f64, Failure> {
 fn llama_load_time(folder: &Path, file: &Path) -> Result<f64, Failure> {
     let program = folder.join("llama-batched-bench");
     let mut command = Command::new(&program);
-    command.arg("-m").arg(file).args(["-t", &threads().to_string(), "-c", "256", "-npp", "1", "-ntg", "1", "-npl", "1"]);
+    command.arg("-m").arg(file).args(["-t", &threads().to_string()]);
+    command.args(["-c", "256", "-npp", "1", "-ntg", "1", "-npl", "1"]);
     // At this verbosity it prints its own times.
     let output = command.args(["-lv", "4"]).output().map_err(|error| {
-        format!("{}: {error}; run `benches/llama_cpp.sh DIR`, and give --llama the folder that it prints", program.display())
+        format!(
+            "{}: {error}; run `benches/llama_cpp.sh DIR`, and give --llama the folder that it prints",
+            program.display()
+        )
     })?;
     let text = String::from_utf8_lossy(&output.stderr);
     let milliseconds = text.lines().find_map(|line| line.split_once("load time =")?.1.trim().strip_suffix(" ms"));

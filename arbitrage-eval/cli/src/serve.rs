@@ -13,7 +13,9 @@ use crate::Failure;
 use crate::cli::ServeOptions;
 use crate::interrupt;
 use crate::model::{Model, TargetModel};
-use crate::pair::{LoadedPair, NeededRoles, RouterSource, as_verifier, default_policy, default_scorer, open_router, router_folder};
+use crate::pair::{
+    LoadedPair, NeededRoles, RouterSource, as_verifier, default_policy, default_scorer, open_router, router_folder,
+};
 use crate::sinks::Sinks;
 
 /// Serves requests until a signal asks for shutdown.

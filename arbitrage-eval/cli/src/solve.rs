@@ -11,8 +11,8 @@ use crate::Failure;
 use crate::cli::{OverlapOption, PairOptions, SolveOptions};
 use crate::live_view::LiveView;
 use crate::pair::{
-    DEFAULT_PAIR, LoadedPair, MINI, NeededRoles, RouterSource, as_verifier, default_policy, default_scorer, open_router,
-    router_folder, seconds_per_token,
+    DEFAULT_PAIR, LoadedPair, MINI, NeededRoles, RouterSource, as_verifier, default_policy, default_scorer,
+    open_router, router_folder, seconds_per_token,
 };
 use crate::sinks::Sinks;
 use crate::summary::{SolutionSummary, SolveTimes, representative_seconds_per_token};

@@ -260,11 +260,35 @@ fn rotate_half(rows: usize, head_dim: usize) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::rotate_half;
+    use super::*;
 
     #[test]
     fn rows_of_interleaved_pairs_become_halves() {
         // Heads of four rows: pairs (0, 1) and (2, 3) → halves (0, 2) and (1, 3).
         assert_eq!(rotate_half(8, 4), [0, 2, 1, 3, 4, 6, 5, 7]);
+    }
+    #[test]
+    #[cfg(feature = "flex")]
+    fn progress_adds_up_to_the_matrices_of_the_file() {
+        use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+        use crate::ModelFiles;
+
+        for file in ["gguf/smollm2-k-quants-tied.gguf", "gguf/llama2-q4_0.gguf", "hf/qwen2-f32-tied"] {
+            for precision in [Precision::Packed, Precision::Plain] {
+                let path = format!("tests/fixtures/tiny/{file}");
+                let ModelFiles { weights, config, .. } = ModelFiles::open(path).unwrap();
+                let views = weights.names().into_iter().map(|name| weights.get(&name).unwrap().unwrap());
+                let matrices: usize = views.filter(|view| view.shape.len() == 2).map(|view| view.bytes.len()).sum();
+                let loaded = Arc::new(AtomicUsize::new(0));
+                let counter = loaded.clone();
+                let options = LoadOptions::new(burn::tensor::Device::flex()).with_precision(precision);
+                let options = options.with_progress(move |bytes| {
+                    counter.fetch_add(bytes, Relaxed);
+                });
+                Decoder::load(weights.clone(), config, &options).unwrap();
+                assert_eq!(loaded.load(Relaxed), matrices, "{file} {precision:?}");
+            }
+        }
     }
 }

@@ -103,7 +103,8 @@ mod tests {
 
     /// A model with room for `context` tokens.
     fn model(context: usize) -> Model {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../arbitrage-models/tests/fixtures/tiny/hf/qwen2-f32-tied");
+        let from =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../arbitrage-models/tests/fixtures/tiny/hf/qwen2-f32-tied");
         let folder = tempfile::tempdir().unwrap();
         for file in from.read_dir().unwrap() {
             let file = file.unwrap().path();

@@ -48,9 +48,8 @@ mod tests {
         for policy in ["random:0", "logprob:-0.1", "entropy:1", "rsd:0.5", "oracle:0", "learned"] {
             assert_eq!(of(policy, SpeculationSource::Off, false), (true, true), "{policy}");
         }
-        let [draft, target] = ["draft", "target"].map(|policy| {
-            NeededRoles::of(policy.parse().unwrap(), SpeculationSource::Off, false)
-        });
+        let [draft, target] =
+            ["draft", "target"].map(|policy| NeededRoles::of(policy.parse().unwrap(), SpeculationSource::Off, false));
         assert_eq!((draft.or(target), draft.or(draft)), (NeededRoles::BOTH, draft));
     }
 }

@@ -192,6 +192,6 @@ mod tests {
         assert!(are_shared(to_load(&file, None), to_load(&the_same, None)));
         assert!(are_shared(to_load(&file, Some(DType::Q4_0)), to_load(&file, Some(DType::Q4_0))));
         assert!(!are_shared(to_load(&file, Some(DType::Q4_0)), to_load(&file, None)), "other weights");
-        assert!(!are_shared(to_load(&file, None), to_load(&models.join("llama-q4_0.gguf"), None)), "another file");
+        assert!(!are_shared(to_load(&file, None), to_load(&models.join("llama2-q4_0.gguf"), None)), "another file");
     }
 }
