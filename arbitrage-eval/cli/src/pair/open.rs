@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use arbitrage_core::Drafter;
 use arbitrage_models::source::{ModelSource, file_digest, known_digest};
 use arbitrage_models::{LoadOptions, LocalModel, Prompt};
 
@@ -37,7 +38,11 @@ impl RoleModel {
     pub(super) fn find(name: &str, role: ModelRole, needed: bool, options: &PairOptions) -> Result<Self, Failure> {
         if let Some(address) = Address::parse(name) {
             let address = address.map_err(|error| format!("--{} {name}: {error}", role.name()))?;
-            return Ok(Self::Ready(remote(&address, role, options)?));
+            let model = remote(&address, role, options)?;
+            return Ok(Self::Ready(match needed {
+                true => model,
+                false => Model::Unloaded(UnloadedModel { name: model.name().to_owned(), digest: model.digest(), role }),
+            }));
         }
         let mut load = options.placement.load(role)?;
         if let (ModelRole::Draft, Some(weights)) = (role, options.draft_weights) {
@@ -168,7 +173,6 @@ fn digest(name: &str, path: &Path) -> Result<Option<String>, Failure> {
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
-    use arbitrage_core::Drafter;
     use arbitrage_models::device;
     use arbitrage_models::weights::DType;
 
