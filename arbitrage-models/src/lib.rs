@@ -76,7 +76,7 @@ pub mod weights;
 #[cfg(feature = "burn")]
 pub use classifier::{Classifier, ProcessReward};
 #[cfg(feature = "burn")]
-pub use decoder::{Cache, Decoder, LoadOptions, Output, Outputs, Precision, Span};
+pub use decoder::{Cache, Decoder, LoadOptions, LoadProgress, Output, Outputs, Precision, Span};
 #[cfg(feature = "burn")]
 pub use device::{Device, DeviceFacts, FoundDevice, compiled_devices, device, found_devices};
 pub use error::{Error, Result};

@@ -10,7 +10,7 @@ use crate::Failure;
 use crate::batch::ProblemBatch;
 use crate::cli::{CollectOptions, RolloutModel};
 use crate::model::Model;
-use crate::pair::{LoadedPair, as_verifier};
+use crate::pair::{LoadedPair, NeededRoles, as_verifier};
 use crate::placement::ModelRole;
 use crate::rollouts::{self, RolloutLimits};
 use crate::run_notes::option_value;
@@ -21,7 +21,7 @@ pub(crate) fn run(options: &CollectOptions) -> Result<(), Failure> {
     let models = &options.batch.models;
     let batch = ProblemBatch::open(&options.batch)?;
     check(options, &batch)?;
-    let LoadedPair { draft, target, .. } = LoadedPair::load(models)?;
+    let LoadedPair { draft, target } = LoadedPair::load(models, NeededRoles::BOTH)?.warmed_up()?;
     let notes = notes(options, batch.notes(target.name()))?;
     // A head scores the target's own steps by the hidden states that the target computed while it wrote them.
     let target = target.with_hidden(matches!(options.scorer, Scorer::Head(_)), "a head")?;

@@ -1,11 +1,14 @@
-//! A model of the pair, in this process or behind a server.
+//! A model of the pair: in this process, behind a server, or not loaded.
 
-use arbitrage_core::{Author, Drafter, SequenceId, Shared, Target, Verifier, forward_methods};
+use arbitrage_core::{
+    Author, Drafter, Prefix, SequenceId, Shared, StepResult, StepRule, Target, Verifier, forward_methods,
+};
 use arbitrage_models::remote::OpenAiModel;
 use arbitrage_models::sampler::Sampling;
 use arbitrage_models::{LocalModel, LocalTarget};
 
 use crate::Failure;
+use crate::placement::ModelRole;
 
 /// A model in this process, or behind a server.
 pub(crate) enum Model {
@@ -13,6 +16,40 @@ pub(crate) enum Model {
     Local(Box<LocalModel>),
     /// Behind a server.
     Remote(Box<OpenAiModel>),
+    /// Not loaded, since nothing asks it.
+    Unloaded(UnloadedModel),
+}
+
+/// The name of a model that is not loaded. Asking it for a step is an error.
+#[derive(Clone)]
+pub(crate) struct UnloadedModel {
+    /// The name that the model would have.
+    pub name: String,
+    /// The digest of its weights, where it is known.
+    pub digest: Option<String>,
+    /// Its role.
+    pub role: ModelRole,
+}
+
+impl UnloadedModel {
+    fn error(&self, what: &str) -> Failure {
+        let role = self.role.name();
+        format!("{what} needs the {role} `{}`, which was not loaded, since the policy needs none", self.name).into()
+    }
+}
+
+impl Drafter for UnloadedModel {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn draft(&mut self, prefixes: &[Prefix<'_>], _rule: &StepRule<'_>) -> Vec<StepResult> {
+        prefixes.iter().map(|_| Err(self.error("a step"))).collect()
+    }
+
+    fn digest(&self) -> Option<String> {
+        self.digest.clone()
+    }
 }
 
 /// The error where a model behind a server is used for what only a model in this process can do.
@@ -26,6 +63,7 @@ impl Model {
         match self {
             Self::Local(model) => Self::Local(Box::new(model.share())),
             Self::Remote(model) => Self::Remote(model.clone()),
+            Self::Unloaded(model) => Self::Unloaded(model.clone()),
         }
     }
 
@@ -39,6 +77,7 @@ impl Model {
         Ok(match self {
             Self::Local(model) => Self::Local(Box::new(model.with_sampling(sampling))),
             Self::Remote(model) => Self::Remote(Box::new(model.with_sampling(sampling)?)),
+            unloaded @ Self::Unloaded(_) => unloaded,
         })
     }
 
@@ -60,6 +99,7 @@ impl Model {
         match self {
             Self::Local(model) => Ok(model),
             Self::Remote(model) => Err(needs_local(what, model.name())),
+            Self::Unloaded(model) => Err(model.error(what)),
         }
     }
 
@@ -71,12 +111,15 @@ impl Model {
         match self {
             Self::Local(model) => Self::Local(Box::new(local(*model))),
             Self::Remote(model) => Self::Remote(Box::new(remote(*model))),
+            unloaded @ Self::Unloaded(_) => unloaded,
         }
     }
+
     fn drafter(&self) -> &dyn Drafter {
         match self {
             Self::Local(model) => &**model,
             Self::Remote(model) => &**model,
+            Self::Unloaded(model) => model,
         }
     }
 
@@ -84,6 +127,7 @@ impl Model {
         match self {
             Self::Local(model) => &mut **model,
             Self::Remote(model) => &mut **model,
+            Self::Unloaded(model) => model,
         }
     }
 }
@@ -100,6 +144,8 @@ pub(crate) enum TargetModel {
     Local(Shared<LocalTarget>),
     /// Behind a server.
     Remote(Shared<Target<OpenAiModel>>),
+    /// Not loaded, since nothing asks it.
+    Unloaded(Shared<Target<UnloadedModel>>),
 }
 
 impl TargetModel {
@@ -116,11 +162,17 @@ impl TargetModel {
         Self::Remote(Shared::new(Target(model.with_author(Author::Target)), Self::NAME))
     }
 
+    /// A target that is not loaded.
+    pub(crate) fn unloaded(model: UnloadedModel) -> Self {
+        Self::Unloaded(Shared::new(Target(model), Self::NAME))
+    }
+
     /// The target in this process, which `what` needs.
     pub(crate) fn local(&self, what: &str) -> Result<Shared<LocalTarget>, Failure> {
         match self {
             Self::Local(target) => Ok(target.clone()),
             Self::Remote(target) => Err(needs_local(what, target.lock().name())),
+            Self::Unloaded(target) => Err(target.lock().0.error(what)),
         }
     }
 
@@ -128,6 +180,7 @@ impl TargetModel {
         match self {
             Self::Local(target) => target,
             Self::Remote(target) => target,
+            Self::Unloaded(target) => target,
         }
     }
 
@@ -135,6 +188,7 @@ impl TargetModel {
         match self {
             Self::Local(target) => target,
             Self::Remote(target) => target,
+            Self::Unloaded(target) => target,
         }
     }
 }

@@ -1,4 +1,9 @@
-//! Progress bars of downloads and trainings.
+//! Progress bars of downloads, loading and trainings.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arbitrage_models::source::Progress;
 use arbitrage_models::train::TrainProgress;
@@ -30,6 +35,52 @@ impl Progress for DownloadProgress {
             bar.finish();
         }
     }
+}
+
+/// A bar on standard error for models that are loaded, which vanishes at the end; off a terminal a line, if they take long.
+pub(crate) struct LoadingProgress {
+    bar: ProgressBar,
+    /// Whether the line has been printed.
+    has_line: Arc<AtomicBool>,
+}
+
+/// How long models may take without a line.
+const QUIET: Duration = Duration::from_secs(5);
+
+impl LoadingProgress {
+    /// A bar for the models in these files or folders.
+    pub(crate) fn new(paths: &[&Path]) -> Self {
+        let names: Vec<_> = paths.iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy()).collect();
+        let bytes = paths.iter().map(|path| weight_bytes(path)).sum();
+        let bar = ProgressBar::new(bytes).with_style(style("loading {msg} {wide_bar} {percent}% {elapsed}"));
+        // File names are untrusted: they could hold escape sequences of the terminal.
+        Self { bar: bar.with_message(names.join(", ").escape_debug().to_string()), has_line: Arc::default() }
+    }
+
+    /// What [`LoadOptions::with_progress`](arbitrage_models::LoadOptions::with_progress) takes.
+    pub(crate) fn listener(&self) -> impl Fn(usize) + Send + Sync + 'static {
+        let (bar, has_line) = (self.bar.clone(), self.has_line.clone());
+        move |bytes| {
+            bar.inc(bytes as u64);
+            if bar.is_hidden() && bar.elapsed() > QUIET && !has_line.swap(true, Ordering::Relaxed) {
+                let percent = 100 * bar.position() / bar.length().unwrap_or_default().max(1);
+                anstream::eprintln!("loading {}: {percent}% after {} s", bar.message(), bar.elapsed().as_secs());
+            }
+        }
+    }
+
+    /// Removes the bar.
+    pub(crate) fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// The size of a file, or of a folder's weights; 0 where it cannot be read, which opening it will report.
+fn weight_bytes(path: &Path) -> u64 {
+    let size = |path: &Path| path.metadata().map_or(0, |data| data.len());
+    let Ok(files) = path.read_dir() else { return size(path) };
+    let paths = files.flatten().map(|file| file.path());
+    paths.filter(|path| path.extension().is_some_and(|ending| ending == "safetensors")).map(|path| size(&path)).sum()
 }
 
 /// A bar for a training, with its loss and score.

@@ -13,7 +13,7 @@ use crate::Failure;
 use crate::batch::ProblemBatch;
 use crate::cli::RunOptions;
 use crate::interrupt;
-use crate::pair::{LoadedPair, RouterSource, as_verifier, default_scorer, open_router, router_folder};
+use crate::pair::{LoadedPair, NeededRoles, RouterSource, as_verifier, default_scorer, open_router, router_folder};
 use crate::placement::ModelRole;
 use crate::rollouts::no_rollouts;
 use crate::run_notes::weights_digest;
@@ -24,7 +24,8 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     let batch = ProblemBatch::open(&options.batch)?;
     let models = &options.batch.models;
     let folder = router_folder(models, options.router.as_deref())?;
-    let LoadedPair { draft, target, .. } = LoadedPair::load(models)?;
+    let needed = NeededRoles::of(options.policy, models.speculation, false);
+    let LoadedPair { draft, target } = LoadedPair::load(models, needed)?.warmed_up()?;
     let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
     let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))), "a head")?;
     let target = as_verifier(target, &draft, models.speculation)?;

@@ -13,7 +13,9 @@ use crate::Failure;
 use crate::cli::ServeOptions;
 use crate::interrupt;
 use crate::model::{Model, TargetModel};
-use crate::pair::{LoadedPair, RouterSource, as_verifier, default_policy, default_scorer, open_router, router_folder};
+use crate::pair::{
+    LoadedPair, NeededRoles, RouterSource, as_verifier, default_policy, default_scorer, open_router, router_folder,
+};
 use crate::sinks::Sinks;
 
 /// Serves requests until a signal asks for shutdown.
@@ -29,7 +31,8 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     // Binding first reports a taken port before the models are loaded. Clients that connect in the meantime wait.
     let listener = TcpListener::bind(options.bind).map_err(|error| format!("--bind {}: {error}", options.bind))?;
 
-    let LoadedPair { draft, target, .. } = LoadedPair::load(models)?;
+    // Requests may choose other policies, so that both models are needed.
+    let LoadedPair { draft, target } = LoadedPair::load(models, NeededRoles::BOTH)?.warmed_up()?;
     let target = as_verifier(target, &draft, models.speculation)?;
     let (policies, draft) = policies(options, policy, folder.as_deref(), draft, &target)?;
     let engine = |router: Dispatch| {

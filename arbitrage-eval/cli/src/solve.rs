@@ -11,11 +11,11 @@ use crate::Failure;
 use crate::cli::{OverlapOption, PairOptions, SolveOptions};
 use crate::live_view::LiveView;
 use crate::pair::{
-    DEFAULT_PAIR, LoadedPair, MINI, RouterSource, as_verifier, default_policy, default_scorer, open_router,
-    router_folder,
+    DEFAULT_PAIR, LoadedPair, MINI, NeededRoles, RouterSource, as_verifier, default_policy, default_scorer,
+    open_router, router_folder, seconds_per_token,
 };
 use crate::sinks::Sinks;
-use crate::summary::{SolutionSummary, SolveTimes};
+use crate::summary::{SolutionSummary, SolveTimes, representative_seconds_per_token};
 
 /// Solves one problem and shows it.
 pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
@@ -29,7 +29,13 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
     let segmenter = options.limits.segmenter()?;
     policy.check(None)?; // refuses a threshold out of range before a model is loaded
 
-    let LoadedPair { mut draft, mut target, target_seconds_per_token } = LoadedPair::load(models)?;
+    let mut pair = LoadedPair::load(models, NeededRoles::of(policy, models.speculation, options.budget.is_some()))?;
+    // The processor needs no warm-up, and the first step reports what cannot be used.
+    if models.placement.backends().is_some() {
+        pair = pair.warmed_up()?;
+    }
+    let LoadedPair { mut draft, mut target } = pair;
+    let mut idle_target = target.share();
     let mut sinks = Sinks::trace(options.trace.as_deref())?;
     if !options.json {
         let view = LiveView::new();
@@ -59,7 +65,12 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
         .with_sink(sinks);
     let start = Instant::now();
     let solution = engine.solve(&problem)?;
-    let times = SolveTimes { seconds: start.elapsed().as_secs_f64(), target_seconds_per_token };
+    let seconds = start.elapsed().as_secs_f64();
+    let target_seconds_per_token = representative_seconds_per_token(&solution).or_else(|| {
+        let measured = seconds_per_token(&mut idle_target);
+        measured.inspect_err(|error| anstream::eprintln!("warning: the target could not be timed: {error}")).ok()?
+    });
+    let times = SolveTimes { seconds, target_seconds_per_token };
     let summary = SolutionSummary::new(&problem, &solution, policy, times);
     let mut out = anstream::stdout().lock();
     if options.json {

@@ -23,16 +23,24 @@ pub(crate) struct SolutionSummary {
     acceptance_by_steps: Option<f64>,
     acceptance_by_tokens: Option<f64>,
     seconds: f64,
-    /// Tokens of the solution times the target's measured seconds per token, without the prefill of the prompt.
-    estimated_target_only_seconds: f64,
+    /// Tokens of the solution times the target's measured seconds per token, without the prefill of the prompt; `None` where the target was
+    /// not measured.
+    estimated_target_only_seconds: Option<f64>,
 }
 
 /// Measured times.
 pub(crate) struct SolveTimes {
     /// Seconds that the solution took.
     pub seconds: f64,
-    /// Seconds per token that the target decodes, measured at warm-up.
-    pub target_seconds_per_token: f64,
+    /// Seconds per token that the target decodes, where they were measured.
+    pub target_seconds_per_token: Option<f64>,
+}
+
+/// Seconds per token of the target in this solution; `None` where they say little about the target alone: it wrote few tokens, or verified
+/// speculative ones, of which several come from one pass.
+pub(crate) fn representative_seconds_per_token(solution: &Solution) -> Option<f64> {
+    let target = solution.usage.target;
+    target.seconds_per_token().filter(|_| target.decoded >= 32 && target.guessed == 0)
 }
 
 #[derive(Serialize)]
@@ -55,10 +63,6 @@ impl SolutionSummary {
     ) -> Self {
         let usage = solution.usage;
         let text = solution.text();
-        // The time of this solution says more than the warm-up, unless it is short or the target verified speculative tokens, of which
-        // several come from one pass, as they would not from the target alone.
-        let is_representative = usage.target.decoded >= 32 && usage.target.guessed == 0;
-        let per_token = usage.target.seconds_per_token().filter(|_| is_representative);
         let tokens = usage.draft.kept_tokens + usage.target.kept_tokens;
         Self {
             answer: final_answer(&text).map(|(_, answer)| answer),
@@ -71,7 +75,7 @@ impl SolutionSummary {
             acceptance_by_steps: usage.acceptance_by_steps(),
             acceptance_by_tokens: usage.acceptance_by_tokens(),
             seconds,
-            estimated_target_only_seconds: tokens as f64 * per_token.unwrap_or(target_seconds_per_token),
+            estimated_target_only_seconds: target_seconds_per_token.map(|seconds| tokens as f64 * seconds),
         }
     }
 }
@@ -122,14 +126,10 @@ impl fmt::Display for SolutionSummary {
         }
         let (by_steps, by_tokens) = (percent(self.acceptance_by_steps), percent(self.acceptance_by_tokens));
         writeln!(f, "accepted       {by_steps} of steps, {by_tokens} of tokens ({})", self.policy)?;
-        let estimate = self.estimated_target_only_seconds;
-        write!(
-            f,
-            "time           {}, router {}; target only about {} ({:.2}×)",
-            time(self.seconds),
-            time(self.usage.router_seconds),
-            time(estimate),
-            estimate / self.seconds,
-        )
+        write!(f, "time           {}, router {}", time(self.seconds), time(self.usage.router_seconds))?;
+        match self.estimated_target_only_seconds {
+            Some(estimate) => write!(f, "; target only about {} ({:.2}×)", time(estimate), estimate / self.seconds),
+            None => Ok(()),
+        }
     }
 }

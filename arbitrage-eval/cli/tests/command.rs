@@ -99,6 +99,34 @@ fn the_live_view_ends_in_a_summary_and_the_trace_holds_every_step() {
 }
 
 #[test]
+fn a_model_that_the_policy_does_not_ask_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken.gguf");
+    std::fs::write(&broken, "no model").unwrap();
+    let solve = |policy: &str, role: &str, file: &Path| {
+        let fixture = tiny("gguf/qwen2-q5_0-q8_0.gguf");
+        let mut command = arbitrage();
+        command.arg("solve");
+        for option in ["--draft", "--target"] {
+            command.arg(option).arg(if option == role { file } else { &fixture });
+        }
+        command.args(["--system", "", "--tokens", "5", "--json", "Eggs?", "--policy", policy]);
+        run(command)
+    };
+    for (policy, unused) in [("draft", "--target"), ("target", "--draft")] {
+        let output = solve(policy, unused, &broken);
+        let (out, err) = texts(&output);
+        assert!(output.status.success(), "{policy}: {err}");
+        let json: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["estimated_target_only_seconds"].is_null(), policy == "draft", "{json}");
+        let (_, err) = texts(&solve(policy, unused, &folder.path().join("absent.gguf")));
+        assert!(err.contains("absent.gguf"), "the name is checked: {err}");
+        let (_, err) = texts(&solve("random:0.5", unused, &broken));
+        assert!(err.contains("broken.gguf"), "{err}");
+    }
+}
+
+#[test]
 fn the_question_may_come_from_standard_input() {
     let mut child =
         solve(&["--json", "--policy", "draft"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

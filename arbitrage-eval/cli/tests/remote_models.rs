@@ -100,6 +100,14 @@ fn a_remote_target_works_with_a_local_draft() {
 }
 
 #[test]
+fn a_server_that_the_policy_does_not_ask_need_not_answer() {
+    let (output, _) = run("vllm:http://127.0.0.1:9#small", &tiny(), "target");
+    assert!(output.status.success(), "{}", text(&output));
+    let (output, trace) = run(&tiny(), "vllm:http://127.0.0.1:9#large", "draft");
+    assert!(output.status.success() && trace.contains("remote:large"), "{}", text(&output));
+}
+
+#[test]
 fn errors_name_what_a_remote_model_cannot_do() {
     let (url, _) = fake_server();
     let (small, large) = (format!("vllm:{url}#small"), format!("vllm:{url}#large"));

@@ -2,6 +2,7 @@
 //!
 //! Each has a plain counterpart where it is called; tests compare the two.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::backend::flex::{FlexTensor, Layout};
@@ -24,9 +25,14 @@ pub(super) struct PackedLinear {
 }
 
 impl PackedLinear {
-    /// Packs `rows`, `[out, in]`.
-    pub(super) fn new(rows: &Rows<'_>, bias: Option<Vec<f32>>) -> Result<Self> {
-        Ok(Self { weight: PackedMatrix::pack_rows(rows)?, bias })
+    /// Packs `rows`, `[out, in]`. `packed` learns of the rows that are done, as in [`PackedMatrix::pack_rows_with`].
+    pub(super) fn new(rows: &Rows<'_>, bias: Option<Vec<f32>>, packed: impl FnMut(Range<usize>)) -> Result<Self> {
+        Ok(Self { weight: PackedMatrix::pack_rows_with(rows, packed)?, bias })
+    }
+
+    /// How the weights are stored.
+    pub(super) fn dtype(&self) -> crate::weights::DType {
+        self.weight.dtype()
     }
 
     /// Bytes that a pass reads.

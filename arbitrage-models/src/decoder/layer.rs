@@ -18,6 +18,22 @@ pub(super) struct DecoderLayer {
 }
 
 impl DecoderLayer {
+    /// The matrix that a file calls `part`, after the layer's number.
+    #[cfg(feature = "flex")]
+    pub(super) fn matrix(&self, part: &str) -> Option<&Linear> {
+        let Attention { query, key, value, output } = &self.attention;
+        Some(match part {
+            "self_attn.q_proj" => query,
+            "self_attn.k_proj" => key,
+            "self_attn.v_proj" => value,
+            "self_attn.o_proj" => output,
+            "mlp.gate_proj" => &self.gate,
+            "mlp.up_proj" => &self.up,
+            "mlp.down_proj" => &self.down,
+            _ => return None,
+        })
+    }
+
     /// Bytes of its matrices.
     pub(super) fn bytes(&self) -> usize {
         let Attention { query, key, value, output } = &self.attention;

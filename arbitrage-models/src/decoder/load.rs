@@ -1,5 +1,6 @@
 //! From named tensors of a file to a decoder.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -26,8 +27,8 @@ impl Decoder {
     /// Loads the weights of `source` into a decoder of shape `config`.
     ///
     /// # Errors
-    /// As [`check`](Self::check); [`Error::Parameter`] for an environment variable of the kernels that has no meaning; [`Error::NotFinite`] from a [scan](LoadOptions::scan) and from
-    /// requantisation; errors of the source.
+    /// As [`check`](Self::check); [`Error::Parameter`] for an environment variable of the kernels that has no meaning;
+    /// [`Error::NotFinite`] from a [scan](LoadOptions::scan) and from requantisation; errors of the source.
     pub fn load(source: Arc<dyn WeightSource>, config: ModelConfig, options: &LoadOptions) -> Result<Self> {
         Self::check(source.as_ref(), &config)?;
         let config = ModelConfig { tied: is_tied(source.as_ref(), &config)?, ..config };
@@ -140,6 +141,14 @@ impl Loader<'_> {
     /// The linear layer of a matrix and, if it is there, a bias.
     fn linear_of(&self, weight_name: &str, bias_name: &str, order: Option<Vec<u32>>) -> Result<Linear> {
         let rows = self.smaller(self.rows(weight_name)?);
+        #[cfg(feature = "flex")]
+        if let Some(shared) = &self.options.shared
+            && self.options.precision == Precision::Packed
+            && let Some(packed) = shared.find(self.source.path(), weight_name.trim_end_matches(".weight"), &rows)
+        {
+            self.options.report_loaded(rows.stored_bytes(0..rows.len()).len());
+            return Ok(Linear::Packed(packed));
+        }
         let bias = self.source.get(bias_name)?.map(|bias| bias.to_f32()).transpose()?;
         let (rows, bias) = match order {
             Some(order) => {
@@ -151,13 +160,24 @@ impl Loader<'_> {
         let linear = match self.options.precision {
             Precision::Plain | Precision::Half => {
                 let weight = self.matrix(&rows)?.transpose();
+                self.loaded(weight_name, rows.stored_bytes(0..rows.len()));
                 Linear::Plain { weight, bias: bias.map(|bias| self.vector(bias)) }
             }
             #[cfg(feature = "flex")]
-            Precision::Packed => Linear::Packed(Arc::new(PackedLinear::new(&rows, bias)?)),
+            Precision::Packed => {
+                let packed = |part| self.loaded(weight_name, rows.stored_bytes(part));
+                Linear::Packed(Arc::new(PackedLinear::new(&rows, bias, packed)?))
+            }
         };
         self.source.forget(weight_name);
         Ok(linear)
+    }
+
+    /// Releases the pages of a part of the tensor `name` that is loaded, so that no more than it is in memory twice. Rows that are read in
+    /// another order may come from the file once more.
+    fn loaded(&self, name: &str, part: Range<usize>) {
+        self.options.report_loaded(part.len());
+        self.source.forget_part(name, part);
     }
 
     fn rows(&self, name: &str) -> Result<Rows<'_>> {
@@ -171,11 +191,18 @@ impl Loader<'_> {
     fn embedding(&self) -> Result<Embedding> {
         let name = self.full(EMBEDDING);
         match self.options.precision {
-            Precision::Plain | Precision::Half => Ok(Embedding::Plain(self.matrix(&self.rows(&name)?)?)),
+            Precision::Plain | Precision::Half => {
+                let rows = self.rows(&name)?;
+                self.options.report_loaded(rows.stored_bytes(0..rows.len()).len());
+                Ok(Embedding::Plain(self.matrix(&rows)?))
+            }
             // The table stays in the file, whose rows are decoded as they are needed.
             #[cfg(feature = "flex")]
             Precision::Packed => {
-                let dtype = self.view(&name)?.dtype;
+                let TensorView { dtype, bytes, .. } = self.view(&name)?;
+                if !self.config.tied {
+                    self.options.report_loaded(bytes.len()); // else it is packed as the head
+                }
                 Ok(Embedding::Mapped(Mapped { source: self.source.clone(), name, hidden: self.config.hidden, dtype }))
             }
         }
@@ -234,11 +261,35 @@ fn rotate_half(rows: usize, head_dim: usize) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::rotate_half;
+    use super::*;
 
     #[test]
     fn rows_of_interleaved_pairs_become_halves() {
         // Heads of four rows: pairs (0, 1) and (2, 3) → halves (0, 2) and (1, 3).
         assert_eq!(rotate_half(8, 4), [0, 2, 1, 3, 4, 6, 5, 7]);
+    }
+    #[test]
+    #[cfg(feature = "flex")]
+    fn progress_adds_up_to_the_matrices_of_the_file() {
+        use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+        use crate::ModelFiles;
+
+        for file in ["gguf/smollm2-k-quants-tied.gguf", "gguf/llama2-q4_0.gguf", "hf/qwen2-f32-tied"] {
+            for precision in [Precision::Packed, Precision::Plain] {
+                let path = format!("tests/fixtures/tiny/{file}");
+                let ModelFiles { weights, config, .. } = ModelFiles::open(path).unwrap();
+                let views = weights.names().into_iter().map(|name| weights.get(&name).unwrap().unwrap());
+                let matrices: usize = views.filter(|view| view.shape.len() == 2).map(|view| view.bytes.len()).sum();
+                let loaded = Arc::new(AtomicUsize::new(0));
+                let counter = loaded.clone();
+                let options = LoadOptions::new(burn::tensor::Device::flex()).with_precision(precision);
+                let options = options.with_progress(move |bytes| {
+                    counter.fetch_add(bytes, Relaxed);
+                });
+                Decoder::load(weights.clone(), config, &options).unwrap();
+                assert_eq!(loaded.load(Relaxed), matrices, "{file} {precision:?}");
+            }
+        }
     }
 }

@@ -21,11 +21,13 @@ mod options;
 mod pass;
 mod random;
 mod rope;
+#[cfg(feature = "flex")]
+mod sharing;
 mod slots;
 
 pub(crate) use backbone::Backbone;
 pub use cache::Cache;
-pub use options::{LoadOptions, Precision};
+pub use options::{LoadOptions, LoadProgress, Precision};
 
 use std::fmt;
 

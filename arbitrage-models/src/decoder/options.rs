@@ -1,7 +1,12 @@
 //! How a decoder is loaded.
 
+use std::fmt;
+use std::sync::Arc;
+
 use burn::tensor::{Device, FloatDType};
 
+#[cfg(feature = "flex")]
+use super::{Decoder, sharing::SharedMatrices};
 use crate::device::refused;
 use crate::error::Result;
 use crate::weights::DType;
@@ -73,6 +78,21 @@ pub struct LoadOptions {
     pub scan: bool,
     /// The most precise format that weights are kept in; `None` keeps the file's. See [`with_weights`](Self::with_weights).
     pub weights: Option<DType>,
+    /// Who learns how far loading is. See [`with_progress`](Self::with_progress).
+    pub progress: Option<LoadProgress>,
+    /// Where matrices are taken from that were packed before.
+    #[cfg(feature = "flex")]
+    pub(super) shared: Option<SharedMatrices>,
+}
+
+/// A listener to the progress of loading.
+#[derive(Clone)]
+pub struct LoadProgress(Arc<dyn Fn(usize) + Send + Sync>);
+
+impl fmt::Debug for LoadProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoadProgress")
+    }
 }
 
 impl LoadOptions {
@@ -83,7 +103,15 @@ impl LoadOptions {
         let precision = if device == Device::flex() { Precision::Packed } else { on_device };
         #[cfg(not(feature = "flex"))]
         let precision = on_device;
-        Self { device, precision, scan: false, weights: None }
+        Self {
+            device,
+            precision,
+            scan: false,
+            weights: None,
+            progress: None,
+            #[cfg(feature = "flex")]
+            shared: None,
+        }
     }
 
     /// Sets the form of the weights.
@@ -107,5 +135,26 @@ impl LoadOptions {
     pub fn with_weights(mut self, most: DType) -> Self {
         self.weights = Some(most);
         self
+    }
+    /// Calls `loaded` while weights are loaded, with the number of bytes of the file that were done since the last call. They add up to the
+    /// size of the matrices, which is the size of the file but for its header, vocabulary and norms.
+    pub fn with_progress(mut self, loaded: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.progress = Some(LoadProgress(Arc::new(loaded)));
+        self
+    }
+
+    /// Takes over the packed matrices of `decoder` that would be the same, if it was loaded from the same file: with other
+    /// [weights](Self::with_weights), those that they leave as they are. They are then in memory once.
+    #[cfg(feature = "flex")]
+    pub fn sharing(mut self, decoder: Arc<Decoder>) -> Self {
+        self.shared = Some(SharedMatrices::of(decoder));
+        self
+    }
+
+    /// Reports `bytes` more of the file as loaded.
+    pub(super) fn report_loaded(&self, bytes: usize) {
+        if let Some(LoadProgress(loaded)) = &self.progress {
+            loaded(bytes);
+        }
     }
 }

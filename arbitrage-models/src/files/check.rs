@@ -30,8 +30,8 @@ impl ModelFiles {
         self.check_vocabulary()?;
         Decoder::check(self.weights.as_ref(), &self.config)?;
         let template = ChatTemplate::for_tokenizer(&self.tokenizer)?;
-        let (prompt, refusal) = self.sample_prompt(&template)?;
-        let warnings = self.warnings(&template, refusal);
+        let prompt = self.sample_prompt(&template)?;
+        let warnings = self.tokenizer.warnings().iter().chain(template.warnings()).cloned().collect();
         Ok(CheckedFiles { template, prompt, warnings })
     }
 
@@ -48,35 +48,8 @@ impl ModelFiles {
         Err(Error::format(self.weights.path(), "tokenizer", expected, format!("{tokens} tokens")))
     }
 
-    /// The prompt of a question with the default system message. Where the template refuses that, the prompt without it, and the
-    /// refusal.
-    fn sample_prompt(&self, template: &ChatTemplate) -> Result<(String, Option<Error>)> {
-        let render = |prompt: Prompt| {
-            let text = template.render(&prompt.messages(&Problem::new("What is 1 + 1?")), true)?;
-            if text.trim().is_empty() {
-                let reason = "it writes nothing for a question".to_owned();
-                return Err(Error::Template { path: self.tokenizer.path().to_owned(), reason });
-            }
-            Ok(text)
-        };
-        match render(Prompt::default()) {
-            Ok(text) => Ok((text, None)),
-            Err(refusal) => match render(Prompt::none()) {
-                Ok(text) => Ok((text, Some(refusal))),
-                Err(_) => Err(refusal),
-            },
-        }
-    }
-
-    /// What runs, but may surprise: of the template, and of every other part that has warnings.
-    fn warnings(&self, template: &ChatTemplate, refusal: Option<Error>) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if template.is_plain() {
-            warnings.push("there is no chat template: a prompt is the plain text of its messages".to_owned());
-        }
-        if let Some(refusal) = refusal {
-            warnings.push(format!("a system message is refused, so give none (`--system \"\"`): {refusal}"));
-        }
-        warnings
+    /// The prompt of a question with the default system message.
+    fn sample_prompt(&self, template: &ChatTemplate) -> Result<String> {
+        template.render(&Prompt::default().messages(&Problem::new("What is 1 + 1?")), true)
     }
 }

@@ -40,7 +40,7 @@ pub(super) trait BlockFormat {
     /// 32 columns, unpacked.
     type SubBlock<S: Isa>: Copy;
 
-    /// Packs one block of each of eight rows. `out` is zeroed.
+    /// Packs one block of each of eight rows, and writes every byte of `out`.
     fn pack(rows: [&[u8]; LANES], out: &mut [u8]);
 
     /// Reads a block's header.
@@ -97,22 +97,40 @@ fn pack_halves(rows: [&[u8]; LANES], at: usize, out: &mut [u8]) {
     }
 }
 
-/// The vector, of a sub-block's eight, and the byte in it that hold column `column` of row `row`.
-fn vector_and_byte(row: usize, column: usize) -> (usize, usize) {
-    (column / 4, row * 4 + column % 4)
+/// The numbers of a row's sub-block, a byte each: word `v` has those of vector `v`, which are four neighbouring columns.
+type Words = [u32; VECTORS];
+
+/// The lowest bit, the lowest two and the lowest four bits of each byte of a word.
+const BIT_0: u32 = 0x0101_0101;
+const BITS_01: u32 = 0x0303_0303;
+const LOW_NIBBLES: u32 = 0x0F0F_0F0F;
+
+/// Four bytes a word, in the file's order.
+fn words<const BYTES: usize, const COUNT: usize>(bytes: &[u8; BYTES]) -> [u32; COUNT] {
+    const { assert!(BYTES == 4 * COUNT) };
+    let words = bytes.as_chunks::<4>().0;
+    std::array::from_fn(|at| u32::from_le_bytes(words[at]))
 }
 
-/// Packs the low four bits of `q`: those of vectors 0–3 into the low nibbles of four vectors, those of 4–7 into the high ones.
-fn pack_nibble(out: &mut [u8], row: usize, column: usize, q: u8) {
-    let (vector, byte) = vector_and_byte(row, column);
-    out[vector % 4 * VECTOR + byte] |= (q & 15) << (vector / 4 * 4);
+/// Puts a row's word into each of the vectors at `out`.
+fn put_words<const COUNT: usize>(out: &mut [u8], row: usize, words: [u32; COUNT]) {
+    let vectors = out[..COUNT * VECTOR].as_chunks_mut::<VECTOR>().0;
+    for (vector, word) in vectors.iter_mut().zip(words) {
+        vector.as_chunks_mut::<4>().0[row] = word.to_le_bytes();
+    }
 }
 
-/// Packs the fifth bit of `q`: those of vectors 0–3 into bits 4–7 of one vector, those of 4–7 into bits 3–0.
-fn pack_fifth(out: &mut [u8], row: usize, column: usize, q: u8) {
-    let (vector, byte) = vector_and_byte(row, column);
-    let bit = if vector < 4 { 4 + vector } else { 7 - vector };
-    out[byte] |= (q >> 4 & 1) << bit;
+/// Packs the low four bits of a row's numbers: those of vectors 0–3 into the low nibbles of four vectors, those of 4–7 into the high
+/// ones.
+fn pack_nibbles(out: &mut [u8], row: usize, q: &Words) {
+    let vector = |v: usize| q[v] & LOW_NIBBLES | (q[v + 4] & LOW_NIBBLES) << 4;
+    put_words(out, row, [vector(0), vector(1), vector(2), vector(3)]);
+}
+
+/// Packs the fifth bits of a row's numbers: those of vectors 0–3 into bits 4–7 of one vector, those of 4–7 into bits 3–0.
+fn pack_fifths(out: &mut [u8], row: usize, q: &Words) {
+    let bits = |v: usize| (q[v] >> 4 & BIT_0) << if v < 4 { 4 + v } else { 7 - v };
+    put_words(out, row, [(0..VECTORS).fold(0, |word, v| word | bits(v))]);
 }
 
 /// The eight vectors of nibbles.

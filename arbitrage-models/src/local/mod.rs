@@ -87,6 +87,11 @@ impl LocalModel {
         }
     }
 
+    /// What is doubtful about the model's files although they can be used, in whole sentences for the user; none for most models.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.tokenizer.warnings().iter().chain(self.template.warnings()).map(String::as_str)
+    }
+
     /// The same model for another role: it shares the weights and has its own caches. Listener and proposer are not shared.
     pub fn share(&self) -> Self {
         Self {
@@ -165,6 +170,11 @@ impl LocalModel {
     /// The decoder.
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
+    }
+
+    /// The decoder, for [`LoadOptions::sharing`](crate::LoadOptions::sharing) of another model.
+    pub fn shared_decoder(&self) -> Arc<Decoder> {
+        self.decoder.clone()
     }
 
     /// The tokenizer.

@@ -16,6 +16,11 @@ impl LocalModel {
         Self::from_files(ModelFiles::open(path)?, options)
     }
 
+    /// The name of the model in the file or folder `path`, loaded with `options`, without opening it.
+    pub fn name_of(path: &Path, options: &LoadOptions) -> String {
+        model_name(path, options)
+    }
+
     /// Loads a model whose files are already open. Its name is that of the file or folder, and says how the options change the
     /// weights.
     ///

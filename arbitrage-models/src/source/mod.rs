@@ -69,6 +69,21 @@ impl ModelSource {
         name::parse(name)
     }
 
+    /// Where the model is, or where [`resolve`](Self::resolve) would put it. Opens and downloads nothing.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] when `ARBITRAGE_CACHE` is not set and the system has no cache folder for the user.
+    ///
+    /// [`Error::Parameter`]: crate::Error::Parameter
+    pub fn expected_path(&self) -> Result<PathBuf> {
+        let in_cache = |file: ModelFile<'_>| Ok(file.cache_entry(&SourceSettings::from_env()?).file);
+        match self {
+            Self::Path(path) => Ok(path.clone()),
+            Self::Known(model) => in_cache(ModelFile::known(model)),
+            Self::Hub(file) => in_cache(ModelFile::hub(file)),
+        }
+    }
+
     /// The model's path, with the settings that the environment gives. Downloads the model first if it is in no cache.
     ///
     /// # Errors

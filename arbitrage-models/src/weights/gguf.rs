@@ -136,6 +136,12 @@ impl WeightSource for Gguf {
             self.file.forget(&tensor.range);
         }
     }
+
+    fn forget_part(&self, name: &str, part: Range<usize>) {
+        if let Some(tensor) = self.stored(name) {
+            self.file.forget_part(&tensor.range, part);
+        }
+    }
 }
 
 /// Finds the bytes of every tensor, and checks that all are inside the file and none overlap.

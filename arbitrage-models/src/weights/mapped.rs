@@ -53,6 +53,12 @@ impl MappedFile {
         // bytes, also through slices that are borrowed now. The range is inside the mapping, as computed above.
         let _ = unsafe { self.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
     }
+
+    /// As [`forget`](Self::forget), for the bytes `part` of a tensor that lies at `tensor`.
+    pub(crate) fn forget_part(&self, tensor: &Range<usize>, part: Range<usize>) {
+        let place = |at: usize| tensor.start.saturating_add(at).min(tensor.end);
+        self.forget(&(place(part.start)..place(part.end)));
+    }
 }
 
 #[cfg(test)]
@@ -71,5 +77,7 @@ mod tests {
             mapped.forget(&range);
             assert_eq!(mapped.bytes(), content);
         }
+        mapped.forget_part(&(5000..90_000), 10_000..usize::MAX);
+        assert_eq!(mapped.bytes(), content);
     }
 }

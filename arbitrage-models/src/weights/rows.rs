@@ -1,5 +1,6 @@
 //! The rows of a matrix, in the order and the format in which a model keeps them.
 
+use std::ops::Range;
 use std::path::Path;
 
 use arbitrage_core::text::excerpt;
@@ -92,7 +93,12 @@ impl<'a> Rows<'a> {
 
     /// Whether rows are returned in the file's order and format.
     pub fn is_as_in_file(&self) -> bool {
-        self.order.is_none() && self.dtype == self.view.dtype
+        self.order.is_none() && !self.is_requantised()
+    }
+
+    /// Whether rows are returned in another format than the file's.
+    pub fn is_requantised(&self) -> bool {
+        self.dtype != self.view.dtype
     }
 
     /// Row `row`, in this format. Rows past the end are the last one.
@@ -102,7 +108,7 @@ impl<'a> Rows<'a> {
     /// file's.
     pub fn read<'s>(&'s self, row: usize, scratch: &'s mut Scratch) -> Result<&'s [u8]> {
         let bytes = self.stored(row);
-        if self.dtype == self.view.dtype {
+        if !self.is_requantised() {
             return Ok(bytes);
         }
         scratch.values.resize(self.cols, 0.0);
@@ -110,6 +116,12 @@ impl<'a> Rows<'a> {
         dequantize_row(self.view.dtype, bytes, &mut scratch.values)?;
         fit_row(self.dtype, &scratch.values, &mut scratch.bytes).map_err(|error| self.invalid_value(error))?;
         Ok(&scratch.bytes)
+    }
+
+    /// Where the rows `rows` lie in the tensor's bytes, in the file's order.
+    pub fn stored_bytes(&self, rows: Range<usize>) -> Range<usize> {
+        let width = self.stored_row_bytes();
+        rows.start * width..rows.end * width
     }
 
     /// All rows, unpacked to four bytes for each value.
@@ -129,8 +141,12 @@ impl<'a> Rows<'a> {
     fn stored(&self, row: usize) -> &'a [u8] {
         let row = row.min(self.len() - 1);
         let row = self.order.as_ref().map_or(row, |order| order[row] as usize);
-        let width = self.view.bytes.len() / self.view.shape[0];
+        let width = self.stored_row_bytes();
         &self.view.bytes[row * width..][..width]
+    }
+
+    fn stored_row_bytes(&self) -> usize {
+        self.view.bytes.len() / self.view.shape[0]
     }
 
     /// The error for values that the format cannot hold. It names the first NaN or infinity of the whole tensor, whichever row was read

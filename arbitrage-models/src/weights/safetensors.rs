@@ -154,4 +154,10 @@ impl WeightSource for SafetensorsFolder {
             self.shards[tensor.shard].forget(&tensor.range);
         }
     }
+
+    fn forget_part(&self, name: &str, part: Range<usize>) {
+        if let Some(tensor) = self.stored(name) {
+            self.shards[tensor.shard].forget_part(&tensor.range, part);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What every weight file provides, whatever its format.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::TensorView;
@@ -34,6 +35,11 @@ pub trait WeightSource: Send + Sync {
     /// tensor may be read again; it then comes from the file.
     fn forget(&self, name: &str) {
         let _ = name;
+    }
+
+    /// As [`forget`](Self::forget), of those pages only that lie completely inside the bytes `part` of the tensor.
+    fn forget_part(&self, name: &str, part: Range<usize>) {
+        let _ = (name, part);
     }
 }
 

@@ -55,7 +55,8 @@ pub(crate) struct PairOptions {
     /// Requantises those weights of the draft that have more bits than this format: q8_0, q6_k, q5_0, q4_k, q4_0 or another one.
     #[arg(long, value_name = "FORMAT")]
     pub draft_weights: Option<DType>,
-    /// The target, in place of the pair's, as in --draft. The API key of a server is in ARBITRAGE_TARGET_KEY.
+    /// The target, in place of the pair's, as in --draft. The API key of a server is in ARBITRAGE_TARGET_KEY. Only models that the policy
+    /// needs are loaded: the policy `draft` needs no target, `target` no draft; the other one's name is checked, its file is not opened.
     #[arg(long)]
     pub target: Option<String>,
     /// Renders the prompts of a draft behind a server with the chat template of this model (a name, a GGUF file or a folder), in place of

@@ -14,7 +14,7 @@ use arbitrage_core::Draw;
 use crate::Failure;
 use crate::cli::{BadRowOptions, EvalOptions, MergeOptions, ProblemOptions, RegradeOptions};
 use crate::interrupt;
-use crate::pair::LoadedPair;
+use crate::pair::{LoadedPair, NeededRoles};
 use crate::problem_set::ProblemSet;
 use crate::report;
 use config::{BenchmarkConfig, EvalConfig};
@@ -27,10 +27,13 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), Failure> {
     let runs = plan(&config)?;
     let benchmarks = LoadedBenchmark::load_all(&config)?;
     let folder = options.shard.map_or_else(|| options.out.clone(), |shard| options.out.join(shard.folder()));
-    let runner = run::Runner::new(&engine, LoadedPair::load(&engine.models)?, options.shard, folder)?;
+    let runs: Vec<_> = runs.iter().filter(|planned| options.shard.is_none() || planned.can_be_sharded()).collect();
+    let needed = runs.iter().map(|planned| planned.needed_roles(&engine.models)).reduce(NeededRoles::or);
+    let pair = LoadedPair::load(&engine.models, needed.unwrap_or(NeededRoles::BOTH))?.warmed_up()?;
+    let runner = run::Runner::new(&engine, pair, options.shard, folder)?;
     interrupt::listen()?;
     for benchmark in &benchmarks {
-        for planned in runs.iter().filter(|planned| options.shard.is_none() || planned.can_be_sharded()) {
+        for planned in &runs {
             runner.run(benchmark, planned)?;
         }
     }

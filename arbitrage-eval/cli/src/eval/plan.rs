@@ -8,6 +8,8 @@ use arbitrage_router::Policy;
 
 use super::config::{EvalConfig, PolicyConfig};
 use crate::Failure;
+use crate::cli::PairOptions;
+use crate::pair::NeededRoles;
 
 /// One policy at one threshold.
 #[derive(Clone)]
@@ -26,6 +28,11 @@ impl PlannedRun<'_> {
     /// The trace of the run in the folder of a benchmark.
     pub(super) fn trace_path(&self, folder: &Path) -> PathBuf {
         trace_path(folder, &self.label)
+    }
+
+    /// The models of the pair that the run needs.
+    pub(super) fn needed_roles(&self, models: &PairOptions) -> NeededRoles {
+        NeededRoles::of(self.policy, self.config.speculation.unwrap_or(models.speculation), false)
     }
 
     /// Whether the run can be split into shards. A run that matches the rate of another run needs that run as a whole.

@@ -40,7 +40,7 @@ impl<'a> Runner<'a> {
         shard: Option<Shard>,
         folder: PathBuf,
     ) -> Result<Self, Failure> {
-        let LoadedPair { draft, target, .. } = pair;
+        let LoadedPair { draft, target } = pair;
         let scorer_load = options.models.placement.load(ModelRole::Scorer)?;
         Ok(Self { options, draft, target, scorer_load, shard, folder })
     }

@@ -1,38 +1,35 @@
-//! Opening models, in this process or behind servers.
-
-use std::path::Path;
+//! The models of a pair, in this process or behind servers.
 
 use arbitrage_core::segmenter::TokenBudget;
 use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, StepRule};
 use arbitrage_models::sampler::Sampling;
-use arbitrage_models::source::{file_digest, known_digest};
-use arbitrage_models::{LoadOptions, LocalModel, Prompt};
+use arbitrage_models::{Error, LoadOptions, LocalModel};
 
+use super::needed_roles::NeededRoles;
+use super::open::{ModelToLoad, RoleModel, open_both};
 use super::registry::{TARGET_COPY, model_names};
 use crate::Failure;
 use crate::cli::PairOptions;
 use crate::model::Model;
-use crate::model_path::resolve;
 use crate::placement::ModelRole;
-use crate::remote_address::Address;
 
-/// Two loaded models.
+/// Two models, of which those are loaded that are needed.
 pub(crate) struct LoadedPair {
     /// The draft.
     pub draft: Model,
     /// The target.
     pub target: Model,
-    /// Seconds per token that the target decodes, measured at warm-up.
-    pub target_seconds_per_token: f64,
 }
 
 impl LoadedPair {
-    /// Downloads both models unless they are cached, loads them and warms them up.
-    pub(crate) fn load(options: &PairOptions) -> Result<Self, Failure> {
+    /// Downloads the `needed` models unless they are cached, and loads them.
+    pub(crate) fn load(options: &PairOptions, needed: NeededRoles) -> Result<Self, Failure> {
         let names = model_names(options)?;
         options.placement.check()?;
-        let mut draft = open(&names.draft, ModelRole::Draft, options)?;
-        let mut target = open(&names.target, ModelRole::Target, options)?;
+        let sampling = sampling(options)?;
+        let draft = RoleModel::find(&names.draft, ModelRole::Draft, needed.draft, options)?;
+        let target = RoleModel::find(&names.target, ModelRole::Target, needed.target, options)?;
+        let (draft, target) = open_both(draft, target)?;
         if let (Some(TARGET_COPY), Model::Local(draft), Model::Local(target)) =
             (options.draft.as_deref(), &draft, &target)
             && draft.decoder().bytes_per_token() >= target.decoder().bytes_per_token()
@@ -41,64 +38,45 @@ impl LoadedPair {
                 "warning: --draft same: the draft is no smaller than the target, whose weights have at most as many bits as --draft-weights"
             );
         }
-        warm_up(&mut draft)?;
-        let target_seconds_per_token = warm_up(&mut target)?;
-        Ok(Self { draft, target, target_seconds_per_token })
+        Ok(Self { draft: draft.with_sampling(sampling)?, target: target.with_sampling(sampling)? })
     }
-}
 
-/// Opens a model by its name, path or address.
-fn open(name: &str, role: ModelRole, options: &PairOptions) -> Result<Model, Failure> {
-    let template = match role {
-        ModelRole::Draft => options.draft_template.as_deref(),
-        _ => options.target_template.as_deref(),
-    };
-    let model = match Address::parse(name) {
-        Some(address) => {
-            let model =
-                address.map_err(|error| format!("--{} {name}: {error}", role.name()))?.model(role.name(), template)?;
-            Model::Remote(Box::new(match &options.system {
-                Some(text) => model.with_prompt(Prompt::system(text)),
-                None => model,
-            }))
-        }
-        None => {
-            let path = resolve(name)?;
-            let mut load = options.placement.load(role)?;
-            if let (ModelRole::Draft, Some(weights)) = (role, options.draft_weights) {
-                load = load.with_weights(weights);
+    /// Has each loaded model write a token, so that a template or weights that cannot be used and a server that does not answer are reported
+    /// before the first problem, and an accelerator has compiled its kernels.
+    pub(crate) fn warmed_up(mut self) -> Result<Self, Failure> {
+        for model in [&mut self.draft, &mut self.target] {
+            if !matches!(model, Model::Unloaded(_)) {
+                decode(model, 1)?;
             }
-            let model = LocalModel::open(&path, &load)?;
-            Model::Local(Box::new(with_identity(model, name, &path, options.system.as_deref())?))
         }
-    };
-    model.with_sampling(sampling(options)?)
+        Ok(self)
+    }
 }
 
 /// Opens a model that reads solutions: as a judge, for completions or for hidden states.
 pub(crate) fn open_reader(name: &str, system: Option<&str>, load: &LoadOptions) -> Result<LocalModel, Failure> {
-    let path = resolve(name)?;
-    with_identity(LocalModel::open(&path, load)?, name, &path, system)
+    ModelToLoad::find(name, system, load.clone())?.open()
 }
 
-/// The model with its system message and its digest.
-fn with_identity(model: LocalModel, name: &str, path: &Path, system: Option<&str>) -> Result<LocalModel, Failure> {
-    let model = match system {
-        Some(text) => model.with_prompt(Prompt::system(text)),
-        None => model,
-    };
-    Ok(match digest(name, path)? {
-        Some(digest) => model.with_digest(digest),
-        None => model,
-    })
+/// Seconds per token that the model decodes, measured on a few; `None` where it is not loaded or its context has no room for them.
+pub(crate) fn seconds_per_token(model: &mut Model) -> Result<Option<f64>, Failure> {
+    const TOKENS: usize = 8;
+    if matches!(model, Model::Unloaded(_)) { Ok(None) } else { decode(model, TOKENS) }
 }
 
-/// A model's digest: that of the list of known models, or else the digest of the weights in the model's folder. A known model is
-/// found by its name, even in the cache of another tool, or by its path in our cache.
-fn digest(name: &str, path: &Path) -> Result<Option<String>, Failure> {
-    let known = known_digest(Path::new(name)).or_else(|| known_digest(path));
-    let weights = path.join("model.safetensors");
-    Ok(if known.is_none() && weights.is_file() { Some(file_digest(weights)?) } else { known })
+/// Decodes `tokens` of an answer to a short question. Returns the seconds per token; `None` where the question does not fit the model's
+/// context, which says nothing about shorter ones.
+fn decode(model: &mut Model, tokens: usize) -> Result<Option<f64>, Failure> {
+    let problem = Problem::new("Count from one to ten.");
+    let id = SequenceId(u64::MAX);
+    let segmenter = TokenBudget::new(tokens)?;
+    let steps = model.draft(&[Prefix::new(id, &problem, &[])], &StepRule::new(&segmenter, tokens));
+    model.release(id);
+    match steps.into_iter().next().ok_or("the model returned no step at warm-up")? {
+        Ok(step) => Ok(Some((step.cost.seconds - step.cost.prefill_seconds) / step.cost.decoded.max(1) as f64)),
+        Err(error) if matches!(error.downcast_ref(), Some(Error::ContextFull { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn sampling(options: &PairOptions) -> Result<Sampling, Failure> {
@@ -115,19 +93,34 @@ fn sampling(options: &PairOptions) -> Result<Sampling, Failure> {
     Ok(sampling)
 }
 
-/// Generates a few tokens, so that weights are paged in, threads have started and a server has answered once. Returns the seconds per
-/// token.
-fn warm_up(model: &mut Model) -> Result<f64, Failure> {
-    const WARM_UP_TOKENS: usize = 8;
-    let problem = Problem::new("Count from one to ten.");
-    let id = SequenceId(u64::MAX);
-    let segmenter = TokenBudget::new(WARM_UP_TOKENS)?;
-    let mut seconds = 0.0;
-    for _ in 0..2 {
-        let steps = model.draft(&[Prefix::new(id, &problem, &[])], &StepRule::new(&segmenter, WARM_UP_TOKENS));
-        let step = steps.into_iter().next().ok_or("the model returned no step at warm-up")??;
-        seconds = (step.cost.seconds - step.cost.prefill_seconds) / step.cost.decoded.max(2) as f64;
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use std::path::Path;
+
+    use arbitrage_models::device;
+
+    use super::*;
+
+    /// A model with room for `context` tokens.
+    fn model(context: usize) -> Model {
+        let from =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../arbitrage-models/tests/fixtures/tiny/hf/qwen2-f32-tied");
+        let folder = tempfile::tempdir().unwrap();
+        for file in from.read_dir().unwrap() {
+            let file = file.unwrap().path();
+            std::fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
+        }
+        let config = folder.path().join("config.json");
+        let mut fields: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&config).unwrap()).unwrap();
+        fields["max_position_embeddings"] = context.into();
+        std::fs::write(&config, fields.to_string()).unwrap();
+        Model::Local(Box::new(LocalModel::open(folder.path(), &LoadOptions::new(device("flex").unwrap())).unwrap()))
     }
-    model.release(id);
-    Ok(seconds)
+
+    #[test]
+    fn a_context_without_room_for_the_question_is_no_error() {
+        assert!(seconds_per_token(&mut model(500)).unwrap().unwrap() > 0.0);
+        assert!(seconds_per_token(&mut model(4)).unwrap().is_none());
+        LoadedPair { draft: model(4), target: model(4) }.warmed_up().unwrap();
+    }
 }

@@ -68,6 +68,7 @@ pub(crate) fn as_verifier(
 ) -> Result<TargetModel, Failure> {
     let target = match target {
         Model::Local(target) => *target,
+        Model::Unloaded(target) => return Ok(TargetModel::unloaded(target)),
         Model::Remote(target) if matches!(speculation, SpeculationSource::Off | SpeculationSource::Rejected) => {
             return Ok(TargetModel::remote(*target));
         }

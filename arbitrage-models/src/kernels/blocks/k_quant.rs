@@ -14,17 +14,23 @@ const SUBS: usize = 8;
 const SCALES: usize = 2 * HALVES;
 const MINIMA: usize = SCALES + SUBS * LANES;
 const FIRST: usize = MINIMA + SUBS * LANES;
+/// Where the fifth bits of Q5_K lie in a block of the file.
+const FILE_FIFTHS: usize = 16;
 
 impl<const FIVE: bool> KQuant<FIVE> {
     const FILE_NIBBLES: usize = if FIVE { 48 } else { 16 };
     const SUB_NIBBLES: usize = if FIVE { VECTOR } else { 0 };
     const SUB: usize = Self::SUB_NIBBLES + NIBBLES;
 
-    /// The quantised number in column `column` of sub-block `sub` of a block of the file.
-    fn quant(block: &[u8], sub: usize, column: usize) -> u8 {
-        let nibble = block[Self::FILE_NIBBLES + sub / 2 * 32 + column] >> (sub % 2 * 4) & 15;
-        let fifth = if FIVE { block[16 + column] >> sub & 1 } else { 0 };
-        nibble | fifth << 4
+    /// The numbers of sub-block `sub` of a block of the file.
+    fn quants(block: &[u8], sub: usize) -> Words {
+        let nibbles: Words = words(&block[Self::FILE_NIBBLES..].as_chunks::<BLOCK>().0[sub / 2]);
+        let nibbles = nibbles.map(|word| word >> (sub % 2 * 4) & LOW_NIBBLES);
+        if !FIVE {
+            return nibbles;
+        }
+        let fifths: Words = words(&block[FILE_FIFTHS..].as_chunks::<BLOCK>().0[0]);
+        std::array::from_fn(|v| nibbles[v] | (fifths[v] >> sub & BIT_0) << 4)
     }
 }
 
@@ -44,13 +50,10 @@ impl<const FIVE: bool> BlockFormat for KQuant<FIVE> {
                 let (scale, min) = crate::weights::blocks::scale_and_min(&block[4..16], sub);
                 out[SCALES + sub * LANES + row] = scale;
                 out[MINIMA + sub * LANES + row] = min;
-                let at = FIRST + sub * Self::SUB;
-                for column in 0..BLOCK {
-                    let q = Self::quant(block, sub, column);
-                    pack_nibble(&mut out[at + Self::SUB_NIBBLES..], row, column, q);
-                    if FIVE {
-                        pack_fifth(&mut out[at..], row, column, q);
-                    }
+                let (q, at) = (Self::quants(block, sub), FIRST + sub * Self::SUB);
+                pack_nibbles(&mut out[at + Self::SUB_NIBBLES..], row, &q);
+                if FIVE {
+                    pack_fifths(&mut out[at..], row, &q);
                 }
             }
         }

@@ -14,12 +14,20 @@ impl<const FIVE: bool, const MIN: bool> LegacyQuant<FIVE, MIN> {
     const FIFTH: usize = if MIN { 2 * HALVES } else { HALVES };
     const NIBBLES: usize = Self::FIFTH + if FIVE { VECTOR } else { 0 };
 
-    /// The quantised number in column `column` of a block of the file.
-    fn quant(block: &[u8], column: usize) -> u8 {
-        let nibble = block[Self::FILE_NIBBLES + column % 16] >> (column / 16 * 4) & 15;
-        let fifth = if FIVE { block[Self::FILE_FIFTH + column / 8] >> (column % 8) & 1 } else { 0 };
-        nibble | fifth << 4
+    /// The numbers of a block of the file.
+    fn quants(block: &[u8]) -> Words {
+        let nibbles: [u32; VECTORS / 2] = words(&block[Self::FILE_NIBBLES..].as_chunks::<{ BLOCK / 2 }>().0[0]);
+        let fifths = if FIVE { u32::from_le_bytes(block[Self::FILE_FIFTH..].as_chunks::<4>().0[0]) } else { 0 };
+        std::array::from_fn(|v| {
+            let nibbles = nibbles[v % 4] >> (v / 4 * 4) & LOW_NIBBLES;
+            nibbles | spread(fifths >> (v * 4) & 15) << 4
+        })
     }
+}
+
+/// Four bits, each in the lowest bit of a byte of its own.
+fn spread(bits: u32) -> u32 {
+    bits * 0x0020_4081 & BIT_0
 }
 
 impl<const FIVE: bool, const MIN: bool> BlockFormat for LegacyQuant<FIVE, MIN> {
@@ -35,12 +43,10 @@ impl<const FIVE: bool, const MIN: bool> BlockFormat for LegacyQuant<FIVE, MIN> {
             pack_halves(rows, 2, &mut out[HALVES..2 * HALVES]);
         }
         for (row, block) in rows.iter().enumerate() {
-            for column in 0..BLOCK {
-                let q = Self::quant(block, column);
-                pack_nibble(&mut out[Self::NIBBLES..], row, column, q);
-                if FIVE {
-                    pack_fifth(&mut out[Self::FIFTH..], row, column, q);
-                }
+            let q = Self::quants(block);
+            pack_nibbles(&mut out[Self::NIBBLES..], row, &q);
+            if FIVE {
+                pack_fifths(&mut out[Self::FIFTH..], row, &q);
             }
         }
     }

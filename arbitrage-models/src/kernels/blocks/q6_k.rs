@@ -12,6 +12,8 @@ pub(in super::super) struct Q6K;
 const SUBS: usize = 8;
 const SCALES: usize = HALVES;
 const FIRST: usize = SCALES + 2 * SUBS * LANES;
+/// Where the upper two bits lie in a block of the file.
+const FILE_UPPER: usize = 128;
 const UPPER: usize = 2 * VECTOR;
 const SUB: usize = UPPER + NIBBLES;
 
@@ -24,12 +26,21 @@ pub(in super::super) struct HalvesSubBlock<S: Isa> {
     offsets: [S::Floats; 2],
 }
 
-/// The number in column `column` of a block of the file, from 0 to 63.
-fn quant(block: &[u8], column: usize) -> u8 {
-    let (half, i) = (column / 128, column % 128);
-    let nibble = block[half * 64 + i % 64] >> (i / 64 * 4) & 15;
-    let upper = block[128 + half * 32 + i % 32] >> (i / 32 * 2) & 3;
-    nibble | upper << 4
+/// The numbers of sub-block `sub` of a block of the file, from 0 to 63.
+fn quants(block: &[u8], sub: usize) -> Words {
+    let (half, quarter) = (sub / 4, sub % 4);
+    let nibbles: Words = words(&block.as_chunks::<BLOCK>().0[half * 2 + quarter % 2]);
+    let upper: Words = words(&block[FILE_UPPER..].as_chunks::<BLOCK>().0[half]);
+    std::array::from_fn(|v| {
+        let nibble = nibbles[v] >> (quarter / 2 * 4) & LOW_NIBBLES;
+        nibble | (upper[v] >> (quarter * 2) & BITS_01) << 4
+    })
+}
+
+/// Packs the upper two bits of a row's numbers, from six-bit ones.
+fn pack_upper(out: &mut [u8], row: usize, q: &Words) {
+    let vector = |first: usize| (0..4).fold(0, |word, v| word | (q[first + v] >> 4 & BITS_01) << (2 * v));
+    put_words(out, row, [vector(0), vector(4)]);
 }
 
 impl BlockFormat for Q6K {
@@ -46,12 +57,10 @@ impl BlockFormat for Q6K {
             for (group, scale) in block[192..208].iter().enumerate() {
                 out[SCALES + group * LANES + row] = *scale;
             }
-            for column in 0..Self::COLUMNS {
-                let q = quant(block, column);
-                let (at, column) = (FIRST + column / BLOCK * SUB, column % BLOCK);
-                pack_nibble(&mut out[at + UPPER..], row, column, q);
-                let (vector, byte) = vector_and_byte(row, column);
-                out[at + vector / 4 * VECTOR + byte] |= (q >> 4) << (vector % 4 * 2);
+            for sub in 0..SUBS {
+                let (q, at) = (quants(block, sub), FIRST + sub * SUB);
+                pack_upper(&mut out[at..], row, &q);
+                pack_nibbles(&mut out[at + UPPER..], row, &q);
             }
         }
     }

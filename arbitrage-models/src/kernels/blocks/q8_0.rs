@@ -25,10 +25,8 @@ impl BlockFormat for Q8 {
     fn pack(rows: [&[u8]; LANES], out: &mut [u8]) {
         pack_halves(rows, 0, out);
         for (row, block) in rows.iter().enumerate() {
-            for (column, q) in block[2..].iter().enumerate() {
-                let (vector, byte) = vector_and_byte(row, column);
-                out[HALVES + vector * VECTOR + byte] = *q;
-            }
+            let q: Words = words(&block[2..].as_chunks::<BLOCK>().0[0]);
+            put_words(&mut out[HALVES..], row, q);
         }
     }
 
