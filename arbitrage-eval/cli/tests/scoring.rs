@@ -153,7 +153,10 @@ fn an_interrupted_head_training_ends_in_the_same_bytes() {
         &train(&out, &["--steps", &place().solutions, "--count", "9"]),
         &["states", "solutions 9", "solutions 240"],
     );
-    refused(&train(&out, &["--steps", &place().solutions, "--system", "Be brief."]), &["states", "told"]);
+    refused(
+        &train(&out, &["--steps", &place().solutions, "--system", "Be brief."]),
+        &["states", "prompt", "Be brief."],
+    );
 }
 
 #[test]
