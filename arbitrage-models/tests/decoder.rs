@@ -4,6 +4,9 @@
 mod features;
 mod support;
 
+use arbitrage_models::config::ModelConfig;
+use arbitrage_models::source::{SourceSettings, known_models};
+use arbitrage_models::weights::Gguf;
 use arbitrage_models::{Decoder, Error, Outputs, Precision, Span};
 use support::local::ALL;
 use support::{best, fixture, fixtures, options, rows, run, spoil};
@@ -241,6 +244,18 @@ fn tensors_without_a_use_are_refused() {
     let text = error.to_string();
     let unused: Vec<_> = text.lines().filter(|line| line.starts_with("  unused ")).collect();
     assert!(unused.len() == 12 && unused.iter().all(|line| line.contains("`blk.1.")), "{text}");
+}
+
+#[test]
+#[ignore = "needs `arbitrage models pull` of any known model"]
+fn known_models_pass_the_checks_of_loading() {
+    let settings = SourceSettings::from_env().unwrap();
+    let cached: Vec<_> = known_models().iter().filter_map(|model| settings.cached(model)).collect();
+    assert!(!cached.is_empty());
+    for path in cached {
+        let file = Gguf::open(&path).unwrap();
+        Decoder::check(&file, &ModelConfig::from_gguf(&file).unwrap()).unwrap();
+    }
 }
 
 #[test]

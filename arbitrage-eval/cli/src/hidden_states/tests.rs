@@ -30,7 +30,12 @@ impl HiddenReader for FakeReader {
             if self.read > self.max {
                 return Err(Error::NotFinite { model: self.name.into(), place: "here".into(), index: 0 });
             } else if step.text.contains("long") {
-                return Err(Error::ContextFull { model: self.name.into(), tokens: 9, context: 8, context_key: "/max_position_embeddings".into() });
+                return Err(Error::ContextFull {
+                    model: self.name.into(),
+                    tokens: 9,
+                    context: 8,
+                    context_key: "/max_position_embeddings".into(),
+                });
             }
             let state = |by: f32| vec![by * step.text.len() as f32, prefix.steps.len() as f32, -0.5];
             Ok(Hidden { last: state(1.0), mean: state(0.1) })
