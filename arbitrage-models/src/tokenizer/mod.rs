@@ -6,7 +6,8 @@
 //! * **The bytes of every token** ([`Tokenizer::token_bytes`]). A character may be split across tokens, so text can only be
 //!   streamed from bytes ([`crate::stream::TextStream`]).
 //! * **Two encoding modes** ([`EncodeMode`]). A prompt is rendered by a template and may contain control tokens. In text that a
-//!   model wrote, `<|im_end|>` is ten ordinary characters.
+//!   model wrote, `<|im_end|>` is ten ordinary characters. So it is in a message of a prompt: see
+//!   [`RenderedPrompt`](crate::RenderedPrompt).
 //! * **Comparison of vocabularies by token**, not by name or size ([`Tokenizer::fingerprint`]): two models may share ids only where
 //!   every id stands for the same bytes.
 //! * **Checks.** Tokenizer files are untrusted: ids, merges and sizes are checked before they reach the library.
