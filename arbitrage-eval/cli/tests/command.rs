@@ -312,6 +312,12 @@ fn inspect_shows_the_token_that_prompts_begin_with() {
 }
 
 #[test]
+fn a_classifier_is_inspected_as_one() {
+    let (out, err) = texts(&inspect(&[tiny("../scorers/two-classes").to_str().unwrap()]));
+    assert!(out.contains("a classifier with 2 outputs") && !out.contains("template"), "{out}{err}");
+}
+
+#[test]
 fn known_models_are_listed_as_json() {
     let mut list = arbitrage();
     list.args(["models", "list", "--json"]);
