@@ -313,7 +313,7 @@ fn inspect_shows_what_is_to_know_about_a_model() {
         "of weights; with the cache, ",
         " for the whole context of ",
         "a text ends with \"<|im_end|>\" (",
-        "prompts     begin with no token of its own",
+        "prompts     get no token before their text",
         "template    tokenizer.chat_template; a prompt is \"",
     ] {
         assert!(out.contains(part), "{part}: {out}{err}");
@@ -332,11 +332,17 @@ fn inspect_shows_what_is_to_know_about_a_model() {
 }
 
 #[test]
-fn inspect_shows_the_token_that_prompts_begin_with_and_warns_of_the_template() {
+fn inspect_shows_the_token_that_prompts_begin_with() {
     let (out, err) = texts(&inspect(&[tiny("hf/mistral-bf16").to_str().unwrap()]));
     for part in ["prompts     begin with \"<s>\" (", "template    chat_template.jinja", "in BF16"] {
         assert!(out.contains(part), "{part}: {out}{err}");
     }
+}
+
+#[test]
+fn a_classifier_is_inspected_as_one() {
+    let (out, err) = texts(&inspect(&[tiny("../scorers/two-classes").to_str().unwrap()]));
+    assert!(out.contains("a classifier with 2 outputs") && !out.contains("template"), "{out}{err}");
 }
 
 #[test]

@@ -61,7 +61,8 @@ impl ModelSource {
     ///
     /// # Errors
     /// [`Error::Parameter`] for a name that is none of these, listing the known names and the nearest one, and for a hub name that
-    /// leads out of its repository; [`Error::Io`] for what can only be a path but does not exist.
+    /// leads out of its repository or is incomplete; [`Error::Io`] for what can only be a path but does not exist, with the nearest one
+    /// that does. Each says which form is right.
     ///
     /// [`Error::Parameter`]: crate::Error::Parameter
     /// [`Error::Io`]: crate::Error::Io

@@ -140,7 +140,7 @@ mod tests {
             ("hf:Qwen/Q-GGUF", "expected `hf:Qwen/Q-GGUF:FILE.gguf` with the name of one of its files"),
             ("hf:Qwen/Q-GGUF", "https://huggingface.co/Qwen/Q-GGUF/tree/main"),
             ("hf:Qwen/Q-GGUF:", "found no file"),
-            ("hf:Qwen/Q-GGUF:Q4_K_M", "a name that ends in `Q4_K_M.gguf`"),
+            ("hf:Qwen/Q-GGUF:Q4_K_M", "with the name of the file that ends in `Q4_K_M.gguf`"),
             ("hf:Qwen/Q-GGUF:q.gguf/", "`hf:Qwen/Q-GGUF:q.gguf`"),
             ("hf:Qwen/Q-GGUF:model", "`hf:Qwen/Q-GGUF:model.gguf`"),
             ("hf:Qwen/Q-GGUF:model.safetensors", "`hf download Qwen/Q-GGUF`"),

@@ -73,14 +73,14 @@ fn split(text: &str) -> (String, String) {
 fn hub_form(repository: &str, file: &str) -> String {
     let repository = excerpt(repository);
     let of = |file: &str| format!("`{HUB_PREFIX}{repository}:{}`", excerpt(file));
-    let listed = format!("which are at https://huggingface.co/{repository}/tree/main");
+    let listed = format!("listed at https://huggingface.co/{repository}/tree/main");
     let lower = file.to_lowercase();
     if file.is_empty() {
         return format!("{} with the name of one of its files, {listed}", of("FILE.gguf"));
     }
     if is_format(file) {
         return format!(
-            "{} with a name that ends in `{}.gguf`, of its files, {listed}",
+            "{} with the name of the file that ends in `{}.gguf`, {listed}",
             of("FILE.gguf"),
             excerpt(file)
         );

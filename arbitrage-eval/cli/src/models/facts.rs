@@ -122,7 +122,7 @@ impl ModelFacts {
     /// # Errors
     /// Those of loading; a `context` beyond the model's.
     pub(super) fn gather(name: &str, path: &Path, files: &ModelFiles, context: Option<usize>) -> Result<Self, Failure> {
-        let (classifier_outputs, template, warnings) = checked(files)?;
+        let Checked { classifier_outputs, template, warnings } = Checked::new(files)?;
         let ModelFiles { weights, config, tokenizer, description, .. } = files;
         let facts = weight_facts(weights.as_ref())?;
         Ok(Self {
@@ -149,14 +149,26 @@ impl ModelFacts {
     }
 }
 
-/// The outputs of a classifier or the template of a language model, once the files have passed the checks of loading, and warnings.
-fn checked(files: &ModelFiles) -> Result<(Option<usize>, Option<TemplateFacts>, Vec<String>), Failure> {
-    if Classifier::has_head(files) {
-        return Ok((Some(Classifier::check(files)?), None, Vec::new()));
+/// What is known of files that have passed the checks of loading.
+struct Checked {
+    /// None for a language model.
+    classifier_outputs: Option<usize>,
+    /// None for a classifier.
+    template: Option<TemplateFacts>,
+    warnings: Vec<String>,
+}
+
+impl Checked {
+    fn new(files: &ModelFiles) -> Result<Self, Failure> {
+        if Classifier::has_head(files) {
+            let outputs = Classifier::check(files)?;
+            return Ok(Self { classifier_outputs: Some(outputs), template: None, warnings: Vec::new() });
+        }
+        let checked = files.check()?;
+        let source = files.description.template_source.clone().filter(|_| !checked.template.is_plain());
+        let template = TemplateFacts { source, prompt: checked.prompt };
+        Ok(Self { classifier_outputs: None, template: Some(template), warnings: checked.warnings })
     }
-    let checked = files.check()?;
-    let source = files.description.template_source.clone().filter(|_| !checked.template.is_plain());
-    Ok((None, Some(TemplateFacts { source, prompt: checked.prompt }), checked.warnings))
 }
 
 fn shape(files: &ModelFiles) -> ShapeFacts {

@@ -87,8 +87,10 @@ fn show_text(facts: &ModelFacts, out: &mut dyn Write) -> io::Result<()> {
     let tokens = &facts.tokens;
     let ends: Vec<String> = tokens.end.iter().map(token).collect();
     writeln!(out, "tokenizer   {} tokens; a text ends with {}", tokens.count, ends.join(" or "))?;
-    let begin = tokens.begin.as_ref().map_or_else(|| "with no token of its own".to_owned(), token);
-    writeln!(out, "prompts     begin {}{begin}", if tokens.begin.is_some() { "with " } else { "" })?;
+    match &tokens.begin {
+        Some(begin) => writeln!(out, "prompts     begin with {}", token(begin))?,
+        None => writeln!(out, "prompts     get no token before their text")?,
+    }
     let Some(template) = &facts.template else { return Ok(()) };
     let source = template.source.as_deref().unwrap_or("none");
     let shown: String = template.prompt.chars().take(SHOWN_CHARS).collect();
