@@ -49,7 +49,8 @@ pub(crate) fn run_case(program: &Path, case: &Case, folder: &Path) -> (Ended, En
 
 /// Runs the cases of `seeds`, `workers` at a time.
 pub(crate) fn run(program: &Path, seeds: Range<u64>, workers: usize) -> Report {
-    let log = std::env::var_os("ARBITRAGE_CAMPAIGN_LOG").map(|path| File::options().create(true).append(true).open(path).unwrap());
+    let log = std::env::var_os("ARBITRAGE_CAMPAIGN_LOG")
+        .map(|path| File::options().create(true).append(true).open(path).unwrap());
     let (next, report) = (AtomicU64::new(seeds.start), Mutex::new(Report::default()));
     let work = || {
         loop {
@@ -88,7 +89,8 @@ impl Report {
             _ => Stage::Refused,
         };
         let name = case.name();
-        let of_inspect = verdict::of_run(inspected, &name).or_else(|| verdict::of_page(inspected)).map(|it| ("inspect", it));
+        let of_inspect =
+            verdict::of_run(inspected, &name).or_else(|| verdict::of_page(inspected)).map(|it| ("inspect", it));
         let of_solve = verdict::of_run(solved, &name).map(|it| ("solve", it));
         // The worse of both; that they disagree matters only where each is in order.
         let worst = [of_solve, of_inspect].into_iter().flatten().min_by_key(|(_, finding)| finding.kind);
@@ -98,7 +100,11 @@ impl Report {
             self.by_mutation.entry(name).or_default().add(stage, found.is_some());
         }
         if let Some((command, finding)) = found {
-            self.findings.push((case.seed, format!("{command}, {}: {}", case.fixture, case.mutations.join(", ")), finding));
+            self.findings.push((
+                case.seed,
+                format!("{command}, {}: {}", case.fixture, case.mutations.join(", ")),
+                finding,
+            ));
         }
     }
 }
@@ -115,7 +121,10 @@ impl fmt::Display for Counts {
         let cases = self.stages.iter().sum::<usize>();
         let [refused, inspected, solved] = self.stages.map(|count| 100.0 * count as f64 / cases.max(1) as f64);
         let findings = self.findings;
-        write!(f, "{cases:6} cases, {refused:3.0} % refused, {inspected:3.0} % inspected, {solved:3.0} % solved, {findings} findings")
+        write!(
+            f,
+            "{cases:6} cases, {refused:3.0} % refused, {inspected:3.0} % inspected, {solved:3.0} % solved, {findings} findings"
+        )
     }
 }
 

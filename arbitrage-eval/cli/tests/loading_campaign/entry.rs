@@ -14,6 +14,8 @@ pub(crate) enum Entry {
     Pipe,
     /// A symbolic link, to a path relative to its own folder.
     Link(&'static str),
+    /// A symbolic link to itself.
+    Loop,
     Folder,
     /// A file of that many zeros which takes no space on the disk.
     Sparse(u64),
@@ -25,6 +27,7 @@ impl Entry {
             Self::Bytes(bytes) => std::fs::write(path, bytes).unwrap(),
             Self::Pipe => assert!(Command::new("mkfifo").arg(path).status().unwrap().success()),
             Self::Link(target) => symlink(target, path).unwrap(),
+            Self::Loop => symlink(path, path).unwrap(),
             Self::Folder => std::fs::create_dir(path).unwrap(),
             Self::Sparse(length) => std::fs::File::create(path).unwrap().set_len(*length).unwrap(),
         }
@@ -33,7 +36,7 @@ impl Entry {
 
 /// Something that is not the file that it is taken for.
 pub(crate) fn stray(random: &mut Random) -> Entry {
-    match random.below(14) {
+    match random.below(16) {
         0 => Entry::Pipe,
         1 => Entry::Folder,
         2 => Entry::Sparse(3 << 30),
@@ -42,8 +45,9 @@ pub(crate) fn stray(random: &mut Random) -> Entry {
         5 => Entry::Link("/dev/zero"),
         6 => Entry::Link("/dev/null"),
         7 => Entry::Link("no such file"),
-        // A link that points at itself through its own folder's name is written by `loop_name`.
         8 => Entry::Link("."),
+        9 => Entry::Pipe,
+        10 => Entry::Loop,
         _ => Entry::Bytes(random.pick(&STRAY_TEXTS).to_vec()),
     }
 }

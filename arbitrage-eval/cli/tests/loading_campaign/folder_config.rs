@@ -29,7 +29,10 @@ pub(crate) const MUTATIONS: [FolderMutation; 4] = [
 
 /// Keys that transformers knows, with values that mean something or nearly do.
 const KEYS: [(&str, &[&str]); 44] = [
-    ("architectures", &["[\"LlamaForCausalLM\"]", "[\"Qwen3ForCausalLM\"]", "[\"LlamaForSequenceClassification\"]", "[]"]),
+    (
+        "architectures",
+        &["[\"LlamaForCausalLM\"]", "[\"Qwen3ForCausalLM\"]", "[\"LlamaForSequenceClassification\"]", "[]"],
+    ),
     ("model_type", &["\"llama\"", "\"qwen2\"", "\"mistral\"", "\"qwen3\"", "\"gemma2\"", "\"phi3\""]),
     ("vocab_size", &["319", "321", "64", "320.0", "1000000000"]),
     ("hidden_size", &["16", "33", "64", "0"]),
@@ -65,7 +68,10 @@ const KEYS: [(&str, &[&str]); 44] = [
     ("query_pre_attn_scalar", &["144"]),
     ("use_qk_norm", &["true", "false"]),
     ("num_local_experts", &["8", "1", "0"]),
-    ("quantization_config", &["{\"quant_method\": \"gptq\", \"bits\": 4}", "{\"quant_method\": \"fp8\"}", "{}", "null"]),
+    (
+        "quantization_config",
+        &["{\"quant_method\": \"gptq\", \"bits\": 4}", "{\"quant_method\": \"fp8\"}", "{}", "null"],
+    ),
     ("quantization", &["{\"group_size\": 64, \"bits\": 4}"]),
     ("torch_dtype", &["\"float8_e4m3fn\"", "\"int8\"", "\"bfloat16\""]),
     ("eos_token_id", &["0", "[2, 301]", "319", "320", "-1", "null", "[]"]),

@@ -51,10 +51,18 @@ fn describe(folder: &mut Folder, random: &mut Random) {
             2 => drop(header.insert(format!("{name}\u{1b}[31m"), tensor)),
             other => {
                 match other {
-                    3 => *member(&mut tensor, "dtype") = json!(random.pick(&["F64", "I8", "U8", "F8_E4M3", "BOOL", "F16", "X", ""])),
-                    4 => *member(&mut tensor, "shape") = json!(random.pick(&[&[][..], &[0], &[1, 1, 1], &[u64::MAX, 2]])),
+                    3 => {
+                        *member(&mut tensor, "dtype") =
+                            json!(random.pick(&["F64", "I8", "U8", "F8_E4M3", "BOOL", "F16", "X", ""]))
+                    }
+                    4 => {
+                        *member(&mut tensor, "shape") = json!(random.pick(&[&[][..], &[0], &[1, 1, 1], &[u64::MAX, 2]]))
+                    }
                     5 => *member(&mut tensor, "shape") = odd(random),
-                    6 => *member(&mut tensor, "data_offsets") = json!(random.pick(&[[0, 0], [0, 64], [9, 3], [u64::MAX, u64::MAX]])),
+                    6 => {
+                        *member(&mut tensor, "data_offsets") =
+                            json!(random.pick(&[[0, 0], [0, 64], [9, 3], [u64::MAX, u64::MAX]]))
+                    }
                     7 => *member(&mut tensor, "data_offsets") = odd(random),
                     _ => {
                         if let Some(dims) = member(&mut tensor, "shape").as_array_mut() {

@@ -58,7 +58,12 @@ const CONFIG_KEYS: [&str; 12] = [
 /// Parts of `tokenizer.json` with what the tokenizers library reads, or nearly.
 const PARTS: [(&str, &[&str]); 6] = [
     ("truncation", &[r#"{"direction":"Right","max_length":4,"strategy":"LongestFirst","stride":0}"#, "1"]),
-    ("padding", &[r#"{"strategy":{"Fixed":1000000},"direction":"Left","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"x"}"#]),
+    (
+        "padding",
+        &[
+            r#"{"strategy":{"Fixed":1000000},"direction":"Left","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"x"}"#,
+        ],
+    ),
     (
         "normalizer",
         &[
@@ -153,7 +158,7 @@ fn vocabulary(model: &mut Value, random: &mut Random) {
 
 fn added_token(file: &mut Value, random: &mut Random) {
     let contents = ["", " ", "a", "1", "<|im_end|>", "é", "\n", "<s>", "\u{1b}[31m", "farmer"];
-    let id = random.pick(&[0, 2, 301, 303, 304, 319, 320, 100_000, u64::from(u32::MAX)]);
+    let id = random.pick(&[0, 301, 304, 305, 306, 307, 310, 319, 320, 100_000, u64::from(u32::MAX)]);
     let mut flag = || random.chance(30);
     let (single_word, lstrip, rstrip, normalized, special) = (flag(), flag(), flag(), flag(), flag());
     let token = json!({"id": id, "content": random.pick(&contents), "single_word": single_word,

@@ -25,6 +25,10 @@ impl Value {
         Self::Scalar { kind: U32, bytes: value.to_le_bytes().to_vec() }
     }
 
+    pub(crate) fn i32(value: i32) -> Self {
+        Self::Scalar { kind: I32, bytes: value.to_le_bytes().to_vec() }
+    }
+
     pub(crate) fn f32(value: f32) -> Self {
         Self::Scalar { kind: F32, bytes: value.to_le_bytes().to_vec() }
     }

@@ -60,10 +60,21 @@ fn tokens(file: &mut GgufFile, random: &mut Random) {
         7 => items.clear(),
         _ => items[at] = Value::Text(random.pick(&ODD_TOKENS).to_vec()),
     }
+    let count = items.len();
+    // The other lists mostly keep one entry for each token.
+    if random.chance(75) {
+        for (key, value) in [("tokenizer.ggml.token_type", Value::i32(1)), ("tokenizer.ggml.scores", Value::f32(-9.0))]
+        {
+            if let Some(items) = file.list(key) {
+                items.resize(count, value);
+            }
+        }
+    }
 }
 
 fn merges(file: &mut GgufFile, random: &mut Random) {
-    const ODD_MERGES: [&str; 10] = ["", " ", "a", "a b c", "no such", "h h", "he he", "h  e", "\u{120} \u{120}", "h\u{a0}e"];
+    const ODD_MERGES: [&str; 10] =
+        ["", " ", "a", "a b c", "no such", "h h", "he he", "h  e", "\u{120} \u{120}", "h\u{a0}e"];
     if random.chance(15) {
         return file.remove("tokenizer.ggml.merges");
     }
@@ -101,7 +112,7 @@ fn scores(file: &mut GgufFile, random: &mut Random) {
 
 fn token_types(file: &mut GgufFile, random: &mut Random) {
     let key = "tokenizer.ggml.token_type";
-    let odd = Value::Scalar { kind: 5, bytes: random.pick(&[0, 1, 2, 3, 4, 5, 6, 7, -1, i32::MAX]).to_le_bytes().to_vec() };
+    let odd = Value::i32(random.pick(&[0, 1, 2, 3, 4, 5, 6, 7, -1, i32::MAX]));
     let Some(items) = file.list(key) else { return };
     let at = random.below(items.len());
     match random.below(6) {

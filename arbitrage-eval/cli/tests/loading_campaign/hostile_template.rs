@@ -68,6 +68,8 @@ pub(crate) fn hostile(random: &mut Random) -> String {
     if random.chance(50) { filled + "{{ messages[0].content }}" } else { filled }
 }
 
-const SIZES: [&str; 9] = ["3", "60", "1000", "9999", "99999", "1000000", "50000000", "4294967296", "9223372036854775807"];
-const TEXTS: [&str; 7] = ["'a'", "'ab '", "'\\n'", "'é'", "' '", "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'", "messages[0].content"];
+const SIZES: [&str; 9] =
+    ["3", "60", "1000", "9999", "99999", "1000000", "50000000", "4294967296", "9223372036854775807"];
+const TEXTS: [&str; 7] =
+    ["'a'", "'ab '", "'\\n'", "'é'", "' '", "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'", "messages[0].content"];
 const LISTS: [&str; 6] = ["[1]", "['a']", "[[1, 2]]", "messages", "[{'a': 1}]", "(range(1000) | list)"];

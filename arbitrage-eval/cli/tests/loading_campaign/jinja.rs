@@ -16,7 +16,9 @@ pub(crate) fn statement(depth: usize, random: &mut Random) -> String {
         9 => format!("{{% for x in messages if {e} %}}{a}{{% else %}}{b}{{% endfor %}}"),
         10 | 11 => format!("{{% if {e} %}}{a}{{% elif x is defined %}}x{{% else %}}{b}{{% endif %}}"),
         12 => format!("{{% set x = {e} %}}{a}"),
-        13 => format!("{{% set ns = namespace(a={e}) %}}{{% for x in messages %}}{{% set ns.a = x.content %}}{{% endfor %}}{a}"),
+        13 => format!(
+            "{{% set ns = namespace(a={e}) %}}{{% for x in messages %}}{{% set ns.a = x.content %}}{{% endfor %}}{a}"
+        ),
         14 => format!("{{% set x %}}{a}{{% endset %}}{b}"),
         15 => format!("{{% macro f(x, y=1) %}}{a}{{% endmacro %}}{{{{ f({e}) }}}}"),
         16 => format!("{{% for x in {e} recursive %}}{a}{{{{ loop([1]) }}}}{{% endfor %}}"),
@@ -25,8 +27,10 @@ pub(crate) fn statement(depth: usize, random: &mut Random) -> String {
         19 => format!("{{%- generation -%}}{a}{{%- endgeneration -%}}"),
         20 => format!("{{% for x in messages %}}{{% if loop.index > 1 %}}{{% break %}}{{% endif %}}{a}{{% endfor %}}"),
         21 => format!("{{% raw %}}{a}{{% endraw %}}{{# {b} #}}"),
-        22 => format!("{{% call f({e}) %}}{a}{{% endcall %}}"),
-        _ => format!("{{%- do {e} -%}}{a}"),
+        22 => format!(
+            "{{% macro f(x) %}}{{{{ x }}}}{{{{ caller() }}}}{{% endmacro %}}{{% call f({e}) %}}{a}{{% endcall %}}"
+        ),
+        _ => format!("{{%- do ({e}).append(1) -%}}{a}"),
     }
 }
 
@@ -173,6 +177,9 @@ pub(crate) fn expression(depth: usize, random: &mut Random) -> String {
         16 => format!("{} {a}", random.pick(&["not", "-"])),
         17 => format!("[{a}, {b}]"),
         18 => format!("{{'k': {a}, {b}: 1}}"),
-        _ => format!("{}({a})", random.pick(&["range", "namespace", "dict", "strftime_now", "joiner", "cycler", "lipsum", "f"])),
+        _ => format!(
+            "{}({a})",
+            random.pick(&["range", "namespace", "dict", "strftime_now", "joiner", "cycler", "lipsum"])
+        ),
     }
 }

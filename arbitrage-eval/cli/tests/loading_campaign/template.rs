@@ -15,13 +15,13 @@ pub(crate) fn any(old: &str, random: &mut Random) -> Vec<u8> {
             bytes
         }
         5 => random.pick(&ODD).as_bytes().to_vec(),
-        6 => [old, &statement(3, random)].concat().into_bytes(),
-        7 => [&statement(3, random), old].concat().into_bytes(),
+        6 => [old, &statement([1, 1, 2, 3][random.below(4)], random)].concat().into_bytes(),
+        7 => [&statement([1, 1, 2, 3][random.below(4)], random), old].concat().into_bytes(),
         8 => long_text(random).into_bytes(),
         _ => {
             let count = 1 + random.below(4);
             let written = "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}";
-            let mut parts: Vec<String> = (0..count).map(|_| statement(3, random)).collect();
+            let mut parts: Vec<String> = (0..count).map(|_| statement([1, 1, 2, 3][random.below(4)], random)).collect();
             // Most templates write the conversation, so that it is answered.
             if random.chance(80) {
                 parts.insert(random.below(count), written.to_owned());

@@ -2,9 +2,9 @@
 
 use super::child::Ended;
 
-/// Most lines and bytes of a message, so that it is read.
-const MAX_LINES: usize = 6;
-const MAX_BYTES: usize = 1500;
+/// Most lines and bytes of a message; one that lists tensors has a line for each of the first twenty.
+const MAX_LINES: usize = 24;
+const MAX_BYTES: usize = 3000;
 
 /// Kinds of findings, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
