@@ -8,20 +8,20 @@ use super::random::Random;
 /// A template; `old` is that of the model.
 pub(crate) fn any(old: &str, random: &mut Random) -> Vec<u8> {
     let mut bytes = match random.below(20) {
-        0..=2 => hostile(random).into_bytes(),
-        3 | 4 => {
+        0..=3 => hostile(random).into_bytes(),
+        4 => {
             let mut bytes = old.as_bytes().to_vec();
             damage(&mut bytes, usize::MAX, random);
             bytes
         }
         5 => random.pick(&ODD).as_bytes().to_vec(),
-        6 => [old, &statement([1, 1, 2, 3][random.below(4)], random)].concat().into_bytes(),
-        7 => [&statement([1, 1, 2, 3][random.below(4)], random), old].concat().into_bytes(),
+        6 => [old, &any_statement(random)].concat().into_bytes(),
+        7 => [&any_statement(random), old].concat().into_bytes(),
         8 => long_text(random).into_bytes(),
         _ => {
             let count = 1 + random.below(4);
             let written = "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}";
-            let mut parts: Vec<String> = (0..count).map(|_| statement([1, 1, 2, 3][random.below(4)], random)).collect();
+            let mut parts: Vec<String> = (0..count).map(|_| any_statement(random)).collect();
             // Most templates write the conversation, so that it is answered.
             if random.chance(80) {
                 parts.insert(random.below(count), written.to_owned());
@@ -36,6 +36,11 @@ pub(crate) fn any(old: &str, random: &mut Random) -> Vec<u8> {
         _ => {}
     }
     bytes
+}
+
+/// A statement, of one expression in half of the cases: the deeper it is, the more can fail.
+fn any_statement(random: &mut Random) -> String {
+    statement([1, 1, 2, 3][random.below(4)], random)
 }
 
 /// Templates without a text, or with no program.
