@@ -87,7 +87,7 @@ pub(crate) fn of_both(inspected: &Ended, solved: &Ended) -> Option<Finding> {
 /// Whether a refusal depends on the conversation, or on values of weights, which `inspect` does not read: a prompt that does not fit
 /// the context, a template that fails for this conversation, weights that are not finite or give what is not.
 pub(crate) fn is_only_seen_in_use(stderr: &str) -> bool {
-    ["do not fit", "does not fit", "not finite", "NaN", "chat template of"].iter().any(|phrase| stderr.contains(phrase))
+    ["do not fit", "does not fit", "not finite", "chat template of"].iter().any(|phrase| stderr.contains(phrase))
 }
 
 /// The first line of a message, in short.
