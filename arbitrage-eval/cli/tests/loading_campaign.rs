@@ -129,7 +129,7 @@ fn faults_are_noticed() {
     for text in ["expected this", "model.gguf: Os { code: 2 }", "model.gguf: \\033[31m"] {
         assert_eq!(kind(&format!("printf '{text}' >&2; exit 1")), Some(FindingKind::UnclearMessage), "{text}");
     }
-    assert_eq!(kind("yes model.gguf | head -n 20 >&2; exit 1"), Some(FindingKind::UnclearMessage));
+    assert_eq!(kind("yes model.gguf | head -n 30 >&2; exit 1"), Some(FindingKind::UnclearMessage));
     let ended = |code, text: &str| -> Ended { shell(&format!("echo '{text}' >&2; exit {code}")) };
     let both = |one: Ended, other: Ended| verdict::of_both(&one, &other).map(|finding| finding.kind);
     assert_eq!(both(ended(0, ""), ended(1, "no such tensor")), Some(FindingKind::Disagreement));
