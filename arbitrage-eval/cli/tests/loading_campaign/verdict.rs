@@ -71,23 +71,26 @@ fn of_text(stderr: &str, start: String) -> Option<Finding> {
     found.and_then(|mark| finding(FindingKind::UnclearMessage, format!("{mark:?} in the message: {start}")))
 }
 
-/// What is wrong with two runs that are each in order: `inspect` and `solve` see the same faults of a file.
+/// What is wrong with two runs that are each in order: `inspect` and `solve` see the same faults of a file. A classifier is a model
+/// that `inspect` describes and that solves nothing.
 pub(crate) fn of_both(inspected: &Ended, solved: &Ended) -> Option<Finding> {
-    match (inspected.code, solved.code) {
-        (Some(0), Some(0)) => None,
-        (Some(0), _) if is_only_seen_in_use(&solved.stderr) => None,
-        (Some(0), _) => finding(FindingKind::Disagreement, format!("only solve refuses: {}", excerpt(&solved.stderr))),
-        (_, Some(0)) => {
-            finding(FindingKind::Disagreement, format!("only inspect refuses: {}", excerpt(&inspected.stderr)))
-        }
-        _ => None,
+    let (command, refusal) = match (inspected.code, solved.code) {
+        (Some(0), Some(0)) => return None,
+        (Some(0), _) if inspected.stdout.contains("classifier") => return None,
+        (Some(0), _) => ("solve", &solved.stderr),
+        (_, Some(0)) => ("inspect", &inspected.stderr),
+        _ => return None,
+    };
+    if is_only_seen_in_use(refusal) {
+        return None;
     }
+    finding(FindingKind::Disagreement, format!("only {command} refuses: {}", excerpt(refusal)))
 }
 
 /// Whether a refusal depends on the conversation, or on values of weights, which `inspect` does not read: a prompt that does not fit
 /// the context, a template that fails for this conversation, weights that are not finite or give what is not.
-pub(crate) fn is_only_seen_in_use(stderr: &str) -> bool {
-    ["do not fit", "does not fit", "not finite", "chat template of"].iter().any(|phrase| stderr.contains(phrase))
+fn is_only_seen_in_use(refusal: &str) -> bool {
+    ["do not fit", "does not fit", "not finite", "chat template of"].iter().any(|phrase| refusal.contains(phrase))
 }
 
 /// The first line of a message, in short.
