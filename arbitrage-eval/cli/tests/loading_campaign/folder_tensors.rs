@@ -46,7 +46,7 @@ fn describe(folder: &mut Folder, random: &mut Random) {
         let name = header.keys().nth(random.below(header.len())).cloned().unwrap_or_default();
         let Some(mut tensor) = header.remove(&name) else { return };
         match random.below(9) {
-            0 => return,
+            0 => {}
             1 => drop(header.insert(random.pick(&NAMES).replace('#', "0"), tensor)),
             2 => drop(header.insert(format!("{name}\u{1b}[31m"), tensor)),
             other => {
