@@ -5,6 +5,7 @@ use super::gguf::looks_like_control;
 use super::parts::{MAX_TOKENS, TokenizerParts};
 use super::pipeline::AddedTokenWithId;
 use super::table::{TokenKind, VocabularyEntry};
+use super::template;
 use crate::error::{Error, Result};
 use arbitrage_core::text::excerpt;
 use serde::Deserialize;
@@ -83,11 +84,14 @@ pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
         let special = added.token.special || looks_like_control(&added.token.content);
         AddedTokenWithId { id: added.id, token: added.token.clone().special(special) }
     });
+    let (ends, bos) = (config.ends(&entries), config.bos(&entries, &file.post_processor));
+    let known = [("bos_token", bos), ("eos_token", ends.first().copied())];
     Ok(TokenizerParts {
+        template_tokens: template::tokens(&config.tokenizer_config, &entries, &known),
         added: added.filter(|added| !added.token.content.is_empty()).collect(),
         alphabet: alphabet(&file).map_err(fail)?,
-        ends: config.ends(&entries),
-        bos: config.bos(&entries, &file.post_processor),
+        ends,
+        bos,
         add_bos: config.add_bos.unwrap_or_else(|| leading_token(&file.post_processor).is_some()),
         chat_template: config.chat_template,
         merges: merges(file.model.merges).map_err(fail)?,
@@ -100,7 +104,7 @@ pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
 }
 
 /// The text of a file; `None` when there is no such file.
-fn read_text(path: &Path) -> Result<Option<String>> {
+pub(super) fn read_text(path: &Path) -> Result<Option<String>> {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -213,6 +217,7 @@ struct CompanionFiles {
     bos_text: Option<String>,
     add_bos: Option<bool>,
     chat_template: Option<String>,
+    tokenizer_config: Value,
 }
 
 impl CompanionFiles {
@@ -229,10 +234,8 @@ impl CompanionFiles {
             eos_text: token_text(&tokenizer["eos_token"]),
             bos_text: token_text(&tokenizer["bos_token"]),
             add_bos: tokenizer["add_bos_token"].as_bool(),
-            chat_template: match read_text(&folder.join("chat_template.jinja"))? {
-                Some(text) => Some(text),
-                None => template(&tokenizer["chat_template"]),
-            },
+            chat_template: template::find(folder, &tokenizer)?,
+            tokenizer_config: tokenizer,
         })
     }
 
@@ -252,7 +255,7 @@ fn find(entries: &[VocabularyEntry], text: &str) -> Option<u32> {
 }
 
 /// A JSON file, `null` when there is none.
-fn read_json(path: &Path) -> Result<Value> {
+pub(super) fn read_json(path: &Path) -> Result<Value> {
     let Some(text) = read_text(path)? else { return Ok(Value::Null) };
     serde_json::from_str(&text).map_err(|error| Error::format(path, "/", "JSON", error))
 }
@@ -286,10 +289,4 @@ fn vocab_size(path: &Path, file: &Value) -> Result<Option<usize>> {
 /// The text of a token, which is given as a string or as an object with `content`.
 fn token_text(value: &Value) -> Option<String> {
     value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned)
-}
-
-/// The only template, or the one named `default` of several.
-fn template(value: &Value) -> Option<String> {
-    let named = |wanted: &str| value.as_array()?.iter().find(|entry| entry["name"] == wanted)?["template"].as_str();
-    value.as_str().or_else(|| named("default")).map(str::to_owned)
 }

@@ -4,6 +4,7 @@ use super::alphabet::{Alphabet, SPACE, byte_piece};
 use super::parts::{MAX_TOKENS, TokenizerParts};
 use super::pipeline::AddedTokenWithId;
 use super::table::{TokenKind, VocabularyEntry};
+use super::template;
 use super::{pre, spm};
 use crate::error::{Error, Result};
 use crate::weights::gguf::{Metadata, Strings};
@@ -95,7 +96,10 @@ impl GgufVocabulary {
             Alphabet::Pieces => (self.spm_merges()?, self.spm_rules()),
         };
         let entries = self.entries();
+        let known =
+            [("bos_token", self.bos), ("eos_token", self.eos), ("unk_token", self.unk), ("pad_token", self.pad)];
         Ok(TokenizerParts {
+            template_tokens: template::tokens(&serde_json::Value::Null, &entries, &known),
             added: AddedTokenWithId::of_entries(&entries),
             path: self.path,
             entries,

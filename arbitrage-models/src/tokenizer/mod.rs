@@ -20,6 +20,7 @@ mod pipeline;
 mod pre;
 mod spm;
 mod table;
+mod template;
 
 pub use gguf::GgufVocabulary;
 
@@ -55,6 +56,7 @@ pub struct Tokenizer {
     add_bos: bool,
     fingerprint: u64,
     chat_template: Option<String>,
+    template_tokens: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -191,6 +193,11 @@ impl Tokenizer {
     /// The chat template that came with the tokenizer, unparsed. See [`crate::chat::ChatTemplate::for_tokenizer`].
     pub fn chat_template(&self) -> Option<&str> {
         self.chat_template.as_deref()
+    }
+
+    /// The texts of special tokens by the name that chat templates have for them, such as `bos_token`.
+    pub fn template_tokens(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.template_tokens.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
     /// A 64-bit FNV-1a hash over the ids and bytes of all tokens but padding. It is the same in every process and on every machine;

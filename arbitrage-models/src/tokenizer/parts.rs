@@ -34,6 +34,8 @@ pub(super) struct TokenizerParts {
     /// Whether a prompt begins with `bos`.
     pub add_bos: bool,
     pub chat_template: Option<String>,
+    /// The special tokens by the name that templates have for them.
+    pub template_tokens: Vec<(String, String)>,
 }
 
 impl TokenizerParts {
@@ -50,8 +52,9 @@ impl TokenizerParts {
         let continuation = self.pipeline(&plain, &normalizer, &pre_tokenizer)?;
         let (bos, add_bos, fingerprint) = (self.bos, self.add_bos, table.fingerprint());
         let (path, chat_template) = (self.path.clone(), self.chat_template.clone());
+        let template_tokens = self.template_tokens.clone();
         let model = self.model()?;
-        Ok(Tokenizer { path, model, prompt, continuation, table, ends, bos, add_bos, fingerprint, chat_template })
+        Ok(Tokenizer { path, model, prompt, continuation, table, ends, bos, add_bos, fingerprint, chat_template, template_tokens })
     }
 
     /// An error that names the file.

@@ -1,0 +1,67 @@
+//! System messages for templates that take none.
+//!
+//! Some templates raise an exception for a system message, and some leave it out. Its text is then put before that of the first user
+//! message, as the makers of such models advise.
+
+use super::fault::FaultKind;
+use super::{ChatTemplate, Message};
+use crate::error::Result;
+use std::borrow::Cow;
+
+/// Work for trying a template out. Real ones need a hundredth of it.
+const TRIAL_WORK: usize = 100_000;
+/// A text that no template writes by itself.
+const TRIAL_TEXT: &str = "qzxvkj";
+
+/// What a template does with a system message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SystemMessages {
+    Accepted,
+    /// It raises an exception: this one.
+    Refused(String),
+    LeftOut,
+}
+
+/// Tries out whether a template takes a system message.
+///
+/// # Errors
+/// When the system cannot start a thread.
+pub(super) fn tried_out(template: &ChatTemplate) -> Result<SystemMessages> {
+    let messages = [Message::system(TRIAL_TEXT), Message::user("1 + 1?")];
+    let found = match template.rendered(&messages, true, TRIAL_WORK)? {
+        Ok(prompt) if !prompt.contains(TRIAL_TEXT) => SystemMessages::LeftOut,
+        Err(fault) if fault.kind == FaultKind::Raised => SystemMessages::Refused(fault.reason()),
+        _ => return Ok(SystemMessages::Accepted),
+    };
+    // Whether that is the reason.
+    let merged = template.rendered(&found.arranged(&messages), true, TRIAL_WORK)?;
+    Ok(if merged.is_ok_and(|prompt| prompt.contains(TRIAL_TEXT)) { found } else { SystemMessages::Accepted })
+}
+
+impl SystemMessages {
+    /// What a user should know.
+    pub(super) fn warning(&self) -> Option<String> {
+        let what = match self {
+            Self::Accepted => return None,
+            Self::Refused(reason) => format!("refuses system messages ({reason})"),
+            Self::LeftOut => "leaves out system messages".to_owned(),
+        };
+        Some(format!("the chat template {what}: a system message is put before the text of the first user message"))
+    }
+
+    /// The messages as the template takes them.
+    pub(super) fn arranged<'m>(&self, messages: &'m [Message]) -> Cow<'m, [Message]> {
+        let [system, rest @ ..] = messages else { return Cow::Borrowed(messages) };
+        if *self == Self::Accepted || system.role != "system" {
+            return Cow::Borrowed(messages);
+        }
+        let mut rest = rest.to_vec();
+        match rest.iter_mut().find(|message| message.role == "user") {
+            Some(user) if system.content.is_empty() => drop(user),
+            Some(user) => user.content = format!("{}\n\n{}", system.content, user.content),
+            // The template says what it makes of it.
+            None => return Cow::Borrowed(messages),
+        }
+        Cow::Owned(rest)
+    }
+}
