@@ -4,14 +4,19 @@ use super::fault::{Evaluated, Fault};
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Longest format, in bytes.
+const MAX_FORMAT_BYTES: usize = 1000;
 /// Most characters that a width may pad a field to.
 const MAX_WIDTH: usize = 100;
 
 /// `strftime` of Python on Linux, in UTC and English.
 ///
 /// # Errors
-/// For an unknown directive.
+/// For an unknown directive, and for a format of more than 1000 bytes.
 pub(super) fn format(format: &str, now: SystemTime) -> Evaluated<String> {
+    if format.len() > MAX_FORMAT_BYTES {
+        return Err(Fault::invalid(format!("strftime_now: the format is longer than {MAX_FORMAT_BYTES} bytes")));
+    }
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = i64::try_from(since.as_secs()).unwrap_or(0);
     let date = DateTime::from_timestamp(seconds, since.subsec_nanos()).unwrap_or_default();

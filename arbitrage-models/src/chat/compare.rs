@@ -2,7 +2,7 @@
 
 use super::allowance::Allowance;
 use super::fault::{Evaluated, Fault};
-use super::value::{Mapping, Object, PyValue};
+use super::value::{Mapping, Object, PyValue, SequenceKind};
 use std::cmp::Ordering;
 
 /// `a == b`.
@@ -63,7 +63,7 @@ fn same(a: &Object, b: &Object) -> Evaluated<bool> {
 
 /// The value of a dictionary's key.
 pub(super) fn lookup<'m>(mapping: &'m Mapping, key: &PyValue, allowance: &Allowance) -> Evaluated<Option<&'m PyValue>> {
-    hashable(key)?;
+    hashable(key, allowance)?;
     for (candidate, value) in &mapping.entries {
         if equal(candidate, key, allowance)? {
             return Ok(Some(value));
@@ -73,13 +73,14 @@ pub(super) fn lookup<'m>(mapping: &'m Mapping, key: &PyValue, allowance: &Allowa
 }
 
 /// The error of a key that Python has no hash of.
-pub(super) fn hashable(key: &PyValue) -> Evaluated<()> {
+pub(super) fn hashable(key: &PyValue, allowance: &Allowance) -> Evaluated<()> {
+    allowance.work(1)?;
     match key {
         PyValue::Dict(_) => Err(Fault::invalid("a dict cannot be a key")),
-        PyValue::List(sequence) if sequence.kind != super::value::SequenceKind::Tuple => {
+        PyValue::List(sequence) if sequence.kind != SequenceKind::Tuple => {
             Err(Fault::invalid(format!("a {} cannot be a key", key.type_name())))
         }
-        PyValue::List(tuple) => tuple.items()?.iter().try_for_each(hashable),
+        PyValue::List(tuple) => tuple.items()?.iter().try_for_each(|item| hashable(item, allowance)),
         PyValue::Undefined(_) => key.defined(),
         _ => Ok(()),
     }

@@ -181,7 +181,10 @@ fn int(_: &mut Renderer<'_>, value: PyValue, arguments: Arguments) -> Evaluated 
     if int_or(base, 10)? != 10 {
         return Err(Fault::invalid("int: only base 10 is supported"));
     }
-    let whole = |number: f64| (number.abs() < 9e18).then_some(number as i64);
+    let whole = |number: f64| {
+        let fits = number.abs() < 9e18;
+        if fits { Ok(number as i64) } else { Err(Fault::invalid("int: whole numbers have 64 bits here; this one is too large")) }
+    };
     let number = match &value {
         PyValue::Text(text) => {
             let text = text.trim_matches(casing::is_space);
@@ -189,9 +192,14 @@ fn int(_: &mut Renderer<'_>, value: PyValue, arguments: Arguments) -> Evaluated 
             if !text.is_ascii() || text.contains('_') {
                 return Err(Fault::invalid("int: only the digits 0 to 9 are supported"));
             }
-            text.parse().ok().or_else(|| text.parse().ok().filter(|number: &f64| number.is_finite()).and_then(whole))
+            match (text.parse(), text.parse::<f64>()) {
+                (Ok(number), _) => Some(number),
+                (Err(_), Ok(number)) if number.is_finite() => Some(whole(number)?),
+                _ => None,
+            }
         }
-        _ => value.as_int().or_else(|| value.as_float().and_then(whole)),
+        PyValue::Float(number) => Some(whole(*number)?),
+        _ => value.as_int(),
     };
     Ok(number.map(PyValue::Int).or(default).unwrap_or(PyValue::Int(0)))
 }

@@ -143,7 +143,7 @@ pub(super) fn insert(
     value: PyValue,
     allowance: &Allowance,
 ) -> Evaluated<()> {
-    compare::hashable(&key)?;
+    compare::hashable(&key, allowance)?;
     for (known, old) in entries.iter_mut() {
         if compare::equal(known, &key, allowance)? {
             *old = value;
@@ -176,10 +176,9 @@ impl Renderer<'_> {
     /// Nothing at the first call, and the separator at all others.
     pub(super) fn call_joiner(&mut self, index: usize, arguments: Arguments) -> Evaluated {
         arguments.none()?;
-        match self.joiners.get_mut(index) {
-            Some(joiner) if std::mem::replace(&mut joiner.used, true) => Ok(joiner.separator.clone()),
-            _ => self.allowance.text(""),
-        }
+        let Some(joiner) = self.joiners.get_mut(index) else { return Err(Fault::invalid("no such joiner")) };
+        let used = std::mem::replace(&mut joiner.used, true);
+        if used { Ok(joiner.separator.clone()) } else { self.allowance.text("") }
     }
 }
 

@@ -25,7 +25,11 @@ pub(super) fn to_json(value: &PyValue, arguments: Arguments, allowance: &Allowan
     let indent = match given(indent) {
         None => None,
         Some(PyValue::Text(text)) => Some(text.to_string()),
-        Some(width) => Some(" ".repeat(usize::try_from(width.to_int()?).unwrap_or(0).min(1 << 16))),
+        Some(width) => {
+            let mut spaces = TextBuilder::new(allowance)?;
+            spaces.repeat(" ", usize::try_from(width.to_int()?).unwrap_or(0))?;
+            Some(spaces.into_string())
+        }
     };
     let item_separator = if indent.is_some() { "," } else { ", " };
     let (item_separator, key_separator) = match given(separators) {

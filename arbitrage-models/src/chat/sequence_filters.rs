@@ -245,7 +245,7 @@ pub(super) fn unique(renderer: &mut Renderer<'_>, value: PyValue, arguments: Arg
     let mut results = ListBuilder::new(&renderer.allowance)?;
     for item in value.iterate(&renderer.allowance)?.items()? {
         let key = sort_key(renderer, item, attribute.as_ref(), case_sensitive)?;
-        compare::hashable(&key)?;
+        compare::hashable(&key, &renderer.allowance)?;
         if !seen.contains(&key)? {
             seen.push(key)?;
             results.push(item.clone())?;

@@ -57,7 +57,7 @@ impl SystemMessages {
         }
         let mut rest = rest.to_vec();
         match rest.iter_mut().find(|message| message.role == "user") {
-            Some(user) if system.content.is_empty() => drop(user),
+            Some(_) if system.content.is_empty() => {}
             Some(user) => user.content = format!("{}\n\n{}", system.content, user.content),
             // The template says what it makes of it.
             None => return Cow::Borrowed(messages),
