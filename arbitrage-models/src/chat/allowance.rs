@@ -129,10 +129,6 @@ impl TextBuilder {
         Ok(())
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.text.len()
-    }
-
     pub(super) fn finish(self) -> PyValue {
         PyValue::Text(Text::new(self.text.into_boxed_str(), self.held))
     }

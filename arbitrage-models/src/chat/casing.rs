@@ -72,7 +72,9 @@ pub(super) fn folded(text: &str) -> Evaluated<String> {
 
 /// Whether a letter has a case.
 pub(super) fn is_cased(character: char) -> bool {
-    character.is_lowercase() || character.is_uppercase() || matches!(character, '\u{1c5}' | '\u{1c8}' | '\u{1cb}' | '\u{1f2}')
+    character.is_lowercase()
+        || character.is_uppercase()
+        || matches!(character, '\u{1c5}' | '\u{1c8}' | '\u{1cb}' | '\u{1f2}')
 }
 
 /// `str.istitle`.

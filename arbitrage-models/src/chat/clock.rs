@@ -45,7 +45,9 @@ fn written(format: &str, date: &DateTime<Utc>) -> Evaluated<String> {
         let field = directive.and_then(|directive| field(directive, date)).ok_or_else(unknown)?;
         let width = if width.is_empty() { None } else { Some(width.parse().ok().filter(|w| *w <= MAX_WIDTH)) };
         out.push_str(&match field {
-            DateField::Text(text) => text_field(text, &flags, width.map(|width| width.ok_or_else(unknown)).transpose()?),
+            DateField::Text(text) => {
+                text_field(text, &flags, width.map(|width| width.ok_or_else(unknown)).transpose()?)
+            }
             DateField::Number(number, natural, pad) => {
                 let width = width.map(|width| width.ok_or_else(unknown)).transpose()?.unwrap_or(natural);
                 number_field(number, width, pad, &flags)
@@ -151,7 +153,11 @@ mod tests {
             (1_735_689_599, "%Y-%m-%dT%H:%M:%S %a %y %%", "2024-12-31T23:59:59 Tue 24 %"),
             (1_720_080_303, "%-d|%e|%_m|%F|%j|%I|%p|%l|%P|%-I", "4| 4| 7|2024-07-04|186|08|AM| 8|am|8"),
             (1_720_080_303, "%U|%W|%V|%G|%g|%u|%w|%C|%D|%R|%T", "26|27|27|2024|24|4|4|20|07/04/24|08:05|08:05:03"),
-            (1_720_080_303, "%c|%x|%X|%r|%s|%f|%z%Z|%^a|%h", "Thu Jul  4 08:05:03 2024|07/04/24|08:05:03|08:05:03 AM|1720080303|000000||THU|Jul"),
+            (
+                1_720_080_303,
+                "%c|%x|%X|%r|%s|%f|%z%Z|%^a|%h",
+                "Thu Jul  4 08:05:03 2024|07/04/24|08:05:03|08:05:03 AM|1720080303|000000||THU|Jul",
+            ),
         ];
         for (seconds, directives, expected) in cases {
             assert_eq!(format(directives, UNIX_EPOCH + Duration::from_secs(seconds)).unwrap(), expected);

@@ -52,7 +52,8 @@ pub(super) fn call(renderer: &mut Renderer<'_>, method: &BoundMethod, arguments:
 /// Pairs of key and value.
 pub(super) fn pairs(renderer: &Renderer<'_>, mapping: &Mapping, kind: SequenceKind) -> Evaluated {
     let allowance = &renderer.allowance;
-    let pair = |(key, value): &(PyValue, PyValue)| allowance.list(SequenceKind::Tuple, vec![key.clone(), value.clone()]);
+    let pair =
+        |(key, value): &(PyValue, PyValue)| allowance.list(SequenceKind::Tuple, vec![key.clone(), value.clone()]);
     let items = mapping.entries.iter().map(pair).collect::<Evaluated<Vec<PyValue>>>()?;
     allowance.list(kind, items)
 }
@@ -70,7 +71,9 @@ fn dict_method(renderer: &Renderer<'_>, name: &str, mapping: &Rc<Mapping>, argum
             allowance.work(mapping.entries.len())?;
             match name {
                 "items" => pairs(renderer, mapping, SequenceKind::View),
-                "keys" => allowance.list(SequenceKind::View, mapping.entries.iter().map(|(key, _)| key.clone()).collect()),
+                "keys" => {
+                    allowance.list(SequenceKind::View, mapping.entries.iter().map(|(key, _)| key.clone()).collect())
+                }
                 "values" => {
                     allowance.list(SequenceKind::View, mapping.entries.iter().map(|(_, value)| value.clone()).collect())
                 }
@@ -94,7 +97,11 @@ fn list_method(renderer: &Renderer<'_>, name: &str, sequence: &Rc<Sequence>, arg
                     equal => count += i64::from(equal),
                 }
             }
-            if name == "index" { Err(Fault::invalid("index: the list does not contain it")) } else { Ok(PyValue::Int(count)) }
+            if name == "index" {
+                Err(Fault::invalid("index: the list does not contain it"))
+            } else {
+                Ok(PyValue::Int(count))
+            }
         }
         _ => Err(immutable(name)),
     }

@@ -88,7 +88,9 @@ impl<'t> Renderer<'t> {
             ValueKind::Bool => PyValue::Bool(value.is_true()),
             ValueKind::String => return self.allowance.text(value.as_str().unwrap_or_default()),
             _ if value.is_integer() => PyValue::Int(
-                value.as_i64().ok_or_else(|| Fault::invalid("whole numbers have 64 bits here; this one is too large"))?,
+                value
+                    .as_i64()
+                    .ok_or_else(|| Fault::invalid("whole numbers have 64 bits here; this one is too large"))?,
             ),
             _ => PyValue::Float(f64::try_from(value.clone()).map_err(|error| Fault::invalid(error.to_string()))?),
         })
@@ -196,7 +198,9 @@ impl<'t> Renderer<'t> {
         match (found, key) {
             (Some(found), _) => Ok(found),
             (None, PyValue::Text(name)) if !matches!(value, PyValue::Dict(_)) => self.attribute(value, name),
-            (None, PyValue::Text(name)) if container_methods::method(value, name).is_some() => self.attribute(value, name),
+            (None, PyValue::Text(name)) if container_methods::method(value, name).is_some() => {
+                self.attribute(value, name)
+            }
             (None, PyValue::Text(name)) => Ok(PyValue::undefined(name)),
             (None, _) => Ok(PyValue::undefined("item")),
         }

@@ -30,7 +30,7 @@ const FILTERS: [(&str, Filter); 44] = [
     ("capitalize", |renderer, value, arguments| changed(renderer, &value, arguments, casing::capitalized)),
     ("center", |renderer, value, arguments| {
         let [width] = arguments.bind(["width"])?;
-        text_methods::center(&*text(renderer, &value)?, int_or(width, 80)?, &renderer.allowance)
+        text_methods::center(&text(renderer, &value)?, int_or(width, 80)?, &renderer.allowance)
     }),
     ("count", sequences::length),
     ("d", default),
@@ -73,7 +73,7 @@ const FILTERS: [(&str, Filter); 44] = [
         let allowance = &renderer.allowance;
         let old = required_text(old, "replace", "old", allowance)?;
         let new = required_text(new, "replace", "new", allowance)?;
-        text_methods::replaced(&*text(renderer, &value)?, &old, &new, int_or(count, -1)?, allowance)
+        text_methods::replaced(&text(renderer, &value)?, &old, &new, int_or(count, -1)?, allowance)
     }),
     ("reverse", sequences::reverse),
     ("round", round),
@@ -92,7 +92,7 @@ const FILTERS: [(&str, Filter); 44] = [
     ("title", |renderer, value, arguments| changed(renderer, &value, arguments, |text| Ok(casing::filter_title(text)))),
     ("tojson", |renderer, value, arguments| json::to_json(&value, arguments, &renderer.allowance)),
     ("trim", |renderer, value, arguments| {
-        text_methods::stripped(&*text(renderer, &value)?, arguments, &renderer.allowance, [true, true])
+        text_methods::stripped(&text(renderer, &value)?, arguments, &renderer.allowance, [true, true])
     }),
     ("truncate", truncate),
     ("unique", sequences::unique),
@@ -183,7 +183,11 @@ fn int(_: &mut Renderer<'_>, value: PyValue, arguments: Arguments) -> Evaluated 
     }
     let whole = |number: f64| {
         let fits = number.abs() < 9e18;
-        if fits { Ok(number as i64) } else { Err(Fault::invalid("int: whole numbers have 64 bits here; this one is too large")) }
+        if fits {
+            Ok(number as i64)
+        } else {
+            Err(Fault::invalid("int: whole numbers have 64 bits here; this one is too large"))
+        }
     };
     let number = match &value {
         PyValue::Text(text) => {
@@ -223,7 +227,8 @@ fn round(_: &mut Renderer<'_>, value: PyValue, arguments: Arguments) -> Evaluate
     value.defined()?;
     let method = given(method);
     let method = method.as_ref().map_or(Ok("common"), |method| method.to_text().map(|text| &**text))?;
-    let number = value.as_float().ok_or_else(|| Fault::invalid(format!("round: {} is no number", value.type_name())))?;
+    let number =
+        value.as_float().ok_or_else(|| Fault::invalid(format!("round: {} is no number", value.type_name())))?;
     if method == "common" && precision >= 0 && value.as_int().is_some() {
         return Ok(PyValue::Int(value.to_int()?));
     }

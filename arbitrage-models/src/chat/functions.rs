@@ -2,8 +2,8 @@
 
 use super::allowance::{Allowance, ListBuilder};
 use super::arguments::{Arguments, required};
-use super::compare;
 use super::clock;
+use super::compare;
 use super::fault::{Evaluated, Fault, FaultKind};
 use super::renderer::Renderer;
 use super::show;
@@ -38,7 +38,9 @@ const FUNCTIONS: [(&str, TemplateFunction); 7] = [
         Ok(PyValue::Object(Object::Joiner(renderer.joiners.len() - 1)))
     }),
     ("namespace", |renderer, arguments| {
-        let PyValue::Dict(mapping) = dict(arguments, &renderer.allowance)? else { return Err(Fault::invalid("namespace")) };
+        let PyValue::Dict(mapping) = dict(arguments, &renderer.allowance)? else {
+            return Err(Fault::invalid("namespace"));
+        };
         renderer.keep(OBJECT_BYTES)?;
         renderer.namespaces.push(Vec::new());
         let index = renderer.namespaces.len() - 1;
@@ -183,6 +185,11 @@ impl Renderer<'_> {
 }
 
 /// The value of an argument `name` that must be given, as text.
-pub(super) fn required_text(value: Option<PyValue>, callee: &str, name: &str, allowance: &Allowance) -> Evaluated<super::value::Text> {
+pub(super) fn required_text(
+    value: Option<PyValue>,
+    callee: &str,
+    name: &str,
+    allowance: &Allowance,
+) -> Evaluated<super::value::Text> {
     show::to_text(&required(value, callee, name)?, allowance)
 }

@@ -144,9 +144,7 @@ fn scalar(value: &PyValue) -> String {
         PyValue::Bool(value) => value.to_string(),
         PyValue::Int(value) => value.to_string(),
         PyValue::Float(value) if value.is_nan() => "NaN".to_owned(),
-        PyValue::Float(value) if value.is_infinite() => {
-            if *value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
-        }
+        PyValue::Float(value) if value.is_infinite() => if *value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned(),
         PyValue::Float(value) => show::float(*value),
         _ => "null".to_owned(),
     }

@@ -61,7 +61,9 @@ impl<'t> Renderer<'t> {
             let Expr::Var(parameter) = parameter else { continue };
             let by_name = named.iter().position(|(name, _)| name == parameter.id).map(|at| named.remove(at).1);
             let value = match (positional.next(), by_name) {
-                (Some(_), Some(_)) => return Err(Fault::invalid(format!("{callee}: `{}` is given twice", parameter.id))),
+                (Some(_), Some(_)) => {
+                    return Err(Fault::invalid(format!("{callee}: `{}` is given twice", parameter.id)));
+                }
                 (Some(value), None) | (None, Some(value)) => value,
                 (None, None) => match index.checked_sub(required).and_then(|index| declaration.defaults.get(index)) {
                     Some(default) => self.expression(default)?,

@@ -18,7 +18,9 @@ pub(super) fn arithmetic(operator: BinOpKind, a: &PyValue, b: &PyValue, allowanc
             text.push(b)?;
             return Ok(text.finish());
         }
-        (BinOpKind::Add, PyValue::List(a), PyValue::List(b)) if concatenable(a, b) => return concatenated(a, b, allowance),
+        (BinOpKind::Add, PyValue::List(a), PyValue::List(b)) if concatenable(a, b) => {
+            return concatenated(a, b, allowance);
+        }
         (BinOpKind::Mul, PyValue::Text(_) | PyValue::List(_), _) if b.as_int().is_some() => {
             return repeated(a, b.to_int()?, allowance);
         }

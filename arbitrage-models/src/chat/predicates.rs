@@ -18,7 +18,8 @@ type Predicate = fn(&Renderer<'_>, &PyValue) -> Evaluated<bool>;
 const PREDICATES: [(&str, Predicate); 19] = [
     ("boolean", |_, value| Ok(matches!(value, PyValue::Bool(_)))),
     ("callable", |_, value| {
-        let is_object = matches!(value, PyValue::Object(object) if !matches!(object, Object::Namespace(_) | Object::Cycler(_)));
+        let is_object =
+            matches!(value, PyValue::Object(object) if !matches!(object, Object::Namespace(_) | Object::Cycler(_)));
         Ok(is_object || matches!(value, PyValue::Undefined(_)))
     }),
     ("defined", |_, value| Ok(!matches!(value, PyValue::Undefined(_)))),
@@ -34,7 +35,8 @@ const PREDICATES: [(&str, Predicate); 19] = [
     ("number", |_, value| Ok(value.as_float().is_some())),
     ("odd", |_, value| remainder(value, 2).map(|rest| rest == 1)),
     ("sequence", |_, value| {
-        let positions = !matches!(value, PyValue::List(s) if matches!(s.kind, SequenceKind::Iterator | SequenceKind::View));
+        let positions =
+            !matches!(value, PyValue::List(s) if matches!(s.kind, SequenceKind::Iterator | SequenceKind::View));
         Ok(matches!(value, PyValue::Undefined(_)) || (is_container(value) && positions))
     }),
     ("string", |_, value| Ok(matches!(value, PyValue::Text(_) | PyValue::Markup(_)))),

@@ -10,8 +10,8 @@ use super::loops::LoopState;
 use super::macros::MacroEntry;
 use super::show;
 use super::value::{Object, PyValue, SequenceKind};
-use minijinja::machinery::ast::{Expr, Stmt};
 use minijinja::machinery::Span;
+use minijinja::machinery::ast::{Expr, Stmt};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::SystemTime;
@@ -133,7 +133,8 @@ impl<'t> Renderer<'t> {
             }
             Stmt::SetBlock(set) => {
                 let text = this.captured(|this| this.in_scope(|this| this.statements(&set.body)))?;
-                let value = set.filter.as_ref().map_or(Ok(text.clone()), |filter| this.filtered(filter, text.clone()))?;
+                let value =
+                    set.filter.as_ref().map_or(Ok(text.clone()), |filter| this.filtered(filter, text.clone()))?;
                 this.assign(&set.target, value).map_err(|fault| fault.at(line(set.span())))
             }
             Stmt::FilterBlock(block) => {
@@ -155,7 +156,9 @@ impl<'t> Renderer<'t> {
             Stmt::FromImport(statement) => Err(other_template().at(line(statement.span()))),
             Stmt::Continue(_) => Ok(Flow::Continue),
             Stmt::Break(_) => Ok(Flow::Break),
-            Stmt::Do(statement) => Err(Fault::invalid("`do` is not a statement of chat templates").at(line(statement.span()))),
+            Stmt::Do(statement) => {
+                Err(Fault::invalid("`do` is not a statement of chat templates").at(line(statement.span())))
+            }
         };
         self.deeper(run)
     }
@@ -202,7 +205,11 @@ impl<'t> Renderer<'t> {
     }
 
     /// Runs `work` in a new scope inside the scope `parent`.
-    pub(super) fn in_scope_of<T>(&mut self, parent: usize, work: impl FnOnce(&mut Self) -> Evaluated<T>) -> Evaluated<T> {
+    pub(super) fn in_scope_of<T>(
+        &mut self,
+        parent: usize,
+        work: impl FnOnce(&mut Self) -> Evaluated<T>,
+    ) -> Evaluated<T> {
         let held = self.allowance.hold(SCOPE_BYTES)?;
         let before = std::mem::replace(&mut self.scope, self.scopes.len());
         self.scopes.push(Scope { variables: HashMap::new(), parent: Some(parent), captured: false, held });

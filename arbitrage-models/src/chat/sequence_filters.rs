@@ -192,7 +192,8 @@ fn merge_sorted(renderer: &Renderer<'_>, mut left: Vec<Keyed>, reverse: bool) ->
     let mut left = merge_sorted(renderer, left, reverse)?.into_iter().peekable();
     let mut right = merge_sorted(renderer, right, reverse)?.into_iter().peekable();
     while let (Some((a, _)), Some((b, _))) = (left.peek(), right.peek()) {
-        let order = compare::order("<", a, b, &renderer.allowance)?.ok_or_else(|| Fault::invalid("nan has no order"))?;
+        let order =
+            compare::order("<", a, b, &renderer.allowance)?.ok_or_else(|| Fault::invalid("nan has no order"))?;
         let is_right_first = order == if reverse { Ordering::Less } else { Ordering::Greater };
         merged.extend(if is_right_first { right.next() } else { left.next() });
     }
@@ -213,9 +214,10 @@ pub(super) fn sort(renderer: &mut Renderer<'_>, value: PyValue, arguments: Argum
     }
     let items = value.iterate(&renderer.allowance)?;
     let _room = renderer.allowance.hold(2 * items.items()?.len() * size_of::<Keyed>())?;
-    let keys = items.items()?.iter().map(|item| {
-        Ok((sort_key(renderer, item, attribute.as_ref(), case_sensitive)?, item.clone()))
-    });
+    let keys = items
+        .items()?
+        .iter()
+        .map(|item| Ok((sort_key(renderer, item, attribute.as_ref(), case_sensitive)?, item.clone())));
     let keys = keys.collect::<Evaluated<Vec<_>>>()?;
     sorted(renderer, keys, reverse)
 }

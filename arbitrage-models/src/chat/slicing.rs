@@ -92,11 +92,8 @@ fn positions(length: usize, start: Option<i64>, stop: Option<i64>, step: i64) ->
         Some(value) if value < 0 => value.saturating_add(length).max(lowest),
         Some(value) => value.min(highest),
     };
-    let (first, last) = if step < 0 {
-        (bound(start, length - 1), bound(stop, -1))
-    } else {
-        (bound(start, 0), bound(stop, length))
-    };
+    let (first, last) =
+        if step < 0 { (bound(start, length - 1), bound(stop, -1)) } else { (bound(start, 0), bound(stop, length)) };
     let next = move |position: &i64| position.checked_add(step);
     std::iter::successors(Some(first), next)
         .take_while(move |position| if step < 0 { *position > last } else { *position < last })

@@ -90,7 +90,10 @@ mod tests {
             ("a{%- generation -%}b{% endgeneration +%}c", "a{%- with -%}b{% endwith +%}c"),
             ("{# {% generation %} #}{{ '{% generation %}' }}", "{# {% generation %} #}{{ '{% generation %}' }}"),
             ("{% raw %}{% generation %}{% endraw %}", "{% raw %}{% generation %}{% endraw %}"),
-            ("{% set x = '%} {% generation %}' %}{% if add_generation_prompt %}", "{% set x = '%} {% generation %}' %}{% if add_generation_prompt %}"),
+            (
+                "{% set x = '%} {% generation %}' %}{% if add_generation_prompt %}",
+                "{% set x = '%} {% generation %}' %}{% if add_generation_prompt %}",
+            ),
             ("{% generation", "{% with"),
         ];
         for (source, expected) in cases {

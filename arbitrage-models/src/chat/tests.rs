@@ -238,7 +238,9 @@ fn newlines_and_the_byte_order_mark_are_as_jinja2_reads_them() {
 fn system_messages_that_a_template_refuses_go_to_the_first_user_message() {
     let refuses = "{% for m in messages %}{% if m.role == 'system' %}\n{{ raise_exception('no system') }}{% endif %}<{{ m.role }}>{{ m.content }}{% endfor %}";
     let leaves_out = "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}";
-    for (source, warning) in [(refuses, "refuses system messages (line 2: "), (leaves_out, "leaves out system messages")] {
+    for (source, warning) in
+        [(refuses, "refuses system messages (line 2: "), (leaves_out, "leaves out system messages")]
+    {
         let template = template(source).unwrap();
         assert!(template.warnings()[0].contains(warning), "{:?}", template.warnings());
         let messages = [Message::system("Be brief."), Message::user("1 + 1?"), Message::assistant("2")];

@@ -21,7 +21,9 @@ pub(super) const TEXT_METHODS: [(&str, TextMethod); 43] = [
         Ok(PyValue::Int(count as i64))
     }),
     ("endswith", |text, arguments, allowance| affixed(text, arguments, allowance, |text, affix| text.ends_with(affix))),
-    ("find", |text, arguments, allowance| found(text, arguments, allowance, false).map(|at| PyValue::Int(at.unwrap_or(-1)))),
+    ("find", |text, arguments, allowance| {
+        found(text, arguments, allowance, false).map(|at| PyValue::Int(at.unwrap_or(-1)))
+    }),
     ("index", |text, arguments, allowance| position(text, arguments, allowance, false)),
     ("isalnum", |text, arguments, _| all(text, arguments, char::is_alphanumeric)),
     ("isalpha", |text, arguments, _| all(text, arguments, char::is_alphabetic)),
@@ -51,7 +53,9 @@ pub(super) const TEXT_METHODS: [(&str, TextMethod); 43] = [
         let (old, new) = (required(old, "replace", "old")?, required(new, "replace", "new")?);
         replaced(text, old.to_text()?, new.to_text()?, int_or(count, -1)?, allowance)
     }),
-    ("rfind", |text, arguments, allowance| found(text, arguments, allowance, true).map(|at| PyValue::Int(at.unwrap_or(-1)))),
+    ("rfind", |text, arguments, allowance| {
+        found(text, arguments, allowance, true).map(|at| PyValue::Int(at.unwrap_or(-1)))
+    }),
     ("rindex", |text, arguments, allowance| position(text, arguments, allowance, true)),
     ("rjust", |text, arguments, allowance| padded(text, arguments, allowance, |missing, _| [missing, 0])),
     ("rpartition", |text, arguments, allowance| splitting::partition(text, arguments, allowance, true)),
@@ -62,7 +66,9 @@ pub(super) const TEXT_METHODS: [(&str, TextMethod); 43] = [
         let [keep_ends] = arguments.bind(["keepends"])?;
         splitting::split_lines(text, flag(keep_ends), allowance)
     }),
-    ("startswith", |text, arguments, allowance| affixed(text, arguments, allowance, |text, affix| text.starts_with(affix))),
+    ("startswith", |text, arguments, allowance| {
+        affixed(text, arguments, allowance, |text, affix| text.starts_with(affix))
+    }),
     ("strip", |text, arguments, allowance| stripped(text, arguments, allowance, [true, true])),
     ("swapcase", |text, arguments, allowance| changed(text, arguments, allowance, |text| Ok(casing::swapped(text)))),
     ("title", |text, arguments, allowance| changed(text, arguments, allowance, casing::titled)),
@@ -80,7 +86,12 @@ pub(super) fn unsupported(name: &str) -> Fault {
     Fault::invalid(format!("{name} is not supported"))
 }
 
-fn changed(text: &str, arguments: Arguments, allowance: &Allowance, change: fn(&str) -> Evaluated<String>) -> Evaluated {
+fn changed(
+    text: &str,
+    arguments: Arguments,
+    allowance: &Allowance,
+    change: fn(&str) -> Evaluated<String>,
+) -> Evaluated {
     arguments.none()?;
     allowance.characters(text.len())?;
     // Some letters become up to three.
@@ -185,7 +196,11 @@ fn affixed(text: &str, arguments: Arguments, allowance: &Allowance, test: fn(&st
     if start != 0 || end.is_some() {
         allowance.characters(text.len())?;
     }
-    let within = if start == 0 && end.is_none() { text } else { text.get(slicing::byte_range(text, start, end)).unwrap_or_default() };
+    let within = if start == 0 && end.is_none() {
+        text
+    } else {
+        text.get(slicing::byte_range(text, start, end)).unwrap_or_default()
+    };
     let affixes = match &affix {
         PyValue::List(tuple) if tuple.kind == SequenceKind::Tuple => tuple.items()?,
         one => std::slice::from_ref(one),

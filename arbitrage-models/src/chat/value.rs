@@ -99,7 +99,9 @@ impl Sequence {
     /// The items of everything but an iterator.
     pub(super) fn items(&self) -> Evaluated<&[PyValue]> {
         match self.kind {
-            SequenceKind::Iterator => Err(Fault::invalid("an iterator has no length and no positions; make a `list` of it")),
+            SequenceKind::Iterator => {
+                Err(Fault::invalid("an iterator has no length and no positions; make a `list` of it"))
+            }
             _ => Ok(&self.items),
         }
     }

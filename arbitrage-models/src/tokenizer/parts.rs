@@ -54,7 +54,19 @@ impl TokenizerParts {
         let (path, chat_template) = (self.path.clone(), self.chat_template.clone());
         let template_tokens = self.template_tokens.clone();
         let model = self.model()?;
-        Ok(Tokenizer { path, model, prompt, continuation, table, ends, bos, add_bos, fingerprint, chat_template, template_tokens })
+        Ok(Tokenizer {
+            path,
+            model,
+            prompt,
+            continuation,
+            table,
+            ends,
+            bos,
+            add_bos,
+            fingerprint,
+            chat_template,
+            template_tokens,
+        })
     }
 
     /// An error that names the file.

@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn templates_are_found_where_transformers_finds_them() {
-        let list = r#"{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}"#;
+        let list =
+            r#"{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}"#;
         let cases: [(&[(&str, &str)], Option<&str>); 7] = [
             (&[], None),
             (&[("tokenizer_config.json", r#"{"chat_template": null}"#)], None),
@@ -152,7 +153,11 @@ mod tests {
     fn what_is_no_template_for_conversations_is_refused_by_name() {
         let config = "tokenizer_config.json";
         let cases = [
-            (config, r#"{"chat_template": [{"name": "tool_use", "template": "T"}]}"#, "/chat_template|`default`|only `tool_use`"),
+            (
+                config,
+                r#"{"chat_template": [{"name": "tool_use", "template": "T"}]}"#,
+                "/chat_template|`default`|only `tool_use`",
+            ),
             (config, r#"{"chat_template": []}"#, "/chat_template|an empty list"),
             (config, r#"{"chat_template": ["T"]}"#, "/chat_template/0|\"T\""),
             (config, r#"{"chat_template": [{"name": "default", "template": 1}]}"#, "/chat_template/0"),

@@ -125,7 +125,8 @@ pub(crate) fn endless() -> Vec<Case> {
 /// Namespaces that hold themselves. All of these fail in Python as well.
 fn cycles() -> Vec<Case> {
     let of = |(name, then): (&str, &str)| {
-        let source = format!("{{% set n = namespace() %}}{{% set n.a = n %}}{{% set n.b = [n] %}}{then}{{{{ nothing() }}}}");
+        let source =
+            format!("{{% set n = namespace() %}}{{% set n.a = n %}}{{% set n.b = [n] %}}{then}{{{{ nothing() }}}}");
         case(&format!("a namespace in itself, {name}"), source, "line 1").max_bytes(MAX_BYTES)
     };
     [
@@ -150,9 +151,13 @@ fn cycles() -> Vec<Case> {
 
 /// Every way to make much of little, and to spend much time on it.
 fn growing() -> Vec<Case> {
-    let looped = |before: &str, work: &str| format!("{{% set x = 'a' * 9999999 %}}{before}{{% for i in range(99999) %}}{work}{{% endfor %}}");
+    let looped = |before: &str, work: &str| {
+        format!("{{% set x = 'a' * 9999999 %}}{before}{{% for i in range(99999) %}}{work}{{% endfor %}}")
+    };
     let nested = |then: &str| {
-        format!("{{% set ns = namespace(t=['x']) %}}{{% for i in range(60) %}}{{% set ns.t = [ns.t, ns.t] %}}{{% endfor %}}{then}{{{{ nothing() }}}}")
+        format!(
+            "{{% set ns = namespace(t=['x']) %}}{{% for i in range(60) %}}{{% set ns.t = [ns.t, ns.t] %}}{{% endfor %}}{then}{{{{ nothing() }}}}"
+        )
     };
     let of = |(name, source): (&str, String)| case(name, source, "").max_bytes(MAX_BYTES);
     let cases = [
