@@ -142,6 +142,10 @@ fn converted(directive: &Directive, conversion: char, value: &PyValue, allowance
                 _ => whole.to_string(),
             })
         }
+        'c' => match value {
+            PyValue::Text(text) if text.chars().count() == 1 => Ok(text.to_string()),
+            _ => Err(Fault::invalid("`%c` needs one character")),
+        },
         'f' | 'F' => {
             value.defined()?;
             let precision = precision.unwrap_or(6);
@@ -155,7 +159,7 @@ fn converted(directive: &Directive, conversion: char, value: &PyValue, allowance
 }
 
 fn pad(directive: &Directive, conversion: char, text: &str, out: &mut TextBuilder) -> Evaluated<()> {
-    let is_number = !matches!(conversion, 's' | 'r');
+    let is_number = !matches!(conversion, 's' | 'r' | 'c');
     let sign = match directive.sign {
         Some(sign) if is_number && !text.starts_with('-') => sign.to_string(),
         _ => String::new(),

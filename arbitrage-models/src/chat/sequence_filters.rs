@@ -77,22 +77,26 @@ pub(super) fn join(renderer: &mut Renderer<'_>, value: PyValue, arguments: Argum
     let mut out = TextBuilder::new(&renderer.allowance)?;
     for (index, item) in value.iterate(&renderer.allowance)?.items()?.iter().enumerate() {
         out.push(if index == 0 { "" } else { &separator })?;
-        show::write(&keyed(renderer, item, attribute.as_ref())?, &mut out)?;
+        show::write(&keyed(renderer, item, attribute.as_ref(), None)?, &mut out)?;
     }
     Ok(out.finish())
 }
 
-/// The item itself, or its attribute of a dotted name.
-fn keyed(renderer: &Renderer<'_>, item: &PyValue, attribute: Option<&PyValue>) -> Evaluated {
+/// The item itself, or its attribute of a dotted name, with a default for every part that is missing.
+fn keyed(renderer: &Renderer<'_>, item: &PyValue, attribute: Option<&PyValue>, default: Option<&PyValue>) -> Evaluated {
     let Some(attribute) = attribute else { return Ok(item.clone()) };
-    let PyValue::Text(path) = attribute else { return renderer.item(item, attribute) };
+    let or_default = |found: PyValue| match default {
+        Some(default) if matches!(found, PyValue::Undefined(_)) => default.clone(),
+        _ => found,
+    };
+    let PyValue::Text(path) = attribute else { return renderer.item(item, attribute).map(or_default) };
     let mut value = item.clone();
     for part in path.split('.') {
         let key = match part.parse() {
             Ok(index) if part.bytes().all(|byte| byte.is_ascii_digit()) => PyValue::Int(index),
             _ => renderer.allowance.text(part)?,
         };
-        value = renderer.item(&value, &key)?;
+        value = or_default(renderer.item(&value, &key)?);
     }
     Ok(value)
 }
@@ -102,11 +106,10 @@ pub(super) fn map(renderer: &mut Renderer<'_>, value: PyValue, mut arguments: Ar
     let items = value.iterate(&renderer.allowance)?;
     if arguments.positional.is_empty() {
         let [attribute, default] = arguments.bind(["attribute", "default"])?;
+        let default = given(default);
         let attribute = required(attribute, "map", "attribute")?;
         for item in items.items()? {
-            let found = keyed(renderer, item, Some(&attribute))?;
-            let missing = matches!(found, PyValue::Undefined(_));
-            results.push(default.clone().filter(|_| missing).unwrap_or(found))?;
+            results.push(keyed(renderer, item, Some(&attribute), default.as_ref())?)?;
         }
         return results.finish(SequenceKind::Iterator);
     }
@@ -155,7 +158,7 @@ fn chosen(
     let test = if arguments.positional.is_empty() { None } else { Some(arguments.positional.remove(0)) };
     let mut results = ListBuilder::new(&renderer.allowance)?;
     for item in value.iterate(&renderer.allowance)?.items()? {
-        let key = keyed(renderer, item, attribute)?;
+        let key = keyed(renderer, item, attribute, None)?;
         let passes = match &test {
             None => key.is_true(),
             Some(name) => {
@@ -172,7 +175,7 @@ fn chosen(
 
 /// The key by which an item is ordered: texts without regard to case, unless asked for.
 fn sort_key(renderer: &Renderer<'_>, item: &PyValue, attribute: Option<&PyValue>, case_sensitive: bool) -> Evaluated {
-    let key = keyed(renderer, item, attribute)?;
+    let key = keyed(renderer, item, attribute, None)?;
     match &key {
         PyValue::Text(text) if !case_sensitive => renderer.allowance.text(text.to_lowercase()),
         _ => Ok(key),
@@ -285,7 +288,7 @@ pub(super) fn sum(renderer: &mut Renderer<'_>, value: PyValue, arguments: Argume
         return Err(Fault::invalid("sum: texts are joined, not added"));
     }
     for item in value.iterate(&renderer.allowance)?.items()? {
-        total = filters::add(renderer, &total, &keyed(renderer, item, attribute.as_ref())?)?;
+        total = filters::add(renderer, &total, &keyed(renderer, item, attribute.as_ref(), None)?)?;
     }
     Ok(total)
 }

@@ -36,15 +36,16 @@ fn without_generation(source: &str) -> Cow<'_, str> {
             Some(b'{') => tag_length(tag, "}}"),
             _ => tag_length(tag, "%}"),
         };
-        let (mut tag, mut after) = tag.split_at(length);
-        if keyword(tag) == "raw" {
-            // Up to the tag that ends it, which is copied as any other.
-            let end = after.match_indices("{%").find(|(at, _)| keyword(&after[*at..]) == "endraw");
-            let (content, following) = after.split_at(end.map_or(after.len(), |(at, _)| at));
-            out.push_str(tag);
-            (tag, after) = (content, following);
-        }
+        let (tag, mut after) = tag.split_at(length);
         match keyword(tag) {
+            "raw" => {
+                // What is inside is no tag.
+                let end = after.match_indices("{%").find(|(at, _)| keyword(&after[*at..]) == "endraw");
+                let (content, following) = after.split_at(end.map_or(after.len(), |(at, _)| at));
+                out.push_str(tag);
+                out.push_str(content);
+                after = following;
+            }
             "generation" => out.push_str(&tag.replacen("generation", "with", 1)),
             "endgeneration" => out.push_str(&tag.replacen("endgeneration", "endwith", 1)),
             _ => out.push_str(tag),

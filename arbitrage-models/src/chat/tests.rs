@@ -5,13 +5,16 @@ use serde_json::Value as Json;
 use std::time::Duration;
 
 /// Constructs that jinja2 renders and that are refused here, with the line. No public template is known to use them.
-const REFUSED: [&str; 10] = [
+const REFUSED: [&str; 13] = [
+    "'%e' %",
+    "'%g' %",
+    ".__class__",
     "recursive %}",
     "| slice(",
     "| groupby(",
     "| wordwrap(",
     ".format(1, 2)",
-    ".encode()",
+    ".encode(",
     "10 ** 30",
     "9223372036854775807 + 1",
     "{{ +1 }}",
@@ -231,7 +234,7 @@ fn an_empty_prompt_is_an_error() {
 fn newlines_and_the_byte_order_mark_are_as_jinja2_reads_them() {
     let source = "\u{feff}{% for m in messages %}\r\n<{{ m.content }}>\r\n  {% endfor %}\rend{{ 'a\r\nb' }}\r\n";
     let prompt = template(source).unwrap().render(&[Message::user("x\r\ny")], true).unwrap();
-    assert_eq!(prompt, "<x\r\ny>\n\nenda\nb");
+    assert_eq!(prompt, "<x\r\ny>\nenda\nb");
 }
 
 #[test]
