@@ -142,8 +142,8 @@ impl ChatTemplate {
         self.source.is_none()
     }
 
-    /// What a user should know: that there is no template, or that the template takes no system message, which is then put before the
-    /// text of the first user message.
+    /// What a user should know: that there is no template; that the template refuses a system message, whose text is then put before
+    /// that of the first user message; or that it leaves system messages out.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }

@@ -1,7 +1,7 @@
 //! System messages for templates that take none.
 //!
-//! Some templates raise an exception for a system message, and some leave it out. Its text is then put before that of the first user
-//! message, as the makers of such models advise.
+//! Some templates raise an exception for a system message. Its text is then put before that of the first user message, as the makers of
+//! such models advise. Others leave it out, as they then do here; in both cases there is a warning.
 
 use super::fault::FaultKind;
 use super::{ChatTemplate, Message};
@@ -28,31 +28,32 @@ pub(super) enum SystemMessages {
 /// When the system cannot start a thread.
 pub(super) fn tried_out(template: &ChatTemplate) -> Result<SystemMessages> {
     let messages = [Message::system(TRIAL_TEXT), Message::user("1 + 1?")];
-    let found = match template.rendered(&messages, true, TRIAL_WORK)? {
-        Ok(prompt) if !prompt.contains(TRIAL_TEXT) => SystemMessages::LeftOut,
+    let refused = match template.rendered(&messages, true, TRIAL_WORK)? {
+        Ok(prompt) if !prompt.contains(TRIAL_TEXT) => return Ok(SystemMessages::LeftOut),
         Err(fault) if fault.kind == FaultKind::Raised => SystemMessages::Refused(fault.reason()),
         _ => return Ok(SystemMessages::Accepted),
     };
     // Whether that is the reason.
-    let merged = template.rendered(&found.arranged(&messages), true, TRIAL_WORK)?;
-    Ok(if merged.is_ok_and(|prompt| prompt.contains(TRIAL_TEXT)) { found } else { SystemMessages::Accepted })
+    let merged = template.rendered(&refused.arranged(&messages), true, TRIAL_WORK)?;
+    Ok(if merged.is_ok() { refused } else { SystemMessages::Accepted })
 }
 
 impl SystemMessages {
     /// What a user should know.
     pub(super) fn warning(&self) -> Option<String> {
-        let what = match self {
-            Self::Accepted => return None,
-            Self::Refused(reason) => format!("refuses system messages ({reason})"),
-            Self::LeftOut => "leaves out system messages".to_owned(),
-        };
-        Some(format!("the chat template {what}: a system message is put before the text of the first user message"))
+        match self {
+            Self::Accepted => None,
+            Self::Refused(reason) => Some(format!(
+                "the chat template refuses system messages ({reason}): the text of one is put before that of the first user message"
+            )),
+            Self::LeftOut => Some("the chat template leaves out system messages: one has no effect".to_owned()),
+        }
     }
 
     /// The messages as the template takes them.
     pub(super) fn arranged<'m>(&self, messages: &'m [Message]) -> Cow<'m, [Message]> {
         let [system, rest @ ..] = messages else { return Cow::Borrowed(messages) };
-        if *self == Self::Accepted || system.role != "system" {
+        if !matches!(self, Self::Refused(_)) || system.role != "system" {
             return Cow::Borrowed(messages);
         }
         let mut rest = rest.to_vec();

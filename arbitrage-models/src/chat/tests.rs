@@ -91,8 +91,10 @@ fn families_render_as_transformers_does() {
     for family in families {
         let name = family["family"].as_str().unwrap();
         let template = with_tokens(&fixture(&format!("chat/families/{name}.jinja")), &file["tokens"]).unwrap();
-        let takes = template.warnings().is_empty();
-        if takes != family["takes_system_messages"] {
+        let warning = family["warning"].as_str().unwrap();
+        if template.warnings().concat().is_empty() != warning.is_empty()
+            || !template.warnings().concat().contains(warning)
+        {
             wrong.push(format!("{name}: {:?}", template.warnings()));
         }
         let conversations = file["conversations"].as_array().unwrap();
@@ -240,23 +242,27 @@ fn newlines_and_the_byte_order_mark_are_as_jinja2_reads_them() {
 #[test]
 fn system_messages_that_a_template_refuses_go_to_the_first_user_message() {
     let refuses = "{% for m in messages %}{% if m.role == 'system' %}\n{{ raise_exception('no system') }}{% endif %}<{{ m.role }}>{{ m.content }}{% endfor %}";
-    let leaves_out = "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}";
-    for (source, warning) in
-        [(refuses, "refuses system messages (line 2: "), (leaves_out, "leaves out system messages")]
-    {
-        let template = template(source).unwrap();
-        assert!(template.warnings()[0].contains(warning), "{:?}", template.warnings());
-        let messages = [Message::system("Be brief."), Message::user("1 + 1?"), Message::assistant("2")];
-        assert_eq!(template.render(&messages, true).unwrap(), "<user>Be brief.\n\n1 + 1?<assistant>2");
-        assert_eq!(template.render(&messages[1..], true).unwrap(), "<user>1 + 1?<assistant>2");
-        assert_eq!(template.render(&[Message::system(""), Message::user("1 + 1?")], true).unwrap(), "<user>1 + 1?");
-    }
+    let template = template(refuses).unwrap();
+    assert!(template.warnings()[0].contains("refuses system messages (line 2: "), "{:?}", template.warnings());
+    let messages = [Message::system("Be brief."), Message::user("1 + 1?"), Message::assistant("2")];
+    assert_eq!(template.render(&messages, true).unwrap(), "<user>Be brief.\n\n1 + 1?<assistant>2");
+    assert_eq!(template.render(&messages[1..], true).unwrap(), "<user>1 + 1?<assistant>2");
+    assert_eq!(template.render(&[Message::system(""), Message::user("1 + 1?")], true).unwrap(), "<user>1 + 1?");
     // There is no user message to put it into.
-    assert!(template(refuses).unwrap().render(&[Message::system("alone")], true).is_err());
+    assert!(template.render(&[Message::system("alone")], true).is_err());
     // One that raises for other reasons stays an error.
-    let always = template("\n{{ raise_exception('never') }}").unwrap();
+    let always = self::template("\n{{ raise_exception('never') }}").unwrap();
     assert!(always.warnings().is_empty());
     assert!(always.render(&[Message::user("x")], true).unwrap_err().to_string().contains("line 2: "));
+}
+
+#[test]
+fn system_messages_that_a_template_leaves_out_are_warned_of() {
+    let source = "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}";
+    let template = template(source).unwrap();
+    assert!(template.warnings()[0].contains("leaves out system messages"), "{:?}", template.warnings());
+    let messages = [Message::system("Be brief."), Message::user("1 + 1?")];
+    assert_eq!(template.render(&messages, true).unwrap(), "<user>1 + 1?");
 }
 
 #[test]
