@@ -106,7 +106,7 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// The chat template failed, ran out of fuel, or wrote too much.
+    /// The chat template failed, needed too much work or memory, or wrote too much or nothing.
     #[error("chat template of {}: {reason}", path.display())]
     Template {
         /// The file that the template came from.

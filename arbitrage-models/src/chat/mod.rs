@@ -1,39 +1,58 @@
 //! Chat templates: conversations as the prompt format that a model was trained on.
 //!
-//! A chat model comes with a Jinja template that writes the model's control tokens around each message. Templates are programs
-//! from an untrusted file. They run in `minijinja` with limited work and memory and without access to files, and errors name the
-//! template's line.
+//! A chat model comes with a Jinja template that writes the model's control tokens around each message. A template is rendered as
+//! transformers renders it, byte for byte, or refused with the line of what is not supported. Templates are programs from an untrusted
+//! file: they run with limited work, memory and recursion, and without access to files.
+//!
+//! `minijinja` parses them. Values, operators, methods and filters are this module's own: they follow Python and pay for what they do.
 
+mod allowance;
+mod arguments;
+mod casing;
 mod clock;
+mod compare;
+mod container_methods;
+mod engine;
+mod expressions;
+mod fault;
+mod filters;
+mod functions;
 mod json;
+mod loops;
+mod macros;
+mod operators;
+mod percent;
+mod predicates;
+mod renderer;
+mod sequence_filters;
+mod show;
+mod slicing;
+mod splitting;
 mod stack;
+mod syntax;
+mod system;
+mod text_methods;
+mod value;
 
 pub use arbitrage_core::Message;
 
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, ErrorKind, Value, context};
+use engine::Conversation;
+use fault::Evaluated;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
+use system::SystemMessages;
 
-/// Limit on the work of one rendering, in instructions and in blocks of 64 bytes that are allocated. Real templates need some
-/// hundreds for each message and a few for each kilobyte. This limit is reached after a fraction of a second and at most 128 MB.
-///
-/// minijinja 3.1 does not count the concatenation of lists: a template that doubles a list 33 times (`t + t`) still exhausts the
-/// memory.
-const RENDER_FUEL: u64 = 2_000_000;
 /// Longest prompt that a template may write, in bytes.
 const MAX_PROMPT_BYTES: usize = 1 << 24;
 /// Longest template, in bytes; real ones are shorter than 40 kB.
 const MAX_TEMPLATE_BYTES: usize = 1 << 16;
-/// Most characters of `+`, `*` and `~`. For chains of these operators, the library's constant folding takes time that grows with
-/// the square of the length. Real templates have at most some hundreds.
-const MAX_CHAINED_OPERATORS: usize = 2000;
 
 const TEMPLATE_NAME: &str = "chat_template";
 
-/// A checkpoint's chat template, parsed.
+/// A checkpoint's chat template.
 ///
 /// ```
 /// use arbitrage_models::chat::{ChatTemplate, Message};
@@ -48,141 +67,139 @@ const TEMPLATE_NAME: &str = "chat_template";
 pub struct ChatTemplate {
     path: PathBuf,
     /// `None` for the plain format.
-    environment: Option<Environment<'static>>,
-    bos: String,
-    eos: String,
+    source: Option<Arc<str>>,
+    /// The template's variables for special tokens, such as `bos_token`.
+    tokens: Vec<(String, String)>,
+    /// `None` for the time of each rendering.
+    now: Option<SystemTime>,
+    system: SystemMessages,
+    warnings: Vec<String>,
 }
 
 impl ChatTemplate {
-    /// The template that came with a tokenizer, or [`ChatTemplate::plain`] where none did, as with base models.
+    /// The template that came with a tokenizer, or the plain format with a warning where none did, as with base models.
     ///
     /// # Errors
     /// As [`ChatTemplate::new`].
     pub fn for_tokenizer(tokenizer: &Tokenizer) -> Result<Self> {
-        match tokenizer.chat_template() {
-            Some(source) => Self::new(tokenizer.path(), source, tokenizer.bos_text(), tokenizer.eos_text()),
-            None => Ok(Self { path: tokenizer.path().to_owned(), ..Self::plain() }),
-        }
+        Self::with_tokens(tokenizer.path(), tokenizer.chat_template().unwrap_or_default(), tokenizer.template_tokens())
     }
 
     /// Parses `source`, which is from the file at `path`; `bos` and `eos` are the texts of the template's variables `bos_token` and
-    /// `eos_token`.
+    /// `eos_token`, which are undefined where there is none.
     ///
     /// # Errors
-    /// [`Error::Template`] when it does not parse or exceeds the limits on length and operators.
+    /// [`Error::Template`] when it does not parse or is longer than 64 KiB.
     pub fn new(path: impl AsRef<Path>, source: &str, bos: Option<&str>, eos: Option<&str>) -> Result<Self> {
-        let path = path.as_ref().to_owned();
-        let operators = source.bytes().filter(|byte| b"+*~".contains(byte)).count();
-        let limits = [
-            ("bytes", source.len(), MAX_TEMPLATE_BYTES),
-            ("characters of `+`, `*` and `~`", operators, MAX_CHAINED_OPERATORS),
-        ];
-        if let Some((what, found, limit)) = limits.into_iter().find(|(_, found, limit)| found > limit) {
-            return Err(Error::Template { path, reason: format!("expected at most {limit} {what}, found {found}") });
+        let tokens = [("bos_token", bos), ("eos_token", eos)];
+        Self::with_tokens(path, source, tokens.into_iter().filter_map(|(name, text)| Some((name, text?))))
+    }
+
+    /// Like [`ChatTemplate::new`], with the text of every special token by the name of its variable, such as `pad_token`.
+    ///
+    /// A source without anything in it counts as none: the plain format is used, with a warning. It is also tried out whether the
+    /// template takes a system message: see [`ChatTemplate::warnings`].
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::new`].
+    pub fn with_tokens<'t>(
+        path: impl AsRef<Path>,
+        source: &str,
+        tokens: impl IntoIterator<Item = (&'t str, &'t str)>,
+    ) -> Result<Self> {
+        let tokens = tokens.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        let mut template = Self { path: path.as_ref().to_owned(), tokens, ..Self::plain() };
+        if source.len() > MAX_TEMPLATE_BYTES {
+            return Err(template.error(format!("expected at most {MAX_TEMPLATE_BYTES} bytes, found {}", source.len())));
         }
-        let mut environment = environment();
-        let stack_bytes = stack::parser_stack_bytes(source.len());
-        let parse = || environment.add_template_owned(TEMPLATE_NAME, source.to_owned());
-        let parsed = stack::run_with_stack(stack_bytes, parse);
-        if let Err(error) = parsed.map_err(|error| Error::io(&path, error))? {
-            return Err(Error::Template { path, reason: reason(&error) });
+        let source = syntax::normalized(source);
+        if source.trim().is_empty() {
+            template.warnings.push("no chat template: the plain format is used, each message on a line".to_owned());
+            return Ok(template);
         }
-        let text = |token: Option<&str>| token.unwrap_or_default().to_owned();
-        Ok(Self { path, environment: Some(environment), bos: text(bos), eos: text(eos) })
+        let checked = engine::check(&source).map_err(|error| Error::io(&template.path, error))?;
+        checked.map_err(|fault| template.error(fault.reason()))?;
+        template.source = Some(source.into());
+        template.system = system::tried_out(&template)?;
+        template.warnings.extend(template.system.warning());
+        Ok(template)
     }
 
     /// The plain format, for models without a template: each message's content and a newline.
     pub fn plain() -> Self {
-        Self { path: PathBuf::new(), environment: None, bos: String::new(), eos: String::new() }
+        Self {
+            path: PathBuf::new(),
+            source: None,
+            tokens: Vec::new(),
+            now: None,
+            system: SystemMessages::Accepted,
+            warnings: Vec::new(),
+        }
     }
 
     /// Whether this is the plain format.
     pub fn is_plain(&self) -> bool {
-        self.environment.is_none()
+        self.source.is_none()
+    }
+
+    /// What a user should know: that there is no template; that the template refuses a system message, whose text is then put before
+    /// that of the first user message; or that it leaves system messages out.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The text of the beginning-of-text token; empty where there is none.
     #[cfg(feature = "remote")]
     pub(crate) fn bos_text(&self) -> &str {
-        &self.bos
+        self.tokens.iter().find(|(name, _)| name == "bos_token").map_or("", |(_, text)| text)
     }
 
     /// Whether the template's source contains `character`.
     pub(crate) fn contains(&self, character: char) -> bool {
-        let source = self.environment.as_ref().and_then(|environment| environment.get_template(TEMPLATE_NAME).ok());
-        source.is_some_and(|template| template.source().contains(character))
+        self.source.as_ref().is_some_and(|source| source.contains(character))
     }
 
     /// Fixes the date that the template may write into the prompt, as that of Llama 3.1 does, for runs that must be repeatable. The
     /// default is today.
     pub fn with_now(mut self, now: SystemTime) -> Self {
-        if let Some(environment) = &mut self.environment {
-            environment.add_function("strftime_now", move |format: String| clock::format(&format, now));
-        }
+        self.now = Some(now);
         self
     }
 
     /// The prompt of a conversation; with `add_generation_prompt`, up to where the assistant's turn begins.
     ///
     /// # Errors
-    /// [`Error::Template`] with the template's line when it fails or raises an exception, when it needs too much work or memory, or
-    /// when the prompt exceeds 16 MiB.
+    /// [`Error::Template`] with the template's line when it fails, raises an exception, or asks for what is not supported; when it
+    /// needs too much work or memory; and when the prompt is empty or exceeds 16 MiB.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
-        let Some(environment) = &self.environment else {
-            return Ok(messages.iter().map(|message| format!("{}\n", message.content)).collect());
-        };
-        let message =
-            |one: &Message| Value::from_pairs([("role", one.role.as_str()), ("content", one.content.as_str())]);
-        let render = || {
-            let messages: Vec<Value> = messages.iter().map(message).collect();
-            let (bos_token, eos_token) = (self.bos.as_str(), self.eos.as_str());
-            let context = context! { messages, add_generation_prompt, bos_token, eos_token };
-            let rendered = environment.get_template(TEMPLATE_NAME).and_then(|template| template.render(context));
-            // An error owns the template's values. Dropping them recurses, so it must happen on this stack.
-            rendered.map_err(|error| reason(&error))
-        };
-        let rendered =
-            stack::run_with_stack(stack::RENDER_STACK_BYTES, render).map_err(|error| Error::io(&self.path, error))?;
-        let prompt = rendered.map_err(|reason| Error::Template { path: self.path.clone(), reason })?;
+        let messages = self.system.arranged(messages);
+        let rendered = self.rendered(&messages, add_generation_prompt, allowance::RENDER_WORK)?;
+        let prompt = rendered.map_err(|fault| self.error(fault.reason()))?;
         if prompt.len() > MAX_PROMPT_BYTES {
             let reason = format!("expected a prompt of at most {MAX_PROMPT_BYTES} bytes, found {}", prompt.len());
-            return Err(Error::Template { path: self.path.clone(), reason });
+            return Err(self.error(reason));
+        }
+        let is_blank = |text: &str| text.trim().is_empty();
+        if prompt.is_empty() || (is_blank(&prompt) && !messages.iter().all(|message| is_blank(&message.content))) {
+            return Err(self.error("the prompt is empty: the template writes nothing of the messages".to_owned()));
         }
         Ok(prompt)
     }
-}
 
-/// An environment like that of transformers: lines with nothing but a block are removed (`trim_blocks`, `lstrip_blocks`), loops have
-/// `break` and `continue`, and strings have Python's methods.
-fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_fuel(Some(RENDER_FUEL));
-    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    let mut syntax = SyntaxConfig::builder();
-    if let Ok(syntax) = syntax.trim_blocks(true).lstrip_blocks(true).build() {
-        environment.set_syntax(syntax);
+    /// What the template writes, within `work`.
+    fn rendered(&self, messages: &[Message], add_generation_prompt: bool, work: usize) -> Result<Evaluated<String>> {
+        let Some(source) = &self.source else {
+            return Ok(Ok(messages.iter().map(|message| format!("{}\n", message.content)).collect()));
+        };
+        let now = self.now.unwrap_or_else(SystemTime::now);
+        // Some templates go over all characters of a message.
+        let work = work + messages.iter().map(|message| message.content.len()).sum::<usize>() * 16;
+        let conversation = Conversation { messages, add_generation_prompt, tokens: &self.tokens, now };
+        engine::render(source, &conversation, work).map_err(|error| Error::io(&self.path, error))
     }
-    environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
-        Err(minijinja::Error::new(ErrorKind::InvalidOperation, format!("raised by the template: {message}")))
-    });
-    environment.add_function("strftime_now", |format: String| clock::format(&format, SystemTime::now()));
-    environment.add_filter("tojson", json::to_json);
-    environment
-}
 
-/// The error as text, with the template's line.
-fn reason(error: &minijinja::Error) -> String {
-    let mut reason = match error.kind() {
-        ErrorKind::OutOfFuel => "it needs too much work or memory; it may have an endless loop".to_owned(),
-        kind => kind.to_string(),
-    };
-    if let Some(detail) = error.detail() {
-        reason.push_str(&format!(": {detail}"));
-    }
-    match error.line() {
-        Some(line) => format!("line {line}: {reason}"),
-        None => reason,
+    fn error(&self, reason: String) -> Error {
+        Error::Template { path: self.path.clone(), reason }
     }
 }
 

@@ -1,18 +1,18 @@
-//! Stacks that are large enough for recursion whose depth an untrusted template controls.
+//! A stack that is large enough for recursion whose depth an untrusted template controls.
 //!
-//! The library limits the nesting of brackets and blocks. It does not limit long chains such as `- - - 1` or `1 + 1 + 1`, into which
-//! its parser and compiler recurse, nor the nesting of lists at run time. A stack overflow would end the process, so both run on
-//! a stack that is large enough for the deepest recursion. Only the part of a stack that is used takes memory.
+//! The parser limits the nesting of brackets and blocks. It does not limit long chains such as `- - - 1` or `1 + 1 + 1`, into which
+//! it recurses, as does the dropping of what it made of them. A stack overflow would end the process, so templates are parsed and run
+//! on a stack for the deepest recursion. Only the part of a stack that is used takes memory.
 
 use std::{io, thread};
 
-/// Stack for rendering. Every level of nesting costs fuel, which is enough for about 400,000 levels.
-pub(super) const RENDER_STACK_BYTES: usize = 256 << 20;
+/// Stack for running a template, whose recursion is limited.
+const RENDER_STACK_BYTES: usize = 64 << 20;
 
-/// Stack for parsing a template of so many bytes. In the worst case every byte is a level of recursion, which takes about 400 bytes
-/// in an optimised build.
-pub(super) fn parser_stack_bytes(bytes: usize) -> usize {
-    (2 << 20) + bytes * 2048
+/// Stack for a template of so many bytes. In the worst case every byte is a level of the parser's recursion, which takes about 400
+/// bytes in an optimised build.
+pub(super) fn stack_bytes(bytes: usize) -> usize {
+    RENDER_STACK_BYTES + bytes * 2048
 }
 
 /// Runs `work` on a stack of `bytes`.

@@ -6,6 +6,7 @@ use super::parts::{MAX_TOKENS, TokenizerParts};
 use super::pipeline::AddedTokenWithId;
 use super::post_processor::{LeadingToken, leading_token};
 use super::table::{TokenKind, VocabularyEntry};
+use super::template;
 use super::tokenizer_json::{AddedTokenJson, TokenizerJson, alphabet, check_model, entries, merges};
 use crate::error::{Error, Result};
 use crate::small_file::{parse_json, read_text_if_present};
@@ -41,7 +42,9 @@ pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
     let designated: Vec<u32> = ends.iter().copied().chain(bos).collect();
     mark_controls(&mut entries, &designated, &merges);
     let section = |warning: String| format!("{}: {warning}", path.display());
+    let known = [("bos_token", bos), ("eos_token", ends.first().copied())];
     Ok(TokenizerParts {
+        template_tokens: template::tokens(&config.tokenizer, &entries, &known),
         added: added(&entries, &file.added_tokens),
         alphabet,
         ends,
@@ -74,7 +77,7 @@ fn added(entries: &[VocabularyEntry], listed: &[AddedTokenJson]) -> Vec<AddedTok
 }
 
 /// The text of a file; `None` when there is no such file.
-fn read_text(path: &Path) -> Result<Option<String>> {
+pub(super) fn read_text(path: &Path) -> Result<Option<String>> {
     read_text_if_present(path, MAX_FILE_BYTES)
 }
 
@@ -106,10 +109,7 @@ impl CompanionFiles {
             eos_text: token_text(&tokenizer["eos_token"]),
             bos_text: token_text(&tokenizer["bos_token"]),
             add_bos: tokenizer["add_bos_token"].as_bool(),
-            chat_template: match read_text(&folder.join("chat_template.jinja"))? {
-                Some(text) => Some(text),
-                None => template(&tokenizer["chat_template"]),
-            },
+            chat_template: template::find(folder, &tokenizer)?,
             tokenizer,
         })
     }
@@ -163,7 +163,7 @@ fn find(entries: &[VocabularyEntry], text: &str) -> Option<u32> {
 }
 
 /// A JSON file, `null` when there is none.
-fn read_json(path: &Path) -> Result<Value> {
+pub(super) fn read_json(path: &Path) -> Result<Value> {
     let Some(text) = read_text(path)? else { return Ok(Value::Null) };
     parse_json(path, &text)
 }
@@ -197,10 +197,4 @@ fn vocab_size(path: &Path, file: &Value) -> Result<Option<usize>> {
 /// The text of a token, which is given as a string or as an object with `content`.
 fn token_text(value: &Value) -> Option<String> {
     value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned)
-}
-
-/// The only template, or the one named `default` of several.
-fn template(value: &Value) -> Option<String> {
-    let named = |wanted: &str| value.as_array()?.iter().find(|entry| entry["name"] == wanted)?["template"].as_str();
-    value.as_str().or_else(|| named("default")).map(str::to_owned)
 }

@@ -6,6 +6,7 @@ use super::gguf_keys::{self, PREFIX};
 use super::parts::{MAX_TOKENS, TokenizerParts};
 use super::pipeline::AddedTokenWithId;
 use super::table::{TokenKind, VocabularyEntry};
+use super::template;
 use super::{pre, spm};
 use crate::error::{Error, Result};
 use crate::weights::gguf::{Metadata, Strings};
@@ -110,7 +111,9 @@ impl GgufVocabulary {
             }
         };
         let bos = self.beginning(&entries, &mut warnings)?;
+        let known = [("bos_token", bos), ("eos_token", self.eos), ("unk_token", self.unk), ("pad_token", self.pad)];
         Ok(TokenizerParts {
+            template_tokens: template::tokens(&serde_json::Value::Null, &entries, &known),
             added: AddedTokenWithId::of_entries(&entries),
             path: self.path,
             entries,

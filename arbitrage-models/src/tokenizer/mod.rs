@@ -28,6 +28,7 @@ mod rendered;
 mod spm;
 mod table;
 mod tokenizer_json;
+mod template;
 
 pub(crate) use control_names::MessagePart;
 #[cfg(feature = "remote")]
@@ -72,6 +73,7 @@ pub struct Tokenizer {
     fingerprint: u64,
     chat_template: Option<String>,
     warnings: Vec<String>,
+    template_tokens: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -218,6 +220,11 @@ impl Tokenizer {
     /// The chat template that came with the tokenizer, unparsed. See [`crate::chat::ChatTemplate::for_tokenizer`].
     pub fn chat_template(&self) -> Option<&str> {
         self.chat_template.as_deref()
+    }
+
+    /// The texts of special tokens by the name that chat templates have for them, such as `bos_token`.
+    pub fn template_tokens(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.template_tokens.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
     /// A 64-bit FNV-1a hash over the ids and bytes of all tokens but padding. It is the same in every process and on every machine;

@@ -45,6 +45,8 @@ pub(super) struct TokenizerParts {
     pub chat_template: Option<String>,
     /// See [`Tokenizer::warnings`].
     pub warnings: Vec<String>,
+    /// The special tokens by the name that templates have for them.
+    pub template_tokens: Vec<(String, String)>,
 }
 
 impl TokenizerParts {
@@ -82,6 +84,7 @@ impl TokenizerParts {
             add_bos: self.add_bos,
             path: self.path.clone(),
             chat_template: self.chat_template.clone(),
+            template_tokens: self.template_tokens.clone(),
             warnings: self.warnings.clone(),
             model: self.model()?,
         })

@@ -27,7 +27,11 @@ pub(crate) fn failing() -> Vec<Case> {
     vec![
         case("a loop without an end", "a\n{% for x in %}", "line 2|syntax error"),
         case("never closed", "{% if true %}", "line 1|syntax error"),
-        case("an unknown statement", "\n\n{% generation %}{% endgeneration %}", "line 3|syntax error"),
+        case("an unknown statement", "\n\n{% trans %}{% endtrans %}", "line 3|syntax error"),
+        case("nothing", "{# #}", "the prompt is empty"),
+        case("nothing of the messages", "{{ messages[0].content[99:] }}", "the prompt is empty"),
+        case("only spaces", "\n {{ ' ' }}", "the prompt is empty"),
+        case("a large exception", "{{ raise_exception('x' * 999999) }}", "line 1|raised by the template: xxx"),
         case("division by 0", "\n{{ 1 // 0 }}", "line 2"),
         case("an exception", "\n{{ raise_exception('only user') }}", "line 2|raised by the template: only user"),
         case("an undefined value", "{{ nothing.field.deeper }}", "line 1|undefined value"),
@@ -112,4 +116,112 @@ pub(crate) fn endless() -> Vec<Case> {
         of("JSON that grows", "{% set l = range(9999) | list %}{% for i in range(9999) %}{{ l | tojson }}{% endfor %}"),
         of("centred in much space", "{{ 'x' | center(99999999999) }}"),
     ]
+    .into_iter()
+    .chain(cycles())
+    .chain(growing())
+    .collect()
+}
+
+/// Namespaces that hold themselves. All of these fail in Python as well.
+fn cycles() -> Vec<Case> {
+    let of = |(name, then): (&str, &str)| {
+        let source =
+            format!("{{% set n = namespace() %}}{{% set n.a = n %}}{{% set n.b = [n] %}}{then}{{{{ nothing() }}}}");
+        case(&format!("a namespace in itself, {name}"), source, "line 1").max_bytes(MAX_BYTES)
+    };
+    [
+        ("written", "{{ n }}"),
+        ("written in a list", "{{ n.b }}"),
+        ("as JSON", "{{ n | tojson }}"),
+        ("in a list as JSON", "{{ n.b | tojson }}"),
+        ("joined", "{{ n ~ n }}"),
+        ("sorted", "{{ [n, n] | sort }}"),
+        ("as a key", "{{ {n: n} }}"),
+        ("compared", "{{ n == n.a }}{{ n.b == n.a.b }}{{ n < n }}"),
+        ("contained", "{{ n in n.b }}"),
+        ("formatted", "{{ '%s' % n }}"),
+        ("unique", "{{ [n, n.a, n.b] | unique | list }}"),
+        ("iterated over", "{% for x in n %}{% endfor %}"),
+        ("dropped", ""),
+    ]
+    .into_iter()
+    .map(of)
+    .collect()
+}
+
+/// Every way to make much of little, and to spend much time on it.
+fn growing() -> Vec<Case> {
+    let looped = |before: &str, work: &str| {
+        format!("{{% set x = 'a' * 9999999 %}}{before}{{% for i in range(99999) %}}{work}{{% endfor %}}")
+    };
+    let nested = |then: &str| {
+        format!(
+            "{{% set ns = namespace(t=['x']) %}}{{% for i in range(60) %}}{{% set ns.t = [ns.t, ns.t] %}}{{% endfor %}}{then}{{{{ nothing() }}}}"
+        )
+    };
+    let of = |(name, source): (&str, String)| case(name, source, "").max_bytes(MAX_BYTES);
+    let cases = [
+        ("a join of large texts", "{{ ' '.join(['x' * 10000000] * 1000) | length }}".to_owned()),
+        ("a join filter of large texts", "{{ (['x' * 10000000] * 1000) | join }}".to_owned()),
+        ("comparisons of a large text", looped("", "{% if x == x %}{% endif %}")),
+        ("orders of a large text", looped("", "{% if x < x %}{% endif %}")),
+        ("searches in a large text", looped("", "{% if 'b' in x %}{% endif %}")),
+        ("repeated searches", looped("", "{% if x.find('ab') %}{% endif %}")),
+        ("lengths of a large text", looped("", "{{ x | length }}")),
+        ("slices of a large text", looped("", "{% set y = x[1:] %}")),
+        ("reversed slices", looped("", "{% set y = x[::-1] %}")),
+        ("characters of a large text", looped("", "{{ x[-1] }}")),
+        ("strips of a large text", looped("{% set y = ' ' * 999999 %}", "{{ y.strip() }}")),
+        ("strips by many characters", looped("", "{% set y = x.strip('bcdefghijk' * 999) %}")),
+        ("upper forms of a large text", looped("", "{% set y = x | upper %}")),
+        ("words of a large text", looped("", "{{ x | wordcount }}")),
+        ("a large text as JSON", looped("", "{% set y = x | tojson %}")),
+        ("a large text in lists", looped("", "{% set y = x | list %}")),
+        ("splits of a large text", looped("", "{% set y = x.split('a') %}")),
+        ("lines of many", "{{ ('\\n' * 9999999).splitlines() | length }}{{ nothing() }}".to_owned()),
+        ("a product of a list", "{{ [1] * 100000000 }}".to_owned()),
+        ("a product of nothing", "{{ [] * 9999999999 }}{{ 'x' * 0 * 9999999999 }}{{ nothing() }}".to_owned()),
+        ("a list that doubles", "{% set ns = namespace(t=[1]) %}{% for i in range(60) %}{% set ns.t = ns.t + ns.t %}{% endfor %}".to_owned()),
+        ("a tuple that doubles", "{% set ns = namespace(t=(1,)) %}{% for i in range(60) %}{% set ns.t = ns.t + ns.t %}{% endfor %}".to_owned()),
+        ("a list that doubles inside", nested("")),
+        ("a list that doubles inside, written", nested("{{ ns.t }}")),
+        ("a list that doubles inside, joined", nested("{{ ns.t ~ '' }}")),
+        ("a list that doubles inside, compared", nested("{{ ns.t == [ns.t[0], ns.t[1]] }}")),
+        ("a list that doubles inside, ordered", nested("{{ [ns.t, ns.t] | sort }}")),
+        ("a list that doubles inside, as JSON", nested("{{ ns.t | tojson }}")),
+        ("a list that doubles inside, unique", nested("{{ [ns.t, ns.t] | map('string') | list }}")),
+        ("a list that doubles inside, searched", nested("{{ [ns.t] in [[ns.t[1]]] }}")),
+        ("a list that doubles inside, formatted", nested("{{ '%r' % [ns.t] }}")),
+        ("a tuple that doubles inside, as a key", "{% set ns = namespace(t=(1,)) %}{% for i in range(60) %}{% set ns.t = (ns.t, ns.t) %}{% endfor %}{{ {ns.t: 1, (ns.t[0], ns.t[1]): 2} }}".to_owned()),
+        ("a chain of replacements", "{{ ('x' * 9999).replace('x', 'y' * 9999).replace('y', 'z' * 9999) }}".to_owned()),
+        ("a replacement of nothing", "{{ ('x' * 99999).replace('', 'y' * 99999) }}".to_owned()),
+        ("a wide format", "{{ '%999999s' % 'x' * 999 }}{{ '%9999999s' % 'x' }}".to_owned()),
+        ("a precise format", "{{ '%.999999f' % 1.0 }}".to_owned()),
+        ("a wide date", "{{ strftime_now('%999999999d') }}".to_owned()),
+        ("a long date", "{{ strftime_now('%A' * 9999999) }}".to_owned()),
+        ("wide zeros", "{{ '1'.zfill(99999999999) }}".to_owned()),
+        ("wide spaces", "{{ '1'.ljust(999999999) }}".to_owned()),
+        ("a wide indentation of JSON", "{{ [[[[[1]]]]] | tojson(indent=99999999) }}{{ ([[1]] * 99999) | tojson(indent=99999) }}".to_owned()),
+        ("a long indentation of JSON", "{{ ([1] * 99999) | tojson(indent='x' * 99999) }}".to_owned()),
+        ("long separators of JSON", "{{ ([1] * 99999) | tojson(separators=('x' * 99999, '')) }}".to_owned()),
+        ("escapes of JSON", "{{ ('\\x01' * 9999999) | tojson }}{{ nothing() }}".to_owned()),
+        ("escapes of URLs", "{{ (' ' * 9999999) | urlencode }}{{ nothing() }}".to_owned()),
+        ("escapes of HTML", "{{ ('<' * 9999999) | e }}{{ nothing() }}".to_owned()),
+        ("batches that are filled", "{{ [1] | batch(9999999999, 0) | list }}".to_owned()),
+        ("large powers", "{{ 9 ** 9 ** 9 }}".to_owned()),
+        ("a large number", format!("{{{{ {} }}}}", "9".repeat(9999))),
+        ("a large float", "{{ 1e999 }}{{ 1e308 * 10 }}{{ (1e308 * 10) | int }}{{ nothing() }}".to_owned()),
+        ("negative positions", "{{ [1, 2][-9223372036854775807:9223372036854775807:-9223372036854775807] }}{{ 'x'[-9223372036854775807] }}{{ nothing() }}".to_owned()),
+        ("macros made in a loop", "{% for i in range(99999) %}{% for j in range(999) %}{% macro f() %}{{ i }}{% endmacro %}{% endfor %}{% endfor %}".to_owned()),
+        ("namespaces made in a loop", "{% for i in range(99999) %}{% for j in range(999) %}{% set n = namespace(a=i) %}{% endfor %}{% endfor %}".to_owned()),
+        ("joiners made in a loop", "{% for i in range(99999) %}{% for j in range(999) %}{% set n = joiner() %}{% set m = cycler(1) %}{% endfor %}{% endfor %}".to_owned()),
+        ("calls that call", "{% macro f() %}{% call f() %}{{ caller() }}{% endcall %}{% endmacro %}{% call f() %}x{% endcall %}".to_owned()),
+        ("blocks that capture", "{% for i in range(99999) %}{% set x %}{% for j in range(999) %}{{ 'x' * 999 }}{% endfor %}{% endset %}{% endfor %}".to_owned()),
+        ("many arguments", "{% macro f() %}{{ varargs }}{% endmacro %}{{ f(*range(99999), *range(99999)) }}{% for i in range(999) %}{{ f(*range(99999)) }}{% endfor %}".to_owned()),
+        ("a dict of many", "{% set ns = namespace() %}{{ dict(range(99999) | batch(2) | list) }}".to_owned()),
+        ("sums of lists", "{{ ([[1] * 9999] * 9999) | sum(start=[]) }}".to_owned()),
+        ("filters on filters", "{% for i in range(99999) %}{{ range(9999) | map('string') | map('upper') | select('string') | list | sort | unique | join }}{% endfor %}".to_owned()),
+        ("sorts without an order", "{{ ([1e308 * 10 - 1e308 * 10, 1] * 99) | sort }}{{ [1, 'a', none] | sort }}".to_owned()),
+    ];
+    cases.into_iter().map(of).collect()
 }
