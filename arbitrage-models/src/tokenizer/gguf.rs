@@ -39,6 +39,8 @@ pub struct GgufVocabulary {
     pub ends: Vec<u32>,
     /// `tokenizer.ggml.unknown_token_id`.
     pub unk: Option<u32>,
+    /// `tokenizer.ggml.padding_token_id`, which templates may write.
+    pub pad: Option<u32>,
     /// `tokenizer.ggml.add_bos_token`. Where absent: true for `llama` and the rules of Llama 3 and Tekken, false for others.
     pub add_bos: bool,
     /// `tokenizer.ggml.add_space_prefix`: whether a SentencePiece text begins with a space. Where absent: true.
@@ -75,6 +77,7 @@ impl GgufVocabulary {
             bos: id("bos_token_id")?.filter(|id| *id != u32::MAX),
             ends: ends.into_iter().flatten().chain(more_ends).collect(),
             unk: id("unknown_token_id")?,
+            pad: id("padding_token_id")?,
             add_bos: flag("add_bos_token", model == "llama" || pre::adds_bos(&pre))?,
             add_space_prefix: flag("add_space_prefix", model == "llama")?,
             chat_template: text("tokenizer.chat_template")?,
@@ -111,7 +114,7 @@ impl GgufVocabulary {
             }
         };
         let bos = self.beginning(&entries, &mut warnings)?;
-        let known = [("bos_token", bos), ("eos_token", self.eos), ("unk_token", self.unk), ("pad_token", self.pad)];
+        let known = [("bos_token", bos), ("eos_token", self.ends.first().copied()), ("unk_token", self.unk), ("pad_token", self.pad)];
         Ok(TokenizerParts {
             template_tokens: template::tokens(&serde_json::Value::Null, &entries, &known),
             added: AddedTokenWithId::of_entries(&entries),
