@@ -151,7 +151,7 @@ impl ChatTemplate {
     /// The text of the beginning-of-text token; empty where there is none.
     #[cfg(feature = "remote")]
     pub(crate) fn bos_text(&self) -> &str {
-        self.tokens.iter().find(|(name, _)| name == "bos_token").map_or("", |(_, text)| text)
+        self.tokens.iter().find(|(name, _)| name == "bos_token").map_or("", |(_, text)| text.as_str())
     }
 
     /// Whether the template's source contains `character`.

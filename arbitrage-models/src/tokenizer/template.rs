@@ -159,7 +159,7 @@ mod tests {
                 "/chat_template|`default`|only `tool_use`",
             ),
             (config, r#"{"chat_template": []}"#, "/chat_template|an empty list"),
-            (config, r#"{"chat_template": ["T"]}"#, "/chat_template/0|\"T\""),
+            (config, r#"{"chat_template": ["T"]}"#, "/chat_template/0"),
             (config, r#"{"chat_template": [{"name": "default", "template": 1}]}"#, "/chat_template/0"),
             (config, r#"{"chat_template": {"default": "T"}}"#, "/chat_template|an object"),
             (config, r#"{"chat_template": 7}"#, "/chat_template|found 7"),
