@@ -28,10 +28,12 @@ impl LoadedPair {
         options.placement.check()?;
         let sampling = sampling(options)?;
         let draft = RoleModel::find(&names.draft, ModelRole::Draft, needed.draft, options)?;
-        let target = RoleModel::find(&names.target, ModelRole::Target, needed.target, options)?;
+        // A copy takes over what it has in common with the target, and is compared with it.
+        let is_copy = options.draft.as_deref() == Some(TARGET_COPY);
+        let target =
+            RoleModel::find(&names.target, ModelRole::Target, needed.target || is_copy && needed.draft, options)?;
         let (draft, target) = open_both(draft, target)?;
-        if let (Some(TARGET_COPY), Model::Local(draft), Model::Local(target)) =
-            (options.draft.as_deref(), &draft, &target)
+        if let (true, Model::Local(draft), Model::Local(target)) = (is_copy, &draft, &target)
             && draft.decoder().bytes_per_token() >= target.decoder().bytes_per_token()
         {
             anstream::eprintln!(

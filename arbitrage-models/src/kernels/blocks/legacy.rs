@@ -27,7 +27,7 @@ impl<const FIVE: bool, const MIN: bool> LegacyQuant<FIVE, MIN> {
 
 /// Four bits, each in the lowest bit of a byte of its own.
 fn spread(bits: u32) -> u32 {
-    bits * 0x0020_4081 & BIT_0
+    (bits * 0x0020_4081) & BIT_0
 }
 
 impl<const FIVE: bool, const MIN: bool> BlockFormat for LegacyQuant<FIVE, MIN> {
