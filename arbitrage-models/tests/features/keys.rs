@@ -145,7 +145,10 @@ fn unknown_keys_of_the_computation_are_refused() {
     assert_no_faults(&faults);
 }
 
-/// What keys say together: the file, the keys, and a phrase of the message, or nothing where the outcome must change.
+/// A fixture, keys, and a phrase of the message, or nothing where the outcome must change.
+type Case<'a> = (&'static str, Vec<(&'a str, Value)>, &'a str);
+
+/// What keys say together.
 #[test]
 fn keys_that_belong_together() {
     let yarn = json!({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32});
@@ -160,7 +163,7 @@ fn keys_that_belong_together() {
     let [llama, mistral, qwen2] = ["hf/llama2-f16", "hf/mistral-bf16", "hf/qwen2-f32-tied"];
     let [llama_file, qwen2_file] = ["gguf/llama3-f16", "gguf/qwen2-f32-tied"];
     let (scaling, parameters) = ("rope_scaling", "rope_parameters");
-    let cases: Vec<(&'static str, Vec<(&str, Value)>, &str)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (llama, vec![(scaling, yarn.clone())], "/rope_scaling/type"),
         (qwen2, vec![(parameters, default.clone()), (scaling, yarn.clone())], "/rope_scaling"),
         (qwen2, vec![(parameters, default.clone()), (scaling, linear.clone())], "/rope_scaling"),
