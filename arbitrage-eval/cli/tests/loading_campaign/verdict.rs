@@ -65,8 +65,9 @@ fn of_text(stderr: &str, start: String) -> Option<Finding> {
     if let Some(control) = stderr.chars().find(|&letter| letter.is_control() && letter != '\n') {
         return finding(FindingKind::UnclearMessage, format!("control character {control:?}: {start}"));
     }
-    // How Rust shows values to programmers.
-    let debug = ["Some(", "None)", "Error {", "Os {", " { path:", "ErrorKind", "called `"];
+    // How Rust shows values to programmers, and a text that is broken in the source.
+    let debug =
+        ["Some(", "None)", "Error {", "Os {", " { path:", "ErrorKind", "called `Result", "called `Option", "    "];
     let found = debug.iter().find(|mark| stderr.contains(*mark));
     found.and_then(|mark| finding(FindingKind::UnclearMessage, format!("{mark:?} in the message: {start}")))
 }
