@@ -154,6 +154,19 @@ fn sequences_that_cannot_be_continued_do_not_fail_the_others() {
 }
 
 #[test]
+fn a_prompt_of_megabytes_is_refused_before_it_is_split() {
+    let mut model = model(LLAMA, Precision::Packed);
+    let context = model.decoder().config().context;
+    let start = std::time::Instant::now();
+    let problem = Problem::new("1".repeat(12 << 20));
+    let rule = TokenBudget::new(5).unwrap();
+    let step = model.draft(&[Prefix::new(SequenceId(0), &problem, &[])], &StepRule::new(&rule, 5)).remove(0);
+    let error = step.unwrap_err().to_string();
+    assert!(error.contains(&format!("do not fit a context of {context}")), "{error}");
+    assert!(start.elapsed().as_secs_f64() < 2.0, "{:?}", start.elapsed());
+}
+
+#[test]
 fn a_full_context_ends_the_step() {
     let mut model = model(LLAMA, Precision::Packed);
     let context = model.decoder().config().context;

@@ -35,12 +35,15 @@ impl ModelFiles {
         Ok(CheckedFiles { template, prompt, warnings })
     }
 
-    /// Refuses a vocabulary with more tokens than the embedding has rows.
+    /// Refuses a vocabulary without any token that has a text, and one with more tokens than the embedding has rows.
     ///
     /// # Errors
     /// [`Error::Format`] with both numbers.
     pub(crate) fn check_vocabulary(&self) -> Result<()> {
         let (tokens, rows) = (self.tokenizer.vocab_size(), self.config.vocabulary);
+        if self.tokenizer.longest_token() == 0 {
+            return Err(Error::format(self.weights.path(), "tokenizer", "tokens with a text", "padding only"));
+        }
         if tokens <= rows {
             return Ok(());
         }

@@ -16,7 +16,9 @@ impl LocalModel {
             return Err(Error::EmptyPrompt { model: self.name.clone() });
         }
         let messages = self.prompt.messages(prefix.problem);
-        let mut tokens = RenderedPrompt::new(&self.tokenizer, &self.template, &messages, true)?.ids()?;
+        let prompt = RenderedPrompt::new(&self.tokenizer, &self.template, &messages, true)?;
+        self.check_length(&prompt.text())?;
+        let mut tokens = prompt.ids()?;
         if tokens.is_empty() {
             return Err(Error::EmptyPrompt { model: self.name.clone() });
         }
@@ -24,6 +26,17 @@ impl LocalModel {
             tokens.extend(self.encode_step(&accepted.step)?);
         }
         Ok(tokens)
+    }
+
+    /// Refuses a prompt that is too long whatever its tokens are: splitting megabytes into tokens takes seconds.
+    fn check_length(&self, prompt: &str) -> Result<()> {
+        let config = self.decoder.config();
+        let tokens = prompt.len() / self.tokenizer.longest_token().max(1);
+        if tokens <= config.context {
+            return Ok(());
+        }
+        let (model, context_key) = (self.name.clone(), config.context_key.clone());
+        Err(Error::ContextFull { model, tokens, context: config.context, context_key })
     }
 
     /// The step's own ids where they are of this vocabulary, otherwise the tokens of its text.

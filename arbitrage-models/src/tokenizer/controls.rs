@@ -101,7 +101,7 @@ mod tests {
             ("<||>", None),
             ("a<|im_end|>b", Some("<|im_end|>")),
             ("<｜User｜>", Some("<｜User｜>")),
-            ("<|<|im_end|>", Some("<|<|im_end|>")),
+            ("<|<|im_end|>", Some("<|im_end|>")),
             ("a </s>", Some("</s>")),
             ("<start_of_turn>user", Some("<start_of_turn>")),
         ] {

@@ -114,8 +114,13 @@ impl GgufVocabulary {
             }
         };
         let bos = self.beginning(&entries, &mut warnings)?;
-        let known = [("bos_token", bos), ("eos_token", self.ends.first().copied()), ("unk_token", self.unk), ("pad_token", self.pad)];
-        Ok(TokenizerParts {
+        let known = [
+            ("bos_token", bos),
+            ("eos_token", self.ends.first().copied()),
+            ("unk_token", self.unk),
+            ("pad_token", self.pad),
+        ];
+        let parts = TokenizerParts {
             template_tokens: template::tokens(&serde_json::Value::Null, &entries, &known),
             added: AddedTokenWithId::of_entries(&entries),
             path: self.path,
@@ -132,7 +137,10 @@ impl GgufVocabulary {
             add_bos: self.add_bos,
             chat_template: self.chat_template,
             warnings,
-        })
+        };
+        // Rules that take words whole, such as those of Llama 3, need merges for other words all the same.
+        parts.check_merges()?;
+        Ok(parts)
     }
 
     fn check_prefix(&self, alphabet: Alphabet) -> Result<()> {
@@ -151,8 +159,7 @@ impl GgufVocabulary {
         let (id, text) = SENTENCE_PIECE;
         if self.model == "llama" && entries.get(id as usize).is_some_and(|entry| entry.text == text) {
             warnings.push(format!(
-                "{}: tokenizer.ggml.bos_token_id is missing: prompts begin with `{text}` (id {id}), as is usual for this model",
-                self.path.display()
+                "tokenizer.ggml.bos_token_id is missing: prompts begin with `{text}` (id {id}), as is usual for this model"
             ));
             return Ok(Some(id));
         }
@@ -205,8 +212,8 @@ impl GgufVocabulary {
     fn rules(&self, warnings: &mut Vec<String>) -> Result<pre::PreTokenizerRules> {
         if self.pre.is_empty() {
             warnings.push(format!(
-                "{}: tokenizer.ggml.pre is missing, so texts are split by the rules called `{}`. The model was probably trained with                  others, and its answers will be worse: convert it again, or take a newer file",
-                self.path.display(),
+                "tokenizer.ggml.pre is missing, so texts are split by the rules called `{}`. The model was probably trained with \
+                 others, and its answers will be worse: convert it again, or take a newer file",
                 pre::DEFAULT
             ));
         }

@@ -27,8 +27,8 @@ mod pre;
 mod rendered;
 mod spm;
 mod table;
-mod tokenizer_json;
 mod template;
+mod tokenizer_json;
 
 pub(crate) use control_names::MessagePart;
 #[cfg(feature = "remote")]
@@ -74,6 +74,7 @@ pub struct Tokenizer {
     chat_template: Option<String>,
     warnings: Vec<String>,
     template_tokens: Vec<(String, String)>,
+    longest_token: usize,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -190,6 +191,11 @@ impl Tokenizer {
     /// Rows of the vocabulary, padding included. The model's logits may have further columns.
     pub fn vocab_size(&self) -> usize {
         self.table.len()
+    }
+
+    /// Bytes of the longest token; 0 where there is only padding. A text of `n` bytes has at least `n` divided by this many tokens.
+    pub fn longest_token(&self) -> usize {
+        self.longest_token
     }
 
     /// The tokens that end a text or a turn, at least one. Those that the files list come first.

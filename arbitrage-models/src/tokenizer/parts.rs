@@ -61,7 +61,10 @@ impl TokenizerParts {
                 "expected a beginning-of-text token, since prompts begin with it (add_bos_token), found none in the configuration",
             ));
         }
-        self.check_merges()?;
+        // A word of the vocabulary that is taken whole needs no merges: a vocabulary may consist of words.
+        if !self.ignore_merges {
+            self.check_merges()?;
+        }
         self.check_controls()?;
         let prompt = self.pipeline(&self.added, &self.normalizer, &self.pre_tokenizer)?;
         let (controls, plain): (Vec<_>, Vec<_>) = self.added.iter().cloned().partition(|added| added.token.special);
@@ -78,6 +81,7 @@ impl TokenizerParts {
             text,
             control_names: ControlNames::new(controls.into_iter().map(|added| added.token.content)),
             fingerprint: table.fingerprint(),
+            longest_token: table.longest(),
             table,
             ends,
             bos: self.bos,
@@ -100,13 +104,14 @@ impl TokenizerParts {
     }
 
     /// Without merges, every character of a text would become a token of its own, which no model with longer tokens has seen.
-    fn check_merges(&self) -> Result<()> {
+    pub(super) fn check_merges(&self) -> Result<()> {
         let longer = |entry: &&VocabularyEntry| entry.kind == TokenKind::Normal && entry.text.chars().nth(1).is_some();
         match self.entries.iter().find(longer) {
             Some(entry) if self.merges.is_empty() && self.alphabet == Alphabet::ByteLevel => {
                 let text = excerpt(&entry.text);
                 Err(self.error(format!(
-                    "merges: expected those that make tokens such as `{text}` of characters, found none: the file is                      incomplete; convert the model again"
+                    "merges: expected those that make tokens such as `{text}` of characters, found none: the file is incomplete; \
+                     convert the model again"
                 )))
             }
             _ => Ok(()),

@@ -64,6 +64,12 @@ impl TokenTable {
         self.kinds.len()
     }
 
+    /// Bytes of the longest token; 0 where there is only padding.
+    pub(super) fn longest(&self) -> usize {
+        let bytes = |id: usize| self.bytes(id as u32).unwrap_or_default().len();
+        (0..self.len()).map(bytes).max().unwrap_or(0)
+    }
+
     pub(super) fn kind(&self, id: u32) -> Option<TokenKind> {
         self.kinds.get(id as usize).copied()
     }

@@ -53,13 +53,9 @@ pub(crate) fn keys() -> Vec<Case> {
         case("cut", &good().to_string()[..40], "JSON|EOF"),
         case("an array", "[]", "/model_type|a string|nothing"),
         case("nested deep", "[".repeat(100_000), "JSON|recursion limit"),
-        case(
-            "a key twice",
-            r#"{"model_type":"llama","model_type":"qwen2"}"#,
-            "line 1 column|no key comes twice|`model_type`",
-        ),
-        case("a nested key twice", r#"{"rope_scaling":[{"factor":1,"factor":2}]}"#, "no key comes twice|`factor`"),
-        case("a sentence", "This is no JSON.", "line 1 column 1: |JSON|text that is not"),
+        case("a key twice", r#"{"model_type":"llama","model_type":"qwen2"}"#, "line 1 column|`model_type` comes twice"),
+        case("a nested key twice", r#"{"rope_scaling":[{"factor":1,"factor":2}]}"#, "`factor` comes twice"),
+        case("a sentence", "This is no JSON.", "line 1 column 1: |JSON|found `This is no JSON.`"),
         case("a long model type", with("model_type", json!("m".repeat(1 << 20))), "/model_type"),
     ];
     let types = [

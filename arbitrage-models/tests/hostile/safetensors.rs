@@ -112,6 +112,11 @@ pub(crate) fn tensors() -> Vec<Case> {
         one("double precision", entry("a", "F64", "[1]", 0, 8), "F64: convert it to F32"),
         one("too few bytes", entry("a", "F32", "[3]", 0, 8), "tensor `a`|12 bytes for F32 [3]|8 bytes"),
         one("too many bytes", entry("a", "F32", "[1]", 0, 8), "tensor `a`|4 bytes for F32 [1]|8 bytes"),
+        one(
+            "a shape of 1000 numbers",
+            entry("a", "F32", &format!("[{}2]", "1,".repeat(999)), 0, 8),
+            "tensor `a`|dimensions, found 1000",
+        ),
         one("a shape that overflows", entry("a", "F32", "[4294967296,4294967296]", 0, 8), "tensor `a`|2^61"),
         one("a size that overflows", entry("a", "F32", "[4611686018427387904]", 0, 8), "tensor `a`|2^61"),
         one("half a byte", entry("a", "F4", "[15]", 0, 8), "tensor `a`|whole bytes"),

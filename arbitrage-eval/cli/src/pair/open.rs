@@ -5,8 +5,10 @@ use std::thread;
 
 use arbitrage_core::Drafter;
 use arbitrage_models::source::{ModelSource, file_digest, known_digest};
+use arbitrage_models::weights::SafetensorsFolder;
 use arbitrage_models::{LoadOptions, LocalModel, Prompt};
 
+use super::registry::is_shipped;
 use crate::Failure;
 use crate::cli::PairOptions;
 use crate::model::{Model, UnloadedModel};
@@ -83,7 +85,8 @@ impl ModelToLoad {
     fn open_reporting(self, progress: &LoadingProgress) -> Result<LocalModel, Failure> {
         let Self { path, digest, load, system } = self;
         let model = LocalModel::open(&path, &load.with_progress(progress.listener()))?;
-        for warning in model.warnings() {
+        // Users did not choose the templates of the models that are part of the program, and cannot mend them.
+        for warning in model.warnings().filter(|_| !is_shipped(&path)) {
             anstream::eprintln!("warning: {}: {warning}", path.display());
         }
         let model = match system {
@@ -163,7 +166,12 @@ fn remote(address: &Address, role: ModelRole, options: &PairOptions) -> Result<M
 fn digest(name: &str, path: &Path) -> Result<Option<String>, Failure> {
     let known = known_digest(Path::new(name)).or_else(|| known_digest(path));
     let weights = path.join("model.safetensors");
-    Ok(if known.is_none() && weights.is_file() { Some(file_digest(weights)?) } else { known })
+    if known.is_some() || !weights.is_file() {
+        return Ok(known);
+    }
+    // Reading a large file to its end is for one whose header fits its size only.
+    SafetensorsFolder::open(path)?;
+    Ok(Some(file_digest(weights)?))
 }
 
 #[cfg(all(test, feature = "flex"))]

@@ -31,6 +31,12 @@ pub(crate) const MINI: &str = "mini";
 /// The trained router that each pair is used with unless `--router` names another.
 const ROUTERS: [(&str, &str); 2] = [(MINI, "mini:probe"), (DEFAULT_PAIR, "qwen2.5-coder:probe")];
 
+/// Whether `path` is one of the models that are part of the program.
+pub(super) fn is_shipped(path: &Path) -> bool {
+    let is_named_so = path.parent().is_some_and(|folder| folder.ends_with(MINI));
+    is_named_so && shipped_folder().is_ok_and(|root| path.starts_with(root))
+}
+
 /// The names of a pair's two models, as they can be opened.
 pub(super) struct ModelNames {
     /// The draft's name, path or address.

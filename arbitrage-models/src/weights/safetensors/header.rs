@@ -17,6 +17,8 @@ use crate::weights::layout::{ByteSpan, check_contiguous, check_length};
 const LENGTH_BYTES: usize = 8;
 /// The format's own limit on the JSON's length, in bytes.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
+/// Most dimensions of a tensor.
+const MAX_DIMS: usize = 8;
 
 /// How a tensor is stored: in a type that can be read, or in one of which only the size is known.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +125,9 @@ fn check_size(path: &Path, name: &str, raw: &RawTensor) -> Result<TensorType> {
     let Some((kind, bits)) = kind_of(&raw.dtype) else {
         return Err(wrong("a type of the format, such as F32, F16 or BF16".into(), format!("type `{}`", raw.dtype)));
     };
+    if raw.shape.len() > MAX_DIMS {
+        return Err(wrong(format!("at most {MAX_DIMS} dimensions"), raw.shape.len().to_string()));
+    }
     let values = raw.shape.iter().try_fold(1u64, |count, dim| count.checked_mul(*dim));
     let size = values.and_then(|values| values.checked_mul(bits)).filter(|bits| bits % 8 == 0).map(|bits| bits / 8);
     let (begin, end) = raw.data_offsets;
