@@ -172,7 +172,7 @@ fn missing_rules_are_those_called_default_with_a_warning() {
     assert_eq!(ids(&missing), ids(&named));
     assert!(named.warnings().is_empty());
     let [warning] = missing.warnings() else { panic!("{:?}", missing.warnings()) };
-    assert!(warning.contains("here.gguf: tokenizer.ggml.pre is missing") && warning.contains("`default`"), "{warning}");
+    assert!(warning.contains("tokenizer.ggml.pre is missing") && warning.contains("`default`"), "{warning}");
 }
 
 /// What a GGUF file says about ends and beginnings, read from a file.

@@ -41,6 +41,7 @@ pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
     let (ends, bos) = (config.ends(&entries), config.bos(&entries, leading.as_ref()).map_err(fail)?);
     let designated: Vec<u32> = ends.iter().copied().chain(bos).collect();
     mark_controls(&mut entries, &designated, &merges);
+    let section = |warning: String| format!("tokenizer.json: {warning}");
     let known = [("bos_token", bos), ("eos_token", ends.first().copied())];
     Ok(TokenizerParts {
         template_tokens: template::tokens(&config.tokenizer, &entries, &known),
@@ -52,9 +53,10 @@ pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
         chat_template: config.chat_template,
         merges,
         ignore_merges: file.model.ignore_merges,
+        merges_required: !file.model.ignore_merges,
         byte_fallback: file.model.byte_fallback,
         fuse_unk: file.model.fuse_unk,
-        warnings: ignored_sections(&file.truncation, &file.padding),
+        warnings: ignored_sections(&file.truncation, &file.padding).into_iter().map(section).collect(),
         normalizer: file.normalizer,
         pre_tokenizer: file.pre_tokenizer,
         entries,

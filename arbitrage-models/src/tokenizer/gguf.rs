@@ -120,7 +120,7 @@ impl GgufVocabulary {
             ("unk_token", self.unk),
             ("pad_token", self.pad),
         ];
-        let parts = TokenizerParts {
+        Ok(TokenizerParts {
             template_tokens: template::tokens(&serde_json::Value::Null, &entries, &known),
             added: AddedTokenWithId::of_entries(&entries),
             path: self.path,
@@ -128,6 +128,8 @@ impl GgufVocabulary {
             alphabet,
             merges,
             ignore_merges: rules.ignore_merges,
+            // Rules that take words whole, such as those of Llama 3, need merges for other words all the same.
+            merges_required: true,
             normalizer: rules.normalizer,
             pre_tokenizer: rules.pre_tokenizer,
             byte_fallback: alphabet == Alphabet::Pieces,
@@ -137,10 +139,7 @@ impl GgufVocabulary {
             add_bos: self.add_bos,
             chat_template: self.chat_template,
             warnings,
-        };
-        // Rules that take words whole, such as those of Llama 3, need merges for other words all the same.
-        parts.check_merges()?;
-        Ok(parts)
+        })
     }
 
     fn check_prefix(&self, alphabet: Alphabet) -> Result<()> {

@@ -28,6 +28,8 @@ pub(super) struct TokenizerParts {
     pub merges: Vec<(String, String)>,
     /// Whether a word that is a token is taken whole, without applying the merges (`ignore_merges`, Llama 3).
     pub ignore_merges: bool,
+    /// Whether a byte-level vocabulary needs merges. One that consists of words which are taken whole does not.
+    pub merges_required: bool,
     /// Whether a character without a token becomes its bytes' tokens.
     pub byte_fallback: bool,
     /// Whether neighbouring characters without a token become one unknown token.
@@ -61,8 +63,7 @@ impl TokenizerParts {
                 "expected a beginning-of-text token, since prompts begin with it (add_bos_token), found none in the configuration",
             ));
         }
-        // A word of the vocabulary that is taken whole needs no merges: a vocabulary may consist of words.
-        if !self.ignore_merges {
+        if self.merges_required {
             self.check_merges()?;
         }
         self.check_controls()?;
@@ -104,7 +105,7 @@ impl TokenizerParts {
     }
 
     /// Without merges, every character of a text would become a token of its own, which no model with longer tokens has seen.
-    pub(super) fn check_merges(&self) -> Result<()> {
+    fn check_merges(&self) -> Result<()> {
         let longer = |entry: &&VocabularyEntry| entry.kind == TokenKind::Normal && entry.text.chars().nth(1).is_some();
         match self.entries.iter().find(longer) {
             Some(entry) if self.merges.is_empty() && self.alphabet == Alphabet::ByteLevel => {
