@@ -7,6 +7,7 @@ use crate::chat::ChatTemplate;
 use crate::decoder::Decoder;
 use crate::error::{Error, Result};
 use crate::prompt::Prompt;
+use crate::rendered_prompt::RenderedPrompt;
 
 /// What the checks of [`ModelFiles::check`] found in files that can be loaded.
 #[derive(Debug)]
@@ -51,8 +52,19 @@ impl ModelFiles {
         Err(Error::format(self.weights.path(), "tokenizer", expected, format!("{tokens} tokens")))
     }
 
-    /// The prompt of a question with the default system message.
+    /// The prompt of a question with the default system message, once its tokens are known to be there.
     fn sample_prompt(&self, template: &ChatTemplate) -> Result<String> {
-        template.render(&Prompt::default().messages(&Problem::new("What is 1 + 1?")), true)
+        let messages = Prompt::default().messages(&Problem::new("What is 1 + 1?"));
+        let prompt = RenderedPrompt::new(&self.tokenizer, template, &messages, true).map_err(|error| match error {
+            // Ordinary messages cannot be told from this vocabulary's control tokens.
+            Error::Parameter { expected, found, .. } => {
+                Error::format(self.weights.path(), "tokenizer", expected, found)
+            }
+            other => other,
+        })?;
+        if prompt.ids()?.is_empty() {
+            return Err(Error::EmptyPrompt { model: self.weights.path().display().to_string() });
+        }
+        Ok(prompt.text().into_owned())
     }
 }

@@ -135,7 +135,8 @@ mod tests {
     fn templates_are_found_where_transformers_finds_them() {
         let list =
             r#"{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}"#;
-        let cases: [(&[(&str, &str)], Option<&str>); 7] = [
+        type Files<'f> = &'f [(&'f str, &'f str)];
+        let cases: [(Files<'_>, Option<&str>); 7] = [
             (&[], None),
             (&[("tokenizer_config.json", r#"{"chat_template": null}"#)], None),
             (&[("tokenizer_config.json", list)], Some("D")),
