@@ -21,7 +21,7 @@ impl ModelConfig {
     ///
     /// # Errors
     /// [`Error::Format`] with a JSON pointer for a missing key, one that comes twice, a wrong type, sizes that contradict each other,
-    /// an unknown `model_type` or rope scaling, and for [keys](super::keys) that would change the computation in a way that is not
+    /// an unknown `model_type` or rope scaling, and for [keys] that would change the computation in a way that is not
     /// supported.
     pub fn from_json(path: &Path, text: &str) -> Result<Self> {
         let json = parse_json(path, text)?;
