@@ -76,9 +76,13 @@ fn speculation_and_overlap_change_no_text() {
         &["--overlap", "measured"], // the former name of `on`
     ];
     for arguments in ways {
-        let other = solve(arguments);
-        assert_eq!(other["text"], plain["text"], "{arguments:?}");
-        assert!(other["usage"]["target"]["confirmed"].as_u64().unwrap() > 0, "{arguments:?}: {}", other["usage"]);
+        // Whether a token is worth verifying depends on measured times, which a busy machine can spoil, but not again and again.
+        let confirms = (0..5).any(|_| {
+            let other = solve(arguments);
+            assert_eq!(other["text"], plain["text"], "{arguments:?}");
+            other["usage"]["target"]["confirmed"].as_u64().is_some_and(|confirmed| confirmed > 0)
+        });
+        assert!(confirms, "{arguments:?}");
     }
 }
 

@@ -14,6 +14,8 @@ const OUTLIER_FACTOR: f64 = 3.0;
 pub(in super::super) struct PassCosts {
     /// Sums of 1, rows, seconds, rows², rows · seconds.
     sums: [f64; 5],
+    /// Whether a pass was seen. The first one reads weights into memory and starts threads, so its time says nothing about others.
+    has_started: bool,
 }
 
 impl PassCosts {
@@ -21,6 +23,9 @@ impl PassCosts {
     pub(crate) fn observe(&mut self, rows: usize, seconds: f64) {
         let (fixed, slope) = self.line();
         let expected = fixed + slope * rows as f64;
+        if !std::mem::replace(&mut self.has_started, true) {
+            return;
+        }
         if rows > MAX_OBSERVED_ROWS || (self.sums[0] > 8.0 && seconds > OUTLIER_FACTOR * expected) {
             return;
         }
@@ -81,6 +86,17 @@ mod tests {
             costs.threshold(1, 0.02) > 1.6 * costs.threshold(1, 0.0),
             "a proposal that costs time must be accepted more often"
         );
+    }
+
+    #[test]
+    fn the_first_pass_does_not_count() {
+        let (mut cold, mut warm) = (PassCosts::default(), PassCosts::default());
+        cold.observe(40, 9.0);
+        warm.observe(40, 0.3);
+        for costs in [&mut cold, &mut warm] {
+            (0..4).for_each(|_| costs.observe(1, 0.05));
+        }
+        assert_eq!(cold.line(), warm.line());
     }
 
     #[test]
