@@ -70,9 +70,10 @@ impl ClassifierHead {
     }
 }
 
-/// Whether `name` is that of a head's weight.
-pub(super) fn is_head(name: &str) -> bool {
-    name.strip_suffix(".weight").is_some_and(|stem| [VALUE, CLASSES].contains(&stem))
+/// Whether `name` is that of a head's weight or bias.
+pub(crate) fn is_head(name: &str) -> bool {
+    let stem = name.strip_suffix(".weight").or_else(|| name.strip_suffix(".bias"));
+    stem.is_some_and(|stem| [VALUE, CLASSES].contains(&stem))
 }
 
 /// The tensor name of the head that the file has or, where it has none, of the one that a similar name suggests.

@@ -27,6 +27,8 @@ use crate::prefill::{Prefill, batch_or_singly, in_rounds, prefill};
 use crate::sequence::CachedSequence;
 use crate::tokenizer::Tokenizer;
 use head::ClassifierHead;
+#[cfg(feature = "train")]
+pub(crate) use head::is_head;
 
 /// A decoder with a head of a few outputs.
 ///

@@ -84,7 +84,7 @@ pub(crate) fn is_tied(source: &dyn WeightSource, config: &ModelConfig) -> Result
 ///
 /// # Errors
 /// [`Error::Format`] naming the class.
-pub(crate) fn check_task(source: &dyn WeightSource, config: &ModelConfig) -> Result<()> {
+pub(super) fn check_task(source: &dyn WeightSource, config: &ModelConfig) -> Result<()> {
     match &config.architecture {
         Some(class) if !config.is_language_model() => {
             let found = format!("`{}`, which predicts no tokens: load it as a scorer", excerpt(class));

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::parameter_source::ParameterSource;
 use super::transformer::{EMBEDDING, HEAD, NORM, Transformer};
+use crate::classifier::is_head;
 use crate::config::{ModelConfig, RopeScaling};
 use crate::decoder::expected;
 use crate::error::{Error, Result};
@@ -68,7 +69,7 @@ pub(super) fn check(config: &ModelConfig) -> Result<()> {
 }
 
 impl Transformer {
-    /// Opens a Hugging Face folder.
+    /// Opens a Hugging Face folder: that of a language model, or that of a classifier, whose head is left out.
     ///
     /// # Errors
     /// As [`ModelFiles::open`](crate::ModelFiles::open) and [`Decoder::load`](crate::Decoder::load), and
@@ -80,10 +81,12 @@ impl Transformer {
         let config = ModelConfig::from_json(&file, &text)?;
         check(&config)?;
         let source = SafetensorsFolder::open(folder)?;
-        expected::check_task(&source, &config)?;
         let config = ModelConfig { tied: expected::is_tied(&source, &config)?, ..config };
         let mut report = LoadReport::new(&source);
         expected::mark_of_no_use(&mut report, &source);
+        if !config.is_language_model() {
+            source.names().iter().filter(|name| is_head(name)).for_each(|name| report.mark_used(name));
+        }
         if config.tied {
             report.mark_used(&format!("{HEAD}.weight")); // the embedding once more
         }

@@ -55,6 +55,18 @@ fn opened_folders_have_the_saved_weights_and_biases() {
 }
 
 #[test]
+fn a_classifier_is_opened_without_its_head() {
+    for (outputs, bias) in [(1, HeadBias::Present), (2, HeadBias::Absent)] {
+        let folder = tempfile::tempdir().unwrap();
+        let saved = TransformerWithHead::new(model(config(|_| ())), outputs, bias, 5);
+        saved.save(folder.path(), &FolderFiles::default()).unwrap();
+        let opened = Transformer::open(folder.path(), &Device::flex()).unwrap();
+        let worst = hidden(saved.body()).iter().zip(hidden(&opened)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 5e-3, "{outputs}: {worst}");
+    }
+}
+
+#[test]
 fn a_bias_that_is_missing_or_misshapen_is_named() {
     let folder = tempfile::tempdir().unwrap();
     model(config(|json| json["model_type"] = json!("llama"))).save(folder.path(), &FolderFiles::default()).unwrap();
