@@ -177,6 +177,13 @@ impl ModelConfig {
         task.is_none_or(|task| task == "ForCausalLM")
     }
 
+    /// The error of `model`, which has this shape, for a text of `tokens` tokens that its context has no room for.
+    #[cfg(feature = "burn")]
+    pub(crate) fn context_full(&self, model: impl Into<String>, tokens: usize) -> Error {
+        let (model, context_key) = (model.into(), self.context_key.clone());
+        Error::ContextFull { model, tokens, context: self.context, context_key }
+    }
+
     /// Bytes of keys and values for one position, with `bytes` for each number.
     pub fn cache_bytes_per_token(&self, bytes: usize) -> usize {
         [self.layers, self.kv_heads, self.head_dim, bytes].into_iter().fold(2, usize::saturating_mul)

@@ -97,8 +97,7 @@ impl Backbone {
         }
         let (count, context) = (cached + tokens.len(), self.config.context);
         if count > context {
-            let (model, context_key) = (self.name.clone(), self.config.context_key.clone());
-            return Err(Error::ContextFull { model, tokens: count, context, context_key });
+            return Err(self.config.context_full(&self.name, count));
         }
         match tokens.iter().find(|&&id| id as usize >= self.config.vocabulary) {
             None => Ok(()),

@@ -64,7 +64,7 @@ impl ModelFiles {
         })?;
         let text = prompt.text().into_owned();
         // A prompt that cannot fit the context is refused where it is used, and splitting megabytes into tokens takes seconds.
-        let may_fit = text.len() / self.tokenizer.longest_token().max(1) <= self.config.context;
+        let may_fit = self.tokenizer.least_tokens(&text) <= self.config.context;
         if may_fit && prompt.ids()?.is_empty() {
             return Err(Error::EmptyPrompt { model: self.weights.path().display().to_string() });
         }

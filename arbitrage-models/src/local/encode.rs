@@ -31,12 +31,8 @@ impl LocalModel {
     /// Refuses a prompt that is too long whatever its tokens are: splitting megabytes into tokens takes seconds.
     fn check_length(&self, prompt: &str) -> Result<()> {
         let config = self.decoder.config();
-        let tokens = prompt.len() / self.tokenizer.longest_token().max(1);
-        if tokens <= config.context {
-            return Ok(());
-        }
-        let (model, context_key) = (self.name.clone(), config.context_key.clone());
-        Err(Error::ContextFull { model, tokens, context: config.context, context_key })
+        let tokens = self.tokenizer.least_tokens(prompt);
+        if tokens <= config.context { Ok(()) } else { Err(config.context_full(&self.name, tokens)) }
     }
 
     /// The step's own ids where they are of this vocabulary, otherwise the tokens of its text.

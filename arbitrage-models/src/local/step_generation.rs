@@ -8,7 +8,7 @@ use super::hidden_reader::GeneratedStates;
 use super::speculation::{DraftRequest, RejectedStep, Verification};
 use super::step_states::StepStates;
 use crate::decoder::Cache;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sampler::{SampledToken, Sampler};
 use crate::sequence::CachedSequence;
 use crate::stream::TextStream;
@@ -55,8 +55,7 @@ impl<'a> StepGeneration<'a> {
         let tokens = model.encode(prefix)?;
         let config = model.decoder.config();
         if tokens.len() >= config.context {
-            let (tokens, context, context_key) = (tokens.len() + 1, config.context, config.context_key.clone());
-            return Err(Error::ContextFull { model: model.name.clone(), tokens, context, context_key });
+            return Err(config.context_full(&model.name, tokens.len() + 1));
         }
         let cached = sequence.roll_back(&tokens);
         let pending = tokens[cached..].to_vec();

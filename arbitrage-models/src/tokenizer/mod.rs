@@ -193,9 +193,14 @@ impl Tokenizer {
         self.table.len()
     }
 
-    /// Bytes of the longest token; 0 where there is only padding. A text of `n` bytes has at least `n` divided by this many tokens.
+    /// Bytes of the longest token; 0 where there is only padding.
     pub fn longest_token(&self) -> usize {
         self.longest_token
+    }
+
+    /// Tokens that `text` has at least, from its length alone.
+    pub fn least_tokens(&self, text: &str) -> usize {
+        text.len() / self.longest_token.max(1)
     }
 
     /// The tokens that end a text or a turn, at least one. Those that the files list come first.

@@ -103,8 +103,7 @@ impl Transformer {
     pub fn hidden(&self, texts: &TextBatch) -> Result<Tensor<2>> {
         let TextBatch { ids, count, length } = texts;
         if *length > self.config.context {
-            let ModelConfig { context, context_key, family, .. } = self.config.clone();
-            return Err(Error::ContextFull { model: family, tokens: *length, context, context_key });
+            return Err(self.config.context_full(&self.config.family, *length));
         }
         if ids.is_empty() {
             return Err(Error::EmptyPrompt { model: self.config.family.clone() });
