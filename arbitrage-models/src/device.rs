@@ -53,6 +53,34 @@ pub struct DeviceFacts {
     pub bf16: bool,
 }
 
+/// How the packed operations run on this processor.
+#[cfg(feature = "flex")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProcessorFacts {
+    /// The instruction set in use: the best one, or the one that the environment variable `ARBITRAGE_ISA` names.
+    pub instruction_set: &'static str,
+    /// All sets that this processor has, the best last.
+    pub available: Vec<&'static str>,
+    /// Threads that share the work: one a processor, or as many as `ARBITRAGE_THREADS` names.
+    pub threads: usize,
+}
+
+/// How the packed operations run on this processor.
+///
+/// # Errors
+/// [`Error::Parameter`] when `ARBITRAGE_ISA` or `ARBITRAGE_THREADS` has a value without a meaning.
+#[cfg(feature = "flex")]
+pub fn processor_facts() -> Result<ProcessorFacts> {
+    use crate::kernels::{InstructionSet, Pool, check_environment};
+    check_environment()?;
+    Ok(ProcessorFacts {
+        instruction_set: InstructionSet::best().name(),
+        available: InstructionSet::available().into_iter().map(InstructionSet::name).collect(),
+        threads: Pool::global().threads(),
+    })
+}
+
 impl FoundDevice {
     /// Opens the device to read its properties; `None` where it cannot be opened.
     pub fn facts(&self) -> Option<DeviceFacts> {

@@ -79,6 +79,8 @@ pub use classifier::{Classifier, ProcessReward};
 pub use decoder::{Cache, Decoder, LoadOptions, LoadProgress, Output, Outputs, Precision, Span};
 #[cfg(feature = "burn")]
 pub use device::{Device, DeviceFacts, FoundDevice, compiled_devices, device, found_devices};
+#[cfg(feature = "flex")]
+pub use device::{ProcessorFacts, processor_facts};
 pub use error::{Error, Result};
 #[cfg(feature = "burn")]
 pub use files::CheckedFiles;

@@ -6,7 +6,7 @@ use arbitrage_models::{DeviceFacts, compiled_devices, found_devices};
 
 use crate::Failure;
 
-/// Lists the backends that were compiled in and the devices that were found.
+/// Lists the backends that were compiled in, the devices that were found, and how the processor is used.
 pub(crate) fn run() -> Result<(), Failure> {
     let out = &mut std::io::stdout().lock();
     let (compiled, found) = (compiled_devices(), found_devices());
@@ -19,6 +19,17 @@ pub(crate) fn run() -> Result<(), Failure> {
     for backend in compiled.into_iter().filter(|backend| !is_found(backend)) {
         writeln!(out, "{backend:9} no device found")?;
     }
+    #[cfg(feature = "flex")]
+    processor(out)?;
+    Ok(())
+}
+
+/// How the packed operations run on the processor.
+#[cfg(feature = "flex")]
+fn processor(out: &mut impl Write) -> Result<(), Failure> {
+    let facts = arbitrage_models::processor_facts()?;
+    writeln!(out, "\nthreads: {}", facts.threads)?;
+    writeln!(out, "instruction set: {} (this processor has {})", facts.instruction_set, facts.available.join(", "))?;
     Ok(())
 }
 

@@ -166,6 +166,16 @@ fn devices_are_listed_and_unknown_devices_are_refused() {
     assert!(lines.next().unwrap().starts_with("compiled in: flex"), "{out}{err}");
     assert!(lines.next().unwrap().starts_with("flex      the processor"), "{out}{err}");
 
+    let mut list = arbitrage();
+    list.arg("devices").env("ARBITRAGE_ISA", "portable").env("ARBITRAGE_THREADS", "3");
+    let (out, err) = texts(&run(list));
+    let end = "\nthreads: 3\ninstruction set: portable (this processor has portable, ";
+    assert!(out.contains(end), "{out}{err}");
+    let mut list = arbitrage();
+    list.arg("devices").env("ARBITRAGE_THREADS", "0");
+    let (_, err) = texts(&run(list));
+    assert!(err.starts_with("error: ARBITRAGE_THREADS: expected a number of threads from 1 to 1024"), "{err}");
+
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (toml, out) = (path("eval.toml"), path("out"));

@@ -55,7 +55,8 @@ pub(crate) enum Command {
     /// Lists, downloads and inspects models.
     #[command(subcommand)]
     Models(ModelsCommand),
-    /// Lists the compute backends that were compiled in and the devices that were found, with their half-precision formats.
+    /// Lists the compute backends that were compiled in, the devices that were found with their half-precision formats, and how the
+    /// processor is used: threads and instruction set.
     Devices,
     /// Collects labelled steps for training: both models write every step, and both steps are scored. An interrupted collection
     /// is resumed.
