@@ -5,6 +5,7 @@ use arbitrage_core::{Prefix, Step};
 use super::LocalModel;
 use super::speculation::RejectedStep;
 use crate::error::{Error, Result};
+use crate::profile::{Part, measure};
 use crate::rendered_prompt::RenderedPrompt;
 use crate::tokenizer::EncodeMode;
 
@@ -16,9 +17,11 @@ impl LocalModel {
             return Err(Error::EmptyPrompt { model: self.name.clone() });
         }
         let messages = self.prompt.messages(prefix.problem);
-        let prompt = RenderedPrompt::new(&self.tokenizer, &self.template, &messages, true)?;
+        let prompt = measure(Part::Template, || {
+            RenderedPrompt::new(&self.tokenizer, &self.template, &messages, true)
+        })?;
         self.check_length(&prompt.text())?;
-        let mut tokens = prompt.ids()?;
+        let mut tokens = measure(Part::Tokenizer, || prompt.ids())?;
         if tokens.is_empty() {
             return Err(Error::EmptyPrompt { model: self.name.clone() });
         }
@@ -39,7 +42,7 @@ impl LocalModel {
     pub(super) fn encode_step(&self, step: &Step) -> Result<Vec<u32>> {
         match step.vocabulary {
             Some(vocabulary) if vocabulary == self.vocabulary() => self.checked_ids(&step.tokens),
-            _ => self.tokenizer.encode(&step.text, EncodeMode::Continuation),
+            _ => measure(Part::Tokenizer, || self.tokenizer.encode(&step.text, EncodeMode::Continuation)),
         }
     }
 

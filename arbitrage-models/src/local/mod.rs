@@ -27,6 +27,7 @@ use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, StepResult, S
 use crate::chat::ChatTemplate;
 use crate::decoder::{Decoder, Span, values};
 use crate::error::{Error, Result};
+use crate::profile::{Part, measure};
 use crate::prompt::Prompt;
 use crate::sampler::{SampledToken, Sampler, Sampling};
 use crate::sequence::CachedSequence;
@@ -205,7 +206,7 @@ impl LocalModel {
 
     /// Samples a token from a row of logits, without the padding.
     fn sample(&self, sampler: &mut Sampler, logits: &[f32]) -> Result<SampledToken> {
-        sampler.sample(&logits[..self.token_count])
+        measure(Part::Sampler, || sampler.sample(&logits[..self.token_count]))
     }
 
     /// Adds the model and the position to an error about logits that are not finite.
@@ -238,7 +239,7 @@ impl Drafter for LocalModel {
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let start = Instant::now();
         let requests: Vec<_> = prefixes.iter().map(|&prefix| Rewrite { prefix, rejected: None }).collect();
-        generate::generate(self, &requests, rule, start)
+        measure(Part::Rest, || generate::generate(self, &requests, rule, start))
     }
 
     fn release(&mut self, id: SequenceId) {
