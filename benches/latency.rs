@@ -18,6 +18,7 @@ use arbitrage_benches::machine::{load_average, processor, threads};
 use arbitrage_benches::{Failure, finish, median};
 use arbitrage_core::segmenter::TokenBudget;
 use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, StepRule};
+use arbitrage_models::profile::{self, Profile};
 use arbitrage_models::{Cache, Decoder, LocalModel, Outputs, Span};
 use clap::Parser;
 
@@ -35,6 +36,9 @@ struct Options {
     /// Passes of each kind in a round.
     #[arg(long, default_value_t = 2000)]
     passes: usize,
+    /// Prints where the time of each kind of pass goes, in place of the comparison.
+    #[arg(long)]
+    profile: bool,
     /// Measures one round and prints it; the parent process sets this.
     #[arg(long, hide = true)]
     worker: bool,
@@ -53,7 +57,7 @@ const QUESTION: &str = "Ann has 12 pens. She buys 3 packs of 14. She gives half 
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    finish(if options.worker { work(&options) } else { run(&options) })
+    finish(if options.worker || options.profile { work(&options) } else { run(&options) })
 }
 
 /// Prints the medians of one round, in microseconds.
@@ -63,9 +67,19 @@ fn work(options: &Options) -> Result<(), Failure> {
         None => arbitrage_mini::shipped::unpack()?.join("mini/draft"),
     };
     let mut model = open(&folder, &Lean::default())?;
+    let profiled = |name: &str| {
+        if options.profile {
+            println!("{name}\n{}\n", Profile::current());
+            profile::start();
+        }
+    };
+    profiled("loading");
     let token = passes(model.decoder(), 1, options.passes)?;
+    profiled(FIGURES[0]);
     let rows = passes(model.decoder(), ROWS, options.passes)?;
+    profiled(FIGURES[1]);
     let drafted = drafts(&mut model, options.passes.div_ceil(STEP))?;
+    profiled(FIGURES[3]);
     println!("{token} {rows} {} {drafted}", rows / token);
     Ok(())
 }

@@ -123,3 +123,42 @@ impl PackedLayer<'_> {
         measure(Part::Residual, || add(Pool::global(), x, change));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+    use crate::decoder::{Decoder, LoadOptions, Outputs, Span, values};
+    use crate::{Device, ModelFiles};
+
+    fn logits(decoder: &Decoder, tokens: &[u32]) -> Vec<f32> {
+        let mut cache = decoder.cache();
+        let span = Span { cache: &mut cache, tokens, outputs: Outputs::All };
+        values(decoder.forward(&mut [span]).unwrap().unwrap().logits)
+    }
+
+    /// What a long pass left in the buffers does not show in a short one, nor does a pass that runs at the same time.
+    #[test]
+    fn passes_do_not_see_what_others_left_in_the_buffers() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny/gguf/smollm2-k-quants-tied.gguf");
+        let ModelFiles { weights, config, .. } = ModelFiles::open(&file).unwrap();
+        let longest = (config.context as u32).min(2 * MAX_KEPT_ROWS as u32);
+        let tokens: Vec<u32> = (0..longest).map(|at| at * 7 % config.vocabulary as u32).collect();
+        let load = || Decoder::load(weights.clone(), config.clone(), &LoadOptions::new(Device::flex())).unwrap();
+        let lengths = [3, longest as usize, 1, 40, 2];
+        let alone = lengths.map(|length| logits(&load(), &tokens[..length]));
+        let decoder = Arc::new(load());
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for (length, expected) in lengths.iter().zip(&alone) {
+                        assert!(logits(&decoder, &tokens[..*length]) == *expected, "{length} rows");
+                    }
+                });
+            }
+        });
+    }
+}

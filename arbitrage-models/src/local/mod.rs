@@ -19,7 +19,7 @@ pub use target::LocalTarget;
 pub use teacher_forcing::TeacherForced;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, StepResult, StepRule, VocabularyId};
@@ -32,6 +32,7 @@ use crate::prompt::Prompt;
 use crate::sampler::{SampledToken, Sampler, Sampling};
 use crate::sequence::CachedSequence;
 use crate::tokenizer::Tokenizer;
+use encode::EncodedPrompt;
 use hidden_reader::GeneratedStates;
 use speculation::{Proposer, Speculation};
 
@@ -63,6 +64,8 @@ pub struct LocalModel {
     with_hidden: bool,
     /// Of each sequence, the last generated step that has hidden states.
     generated: HashMap<SequenceId, GeneratedStates>,
+    /// Of each sequence, the tokens of its prompt.
+    prompts: Mutex<HashMap<SequenceId, EncodedPrompt>>,
 }
 
 impl LocalModel {
@@ -85,6 +88,7 @@ impl LocalModel {
             speculation: Speculation::default(),
             with_hidden: false,
             generated: HashMap::new(),
+            prompts: Mutex::default(),
         }
     }
 
@@ -110,6 +114,7 @@ impl LocalModel {
             speculation: Speculation::default(),
             with_hidden: self.with_hidden,
             generated: HashMap::new(),
+            prompts: Mutex::default(),
         }
     }
 
@@ -245,6 +250,7 @@ impl Drafter for LocalModel {
     fn release(&mut self, id: SequenceId) {
         self.sequences.remove(&id);
         self.generated.remove(&id);
+        self.prompts.get_mut().unwrap_or_else(PoisonError::into_inner).remove(&id);
         self.speculation.release(id);
     }
 
