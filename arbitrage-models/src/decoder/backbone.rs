@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use burn::tensor::{Device, Tensor};
 #[cfg(feature = "flex")]
 use burn::tensor::TensorData;
+use burn::tensor::{Device, Tensor};
 
 use super::batched_attention::{BatchedAttention, ints};
 use super::cache::Caches;

@@ -110,8 +110,7 @@ impl PackedLayer<'_> {
         self.attention_norm.forward(x, normed);
         products(Part::Qkv, normed, self.qkv, OutputLayout::SideBySide, qkv);
         let pool = Pool::for_work(2 * batch.pairs * batch.heads.query * batch.heads.dim);
-        let attended =
-            measure(Part::Attention, || attend(set, pool, qkv, batch.heads, &batch.rotation, caches, index));
+        let attended = measure(Part::Attention, || attend(set, pool, qkv, batch.heads, &batch.rotation, caches, index));
         products(Part::AttentionOutput, &attended, [self.output], OutputLayout::SideBySide, change);
         measure(Part::Residual, || add(Pool::global(), x, change));
 

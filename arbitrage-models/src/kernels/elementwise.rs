@@ -12,14 +12,7 @@ const CHUNK: usize = 16 * 1024;
 
 /// `x / sqrt(mean(x²) + ε) · weight` (Zhang & Sennrich, arXiv 1910.07467), `[rows, weight.len()]`, written to `out`, which is as long
 /// as `x`.
-pub(crate) fn rms_norm(
-    set: InstructionSet,
-    pool: &Pool,
-    x: &[f32],
-    weight: &[f32],
-    epsilon: f32,
-    out: &mut [f32],
-) {
+pub(crate) fn rms_norm(set: InstructionSet, pool: &Pool, x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
     for_each_chunk(pool, out, weight.len(), |at, out| {
         let x = &x[at..at + out.len()];
         // SAFETY: the set is one that this processor has.

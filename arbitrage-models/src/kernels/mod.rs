@@ -2,7 +2,7 @@
 //!
 //! Decoding one token reads every weight once. So weights stay as small as they are in their file, and the arithmetic is fast
 //! enough to take no longer than reading them. What burn's own processor backend does with plain tensors, these kernels do with
-//! packed ones; the decoder calls them through burn's extension mechanism, and uses plain operations on every other device.
+//! packed ones; the decoder runs whole passes with them (`decoder::packed_pass`), and uses plain operations on every other device.
 //!
 //! | file | what |
 //! |---|---|

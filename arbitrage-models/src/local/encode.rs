@@ -46,9 +46,7 @@ impl LocalModel {
     }
 
     fn encode_prompt(&self, messages: &[Message]) -> Result<Vec<u32>> {
-        let prompt = measure(Part::Template, || {
-            RenderedPrompt::new(&self.tokenizer, &self.template, messages, true)
-        })?;
+        let prompt = measure(Part::Template, || RenderedPrompt::new(&self.tokenizer, &self.template, messages, true))?;
         self.check_length(&prompt.text())?;
         let tokens = measure(Part::Tokenizer, || prompt.ids())?;
         if tokens.is_empty() {
