@@ -18,7 +18,7 @@ use arbitrage_benches::machine::{load_average, processor, threads};
 use arbitrage_benches::{Failure, finish, median};
 use arbitrage_core::segmenter::TokenBudget;
 use arbitrage_core::{Drafter, Prefix, Problem, SequenceId, StepRule};
-use arbitrage_models::profile::{self, Profile};
+use arbitrage_models::profile::{self, TimeProfile};
 use arbitrage_models::{Cache, Decoder, LocalModel, Outputs, Span};
 use clap::Parser;
 
@@ -69,7 +69,7 @@ fn work(options: &Options) -> Result<(), Failure> {
     let mut model = open(&folder, &Lean::default())?;
     let profiled = |name: &str| {
         if options.profile {
-            println!("{name}\n{}\n", Profile::current());
+            println!("{name}\n{}\n", TimeProfile::current());
             profile::start();
         }
     };

@@ -3,11 +3,11 @@
 //! Times are counted for the whole process, from [`start`] on. While nothing is counted, a part costs one look at a flag.
 //!
 //! ```
-//! use arbitrage_models::profile::{self, Part, Profile};
+//! use arbitrage_models::profile::{self, Part, TimeProfile};
 //!
 //! profile::start();
 //! let sum: u64 = profile::measure(Part::Router, || (0..1000).sum());
-//! let profile = Profile::current();
+//! let profile = TimeProfile::current();
 //! assert_eq!((sum, profile.calls(Part::Router)), (499_500, 1));
 //! println!("{profile}");
 //! ```
@@ -134,12 +134,12 @@ pub fn measure<R>(part: Part, work: impl FnOnce() -> R) -> R {
 
 /// What has been counted so far. Displayed, it is a table.
 #[derive(Clone, Debug)]
-pub struct Profile {
+pub struct TimeProfile {
     seconds: [f64; Part::ALL.len()],
     calls: [u64; Part::ALL.len()],
 }
 
-impl Profile {
+impl TimeProfile {
     /// What has been counted since [`start`].
     pub fn current() -> Self {
         Self {
@@ -165,7 +165,7 @@ impl Profile {
     }
 }
 
-impl fmt::Display for Profile {
+impl fmt::Display for TimeProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<31} {:>7} {:>12} {:>10}", "part", "share", "ms", "calls")?;
         for part in Part::ALL.into_iter().filter(|part| self.calls(*part) > 0) {
@@ -187,10 +187,10 @@ mod tests {
     fn inner_parts_are_not_counted_twice_and_nothing_is_counted_before_the_start() {
         let sleep = || std::thread::sleep(Duration::from_millis(20));
         measure(Part::Router, sleep);
-        assert_eq!(Profile::current().calls(Part::Router), 0);
+        assert_eq!(TimeProfile::current().calls(Part::Router), 0);
         start();
         measure(Part::Router, || measure(Part::Template, sleep));
-        let profile = Profile::current();
+        let profile = TimeProfile::current();
         assert_eq!(profile.calls(Part::Router), 1);
         assert!(profile.seconds(Part::Template) >= 0.02 && profile.seconds(Part::Router) < 0.02, "{profile}");
         let shares: f64 = Part::ALL.map(|part| profile.share(part)).iter().sum();

@@ -1,7 +1,7 @@
 //! `--profile`: where the time of the models and the router went.
 
 use arbitrage_core::{AdvantageRouter, BoxError, Candidate, Decision, Evidence, Prefix, SequenceId};
-use arbitrage_models::profile::{self, Part, Profile};
+use arbitrage_models::profile::{self, Part, TimeProfile};
 use clap::Args;
 
 /// Whether time is counted.
@@ -22,8 +22,8 @@ impl ProfileOption {
     }
 
     /// What has been counted, if asked for.
-    pub(crate) fn counted(&self) -> Option<Profile> {
-        self.is_on.then(Profile::current)
+    pub(crate) fn counted(&self) -> Option<TimeProfile> {
+        self.is_on.then(TimeProfile::current)
     }
 
     /// The router, whose time is counted, if asked for.
