@@ -25,7 +25,7 @@ const SPIN_TIME: Duration = Duration::from_millis(2);
 const SPINS: usize = 256;
 /// Spins after which a waiting thread offers its processor to other processes, some 100 µs. Who is waited for has then probably lost its
 /// own to one of them; a thread that goes on spinning uses up time that the system will not give it later. With two busy processes on two
-/// processors, sections of 280 µs took 0.87 times as long as without this (medians of 3 in turns, with numbers from 2,000 to 20,000 alike).
+/// processors, sections of 280 µs took 0.85 times as long as without this (medians of 3 in turns, with numbers from 2,000 to 20,000 alike).
 const PATIENCE: usize = 2048;
 
 /// Sets the number of threads.
@@ -33,8 +33,8 @@ const VARIABLE: &str = "ARBITRAGE_THREADS";
 /// More threads than any machine of today has processors are a slip of the pen.
 const MAX_THREADS: usize = 1024;
 
-/// Multiply-adds from which on a section is shared. One thread takes 3 to 6 µs for so many, of which a second one could save half; the
-/// section itself takes 1.3 µs, and the other thread's results come from its caches.
+/// Multiply-adds from which on a section is shared. One thread takes some 6 µs for so many, of which a second one could save half; the
+/// section itself takes 1.3 µs (see above), and the other thread's results come from its caches.
 const SHARED_WORK: usize = 128 * 1024;
 
 type Task<'a> = &'a (dyn Fn(usize) + Sync);

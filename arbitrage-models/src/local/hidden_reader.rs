@@ -178,7 +178,9 @@ mod tests {
             let hidden = model.hidden(&[(*prefix, step)]).pop().unwrap().unwrap();
             assert_eq!(hidden.last[0] == MARK, *known, "case {at}");
         }
+        assert!(model.prompts.get_mut().unwrap().contains_key(&id));
         Drafter::release(&mut model, id);
+        assert!(!model.prompts.get_mut().unwrap().contains_key(&id));
         assert_ne!(model.hidden(&[(prefix, &step)]).pop().unwrap().unwrap().last[0], MARK);
     }
 }
