@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use arbitrage_benches::engines::{Candle, Engine, Llama, Ours};
 use arbitrage_benches::lean::{Lean, open};
 use arbitrage_benches::machine::{Bandwidth, load_average, threads};
+use arbitrage_benches::neighbours::decode_beside;
 use arbitrage_benches::report::Report;
 use arbitrage_benches::{Failure, finish};
 use clap::Parser;
@@ -28,6 +29,9 @@ struct Options {
     /// The program that benches/candle builds.
     #[arg(long, value_name = "BINARY")]
     candle: Option<PathBuf>,
+    /// Measures only decoding of one sequence, alone and beside so many processes that keep processors busy.
+    #[arg(long, value_name = "COUNT")]
+    neighbours: Option<usize>,
     /// Makes the model smaller, for this engine alone.
     #[command(flatten)]
     lean: Lean,
@@ -44,6 +48,11 @@ fn run(options: &Options) -> Result<(), Failure> {
     let bandwidth = Bandwidth::default();
     let mut reports = Vec::new();
     for model in &options.models {
+        if let Some(count) = options.neighbours {
+            let (mut engines, _) = engines(model, options)?;
+            println!("{}\n{}", model.display(), decode_beside(&mut engines, count, options.rounds as usize)?);
+            continue;
+        }
         let report = compare(model, options, &bandwidth)?;
         println!("{report}");
         reports.push(report.to_json());
@@ -56,9 +65,9 @@ fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-fn compare(model: &Path, options: &Options, bandwidth: &Bandwidth) -> Result<Report, Failure> {
+/// The engines, ours first, and the bytes of weights that a decoded token multiplies.
+fn engines(model: &Path, options: &Options) -> Result<(Vec<Box<dyn Engine>>, usize), Failure> {
     let threads = threads();
-    let loads = [load_average(), None];
     let mut others: Vec<Box<dyn Engine>> = Vec::new();
     if let Some(folder) = &options.llama {
         others.push(Box::new(Llama::new(folder, model, threads)?));
@@ -74,7 +83,13 @@ fn compare(model: &Path, options: &Options, bandwidth: &Bandwidth) -> Result<Rep
     };
     let mut engines: Vec<Box<dyn Engine>> = vec![Box::new(ours)];
     engines.append(&mut others);
+    Ok((engines, bytes_per_token))
+}
 
+fn compare(model: &Path, options: &Options, bandwidth: &Bandwidth) -> Result<Report, Failure> {
+    let threads = threads();
+    let loads = [load_average(), None];
+    let (mut engines, bytes_per_token) = engines(model, options)?;
     let name = model.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let names = engines.iter().map(|engine| engine.name()).collect();
     let mut report = Report { model: name, threads, bytes_per_token, loads, engines: names, ..Report::default() };

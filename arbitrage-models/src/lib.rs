@@ -26,6 +26,7 @@
 //! | `decoder` | the transformer, on any burn device |
 //! | `classifier` | classification heads: process reward models |
 //! | `local` | drafter and verifier in this process, with caches and speculative decoding |
+//! | [`profile`] | how the time of a run divides among embedding, products, attention, sampling and so on |
 //! | `train` | decoders and heads trained with burn's autodiff (feature `train`) |
 //! | [`source`] | models by name: cache, and with the feature `pull` (default) downloads from the hub or a package index |
 //! | `remote` | models behind vLLM, SGLang, llama.cpp, TGI and OpenAI servers (feature `remote`) |
@@ -57,6 +58,7 @@ mod local;
 mod math;
 #[cfg(feature = "burn")]
 mod prefill;
+pub mod profile;
 mod prompt;
 #[cfg(feature = "remote")]
 pub mod remote;

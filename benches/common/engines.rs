@@ -68,6 +68,15 @@ pub trait Engine {
     /// # Errors
     /// What the engine complained of.
     fn measure(&mut self) -> Result<Vec<Sample>, Failure>;
+
+    /// Measures the decoding of one sequence.
+    ///
+    /// # Errors
+    /// As [`measure`](Self::measure).
+    fn decode(&mut self) -> Result<Vec<Sample>, Failure> {
+        let samples = self.measure()?;
+        Ok(samples.into_iter().filter(|sample| sample.figure == Figure::Decode(1)).collect())
+    }
 }
 
 /// What `command` writes to standard output, or the end of what it wrote to standard error.

@@ -3,6 +3,7 @@
 pub mod engines;
 pub mod lean;
 pub mod machine;
+pub mod neighbours;
 pub mod report;
 pub mod synthetic;
 

@@ -27,6 +27,7 @@ mod models;
 mod pair;
 mod placement;
 mod problem_set;
+mod profile;
 mod progress;
 mod remote_address;
 mod replay;

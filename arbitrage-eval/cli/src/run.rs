@@ -37,7 +37,11 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     let source = RouterSource { folder: folder.as_deref(), placement: &models.placement };
     let (router, draft) = open_router(options.policy, source, draft, &target, scorer)?;
     let (gold, problems) = (batch.set.gold.clone(), batch.set.problems.clone());
-    let solved = batch.solve(draft, target, router, notes, |_| String::new());
+    options.profile.start();
+    let solved = batch.solve(draft, target, options.profile.count_router(router), notes, |_| String::new());
+    if let Some(profile) = options.profile.counted() {
+        eprintln!("\n{profile}");
+    }
     if solved.is_ok() || interrupt::check().is_err() {
         report(options, &problems, &gold)?;
     }

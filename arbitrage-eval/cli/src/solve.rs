@@ -55,7 +55,8 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
         None => router,
     };
 
-    let mut engine = Engine::new(draft, target, router)
+    options.profile.start();
+    let mut engine = Engine::new(draft, target, options.profile.count_router(router))
         .with_segmenter(segmenter)
         .with_limits(limits)
         .with_overlap(match options.overlap {
@@ -66,6 +67,7 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
     let start = Instant::now();
     let solution = engine.solve(&problem)?;
     let seconds = start.elapsed().as_secs_f64();
+    let profile = options.profile.counted();
     let target_seconds_per_token = representative_seconds_per_token(&solution).or_else(|| {
         let measured = seconds_per_token(&mut idle_target);
         measured.inspect_err(|error| anstream::eprintln!("warning: the target could not be timed: {error}")).ok()?
@@ -77,6 +79,9 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
         writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
     } else {
         writeln!(out, "{summary}")?;
+    }
+    if let Some(profile) = profile {
+        anstream::eprintln!("\n{profile}");
     }
     Ok(())
 }

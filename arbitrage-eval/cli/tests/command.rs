@@ -56,6 +56,21 @@ fn the_json_object_names_the_author_of_each_step() {
 }
 
 #[test]
+fn a_profile_is_printed_beside_the_result() {
+    let text =
+        |arguments: &[&str]| texts(&run(solve(&[&["Eggs?", "--json", "--policy", "random:0.5"], arguments].concat())));
+    let ((plain, none), (profiled, table)) = (text(&[]), text(&["--profile"]));
+    let steps = |out: &str| serde_json::from_str::<Value>(out).unwrap()["text"].clone();
+    assert_eq!(steps(&plain), steps(&profiled));
+    for part in
+        ["embedding", "norms", "product: head", "attention", "sampler", "tokenizer", "template", "router", "rest"]
+    {
+        let line = |text: &str| text.lines().any(|line| line.starts_with(part) && line.contains('%'));
+        assert!(line(&table) && !line(&none), "{part}: {table}{none}");
+    }
+}
+
+#[test]
 fn speculation_and_overlap_change_no_text() {
     // Two models with random weights never agree, so that draft and target are the same file: some proposed tokens have to be right.
     let solve = |arguments: &[&str]| {

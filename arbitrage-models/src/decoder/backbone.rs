@@ -2,15 +2,19 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(feature = "flex")]
+use burn::tensor::TensorData;
 use burn::tensor::{Device, Tensor};
 
-use super::batched_attention::ints;
+use super::batched_attention::{BatchedAttention, ints};
 use super::cache::Caches;
 use super::embedding::Embedding;
 use super::layer::DecoderLayer;
 use super::norm::RmsNorm;
-use super::pass::Pass;
-use super::{Cache, Outputs, Span};
+#[cfg(feature = "flex")]
+use super::packed_pass::PassBuffers;
+use super::pass::{AttentionBackend, Pass};
+use super::{Cache, Outputs, Span, values};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 
@@ -25,6 +29,8 @@ pub(crate) struct Backbone {
     pub(super) frequencies: Vec<f64>,
     pub(super) caches: Caches,
     pub(super) checked: AtomicBool,
+    #[cfg(feature = "flex")]
+    pub(super) buffers: PassBuffers,
 }
 
 impl Backbone {
@@ -65,21 +71,33 @@ impl Backbone {
         self.check_spans(spans)?;
         let ids: Vec<u32> = spans.iter().flat_map(|span| span.tokens).copied().collect();
         let wanted = wanted_rows(spans);
-        let mut x = self.embedding.look_up(&ids, &self.device)?;
         let mut pass = Pass::new(spans, self)?;
         let check = !self.checked.load(Ordering::Relaxed);
-        for (index, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x, index, &mut pass);
-            if check {
-                self.check_finite(&x, || format!("layer {index}"))?;
+        let states = match &pass.attention {
+            AttentionBackend::Plain(batch) => self.plain_states(&ids, &wanted, batch, check)?,
+            #[cfg(feature = "flex")]
+            AttentionBackend::Fused(batch) => {
+                let states = self.packed_states(&ids, &wanted, batch, check)?;
+                Tensor::from_data(TensorData::new(states, [wanted.len(), self.config.hidden]), &self.device)
             }
-        }
+        };
         pass.advance();
         self.checked.store(true, Ordering::Relaxed);
-        Ok((!wanted.is_empty()).then(|| {
-            let x = if wanted.len() == ids.len() { x } else { select_rows(x, &wanted, &self.device) };
-            self.norm.forward(x)
-        }))
+        Ok((!wanted.is_empty()).then_some(states))
+    }
+
+    /// Runs the tokens `ids` through all layers by burn's operations, and gives the states of the rows `wanted` after the final norm. With
+    /// `check`, every layer's output is looked through for numbers that are not finite.
+    fn plain_states(&self, ids: &[u32], wanted: &[usize], batch: &BatchedAttention, check: bool) -> Result<Tensor<2>> {
+        let mut x = self.embedding.look_up(ids, &self.device)?;
+        for (index, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(x, index, batch);
+            if check {
+                self.check_finite(&values(x.clone()), || format!("layer {index}"))?;
+            }
+        }
+        let x = if wanted.len() == ids.len() { x } else { select_rows(x, wanted, &self.device) };
+        Ok(self.norm.forward(x))
     }
 
     /// Refuses spans that cannot be run, before any cache is changed.
@@ -108,9 +126,7 @@ impl Backbone {
         }
     }
 
-    fn check_finite(&self, x: &Tensor<2>, place: impl Fn() -> String) -> Result<()> {
-        let data = x.to_data_as::<f32>();
-        let values = data.as_slice::<f32>().unwrap_or_default();
+    pub(super) fn check_finite(&self, values: &[f32], place: impl Fn() -> String) -> Result<()> {
         match values.iter().position(|value| !value.is_finite()) {
             Some(index) => Err(Error::NotFinite { model: self.name.clone(), place: place(), index }),
             None => Ok(()),

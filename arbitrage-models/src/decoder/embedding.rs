@@ -40,7 +40,7 @@ impl Embedding {
         }
     }
 
-    /// `[ids, hidden]`, f32. The ids lie in the vocabulary; the caller has checked.
+    /// `[ids, hidden]`, f32, by burn's operations. The ids lie in the vocabulary; the caller has checked.
     pub(super) fn look_up(&self, ids: &[u32], device: &Device) -> Result<Tensor<2>> {
         match self {
             Self::Plain(table) => {
@@ -48,7 +48,24 @@ impl Embedding {
                 Ok(table.clone().select(0, ints(&ids, device)).cast(FloatDType::F32))
             }
             #[cfg(feature = "flex")]
-            Self::Mapped(mapped) => mapped.look_up(ids, device),
+            Self::Mapped(_) => {
+                let mut values = Vec::new();
+                self.decode(ids, &mut values)?;
+                let width = values.len() / ids.len().max(1);
+                Ok(Tensor::from_data(TensorData::new(values, [ids.len(), width]), device))
+            }
+        }
+    }
+
+    /// The rows of `ids`, `[ids, hidden]`, which replace what `out` holds. The ids lie in the vocabulary; the caller has checked.
+    #[cfg(feature = "flex")]
+    pub(super) fn decode(&self, ids: &[u32], out: &mut Vec<f32>) -> Result<()> {
+        match self {
+            Self::Plain(table) => {
+                *out = super::values(self.look_up(ids, &table.device())?);
+                Ok(())
+            }
+            Self::Mapped(mapped) => mapped.decode(ids, out),
         }
     }
 
@@ -65,28 +82,15 @@ impl Embedding {
 
 #[cfg(feature = "flex")]
 impl Mapped {
-    fn look_up(&self, ids: &[u32], device: &Device) -> Result<Tensor<2>> {
+    fn decode(&self, ids: &[u32], out: &mut Vec<f32>) -> Result<()> {
         let Some(view) = self.source.get(&self.name)? else {
             return Err(crate::error::Error::format(self.source.path(), &self.name, "a tensor", "no such tensor"));
         };
         let bytes_per_row = self.hidden / self.dtype.block_len() * self.dtype.block_bytes();
-        rows(ids, self.hidden, device, |id, row| {
-            let start = id * bytes_per_row;
-            dequantize_row(self.dtype, &view.bytes[start..start + bytes_per_row], row)
+        out.resize(ids.len() * self.hidden, 0.0);
+        ids.iter().zip(out.chunks_exact_mut(self.hidden)).try_for_each(|(&id, row)| {
+            let bytes = &view.bytes[id as usize * bytes_per_row..][..bytes_per_row];
+            dequantize_row(self.dtype, bytes, row)
         })
     }
-}
-
-#[cfg(feature = "flex")]
-fn rows(
-    ids: &[u32],
-    hidden: usize,
-    device: &Device,
-    fill: impl Fn(usize, &mut [f32]) -> Result<()>,
-) -> Result<Tensor<2>> {
-    let mut values = vec![0.0; ids.len() * hidden];
-    for (&id, row) in ids.iter().zip(values.chunks_exact_mut(hidden)) {
-        fill(id as usize, row)?;
-    }
-    Ok(Tensor::from_data(TensorData::new(values, [ids.len(), hidden]), device))
 }

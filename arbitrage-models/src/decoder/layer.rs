@@ -3,9 +3,11 @@
 use burn::tensor::Tensor;
 
 use super::attention::Attention;
+use super::batched_attention::BatchedAttention;
 use super::linear::{Linear, gated};
 use super::norm::RmsNorm;
-use super::pass::Pass;
+#[cfg(feature = "flex")]
+use super::packed_pass::PackedLayer;
 
 /// Attention and feed-forward, each behind a norm and added to the residual stream.
 pub(super) struct DecoderLayer {
@@ -40,9 +42,23 @@ impl DecoderLayer {
         [query, key, value, output, &self.gate, &self.up, &self.down].into_iter().map(Linear::bytes).sum()
     }
 
-    /// `[rows, hidden]` → `[rows, hidden]`; appends the rows' keys and values to the pass's caches.
-    pub(super) fn forward(&self, x: Tensor<2>, index: usize, pass: &mut Pass<'_, '_>) -> Tensor<2> {
-        let attended = self.attention.forward(self.attention_norm.forward(x.clone()), index, pass);
+    /// The layer as the processor's kernels take it, if it is in this form.
+    #[cfg(feature = "flex")]
+    pub(super) fn packed(&self) -> Option<PackedLayer<'_>> {
+        let Attention { query, key, value, output } = &self.attention;
+        Some(PackedLayer {
+            attention_norm: self.attention_norm.packed()?,
+            qkv: [query.packed()?, key.packed()?, value.packed()?],
+            output: output.packed()?,
+            feed_forward_norm: self.feed_forward_norm.packed()?,
+            gate_up: [self.gate.packed()?, self.up.packed()?],
+            down: self.down.packed()?,
+        })
+    }
+
+    /// `[rows, hidden]` → `[rows, hidden]` by burn's operations; appends the rows' keys and values to the caches of `batch`.
+    pub(super) fn forward(&self, x: Tensor<2>, index: usize, batch: &BatchedAttention) -> Tensor<2> {
+        let attended = self.attention.forward(self.attention_norm.forward(x.clone()), index, batch);
         let x = x + attended;
         let fed = self.down.forward(gated(self.feed_forward_norm.forward(x.clone()), &self.gate, &self.up));
         x + fed

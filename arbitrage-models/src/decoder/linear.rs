@@ -36,6 +36,15 @@ impl Linear {
         }
     }
 
+    /// The packed weights, if they are packed.
+    #[cfg(feature = "flex")]
+    pub(super) fn packed(&self) -> Option<&PackedLinear> {
+        match self {
+            Self::Plain { .. } => None,
+            Self::Packed(weight) => Some(weight),
+        }
+    }
+
     /// `[rows, in]` → `[rows, out]`, f32.
     pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
@@ -54,9 +63,5 @@ impl Linear {
 
 /// SwiGLU's inner half, `silu(x · Gᵀ) ⊙ (x · Uᵀ)` (Shazeer, arXiv 2002.05202).
 pub(super) fn gated(x: Tensor<2>, gate: &Linear, up: &Linear) -> Tensor<2> {
-    #[cfg(feature = "flex")]
-    if let (Linear::Packed(gate), Linear::Packed(up)) = (gate, up) {
-        return fused::gated(x, gate.clone(), up.clone());
-    }
     activation::silu(gate.forward(x.clone())) * up.forward(x)
 }

@@ -18,6 +18,8 @@ use super::layer::DecoderLayer;
 use super::linear::Linear;
 use super::norm::RmsNorm;
 use super::options::{LoadOptions, Precision};
+#[cfg(feature = "flex")]
+use super::packed_pass::PassBuffers;
 use super::{Backbone, Decoder};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -77,6 +79,8 @@ impl Backbone {
             device: options.device.clone(),
             caches: Caches::new(&config, options)?,
             checked: AtomicBool::new(false),
+            #[cfg(feature = "flex")]
+            buffers: PassBuffers::default(),
             config,
         })
     }

@@ -18,6 +18,8 @@ mod linear;
 mod load;
 mod norm;
 mod options;
+#[cfg(feature = "flex")]
+mod packed_pass;
 mod pass;
 mod random;
 mod rope;

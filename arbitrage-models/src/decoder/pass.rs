@@ -1,8 +1,5 @@
 //! One forward pass over several sequences: their caches, how many rows each has, and the operations that attend.
 
-#[cfg(feature = "flex")]
-use std::sync::Arc;
-
 use super::Span;
 use super::backbone::Backbone;
 use super::batched_attention::BatchedAttention;
@@ -25,7 +22,7 @@ pub(super) enum AttentionBackend {
     Plain(BatchedAttention),
     /// The processor's kernel.
     #[cfg(feature = "flex")]
-    Fused(Arc<fused::AttentionBatch>),
+    Fused(fused::AttentionBatch),
 }
 
 impl<'s, 'c> Pass<'s, 'c> {
@@ -72,12 +69,7 @@ impl AttentionBackend {
                     CacheStorage::Plain(_) => None,
                 };
                 let caches = caches.iter().map(fused).collect::<Option<Vec<_>>>()?;
-                Some(Self::Fused(Arc::new(fused::AttentionBatch::new(
-                    caches,
-                    rows,
-                    &backbone.config,
-                    &backbone.frequencies,
-                ))))
+                Some(Self::Fused(fused::AttentionBatch::new(caches, rows, &backbone.config, &backbone.frequencies)))
             }
         }
     }

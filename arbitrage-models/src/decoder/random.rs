@@ -52,6 +52,8 @@ impl Decoder {
             device: options.device.clone(),
             caches: Caches::new(&config, options)?,
             checked: AtomicBool::new(false),
+            #[cfg(feature = "flex")]
+            buffers: super::packed_pass::PassBuffers::default(),
             config,
         };
         Ok(Self { backbone, head })

@@ -1,4 +1,4 @@
-//! RMSNorm and SwiGLU, row by row.
+//! RMSNorm, SwiGLU and sums, row by row.
 //!
 //! Plain loops over lanes: compiled for each instruction set, they become its vector instructions.
 
@@ -10,15 +10,21 @@ use crate::math::exp;
 /// Numbers of a task of a parallel section.
 const CHUNK: usize = 16 * 1024;
 
-/// `x / sqrt(mean(x²) + ε) · weight` (Zhang & Sennrich, arXiv 1910.07467), `[rows, weight.len()]`.
-pub(crate) fn rms_norm(set: InstructionSet, pool: &Pool, x: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
-    let mut out = vec![0.0; x.len()];
-    for_each_chunk(pool, &mut out, weight.len(), |at, out| {
+/// `x / sqrt(mean(x²) + ε) · weight` (Zhang & Sennrich, arXiv 1910.07467), `[rows, weight.len()]`, written to `out`, which is as long
+/// as `x`.
+pub(crate) fn rms_norm(set: InstructionSet, pool: &Pool, x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
+    for_each_chunk(pool, out, weight.len(), |at, out| {
         let x = &x[at..at + out.len()];
         // SAFETY: the set is one that this processor has.
         unsafe { dispatch(set, Norm { x, weight, epsilon, out }) };
     });
-    out
+}
+
+/// `x + change`, left in `x`.
+pub(crate) fn add(pool: &Pool, x: &mut [f32], change: &[f32]) {
+    for_each_chunk(pool, x, LANES, |at, x| {
+        x.iter_mut().zip(&change[at..]).for_each(|(x, change)| *x += change);
+    });
 }
 
 /// `silu(gate) ⊙ up` (Shazeer, arXiv 2002.05202), left in `gate`.
@@ -92,6 +98,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn norm(set: InstructionSet, pool: &Pool, x: &[f32], weight: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; x.len()];
+        rms_norm(set, pool, x, weight, 1e-5, &mut out);
+        out
+    }
+
+    #[test]
+    fn sums_of_many_tasks_are_plain_sums() {
+        let x: Vec<f32> = (0..3 * CHUNK + 5).map(|i| i as f32 * 0.37 - 9.0).collect();
+        let change: Vec<f32> = x.iter().rev().copied().collect();
+        let mut sum = x.clone();
+        add(&Pool::new(2), &mut sum, &change);
+        assert!(sum.iter().zip(x.iter().zip(&change)).all(|(sum, (x, change))| *sum == x + change));
+    }
+
     proptest! {
         #[test]
         fn fused_is_plain(rows in 1usize..5, width in 1usize..70, seed in any::<u64>()) {
@@ -100,8 +121,8 @@ mod tests {
             let (x, weight, up) = (values(rows * width), values(width), values(rows * width));
             let pool = Pool::new(2);
             for set in InstructionSet::available() {
-                let normed = rms_norm(set, &pool, &x, &weight, 1e-5);
-                prop_assert_eq!(&normed, &rms_norm(InstructionSet::Portable, &pool, &x, &weight, 1e-5));
+                let normed = norm(set, &pool, &x, &weight);
+                prop_assert_eq!(&normed, &norm(InstructionSet::Portable, &pool, &x, &weight));
                 for (row, normed) in x.chunks(width).zip(normed.chunks(width)) {
                     let mean = row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / width as f64;
                     for ((x, weight), normed) in row.iter().zip(&weight).zip(normed) {
@@ -126,7 +147,7 @@ mod tests {
     fn what_is_not_finite_stays_so() {
         let (pool, set) = (Pool::new(1), InstructionSet::best());
         for bad in [f32::NAN, f32::INFINITY] {
-            assert!(rms_norm(set, &pool, &[1.0, bad], &[1.0, 1.0], 1e-5).iter().any(|x| !x.is_finite()));
+            assert!(norm(set, &pool, &[1.0, bad], &[1.0, 1.0]).iter().any(|x| !x.is_finite()));
             let mut gate = [bad, 1.0];
             swiglu(set, &pool, &mut gate, &[1.0, bad]);
             assert!(gate.iter().all(|x| !x.is_finite()));

@@ -2,7 +2,7 @@
 //!
 //! Decoding one token reads every weight once. So weights stay as small as they are in their file, and the arithmetic is fast
 //! enough to take no longer than reading them. What burn's own processor backend does with plain tensors, these kernels do with
-//! packed ones; the decoder calls them through burn's extension mechanism, and uses plain operations on every other device.
+//! packed ones; the decoder runs whole passes with them (`decoder::packed_pass`), and uses plain operations on every other device.
 //!
 //! | file | what |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `pool` | threads that are awake when work comes |
 //! | `matrix`, `blocks` | weights, packed in groups of eight rows |
 //! | `activations`, `product` | `x · Wᵀ` |
-//! | `elementwise` | RMSNorm, SwiGLU |
+//! | `elementwise` | RMSNorm, SwiGLU, sums |
 //! | `kv_cache`, `attention` | rotary encoding, append, grouped attention |
 //!
 //! Everything is batch-invariant: the bits of a row's result depend neither on the other rows of a pass, nor on the number of
@@ -33,7 +33,7 @@ pub use kv_cache::KvCache;
 pub use matrix::PackedMatrix;
 
 pub(crate) use attention::{Heads, Rotation, attend};
-pub(crate) use elementwise::{rms_norm, swiglu};
+pub(crate) use elementwise::{add, rms_norm, swiglu};
 pub(crate) use isa::InstructionSet;
 pub(crate) use pool::Pool;
 pub(crate) use product::{Product, ProductInput, multiply};

@@ -23,11 +23,19 @@ use crate::error::{Error, Result};
 const SPIN_TIME: Duration = Duration::from_millis(2);
 /// Spins between two looks at the clock.
 const SPINS: usize = 256;
+/// Spins after which a waiting thread offers its processor to other processes, some 100 µs. Who is waited for has then probably lost its
+/// own to one of them; a thread that goes on spinning uses up time that the system will not give it later. With two busy processes on two
+/// processors, sections of 280 µs took 0.85 times as long as without this (medians of 3 in turns, with numbers from 2,000 to 20,000 alike).
+const PATIENCE: usize = 2048;
 
 /// Sets the number of threads.
 const VARIABLE: &str = "ARBITRAGE_THREADS";
 /// More threads than any machine of today has processors are a slip of the pen.
 const MAX_THREADS: usize = 1024;
+
+/// Multiply-adds from which on a section is shared. One thread takes some 6 µs for so many, of which a second one could save half; the
+/// section itself takes 1.3 µs (see above), and the other thread's results come from its caches.
+const SHARED_WORK: usize = 128 * 1024;
 
 type Task<'a> = &'a (dyn Fn(usize) + Sync);
 type Panic = Box<dyn Any + Send>;
@@ -92,6 +100,12 @@ impl Pool {
         POOL.get_or_init(|| Self::new(chosen_threads().ok().flatten().unwrap_or_else(processors)))
     }
 
+    /// The pool for a section of so many multiply-adds: all threads, or the caller's alone where sharing takes longer than it saves.
+    pub(crate) fn for_work(multiply_adds: usize) -> &'static Self {
+        static ALONE: OnceLock<Pool> = OnceLock::new();
+        if multiply_adds < SHARED_WORK { ALONE.get_or_init(|| Self::new(1)) } else { Self::global() }
+    }
+
     /// Threads that share the work.
     pub(crate) fn threads(&self) -> usize {
         self.helpers.len() + 1
@@ -134,8 +148,10 @@ impl Pool {
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| state.work(task)));
         state.open.store(false, SeqCst);
+        let mut spins = 0;
         while state.inside.load(SeqCst) > 0 {
-            state.spin();
+            state.spin(spins);
+            spins += 1;
         }
         let helpers_panic = state.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(panic) = outcome.err().or(helpers_panic) {
@@ -202,13 +218,15 @@ impl PoolState {
     /// Waits for a section after `seen`.
     fn wait(&self, seen: usize) -> usize {
         let start = Instant::now();
+        let mut spins = 0;
         loop {
             for _ in 0..SPINS {
                 let section = self.section.load(SeqCst);
                 if section != seen {
                     return section;
                 }
-                self.spin();
+                self.spin(spins);
+                spins += 1;
             }
             if start.elapsed() > SPIN_TIME {
                 self.asleep.fetch_add(1, SeqCst);
@@ -221,8 +239,9 @@ impl PoolState {
         }
     }
 
-    fn spin(&self) {
-        if self.crowded { thread::yield_now() } else { std::hint::spin_loop() }
+    /// Passes the time of a thread that has waited for so many spins.
+    fn spin(&self, spins: usize) {
+        if self.crowded || spins > PATIENCE { thread::yield_now() } else { std::hint::spin_loop() }
     }
 }
 

@@ -104,7 +104,9 @@ pub(crate) fn multiply(set: InstructionSet, pool: &Pool, input: &ProductInput<'_
 
 /// Groups of a task; even, so that vectors which span two groups are full.
 fn task_groups(matrix: &PackedMatrix, threads: usize) -> usize {
-    let fair = matrix.groups().div_ceil(threads * TASKS_A_THREAD);
+    // A thread that is alone has nobody to share with, and products with floats are faster in wide strips.
+    let tasks = if threads == 1 { 1 } else { threads * TASKS_A_THREAD };
+    let fair = matrix.groups().div_ceil(tasks);
     (TASK_BYTES / matrix.group_bytes()).min(fair).next_multiple_of(2).max(2)
 }
 

@@ -1,12 +1,23 @@
 //! Prefixes and steps as tokens.
 
+use std::sync::PoisonError;
+
 use arbitrage_core::{Prefix, Step};
 
 use super::LocalModel;
 use super::speculation::RejectedStep;
+use crate::chat::Message;
 use crate::error::{Error, Result};
+use crate::profile::{Part, measure};
 use crate::rendered_prompt::RenderedPrompt;
 use crate::tokenizer::EncodeMode;
+
+/// The tokens of a sequence's prompt. Each of its steps comes after them, and rendering and splitting a prompt take longer than a small
+/// model's step.
+pub(super) struct EncodedPrompt {
+    messages: Vec<Message>,
+    tokens: Vec<u32>,
+}
 
 impl LocalModel {
     /// All tokens of a prefix in this model's vocabulary: the rendered prompt, then each step. Control tokens are the template's
@@ -15,15 +26,31 @@ impl LocalModel {
         if prefix.problem.question.trim().is_empty() {
             return Err(Error::EmptyPrompt { model: self.name.clone() });
         }
-        let messages = self.prompt.messages(prefix.problem);
-        let prompt = RenderedPrompt::new(&self.tokenizer, &self.template, &messages, true)?;
-        self.check_length(&prompt.text())?;
-        let mut tokens = prompt.ids()?;
-        if tokens.is_empty() {
-            return Err(Error::EmptyPrompt { model: self.name.clone() });
-        }
+        let mut tokens = self.prompt_tokens(prefix)?;
         for accepted in prefix.steps {
             tokens.extend(self.encode_step(&accepted.step)?);
+        }
+        Ok(tokens)
+    }
+
+    /// The tokens of the prompt, which are kept for the sequence's later steps.
+    fn prompt_tokens(&self, prefix: &Prefix<'_>) -> Result<Vec<u32>> {
+        let messages = self.prompt.messages(prefix.problem);
+        let mut prompts = self.prompts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = prompts.get(&prefix.id).filter(|known| known.messages == messages) {
+            return Ok(known.tokens.clone());
+        }
+        let tokens = self.encode_prompt(&messages)?;
+        prompts.insert(prefix.id, EncodedPrompt { messages, tokens: tokens.clone() });
+        Ok(tokens)
+    }
+
+    fn encode_prompt(&self, messages: &[Message]) -> Result<Vec<u32>> {
+        let prompt = measure(Part::Template, || RenderedPrompt::new(&self.tokenizer, &self.template, messages, true))?;
+        self.check_length(&prompt.text())?;
+        let tokens = measure(Part::Tokenizer, || prompt.ids())?;
+        if tokens.is_empty() {
+            return Err(Error::EmptyPrompt { model: self.name.clone() });
         }
         Ok(tokens)
     }
@@ -39,7 +66,7 @@ impl LocalModel {
     pub(super) fn encode_step(&self, step: &Step) -> Result<Vec<u32>> {
         match step.vocabulary {
             Some(vocabulary) if vocabulary == self.vocabulary() => self.checked_ids(&step.tokens),
-            _ => self.tokenizer.encode(&step.text, EncodeMode::Continuation),
+            _ => measure(Part::Tokenizer, || self.tokenizer.encode(&step.text, EncodeMode::Continuation)),
         }
     }
 

@@ -9,6 +9,7 @@ use super::{LocalModel, LocalTarget};
 use crate::decoder::values;
 use crate::error::Result;
 use crate::prefill::{batch_or_singly, in_rounds};
+use crate::profile::{Part, measure};
 
 /// Computes a model's hidden states of a step, which are the input of trained heads.
 ///
@@ -68,7 +69,9 @@ impl HiddenReader for LocalModel {
     /// as several layers. A step that the model generated itself, after the same prefix and with
     /// [its states](LocalModel::with_hidden), is recognised by its tokens and not run again.
     fn hidden(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Vec<Result<Hidden>> {
-        in_rounds(steps, |(prefix, _)| prefix.id, |round| batch_or_singly(round, |steps| self.hidden_batch(steps)))
+        measure(Part::Rest, || {
+            in_rounds(steps, |(prefix, _)| prefix.id, |round| batch_or_singly(round, |steps| self.hidden_batch(steps)))
+        })
     }
 
     fn release(&mut self, id: SequenceId) {
@@ -175,7 +178,9 @@ mod tests {
             let hidden = model.hidden(&[(*prefix, step)]).pop().unwrap().unwrap();
             assert_eq!(hidden.last[0] == MARK, *known, "case {at}");
         }
+        assert!(model.prompts.get_mut().unwrap().contains_key(&id));
         Drafter::release(&mut model, id);
+        assert!(!model.prompts.get_mut().unwrap().contains_key(&id));
         assert_ne!(model.hidden(&[(prefix, &step)]).pop().unwrap().unwrap().last[0], MARK);
     }
 }

@@ -19,7 +19,7 @@ pub use target::LocalTarget;
 pub use teacher_forcing::TeacherForced;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, StepResult, StepRule, VocabularyId};
@@ -27,10 +27,12 @@ use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, StepResult, S
 use crate::chat::ChatTemplate;
 use crate::decoder::{Decoder, Span, values};
 use crate::error::{Error, Result};
+use crate::profile::{Part, measure};
 use crate::prompt::Prompt;
 use crate::sampler::{SampledToken, Sampler, Sampling};
 use crate::sequence::CachedSequence;
 use crate::tokenizer::Tokenizer;
+use encode::EncodedPrompt;
 use hidden_reader::GeneratedStates;
 use speculation::{Proposer, Speculation};
 
@@ -62,6 +64,8 @@ pub struct LocalModel {
     with_hidden: bool,
     /// Of each sequence, the last generated step that has hidden states.
     generated: HashMap<SequenceId, GeneratedStates>,
+    /// Of each sequence, the tokens of its prompt.
+    prompts: Mutex<HashMap<SequenceId, EncodedPrompt>>,
 }
 
 impl LocalModel {
@@ -84,6 +88,7 @@ impl LocalModel {
             speculation: Speculation::default(),
             with_hidden: false,
             generated: HashMap::new(),
+            prompts: Mutex::default(),
         }
     }
 
@@ -109,6 +114,7 @@ impl LocalModel {
             speculation: Speculation::default(),
             with_hidden: self.with_hidden,
             generated: HashMap::new(),
+            prompts: Mutex::default(),
         }
     }
 
@@ -205,7 +211,7 @@ impl LocalModel {
 
     /// Samples a token from a row of logits, without the padding.
     fn sample(&self, sampler: &mut Sampler, logits: &[f32]) -> Result<SampledToken> {
-        sampler.sample(&logits[..self.token_count])
+        measure(Part::Sampler, || sampler.sample(&logits[..self.token_count]))
     }
 
     /// Adds the model and the position to an error about logits that are not finite.
@@ -238,12 +244,13 @@ impl Drafter for LocalModel {
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         let start = Instant::now();
         let requests: Vec<_> = prefixes.iter().map(|&prefix| Rewrite { prefix, rejected: None }).collect();
-        generate::generate(self, &requests, rule, start)
+        measure(Part::Rest, || generate::generate(self, &requests, rule, start))
     }
 
     fn release(&mut self, id: SequenceId) {
         self.sequences.remove(&id);
         self.generated.remove(&id);
+        self.prompts.get_mut().unwrap_or_else(PoisonError::into_inner).remove(&id);
         self.speculation.release(id);
     }
 

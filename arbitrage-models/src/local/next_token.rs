@@ -7,6 +7,7 @@ use super::LocalModel;
 use crate::chat::Message;
 use crate::decoder::{Outputs, Span};
 use crate::error::{Error, Result};
+use crate::profile::{Part, measure};
 use crate::rendered_prompt::RenderedPrompt;
 use crate::sampler::log_softmax_at;
 use crate::tokenizer::EncodeMode;
@@ -17,7 +18,7 @@ const PLACEHOLDER: [char; 2] = ['\u{E000}', '\u{E001}'];
 
 impl NextToken for LocalModel {
     fn next_token(&mut self, requests: &[Question<'_>]) -> Vec<Result<Vec<f32>, BoxError>> {
-        requests.iter().map(|request| self.answer(request).map_err(BoxError::from)).collect()
+        measure(Part::Rest, || requests.iter().map(|request| self.answer(request).map_err(BoxError::from)).collect())
     }
 }
 

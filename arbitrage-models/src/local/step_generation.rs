@@ -9,6 +9,7 @@ use super::speculation::{DraftRequest, RejectedStep, Verification};
 use super::step_states::StepStates;
 use crate::decoder::Cache;
 use crate::error::Result;
+use crate::profile::{Part, measure};
 use crate::sampler::{SampledToken, Sampler};
 use crate::sequence::CachedSequence;
 use crate::stream::TextStream;
@@ -171,7 +172,7 @@ impl<'a> StepGeneration<'a> {
             return Ok(());
         }
         let text_len = self.stream.text().len();
-        self.stream.push(&model.tokenizer, sampled.id)?;
+        measure(Part::Tokenizer, || self.stream.push(&model.tokenizer, sampled.id).map(drop))?;
         self.tokens.push(sampled.id);
         self.logprobs.push(sampled.logprob);
         self.pending.push(sampled.id);

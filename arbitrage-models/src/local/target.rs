@@ -7,6 +7,7 @@ use arbitrage_core::{Author, BoxError, Drafter, Rewrite, SequenceId, StepResult,
 
 use super::LocalModel;
 use super::generate::generate;
+use crate::profile::{Part, measure};
 
 /// A [`LocalModel`] in the verifier's role.
 ///
@@ -52,7 +53,7 @@ impl Verifier for LocalTarget {
         if !self.reuse {
             requests.iter_mut().for_each(|request| request.rejected = None);
         }
-        generate(&mut self.model, &requests, rule, start)
+        measure(Part::Rest, || generate(&mut self.model, &requests, rule, start))
     }
 
     fn release(&mut self, id: SequenceId) {

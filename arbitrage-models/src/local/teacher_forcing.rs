@@ -8,6 +8,7 @@ use super::step_states::StepStates;
 use crate::decoder::values;
 use crate::error::{Error, Result};
 use crate::prefill::{Prefill, batch_or_singly, in_rounds, prefill};
+use crate::profile::{Part, measure};
 use crate::sampler;
 
 /// Rows of logits that are computed at a time. With a vocabulary of 152,000 tokens, each takes 600 kB.
@@ -85,7 +86,7 @@ impl LocalModel {
     /// are kept as for drafts: processing a solution step by step runs each token about once.
     pub fn teacher_force_all(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Vec<Result<TeacherForced>> {
         let batch = |round: &[_]| batch_or_singly(round, |steps| self.teacher_force_batch(steps));
-        in_rounds(steps, |(prefix, _)| prefix.id, batch)
+        measure(Part::Rest, || in_rounds(steps, |(prefix, _)| prefix.id, batch))
     }
 
     fn teacher_force_batch(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<TeacherForced>> {
@@ -163,6 +164,10 @@ impl LocalModel {
     }
 
     fn process_logits(&self, logits: &[f32], step: &TokenizedStep, partial: &mut PartialResults) -> Result<()> {
+        measure(Part::Sampler, || self.add_scores(logits, step, partial))
+    }
+
+    fn add_scores(&self, logits: &[f32], step: &TokenizedStep, partial: &mut PartialResults) -> Result<()> {
         let logits = &logits[..self.token_count];
         let located = |error| self.at_position(error, step.prefix_len + partial.processed);
         if partial.processed == 0 {

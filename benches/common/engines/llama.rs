@@ -10,6 +10,8 @@ use crate::Failure;
 
 const BENCH: &str = "llama-bench";
 const BATCHED: &str = "llama-batched-bench";
+/// What every run of llama-bench is given.
+const COMMON: [&str; 6] = ["-r", "1", "-fa", "0,1", "-o", "jsonl"];
 
 /// Builds of llama.cpp's programs, to be run on one model. Everything is at llama.cpp's defaults (repacked weights among
 /// them) but flash attention, which is tried on and off: either may be the faster.
@@ -46,11 +48,14 @@ impl Llama {
 
     /// Prefill and decoding of one sequence; llama-bench warms up by itself.
     fn single(&self) -> Result<Vec<Sample>, Failure> {
-        let common = ["-r", "1", "-fa", "0,1", "-o", "jsonl"];
         let prompts = PROMPTS.map(|length| length.to_string()).join(",");
+        let text = self.run(BENCH, &[&["-p", &prompts, "-n", "0"][..], &COMMON].concat())?;
+        Ok([samples(&text, single)?, self.decode_one()?].concat())
+    }
+
+    fn decode_one(&self) -> Result<Vec<Sample>, Failure> {
         let (depth, tokens) = (DEPTH.to_string(), TOKENS.to_string());
-        let mut text = self.run(BENCH, &[&["-p", &prompts, "-n", "0"][..], &common].concat())?;
-        text += &self.run(BENCH, &[&["-p", "0", "-n", &tokens, "-d", &depth][..], &common].concat())?;
+        let text = self.run(BENCH, &[&["-p", "0", "-n", &tokens, "-d", &depth][..], &COMMON].concat())?;
         samples(&text, single)
     }
 
@@ -74,6 +79,10 @@ impl Engine for Llama {
 
     fn measure(&mut self) -> Result<Vec<Sample>, Failure> {
         Ok([self.single()?, self.batched()?].concat())
+    }
+
+    fn decode(&mut self) -> Result<Vec<Sample>, Failure> {
+        self.decode_one()
     }
 }
 

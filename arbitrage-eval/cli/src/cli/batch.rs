@@ -7,6 +7,7 @@ use arbitrage_router::Policy;
 use clap::{Args, ValueEnum};
 
 use super::{BadRowOptions, LimitOptions, PairOptions};
+use crate::profile::ProfileOption;
 use crate::scorer_choice::Scorer;
 
 /// The model that completes solutions for a scorer by roll-outs.
@@ -150,4 +151,7 @@ pub(crate) struct RunOptions {
     /// Trace of another run on the same problems. Prints the difference in accuracy with a 95% interval.
     #[arg(long)]
     pub against: Option<PathBuf>,
+    /// Whether the time of models and router is counted.
+    #[command(flatten)]
+    pub profile: ProfileOption,
 }

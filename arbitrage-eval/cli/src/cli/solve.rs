@@ -6,6 +6,7 @@ use arbitrage_router::Policy;
 use clap::Args;
 
 use super::{LimitOptions, OverlapOption, PairOptions};
+use crate::profile::ProfileOption;
 
 /// Options of `solve`.
 #[derive(Args)]
@@ -46,4 +47,7 @@ pub(crate) struct SolveOptions {
     /// Prints one JSON object in place of the live view.
     #[arg(long)]
     pub json: bool,
+    /// Whether the time of models and router is counted.
+    #[command(flatten)]
+    pub profile: ProfileOption,
 }

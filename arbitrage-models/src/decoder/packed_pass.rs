@@ -1,0 +1,163 @@
+//! A pass through packed layers: everything between the embedding and the final norm, on slices that passes reuse.
+//!
+//! A small model's layer takes a few microseconds. As burn operations its parts would take longer to start and to allocate for than to
+//! compute, so the whole pass is one loop over kernels.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::backbone::Backbone;
+use super::fused::{AttentionBatch, OutputLayout, PackedLinear, lock, products};
+use super::norm::PackedNorm;
+use crate::error::Result;
+use crate::kernels::{InstructionSet, KvCache, Pool, add, attend, swiglu};
+use crate::profile::{Part, measure};
+
+/// Buffers of passes with more rows are given back to the system: those of a long prompt take tens of megabytes.
+const MAX_KEPT_ROWS: usize = 64;
+
+/// A layer as the kernels take it.
+pub(super) struct PackedLayer<'a> {
+    pub attention_norm: &'a PackedNorm,
+    /// Queries, keys and values.
+    pub qkv: [&'a PackedLinear; 3],
+    pub output: &'a PackedLinear,
+    pub feed_forward_norm: &'a PackedNorm,
+    pub gate_up: [&'a PackedLinear; 2],
+    pub down: &'a PackedLinear,
+}
+
+/// What a pass computes on its way, kept for the next pass of the same model.
+#[derive(Default)]
+pub(super) struct PassBuffers(Mutex<Buffers>);
+
+#[derive(Default)]
+struct Buffers {
+    /// The residual stream, `[rows, hidden]`.
+    x: Vec<f32>,
+    /// What a product takes in, `[rows, hidden]`.
+    normed: Vec<f32>,
+    /// Queries, keys and values, `[rows, (query + 2 · kv) · dim]`.
+    qkv: Vec<f32>,
+    /// Gate and up, `[rows, feed_forward]` each.
+    gated: Vec<f32>,
+    /// What is added to the residual stream, `[rows, hidden]`.
+    change: Vec<f32>,
+}
+
+impl PassBuffers {
+    /// The buffers, or new ones while another thread has them.
+    fn take(&self) -> Buffers {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn put_back(&self, buffers: Buffers) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = buffers;
+    }
+}
+
+/// The sequences' caches, and how many rows each has in the pass.
+type CacheRows<'a> = [(&'a mut KvCache, usize)];
+
+impl Backbone {
+    /// Runs the tokens `ids` of all sequences of `batch` through all layers, and gives the states of the rows `wanted` after the final
+    /// norm, `[wanted, hidden]`. With `check`, every layer's output is looked through for numbers that are not finite.
+    ///
+    /// # Errors
+    /// Errors of the embedding's file; [`Error::NotFinite`](crate::Error::NotFinite), naming the layer.
+    pub(super) fn packed_states(
+        &self,
+        ids: &[u32],
+        wanted: &[usize],
+        batch: &AttentionBatch,
+        check: bool,
+    ) -> Result<Vec<f32>> {
+        let mut buffers = self.buffers.take();
+        measure(Part::Embedding, || self.embedding.decode(ids, &mut buffers.x))?;
+        let mut guards: Vec<_> = batch.caches.iter().map(|cache| lock(cache)).collect();
+        let mut caches: Vec<_> = guards.iter_mut().map(|guard| &mut **guard).zip(batch.rows.iter().copied()).collect();
+        // The loader gives all layers of a model one form, so that none is left out here.
+        for (index, layer) in self.layers.iter().filter_map(|layer| layer.packed()).enumerate() {
+            layer.forward(index, batch, &mut caches, &mut buffers);
+            if check {
+                self.check_finite(&buffers.x, || format!("layer {index}"))?;
+            }
+        }
+        let states = self.wanted_states(wanted, &mut buffers);
+        if ids.len() <= MAX_KEPT_ROWS {
+            self.buffers.put_back(buffers);
+        }
+        Ok(states)
+    }
+
+    /// The final norm of some rows.
+    fn wanted_states(&self, wanted: &[usize], buffers: &mut Buffers) -> Vec<f32> {
+        let (hidden, mut states) = (self.config.hidden, Vec::new());
+        let Some(norm) = self.norm.packed() else { return states };
+        buffers.normed.clear();
+        for &row in wanted {
+            buffers.normed.extend_from_slice(&buffers.x[row * hidden..][..hidden]);
+        }
+        norm.forward(&buffers.normed, &mut states);
+        states
+    }
+}
+
+impl PackedLayer<'_> {
+    /// Adds the layer's attention and feed-forward part to the residual stream; appends the rows' keys and values to `caches`.
+    fn forward(&self, index: usize, batch: &AttentionBatch, caches: &mut CacheRows<'_>, buffers: &mut Buffers) {
+        let Buffers { x, normed, qkv, gated, change } = buffers;
+        let set = InstructionSet::best();
+        self.attention_norm.forward(x, normed);
+        products(Part::Qkv, normed, self.qkv, OutputLayout::SideBySide, qkv);
+        let pool = Pool::for_work(2 * batch.pairs * batch.heads.query * batch.heads.dim);
+        let attended = measure(Part::Attention, || attend(set, pool, qkv, batch.heads, &batch.rotation, caches, index));
+        products(Part::AttentionOutput, &attended, [self.output], OutputLayout::SideBySide, change);
+        measure(Part::Residual, || add(Pool::global(), x, change));
+
+        self.feed_forward_norm.forward(x, normed);
+        let rows = products(Part::GateUp, normed, self.gate_up, OutputLayout::Consecutive, gated);
+        let (gate, up) = gated.split_at_mut(rows * self.gate_up[0].width());
+        measure(Part::SwiGlu, || swiglu(set, Pool::global(), gate, up));
+        products(Part::Down, gate, [self.down], OutputLayout::SideBySide, change);
+        measure(Part::Residual, || add(Pool::global(), x, change));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+    use crate::decoder::{Decoder, LoadOptions, Outputs, Span, values};
+    use crate::{Device, ModelFiles};
+
+    fn logits(decoder: &Decoder, tokens: &[u32]) -> Vec<f32> {
+        let mut cache = decoder.cache();
+        let span = Span { cache: &mut cache, tokens, outputs: Outputs::All };
+        values(decoder.forward(&mut [span]).unwrap().unwrap().logits)
+    }
+
+    /// What a long pass left in the buffers does not show in a short one, nor does a pass that runs at the same time.
+    #[test]
+    fn passes_do_not_see_what_others_left_in_the_buffers() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny/gguf/smollm2-k-quants-tied.gguf");
+        let ModelFiles { weights, config, .. } = ModelFiles::open(&file).unwrap();
+        let longest = (config.context as u32).min(2 * MAX_KEPT_ROWS as u32);
+        let tokens: Vec<u32> = (0..longest).map(|at| at * 7 % config.vocabulary as u32).collect();
+        let load = || Decoder::load(weights.clone(), config.clone(), &LoadOptions::new(Device::flex())).unwrap();
+        let lengths = [3, longest as usize, 1, 40, 2];
+        let alone = lengths.map(|length| logits(&load(), &tokens[..length]));
+        let decoder = Arc::new(load());
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for (length, expected) in lengths.iter().zip(&alone) {
+                        assert!(logits(&decoder, &tokens[..*length]) == *expected, "{length} rows");
+                    }
+                });
+            }
+        });
+    }
+}
