@@ -64,7 +64,8 @@ fn int8_caches() {
         for prompt in &prompts {
             answers.add(models.each_ref().map(|model| forced(model.decoder(), prompt)));
         }
-        let text: Vec<u32> = prompts.iter().flat_map(|prompt| prompt.ids.iter().chain(&prompt.generated)).copied().collect();
+        let text: Vec<u32> =
+            prompts.iter().flat_map(|prompt| prompt.ids.iter().chain(&prompt.generated)).copied().collect();
         let mut long = Divergence::default();
         let mut caches = models.each_ref().map(|model| model.decoder().cache());
         for tokens in text[..text.len().min(1024)].chunks(64) {

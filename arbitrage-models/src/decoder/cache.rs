@@ -47,7 +47,11 @@ impl Caches {
         let LoadOptions { device, precision, int8_cache, .. } = options;
         if *int8_cache && precision.is_plain() {
             let expected = "packed weights on the processor, with which alone caches may have 8 bits".to_owned();
-            return Err(Error::Parameter { name: "int8_cache", expected, found: format!("{precision:?} on {device:?}") });
+            return Err(Error::Parameter {
+                name: "int8_cache",
+                expected,
+                found: format!("{precision:?} on {device:?}"),
+            });
         }
         Ok(match precision {
             Precision::Plain | Precision::Half => {

@@ -74,6 +74,7 @@ impl KvCache {
     }
 
     /// Writes the keys and values of one position of `layer`, `[kv_heads · head_dim]` each.
+    #[inline(always)]
     pub(super) fn write(&mut self, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
         let (shape, pages) = (self.shape, &mut self.layers[layer]);
         while pages.len() <= position / PAGE {

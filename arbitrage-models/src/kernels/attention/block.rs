@@ -172,7 +172,8 @@ impl BlockTask<'_> {
         let (block, dim, width) = (&self.block, self.block.heads.dim, self.block.width());
         let scale = (dim as f32).powf(-0.5);
         for query in 0..block.queries() {
-            let (row, head) = (block.row + query / block.group(), block.kv_head * block.group() + query % block.group());
+            let (row, head) =
+                (block.row + query / block.group(), block.kv_head * block.group() + query % block.group());
             // SAFETY: the query has `width` numbers in the buffer.
             let out = unsafe { std::slice::from_raw_parts_mut(buffers.queries.add(query * width), width) };
             self.rotation.rotate(row, &self.qkv[row * block.heads.row() + head * dim..][..dim], scale, out);
@@ -183,7 +184,7 @@ impl BlockTask<'_> {
     #[inline(always)]
     unsafe fn scores<S: Isa>(&self, buffers: &Buffers, pages: Range<usize>) {
         let (block, width, stride) = (&self.block, self.block.width(), self.block.stride());
-        for page in pages {
+        for page in pages.clone() {
             let start = page * PAGE;
             // Rows that attend to no position of the page come first.
             let first = (start + 1).saturating_sub(block.len) * block.group();
@@ -191,8 +192,9 @@ impl BlockTask<'_> {
                 // SAFETY: the slots lie inside the page, whose size is a multiple of the vectors' together; a query has `width` numbers,
                 // and scores for whole pages.
                 unsafe {
-                    let keys = block.cache.page(block.layer, page);
-                    keys.keys::<S, VECTORS>(block.cache.shape(), block.kv_head, slot, self.page);
+                    let (keys, shape) = (block.cache.page(block.layer, page), block.cache.shape());
+                    let next = self.following(page * PAGE + slot + VECTORS * S::LANES, pages.end);
+                    keys.keys::<S, VECTORS>(shape, block.kv_head, slot, next, self.page);
                     for (query, tile) in tiles::<S>(first..block.queries()) {
                         let queries = buffers.queries.add(query * width);
                         let scores = buffers.scores.add(query * stride + start + slot);
@@ -201,6 +203,13 @@ impl BlockTask<'_> {
                 }
             }
         }
+    }
+
+    /// Where the keys at `position` lie, unless they are those of page `end`.
+    #[inline(always)]
+    fn following(&self, position: usize, end: usize) -> *const u8 {
+        let (cache, page) = (self.block.cache, (position / PAGE).min(end - 1));
+        cache.page(self.block.layer, page).keys_at(cache.shape(), self.block.kv_head, position % PAGE)
     }
 
     /// Scores become weights; the inverses of their sums are kept.
@@ -225,8 +234,10 @@ impl BlockTask<'_> {
             for page in 0..block.pages() {
                 let start = page * PAGE;
                 let slots = PAGE.min(block.most() - start);
-                let values = block.cache.page(block.layer, page);
-                values.values::<S>(block.cache.shape(), block.kv_head, slots, vectors.clone(), self.page);
+                let [values, next] =
+                    [page, (page + 1).min(block.pages() - 1)].map(|page| block.cache.page(block.layer, page));
+                let (shape, head) = (block.cache.shape(), block.kv_head);
+                values.values::<S>(shape, head, slots, vectors.clone(), next.values_at(shape, head), self.page);
                 // The first rows attend to none of the page, the next to a part of it, each to one position more, the last to all.
                 let none = (start + 1).saturating_sub(block.len).min(block.rows);
                 let all = (start + slots).saturating_sub(block.len).min(block.rows);
@@ -284,7 +295,8 @@ impl BlockTask<'_> {
         let (block, dim) = (&self.block, self.block.heads.dim);
         let columns = vectors.start * S::LANES..dim.min(vectors.end * S::LANES);
         for query in 0..block.queries() {
-            let (row, head) = (block.row + query / block.group(), block.kv_head * block.group() + query % block.group());
+            let (row, head) =
+                (block.row + query / block.group(), block.kv_head * block.group() + query % block.group());
             // SAFETY: the query has an inverse and `dim` sums, and a place in the output that no other task writes to.
             unsafe {
                 let inverse = *buffers.inverse.add(query);

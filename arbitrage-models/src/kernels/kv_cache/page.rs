@@ -1,15 +1,16 @@
 //! Keys and values of 64 positions of one layer.
 
+use std::ops::Range;
+
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
+use super::super::activations::{BLOCK as SCALE_COLUMNS, quantise};
 use super::super::isa::{Isa, LANES, LanePointer};
 use super::CachePrecision;
 
 /// Positions of a page.
 pub(in super::super) const PAGE: usize = 64;
-/// Columns of a head that share a scale where keys and values have 8 bits.
-const SCALE_COLUMNS: usize = 32;
 
 /// What the pages of a cache have in common.
 #[derive(Clone, Copy, Debug)]
@@ -27,22 +28,29 @@ pub(in super::super) struct PageShape {
 /// # Shapes
 /// Keys are laid out `[kv_heads][8][width][8 positions]`, as the products of a query with eight positions want them, and are followed by
 /// the values, `[kv_heads][64 positions][width]`. Scales of 8-bit keys are laid out `[kv_heads][width / 32][64 positions]`, those of
-/// values, behind them, `[kv_heads][64 positions][width / 32]`.
+/// values, behind them, `[kv_heads][64 positions][width / 32]`: as activations of the products, 32 columns share a scale.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Page {
     /// Half precision.
     Half(Box<[f16]>),
     /// A byte stands for `byte · scale`.
-    Int8 {
-        bytes: Box<[i8]>,
-        scales: Box<[f32]>,
-    },
+    Int8 { bytes: Box<[i8]>, scales: Box<[f32]> },
 }
 
 impl PageShape {
     /// Scales of a head at a position.
     fn scales(self) -> usize {
         self.width.div_ceil(SCALE_COLUMNS)
+    }
+
+    /// Where the keys of a head at the eight positions with `slot` begin.
+    fn key(self, head: usize, slot: usize) -> usize {
+        (head * PAGE + slot / LANES * LANES) * self.width
+    }
+
+    /// Where the value of a head at `slot` begins.
+    fn value(self, head: usize, slot: usize) -> usize {
+        ((self.kv_heads + head) * PAGE + slot) * self.width
     }
 }
 
@@ -68,9 +76,10 @@ impl Page {
     }
 
     /// Writes the key and the value, `[head_dim]` each, of a head at position `slot` of the page.
+    #[inline(always)]
     pub(super) fn write(&mut self, shape: PageShape, head: usize, slot: usize, key: &[f32], value: &[f32]) {
-        let key_at = (head * PAGE + slot / LANES * LANES) * shape.width + slot % LANES;
-        let value_at = ((shape.kv_heads + head) * PAGE + slot) * shape.width;
+        let (key_at, value_at) = (shape.key(head, slot) + slot % LANES, shape.value(head, slot));
+        let each = shape.scales();
         match self {
             Self::Half(numbers) => {
                 let mut narrow = [f16::ZERO; SCALE_COLUMNS];
@@ -81,22 +90,42 @@ impl Page {
                 numbers[value_at..][..shape.head_dim].convert_from_f32_slice(value);
             }
             Self::Int8 { bytes, scales } => {
-                let each = shape.scales();
-                let mut narrow = [0; SCALE_COLUMNS];
                 for (columns, key) in key.chunks(SCALE_COLUMNS).enumerate() {
-                    scales[(head * each + columns) * PAGE + slot] = to_bytes(key, &mut narrow);
+                    let (narrow, scale) = to_bytes(key);
+                    scales[(head * each + columns) * PAGE + slot] = scale;
                     scatter(&narrow[..key.len()], &mut bytes[key_at + columns * SCALE_COLUMNS * LANES..]);
                 }
-                let scales = &mut scales[((shape.kv_heads + head) * PAGE + slot) * each..];
-                let bytes = bytes[value_at..][..shape.head_dim].chunks_mut(SCALE_COLUMNS);
-                for ((value, bytes), scale) in value.chunks(SCALE_COLUMNS).zip(bytes).zip(scales) {
-                    *scale = to_bytes(value, bytes);
+                for (columns, value) in value.chunks(SCALE_COLUMNS).enumerate() {
+                    let (narrow, scale) = to_bytes(value);
+                    scales[((shape.kv_heads + head) * PAGE + slot) * each + columns] = scale;
+                    bytes[value_at + columns * SCALE_COLUMNS..][..value.len()].copy_from_slice(&narrow[..value.len()]);
                 }
             }
         }
     }
 
-    /// Keys of a head at `N` vectors of positions from `slot` on, in single precision, to `out`: `[width][N][S::LANES]`.
+    /// Where the keys of a head at eight positions from `slot` on begin.
+    #[inline(always)]
+    pub(in super::super) fn keys_at(&self, shape: PageShape, head: usize, slot: usize) -> *const u8 {
+        self.at(shape.key(head, slot))
+    }
+
+    /// Where the values of a head begin.
+    #[inline(always)]
+    pub(in super::super) fn values_at(&self, shape: PageShape, head: usize) -> *const u8 {
+        self.at(shape.value(head, 0))
+    }
+
+    #[inline(always)]
+    fn at(&self, index: usize) -> *const u8 {
+        match self {
+            Self::Half(numbers) => numbers.as_ptr().wrapping_add(index).cast(),
+            Self::Int8 { bytes, .. } => bytes.as_ptr().wrapping_add(index).cast(),
+        }
+    }
+
+    /// Keys of a head at `N` vectors of positions from `slot` on, in single precision, to `out`: `[width][N][S::LANES]`. As many bytes at
+    /// `next` are fetched meanwhile: those that are needed next, wherever they are.
     ///
     /// # Safety
     /// The processor has `S`; the head exists, and the positions lie inside the page; there is room at `out`.
@@ -106,10 +135,12 @@ impl Page {
         shape: PageShape,
         head: usize,
         slot: usize,
+        next: *const u8,
         out: *mut f32,
     ) {
         let PageShape { width, .. } = shape;
-        let block = |v: usize| (head * PAGE + slot + v * S::LANES) * width;
+        let next = LanePointer::new(next, 0);
+        let block = |v: usize| shape.key(head, slot + v * S::LANES);
         // SAFETY: blocks of eight positions lie side by side, `width · 8` numbers each; the caller upholds the rest.
         unsafe {
             match self {
@@ -118,6 +149,7 @@ impl Page {
                         LanePointer::new(numbers.as_ptr().add(block(v)).cast(), LANES * width * size_of::<f16>())
                     });
                     for i in 0..width {
+                        S::prefetch(next.add(i * N * S::LANES * size_of::<f16>()));
                         for (v, from) in from.iter().enumerate() {
                             let key = S::from_f16(from.add(i * LANES * size_of::<f16>()));
                             S::store(out.add((i * N + v) * S::LANES), key);
@@ -131,6 +163,7 @@ impl Page {
                             let scale = scales.as_ptr().add((head * shape.scales() + columns) * PAGE + slot);
                             let scale = floats::<S>(scale.add(v * S::LANES));
                             for i in columns * SCALE_COLUMNS..width.min((columns + 1) * SCALE_COLUMNS) {
+                                S::prefetch(next.add((v * width + i) * S::LANES));
                                 let key = S::mul(S::from_i8(from.add(i * LANES)), scale);
                                 S::store(out.add((i * N + v) * S::LANES), key);
                             }
@@ -141,8 +174,9 @@ impl Page {
         }
     }
 
-    /// Values of a head at the first `slots` positions, in single precision, to `out`: `[slots][vectors][S::LANES]`, where the first
-    /// vector begins at column `first · S::LANES`. What lies behind the last column is arbitrary.
+    /// Values of a head at the first `slots` positions, in single precision, to `out`: `[slots][vectors][S::LANES]`, `vectors` count
+    /// from column 0 on. What lies behind the last column is arbitrary. The same part of the values at `next` is
+    /// fetched meanwhile, wherever they are.
     ///
     /// # Safety
     /// The processor has `S`; the head exists, `slots` is at most 64, and each vector has columns of the head; there is room at `out`.
@@ -152,11 +186,12 @@ impl Page {
         shape: PageShape,
         head: usize,
         slots: usize,
-        vectors: std::ops::Range<usize>,
+        vectors: Range<usize>,
+        next: *const u8,
         out: *mut f32,
     ) {
         let PageShape { kv_heads, width, .. } = shape;
-        let (each, row) = (shape.scales(), (kv_heads + head) * PAGE);
+        let (each, row, next) = (shape.scales(), (kv_heads + head) * PAGE, LanePointer::new(next, 0));
         for slot in 0..slots {
             for (to, vector) in vectors.clone().enumerate() {
                 let column = vector * S::LANES;
@@ -166,10 +201,12 @@ impl Page {
                 unsafe {
                     let value = match self {
                         Self::Half(numbers) => {
+                            S::prefetch(next.add((slot * width + column) * size_of::<f16>()));
                             let from = numbers.as_ptr().add((row + slot) * width + column);
                             S::from_f16(LanePointer::new(from.cast(), apart * size_of::<f16>()))
                         }
                         Self::Int8 { bytes, scales } => {
+                            S::prefetch(next.add(slot * width + column));
                             let from = bytes.as_ptr().add((row + slot) * width + column);
                             let scale = *scales.as_ptr().add((row + slot) * each + column / SCALE_COLUMNS);
                             S::mul(S::from_i8(LanePointer::new(from.cast(), apart)), S::splat(scale))
@@ -193,21 +230,20 @@ pub(in super::super) unsafe fn floats<S: Isa>(at: *const f32) -> S::Floats {
 }
 
 /// Writes numbers eight places apart: the columns of a key.
+#[inline(always)]
 fn scatter<T: Copy>(from: &[T], to: &mut [T]) {
-    for (to, from) in to.chunks_mut(LANES).zip(from) {
-        to[0] = *from;
+    for (i, &number) in from.iter().enumerate() {
+        to[i * LANES] = number;
     }
 }
 
-/// Rounds to the nearest of 255 steps, and returns the step's size: NaN where a value is not finite, so that it shows in every result.
-fn to_bytes(values: &[f32], bytes: &mut [i8]) -> f32 {
-    let most = values.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-    let probe: f32 = values.iter().map(|value| value * 0.0).sum(); // 0, or NaN where a value is not finite
-    let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
-    for (byte, value) in bytes.iter_mut().zip(values) {
-        *byte = (value * inverse).round_ties_even() as i8;
-    }
-    most / 127.0 + probe
+/// At most 32 numbers in 8 bits, and their scale: NaN where one is not finite, so that it shows in every result.
+#[inline(always)]
+fn to_bytes(numbers: &[f32]) -> ([i8; SCALE_COLUMNS], f32) {
+    let (mut filled, mut bytes) = ([0.0; SCALE_COLUMNS], [0; SCALE_COLUMNS]);
+    filled[..numbers.len()].copy_from_slice(numbers);
+    let scale = quantise(&filled, &mut bytes).scale;
+    (bytes, scale)
 }
 
 #[cfg(test)]
@@ -233,13 +269,13 @@ mod tests {
             let mut out = vec![0.0; PAGE * vectors * S::LANES + MAX_LANES];
             for slot in (0..PAGE).step_by(2 * S::LANES) {
                 // SAFETY: the caller's processor has `S`; two vectors of positions from `slot` on lie in the page.
-                unsafe { page.keys::<S, 2>(shape, head, slot, out.as_mut_ptr()) };
+                unsafe { page.keys::<S, 2>(shape, head, slot, std::ptr::null(), out.as_mut_ptr()) };
                 for at in 0..2 * S::LANES {
                     keys.extend((0..shape.head_dim).map(|column| out[column * 2 * S::LANES + at]));
                 }
             }
             // SAFETY: as above; the vectors begin inside the head.
-            unsafe { page.values::<S>(shape, head, PAGE, 0..vectors, out.as_mut_ptr()) };
+            unsafe { page.values::<S>(shape, head, PAGE, 0..vectors, std::ptr::null(), out.as_mut_ptr()) };
             for slot in 0..PAGE {
                 values.extend_from_slice(&out[slot * vectors * S::LANES..][..shape.head_dim]);
             }
@@ -308,7 +344,8 @@ mod tests {
     #[test]
     fn eight_bits_take_nine_sixteenths_of_the_memory() {
         let shape = PageShape { kv_heads: 2, head_dim: 128, width: 128 };
-        let [half, int8] = [CachePrecision::Half, CachePrecision::Int8].map(|precision| Page::new(shape, precision).bytes());
+        let [half, int8] =
+            [CachePrecision::Half, CachePrecision::Int8].map(|precision| Page::new(shape, precision).bytes());
         assert_eq!((half, int8), (2 * 2 * 64 * 128 * 2, half * 9 / 16));
     }
 }
