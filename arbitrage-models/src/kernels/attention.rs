@@ -7,6 +7,7 @@
 mod block;
 mod scratch;
 mod softmax;
+mod tiles;
 
 use std::ops::Range;
 
