@@ -217,6 +217,7 @@ fn what_is_not_finite_is_not_hidden_and_not_seen_before() {
 fn measure_attention_by_context() {
     let case = case(6, 2, 128, 1, 1);
     let (pool, layers) = (Pool::new(2), 28);
+    let small = self::case(2, 2, 24, 128, 3);
     let time = |mut run: Box<dyn FnMut() + '_>, times: usize| {
         let mut seconds: Vec<f64> = (0..times)
             .map(|_| {
@@ -232,6 +233,13 @@ fn measure_attention_by_context() {
     let sets = InstructionSet::available().into_iter().skip(1);
     for (set, precision) in sets.flat_map(|set| PRECISIONS.map(|precision| (set, precision))) {
         println!("{} {precision:?}", set.name());
+        let mut cache = Case { precision, ..self::case(2, 2, 24, 128, 3) }.cache();
+        small.step(set, &pool, &mut cache, 127);
+        let rotation = Rotation::new(127..128, &small.frequencies);
+        let qkv = &small.qkv[127 * small.heads.row()..];
+        let row = || drop(attend(set, &pool, qkv, small.heads, &rotation, &mut [(&mut cache, 1)], 0));
+        let (median, best) = time(Box::new(row), 1001);
+        println!("one row of 4 heads, 24 wide, at 128: {:.2} µs a layer, best {:.2}", median * 1e6, best * 1e6);
         let mut cache = KvCache::new(layers, 2, 128).with_precision(precision);
         for layer in 0..layers {
             for position in 0..8191 {
