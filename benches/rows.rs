@@ -12,11 +12,12 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use arbitrage_benches::engines::{Ours, decode, prefill};
+use arbitrage_benches::engines::{Ours, decode, prefill, step};
 use arbitrage_benches::machine::{Bandwidth, load_average, processor, threads};
 use arbitrage_benches::report::{percent, table};
+use arbitrage_benches::lean::{Lean, open};
 use arbitrage_benches::{Failure, finish, median};
-use arbitrage_models::{Decoder, Outputs, Span};
+use arbitrage_models::{Cache, Decoder, Outputs, Span};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,12 @@ struct Options {
     /// Sequences that decode together.
     #[arg(long, value_delimiter = ',', default_value = "1,8,16")]
     sequences: Vec<usize>,
+    /// Contexts at which one sequence decodes, such as 128,4096: the position of the last decoded token.
+    #[arg(long, value_delimiter = ',')]
+    contexts: Vec<usize>,
+    /// How the model is made smaller.
+    #[command(flatten)]
+    lean: Lean,
     /// Tokens decoded a sequence.
     #[arg(long, default_value_t = 16)]
     tokens: usize,
@@ -62,6 +69,8 @@ struct Round {
     prefills: Vec<f64>,
     /// Tokens a second of all sequences together.
     decodes: Vec<f64>,
+    /// Tokens a second of one sequence at each context.
+    contexts: Vec<f64>,
     /// Bytes of weights as they lie in memory, of which decoding a token reads all.
     bytes: usize,
 }
@@ -73,22 +82,46 @@ fn main() -> ExitCode {
 
 /// Loads the model, and measures a round for each line of standard input.
 fn work(options: &Options) -> Result<(), Failure> {
-    let ours = Ours::open(&options.model)?;
+    let ours = Ours::new(open(&options.model, &options.lean)?)?;
     println!("loaded");
+    let longest = long_cache(ours.decoder(), options)?;
     for line in std::io::stdin().lines() {
         line?;
-        println!("{}", serde_json::to_string(&measure(ours.decoder(), options)?)?);
+        println!("{}", serde_json::to_string(&measure(ours.decoder(), &longest, options)?)?);
     }
     Ok(())
 }
 
-fn measure(decoder: &Decoder, options: &Options) -> Result<Round, Failure> {
+/// A cache for the longest of the contexts, whose beginnings serve for the others.
+fn long_cache(decoder: &Decoder, options: &Options) -> Result<Cache, Failure> {
+    let longest = options.contexts.iter().copied().max().unwrap_or(0);
+    match longest.saturating_sub(options.tokens) {
+        0 => Ok(decoder.cache()),
+        depth => Ok(prefill(decoder, depth)?.0),
+    }
+}
+
+/// Tokens a second of one sequence whose last token has position `context`.
+fn decode_at(decoder: &Decoder, longest: &Cache, context: usize, tokens: usize) -> Result<f64, Failure> {
+    let mut caches = [longest.fork(context.saturating_sub(tokens))];
+    step(decoder, &mut caches, 0)?;
+    let start = Instant::now();
+    for index in 1..tokens {
+        step(decoder, &mut caches, index)?;
+    }
+    Ok((tokens.max(2) - 1) as f64 / start.elapsed().as_secs_f64())
+}
+
+fn measure(decoder: &Decoder, longest: &Cache, options: &Options) -> Result<Round, Failure> {
     let each = |values: &[usize], of: &dyn Fn(usize) -> Result<f64, Failure>| values.iter().map(|&n| of(n)).collect();
     let passes: Result<Vec<f64>, _> = each(&options.rows, &|rows| pass(decoder, rows));
     let prefills: Result<Vec<f64>, _> = each(&options.prompts, &|length| Ok(prefill(decoder, length)?.1));
     let decodes: Result<Vec<f64>, _> =
         each(&options.sequences, &|sequences| decode(decoder, sequences, DEPTH, options.tokens));
-    Ok(Round { passes: passes?, prefills: prefills?, decodes: decodes?, bytes: decoder.bytes_per_token() })
+    let contexts: Result<Vec<f64>, _> =
+        each(&options.contexts, &|context| decode_at(decoder, longest, context, options.tokens));
+    let (passes, prefills, decodes, contexts) = (passes?, prefills?, decodes?, contexts?);
+    Ok(Round { passes, prefills, decodes, contexts, bytes: decoder.bytes_per_token() })
 }
 
 /// Seconds of a pass of `rows` tokens behind [`DEPTH`] others, with the logits of all: the verification of a draft.
@@ -217,6 +250,10 @@ impl fmt::Display for RowsReport<'_> {
         for (at, count) in sequences.iter().enumerate() {
             let medians = self.medians(|round| round.decodes[at]);
             rates.push(self.row(format!("decode, {count} sequences, in all"), 1, &medians, true));
+        }
+        for (at, context) in self.options.contexts.iter().enumerate() {
+            let medians = self.medians(|round| round.contexts[at]);
+            rates.push(self.row(format!("decode, 1 sequence, context {context}"), 1, &medians, true));
         }
         table(f, &rates)?;
 

@@ -54,6 +54,31 @@ fn fewer_bits_take_fewer_bytes_and_move_logits_more() {
 }
 
 #[test]
+fn caches_in_8_bits_change_logits_a_little_and_only_on_the_processor() {
+    for fixture in fixtures() {
+        let (half, int8) = (options(Precision::Packed), options(Precision::Packed).with_int8_cache());
+        let [half, decoder] = [half, int8].map(|options| fixture.load(&options).unwrap());
+        let ids = fixture.ids();
+        let whole = run(&decoder, &mut decoder.cache(), &ids);
+        let off = difference(&run(&half, &mut half.cache(), &ids), &whole);
+        assert!(off > 0.0 && off <= 0.8, "{}: off by {off}", fixture.name);
+        // In pieces, after a longer text was rolled back, and in a fork: the same bits.
+        let (first, rest) = ids.split_at(ids.len() / 2);
+        let mut cache = decoder.cache();
+        run(&decoder, &mut cache, &ids);
+        cache.truncate(first.len());
+        let mut fork = cache.fork(first.len());
+        for cache in [&mut cache, &mut fork] {
+            assert_eq!(bits(&run(&decoder, cache, rest)), bits(&whole[first.len()..]), "{}", fixture.name);
+        }
+        let error = fixture.load(&options(Precision::Plain).with_int8_cache()).err().unwrap();
+        assert!(matches!(error, Error::Parameter { name: "int8_cache", .. }), "{error}");
+    }
+    let int8 = options(Precision::Packed).with_int8_cache().with_weights(DType::Q4_0);
+    assert!(LocalModel::name_of("a/model.gguf".as_ref(), &int8).ends_with("model+q4_0+int8-cache"));
+}
+
+#[test]
 fn weights_that_are_small_enough_stay_bit_for_bit() {
     for (name, most) in [
         ("gguf/smollm2-q8_0-tied", DType::Q8_0),

@@ -14,6 +14,9 @@ pub struct Lean {
     /// Requantises what has more bits a weight, such as q4_0.
     #[arg(long)]
     pub weights: Option<DType>,
+    /// Keeps keys and values in 8 bits.
+    #[arg(long)]
+    pub int8_cache: bool,
 }
 
 /// Loads a GGUF file or a Hugging Face folder.
@@ -25,6 +28,9 @@ pub fn open(path: &Path, lean: &Lean) -> Result<LocalModel, Failure> {
     let mut load = LoadOptions::new(device("flex")?);
     if let Some(most) = lean.weights {
         load = load.with_weights(most);
+    }
+    if lean.int8_cache {
+        load = load.with_int8_cache();
     }
     Ok(LocalModel::from_files(files, &load)?)
 }

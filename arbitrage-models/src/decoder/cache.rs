@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::options::{LoadOptions, Precision};
 use super::slots::{SharedSlots, Slot};
 use crate::config::ModelConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 #[cfg(feature = "flex")]
-use crate::kernels::KvCache;
+use crate::kernels::{CachePrecision, KvCache};
 
 /// Keys and values of one sequence, for all layers. Rolling back is a [`truncate`](Self::truncate): what follows is
 /// overwritten by the next pass.
@@ -41,15 +41,28 @@ impl Caches {
     /// Caches for a decoder of this shape.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device) where the device lacks half precision that is asked for.
+    /// [`Error::Device`] where the device lacks half precision that is asked for; [`Error::Parameter`] for 8-bit caches without packed
+    /// weights.
     pub(super) fn new(config: &ModelConfig, options: &LoadOptions) -> Result<Self> {
-        let LoadOptions { device, precision, .. } = options;
+        let LoadOptions { device, precision, int8_cache, .. } = options;
+        if *int8_cache && precision.is_plain() {
+            let expected = "packed weights on the processor, with which alone caches may have 8 bits".to_owned();
+            return Err(Error::Parameter {
+                name: "int8_cache",
+                expected,
+                found: format!("{precision:?} on {device:?}"),
+            });
+        }
         Ok(match precision {
             Precision::Plain | Precision::Half => {
                 Self::Plain(SharedSlots::new(config, precision.dtype(device)?, device))
             }
             #[cfg(feature = "flex")]
-            Precision::Packed => Self::Fused(KvCache::new(config.layers, config.kv_heads, config.head_dim)),
+            Precision::Packed => {
+                let cache = KvCache::new(config.layers, config.kv_heads, config.head_dim);
+                let precision = if *int8_cache { CachePrecision::Int8 } else { CachePrecision::Half };
+                Self::Fused(cache.with_precision(precision))
+            }
         })
     }
 

@@ -108,7 +108,7 @@ fn block_index(rows: usize, blocks: usize, tile: usize, row: usize, block: usize
 
 /// Rounds to the nearest of 255 steps. Plain loops over lanes, which become vector instructions.
 #[inline(always)]
-fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> BlockScale {
+pub(super) fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> BlockScale {
     // 1.5 · 2²³: added and subtracted, it rounds to an integer; `round` is a call.
     const ROUND: f32 = 12_582_912.0;
     let (mut most, mut probe) = ([0.0f32; LANES], [0.0f32; LANES]);

@@ -1,15 +1,31 @@
 //! Rotary encoding, append to the cache, and grouped attention, in one operation.
 //!
-//! The queries of a group meet each key and value once, which is read where it lies, in half precision. A row attends to its
-//! own sequence up to itself; its sums run over positions in their order, so that its bits depend on nothing else.
+//! Rows of a sequence attend in blocks, each with one key head: keys and values are widened to single precision once for all queries of
+//! a block. A row attends to its own sequence up to itself; its sums run over positions in their order, so that its bits depend on
+//! nothing else.
 
-use half::f16;
+mod block;
+mod scratch;
+mod softmax;
+mod tiles;
+
+use std::ops::Range;
 
 use super::activations::Pointer;
-use super::isa::{InstructionSet, Isa, Kernel, LANES, LanePointer, MAX_LANES, dispatch};
-use super::kv_cache::{KvCache, PAGE};
+use super::isa::{InstructionSet, Isa, Kernel, dispatch};
+use super::kv_cache::KvCache;
 use super::pool::Pool;
-use crate::math::exp;
+use block::{BlockTask, Part, RowBlock};
+use scratch::Scratch;
+
+/// Rows of a block at most.
+const BLOCK_ROWS: usize = 16;
+/// Scores of a block at most, unless it has one row: as many as fit the second-level cache of a processor core.
+const BLOCK_SCORES: usize = 128 * 1024;
+/// Products of numbers that take about as long as it takes to share work among threads.
+const SHARED_WORK: usize = 64 * 1024;
+/// Columns of the values that a task sums where a block is divided: a cache line of each position.
+const TASK_COLUMNS: usize = 32;
 
 /// Heads of an attention layer.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +66,7 @@ impl Rotation {
     }
 
     /// Rotates a head of row `row` in the rotate-half layout and multiplies it by `scale`.
+    #[inline(always)]
     fn rotate(&self, row: usize, head: &[f32], scale: f32, out: &mut [f32]) {
         let half = self.dim / 2;
         let (cos, sin) = self.table[row * self.dim..][..self.dim].split_at(half);
@@ -62,12 +79,33 @@ impl Rotation {
     }
 }
 
-/// Appends the new rows' keys and values to `layer` of their caches and attends.
-///
-/// # Shapes
-/// - `qkv`: `[rows, (query + 2 · kv) · dim]`, the rows of the sequences one after the other
-/// - `caches`: each sequence's cache and its number of rows, which follow what the cache holds
-/// - result: `[rows, query · dim]`
+/// Counts pages, queries or columns of a block.
+type Count = fn(&RowBlock<'_>) -> usize;
+
+/// How the work of a layer is divided among threads; the results are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Division {
+    /// The caller does all.
+    Alone,
+    /// A task for each block.
+    Blocks,
+    /// Several tasks for each block, in three sections: scores by pages, weights by queries, values by columns.
+    Parts,
+}
+
+impl Division {
+    /// The best for so many blocks and products of numbers.
+    fn of(blocks: usize, work: usize, threads: usize) -> Self {
+        match () {
+            () if threads == 1 || work < SHARED_WORK => Self::Alone,
+            // Three sections take three times as long to start.
+            () if blocks < threads && work >= 4 * SHARED_WORK => Self::Parts,
+            () => Self::Blocks,
+        }
+    }
+}
+
+/// As [`attend_into`], with memory for the result.
 pub(crate) fn attend(
     set: InstructionSet,
     pool: &Pool,
@@ -77,215 +115,181 @@ pub(crate) fn attend(
     caches: &mut [(&mut KvCache, usize)],
     layer: usize,
 ) -> Vec<f32> {
-    append(qkv, heads, rotation, caches, layer);
-    let rows: Vec<(&KvCache, usize)> =
-        caches.iter().flat_map(|(cache, rows)| (0..*rows).map(|row| (&**cache, cache.len() + row + 1))).collect();
-    let mut out = vec![0.0; rows.len() * heads.query * heads.dim];
-    let to = Pointer(out.as_mut_ptr());
-    let (group, scale) = (heads.query / heads.kv, (heads.dim as f32).powf(-0.5));
-    pool.run(rows.len() * heads.kv, |task| {
-        let (row, head) = (task / heads.kv, task % heads.kv);
-        let (cache, len) = rows[row];
-        let mut queries = vec![0.0; group * cache.width()];
-        for (i, query) in queries.chunks_exact_mut(cache.width()).enumerate() {
-            let from = &qkv[row * heads.row() + (head * group + i) * heads.dim..][..heads.dim];
-            rotation.rotate(row, from, scale, query);
-        }
-        let at = (row * heads.query + head * group) * heads.dim;
-        // SAFETY: each task has its own `group · dim` numbers of the output.
-        let out = unsafe { std::slice::from_raw_parts_mut(to.get().add(at), group * heads.dim) };
-        // SAFETY: the set is one that this processor has; the cache holds `len` positions of this layer, the newest just appended.
-        unsafe { dispatch(set, AttentionTask { cache, layer, head, len, queries: &queries, group, out }) };
-    });
+    let mut out = vec![0.0; qkv.len() / heads.row() * heads.query * heads.dim];
+    attend_into(set, pool, qkv, heads, rotation, caches, layer, &mut out);
     out
 }
 
-fn append(qkv: &[f32], heads: Heads, rotation: &Rotation, caches: &mut [(&mut KvCache, usize)], layer: usize) {
-    let kv = heads.kv * heads.dim;
-    let mut keys = vec![0.0; kv];
+/// Appends the new rows' keys and values to `layer` of their caches and attends.
+///
+/// # Shapes
+/// - `qkv`: `[rows, (query + 2 · kv) · dim]`, the rows of the sequences one after the other
+/// - `caches`: each sequence's cache and its number of rows, which follow what the cache holds
+/// - `out`: `[rows, query · dim]`
+#[expect(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub(crate) fn attend_into(
+    set: InstructionSet,
+    pool: &Pool,
+    qkv: &[f32],
+    heads: Heads,
+    rotation: &Rotation,
+    caches: &mut [(&mut KvCache, usize)],
+    layer: usize,
+    out: &mut [f32],
+) {
+    append(set, qkv, heads, rotation, caches, layer);
+    let pass = AttentionPass { set, qkv, heads, rotation, caches, layer };
+    let division = Division::of(pass.blocks(), pass.work(), pool.threads());
+    pass.run(pool, division, out);
+}
+
+/// Appends keys and values of new rows.
+fn append(
+    set: InstructionSet,
+    qkv: &[f32],
+    heads: Heads,
+    rotation: &Rotation,
+    caches: &mut [(&mut KvCache, usize)],
+    layer: usize,
+) {
     let mut row = 0;
     for (cache, rows) in caches {
-        let start = cache.len();
-        for position in start..start + *rows {
-            let new = &qkv[row * heads.row() + heads.query * heads.dim..][..2 * kv];
-            for (head, out) in new[..kv].chunks_exact(heads.dim).zip(keys.chunks_exact_mut(heads.dim)) {
-                rotation.rotate(row, head, 1.0, out);
-            }
-            cache.write(layer, position, &keys, &new[kv..]);
-            row += 1;
-        }
+        let task = AppendTask { cache, rows: *rows, qkv, heads, rotation, first: row, layer };
+        // SAFETY: the set is one that this processor has.
+        unsafe { dispatch(set, task) };
+        row += *rows;
     }
 }
 
-/// The queries of one row that share a key head.
-struct AttentionTask<'a> {
-    cache: &'a KvCache,
+/// The new rows of one sequence, the first of which is row `first` of the pass.
+struct AppendTask<'a> {
+    cache: &'a mut KvCache,
+    rows: usize,
+    qkv: &'a [f32],
+    heads: Heads,
+    rotation: &'a Rotation,
+    first: usize,
     layer: usize,
-    head: usize,
-    /// Positions to attend to.
-    len: usize,
-    /// `[group, width]`, rotated and scaled.
-    queries: &'a [f32],
-    group: usize,
-    /// `[group, dim]`.
-    out: &'a mut [f32],
 }
 
-/// Queries that meet a key together.
-const TILE: usize = 4;
-
-impl Kernel for AttentionTask<'_> {
+impl Kernel for AppendTask<'_> {
     #[inline(always)]
-    unsafe fn run<S: Isa>(mut self) {
-        let mut first = 0;
-        while first < self.group {
-            // SAFETY: the tile's queries exist; the caller has a processor with `S`, and a cache with `len` positions.
-            unsafe {
-                match self.group - first {
-                    1 => self.tile::<S, 1>(first),
-                    2 => self.tile::<S, 2>(first),
-                    3 => self.tile::<S, 3>(first),
-                    _ => self.tile::<S, TILE>(first),
+    unsafe fn run<S: Isa>(self) {
+        let Self { cache, rows, qkv, heads, rotation, first, layer } = self;
+        let (kv, start) = (heads.kv * heads.dim, cache.len());
+        Scratch::Page.with(kv, |keys| {
+            // SAFETY: the buffer has `kv` numbers.
+            let keys = unsafe { std::slice::from_raw_parts_mut(keys, kv) };
+            for row in 0..rows {
+                let new = &qkv[(first + row) * heads.row() + heads.query * heads.dim..][..2 * kv];
+                for (head, out) in new[..kv].chunks_exact(heads.dim).zip(keys.chunks_exact_mut(heads.dim)) {
+                    rotation.rotate(first + row, head, 1.0, out);
                 }
+                cache.write(layer, start + row, keys, &new[kv..]);
             }
-            first += TILE;
-        }
-    }
-}
-
-impl AttentionTask<'_> {
-    #[inline(always)]
-    unsafe fn tile<S: Isa, const G: usize>(&mut self, first: usize) {
-        let padded = self.len.next_multiple_of(S::LANES);
-        let mut scores = vec![0.0; G * padded];
-        // SAFETY: vectors start below `len` and below `width`; the caller has queries `first..first + G`, a cache with `len`
-        // positions, and a processor with `S`.
-        unsafe {
-            let vectors = padded / S::LANES;
-            for vector in (0..vectors - vectors % 2).step_by(2) {
-                self.scores::<S, G, 2>(first, vector, padded, &mut scores);
-            }
-            if vectors % 2 == 1 {
-                self.scores::<S, G, 1>(first, vectors - 1, padded, &mut scores);
-            }
-            let sums: [f32; G] = std::array::from_fn(|g| softmax(&mut scores[g * padded..][..self.len]));
-            let (inverse, columns) = (sums.map(|sum| 1.0 / sum), self.cache.width().div_ceil(S::LANES));
-            for column in (0..columns - columns % 2).step_by(2) {
-                self.mix::<S, G, 2>(first, column * S::LANES, padded, &scores, inverse);
-            }
-            if columns % 2 == 1 {
-                self.mix::<S, G, 1>(first, (columns - 1) * S::LANES, padded, &scores, inverse);
-            }
-        }
-    }
-
-    /// Scores of `V` vectors of positions; those past `len` are left to be ignored. Two vectors at a time hide the latency of
-    /// sums that wait for each other; which sums run side by side changes none of them.
-    #[inline(always)]
-    unsafe fn scores<S: Isa, const G: usize, const V: usize>(
-        &self,
-        first: usize,
-        vector: usize,
-        padded: usize,
-        scores: &mut [f32],
-    ) {
-        let width = self.cache.width();
-        // A page holds a multiple of the widest vector's positions, so that the blocks of a vector lie side by side.
-        let keys: [LanePointer; V] = std::array::from_fn(|v| {
-            let keys = self.cache.keys(self.layer, self.head, (vector + v) * S::GROUPS);
-            LanePointer::new(keys.as_ptr().cast(), LANES * width * size_of::<f16>())
         });
-        // SAFETY: a block has `width` times eight keys, a query `width` numbers, and `scores` `G · padded`; the caller has a
-        // processor with `S`.
-        unsafe {
-            let queries = self.queries.as_ptr().add(first * width);
-            let mut sums = [[S::zero(); V]; G];
-            for i in 0..width {
-                let mut key = [S::zero(); V];
-                for (key, keys) in key.iter_mut().zip(keys) {
-                    *key = S::from_f16(keys.add(i * LANES * size_of::<f16>()));
-                }
-                for (g, sums) in sums.iter_mut().enumerate() {
-                    let query = S::splat(*queries.add(g * width + i));
-                    for (sum, key) in sums.iter_mut().zip(key) {
-                        *sum = S::mul_add(key, query, *sum);
-                    }
-                }
-            }
-            for (g, sums) in sums.into_iter().enumerate() {
-                for (v, sum) in sums.into_iter().enumerate() {
-                    S::store(scores.as_mut_ptr().add(g * padded + (vector + v) * S::LANES), sum);
-                }
-            }
-        }
-    }
-
-    /// Sums of values, weighted: `V` vectors of columns of every query of the tile at a time.
-    #[inline(always)]
-    unsafe fn mix<S: Isa, const G: usize, const V: usize>(
-        &mut self,
-        first: usize,
-        column: usize,
-        padded: usize,
-        weights: &[f32],
-        inverse: [f32; G],
-    ) {
-        let (width, dim) = (self.cache.width(), self.out.len() / self.group);
-        // The width is a multiple of eight: the last vector of a wider set may have no more than its first eight columns.
-        let apart = if column + V * S::LANES > width { 0 } else { LANES * size_of::<f16>() };
-        // SAFETY: positions below `len` and the columns that are read exist; `weights` is `G · padded`; the caller has a
-        // processor with `S`.
-        unsafe {
-            let mut sums = [[S::zero(); V]; G];
-            for page in 0..self.len.div_ceil(PAGE) {
-                let values = self.cache.values(self.layer, self.head, page).as_ptr().add(column);
-                for slot in 0..PAGE.min(self.len - page * PAGE) {
-                    let mut value = [S::zero(); V];
-                    for (v, value) in value.iter_mut().enumerate() {
-                        let at = values.add(slot * width + v * S::LANES);
-                        // Only the last vector may be half full.
-                        let apart = if v + 1 < V { LANES * size_of::<f16>() } else { apart };
-                        *value = S::from_f16(LanePointer::new(at.cast(), apart));
-                    }
-                    for (g, sums) in sums.iter_mut().enumerate() {
-                        let weight = S::splat(*weights.as_ptr().add(g * padded + page * PAGE + slot));
-                        for (sum, value) in sums.iter_mut().zip(value) {
-                            *sum = S::mul_add(value, weight, *sum);
-                        }
-                    }
-                }
-            }
-            for (g, sums) in sums.into_iter().enumerate() {
-                for (v, sum) in sums.into_iter().enumerate() {
-                    let mut lanes = [0.0; MAX_LANES];
-                    S::store(lanes.as_mut_ptr(), S::mul(sum, S::splat(inverse[g])));
-                    let column = column + v * S::LANES;
-                    let valid = S::LANES.min(dim.saturating_sub(column));
-                    self.out[(first + g) * dim + column..][..valid].copy_from_slice(&lanes[..valid]);
-                }
-            }
-        }
     }
 }
 
-/// Makes scores weights, relative to the greatest, and returns their sum. NaN stays NaN.
-#[inline(always)]
-fn softmax(scores: &mut [f32]) -> f32 {
-    let mut most = [f32::NEG_INFINITY; LANES];
-    let (chunks, rest) = scores.as_chunks::<LANES>();
-    for chunk in chunks {
-        for lane in 0..LANES {
-            most[lane] = if chunk[lane] > most[lane] { chunk[lane] } else { most[lane] };
+/// A pass over one layer, whose keys and values are in the caches.
+struct AttentionPass<'a, 'c> {
+    set: InstructionSet,
+    qkv: &'a [f32],
+    heads: Heads,
+    rotation: &'a Rotation,
+    caches: &'a [(&'c mut KvCache, usize)],
+    layer: usize,
+}
+
+impl AttentionPass<'_, '_> {
+    /// Rows of a block of a sequence, and the number of its blocks, as even as they can be.
+    fn rows_a_block(&self, cache: &KvCache, rows: usize) -> (usize, usize) {
+        let scores = (cache.len() + rows) * self.heads.query / self.heads.kv;
+        let most = (BLOCK_SCORES / scores.max(1)).clamp(1, BLOCK_ROWS);
+        let each = rows.div_ceil(rows.div_ceil(most).max(1)).max(1);
+        (each, rows.div_ceil(each))
+    }
+
+    fn blocks(&self) -> usize {
+        self.caches.iter().map(|(cache, rows)| self.rows_a_block(cache, *rows).1 * self.heads.kv).sum()
+    }
+
+    /// Products of numbers, about.
+    fn work(&self) -> usize {
+        let positions: usize = self.caches.iter().map(|(cache, rows)| rows * (cache.len() + rows)).sum();
+        2 * positions * self.heads.query * self.heads.dim
+    }
+
+    /// Block `index`; those of one sequence follow each other, the longest first, so that no thread begins a long one at the end.
+    fn block(&self, mut index: usize) -> Option<RowBlock<'_>> {
+        let Self { heads, layer, .. } = *self;
+        let mut row = 0;
+        for (cache, rows) in self.caches {
+            let (each, count) = self.rows_a_block(cache, *rows);
+            if index < count * heads.kv {
+                let start = (count - 1 - index / heads.kv) * each;
+                let (kv_head, rows, len) = (index % heads.kv, each.min(rows - start), cache.len() + start + 1);
+                return Some(RowBlock { cache, layer, heads, kv_head, row: row + start, rows, len });
+            }
+            index -= count * heads.kv;
+            row += rows;
+        }
+        None
+    }
+
+    fn run(&self, pool: &Pool, division: Division, out: &mut [f32]) {
+        let out = Pointer(out.as_mut_ptr());
+        let whole = |index| {
+            let Some(block) = self.block(index) else { return };
+            Scratch::Buffers.with(block.floats(), |buffers| self.part(block, Part::All, buffers, &out));
+        };
+        match division {
+            Division::Alone => (0..self.blocks()).for_each(whole),
+            Division::Blocks => pool.run(self.blocks(), whole),
+            Division::Parts => self.run_parts(pool, &out),
         }
     }
-    let most = most.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sums = [0.0f32; LANES];
-    for (i, score) in scores.iter_mut().enumerate() {
-        let probe = *score * 0.0; // NaN where the score is not finite: `exp` would make it 0
-        *score = exp(*score - most) + probe;
-        sums[i % LANES] += *score;
+
+    /// Does the parts of all blocks, each kind in a section of its own. Every score, weight and sum is computed by one task, in the same
+    /// order as without division.
+    fn run_parts(&self, pool: &Pool, out: &Pointer<f32>) {
+        let blocks: Vec<RowBlock<'_>> = (0..self.blocks()).filter_map(|index| self.block(index)).collect();
+        let floats = blocks.iter().map(RowBlock::floats).max().unwrap_or(0);
+        Scratch::Buffers.with(floats * blocks.len(), |buffers| {
+            let buffers = Pointer(buffers);
+            // A section that divides `total(block)` of each block in pieces of `size`.
+            let section = |total: Count, size: usize, part: fn(Range<usize>) -> Part| {
+                let pieces = blocks.iter().map(|block| total(block).div_ceil(size)).max().unwrap_or(0);
+                pool.run(blocks.len() * pieces, |task| {
+                    let (index, start) = (task / pieces, task % pieces * size);
+                    let block = blocks[index];
+                    let end = total(&block).min(start + size);
+                    if start < end {
+                        let buffers = buffers.get().wrapping_add(index * floats);
+                        self.part(block, part(start..end), buffers, out);
+                    }
+                });
+            };
+            let pages: usize = blocks.iter().map(RowBlock::pages).sum();
+            blocks.iter().enumerate().for_each(|(index, block)| {
+                self.part(*block, Part::Queries, buffers.get().wrapping_add(index * floats), out);
+            });
+            section(|block| block.pages(), pages.div_ceil(4 * pool.threads()).max(1), Part::Scores);
+            section(|block| block.queries(), 1, Part::Weights);
+            section(|block| block.heads.dim, TASK_COLUMNS, Part::Values);
+        });
     }
-    sums.iter().sum()
+
+    fn part(&self, block: RowBlock<'_>, part: Part, buffers: *mut f32, out: &Pointer<f32>) {
+        let Self { set, qkv, rotation, .. } = *self;
+        Scratch::Page.with(block.page_floats(), |page| {
+            let task = BlockTask { block, part, qkv, rotation, buffers, page, out: out.get() };
+            // SAFETY: the set is one that this processor has. The buffers are large enough for the block, and are those of no other; the
+            // page is this thread's. Parts of a block that run together share neither pages, queries nor columns, and blocks neither rows
+            // nor heads. The cache holds the positions that the rows attend to, the newest just appended.
+            unsafe { dispatch(set, task) };
+        });
+    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ mod memory;
 mod pool;
 mod product;
 
-pub use kv_cache::KvCache;
+pub use kv_cache::{CachePrecision, KvCache};
 pub use matrix::PackedMatrix;
 
 pub(crate) use attention::{Heads, Rotation, attend};

@@ -35,11 +35,10 @@ impl LocalModel {
     }
 }
 
-/// The name of the file or folder, and the dtype that its weights are converted to, if any.
+/// The name of the file or folder, the dtype that its weights are converted to, if any, and whether caches have 8 bits.
 pub(crate) fn model_name(path: &Path, options: &LoadOptions) -> String {
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
-    match options.weights {
-        Some(dtype) => format!("{name}+{}", dtype.name().to_lowercase()),
-        None => name.into_owned(),
-    }
+    let weights = options.weights.map_or_else(String::new, |dtype| format!("+{}", dtype.name().to_lowercase()));
+    let cache = if options.int8_cache { "+int8-cache" } else { "" };
+    format!("{name}{weights}{cache}")
 }

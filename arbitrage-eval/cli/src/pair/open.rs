@@ -50,6 +50,9 @@ impl RoleModel {
         if let (ModelRole::Draft, Some(weights)) = (role, options.draft_weights) {
             load = load.with_weights(weights);
         }
+        if options.int8_cache {
+            load = load.with_int8_cache();
+        }
         if !needed {
             let path = ModelSource::parse(name)?.expected_path()?;
             let (name, digest) = (LocalModel::name_of(&path, &load), digest(name, &path)?);

@@ -1,0 +1,294 @@
+//! The rows of one sequence that attend together with one key head.
+//!
+//! A page's keys are widened to single precision once for all queries of the block, then its values. Scores are kept for all positions,
+//! so that the softmax is that of the definition, with the greatest score known, and sums run over positions in their order.
+
+use std::ops::Range;
+
+use super::super::isa::{Isa, Kernel, MAX_LANES};
+use super::super::kv_cache::{KvCache, PAGE};
+use super::softmax::softmax;
+use super::tiles::{VECTORS, match_tile, mix_tile, score_tile, tiles};
+use super::{Heads, Rotation};
+
+/// Numbers between the scores of two queries beyond those of their pages: a distance that is no power of two, so that the scores of
+/// several queries do not throw each other out of the caches.
+const APART: usize = 16;
+
+/// The rows of one sequence that attend together with one key head.
+#[derive(Clone, Copy)]
+pub(super) struct RowBlock<'a> {
+    pub cache: &'a KvCache,
+    pub layer: usize,
+    pub heads: Heads,
+    pub kv_head: usize,
+    /// The first row's index in the pass.
+    pub row: usize,
+    pub rows: usize,
+    /// Positions that the first row attends to; each row attends to one more than the row before it.
+    pub len: usize,
+}
+
+/// What is done with a block. Parts of one kind may run at the same time; the kinds follow each other in this order.
+#[derive(Clone)]
+pub(super) enum Part {
+    /// Everything.
+    All,
+    /// Queries are rotated and scaled.
+    Queries,
+    /// Scores of the positions in these pages.
+    Scores(Range<usize>),
+    /// Scores of these queries become weights.
+    Weights(Range<usize>),
+    /// Weighted sums of these vectors of columns of the values.
+    Values(Range<usize>),
+}
+
+/// Intermediate results of a block, in this order; queries are counted row by row.
+struct Buffers {
+    /// `[queries][width]`.
+    queries: *mut f32,
+    /// `[queries][stride]`.
+    scores: *mut f32,
+    /// `[queries]`: what the weights' sum is divided by, inverted.
+    inverse: *mut f32,
+    /// `[queries][columns]`.
+    sums: *mut f32,
+}
+
+impl RowBlock<'_> {
+    /// Query heads of a key head.
+    fn group(&self) -> usize {
+        self.heads.query / self.heads.kv
+    }
+
+    pub(super) fn queries(&self) -> usize {
+        self.rows * self.group()
+    }
+
+    /// Positions that the last row attends to.
+    fn most(&self) -> usize {
+        self.len + self.rows - 1
+    }
+
+    pub(super) fn pages(&self) -> usize {
+        self.most().div_ceil(PAGE)
+    }
+
+    fn width(&self) -> usize {
+        self.cache.shape().width
+    }
+
+    /// Columns of the values, filled up to whole vectors of every set.
+    fn columns(&self) -> usize {
+        self.width().next_multiple_of(MAX_LANES)
+    }
+
+    fn stride(&self) -> usize {
+        self.pages() * PAGE + APART
+    }
+
+    /// Numbers of its intermediate results.
+    pub(super) fn floats(&self) -> usize {
+        self.queries() * (self.width() + self.stride() + 1 + self.columns())
+    }
+
+    /// Numbers of a page's keys, or values, in single precision.
+    pub(super) fn page_floats(&self) -> usize {
+        PAGE * self.columns()
+    }
+
+    fn buffers(&self, start: *mut f32) -> Buffers {
+        let queries = self.queries();
+        let scores = start.wrapping_add(queries * self.width());
+        let inverse = scores.wrapping_add(queries * self.stride());
+        Buffers { queries: start, scores, inverse, sums: inverse.wrapping_add(queries) }
+    }
+}
+
+/// A part of the work on a block.
+pub(super) struct BlockTask<'a> {
+    pub block: RowBlock<'a>,
+    pub part: Part,
+    pub qkv: &'a [f32],
+    pub rotation: &'a Rotation,
+    /// [`RowBlock::floats`] numbers, which all parts of the block share.
+    pub buffers: *mut f32,
+    /// [`RowBlock::page_floats`] numbers, which are this task's alone.
+    pub page: *mut f32,
+    /// The results of the whole pass, of which a block writes its rows' and heads' own.
+    pub out: *mut f32,
+}
+
+/// # Safety
+/// The pointers are as their fields say; the parts before this one are done; no part that runs at the same time has the same page,
+/// query or columns; the cache holds the positions of this layer that the rows attend to.
+impl Kernel for BlockTask<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Isa>(self) {
+        let buffers = self.block.buffers(self.buffers);
+        let vectors = 0..self.block.heads.dim.div_ceil(S::LANES);
+        // SAFETY: the caller upholds what each part asks for: it is what the implementation's own conditions say.
+        unsafe {
+            match self.part.clone() {
+                Part::All => {
+                    self.rotate(&buffers);
+                    self.scores::<S>(&buffers, 0..self.block.pages());
+                    self.weights(&buffers, 0..self.block.queries());
+                    self.values::<S>(&buffers, vectors);
+                }
+                Part::Queries => self.rotate(&buffers),
+                Part::Scores(pages) => self.scores::<S>(&buffers, pages),
+                Part::Weights(queries) => self.weights(&buffers, queries),
+                Part::Values(columns) => {
+                    let end = columns.end.div_ceil(S::LANES).min(vectors.end);
+                    self.values::<S>(&buffers, columns.start / S::LANES..end);
+                }
+            }
+        }
+    }
+}
+
+impl BlockTask<'_> {
+    #[inline(always)]
+    unsafe fn rotate(&self, buffers: &Buffers) {
+        let (block, dim, width) = (&self.block, self.block.heads.dim, self.block.width());
+        let scale = (dim as f32).powf(-0.5);
+        for query in 0..block.queries() {
+            let (row, head) =
+                (block.row + query / block.group(), block.kv_head * block.group() + query % block.group());
+            // SAFETY: the query has `width` numbers in the buffer.
+            let out = unsafe { std::slice::from_raw_parts_mut(buffers.queries.add(query * width), width) };
+            self.rotation.rotate(row, &self.qkv[row * block.heads.row() + head * dim..][..dim], scale, out);
+            out[dim..].fill(0.0);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn scores<S: Isa>(&self, buffers: &Buffers, pages: Range<usize>) {
+        let (block, width, stride) = (&self.block, self.block.width(), self.block.stride());
+        for page in pages.clone() {
+            let start = page * PAGE;
+            // Rows that attend to no position of the page come first.
+            let first = (start + 1).saturating_sub(block.len) * block.group();
+            for slot in (0..PAGE.min(block.most() - start)).step_by(VECTORS * S::LANES) {
+                // SAFETY: the slots lie inside the page, whose size is a multiple of the vectors' together; a query has `width` numbers,
+                // and scores for whole pages.
+                unsafe {
+                    let (keys, shape) = (block.cache.page(block.layer, page), block.cache.shape());
+                    let next = self.following(page * PAGE + slot + VECTORS * S::LANES, pages.end);
+                    keys.keys::<S, VECTORS>(shape, block.kv_head, slot, next, self.page);
+                    for (query, tile) in tiles::<S>(first..block.queries()) {
+                        let queries = buffers.queries.add(query * width);
+                        let scores = buffers.scores.add(query * stride + start + slot);
+                        match_tile!(tile, score_tile::<S>(self.page, queries, width, scores, stride));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where the keys at `position` lie, unless they are those of page `end`.
+    #[inline(always)]
+    fn following(&self, position: usize, end: usize) -> *const u8 {
+        let (cache, page) = (self.block.cache, (position / PAGE).min(end - 1));
+        cache.page(self.block.layer, page).keys_at(cache.shape(), self.block.kv_head, position % PAGE)
+    }
+
+    /// Scores become weights; the inverses of their sums are kept.
+    #[inline(always)]
+    unsafe fn weights(&self, buffers: &Buffers, queries: Range<usize>) {
+        for query in queries {
+            let len = self.block.len + query / self.block.group();
+            // SAFETY: the query has `len` scores.
+            unsafe {
+                let scores = std::slice::from_raw_parts_mut(buffers.scores.add(query * self.block.stride()), len);
+                *buffers.inverse.add(query) = 1.0 / softmax(scores);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn values<S: Isa>(&self, buffers: &Buffers, vectors: Range<usize>) {
+        let (block, group) = (&self.block, self.block.group());
+        // SAFETY: the caller has the buffers of this block.
+        unsafe {
+            self.clear::<S>(buffers, &vectors);
+            for page in 0..block.pages() {
+                let start = page * PAGE;
+                let slots = PAGE.min(block.most() - start);
+                let [values, next] =
+                    [page, (page + 1).min(block.pages() - 1)].map(|page| block.cache.page(block.layer, page));
+                let (shape, head) = (block.cache.shape(), block.kv_head);
+                values.values::<S>(shape, head, slots, vectors.clone(), next.values_at(shape, head), self.page);
+                // The first rows attend to none of the page, the next to a part of it, each to one position more, the last to all.
+                let none = (start + 1).saturating_sub(block.len).min(block.rows);
+                let all = (start + slots).saturating_sub(block.len).min(block.rows);
+                for row in none..all {
+                    let slots = block.len + row - start;
+                    self.mix::<S>(buffers, start, slots, &vectors, row * group..(row + 1) * group);
+                }
+                self.mix::<S>(buffers, start, slots, &vectors, all * group..block.queries());
+            }
+            self.finish::<S>(buffers, &vectors);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn clear<S: Isa>(&self, buffers: &Buffers, vectors: &Range<usize>) {
+        for query in 0..self.block.queries() {
+            for vector in vectors.clone() {
+                // SAFETY: the query has sums for whole vectors.
+                unsafe { S::store(buffers.sums.add(query * self.block.columns() + vector * S::LANES), S::zero()) };
+            }
+        }
+    }
+
+    /// Adds the first `slots` values of the page that begins at position `start`, weighted, to the sums of `queries`.
+    #[inline(always)]
+    unsafe fn mix<S: Isa>(
+        &self,
+        buffers: &Buffers,
+        start: usize,
+        slots: usize,
+        vectors: &Range<usize>,
+        queries: Range<usize>,
+    ) {
+        let (stride, columns, row) = (self.block.stride(), self.block.columns(), vectors.len() * S::LANES);
+        // SAFETY: the page has `slots` rows of the vectors; each query has weights for them, and sums for whole vectors.
+        unsafe {
+            for vector in (0..vectors.len()).step_by(VECTORS) {
+                for (query, tile) in tiles::<S>(queries.clone()) {
+                    let weights = buffers.scores.add(query * stride + start);
+                    let values = self.page.add(vector * S::LANES);
+                    let sums = buffers.sums.add(query * columns + (vectors.start + vector) * S::LANES);
+                    if vector + VECTORS <= vectors.len() {
+                        match_tile!(tile, mix_tile::<S, VECTORS>(values, row, slots, weights, stride, sums, columns));
+                    } else {
+                        match_tile!(tile, mix_tile::<S, 1>(values, row, slots, weights, stride, sums, columns));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Divides the sums by those of the weights.
+    #[inline(always)]
+    unsafe fn finish<S: Isa>(&self, buffers: &Buffers, vectors: &Range<usize>) {
+        let (block, dim) = (&self.block, self.block.heads.dim);
+        let columns = vectors.start * S::LANES..dim.min(vectors.end * S::LANES);
+        for query in 0..block.queries() {
+            let (row, head) =
+                (block.row + query / block.group(), block.kv_head * block.group() + query % block.group());
+            // SAFETY: the query has an inverse and `dim` sums, and a place in the output that no other task writes to.
+            unsafe {
+                let inverse = *buffers.inverse.add(query);
+                let sums = buffers.sums.add(query * block.columns() + columns.start);
+                let out = self.out.add((row * block.heads.query + head) * dim + columns.start);
+                for column in 0..columns.len() {
+                    *out.add(column) = *sums.add(column) * inverse;
+                }
+            }
+        }
+    }
+}
