@@ -35,6 +35,8 @@ pub(super) trait BlockFormat {
     const FILE_BYTES: usize;
     /// Bytes of a packed block of eight rows.
     const BYTES: usize;
+    /// Parts of a sub-block that have a scale of their own.
+    const PARTS: usize = 1;
     /// What a block's sub-blocks have in common.
     type Header<S: Isa>: Copy;
     /// 32 columns, unpacked.
@@ -55,16 +57,50 @@ pub(super) trait BlockFormat {
     /// `at` points to a packed block of each group that `S` spans, and `index < COLUMNS / 32`; the processor has `S`.
     unsafe fn unpack<S: Isa>(at: LanePointer, header: Self::Header<S>, index: usize) -> Self::SubBlock<S>;
 
+    /// As [`unpack`](Self::unpack), with weights that are signed bytes where those may be in another form.
+    ///
+    /// # Safety
+    /// As [`unpack`](Self::unpack).
+    #[inline(always)]
+    unsafe fn unpack_signed<S: Isa>(at: LanePointer, header: Self::Header<S>, index: usize) -> Self::SubBlock<S> {
+        // SAFETY: the caller upholds the same conditions.
+        unsafe { Self::unpack::<S>(at, header, index) }
+    }
+
+    /// The eight vectors of weights, one behind the other.
+    fn weights<S: Isa>(sub: &Self::SubBlock<S>) -> *const S::Bytes;
+
+    /// The products of part `part` with its share of 32 activations, summed a lane.
+    ///
+    /// # Safety
+    /// 32 activations lie at `a`, and `scale` is theirs; `part < PARTS`, and the processor has `S`.
+    unsafe fn dot<S: Isa>(sub: &Self::SubBlock<S>, part: usize, a: *const i8, scale: &BlockScale) -> S::Ints;
+
+    /// Adds the products with 32 activations to `sums`; `products` says what those of a part sum to in integers.
+    ///
+    /// # Safety
+    /// The processor has `S`.
+    unsafe fn add_scaled<S: Isa>(
+        sub: &Self::SubBlock<S>,
+        products: impl Fn(usize) -> S::Ints,
+        scale: &BlockScale,
+        sums: S::Floats,
+    ) -> S::Floats;
+
     /// Adds the products with 32 activations to `sums`.
     ///
     /// # Safety
-    /// 32 activations lie at `a`; the processor has `S`.
+    /// 32 activations lie at `a`, and `scale` is theirs; the processor has `S`.
+    #[inline(always)]
     unsafe fn accumulate<S: Isa>(
         sub: &Self::SubBlock<S>,
         a: *const i8,
         scale: &BlockScale,
         sums: S::Floats,
-    ) -> S::Floats;
+    ) -> S::Floats {
+        // SAFETY: the caller upholds the conditions of both; a part that is asked for is below `PARTS`.
+        unsafe { Self::add_scaled::<S>(sub, |part| Self::dot::<S>(sub, part, a, scale), scale, sums) }
+    }
 }
 
 /// 32 columns of a format with one scale and one offset a row.
@@ -77,15 +113,14 @@ pub(super) struct AffineSubBlock<S: Isa> {
 }
 
 impl<S: Isa> AffineSubBlock<S> {
-    /// `Σ (scale · q + offset) · a`.
+    /// Adds `Σ (scale · q + offset) · a` to `sums`, where `products` says what `Σ q · a` is.
     #[inline(always)]
-    unsafe fn accumulate<const BITS: u32>(&self, a: *const i8, scale: &BlockScale, sums: S::Floats) -> S::Floats {
-        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+    unsafe fn add_scaled(&self, products: impl Fn(usize) -> S::Ints, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller has a processor with `S`.
         unsafe {
             // The offset first: it waits for nothing, while the products come late.
             let sums = S::mul_add(self.offset, S::splat(scale.sum), sums);
-            let products = S::to_floats(S::dot::<BITS, VECTORS>(&self.w, a));
-            S::mul_add(products, S::mul(self.scale, S::splat(scale.scale)), sums)
+            S::mul_add(S::to_floats(products(0)), S::mul(self.scale, S::splat(scale.scale)), sums)
         }
     }
 }

@@ -47,6 +47,7 @@ impl BlockFormat for Q6K {
     const COLUMNS: usize = SUBS * BLOCK;
     const FILE_BYTES: usize = 210;
     const BYTES: usize = FIRST + SUBS * SUB;
+    const PARTS: usize = 2;
     /// `d`.
     type Header<S: Isa> = S::Floats;
     type SubBlock<S: Isa> = HalvesSubBlock<S>;
@@ -91,18 +92,28 @@ impl BlockFormat for Q6K {
     }
 
     #[inline(always)]
-    unsafe fn accumulate<S: Isa>(
+    fn weights<S: Isa>(sub: &HalvesSubBlock<S>) -> *const S::Bytes {
+        sub.w.as_flattened().as_ptr()
+    }
+
+    #[inline(always)]
+    unsafe fn dot<S: Isa>(sub: &HalvesSubBlock<S>, part: usize, a: *const i8, _: &BlockScale) -> S::Ints {
+        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+        unsafe { S::dot::<6, 4>(&sub.w[part], a.add(part * BLOCK / 2)) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_scaled<S: Isa>(
         sub: &HalvesSubBlock<S>,
-        a: *const i8,
+        products: impl Fn(usize) -> S::Ints,
         scale: &BlockScale,
         sums: S::Floats,
     ) -> S::Floats {
-        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+        // SAFETY: the caller has a processor with `S`.
         unsafe {
             let sums = S::mul_add(sub.offsets[0], S::splat(scale.half_sums[0]), sums);
             let sums = S::mul_add(sub.offsets[1], S::splat(scale.half_sums[1]), sums);
-            let first = S::to_floats(S::dot::<6, 4>(&sub.w[0], a));
-            let second = S::to_floats(S::dot::<6, 4>(&sub.w[1], a.add(BLOCK / 2)));
+            let (first, second) = (S::to_floats(products(0)), S::to_floats(products(1)));
             let products = S::mul_add(first, sub.scales[0], S::mul(second, sub.scales[1]));
             S::mul_add(products, S::splat(scale.scale), sums)
         }
