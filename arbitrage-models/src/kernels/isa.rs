@@ -22,7 +22,11 @@ pub(super) use avx2::{Avx2, Vnni256};
 pub(super) use avx512::Vnni512;
 pub(super) use portable::Portable;
 pub(crate) use set::InstructionSet;
-pub(super) use tiles::{ACTIVATIONS, SUMS, TILE_ROWS, TileKernel, TileShape, Tiles, WEIGHTS, dispatch_tiles};
+pub(super) use tiles::{ACTIVATIONS, SUMS, TILE_ROWS, TileKernel, TileShape, Tiles, WEIGHTS};
+
+#[cfg(target_arch = "x86_64")]
+use tiles::AmxTiles;
+use tiles::PortableTiles;
 
 /// Rows of weights that are packed together.
 pub(super) const LANES: usize = 8;
@@ -173,6 +177,31 @@ pub(super) unsafe fn dispatch<K: Kernel>(set: InstructionSet, kernel: K) {
             InstructionSet::Vnni512 | InstructionSet::Amx => vnni512(kernel),
             #[cfg(all(test, target_arch = "x86_64"))]
             InstructionSet::PortableTiles512 => vnni512(kernel),
+        }
+    }
+}
+
+/// Compiles `kernel` for every set that has tiles and runs the version for `set`. A set without tiles does nothing.
+///
+/// # Safety
+/// `set` comes from [`InstructionSet::best`] or [`InstructionSet::available`]; the kernel's own conditions hold.
+pub(super) unsafe fn dispatch_tiles<K: TileKernel>(set: InstructionSet, kernel: K) {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")]
+    unsafe fn vnni512<K: TileKernel, T: Tiles>(kernel: K) {
+        // SAFETY: the attribute enables what `Vnni512` uses; the caller of `dispatch_tiles` upholds everything else.
+        unsafe { kernel.run::<Vnni512, T>() }
+    }
+    debug_assert!(set.has_tiles());
+    // SAFETY: the caller has the set from `best` or `available`, so the processor has it, and upholds the kernel's conditions.
+    unsafe {
+        match set {
+            InstructionSet::PortableTiles => kernel.run::<Portable, PortableTiles>(),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Amx => vnni512::<K, AmxTiles>(kernel),
+            #[cfg(all(test, target_arch = "x86_64"))]
+            InstructionSet::PortableTiles512 => vnni512::<K, PortableTiles>(kernel),
+            _ => {}
         }
     }
 }

@@ -2,21 +2,17 @@
 //!
 //! There are eight tiles of up to 16 rows of 64 bytes. By their numbers, [`SUMS`] of them hold sums, two hold activations and two hold
 //! weights, so that several products are under way at once. A kernel is written over [`Tiles`], and over [`Isa`] for everything that is
-//! not a tile; [`dispatch_tiles`] compiles it for the sets that have tiles.
+//! not a tile; [`dispatch_tiles`](super::dispatch_tiles) compiles it for the sets that have tiles.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
 mod portable;
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use amx::is_available as amx_is_available;
+pub(super) use amx::{AmxTiles, is_available as amx_is_available};
+pub(super) use portable::PortableTiles;
 
-#[cfg(target_arch = "x86_64")]
-use super::Vnni512;
-use super::{InstructionSet, Isa, Portable};
-#[cfg(target_arch = "x86_64")]
-use amx::AmxTiles;
-use portable::PortableTiles;
+use super::Isa;
 
 /// Rows of a tile, at most.
 pub(in super::super) const TILE_ROWS: usize = 16;
@@ -83,31 +79,6 @@ pub(in super::super) trait TileKernel {
     /// # Safety
     /// The processor has the set and the tiles; whatever else the implementor asks for. Implementations are `#[inline(always)]`.
     unsafe fn run<S: Isa, T: Tiles>(self);
-}
-
-/// Compiles `kernel` for every set that has tiles and runs the version for `set`. A set without tiles does nothing.
-///
-/// # Safety
-/// `set` comes from [`InstructionSet::best`] or [`InstructionSet::available`]; the kernel's own conditions hold.
-pub(in super::super) unsafe fn dispatch_tiles<K: TileKernel>(set: InstructionSet, kernel: K) {
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")]
-    unsafe fn vnni512<K: TileKernel, T: Tiles>(kernel: K) {
-        // SAFETY: the attribute enables what `Vnni512` uses; the caller of `dispatch_tiles` upholds everything else.
-        unsafe { kernel.run::<Vnni512, T>() }
-    }
-    debug_assert!(set.has_tiles());
-    // SAFETY: the caller has the set from `best` or `available`, so the processor has it, and upholds the kernel's conditions.
-    unsafe {
-        match set {
-            InstructionSet::PortableTiles => kernel.run::<Portable, PortableTiles>(),
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Amx => vnni512::<K, AmxTiles>(kernel),
-            #[cfg(all(test, target_arch = "x86_64"))]
-            InstructionSet::PortableTiles512 => vnni512::<K, PortableTiles>(kernel),
-            _ => {}
-        }
-    }
 }
 
 #[cfg(test)]

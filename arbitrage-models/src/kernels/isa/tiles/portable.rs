@@ -3,7 +3,7 @@
 use super::{ROW_BYTES, TILE_ROWS, TILES, TileShape, Tiles};
 
 /// Eight tiles in memory.
-pub(super) struct PortableTiles {
+pub(in super::super) struct PortableTiles {
     shape: TileShape,
     tiles: [[[u8; ROW_BYTES]; TILE_ROWS]; TILES],
 }
