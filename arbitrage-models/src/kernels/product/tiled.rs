@@ -31,7 +31,7 @@ pub(super) const LEAST_ROWS: usize = 4;
 /// Panels of rows that meet a chunk of weights once it is unpacked. More share the unpacking, and need more of the second-level cache.
 const MAX_PANELS: usize = 4;
 /// Bytes of activations that meet a task's weights; with their scales, half of a second-level cache of 2 MB.
-const INPUT_BYTES: usize = 640 * 1024;
+const TILED_INPUT_BYTES: usize = 640 * 1024;
 /// Sub-blocks of a chunk of columns, which are unpacked together: a multiple of every format's block.
 const CHUNK: usize = 8;
 /// How many chunks ahead weights are fetched: the next one is being unpacked while the last panel meets this one.
@@ -43,7 +43,7 @@ const RING: usize = 8;
 
 /// Rows of activations to be laid out together: as many as fit, and about as many in each part.
 pub(super) fn input_rows(rows: usize, cols: usize) -> usize {
-    let panels = (INPUT_BYTES / cols / TILE_ROWS).clamp(1, MAX_PANELS);
+    let panels = (TILED_INPUT_BYTES / cols / TILE_ROWS).clamp(1, MAX_PANELS);
     let parts = rows.div_ceil(panels * TILE_ROWS).max(1);
     rows.div_ceil(parts).max(1)
 }
