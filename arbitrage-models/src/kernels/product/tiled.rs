@@ -14,8 +14,8 @@
 //! first-level cache, activations in the second-level one.
 //!
 //! Everything but the tiles' own operations was measured, by leaving those out, on one thread of a machine without AMX that other processes
-//! used, too (weights from memory, 8960 × 1536, Q4_K, GMAC/s, 512-bit VNNI in the same run in brackets): 37 (39) with 2 rows, 89 (65) with
-//! 4, 173 (116) with 8, 284 (140) with 16, 387 (166) with 256. So tiles can pay from four rows on.
+//! used, too (weights from memory, 8960 × 1536, Q4_K, GMAC/s, 512-bit VNNI in the same run in brackets): 89 (65) with 4 rows, 173 (116)
+//! with 8, 284 (140) with 16, 387 (166) with 256. So tiles can pay from four rows on.
 //!
 //! Weights in bf16 or f16 stay on vectors: AMX's products of bf16 take denormal numbers for zero and round in an order of their own, so
 //! their bits would not be those of the other sets.
