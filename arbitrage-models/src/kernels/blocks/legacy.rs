@@ -73,19 +73,19 @@ impl<const FIVE: bool, const MIN: bool> BlockFormat for LegacyQuant<FIVE, MIN> {
     }
 
     #[inline(always)]
-    unsafe fn dot<S: Isa>(sub: &AffineSubBlock<S>, _: usize, a: *const i8, _: &BlockScale) -> S::Ints {
+    unsafe fn dot<S: Isa>(sub: &AffineSubBlock<S>, a: *const i8, _: &BlockScale) -> [S::Ints; 2] {
         // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
-        unsafe { if FIVE { S::dot::<5, VECTORS>(&sub.w, a) } else { S::dot::<4, VECTORS>(&sub.w, a) } }
+        unsafe { [if FIVE { S::dot::<5, VECTORS>(&sub.w, a) } else { S::dot::<4, VECTORS>(&sub.w, a) }; 2] }
     }
 
     #[inline(always)]
     unsafe fn add_scaled<S: Isa>(
         sub: &AffineSubBlock<S>,
-        products: impl Fn(usize) -> S::Ints,
+        products: [S::Ints; 2],
         scale: &BlockScale,
         sums: S::Floats,
     ) -> S::Floats {
         // SAFETY: the caller has a processor with `S`.
-        unsafe { sub.add_scaled(products, scale, sums) }
+        unsafe { sub.add_scaled(products[0], scale, sums) }
     }
 }

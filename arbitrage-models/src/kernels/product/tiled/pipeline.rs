@@ -149,6 +149,8 @@ impl<'s, S: Isa, T: Tiles, B: BlockFormat> TilePipeline<'s, S, T, B> {
         scales: *const BlockScale,
         sums: &mut [S::Floats; TILE_ROWS],
     ) {
+        let first = &self.scratch.products[self.scaled % RING];
+        let last = &self.scratch.products[(self.scaled + B::PARTS - 1) % RING];
         // Written out row by row, so that all sums stay in registers.
         macro_rules! add_rows {
             ($($row:literal)*) => {$(
@@ -157,7 +159,7 @@ impl<'s, S: Isa, T: Tiles, B: BlockFormat> TilePipeline<'s, S, T, B> {
                 }
                 // SAFETY: the caller has taken the products, all rows' scales at `scales`, and a processor with `S`.
                 unsafe {
-                    let products = |part: usize| self.scratch.products[(self.scaled + part) % RING][$row].assume_init();
+                    let products = [first[$row].assume_init(), last[$row].assume_init()];
                     sums[$row] = B::add_scaled::<S>(weights, products, &*scales.add($row), sums[$row]);
                 }
             )*};
