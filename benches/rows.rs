@@ -29,8 +29,9 @@ struct Options {
     /// Rounds, of which medians are printed.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Instruction sets to compare, as ARBITRAGE_ISA names them; the last is measured against the others.
-    #[arg(long, value_delimiter = ',', default_value = "vnni,vnni512")]
+    /// Instruction sets to compare, as ARBITRAGE_ISA names them; the last is measured against the others. By default all that the
+    /// processor has from 256-bit VNNI on.
+    #[arg(long, value_delimiter = ',')]
     sets: Vec<String>,
     /// Lengths of the passes of the curve.
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8,16,32")]
@@ -76,8 +77,18 @@ struct Round {
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let mut options = Options::parse();
+    if options.sets.is_empty() {
+        options.sets = default_sets(&processor());
+    }
     finish(if options.worker { work(&options) } else { run(&options) })
+}
+
+/// The sets from 256-bit VNNI on that a processor with the instructions in `found` has.
+fn default_sets(found: &str) -> Vec<String> {
+    let needs = [("vnni", "avx512_vnni"), ("vnni512", "avx512_vnni"), ("amx", "amx_int8")];
+    let sets: Vec<_> = needs.iter().filter(|(_, flag)| found.contains(flag)).map(|(set, _)| set.to_string()).collect();
+    if sets.is_empty() { vec!["avx2".to_owned()] } else { sets }
 }
 
 /// Loads the model, and measures a round for each line of standard input.
@@ -224,6 +235,25 @@ impl RowsReport<'_> {
         row
     }
 
+    /// A table of the medians of one figure, as multiples of the one for the first count.
+    fn against_first(
+        &self,
+        what: &str,
+        unit: &str,
+        counts: &[usize],
+        figure: impl Fn(&Round, usize) -> f64,
+    ) -> Vec<Vec<String>> {
+        let mut table = vec![vec![format!("{what}, against {} {unit}", counts[0])]];
+        table[0].extend(self.options.sets.iter().cloned());
+        let first = self.medians(|round| figure(round, 0));
+        for (at, count) in counts.iter().enumerate() {
+            let medians = self.medians(|round| figure(round, at));
+            let ratios = medians.iter().zip(&first).map(|(median, first)| format!("{:.2}", median / first));
+            table.push(std::iter::once(format!("{count} {unit}")).chain(ratios).collect());
+        }
+        table
+    }
+
     fn titles(&self, first: &str) -> Vec<String> {
         let sets = &self.options.sets;
         let (last, others) = sets.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
@@ -258,20 +288,16 @@ impl fmt::Display for RowsReport<'_> {
         table(f, &rates)?;
 
         let mut curve = vec![self.titles("ms a pass with all logits")];
-        let mut relative = vec![vec!["a pass against one of one row".to_owned()]];
-        relative[0].extend(self.options.sets.iter().cloned());
-        let first = self.medians(|round| round.passes[0]);
         for (at, count) in rows.iter().enumerate() {
-            let medians = self.medians(|round| round.passes[at]);
-            let milliseconds: Vec<f64> = medians.iter().map(|seconds| seconds * 1e3).collect();
+            let milliseconds = self.medians(|round| round.passes[at] * 1e3);
             curve.push(self.row(format!("{count} rows"), 1, &milliseconds, false));
-            let ratios = medians.iter().zip(&first).map(|(median, first)| format!("{:.2}", median / first));
-            relative.push(std::iter::once(format!("{count} rows")).chain(ratios).collect());
         }
         writeln!(f)?;
         table(f, &curve)?;
         writeln!(f)?;
-        table(f, &relative)?;
+        table(f, &self.against_first("time of a pass", "rows", rows, |round, at| round.passes[at]))?;
+        writeln!(f)?;
+        table(f, &self.against_first("decode, in all", "sequences", sequences, |round, at| round.decodes[at]))?;
 
         let bytes = self.rounds[0].first().map_or(0, |round| round.bytes);
         let mut shares = vec![vec!["decode, of the read limit".to_owned()]];

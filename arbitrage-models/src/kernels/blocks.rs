@@ -4,6 +4,9 @@
 //! vectors of bytes, with a scale and an offset a row. The product itself is the same for all: bytes times the activations'
 //! bytes, summed in integers, scaled in floats. Packing rounds nothing: `weight = scale · q − offset` holds as it does in the
 //! file.
+//!
+//! Operations of [`Isa`] stand in functions that are always inlined, not in closures, which may be compiled for themselves and then lack the
+//! kernel's instruction set.
 
 mod k_quant;
 mod legacy;
@@ -35,6 +38,8 @@ pub(super) trait BlockFormat {
     const FILE_BYTES: usize;
     /// Bytes of a packed block of eight rows.
     const BYTES: usize;
+    /// Parts of a sub-block that have a scale of their own.
+    const PARTS: usize = 1;
     /// What a block's sub-blocks have in common.
     type Header<S: Isa>: Copy;
     /// 32 columns, unpacked.
@@ -55,16 +60,50 @@ pub(super) trait BlockFormat {
     /// `at` points to a packed block of each group that `S` spans, and `index < COLUMNS / 32`; the processor has `S`.
     unsafe fn unpack<S: Isa>(at: LanePointer, header: Self::Header<S>, index: usize) -> Self::SubBlock<S>;
 
+    /// As [`unpack`](Self::unpack), with weights that are signed bytes where those may be in another form.
+    ///
+    /// # Safety
+    /// As [`unpack`](Self::unpack).
+    #[inline(always)]
+    unsafe fn unpack_signed<S: Isa>(at: LanePointer, header: Self::Header<S>, index: usize) -> Self::SubBlock<S> {
+        // SAFETY: the caller upholds the same conditions.
+        unsafe { Self::unpack::<S>(at, header, index) }
+    }
+
+    /// The eight vectors of weights, one behind the other.
+    fn weights<S: Isa>(sub: &Self::SubBlock<S>) -> *const S::Bytes;
+
+    /// The products of each part with its share of 32 activations, summed a lane; where there is one part, twice the same.
+    ///
+    /// # Safety
+    /// 32 activations lie at `a`, and `scale` is theirs; the processor has `S`.
+    unsafe fn dot<S: Isa>(sub: &Self::SubBlock<S>, a: *const i8, scale: &BlockScale) -> [S::Ints; 2];
+
+    /// Scales what [`dot`](Self::dot) returns and adds it to `sums`.
+    ///
+    /// # Safety
+    /// The processor has `S`.
+    unsafe fn add_scaled<S: Isa>(
+        sub: &Self::SubBlock<S>,
+        products: [S::Ints; 2],
+        scale: &BlockScale,
+        sums: S::Floats,
+    ) -> S::Floats;
+
     /// Adds the products with 32 activations to `sums`.
     ///
     /// # Safety
-    /// 32 activations lie at `a`; the processor has `S`.
+    /// 32 activations lie at `a`, and `scale` is theirs; the processor has `S`.
+    #[inline(always)]
     unsafe fn accumulate<S: Isa>(
         sub: &Self::SubBlock<S>,
         a: *const i8,
         scale: &BlockScale,
         sums: S::Floats,
-    ) -> S::Floats;
+    ) -> S::Floats {
+        // SAFETY: the caller upholds the conditions of both.
+        unsafe { Self::add_scaled::<S>(sub, Self::dot::<S>(sub, a, scale), scale, sums) }
+    }
 }
 
 /// 32 columns of a format with one scale and one offset a row.
@@ -77,15 +116,14 @@ pub(super) struct AffineSubBlock<S: Isa> {
 }
 
 impl<S: Isa> AffineSubBlock<S> {
-    /// `Σ (scale · q + offset) · a`.
+    /// Adds `Σ (scale · q + offset) · a` to `sums`, where `products` is `Σ q · a`.
     #[inline(always)]
-    unsafe fn accumulate<const BITS: u32>(&self, a: *const i8, scale: &BlockScale, sums: S::Floats) -> S::Floats {
-        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+    unsafe fn add_scaled(&self, products: S::Ints, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller has a processor with `S`.
         unsafe {
             // The offset first: it waits for nothing, while the products come late.
             let sums = S::mul_add(self.offset, S::splat(scale.sum), sums);
-            let products = S::to_floats(S::dot::<BITS, VECTORS>(&self.w, a));
-            S::mul_add(products, S::mul(self.scale, S::splat(scale.scale)), sums)
+            S::mul_add(S::to_floats(products), S::mul(self.scale, S::splat(scale.scale)), sums)
         }
     }
 }
@@ -139,30 +177,35 @@ unsafe fn nibbles<S: Isa>(at: LanePointer) -> [S::Bytes; VECTORS] {
     // SAFETY: the caller has `NIBBLES` bytes a group at `at`, and the processor has `S`.
     unsafe {
         let mask = S::splat_byte(15);
-        let load = |i: usize| S::bytes(at.add(i * VECTOR));
-        let [a, b, c, d] = [load(0), load(1), load(2), load(3)];
-        let low = |x| S::and(x, mask);
-        let high = |x| S::and(S::shr::<4>(x), mask);
-        [low(a), low(b), low(c), low(d), high(a), high(b), high(c), high(d)]
+        let mut w = [mask; VECTORS];
+        for i in 0..VECTORS / 2 {
+            let packed = S::bytes(at.add(i * VECTOR));
+            w[i] = S::and(packed, mask);
+            w[i + VECTORS / 2] = S::and(S::shr::<4>(packed), mask);
+        }
+        w
     }
 }
 
 /// Joins nibbles with their fifth bits.
 #[inline(always)]
-unsafe fn with_fifth<S: Isa>(w: [S::Bytes; VECTORS], at: LanePointer) -> [S::Bytes; VECTORS] {
+unsafe fn with_fifth<S: Isa>(mut w: [S::Bytes; VECTORS], at: LanePointer) -> [S::Bytes; VECTORS] {
     // SAFETY: the caller has a vector a group at `at`, and the processor has `S`.
     unsafe {
         let (bits, mask) = (S::bytes(at), S::splat_byte(16));
-        let join = |w, bits| S::or(w, S::and(bits, mask));
-        [
-            join(w[0], bits),
-            join(w[1], S::shr::<1>(bits)),
-            join(w[2], S::shr::<2>(bits)),
-            join(w[3], S::shr::<3>(bits)),
-            join(w[4], S::shl::<1>(bits)),
-            join(w[5], S::shl::<2>(bits)),
-            join(w[6], S::shl::<3>(bits)),
-            join(w[7], S::shl::<4>(bits)),
-        ]
+        let in_place = [
+            bits,
+            S::shr::<1>(bits),
+            S::shr::<2>(bits),
+            S::shr::<3>(bits),
+            S::shl::<1>(bits),
+            S::shl::<2>(bits),
+            S::shl::<3>(bits),
+            S::shl::<4>(bits),
+        ];
+        for (w, bits) in w.iter_mut().zip(in_place) {
+            *w = S::or(*w, S::and(bits, mask));
+        }
+        w
     }
 }

@@ -6,31 +6,32 @@
 //!
 //! All sets give the same bits. Sums of bytes are exact, and every set takes the same chain of floating-point operations, with
 //! multiply-adds that round once. To add a set, implement [`Isa`] in a file of its own and add it to [`InstructionSet`] and
-//! [`dispatch`].
+//! [`dispatch`]. Sets with tile registers are vectors of another set and [`Tiles`], over which products of several rows are written.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+mod set;
+mod tiles;
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx2::{Avx2, Vnni256};
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx512::Vnni512;
 pub(super) use portable::Portable;
+pub(crate) use set::InstructionSet;
+pub(super) use tiles::{ACTIVATIONS, SUMS, TILE_ROWS, TileKernel, TileShape, Tiles, WEIGHTS};
 
-use std::sync::OnceLock;
-
-use crate::error::{Error, Result};
+#[cfg(target_arch = "x86_64")]
+use tiles::AmxTiles;
+use tiles::PortableTiles;
 
 /// Rows of weights that are packed together.
 pub(super) const LANES: usize = 8;
 /// Lanes of the widest set.
 pub(super) const MAX_LANES: usize = 16;
-
-/// Chooses the instruction set by name, for tests and measurements.
-const VARIABLE: &str = "ARBITRAGE_ISA";
 
 /// Where a vector's lanes are read: eight from `first`, and the next eight `apart` bytes further on where a set has sixteen.
 #[derive(Clone, Copy)]
@@ -68,7 +69,8 @@ impl LanePointer {
 ///
 /// # Safety
 /// All operations: the processor has the set, and pointers are valid for the named number of values (of any alignment); a
-/// [`LanePointer`] for its share in each of the places that the set reads. Everything is `#[inline(always)]`, so that it is
+/// [`LanePointer`] for its share in each of the places that the set reads. In memory a vector is its lanes, one behind the other.
+/// Everything is `#[inline(always)]`, so that it is
 /// compiled with the features of the function that [`dispatch`] made.
 pub(super) trait Isa: Copy + 'static {
     /// Groups of eight rows that a vector spans.
@@ -131,103 +133,6 @@ pub(super) trait Isa: Copy + 'static {
     unsafe fn mul_add(a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats;
 }
 
-/// The sets that a kernel is compiled for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum InstructionSet {
-    /// Plain Rust.
-    Portable,
-    /// AVX2 with FMA and F16C.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    /// The same with byte products that sum in 32 bits (AVX512-VNNI at 256 bits).
-    #[cfg(target_arch = "x86_64")]
-    Vnni256,
-    /// AVX-512 with byte products that sum in 32 bits.
-    #[cfg(target_arch = "x86_64")]
-    Vnni512,
-}
-
-impl InstructionSet {
-    /// All sets that this build knows, the best last.
-    const ALL: &[Self] = &[
-        Self::Portable,
-        #[cfg(target_arch = "x86_64")]
-        Self::Avx2,
-        #[cfg(target_arch = "x86_64")]
-        Self::Vnni256,
-        #[cfg(target_arch = "x86_64")]
-        Self::Vnni512,
-    ];
-
-    /// The best set of this processor, or the one that the environment variable `ARBITRAGE_ISA` names. A name that
-    /// [`chosen`](Self::chosen) refuses counts as unset here; [`check_environment`](super::check_environment) has then
-    /// refused to load a model.
-    pub(crate) fn best() -> Self {
-        static BEST: OnceLock<InstructionSet> = OnceLock::new();
-        *BEST.get_or_init(|| Self::chosen().ok().flatten().unwrap_or_else(Self::detected))
-    }
-
-    /// The set that the environment names, if it names one.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for a name that no set has, or one of a set that this processor lacks.
-    pub(crate) fn chosen() -> Result<Option<Self>> {
-        std::env::var_os(VARIABLE).map(|name| Self::by_name(&name.to_string_lossy())).transpose()
-    }
-
-    fn by_name(name: &str) -> Result<Self> {
-        let available = Self::available();
-        available.iter().copied().find(|set| set.name() == name).ok_or_else(|| {
-            let names: Vec<_> = available.iter().map(|set| set.name()).collect();
-            let known = Self::ALL.iter().any(|set| set.name() == name);
-            Error::Parameter {
-                name: VARIABLE,
-                expected: format!("one of {}", names.join(", ")),
-                found: format!("`{name}`{}", if known { ", which this processor does not have" } else { "" }),
-            }
-        })
-    }
-
-    fn detected() -> Self {
-        Self::available().last().copied().unwrap_or(Self::Portable)
-    }
-
-    /// All that this processor can run, the best last.
-    pub(crate) fn available() -> Vec<Self> {
-        Self::ALL.iter().copied().filter(|set| set.is_available()).collect()
-    }
-
-    fn is_available(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        let avx2 =
-            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c");
-        #[cfg(target_arch = "x86_64")]
-        let vnni = avx2 && is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512vl");
-        match self {
-            Self::Portable => true,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => avx2,
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni256 => vnni,
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni512 => vnni && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512dq"),
-        }
-    }
-
-    /// Its name in `ARBITRAGE_ISA` and in reports.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Portable => "portable",
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni256 => "vnni",
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni512 => "vnni512",
-        }
-    }
-}
-
 /// Work that is written over [`Isa`].
 pub(super) trait Kernel {
     /// Does it.
@@ -237,7 +142,7 @@ pub(super) trait Kernel {
     unsafe fn run<S: Isa>(self);
 }
 
-/// Compiles `kernel` for every set and runs the version for `set`.
+/// Compiles `kernel` for the vectors of every set and runs the version for `set`.
 ///
 /// # Safety
 /// `set` comes from [`InstructionSet::best`] or [`InstructionSet::available`]; the kernel's own conditions hold.
@@ -263,36 +168,40 @@ pub(super) unsafe fn dispatch<K: Kernel>(set: InstructionSet, kernel: K) {
     // SAFETY: the caller has the set from `best` or `available`, so the processor has it, and upholds the kernel's conditions.
     unsafe {
         match set {
-            InstructionSet::Portable => kernel.run::<Portable>(),
+            InstructionSet::Portable | InstructionSet::PortableTiles => kernel.run::<Portable>(),
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2 => avx2(kernel),
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Vnni256 => vnni256(kernel),
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Vnni512 => vnni512(kernel),
+            InstructionSet::Vnni512 | InstructionSet::Amx => vnni512(kernel),
+            #[cfg(all(test, target_arch = "x86_64"))]
+            InstructionSet::PortableTiles512 => vnni512(kernel),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sets_are_chosen_by_name_and_others_are_refused() {
-        let available = InstructionSet::available();
-        eprintln!("instruction sets of this machine: {available:?}");
-        for set in available {
-            assert_eq!(InstructionSet::by_name(set.name()).unwrap(), set);
-        }
-        for name in ["", "avx", "AVX2", "portable "] {
-            let error = InstructionSet::by_name(name).unwrap_err();
-            assert!(matches!(error, Error::Parameter { name: VARIABLE, .. }));
-            assert!(error.to_string().starts_with("ARBITRAGE_ISA: expected one of portable"), "{error}");
-        }
-        for set in InstructionSet::ALL.iter().filter(|set| !set.is_available()) {
-            let error = InstructionSet::by_name(set.name()).unwrap_err().to_string();
-            assert!(error.ends_with("which this processor does not have"), "{error}");
+/// Compiles `kernel` for every set that has tiles and runs the version for `set`. A set without tiles does nothing.
+///
+/// # Safety
+/// `set` comes from [`InstructionSet::best`] or [`InstructionSet::available`]; the kernel's own conditions hold.
+pub(super) unsafe fn dispatch_tiles<K: TileKernel>(set: InstructionSet, kernel: K) {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")]
+    unsafe fn vnni512<K: TileKernel, T: Tiles>(kernel: K) {
+        // SAFETY: the attribute enables what `Vnni512` uses; the caller of `dispatch_tiles` upholds everything else.
+        unsafe { kernel.run::<Vnni512, T>() }
+    }
+    debug_assert!(set.has_tiles());
+    // SAFETY: the caller has the set from `best` or `available`, so the processor has it, and upholds the kernel's conditions.
+    unsafe {
+        match set {
+            InstructionSet::PortableTiles => kernel.run::<Portable, PortableTiles>(),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Amx => vnni512::<K, AmxTiles>(kernel),
+            #[cfg(all(test, target_arch = "x86_64"))]
+            InstructionSet::PortableTiles512 => vnni512::<K, PortableTiles>(kernel),
+            _ => {}
         }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `isa` | vector operations, by instruction set |
+//! | `isa` | operations on vectors and tiles, by instruction set |
 //! | `pool` | threads that are awake when work comes |
 //! | `matrix`, `blocks` | weights, packed in groups of eight rows |
 //! | `activations`, `product` | `x · Wᵀ` |

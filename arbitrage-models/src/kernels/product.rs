@@ -5,14 +5,16 @@
 //! a draft give exactly what decoding one token after the other gives.
 
 mod floats;
+mod tiled;
 
 use super::activations::{BLOCK, BlockScale, Pointer, Quantised, Tile};
 use super::blocks::{BlockFormat, KQuant, LegacyQuant, Q6K, Q8};
-use super::isa::{InstructionSet, Isa, Kernel, LANES, LanePointer, MAX_LANES, dispatch};
+use super::isa::{InstructionSet, Isa, Kernel, LANES, LanePointer, MAX_LANES, dispatch, dispatch_tiles};
 use super::matrix::PackedMatrix;
 use super::pool::Pool;
 use crate::weights::DType;
 use floats::{Bf16, F16, F32};
+use tiled::TiledTask;
 
 /// Activations, `[rows, cols]`, and what the kernels make of them: once, for all the matrices that they meet.
 pub(crate) struct ProductInput<'x> {
@@ -29,8 +31,13 @@ impl<'x> ProductInput<'x> {
         assert!(matrices.iter().all(|matrix| matrix.cols() == cols), "matrices of one input differ in columns");
         assert!(x.len().is_multiple_of(cols), "{} activations are no rows of {cols}", x.len());
         let integer = matrices.iter().any(|matrix| matrix.is_integer());
-        let tile = (INPUT_BYTES / cols).clamp(1, MAX_TILE_ROWS);
-        Self { x, rows: x.len() / cols, cols, quantised: integer.then(|| Quantised::new(set, pool, x, cols, tile)) }
+        let rows = x.len() / cols;
+        let tile = if set.has_tiles() && rows >= tiled::LEAST_ROWS {
+            tiled::input_rows(rows, cols)
+        } else {
+            (INPUT_BYTES / cols).clamp(1, MAX_TILE_ROWS)
+        };
+        Self { x, rows, cols, quantised: integer.then(|| Quantised::new(set, pool, x, cols, tile)) }
     }
 
     /// Rows of activations.
@@ -96,9 +103,11 @@ pub(crate) fn multiply(set: InstructionSet, pool: &Pool, input: &ProductInput<'_
         }));
     }
     pool.run(tasks.len(), |task| {
+        let task = tasks[task];
+        let by_tiles = set.has_tiles() && input.rows >= tiled::LEAST_ROWS && task.product.matrix.is_integer();
         // SAFETY: the set is one that this processor has. The output's length is checked above, a task's groups exist, and no
         // two tasks write the same columns.
-        unsafe { dispatch(set, tasks[task]) };
+        unsafe { if by_tiles { dispatch_tiles(set, TiledTask(task)) } else { dispatch(set, task) } };
     });
 }
 

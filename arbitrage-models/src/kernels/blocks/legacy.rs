@@ -68,13 +68,24 @@ impl<const FIVE: bool, const MIN: bool> BlockFormat for LegacyQuant<FIVE, MIN> {
     }
 
     #[inline(always)]
-    unsafe fn accumulate<S: Isa>(
+    fn weights<S: Isa>(sub: &AffineSubBlock<S>) -> *const S::Bytes {
+        sub.w.as_ptr()
+    }
+
+    #[inline(always)]
+    unsafe fn dot<S: Isa>(sub: &AffineSubBlock<S>, a: *const i8, _: &BlockScale) -> [S::Ints; 2] {
+        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+        unsafe { [if FIVE { S::dot::<5, VECTORS>(&sub.w, a) } else { S::dot::<4, VECTORS>(&sub.w, a) }; 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn add_scaled<S: Isa>(
         sub: &AffineSubBlock<S>,
-        a: *const i8,
+        products: [S::Ints; 2],
         scale: &BlockScale,
         sums: S::Floats,
     ) -> S::Floats {
-        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
-        unsafe { if FIVE { sub.accumulate::<5>(a, scale, sums) } else { sub.accumulate::<4>(a, scale, sums) } }
+        // SAFETY: the caller has a processor with `S`.
+        unsafe { sub.add_scaled(products[0], scale, sums) }
     }
 }

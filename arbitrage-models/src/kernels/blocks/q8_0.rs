@@ -37,23 +37,46 @@ impl BlockFormat for Q8 {
     unsafe fn unpack<S: Isa>(at: LanePointer, (): (), _: usize) -> SignedSubBlock<S> {
         // SAFETY: the caller has a packed block of each group at `at` and an index within it, and the processor has `S`.
         unsafe {
-            let load = |i: usize| S::signed_weights(S::bytes(at.add(HALVES + i * VECTOR)));
-            let w = [load(0), load(1), load(2), load(3), load(4), load(5), load(6), load(7)];
+            let mut sub = Self::unpack_signed::<S>(at, (), 0);
+            for w in &mut sub.w {
+                *w = S::signed_weights(*w);
+            }
+            sub
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn unpack_signed<S: Isa>(at: LanePointer, (): (), _: usize) -> SignedSubBlock<S> {
+        // SAFETY: the caller has a packed block of each group at `at` and an index within it, and the processor has `S`.
+        unsafe {
+            let at_weights = at.add(HALVES);
+            let mut w = [S::bytes(at_weights); VECTORS];
+            for (i, w) in w.iter_mut().enumerate() {
+                *w = S::bytes(at_weights.add(i * VECTOR));
+            }
             SignedSubBlock { w, scale: S::from_f16(at) }
         }
     }
 
     #[inline(always)]
-    unsafe fn accumulate<S: Isa>(
+    fn weights<S: Isa>(sub: &SignedSubBlock<S>) -> *const S::Bytes {
+        sub.w.as_ptr()
+    }
+
+    #[inline(always)]
+    unsafe fn dot<S: Isa>(sub: &SignedSubBlock<S>, a: *const i8, scale: &BlockScale) -> [S::Ints; 2] {
+        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+        unsafe { [S::dot_signed(&sub.w, a, scale.byte_sum); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn add_scaled<S: Isa>(
         sub: &SignedSubBlock<S>,
-        a: *const i8,
+        products: [S::Ints; 2],
         scale: &BlockScale,
         sums: S::Floats,
     ) -> S::Floats {
-        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
-        unsafe {
-            let products = S::to_floats(S::dot_signed(&sub.w, a, scale.byte_sum));
-            S::mul_add(products, S::mul(sub.scale, S::splat(scale.scale)), sums)
-        }
+        // SAFETY: the caller has a processor with `S`.
+        unsafe { S::mul_add(S::to_floats(products[0]), S::mul(sub.scale, S::splat(scale.scale)), sums) }
     }
 }
