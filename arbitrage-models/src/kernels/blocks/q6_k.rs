@@ -43,6 +43,22 @@ fn pack_upper(out: &mut [u8], row: usize, q: &Words) {
     put_words(out, row, [vector(0), vector(4)]);
 }
 
+/// Joins nibbles with their upper two bits. Written out, since a closure that goes through `std::array::from_fn` is not always compiled
+/// into the kernel, and what it calls is then compiled without the kernel's instruction set.
+#[inline(always)]
+unsafe fn with_upper<S: Isa>([a, b, c, d]: [S::Bytes; 4], upper: S::Bytes) -> [S::Bytes; 4] {
+    // SAFETY: the caller has a processor with `S`.
+    unsafe {
+        let mask = S::splat_byte(0x30);
+        [
+            S::or(a, S::and(S::shl::<4>(upper), mask)),
+            S::or(b, S::and(S::shl::<2>(upper), mask)),
+            S::or(c, S::and(upper, mask)),
+            S::or(d, S::and(S::shr::<2>(upper), mask)),
+        ]
+    }
+}
+
 impl BlockFormat for Q6K {
     const COLUMNS: usize = SUBS * BLOCK;
     const FILE_BYTES: usize = 210;
@@ -77,12 +93,8 @@ impl BlockFormat for Q6K {
         unsafe {
             let sub = at.add(FIRST + index * SUB);
             let [a, b, c, d0, e, f, g, h] = nibbles::<S>(sub.add(UPPER));
-            let mask = S::splat_byte(0x30);
-            let join = |w: [S::Bytes; 4], upper| {
-                let bits = [S::shl::<4>(upper), S::shl::<2>(upper), upper, S::shr::<2>(upper)];
-                std::array::from_fn(|i| S::or(w[i], S::and(bits[i], mask)))
-            };
-            let w = [join([a, b, c, d0], S::bytes(sub)), join([e, f, g, h], S::bytes(sub.add(VECTOR)))];
+            let first = with_upper::<S>([a, b, c, d0], S::bytes(sub));
+            let w = [first, with_upper::<S>([e, f, g, h], S::bytes(sub.add(VECTOR)))];
             let scale = |half: usize| S::mul(d, S::from_i8(at.add(SCALES + (2 * index + half) * LANES)));
             let scales = [scale(0), scale(1)];
             let middle = S::splat(-32.0);
