@@ -52,8 +52,7 @@ impl IkLlama {
     fn single(&self) -> Result<Vec<Sample>, Failure> {
         let prompts = PROMPTS.map(|length| length.to_string()).join(",");
         let after = format!("{DEPTH},{TOKENS}");
-        let arguments =
-            ["-p", &prompts, "-n", "0", "-gp", &after, "-r", "1", "-fa", "0,1", "-rtr", "1", "-o", "json"];
+        let arguments = ["-p", &prompts, "-n", "0", "-gp", &after, "-r", "1", "-fa", "0,1", "-rtr", "1", "-o", "json"];
         single(&output_of(&mut self.command(BENCH, &arguments))?)
     }
 
