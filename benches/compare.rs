@@ -1,4 +1,4 @@
-//! This engine beside llama.cpp and candle, on the same files, with the same threads, in turns.
+//! This engine beside llama.cpp, ik_llama.cpp and candle, on the same files, with the same threads, in turns.
 //!
 //! Within a round every engine measures everything once while the others rest, and the next round starts with another one:
 //! what the machine does meanwhile hits all alike. Compare ratios within a run, not rates between runs.
@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use arbitrage_benches::engines::{Candle, Engine, Llama, Ours};
+use arbitrage_benches::engines::{Candle, Engine, IkLlama, Llama, Ours};
 use arbitrage_benches::lean::{Lean, open};
 use arbitrage_benches::machine::{Bandwidth, load_average, threads};
 use arbitrage_benches::neighbours::decode_beside;
@@ -26,6 +26,9 @@ struct Options {
     /// Folder of llama.cpp's programs, as benches/llama_cpp.sh prints it.
     #[arg(long, value_name = "BIN_DIR")]
     llama: Option<PathBuf>,
+    /// Folder of ik_llama.cpp's programs, as benches/ik_llama_cpp.sh prints it.
+    #[arg(long, value_name = "BIN_DIR")]
+    ik: Option<PathBuf>,
     /// The program that benches/candle builds.
     #[arg(long, value_name = "BINARY")]
     candle: Option<PathBuf>,
@@ -71,6 +74,9 @@ fn engines(model: &Path, options: &Options) -> Result<(Vec<Box<dyn Engine>>, usi
     let mut others: Vec<Box<dyn Engine>> = Vec::new();
     if let Some(folder) = &options.llama {
         others.push(Box::new(Llama::new(folder, model, threads)?));
+    }
+    if let Some(folder) = &options.ik {
+        others.push(Box::new(IkLlama::new(folder, model, threads)?));
     }
     if let Some(program) = &options.candle {
         others.push(Box::new(Candle::new(program, model, threads)?));

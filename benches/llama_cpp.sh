@@ -8,6 +8,10 @@
 # Sources come from the llama-cpp-python source package, cmake and ninja from the same package index, all through pip.
 # Needs Python 3.9 or newer with venv, a C++17 compiler, 1.5 GB of disk, and 10 to 20 minutes on two cores. It goes on where
 # an interrupted run stopped. VERSION and JOBS may be set in the environment.
+#
+# llama-quantize, which is built too, makes files of other formats to compare on, for example one in half precision:
+#
+#   llama-quantize --allow-requantize smollm2-135m-instruct-q4_1.gguf smollm2-135m-instruct-f16.gguf F16
 set -euo pipefail
 
 dir=${1:?usage: llama_cpp.sh DIR}

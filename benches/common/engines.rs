@@ -1,15 +1,17 @@
 //! Engines that are measured on the same file, and what is measured.
 
 mod candle;
+mod ik_llama;
 mod llama;
 mod ours;
 
 pub use candle::Candle;
+pub use ik_llama::IkLlama;
 pub use llama::Llama;
 pub use ours::{Ours, decode, prefill, step};
 
 use std::fmt;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::Failure;
 
@@ -79,8 +81,18 @@ pub trait Engine {
     }
 }
 
-/// What `command` writes to standard output, or the end of what it wrote to standard error.
+/// What `command` writes to standard output.
 fn output_of(command: &mut Command) -> Result<String, Failure> {
+    Ok(String::from_utf8(finished(command)?.stdout)?)
+}
+
+/// What `command` writes to standard error, for programs that report there.
+fn messages_of(command: &mut Command) -> Result<String, Failure> {
+    Ok(String::from_utf8_lossy(&finished(command)?.stderr).into_owned())
+}
+
+/// Runs `command` to its end; an error has the end of what it wrote to standard error.
+fn finished(command: &mut Command) -> Result<Output, Failure> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|error| format!("{program}: {error}"))?;
     if !output.status.success() {
@@ -89,5 +101,5 @@ fn output_of(command: &mut Command) -> Result<String, Failure> {
         let end = lines[lines.len().saturating_sub(10)..].join("\n");
         return Err(format!("{program} failed ({}); it said at last:\n{end}", output.status).into());
     }
-    Ok(String::from_utf8(output.stdout)?)
+    Ok(output)
 }

@@ -148,6 +148,7 @@ fn plan(model: &LocalModel, speculation: &mut Speculation, open: &[&mut StepGene
     }
     let mut inputs: Vec<PassInput> = takes.into_iter().map(|take| PassInput { take, plan: None }).collect();
     if !requests.is_empty() {
+        speculation.measure_costs(model.decoder());
         for (at, plan) in owners.into_iter().zip(speculation.plan(&requests, open.len(), model.token_count)) {
             inputs[at].plan = Some(plan);
         }

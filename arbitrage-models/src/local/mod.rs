@@ -111,7 +111,7 @@ impl LocalModel {
             token_count: self.token_count,
             sequences: HashMap::new(),
             listener: None,
-            speculation: Speculation::default(),
+            speculation: self.speculation.with_same_costs(),
             with_hidden: self.with_hidden,
             generated: HashMap::new(),
             prompts: Mutex::default(),

@@ -1,55 +1,67 @@
 //! Products with weights in floating point.
 
-use super::ProductTask;
+use super::{AHEAD, ProductTask};
 use crate::kernels::isa::{Isa, LANES, LanePointer};
 
-/// Rows, or vectors of a single row, that a tile of floats holds.
-const WIDE: usize = 4;
-
 impl ProductTask<'_> {
-    /// One row of activations meets four vectors of weights at a time, several rows meet two: either way eight sums or so run
-    /// side by side.
+    /// Enough sums run side by side to hide that each waits for the one before it. Few rows of activations meet four vectors of weights
+    /// at a time, more meet two; 512-bit sets have registers for the sums of eight rows, the others for those of four.
     #[inline(always)]
     pub(super) unsafe fn floats<S: Isa, F: FloatFormat>(self) {
         // SAFETY: the caller has a processor with `S`, and an output with room for the task's groups.
         unsafe {
-            if self.input.rows == 1 {
-                self.strips::<S, F, WIDE>();
-            } else {
-                self.strips::<S, F, 2>();
+            match self.input.rows {
+                1 => self.strips::<S, F, 4, 1>(),
+                2 | 3 => self.strips::<S, F, 4, 2>(),
+                _ if S::GROUPS == 1 => self.strips::<S, F, 2, 4>(),
+                _ => self.strips::<S, F, 2, 8>(),
             }
         }
     }
 
     /// Strips of `V` vectors, then what is left of them one by one.
     #[inline(always)]
-    unsafe fn strips<S: Isa, F: FloatFormat, const V: usize>(self) {
+    unsafe fn strips<S: Isa, F: FloatFormat, const V: usize, const R: usize>(self) {
         let whole = self.to - (self.to - self.from) % (V * S::GROUPS);
         // SAFETY: all groups are the task's. The caller has a processor with `S`, and an output with room for them.
         unsafe {
             for group in (self.from..whole).step_by(V * S::GROUPS) {
-                self.strip::<S, F, V>(group);
+                self.strip::<S, F, V, R>(group);
             }
             for group in (whole..self.to).step_by(S::GROUPS) {
-                self.strip::<S, F, 1>(group);
+                self.strip::<S, F, 1, R>(group);
             }
         }
     }
 
-    /// `V` vectors of weights by all rows of activations. Every tile sums a result in the same order.
+    /// `V` vectors of weights by all rows of activations: `R` at a time, then what is left in tiles of fewer. Every tile sums a result
+    /// in the same order.
     #[inline(always)]
-    unsafe fn strip<S: Isa, F: FloatFormat, const V: usize>(self, group: usize) {
-        let rows = self.input.rows;
-        let whole = rows - rows % WIDE;
+    unsafe fn strip<S: Isa, F: FloatFormat, const V: usize, const R: usize>(self, group: usize) {
         // SAFETY: the input has these rows. The caller has a processor with `S`, and `V` vectors of groups of the task.
         unsafe {
-            for row in (0..whole).step_by(WIDE) {
-                self.tile::<S, F, V, WIDE>(group, row);
+            let mut row = self.tiles::<S, F, V, R>(group, 0);
+            if R > 4 {
+                row = self.tiles::<S, F, V, 4>(group, row);
             }
-            for row in whole..rows {
-                self.tile::<S, F, V, 1>(group, row);
+            if R > 2 {
+                row = self.tiles::<S, F, V, 2>(group, row);
+            }
+            if R > 1 {
+                self.tiles::<S, F, V, 1>(group, row);
             }
         }
+    }
+
+    /// Tiles of `R` rows from `row` on, as long as there are as many; returns the first row that is left.
+    #[inline(always)]
+    unsafe fn tiles<S: Isa, F: FloatFormat, const V: usize, const R: usize>(self, group: usize, row: usize) -> usize {
+        let end = row + (self.input.rows - row) / R * R;
+        for row in (row..end).step_by(R) {
+            // SAFETY: the input has these rows. The caller has a processor with `S`, and `V` vectors of groups of the task.
+            unsafe { self.tile::<S, F, V, R>(group, row) };
+        }
+        end
     }
 
     /// `V` vectors of weights by `R` rows of activations, with all sums in registers.
@@ -62,9 +74,14 @@ impl ProductTask<'_> {
             let mut sums = [[S::zero(); R]; V];
             let x = self.input.x.as_ptr().add(row * cols);
             for column in 0..cols {
+                let offset = column * LANES * F::BYTES;
                 for (v, sums) in sums.iter_mut().enumerate() {
-                    let weights = self.product.matrix.group(group + v * S::GROUPS);
-                    let w = F::load::<S>(weights.add(column * LANES * F::BYTES));
+                    let weights = self.product.matrix.group(group + v * S::GROUPS).add(offset);
+                    // The first rows bring the weights into the caches, a cache line at a time.
+                    if row == 0 && offset.is_multiple_of(64) {
+                        S::prefetch(weights.add(AHEAD));
+                    }
+                    let w = F::load::<S>(weights);
                     for (r, sum) in sums.iter_mut().enumerate() {
                         *sum = S::mul_add(w, S::splat(*x.add(r * cols + column)), *sum);
                     }

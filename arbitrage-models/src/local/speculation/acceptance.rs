@@ -55,27 +55,40 @@ fn bucket(confidence: f32) -> usize {
 #[derive(Clone, Copy, Debug)]
 pub struct Gate<'a> {
     acceptance: &'a SpeculationAcceptance,
-    /// The ratio of the costs.
-    threshold: f64,
+    /// The ratio of the costs, for each token in turn: what a further row costs depends on how many there are.
+    thresholds: &'a [f64],
+    /// How many tokens were admitted.
+    admitted: usize,
     /// Probability that all admitted tokens are accepted.
     survival: f64,
 }
 
 impl<'a> Gate<'a> {
-    /// A gate that closes when the probability of acceptance falls below `threshold`.
-    pub fn new(acceptance: &'a SpeculationAcceptance, threshold: f64) -> Self {
-        Self { acceptance, threshold, survival: 1.0 }
+    /// A gate that closes when the probability of acceptance falls below the threshold of the token whose turn it is. The last
+    /// threshold holds for all further tokens too; without any, every token is admitted.
+    pub fn new(acceptance: &'a SpeculationAcceptance, thresholds: &'a [f64]) -> Self {
+        Self { acceptance, thresholds, admitted: 0, survival: 1.0 }
+    }
+
+    fn threshold(&self) -> f64 {
+        self.thresholds.get(self.admitted).or(self.thresholds.last()).copied().unwrap_or(0.0)
     }
 
     /// Whether not even a token of confidence 1 would be admitted.
     pub fn is_closed(&self) -> bool {
-        self.survival * self.acceptance.estimate(1.0) < self.threshold
+        self.survival * self.acceptance.estimate(1.0) < self.threshold()
     }
 
     /// Whether the next token, of this confidence, is worth verifying. After the first that is not, none is.
     pub fn admits(&mut self, confidence: f32) -> bool {
         self.survival *= self.acceptance.estimate(confidence);
-        self.survival >= self.threshold
+        let admits = self.survival >= self.threshold();
+        if admits {
+            self.admitted += 1;
+        } else {
+            self.survival = 0.0;
+        }
+        admits
     }
 }
 
@@ -102,19 +115,24 @@ mod tests {
             (0..50).for_each(|_| acceptance.observe(confidence, true));
             let estimate = acceptance.estimate(confidence);
             assert!((0.0..=1.0).contains(&estimate) || confidence.is_nan(), "{confidence}: {estimate}");
-            assert!(!confidence.is_nan() || !Gate::new(&acceptance, 0.1).admits(confidence));
+            assert!(!confidence.is_nan() || !Gate::new(&acceptance, &[0.1]).admits(confidence));
         }
     }
 
     #[test]
     fn a_gate_closes_when_survival_falls_below_its_threshold() {
         let acceptance = SpeculationAcceptance::default();
-        let count = |threshold, confidence| {
-            let mut gate = Gate::new(&acceptance, threshold);
-            (0..100).take_while(|_| gate.admits(confidence)).count()
+        let count = |thresholds: &[f64], confidence| {
+            let mut gate = Gate::new(&acceptance, thresholds);
+            let count = (0..100).take_while(|_| gate.admits(confidence)).count();
+            assert!(count == 100 || !gate.admits(1.0), "it stays closed");
+            count
         };
-        assert_eq!(count(0.5, 0.8), 3); // 0.8³ = 0.512
-        assert_eq!(count(0.2, 0.8), 7); // 0.8⁷ = 0.2097
-        assert_eq!(count(0.9, 0.8), 0);
+        assert_eq!(count(&[0.5], 0.8), 3); // 0.8³ = 0.512
+        assert_eq!(count(&[0.2], 0.8), 7); // 0.8⁷ = 0.2097
+        assert_eq!(count(&[0.9], 0.8), 0);
+        assert_eq!(count(&[0.5, 0.7, 0.1], 0.8), 1, "the second token costs more, since 0.8² = 0.64");
+        assert_eq!(count(&[0.5, 0.5, 0.2], 0.8), 7, "the last threshold holds for all further tokens");
+        assert_eq!(count(&[], 0.8), 100);
     }
 }

@@ -4,8 +4,8 @@
 //! A pass over a token and `g` speculative tokens after it costs little more than a pass over the token alone, since most of the
 //! time goes into reading the weights. The model samples its own token at every position, from its own random numbers, and
 //! continues for as long as it samples the speculative token. So the text is the same, token for token, whatever is proposed,
-//! greedy or not. That is why the number of tokens that are verified may depend on timing: on what passes cost on this machine
-//! (`pass_costs`), and on how often similar proposals were accepted ([`SpeculationAcceptance`]).
+//! greedy or not. That is why the number of tokens that are verified may depend on timing: on what passes of few and of many rows cost
+//! on this machine, which is measured when the first tokens are to be verified (`pass_costs`), and on how often similar proposals were accepted ([`SpeculationAcceptance`]).
 //!
 //! For a proposal without a distribution, "sample and compare" accepts a token with the probability that the model gives it, and
 //! samples from the other tokens otherwise. A [`DraftModel`] samples its proposals with the same random numbers as the model,
@@ -23,8 +23,12 @@ pub use draft_model::DraftModel;
 pub use prompt_lookup::PromptLookup;
 pub(super) use rejected_step::RejectedStep;
 
+use std::hint::black_box;
+use std::time::Instant;
+
 use arbitrage_core::{SequenceId, VocabularyId};
 
+use crate::decoder::{Decoder, Outputs, Span, values};
 use crate::error::{Error, Result};
 use crate::sampler::Sampler;
 use pass_costs::PassCosts;
@@ -164,6 +168,20 @@ impl Speculation {
         Ok(())
     }
 
+    /// The same costs, for another role of the same model; nothing else is shared.
+    pub(super) fn with_same_costs(&self) -> Self {
+        Self { costs: self.costs.clone(), ..Self::default() }
+    }
+
+    /// Measures what passes of `decoder` cost, the first time that it is called; see [`PassCosts::measure_once`]. Nothing is measured
+    /// where the number of speculative tokens is fixed, nor where burn runs the decoder: on an accelerator, the first passes of
+    /// a shape compile and tune its kernels, which takes longer than all that follows.
+    pub(super) fn measure_costs(&mut self, decoder: &Decoder) {
+        if self.fixed_count.is_none() && !decoder.is_plain() {
+            self.costs.measure_once(|rows| timed_pass(decoder, rows));
+        }
+    }
+
     /// Whether there is any source of proposals for a sequence with this rejected step.
     pub(super) fn is_possible(&self, rejected: Option<&RejectedStep>) -> bool {
         self.proposer.is_some() || rejected.is_some()
@@ -177,13 +195,13 @@ impl Speculation {
         sequences: usize,
         token_count: usize,
     ) -> Vec<SpeculationPlan> {
-        let threshold = self.threshold(sequences, 0.0);
-        let mut plans: Vec<_> = requests.iter().map(|request| self.plan_rejected(request, threshold)).collect();
+        let thresholds = self.thresholds(sequences, 0.0);
+        let mut plans: Vec<_> = requests.iter().map(|request| self.plan_rejected(request, &thresholds)).collect();
         let open: Vec<usize> = (0..requests.len()).filter(|&at| plans[at].proposed.tokens.is_empty()).collect();
         let seconds = self.proposer.as_ref().map_or(0.0, |proposer| proposer.seconds_per_token());
-        let threshold = self.threshold(sequences, seconds);
+        let thresholds = self.thresholds(sequences, seconds);
         let Some(proposer) = self.proposer.as_mut().filter(|_| !open.is_empty()) else { return plans };
-        let gate = Gate::new(&self.acceptance[ProposalSource::Proposer as usize], threshold);
+        let gate = Gate::new(&self.acceptance[ProposalSource::Proposer as usize], &thresholds);
         let tokens: Vec<_> = open.iter().map(|&at| requests[at].tokens.concat()).collect();
         let open_requests = open.iter().map(|&at| &requests[at]).zip(&tokens);
         let proposals: Vec<_> = open_requests
@@ -203,15 +221,19 @@ impl Speculation {
         plans
     }
 
-    /// The probability of acceptance from which on verifying a token pays, when proposing it costs `seconds`.
-    fn threshold(&self, sequences: usize, seconds: f64) -> f64 {
-        if self.fixed_count.is_some() { 0.0 } else { self.costs.threshold(sequences, seconds) }
+    /// For each speculative token in turn, the probability of acceptance from which on verifying it pays, when proposing a token costs
+    /// `seconds`.
+    fn thresholds(&self, sequences: usize, seconds: f64) -> [f64; MAX_SPECULATIVE_TOKENS] {
+        match self.fixed_count {
+            Some(_) => [0.0; MAX_SPECULATIVE_TOKENS],
+            None => self.costs.thresholds(sequences, seconds),
+        }
     }
 
-    fn plan_rejected(&self, request: &DraftRequest<'_>, threshold: f64) -> SpeculationPlan {
+    fn plan_rejected(&self, request: &DraftRequest<'_>, thresholds: &[f64]) -> SpeculationPlan {
         let found = request.rejected.map(|rejected| rejected.propose(request.step_tokens));
         let (mut proposed, source) = found.unwrap_or((ProposedTokens::default(), ProposalSource::Rejected));
-        proposed.truncate(request.max_tokens, Gate::new(&self.acceptance[source as usize], threshold));
+        proposed.truncate(request.max_tokens, Gate::new(&self.acceptance[source as usize], thresholds));
         SpeculationPlan { proposed, source }
     }
 
@@ -229,6 +251,16 @@ impl Speculation {
             proposer.release(id);
         }
     }
+}
+
+/// Seconds of a pass over `rows` rows of an empty sequence, with the logits of all; `None` when the pass fails.
+fn timed_pass(decoder: &Decoder, rows: usize) -> Option<f64> {
+    let tokens = vec![0; rows];
+    let start = Instant::now();
+    let mut cache = decoder.cache();
+    let span = Span { cache: &mut cache, tokens: &tokens, outputs: Outputs::All };
+    black_box(values(decoder.forward(&mut [span]).ok()??.logits));
+    Some(start.elapsed().as_secs_f64())
 }
 
 impl ProposedTokens {
