@@ -51,8 +51,6 @@ pub(super) struct AttentionBatch {
     pub rows: Vec<usize>,
     pub rotation: Rotation,
     pub heads: Heads,
-    /// Pairs of a row and a position that it attends to, added up over all rows.
-    pub pairs: usize,
 }
 
 impl AttentionBatch {
@@ -64,10 +62,10 @@ impl AttentionBatch {
         frequencies: &[f64],
     ) -> Self {
         let starts: Vec<usize> = caches.iter().map(|cache| lock(cache).len()).collect();
-        let positions = || starts.iter().zip(rows).flat_map(|(&start, &rows)| start..start + rows);
-        let rotation = measure(Part::Rotary, || Rotation::new(positions(), frequencies));
+        let positions = starts.iter().zip(rows).flat_map(|(&start, &rows)| start..start + rows);
+        let rotation = measure(Part::Rotary, || Rotation::new(positions, frequencies));
         let heads = Heads { query: config.heads, kv: config.kv_heads, dim: config.head_dim };
-        Self { caches, rows: rows.to_vec(), rotation, heads, pairs: positions().map(|position| position + 1).sum() }
+        Self { caches, rows: rows.to_vec(), rotation, heads }
     }
 }
 

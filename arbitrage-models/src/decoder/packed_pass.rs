@@ -9,7 +9,7 @@ use super::backbone::Backbone;
 use super::fused::{AttentionBatch, OutputLayout, PackedLinear, lock, products};
 use super::norm::PackedNorm;
 use crate::error::Result;
-use crate::kernels::{InstructionSet, KvCache, Pool, add, attend, swiglu};
+use crate::kernels::{InstructionSet, KvCache, Pool, add, attend_into, swiglu};
 use crate::profile::{Part, measure};
 
 /// Buffers of passes with more rows are given back to the system: those of a long prompt take tens of megabytes.
@@ -38,6 +38,8 @@ struct Buffers {
     normed: Vec<f32>,
     /// Queries, keys and values, `[rows, (query + 2 · kv) · dim]`.
     qkv: Vec<f32>,
+    /// What attention gives, `[rows, query · dim]`.
+    attended: Vec<f32>,
     /// Gate and up, `[rows, feed_forward]` each.
     gated: Vec<f32>,
     /// What is added to the residual stream, `[rows, hidden]`.
@@ -105,17 +107,19 @@ impl Backbone {
 impl PackedLayer<'_> {
     /// Adds the layer's attention and feed-forward part to the residual stream; appends the rows' keys and values to `caches`.
     fn forward(&self, index: usize, batch: &AttentionBatch, caches: &mut CacheRows<'_>, buffers: &mut Buffers) {
-        let Buffers { x, normed, qkv, gated, change } = buffers;
-        let set = InstructionSet::best();
+        let Buffers { x, normed, qkv, attended, gated, change } = buffers;
+        let (set, heads) = (InstructionSet::best(), batch.heads);
         self.attention_norm.forward(x, normed);
-        products(Part::Qkv, normed, self.qkv, OutputLayout::SideBySide, qkv);
-        let pool = Pool::for_work(2 * batch.pairs * batch.heads.query * batch.heads.dim);
-        let attended = measure(Part::Attention, || attend(set, pool, qkv, batch.heads, &batch.rotation, caches, index));
-        products(Part::AttentionOutput, &attended, [self.output], OutputLayout::SideBySide, change);
+        let rows = products(Part::Qkv, normed, self.qkv, OutputLayout::SideBySide, qkv);
+        attended.resize(rows * heads.query * heads.dim, 0.0);
+        measure(Part::Attention, || {
+            attend_into(set, Pool::global(), qkv, heads, &batch.rotation, caches, index, attended);
+        });
+        products(Part::AttentionOutput, attended, [self.output], OutputLayout::SideBySide, change);
         measure(Part::Residual, || add(Pool::global(), x, change));
 
         self.feed_forward_norm.forward(x, normed);
-        let rows = products(Part::GateUp, normed, self.gate_up, OutputLayout::Consecutive, gated);
+        products(Part::GateUp, normed, self.gate_up, OutputLayout::Consecutive, gated);
         let (gate, up) = gated.split_at_mut(rows * self.gate_up[0].width());
         measure(Part::SwiGlu, || swiglu(set, Pool::global(), gate, up));
         products(Part::Down, gate, [self.down], OutputLayout::SideBySide, change);

@@ -14,7 +14,7 @@ use std::ops::Range;
 use super::activations::Pointer;
 use super::isa::{InstructionSet, Isa, Kernel, dispatch};
 use super::kv_cache::KvCache;
-use super::pool::Pool;
+use super::pool::{Pool, SHARED_WORK};
 use block::{BlockTask, Part, RowBlock};
 use scratch::Scratch;
 
@@ -22,8 +22,6 @@ use scratch::Scratch;
 const BLOCK_ROWS: usize = 16;
 /// Scores of a block at most, unless it has one row: as many as fit the second-level cache of a processor core.
 const BLOCK_SCORES: usize = 128 * 1024;
-/// Products of numbers that take about as long as it takes to share work among threads.
-const SHARED_WORK: usize = 64 * 1024;
 /// Columns of the values that a task sums where a block is divided: a cache line of each position.
 const TASK_COLUMNS: usize = 32;
 

@@ -35,7 +35,7 @@ const MAX_THREADS: usize = 1024;
 
 /// Multiply-adds from which on a section is shared. One thread takes some 6 µs for so many, of which a second one could save half; the
 /// section itself takes 1.3 µs (see above), and the other thread's results come from its caches.
-const SHARED_WORK: usize = 128 * 1024;
+pub(super) const SHARED_WORK: usize = 128 * 1024;
 
 type Task<'a> = &'a (dyn Fn(usize) + Sync);
 type Panic = Box<dyn Any + Send>;
