@@ -16,7 +16,7 @@ use super::isa::{InstructionSet, Isa, Kernel, dispatch};
 use super::kv_cache::KvCache;
 use super::pool::{Pool, SHARED_WORK};
 use block::{BlockTask, Part, RowBlock};
-use scratch::Scratch;
+use scratch::AttentionScratch;
 
 /// Rows of a block at most.
 const BLOCK_ROWS: usize = 16;
@@ -175,7 +175,7 @@ impl Kernel for AppendTask<'_> {
     unsafe fn run<S: Isa>(self) {
         let Self { cache, rows, qkv, heads, rotation, first, layer } = self;
         let (kv, start) = (heads.kv * heads.dim, cache.len());
-        Scratch::Page.with(kv, |keys| {
+        AttentionScratch::Page.with(kv, |keys| {
             // SAFETY: the buffer has `kv` numbers.
             let keys = unsafe { std::slice::from_raw_parts_mut(keys, kv) };
             for row in 0..rows {
@@ -239,7 +239,7 @@ impl AttentionPass<'_, '_> {
         let out = Pointer(out.as_mut_ptr());
         let whole = |index| {
             let Some(block) = self.block(index) else { return };
-            Scratch::Buffers.with(block.floats(), |buffers| self.part(block, Part::All, buffers, &out));
+            AttentionScratch::Buffers.with(block.floats(), |buffers| self.part(block, Part::All, buffers, &out));
         };
         match division {
             Division::Alone => (0..self.blocks()).for_each(whole),
@@ -253,7 +253,7 @@ impl AttentionPass<'_, '_> {
     fn run_parts(&self, pool: &Pool, out: &Pointer<f32>) {
         let blocks: Vec<RowBlock<'_>> = (0..self.blocks()).filter_map(|index| self.block(index)).collect();
         let floats = blocks.iter().map(RowBlock::floats).max().unwrap_or(0);
-        Scratch::Buffers.with(floats * blocks.len(), |buffers| {
+        AttentionScratch::Buffers.with(floats * blocks.len(), |buffers| {
             let buffers = Pointer(buffers);
             // A section that divides `total(block)` of each block in pieces of `size`.
             let section = |total: Count, size: usize, part: fn(Range<usize>) -> Part| {
@@ -280,7 +280,7 @@ impl AttentionPass<'_, '_> {
 
     fn part(&self, block: RowBlock<'_>, part: Part, buffers: *mut f32, out: &Pointer<f32>) {
         let Self { set, qkv, rotation, .. } = *self;
-        Scratch::Page.with(block.page_floats(), |page| {
+        AttentionScratch::Page.with(block.page_floats(), |page| {
             let task = BlockTask { block, part, qkv, rotation, buffers, page, out: out.get() };
             // SAFETY: the set is one that this processor has. The buffers are large enough for the block, and are those of no other; the
             // page is this thread's. Parts of a block that run together share neither pages, queries nor columns, and blocks neither rows

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::isa::LANES;
 
-pub(super) use page::{PAGE, Page, PageShape, floats};
+pub(super) use page::{KvPage, PAGE, PageShape, floats};
 
 /// How keys and values are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum CachePrecision {
 /// before either of the two writes to it.
 #[derive(Debug)]
 pub struct KvCache {
-    layers: Vec<Vec<Arc<Page>>>,
+    layers: Vec<Vec<Arc<KvPage>>>,
     shape: PageShape,
     precision: CachePrecision,
     len: usize,
@@ -78,7 +78,7 @@ impl KvCache {
     pub(super) fn write(&mut self, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
         let (shape, pages) = (self.shape, &mut self.layers[layer]);
         while pages.len() <= position / PAGE {
-            pages.push(Arc::new(Page::new(shape, self.precision)));
+            pages.push(Arc::new(KvPage::new(shape, self.precision)));
         }
         let page = Arc::make_mut(&mut pages[position / PAGE]);
         let heads = keys.chunks_exact(shape.head_dim).zip(values.chunks_exact(shape.head_dim));
@@ -88,7 +88,7 @@ impl KvCache {
     }
 
     /// A page of `layer`: positions from `page · 64` on.
-    pub(super) fn page(&self, layer: usize, page: usize) -> &Page {
+    pub(super) fn page(&self, layer: usize, page: usize) -> &KvPage {
         &self.layers[layer][page]
     }
 

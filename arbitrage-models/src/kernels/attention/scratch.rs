@@ -14,14 +14,14 @@ const KEPT: usize = 1 << 20;
 
 /// Which of a thread's buffers.
 #[derive(Clone, Copy)]
-pub(super) enum Scratch {
+pub(super) enum AttentionScratch {
     /// The intermediate results of blocks.
     Buffers,
     /// A page in single precision.
     Page,
 }
 
-impl Scratch {
+impl AttentionScratch {
     /// Calls `work` with at least `floats` numbers, whatever they are. `work` may ask for the other buffer.
     pub(super) fn with<T>(self, floats: usize, work: impl FnOnce(*mut f32) -> T) -> T {
         let cell = match self {

@@ -30,7 +30,7 @@ pub(in super::super) struct PageShape {
 /// the values, `[kv_heads][64 positions][width]`. Scales of 8-bit keys are laid out `[kv_heads][width / 32][64 positions]`, those of
 /// values, behind them, `[kv_heads][64 positions][width / 32]`: as activations of the products, 32 columns share a scale.
 #[derive(Clone, Debug)]
-pub(in super::super) enum Page {
+pub(in super::super) enum KvPage {
     /// Half precision.
     Half(Box<[f16]>),
     /// A byte stands for `byte · scale`.
@@ -54,7 +54,7 @@ impl PageShape {
     }
 }
 
-impl Page {
+impl KvPage {
     /// Zeros.
     pub(super) fn new(shape: PageShape, precision: CachePrecision) -> Self {
         let rows = 2 * shape.kv_heads * PAGE;
@@ -254,7 +254,7 @@ mod tests {
 
     /// Keys and values of a head, read back, `[64][head_dim]` each.
     struct ReadBack<'a> {
-        page: &'a Page,
+        page: &'a KvPage,
         shape: PageShape,
         head: usize,
         keys: &'a mut Vec<f32>,
@@ -282,8 +282,8 @@ mod tests {
         }
     }
 
-    fn written(shape: PageShape, precision: CachePrecision, x: &[f32]) -> Page {
-        let mut page = Page::new(shape, precision);
+    fn written(shape: PageShape, precision: CachePrecision, x: &[f32]) -> KvPage {
+        let mut page = KvPage::new(shape, precision);
         for (slot, row) in x.chunks_exact(2 * shape.kv_heads * shape.head_dim).enumerate() {
             for (head, pair) in row.chunks_exact(2 * shape.head_dim).enumerate() {
                 let (key, value) = pair.split_at(shape.head_dim);
@@ -293,7 +293,7 @@ mod tests {
         page
     }
 
-    fn read(page: &Page, shape: PageShape, set: InstructionSet, head: usize) -> [Vec<f32>; 2] {
+    fn read(page: &KvPage, shape: PageShape, set: InstructionSet, head: usize) -> [Vec<f32>; 2] {
         let (mut keys, mut values) = (Vec::new(), Vec::new());
         // SAFETY: the set is one that this processor has, and the head exists.
         unsafe { dispatch(set, ReadBack { page, shape, head, keys: &mut keys, values: &mut values }) };
@@ -345,7 +345,7 @@ mod tests {
     fn eight_bits_take_nine_sixteenths_of_the_memory() {
         let shape = PageShape { kv_heads: 2, head_dim: 128, width: 128 };
         let [half, int8] =
-            [CachePrecision::Half, CachePrecision::Int8].map(|precision| Page::new(shape, precision).bytes());
+            [CachePrecision::Half, CachePrecision::Int8].map(|precision| KvPage::new(shape, precision).bytes());
         assert_eq!((half, int8), (2 * 2 * 64 * 128 * 2, half * 9 / 16));
     }
 }
