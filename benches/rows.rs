@@ -13,9 +13,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use arbitrage_benches::engines::{Ours, decode, prefill, step};
+use arbitrage_benches::lean::{Lean, open};
 use arbitrage_benches::machine::{Bandwidth, load_average, processor, threads};
 use arbitrage_benches::report::{percent, table};
-use arbitrage_benches::lean::{Lean, open};
 use arbitrage_benches::{Failure, finish, median};
 use arbitrage_models::{Cache, Decoder, Outputs, Span};
 use clap::Parser;

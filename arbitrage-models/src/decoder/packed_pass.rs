@@ -9,7 +9,7 @@ use super::backbone::Backbone;
 use super::fused::{AttentionBatch, OutputLayout, PackedLinear, lock, products};
 use super::norm::PackedNorm;
 use crate::error::Result;
-use crate::kernels::{InstructionSet, KvCache, Pool, add, attend_into, swiglu};
+use crate::kernels::{InstructionSet, KvCache, Pool, add, attend, swiglu};
 use crate::profile::{Part, measure};
 
 /// Buffers of passes with more rows are given back to the system: those of a long prompt take tens of megabytes.
@@ -113,7 +113,7 @@ impl PackedLayer<'_> {
         let rows = products(Part::Qkv, normed, self.qkv, OutputLayout::SideBySide, qkv);
         attended.resize(rows * heads.query * heads.dim, 0.0);
         measure(Part::Attention, || {
-            attend_into(set, Pool::global(), qkv, heads, &batch.rotation, caches, index, attended);
+            attend(set, Pool::global(), qkv, heads, &batch.rotation, caches, index, attended);
         });
         products(Part::AttentionOutput, attended, [self.output], OutputLayout::SideBySide, change);
         measure(Part::Residual, || add(Pool::global(), x, change));

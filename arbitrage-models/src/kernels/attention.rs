@@ -103,21 +103,6 @@ impl Division {
     }
 }
 
-/// As [`attend_into`], with memory for the result.
-pub(crate) fn attend(
-    set: InstructionSet,
-    pool: &Pool,
-    qkv: &[f32],
-    heads: Heads,
-    rotation: &Rotation,
-    caches: &mut [(&mut KvCache, usize)],
-    layer: usize,
-) -> Vec<f32> {
-    let mut out = vec![0.0; qkv.len() / heads.row() * heads.query * heads.dim];
-    attend_into(set, pool, qkv, heads, rotation, caches, layer, &mut out);
-    out
-}
-
 /// Appends the new rows' keys and values to `layer` of their caches and attends.
 ///
 /// # Shapes
@@ -125,7 +110,7 @@ pub(crate) fn attend(
 /// - `caches`: each sequence's cache and its number of rows, which follow what the cache holds
 /// - `out`: `[rows, query · dim]`
 #[expect(clippy::too_many_arguments, reason = "the operands of one operation")]
-pub(crate) fn attend_into(
+pub(crate) fn attend(
     set: InstructionSet,
     pool: &Pool,
     qkv: &[f32],

@@ -32,7 +32,7 @@ mod product;
 pub use kv_cache::{CachePrecision, KvCache};
 pub use matrix::PackedMatrix;
 
-pub(crate) use attention::{Heads, Rotation, attend_into};
+pub(crate) use attention::{Heads, Rotation, attend};
 pub(crate) use elementwise::{add, rms_norm, swiglu};
 pub(crate) use isa::InstructionSet;
 pub(crate) use pool::Pool;

@@ -4,6 +4,21 @@ use proptest::prelude::*;
 use super::super::kv_cache::CachePrecision;
 use super::*;
 
+/// As [`super::attend`], with memory for the result.
+fn attend(
+    set: InstructionSet,
+    pool: &Pool,
+    qkv: &[f32],
+    heads: Heads,
+    rotation: &Rotation,
+    caches: &mut [(&mut KvCache, usize)],
+    layer: usize,
+) -> Vec<f32> {
+    let mut out = vec![0.0; qkv.len() / heads.row() * heads.query * heads.dim];
+    super::attend(set, pool, qkv, heads, rotation, caches, layer, &mut out);
+    out
+}
+
 struct Case {
     heads: Heads,
     frequencies: Vec<f64>,
