@@ -56,7 +56,7 @@ pub(crate) struct PairOptions {
     #[arg(long, value_name = "FORMAT")]
     pub draft_weights: Option<DType>,
     /// Keeps what draft and target have read (the keys and values of attention) in 8 bits in place of 16: 9/16 of that memory, and
-    /// faster with contexts of thousands of tokens, but texts may differ. Models on the processor only.
+    /// faster with contexts of thousands of tokens, but less precise: texts differ. Models on the processor only.
     #[arg(long)]
     pub int8_cache: bool,
     /// The target, in place of the pair's, as in --draft. The API key of a server is in ARBITRAGE_TARGET_KEY. Only models that the policy
