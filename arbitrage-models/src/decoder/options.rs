@@ -141,7 +141,7 @@ impl LoadOptions {
     }
 
     /// Keeps the keys and values of each sequence in 8 bits in place of 16, with a scale for every 32 columns of a head: 9/16 of the
-    /// memory, which is also what decoding reads of it. It costs precision: some 2 to 3 of 100 most probable tokens change, more than packed
+    /// memory, which is also what decoding reads of it. It costs precision: 1 to 3 of 100 most probable tokens change, more than packed
     /// weights change alone (`docs/results/rows.md` has the figures of real models). Only with
     /// `Precision::Packed`; with another one, loading is an error.
     pub fn with_int8_cache(mut self) -> Self {
