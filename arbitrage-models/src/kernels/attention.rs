@@ -15,7 +15,7 @@ use super::activations::Pointer;
 use super::isa::{InstructionSet, Isa, Kernel, dispatch};
 use super::kv_cache::KvCache;
 use super::pool::{Pool, SHARED_WORK};
-use block::{BlockTask, Part, RowBlock};
+use block::{BlockPart, BlockTask, RowBlock};
 use scratch::AttentionScratch;
 
 /// Rows of a block at most.
@@ -224,7 +224,7 @@ impl AttentionPass<'_, '_> {
         let out = Pointer(out.as_mut_ptr());
         let whole = |index| {
             let Some(block) = self.block(index) else { return };
-            AttentionScratch::Buffers.with(block.floats(), |buffers| self.part(block, Part::All, buffers, &out));
+            AttentionScratch::Buffers.with(block.floats(), |buffers| self.part(block, BlockPart::All, buffers, &out));
         };
         match division {
             Division::Alone => (0..self.blocks()).for_each(whole),
@@ -241,7 +241,7 @@ impl AttentionPass<'_, '_> {
         AttentionScratch::Buffers.with(floats * blocks.len(), |buffers| {
             let buffers = Pointer(buffers);
             // A section that divides `total(block)` of each block in pieces of `size`.
-            let section = |total: Count, size: usize, part: fn(Range<usize>) -> Part| {
+            let section = |total: Count, size: usize, part: fn(Range<usize>) -> BlockPart| {
                 let pieces = blocks.iter().map(|block| total(block).div_ceil(size)).max().unwrap_or(0);
                 pool.run(blocks.len() * pieces, |task| {
                     let (index, start) = (task / pieces, task % pieces * size);
@@ -255,15 +255,15 @@ impl AttentionPass<'_, '_> {
             };
             let pages: usize = blocks.iter().map(RowBlock::pages).sum();
             blocks.iter().enumerate().for_each(|(index, block)| {
-                self.part(*block, Part::Queries, buffers.get().wrapping_add(index * floats), out);
+                self.part(*block, BlockPart::Queries, buffers.get().wrapping_add(index * floats), out);
             });
-            section(|block| block.pages(), pages.div_ceil(4 * pool.threads()).max(1), Part::Scores);
-            section(|block| block.queries(), 1, Part::Weights);
-            section(|block| block.heads.dim, TASK_COLUMNS, Part::Values);
+            section(|block| block.pages(), pages.div_ceil(4 * pool.threads()).max(1), BlockPart::Scores);
+            section(|block| block.queries(), 1, BlockPart::Weights);
+            section(|block| block.heads.dim, TASK_COLUMNS, BlockPart::Values);
         });
     }
 
-    fn part(&self, block: RowBlock<'_>, part: Part, buffers: *mut f32, out: &Pointer<f32>) {
+    fn part(&self, block: RowBlock<'_>, part: BlockPart, buffers: *mut f32, out: &Pointer<f32>) {
         let Self { set, qkv, rotation, .. } = *self;
         AttentionScratch::Page.with(block.page_floats(), |page| {
             let task = BlockTask { block, part, qkv, rotation, buffers, page, out: out.get() };

@@ -31,7 +31,7 @@ pub(super) struct RowBlock<'a> {
 
 /// What is done with a block. Parts of one kind may run at the same time; the kinds follow each other in this order.
 #[derive(Clone)]
-pub(super) enum Part {
+pub(super) enum BlockPart {
     /// Everything.
     All,
     /// Queries are rotated and scaled.
@@ -45,7 +45,7 @@ pub(super) enum Part {
 }
 
 /// Intermediate results of a block, in this order; queries are counted row by row.
-struct Buffers {
+struct BlockBuffers {
     /// `[queries][width]`.
     queries: *mut f32,
     /// `[queries][stride]`.
@@ -98,18 +98,18 @@ impl RowBlock<'_> {
         PAGE * self.columns()
     }
 
-    fn buffers(&self, start: *mut f32) -> Buffers {
+    fn buffers(&self, start: *mut f32) -> BlockBuffers {
         let queries = self.queries();
         let scores = start.wrapping_add(queries * self.width());
         let inverse = scores.wrapping_add(queries * self.stride());
-        Buffers { queries: start, scores, inverse, sums: inverse.wrapping_add(queries) }
+        BlockBuffers { queries: start, scores, inverse, sums: inverse.wrapping_add(queries) }
     }
 }
 
 /// A part of the work on a block.
 pub(super) struct BlockTask<'a> {
     pub block: RowBlock<'a>,
-    pub part: Part,
+    pub part: BlockPart,
     pub qkv: &'a [f32],
     pub rotation: &'a Rotation,
     /// [`RowBlock::floats`] numbers, which all parts of the block share.
@@ -131,16 +131,16 @@ impl Kernel for BlockTask<'_> {
         // SAFETY: the caller upholds what each part asks for: it is what the implementation's own conditions say.
         unsafe {
             match self.part.clone() {
-                Part::All => {
+                BlockPart::All => {
                     self.rotate(&buffers);
                     self.scores::<S>(&buffers, 0..self.block.pages());
                     self.weights(&buffers, 0..self.block.queries());
                     self.values::<S>(&buffers, vectors);
                 }
-                Part::Queries => self.rotate(&buffers),
-                Part::Scores(pages) => self.scores::<S>(&buffers, pages),
-                Part::Weights(queries) => self.weights(&buffers, queries),
-                Part::Values(columns) => {
+                BlockPart::Queries => self.rotate(&buffers),
+                BlockPart::Scores(pages) => self.scores::<S>(&buffers, pages),
+                BlockPart::Weights(queries) => self.weights(&buffers, queries),
+                BlockPart::Values(columns) => {
                     let end = columns.end.div_ceil(S::LANES).min(vectors.end);
                     self.values::<S>(&buffers, columns.start / S::LANES..end);
                 }
@@ -151,7 +151,7 @@ impl Kernel for BlockTask<'_> {
 
 impl BlockTask<'_> {
     #[inline(always)]
-    unsafe fn rotate(&self, buffers: &Buffers) {
+    unsafe fn rotate(&self, buffers: &BlockBuffers) {
         let (block, dim, width) = (&self.block, self.block.heads.dim, self.block.width());
         let scale = (dim as f32).powf(-0.5);
         for query in 0..block.queries() {
@@ -165,7 +165,7 @@ impl BlockTask<'_> {
     }
 
     #[inline(always)]
-    unsafe fn scores<S: Isa>(&self, buffers: &Buffers, pages: Range<usize>) {
+    unsafe fn scores<S: Isa>(&self, buffers: &BlockBuffers, pages: Range<usize>) {
         let (block, width, stride) = (&self.block, self.block.width(), self.block.stride());
         for page in pages.clone() {
             let start = page * PAGE;
@@ -197,7 +197,7 @@ impl BlockTask<'_> {
 
     /// Scores become weights; the inverses of their sums are kept.
     #[inline(always)]
-    unsafe fn weights(&self, buffers: &Buffers, queries: Range<usize>) {
+    unsafe fn weights(&self, buffers: &BlockBuffers, queries: Range<usize>) {
         for query in queries {
             let len = self.block.len + query / self.block.group();
             // SAFETY: the query has `len` scores.
@@ -209,7 +209,7 @@ impl BlockTask<'_> {
     }
 
     #[inline(always)]
-    unsafe fn values<S: Isa>(&self, buffers: &Buffers, vectors: Range<usize>) {
+    unsafe fn values<S: Isa>(&self, buffers: &BlockBuffers, vectors: Range<usize>) {
         let (block, group) = (&self.block, self.block.group());
         // SAFETY: the caller has the buffers of this block.
         unsafe {
@@ -235,7 +235,7 @@ impl BlockTask<'_> {
     }
 
     #[inline(always)]
-    unsafe fn clear<S: Isa>(&self, buffers: &Buffers, vectors: &Range<usize>) {
+    unsafe fn clear<S: Isa>(&self, buffers: &BlockBuffers, vectors: &Range<usize>) {
         for query in 0..self.block.queries() {
             for vector in vectors.clone() {
                 // SAFETY: the query has sums for whole vectors.
@@ -248,7 +248,7 @@ impl BlockTask<'_> {
     #[inline(always)]
     unsafe fn mix<S: Isa>(
         &self,
-        buffers: &Buffers,
+        buffers: &BlockBuffers,
         start: usize,
         slots: usize,
         vectors: &Range<usize>,
@@ -274,7 +274,7 @@ impl BlockTask<'_> {
 
     /// Divides the sums by those of the weights.
     #[inline(always)]
-    unsafe fn finish<S: Isa>(&self, buffers: &Buffers, vectors: &Range<usize>) {
+    unsafe fn finish<S: Isa>(&self, buffers: &BlockBuffers, vectors: &Range<usize>) {
         let (block, dim) = (&self.block, self.block.heads.dim);
         let columns = vectors.start * S::LANES..dim.min(vectors.end * S::LANES);
         for query in 0..block.queries() {
