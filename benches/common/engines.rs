@@ -3,6 +3,7 @@
 mod candle;
 mod ik_llama;
 mod llama;
+mod llama_programs;
 mod ours;
 
 pub use candle::Candle;

@@ -1,24 +1,17 @@
 //! ik_llama.cpp, through its own benchmark programs. They are older relatives of llama.cpp's, with other options and output.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use serde_json::Value;
 
+use super::llama_programs::{BATCHED, BENCH, LlamaPrograms};
 use super::{DEPTH, Engine, Figure, PROMPTS, SEQUENCES, Sample, TOKENS, messages_of, output_of};
 use crate::Failure;
-
-const BENCH: &str = "llama-bench";
-const BATCHED: &str = "llama-batched-bench";
 
 /// Builds of ik_llama.cpp's programs, to be run on one model. Weights are repacked when they are loaded (`-rtr`), which is this
 /// engine's fastest way on processors; flash attention is tried on and off.
 #[derive(Debug)]
-pub struct IkLlama {
-    folder: PathBuf,
-    model: PathBuf,
-    threads: String,
-}
+pub struct IkLlama(LlamaPrograms);
 
 impl IkLlama {
     /// The programs in `folder`, for `model`.
@@ -26,26 +19,8 @@ impl IkLlama {
     /// # Errors
     /// Tells how to build what is missing.
     pub fn new(folder: &Path, model: &Path, threads: usize) -> Result<Self, Failure> {
-        for program in [BENCH, BATCHED] {
-            let path = folder.join(program);
-            if !path.is_file() {
-                return Err(format!(
-                    "{} is not there: run `benches/ik_llama_cpp.sh CHECKOUT DIR`, and give --ik the folder that it prints",
-                    path.display()
-                )
-                .into());
-            }
-        }
-        let absolute = |path: &Path| std::path::absolute(path);
-        Ok(Self { folder: absolute(folder)?, model: absolute(model)?, threads: threads.to_string() })
-    }
-
-    /// A program, in the folder for temporary files: it leaves a log where it runs.
-    fn command(&self, program: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.folder.join(program));
-        command.arg("-m").arg(&self.model).args(["-t", &self.threads]).args(arguments);
-        command.current_dir(std::env::temp_dir());
-        command
+        let remedy = "run `benches/ik_llama_cpp.sh CHECKOUT DIR`, and give --ik the folder that it prints";
+        Ok(Self(LlamaPrograms::new(folder, model, threads, remedy)?))
     }
 
     /// Prefill and decoding of one sequence after a prompt (`-gp`), which warms up by itself.
@@ -53,7 +28,7 @@ impl IkLlama {
         let prompts = PROMPTS.map(|length| length.to_string()).join(",");
         let after = format!("{DEPTH},{TOKENS}");
         let arguments = ["-p", &prompts, "-n", "0", "-gp", &after, "-r", "1", "-fa", "0,1", "-rtr", "1", "-o", "json"];
-        single(&output_of(&mut self.command(BENCH, &arguments))?)
+        single(&output_of(&mut self.0.command(BENCH, &arguments))?)
     }
 
     /// Decoding of several sequences, in a context just as large as they need.
@@ -63,7 +38,7 @@ impl IkLlama {
         let arguments = ["-c", &context, "-npp", &depth, "-ntg", &tokens, "-npl", &sequences, "-rtr"];
         let mut samples = Vec::new();
         for (flash, variant) in [("off", "-fa 0"), ("on", "-fa 1")] {
-            let mut command = self.command(BATCHED, &[&arguments[..], &["-fa", flash]].concat());
+            let mut command = self.0.command(BATCHED, &[&arguments[..], &["-fa", flash]].concat());
             samples.push(batched(&messages_of(&mut command)?, variant)?);
         }
         Ok(samples)

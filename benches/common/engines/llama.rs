@@ -1,26 +1,20 @@
 //! llama.cpp, through its own benchmark programs.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use serde_json::Value;
 
+use super::llama_programs::{BATCHED, BENCH, LlamaPrograms};
 use super::{DEPTH, Engine, Figure, PROMPTS, SEQUENCES, Sample, TOKENS, output_of};
 use crate::Failure;
 
-const BENCH: &str = "llama-bench";
-const BATCHED: &str = "llama-batched-bench";
 /// What every run of llama-bench is given.
 const COMMON: [&str; 6] = ["-r", "1", "-fa", "0,1", "-o", "jsonl"];
 
 /// Builds of llama.cpp's programs, to be run on one model. Everything is at llama.cpp's defaults (repacked weights among
 /// them) but flash attention, which is tried on and off: either may be the faster.
 #[derive(Debug)]
-pub struct Llama {
-    folder: PathBuf,
-    model: PathBuf,
-    threads: String,
-}
+pub struct Llama(LlamaPrograms);
 
 impl Llama {
     /// The programs in `folder`, for `model`.
@@ -28,22 +22,12 @@ impl Llama {
     /// # Errors
     /// Tells how to build what is missing.
     pub fn new(folder: &Path, model: &Path, threads: usize) -> Result<Self, Failure> {
-        for program in [BENCH, BATCHED] {
-            let path = folder.join(program);
-            if !path.is_file() {
-                return Err(format!(
-                    "{} is not there: run `benches/llama_cpp.sh DIR`, and give --llama the folder that it prints",
-                    path.display()
-                )
-                .into());
-            }
-        }
-        Ok(Self { folder: folder.to_owned(), model: model.to_owned(), threads: threads.to_string() })
+        let remedy = "run `benches/llama_cpp.sh DIR`, and give --llama the folder that it prints";
+        Ok(Self(LlamaPrograms::new(folder, model, threads, remedy)?))
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Result<String, Failure> {
-        let mut command = Command::new(self.folder.join(program));
-        output_of(command.arg("-m").arg(&self.model).args(["-t", &self.threads]).args(arguments))
+        output_of(&mut self.0.command(program, arguments))
     }
 
     /// Prefill and decoding of one sequence; llama-bench warms up by itself.
