@@ -73,7 +73,9 @@ fn work(options: &Options) -> Result<(), Failure> {
             profile::start();
         }
     };
-    profiled("loading");
+    if options.profile {
+        profile::start();
+    }
     let token = passes(model.decoder(), 1, options.passes)?;
     profiled(FIGURES[0]);
     let rows = passes(model.decoder(), ROWS, options.passes)?;

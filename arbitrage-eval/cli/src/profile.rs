@@ -1,6 +1,6 @@
 //! `--profile`: where the time of the models and the router went.
 
-use arbitrage_core::{AdvantageRouter, BoxError, Candidate, Decision, Evidence, Prefix, SequenceId};
+use arbitrage_core::{AdvantageRouter, BoxError, Candidate, Decision, forward_methods};
 use arbitrage_models::profile::{self, Part, TimeProfile};
 use clap::Args;
 
@@ -36,17 +36,7 @@ impl ProfileOption {
 struct CountedRouter(Box<dyn AdvantageRouter>);
 
 impl AdvantageRouter for CountedRouter {
-    fn name(&self) -> String {
-        self.0.name()
-    }
-
-    fn evidence(&self) -> Evidence {
-        self.0.evidence()
-    }
-
-    fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision> {
-        self.0.before_draft(prefix)
-    }
+    forward_methods!(AdvantageRouter, self => self.0; name, evidence, before_draft, release);
 
     fn route(&mut self, candidate: &Candidate<'_>) -> Result<Decision, BoxError> {
         profile::measure(Part::Router, || self.0.route(candidate))
@@ -54,9 +44,5 @@ impl AdvantageRouter for CountedRouter {
 
     fn route_batch(&mut self, candidates: &[Candidate<'_>]) -> Vec<Result<Decision, BoxError>> {
         profile::measure(Part::Router, || self.0.route_batch(candidates))
-    }
-
-    fn release(&mut self, id: SequenceId) {
-        self.0.release(id);
     }
 }

@@ -70,8 +70,7 @@ impl LanePointer {
 /// # Safety
 /// All operations: the processor has the set, and pointers are valid for the named number of values (of any alignment); a
 /// [`LanePointer`] for its share in each of the places that the set reads. In memory a vector is its lanes, one behind the other.
-/// Everything is `#[inline(always)]`, so that it is
-/// compiled with the features of the function that [`dispatch`] made.
+/// Everything is `#[inline(always)]`, so that it is compiled with the features of the function that [`dispatch`] made.
 pub(super) trait Isa: Copy + 'static {
     /// Groups of eight rows that a vector spans.
     const GROUPS: usize;

@@ -66,6 +66,11 @@ impl RowBlock<'_> {
         self.rows * self.group()
     }
 
+    /// The row of the pass, and the query head, of a query.
+    fn row_and_head(&self, query: usize) -> (usize, usize) {
+        (self.row + query / self.group(), self.kv_head * self.group() + query % self.group())
+    }
+
     /// Positions that the last row attends to.
     fn most(&self) -> usize {
         self.len + self.rows - 1
@@ -155,8 +160,7 @@ impl BlockTask<'_> {
         let (block, dim, width) = (&self.block, self.block.heads.dim, self.block.width());
         let scale = (dim as f32).powf(-0.5);
         for query in 0..block.queries() {
-            let (row, head) =
-                (block.row + query / block.group(), block.kv_head * block.group() + query % block.group());
+            let (row, head) = block.row_and_head(query);
             // SAFETY: the query has `width` numbers in the buffer.
             let out = unsafe { std::slice::from_raw_parts_mut(buffers.queries.add(query * width), width) };
             self.rotation.rotate(row, &self.qkv[row * block.heads.row() + head * dim..][..dim], scale, out);
@@ -278,8 +282,7 @@ impl BlockTask<'_> {
         let (block, dim) = (&self.block, self.block.heads.dim);
         let columns = vectors.start * S::LANES..dim.min(vectors.end * S::LANES);
         for query in 0..block.queries() {
-            let (row, head) =
-                (block.row + query / block.group(), block.kv_head * block.group() + query % block.group());
+            let (row, head) = block.row_and_head(query);
             // SAFETY: the query has an inverse and `dim` sums, and a place in the output that no other task writes to.
             unsafe {
                 let inverse = *buffers.inverse.add(query);

@@ -52,6 +52,16 @@ impl PageShape {
     fn value(self, head: usize, slot: usize) -> usize {
         ((self.kv_heads + head) * PAGE + slot) * self.width
     }
+
+    /// Where the scale of 32 columns of a key lies: the `columns`-th of the head at `slot`.
+    fn key_scale(self, head: usize, slot: usize, columns: usize) -> usize {
+        (head * self.scales() + columns) * PAGE + slot
+    }
+
+    /// The same of a value.
+    fn value_scale(self, head: usize, slot: usize, columns: usize) -> usize {
+        ((self.kv_heads + head) * PAGE + slot) * self.scales() + columns
+    }
 }
 
 impl KvPage {
@@ -79,7 +89,6 @@ impl KvPage {
     #[inline(always)]
     pub(super) fn write(&mut self, shape: PageShape, head: usize, slot: usize, key: &[f32], value: &[f32]) {
         let (key_at, value_at) = (shape.key(head, slot) + slot % LANES, shape.value(head, slot));
-        let each = shape.scales();
         match self {
             Self::Half(numbers) => {
                 let mut narrow = [f16::ZERO; SCALE_COLUMNS];
@@ -92,12 +101,12 @@ impl KvPage {
             Self::Int8 { bytes, scales } => {
                 for (columns, key) in key.chunks(SCALE_COLUMNS).enumerate() {
                     let (narrow, scale) = to_bytes(key);
-                    scales[(head * each + columns) * PAGE + slot] = scale;
+                    scales[shape.key_scale(head, slot, columns)] = scale;
                     scatter(&narrow[..key.len()], &mut bytes[key_at + columns * SCALE_COLUMNS * LANES..]);
                 }
                 for (columns, value) in value.chunks(SCALE_COLUMNS).enumerate() {
                     let (narrow, scale) = to_bytes(value);
-                    scales[((shape.kv_heads + head) * PAGE + slot) * each + columns] = scale;
+                    scales[shape.value_scale(head, slot, columns)] = scale;
                     bytes[value_at + columns * SCALE_COLUMNS..][..value.len()].copy_from_slice(&narrow[..value.len()]);
                 }
             }
@@ -160,7 +169,7 @@ impl KvPage {
                     for v in 0..N {
                         let from = LanePointer::new(bytes.as_ptr().add(block(v)).cast(), LANES * width);
                         for columns in 0..shape.scales() {
-                            let scale = scales.as_ptr().add((head * shape.scales() + columns) * PAGE + slot);
+                            let scale = scales.as_ptr().add(shape.key_scale(head, slot, columns));
                             let scale = floats::<S>(scale.add(v * S::LANES));
                             for i in columns * SCALE_COLUMNS..width.min((columns + 1) * SCALE_COLUMNS) {
                                 S::prefetch(next.add((v * width + i) * S::LANES));
@@ -190,8 +199,7 @@ impl KvPage {
         next: *const u8,
         out: *mut f32,
     ) {
-        let PageShape { kv_heads, width, .. } = shape;
-        let (each, row, next) = (shape.scales(), (kv_heads + head) * PAGE, LanePointer::new(next, 0));
+        let (width, next) = (shape.width, LanePointer::new(next, 0));
         for slot in 0..slots {
             for (to, vector) in vectors.clone().enumerate() {
                 let column = vector * S::LANES;
@@ -202,13 +210,13 @@ impl KvPage {
                     let value = match self {
                         Self::Half(numbers) => {
                             S::prefetch(next.add((slot * width + column) * size_of::<f16>()));
-                            let from = numbers.as_ptr().add((row + slot) * width + column);
+                            let from = numbers.as_ptr().add(shape.value(head, slot) + column);
                             S::from_f16(LanePointer::new(from.cast(), apart * size_of::<f16>()))
                         }
                         Self::Int8 { bytes, scales } => {
                             S::prefetch(next.add(slot * width + column));
-                            let from = bytes.as_ptr().add((row + slot) * width + column);
-                            let scale = *scales.as_ptr().add((row + slot) * each + column / SCALE_COLUMNS);
+                            let from = bytes.as_ptr().add(shape.value(head, slot) + column);
+                            let scale = *scales.as_ptr().add(shape.value_scale(head, slot, column / SCALE_COLUMNS));
                             S::mul(S::from_i8(LanePointer::new(from.cast(), apart)), S::splat(scale))
                         }
                     };
