@@ -42,6 +42,7 @@ mod scorer_choice;
 mod serve;
 mod sinks;
 mod solve;
+mod speed_comparison;
 mod step_ids;
 mod summary;
 mod train;

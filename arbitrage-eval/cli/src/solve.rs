@@ -1,32 +1,38 @@
 //! `arbitrage solve`: one problem, shown while it is solved.
 
 use std::io::{IsTerminal, Read, Write};
+use std::path::Path;
 use std::time::Instant;
 
 use arbitrage_core::router::Budget;
-use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem};
-use arbitrage_mini::{Generator, Stream};
+use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem, Solution};
+use arbitrage_mini::{Generator, MiniProblem, Stream, is_solved};
+use arbitrage_router::Policy;
 
 use crate::Failure;
-use crate::cli::{OverlapOption, PairOptions, SolveOptions};
+use crate::cli::{OverlapOption, PairOptions, SolveOptions, SpeculationSource};
 use crate::live_view::LiveView;
+use crate::model::{Model, TargetModel};
 use crate::pair::{
     DEFAULT_PAIR, LoadedPair, MINI, NeededRoles, RouterSource, as_verifier, default_policy, default_scorer,
     open_router, router_folder, seconds_per_token,
 };
 use crate::sinks::Sinks;
-use crate::summary::{SolutionSummary, SolveTimes, representative_seconds_per_token};
+use crate::speed_comparison::SpeedComparison;
+use crate::summary::{MarkedAnswer, SolutionSummary, SolveTimes, representative_seconds_per_token};
 
-/// Solves one problem and shows it.
+/// Index of the first test problem that pair and target are compared on. Problems with random indices are below it.
+const FIRST_COMPARED_PROBLEM: u64 = 100_000;
+
+/// Solves one problem and shows it. After a generated one, more of its kind show what routing gains.
 pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
-    let ResolvedProblem { pair, problem } = resolve_problem(options)?;
+    let ResolvedProblem { pair, problem, generated } = resolve_problem(options)?;
     let models = &PairOptions { pair: Some(pair), ..options.models.clone() };
     let folder = router_folder(models, options.router.as_deref())?;
     let policy = options.policy.unwrap_or_else(|| default_policy(folder.as_deref()));
     let policy = options.tau.map_or(Ok(policy), |tau| policy.with_threshold(tau))?;
-    let limits = options.limits.limits();
-    limits.validate()?;
-    let segmenter = options.limits.segmenter()?;
+    options.limits.limits().validate()?;
+    options.limits.segmenter()?;
     policy.check(None)?; // refuses a threshold out of range before a model is loaded
 
     let mut pair = LoadedPair::load(models, NeededRoles::of(policy, models.speculation, options.budget.is_some()))?;
@@ -34,8 +40,72 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
     if models.placement.backends().is_some() {
         pair = pair.warmed_up()?;
     }
-    let LoadedPair { mut draft, mut target } = pair;
-    let mut idle_target = target.share();
+    let idle = pair.share();
+    let parts = EngineParts { options, models, folder: folder.as_deref() };
+    let (solution, seconds) = solve_visibly(&parts, pair, policy, &problem)?;
+
+    let is_compared = generated.is_some() && !options.json && !matches!(policy, Policy::Draft | Policy::Target);
+    let target_seconds_per_token =
+        if is_compared { None } else { target_seconds_per_token(&solution, idle.target.share()) };
+    let times = SolveTimes { seconds, target_seconds_per_token };
+    let expected = generated.as_ref().and_then(|mini| mini.plan.answer()).map(|answer| answer.to_string());
+    let is_right = generated.as_ref().map(|mini| is_solved(&mini.problem, &solution.text())).transpose()?;
+    let marked = expected.zip(is_right).map(|(expected, is_right)| MarkedAnswer { expected, is_right });
+    let summary = SolutionSummary::new(&problem, &solution, policy, times).with_mark(marked);
+    let mut out = anstream::stdout().lock();
+    if options.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
+    } else {
+        writeln!(out, "{summary}")?;
+    }
+    if is_compared {
+        writeln!(out, "\n{}", compare(&parts, &idle, policy)?)?;
+    }
+    Ok(())
+}
+
+/// What all engines of a call have in common.
+struct EngineParts<'a> {
+    options: &'a SolveOptions,
+    models: &'a PairOptions,
+    /// The folder of the trained router, if there is one.
+    folder: Option<&'a Path>,
+}
+
+impl EngineParts<'_> {
+    /// An engine of the pair under a policy.
+    fn engine(
+        &self,
+        LoadedPair { draft, target }: LoadedPair,
+        policy: Policy,
+        speculation: SpeculationSource,
+    ) -> Result<Engine<Model, TargetModel, Box<dyn AdvantageRouter>>, Failure> {
+        let target = as_verifier(target, &draft, speculation)?;
+        let scorer = || default_scorer(self.models, policy, &target);
+        let source = RouterSource { folder: self.folder, placement: &self.models.placement };
+        let (router, draft) = open_router(policy, source, draft, &target, scorer)?;
+        let router: Box<dyn AdvantageRouter> = match self.options.budget {
+            Some(budget) => Box::new(Budget::new(router, budget)),
+            None => router,
+        };
+        Ok(Engine::new(draft, target, self.options.profile.count_router(router))
+            .with_segmenter(self.options.limits.segmenter()?)
+            .with_limits(self.options.limits.limits())
+            .with_overlap(match self.options.overlap {
+                OverlapOption::Off => Overlap::Off,
+                OverlapOption::On => Overlap::On,
+            }))
+    }
+}
+
+/// Solves `problem` with the pair, and shows its steps unless JSON is asked for. Returns the seconds that it took, too.
+fn solve_visibly(
+    parts: &EngineParts<'_>,
+    LoadedPair { mut draft, mut target }: LoadedPair,
+    policy: Policy,
+    problem: &Problem,
+) -> Result<(Solution, f64), Failure> {
+    let options = parts.options;
     let mut sinks = Sinks::trace(options.trace.as_deref())?;
     if !options.json {
         let view = LiveView::new();
@@ -46,50 +116,40 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
         target = target.with_listener(view.listener(Author::Target));
         sinks = sinks.with(view);
     }
-    let target = as_verifier(target, &draft, models.speculation)?;
-    let scorer = || default_scorer(models, policy, &target);
-    let source = RouterSource { folder: folder.as_deref(), placement: &models.placement };
-    let (router, draft) = open_router(policy, source, draft, &target, scorer)?;
-    let router: Box<dyn AdvantageRouter> = match options.budget {
-        Some(budget) => Box::new(Budget::new(router, budget)),
-        None => router,
-    };
-
     options.profile.start();
-    let mut engine = Engine::new(draft, target, options.profile.count_router(router))
-        .with_segmenter(segmenter)
-        .with_limits(limits)
-        .with_overlap(match options.overlap {
-            OverlapOption::Off => Overlap::Off,
-            OverlapOption::On => Overlap::On,
-        })
-        .with_sink(sinks);
+    let mut engine = parts.engine(LoadedPair { draft, target }, policy, parts.models.speculation)?.with_sink(sinks);
     let start = Instant::now();
-    let solution = engine.solve(&problem)?;
+    let solution = engine.solve(problem)?;
     let seconds = start.elapsed().as_secs_f64();
-    let profile = options.profile.counted();
-    let target_seconds_per_token = representative_seconds_per_token(&solution).or_else(|| {
-        let measured = seconds_per_token(&mut idle_target);
-        measured.inspect_err(|error| anstream::eprintln!("warning: the target could not be timed: {error}")).ok()?
-    });
-    let times = SolveTimes { seconds, target_seconds_per_token };
-    let summary = SolutionSummary::new(&problem, &solution, policy, times);
-    let mut out = anstream::stdout().lock();
-    if options.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
-    } else {
-        writeln!(out, "{summary}")?;
-    }
-    if let Some(profile) = profile {
+    if let Some(profile) = options.profile.counted() {
         anstream::eprintln!("\n{profile}");
     }
-    Ok(())
+    Ok((solution, seconds))
+}
+
+/// Seconds per token of the target in this solution, or else of a few tokens that it writes for this.
+fn target_seconds_per_token(solution: &Solution, mut target: Model) -> Option<f64> {
+    representative_seconds_per_token(solution).or_else(|| {
+        let measured = seconds_per_token(&mut target);
+        measured.inspect_err(|error| anstream::eprintln!("warning: the target could not be timed: {error}")).ok()?
+    })
+}
+
+/// Solves more generated problems with the pair and with its target alone.
+fn compare(parts: &EngineParts<'_>, pair: &LoadedPair, policy: Policy) -> Result<SpeedComparison, Failure> {
+    let mut routed = parts.engine(pair.share(), policy, parts.models.speculation)?;
+    let mut target = parts.engine(pair.share(), Policy::Target, SpeculationSource::Off)?;
+    let generator = Generator::default();
+    let problems = (0..).map(|index| generator.problem(Stream::Test, FIRST_COMPARED_PROBLEM + index).problem);
+    SpeedComparison::measure(&mut |problem| routed.solve(problem), &mut |problem| target.solve(problem), problems)
 }
 
 /// A problem, and the pair that solves it.
 struct ResolvedProblem {
     pair: String,
     problem: Problem,
+    /// The problem with its solution, where it was generated.
+    generated: Option<MiniProblem>,
 }
 
 /// A given question is for the default pair unless another one is named. Without a question, a problem is generated for the mini pair.
@@ -97,18 +157,20 @@ fn resolve_problem(options: &SolveOptions) -> Result<ResolvedProblem, Failure> {
     let pair = options.models.pair.clone();
     if let Some(question) = question(options)? {
         let problem = Problem::new(question).with_seed(options.seed.unwrap_or(0));
-        return Ok(ResolvedProblem { pair: pair.unwrap_or_else(|| DEFAULT_PAIR.to_owned()), problem });
+        let pair = pair.unwrap_or_else(|| DEFAULT_PAIR.to_owned());
+        return Ok(ResolvedProblem { pair, problem, generated: None });
     }
     let is_mini = pair.as_deref().is_none_or(|name| name == MINI);
     if !is_mini || options.models.draft.is_some() || options.models.target.is_some() {
         return Err("no question: give it as an argument, or on standard input".into());
     }
-    let index = options.seed.unwrap_or_else(|| random_number() % 100_000);
-    let problem = Generator::default().problem(Stream::Test, index).problem;
+    let index = options.seed.unwrap_or_else(|| random_number() % FIRST_COMPARED_PROBLEM);
+    let generated = Generator::default().problem(Stream::Test, index);
+    let problem = generated.problem.clone();
     if !options.json {
         anstream::println!("{} (repeat with --seed {index})\n\n{}\n", problem.id, problem.question);
     }
-    Ok(ResolvedProblem { pair: MINI.to_owned(), problem })
+    Ok(ResolvedProblem { pair: MINI.to_owned(), problem, generated: Some(generated) })
 }
 
 /// A number that differs from call to call.

@@ -14,6 +14,9 @@ use crate::live_view::{colour, name, time};
 #[derive(Serialize)]
 pub(crate) struct SolutionSummary {
     answer: Option<String>,
+    /// Whether the answer is right, for a generated problem.
+    #[serde(flatten)]
+    mark: Option<MarkedAnswer>,
     text: String,
     question: String,
     policy: Policy,
@@ -26,6 +29,16 @@ pub(crate) struct SolutionSummary {
     /// Tokens of the solution times the target's measured seconds per token, without the prefill of the prompt; `None` where the target was
     /// not measured.
     estimated_target_only_seconds: Option<f64>,
+}
+
+/// Whether an answer is right.
+#[derive(Serialize)]
+pub(crate) struct MarkedAnswer {
+    /// The right answer.
+    #[serde(rename = "expected_answer")]
+    pub expected: String,
+    /// Whether the solution has it.
+    pub is_right: bool,
 }
 
 /// Measured times.
@@ -66,6 +79,7 @@ impl SolutionSummary {
         let tokens = usage.draft.kept_tokens + usage.target.kept_tokens;
         Self {
             answer: final_answer(&text).map(|(_, answer)| answer),
+            mark: None,
             text,
             question: problem.question.clone(),
             policy,
@@ -77,6 +91,11 @@ impl SolutionSummary {
             seconds,
             estimated_target_only_seconds: target_seconds_per_token.map(|seconds| tokens as f64 * seconds),
         }
+    }
+
+    /// The same summary, with the answer marked as right or wrong.
+    pub(crate) fn with_mark(self, mark: Option<MarkedAnswer>) -> Self {
+        Self { mark, ..self }
     }
 }
 
@@ -102,7 +121,12 @@ impl fmt::Display for SolutionSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |share| or_dash(share, |share: f64| format!("{:.0}%", 100.0 * share));
         writeln!(f)?;
-        writeln!(f, "answer         {}", self.answer.as_deref().unwrap_or("none found"))?;
+        write!(f, "answer         {}", self.answer.as_deref().unwrap_or("none found"))?;
+        match &self.mark {
+            Some(MarkedAnswer { is_right: true, .. }) => writeln!(f, " ✓")?,
+            Some(MarkedAnswer { expected, .. }) => writeln!(f, " ✗ (right: {expected})")?,
+            None => writeln!(f)?,
+        }
         for author in [Author::Draft, Author::Target] {
             let (role, colour) = (self.usage.role(author), colour(author));
             writeln!(
@@ -128,8 +152,11 @@ impl fmt::Display for SolutionSummary {
         writeln!(f, "accepted       {by_steps} of steps, {by_tokens} of tokens ({})", self.policy)?;
         write!(f, "time           {}, router {}", time(self.seconds), time(self.usage.router_seconds))?;
         match self.estimated_target_only_seconds {
-            Some(estimate) => write!(f, "; target only about {} ({:.2}×)", time(estimate), estimate / self.seconds),
-            None => Ok(()),
+            // A ratio of milliseconds would say more about the clock than about the models.
+            Some(estimate) if estimate >= 1.0 => {
+                write!(f, "; target only about {} ({:.2}×)", time(estimate), estimate / self.seconds)
+            }
+            Some(_) | None => Ok(()),
         }
     }
 }

@@ -22,6 +22,7 @@ mod decision;
 mod error;
 mod hardware;
 mod measured;
+mod payoff;
 mod work;
 
 pub use decision::DecisionWork;
@@ -30,4 +31,5 @@ pub use error::CostError;
 pub(crate) use hardware::tests::pair as test_hardware;
 pub use hardware::{Hardware, Reuse, TokenSeconds};
 pub use measured::measured;
+pub use payoff::Payoff;
 pub use work::{RoleWork, WorkCounts};

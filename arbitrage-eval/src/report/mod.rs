@@ -15,6 +15,7 @@ mod evaluation;
 mod figures;
 mod number;
 mod page;
+mod payoff_map;
 mod policy_run;
 mod read;
 mod render;
@@ -29,6 +30,7 @@ mod write;
 
 pub use error::ReportError;
 pub use evaluation::{BenchmarkRuns, Collection, EvaluationRuns, SkipReason, SkippedTrace};
+pub use payoff_map::{PairPoint, payoff_map};
 pub use policy_run::PolicyRun;
 pub use render::{html, markdown};
 pub use settings::ReportSettings;

@@ -9,7 +9,8 @@ use super::page::Page;
 use super::text::visible;
 use super::{EvaluationRuns, ReportError, ReportSettings};
 
-const STYLE: &str = include_str!("templates/style.css");
+/// The style sheet of pages and charts.
+pub(super) const STYLE: &str = include_str!("templates/style.css");
 const SCRIPT: &str = include_str!("templates/browser.js");
 
 /// The report as one HTML page that needs no network and no other file, and follows the reader's light or dark theme. Without JavaScript

@@ -43,6 +43,11 @@ impl LoadedPair {
         Ok(Self { draft: draft.with_sampling(sampling)?, target: target.with_sampling(sampling)? })
     }
 
+    /// The same models with their own settings and caches.
+    pub(crate) fn share(&self) -> Self {
+        Self { draft: self.draft.share(), target: self.target.share() }
+    }
+
     /// Has each loaded model write a token, so that a template or weights that cannot be used and a server that does not answer are reported
     /// before the first problem, and an accelerator has compiled its kernels.
     pub(crate) fn warmed_up(mut self) -> Result<Self, Failure> {

@@ -22,7 +22,7 @@ pub(crate) struct Mark {
     pub at: (f64, f64),
     /// Ends of its interval along the vertical axis.
     pub span: Option<(f64, f64)>,
-    /// Its tooltip.
+    /// Its tooltip. A point without one is a corner of its curve and has no marker.
     pub title: String,
 }
 
@@ -153,6 +153,7 @@ fn draw(svg: &mut Svg, series: &Series, x: &Scale, y: &Scale) {
             svg.line("span", (at.0, y.position(low)), (at.0, y.position(high)));
         }
     }
-    series.points.iter().zip(&positions).for_each(|(mark, at)| marker(svg, series.slot, *at, &mark.title));
+    let marked = series.points.iter().zip(&positions).filter(|(mark, _)| !mark.title.is_empty());
+    marked.for_each(|(mark, at)| marker(svg, series.slot, *at, &mark.title));
     svg.end();
 }
