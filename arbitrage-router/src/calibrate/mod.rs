@@ -44,5 +44,5 @@ pub use promise::{CalibrationProblems, Promise, PromiseConditions};
 pub use step_seconds::StepSeconds;
 pub use threshold::{Threshold, ValidationSet};
 
-#[cfg(test)]
+#[cfg(all(test, feature = "learned"))]
 pub(crate) use promise::tests as promise_tests;
