@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use arbitrage_core::router::Budget;
-use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem, Solution};
+use arbitrage_core::{AdvantageRouter, Author, Drafter, Engine, Overlap, Problem, Solution};
 use arbitrage_mini::{Generator, MiniProblem, Stream, is_solved};
 use arbitrage_router::Policy;
+use arbitrage_router::calibrate::Promise;
 
 use crate::Failure;
 use crate::cli::{OverlapOption, PairOptions, SolveOptions, SpeculationSource};
@@ -17,6 +18,8 @@ use crate::pair::{
     DEFAULT_PAIR, LoadedPair, MINI, NeededRoles, RouterSource, as_verifier, default_policy, default_scorer,
     open_router, router_folder, seconds_per_token,
 };
+use crate::promise::promise;
+use crate::run_notes::run_notes;
 use crate::sinks::Sinks;
 use crate::speed_comparison::SpeedComparison;
 use crate::summary::{MarkedAnswer, SolutionSummary, SolveTimes, representative_seconds_per_token};
@@ -51,7 +54,9 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
     let expected = generated.as_ref().and_then(|mini| mini.plan.answer()).map(|answer| answer.to_string());
     let is_right = generated.as_ref().map(|mini| is_solved(&mini.problem, &solution.text())).transpose()?;
     let marked = expected.zip(is_right).map(|(expected, is_right)| MarkedAnswer { expected, is_right });
-    let summary = SolutionSummary::new(&problem, &solution, policy, times).with_mark(marked);
+    let summary = SolutionSummary::new(&problem, &solution, policy, times)
+        .with_mark(marked)
+        .with_promise(parts.promise(&idle, policy, &problem)?);
     let mut out = anstream::stdout().lock();
     if options.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
@@ -73,6 +78,16 @@ struct EngineParts<'a> {
 }
 
 impl EngineParts<'_> {
+    /// What is promised of the policy at its threshold.
+    fn promise(&self, pair: &LoadedPair, policy: Policy, problem: &Problem) -> Result<Option<Promise>, Failure> {
+        let Self { options, models, folder } = *self;
+        if options.budget.is_some() {
+            return Ok(None); // a budget may let the draft write what the router escalates
+        }
+        let notes = run_notes(models, &options.limits, pair.target.name(), std::slice::from_ref(problem));
+        promise(policy, folder, options.limits.limits(), &notes, pair.draft.name())
+    }
+
     /// An engine of the pair under a policy.
     fn engine(
         &self,
