@@ -24,21 +24,24 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     let batch = ProblemBatch::open(&options.batch)?;
     let models = &options.batch.models;
     let folder = router_folder(models, options.router.as_deref())?;
+    options.lookahead.check(options.policy)?;
     let needed = NeededRoles::of(options.policy, models.speculation, false);
     let LoadedPair { draft, target } = LoadedPair::load(models, needed)?.warmed_up()?;
     let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
     let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))), "a head")?;
     let target = as_verifier(target, &draft, models.speculation)?;
     let load = models.placement.load(ModelRole::Scorer)?;
-    let scorer = || match &options.scorer {
+    let scorer = |policy| match &options.scorer {
         Some(scorer) => scorer.open(|what| target.local(what), &batch.set.rows, no_rollouts, &load),
-        None => default_scorer(models, options.policy, &target),
+        None => default_scorer(models, policy, &target),
     };
     let source = RouterSource { folder: folder.as_deref(), placement: &models.placement };
-    let (router, draft) = open_router(options.policy, source, draft, &target, scorer)?;
+    let (router, draft) = open_router(options.policy, source, draft, &target, || scorer(options.policy))?;
+    let router = options.lookahead.hand_over(router);
+    let drafts = options.lookahead.choosing(options.policy, || scorer(Policy::Rsd(0.5)))?;
     let (gold, problems) = (batch.set.gold.clone(), batch.set.problems.clone());
     options.profile.start();
-    let solved = batch.solve(draft, target, options.profile.count_router(router), notes, |_| String::new());
+    let solved = batch.solve(draft, target, options.profile.count_router(router), drafts, notes, |_| String::new());
     if let Some(profile) = options.profile.counted() {
         eprintln!("\n{profile}");
     }
@@ -51,6 +54,10 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
 /// A trained router is identified by its weights, since another one may lie in the same folder later.
 fn notes(options: &RunOptions, mut notes: RunNotes, router: Option<&Path>) -> Result<RunNotes, Failure> {
     notes.policy = Some(options.policy.to_string());
+    let policy = options.lookahead.of(options.policy);
+    if !policy.lookahead.is_none() {
+        (notes.label, notes.family) = (Some(policy.to_string()), Some(policy.family()));
+    }
     if let (Policy::Learned(_), Some(folder)) = (options.policy, router) {
         notes.router = Some(weights_digest(folder)?);
     }
@@ -66,7 +73,7 @@ fn report(options: &RunOptions, problems: &[Problem], gold: &Gold) -> Result<(),
     let steps = usage.accepted_steps + usage.escalated_steps;
     println!(
         "{}: {} problems, {:.1}% of {steps} steps by the target, {:.3} s per problem (draft {:.3}, target {:.3}, router {:.4})",
-        options.policy,
+        options.lookahead.of(options.policy),
         solutions.len(),
         100.0 * usage.escalated_steps as f64 / steps.max(1) as f64,
         (usage.draft.seconds + usage.target.seconds + usage.router_seconds) / count,

@@ -6,6 +6,7 @@ use std::time::Instant;
 use arbitrage_core::router::Budget;
 use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem};
 use arbitrage_mini::{Generator, Stream};
+use arbitrage_router::Policy;
 
 use crate::Failure;
 use crate::cli::{OverlapOption, PairOptions, SolveOptions};
@@ -28,6 +29,7 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
     limits.validate()?;
     let segmenter = options.limits.segmenter()?;
     policy.check(None)?; // refuses a threshold out of range before a model is loaded
+    options.lookahead.check(policy)?;
 
     let mut pair = LoadedPair::load(models, NeededRoles::of(policy, models.speculation, options.budget.is_some()))?;
     // The processor needs no warm-up, and the first step reports what cannot be used.
@@ -39,8 +41,9 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
     let mut sinks = Sinks::trace(options.trace.as_deref())?;
     if !options.json {
         let view = LiveView::new();
-        // With overlap a step that is drafted ahead may be dropped, and would appear in the middle of the target's step.
-        if options.overlap == OverlapOption::Off {
+        // With overlap a step that is drafted ahead may be dropped, and would appear in the middle of the target's step; of several drafts
+        // it is not known yet which one is chosen.
+        if options.overlap == OverlapOption::Off && options.lookahead.drafts == 1 {
             draft = draft.with_listener(view.listener(Author::Draft));
         }
         target = target.with_listener(view.listener(Author::Target));
@@ -50,6 +53,8 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
     let scorer = || default_scorer(models, policy, &target);
     let source = RouterSource { folder: folder.as_deref(), placement: &models.placement };
     let (router, draft) = open_router(policy, source, draft, &target, scorer)?;
+    let drafts = options.lookahead.choosing(policy, || default_scorer(models, Policy::Rsd(0.5), &target))?;
+    let router = options.lookahead.hand_over(router);
     let router: Box<dyn AdvantageRouter> = match options.budget {
         Some(budget) => Box::new(Budget::new(router, budget)),
         None => router,
@@ -64,6 +69,9 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
             OverlapOption::On => Overlap::On,
         })
         .with_sink(sinks);
+    if let Some((drafts, by)) = drafts {
+        engine = engine.with_drafts(drafts, by);
+    }
     let start = Instant::now();
     let solution = engine.solve(&problem)?;
     let seconds = start.elapsed().as_secs_f64();

@@ -32,5 +32,5 @@ pub use evaluation::{BenchmarkRuns, Collection, EvaluationRuns, SkipReason, Skip
 pub use policy_run::PolicyRun;
 pub use render::{html, markdown};
 pub use settings::ReportSettings;
-pub use solution::{SolutionView, StepText, StepView};
+pub use solution::{CandidateText, SolutionView, StepText, StepView};
 pub use write::{ReportFiles, write};
