@@ -10,8 +10,8 @@ use arbitrage_core::router::{AlwaysTarget, Random};
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::segmenter::{Separators, TokenBudget};
 use arbitrage_core::{
-    Accepted, Author, Drafter, Engine, Finish, Limits, Prefix, Problem, Rewrite, SequenceId, SeveralDrafts, Shared, Step, StepRule,
-    StepScorer, StepSegmenter, Target, Verifier,
+    Accepted, Author, Drafter, Engine, Finish, Limits, Prefix, Problem, Rewrite, SequenceId, SeveralDrafts, Shared,
+    Step, StepRule, StepScorer, StepSegmenter, Target, Verifier,
 };
 use arbitrage_models::chat::ChatTemplate;
 use arbitrage_models::sampler::Sampling;
@@ -108,8 +108,7 @@ fn common_prefixes_are_prefilled_once() {
 /// Several drafts of the next step of each of two sequences.
 fn several(model: &mut LocalModel, problems: &[Problem; 2], steps: [&[Accepted]; 2], count: usize) -> Vec<Vec<Step>> {
     let segmenter = TokenBudget::new(7).unwrap();
-    let prefixes: Vec<_> =
-        (0..2).map(|at| Prefix::new(SequenceId(at as u64), &problems[at], steps[at])).collect();
+    let prefixes: Vec<_> = (0..2).map(|at| Prefix::new(SequenceId(at as u64), &problems[at], steps[at])).collect();
     let drafts = SeveralDrafts::new(count, 0.9).unwrap();
     let drafts = model.draft_several(&prefixes, drafts, &StepRule::new(&segmenter, 7));
     drafts.into_iter().map(Result::unwrap).collect()

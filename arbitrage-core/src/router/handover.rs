@@ -84,7 +84,8 @@ impl FromStr for HandoverRule {
         let number = |number: &str| {
             number.parse().map_err(|_| ConfigError::Parameter {
                 what: "handover".to_owned(),
-                expected: "a number of escalations such as 1, with or without a number of steps, such as 1:3".to_owned(),
+                expected: "a number of escalations such as 1, with or without a number of steps, such as 1:3"
+                    .to_owned(),
                 found: format!("`{text}`"),
             })
         };

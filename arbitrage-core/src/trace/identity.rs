@@ -79,8 +79,7 @@ mod tests {
             (|run| run.router = "rsd".to_owned(), "router: \"oracle\", then \"rsd\""),
             (
                 |run| {
-                    run.drafts =
-                        Some(DraftsRecord { count: 4, temperature: 1.0, chosen_by: "logprob".to_owned() });
+                    run.drafts = Some(DraftsRecord { count: 4, temperature: 1.0, chosen_by: "logprob".to_owned() });
                 },
                 "drafts: null, then {",
             ),

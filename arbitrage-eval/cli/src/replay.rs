@@ -10,9 +10,9 @@ use arbitrage_eval::gold::Gold;
 use arbitrage_eval::harness::grade;
 use arbitrage_eval::replay::{PairedTrace, Prediction, check, grid, replay_lookahead};
 use arbitrage_eval::results::{Grades, PolicyResults, problem_results};
-use arbitrage_router::{Lookahead, LookaheadPolicy};
 use arbitrage_router::labels::examples;
 use arbitrage_router::learned::Card;
+use arbitrage_router::{Lookahead, LookaheadPolicy};
 use serde::Serialize;
 
 use crate::Failure;

@@ -26,6 +26,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     let folder = router_folder(models, options.router.as_deref())?;
     options.lookahead.check(options.policy)?;
     let needed = NeededRoles::of(options.policy, models.speculation, false);
+    let needed = options.lookahead.with_needed_roles(needed);
     let LoadedPair { draft, target } = LoadedPair::load(models, needed)?.warmed_up()?;
     let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
     let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))), "a head")?;

@@ -31,7 +31,8 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
     policy.check(None)?; // refuses a threshold out of range before a model is loaded
     options.lookahead.check(policy)?;
 
-    let mut pair = LoadedPair::load(models, NeededRoles::of(policy, models.speculation, options.budget.is_some()))?;
+    let needed = NeededRoles::of(policy, models.speculation, options.budget.is_some());
+    let mut pair = LoadedPair::load(models, options.lookahead.with_needed_roles(needed))?;
     // The processor needs no warm-up, and the first step reports what cannot be used.
     if models.placement.backends().is_some() {
         pair = pair.warmed_up()?;

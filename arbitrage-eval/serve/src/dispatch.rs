@@ -32,11 +32,8 @@ impl fmt::Debug for Dispatch {
 
 impl Dispatch {
     pub(super) fn new(policies: Policies, queue: Arc<RequestQueue>) -> Self {
-        let default_choice = PolicyChoice {
-            policy: policies.default_policy,
-            budget: policies.budget,
-            handover: policies.handover,
-        };
+        let default_choice =
+            PolicyChoice { policy: policies.default_policy, budget: policies.budget, handover: policies.handover };
         Self { queue, default_choice, learned: policies.learned, rsd: policies.rsd }
     }
 

@@ -51,7 +51,9 @@ pub(super) struct StepDecisions {
 pub(super) fn decisions(policy: &LookaheadPolicy, problem: &PairedSolution) -> Result<StepDecisions, ReplayError> {
     let refuse = |reason| Err(ReplayError::NotCollected { policy: policy.to_string(), reason });
     if policy.lookahead.drafts.is_some() {
-        return refuse("a collection has one draft of each step, so that it is not known which of several would be chosen");
+        return refuse(
+            "a collection has one draft of each step, so that it is not known which of several would be chosen",
+        );
     }
     let escalations = escalations(&policy.policy, problem)?;
     let writes_drafts = policy.policy != Policy::Target;

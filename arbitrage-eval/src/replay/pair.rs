@@ -55,7 +55,10 @@ impl StepPair {
         Some(Self {
             index: record.index,
             author: record.author,
-            draft: PairedStep { decoded: decoded_drafts(record, draft), ..PairedStep::new(draft, record.decision.draft_score?) },
+            draft: PairedStep {
+                decoded: decoded_drafts(record, draft),
+                ..PairedStep::new(draft, record.decision.draft_score?)
+            },
             target: PairedStep::new(target, record.decision.target_score?),
             shared: shared_tokens(draft, target),
             mean_logprob: draft.mean_logprob().or(of_empty_step),

@@ -24,7 +24,9 @@ mod tests {
             (problem.usage.draft.decoded, problem.usage.draft.calls) = (8, 2);
         }
         problems[2].stop = None;
-        for (policy, seconds) in [("draft", 2.0), ("learned:0.5", 3.0), ("rsd", 2.5), ("oracle", 2.5), ("learned:0.5+handover:1", 3.0)] {
+        for (policy, seconds) in
+            [("draft", 2.0), ("learned:0.5", 3.0), ("rsd", 2.5), ("oracle", 2.5), ("learned:0.5+handover:1", 3.0)]
+        {
             let priced = problems.iter().map(|problem| priced(problem, policy, &test_hardware(), Reuse::On));
             assert_eq!(priced.collect::<Vec<_>>(), [Some(seconds), Some(seconds), None], "{policy}");
         }

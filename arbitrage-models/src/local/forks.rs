@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use arbitrage_core::{BoxError, Prefix, Rewrite, SequenceId, SeveralDrafts, StepRule, StepsResult};
+use arbitrage_core::{BoxError, Prefix, Rewrite, SequenceId, SeveralDrafts, StepResult, StepRule, StepsResult};
 
 use super::LocalModel;
 use super::generate::{begin, complete, keep};
@@ -16,7 +16,8 @@ use crate::error::Result;
 use crate::sampler::Sampling;
 use crate::sequence::CachedSequence;
 
-type Generations<'r> = Vec<std::result::Result<StepGeneration<'r>, BoxError>>;
+/// A draft that is being generated, or why it is not.
+type Generation<'r> = std::result::Result<StepGeneration<'r>, BoxError>;
 
 /// Generates several drafts of the step after each prefix. The first is the step that the model generates by itself; nothing of
 /// them is streamed, since all but one are dropped.
@@ -50,10 +51,9 @@ pub(super) fn generate_several(
 
 /// Prefills what the drafts of a step have in common and is not cached, if reading it once for each draft would take longer than
 /// one more pass.
-fn prefill_before_forks(model: &LocalModel, generations: &mut Generations<'_>, forks: usize) -> Result<()> {
-    let is_worth_it = |generation: &StepGeneration<'_>| {
-        forks * generation.pending.len().saturating_sub(1) >= MIN_SHARED_TOKENS
-    };
+fn prefill_before_forks(model: &LocalModel, generations: &mut [Generation<'_>], forks: usize) -> Result<()> {
+    let is_worth_it =
+        |generation: &StepGeneration<'_>| forks * generation.pending.len().saturating_sub(1) >= MIN_SHARED_TOKENS;
     let sources: Vec<_> = generations.iter_mut().flatten().filter(|generation| is_worth_it(generation)).collect();
     let common = |generation: &StepGeneration<'_>| {
         let pending = &generation.pending[..generation.pending.len() - 1];
@@ -67,30 +67,26 @@ fn prefill_before_forks(model: &LocalModel, generations: &mut Generations<'_>, f
 fn collect(
     model: &mut LocalModel,
     prefixes: &[Prefix<'_>],
-    generations: Generations<'_>,
+    generations: Vec<Generation<'_>>,
     setup: f64,
 ) -> Vec<StepsResult> {
     let mut generations = generations.into_iter();
-    let first = generations.by_ref().take(prefixes.len()).map(|first| Ok(vec![keep(model, first, setup)?]));
+    let first = generations.by_ref().take(prefixes.len()).map(|first| keep(model, first, setup).map(|step| vec![step]));
     let mut drafts: Vec<StepsResult> = first.collect();
     let owners = prefixes.iter().map(|prefix| prefix.id).cycle();
     for (at, (fork, owner)) in generations.zip(owners).enumerate() {
         let of_prefix = &mut drafts[at % prefixes.len()];
-        let Ok(steps) = of_prefix else { continue };
-        match keep_fork(model, fork, owner) {
-            Ok(step) => steps.push(step),
-            Err(error) => *of_prefix = Err(error),
+        match (of_prefix.as_mut(), keep_fork(model, fork, owner)) {
+            (Ok(steps), Ok(step)) => steps.push(step),
+            (Ok(_), Err(error)) => *of_prefix = Err(error),
+            (Err(_), _) => {}
         }
     }
     drafts
 }
 
 /// The finished draft of a fork, whose cache is kept for the sequence `owner`.
-fn keep_fork(
-    model: &mut LocalModel,
-    fork: std::result::Result<StepGeneration<'_>, BoxError>,
-    owner: SequenceId,
-) -> arbitrage_core::StepResult {
+fn keep_fork(model: &mut LocalModel, fork: Generation<'_>, owner: SequenceId) -> StepResult {
     let fork = fork?;
     model.speculation.release(fork.id);
     let finished = fork.end(model.vocabulary())?;

@@ -68,11 +68,7 @@ pub(super) fn complete(
 }
 
 /// The finished step, whose sequence the model keeps. Preparing it took `setup` seconds.
-pub(super) fn keep(
-    model: &mut LocalModel,
-    generation: Result<StepGeneration<'_>, BoxError>,
-    setup: f64,
-) -> StepResult {
+pub(super) fn keep(model: &mut LocalModel, generation: Result<StepGeneration<'_>, BoxError>, setup: f64) -> StepResult {
     let FinishedStep { id, sequence, mut step, states } = generation?.end(model.vocabulary())?;
     step.cost.seconds += setup;
     model.generated.extend(states.map(|states| (id, states)));

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use arbitrage_core::text::excerpt;
-use arbitrage_core::{
-    Author, DraftCopies, Drafter, Message, Prefix, SeveralDrafts, StepResult, StepRule, StepsResult,
-};
+use arbitrage_core::{Author, DraftCopies, Drafter, Message, Prefix, SeveralDrafts, StepResult, StepRule, StepsResult};
 use serde_json::{Map, Value};
 
 use super::client::Client;

@@ -45,15 +45,20 @@ type StepOutcome = Result<Finish, BoxError>;
 impl<'a> StepBatch<'a> {
     pub(super) fn new(model: &'a OpenAiModel, rule: &'a StepRule<'a>) -> Self {
         let (sender, receiver) = channel();
-        Self { model, rule, stops: model.stops(rule), sampling: Vec::new(), sender, receiver, last_id: 0, requests: HashMap::new() }
+        Self {
+            model,
+            rule,
+            stops: model.stops(rule),
+            sampling: Vec::new(),
+            sender,
+            receiver,
+            last_id: 0,
+            requests: HashMap::new(),
+        }
     }
 
     /// A step for each prefix, in order; `sampling` says how the step of the prefix with this index is sampled.
-    pub(super) fn run(
-        mut self,
-        prefixes: &[Prefix<'_>],
-        sampling: impl Fn(usize) -> Sampling,
-    ) -> Vec<StepResult> {
+    pub(super) fn run(mut self, prefixes: &[Prefix<'_>], sampling: impl Fn(usize) -> Sampling) -> Vec<StepResult> {
         let start = Instant::now();
         self.sampling = (0..prefixes.len()).map(sampling).collect();
         let mut builders: Vec<_> = prefixes.iter().map(|prefix| StepBuilder::new(*prefix, self.model.author)).collect();

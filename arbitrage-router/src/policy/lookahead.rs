@@ -129,7 +129,8 @@ impl FromStr for DraftsName {
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
         let (count, choice) = text.split_once(':').unwrap_or((text, DraftChoiceName::Estimate.name()));
-        let refused = || PolicyError::Lookahead { expected: "at least 2 drafts, such as drafts:4", found: text.to_owned() };
+        let refused =
+            || PolicyError::Lookahead { expected: "at least 2 drafts, such as drafts:4", found: text.to_owned() };
         let count = count.parse().ok().filter(|count| *count >= 2).ok_or_else(refused)?;
         Ok(Self { count, choice: choice.parse()? })
     }

@@ -32,7 +32,8 @@ impl PlannedRun<'_> {
 
     /// The models of the pair that the run needs.
     pub(super) fn needed_roles(&self, models: &PairOptions) -> NeededRoles {
-        NeededRoles::of(self.policy, self.config.speculation.unwrap_or(models.speculation), false)
+        let speculation = self.config.speculation.unwrap_or(models.speculation);
+        self.config.lookahead().with_needed_roles(NeededRoles::of(self.policy, speculation, false))
     }
 
     /// Whether the run can be split into shards. A run that matches the rate of another run needs that run as a whole.

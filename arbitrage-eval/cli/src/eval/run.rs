@@ -83,7 +83,8 @@ impl<'a> Runner<'a> {
             None => default_scorer(models, policy, &target),
         };
         let source = RouterSource { folder: folder.as_deref(), placement: &models.placement };
-        let (router, draft) = open_router(planned.policy, source, self.draft.share(), &target, || scorer(planned.policy))?;
+        let (router, draft) =
+            open_router(planned.policy, source, self.draft.share(), &target, || scorer(planned.policy))?;
         let drafts = config.lookahead().choosing(planned.policy, || scorer(Policy::Rsd(0.5)))?;
         let limits = &self.options.limits;
         let engine = Engine::new(draft, target, config.lookahead().hand_over(router))

@@ -4,6 +4,7 @@ use arbitrage_core::router::{Handover, Signal};
 use arbitrage_core::{AdvantageRouter, ChooseBy, SeveralDrafts, StepScorer};
 use arbitrage_router::{DraftChoiceName, DraftsName, Lookahead, LookaheadPolicy, Policy};
 
+use super::NeededRoles;
 use crate::Failure;
 use crate::cli::LookaheadOptions;
 
@@ -40,6 +41,12 @@ impl LookaheadOptions {
             )
             .into()),
         }
+    }
+
+    /// What is needed besides what the policy needs: a target that may be the judge that chooses a draft.
+    pub(crate) fn with_needed_roles(&self, needed: NeededRoles) -> NeededRoles {
+        let chooses_by_score = self.drafts > 1 && self.choose_by == DraftChoiceName::Score;
+        NeededRoles { target: needed.target || chooses_by_score, ..needed }
     }
 
     /// The router with its handovers.
@@ -83,7 +90,9 @@ mod tests {
         for policy in ["logprob:-0.1", "entropy:1", "rsd:0.5", "learned", "learned:0.1"] {
             check(policy, 4, DraftChoiceName::Estimate).unwrap();
         }
-        for (policy, part) in [("draft", "no estimate"), ("target", "no estimate"), ("random:0.5", "no estimate"), ("oracle:0", "after")] {
+        for (policy, part) in
+            [("draft", "no estimate"), ("target", "no estimate"), ("random:0.5", "no estimate"), ("oracle:0", "after")]
+        {
             assert!(check(policy, 4, DraftChoiceName::Estimate).unwrap_err().to_string().contains(part), "{policy}");
             check(policy, 4, DraftChoiceName::Logprob).unwrap();
             check(policy, 1, DraftChoiceName::Estimate).unwrap();

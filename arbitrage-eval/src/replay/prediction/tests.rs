@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex};
 use arbitrage_core::router::{Handover, Labelling, ThresholdRule};
 use arbitrage_core::testing::Babbler;
 use arbitrage_core::trace::{Record, Trace};
-use arbitrage_core::{
-    AdvantageRouter, Author, ChooseBy, Engine, Limits, Problem, Route, SeveralDrafts, router_fn,
-};
+use arbitrage_core::{AdvantageRouter, Author, ChooseBy, Engine, Limits, Problem, Route, SeveralDrafts, router_fn};
 use arbitrage_router::CustomPolicy;
 use arbitrage_router::labels::examples;
 use arbitrage_router::metrics::{Bootstrap, CallBudget};

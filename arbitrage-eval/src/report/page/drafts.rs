@@ -10,7 +10,8 @@ use crate::report::table::{ReportTable, TableCell, TableLayout};
 
 /// How often another draft than the first was chosen, and how much the drafts differ.
 pub(crate) fn table(stats: &[RunStats<'_>]) -> ReportTable {
-    let head = ["Policy", "drafts", "chosen by", "steps with a choice", "another than the first", "different texts per step"];
+    let head =
+        ["Policy", "drafts", "chosen by", "steps with a choice", "another than the first", "different texts per step"];
     ReportTable {
         title: "Several drafts of a step".to_owned(),
         caption: "The first draft is the one that the draft model writes by itself; the others are sampled. The best of them is chosen \
@@ -30,9 +31,8 @@ fn cells(stats: &RunStats<'_>) -> Option<Vec<TableCell>> {
         (!steps.is_empty()).then(|| steps.iter().map(|step| figure(step)).sum::<f64>() / steps.len() as f64)
     };
     let is_other = |step: &StepView| f64::from(u8::from(!step.candidates[0].is_chosen));
-    let texts = |step: &StepView| {
-        step.candidates.iter().map(|draft| draft.text.as_str()).collect::<BTreeSet<_>>().len() as f64
-    };
+    let texts =
+        |step: &StepView| step.candidates.iter().map(|draft| draft.text.as_str()).collect::<BTreeSet<_>>().len() as f64;
     Some(vec![
         TableCell::count(drafts.count),
         TableCell::text(drafts.chosen_by.clone()),
