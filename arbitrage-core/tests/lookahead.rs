@@ -129,7 +129,7 @@ fn a_budget_around_a_handover_ends_it() {
     let handover = Handover::new(router_fn(|_| Route::Escalate), HandoverRule::to_the_end(1).unwrap());
     let mut engine = Engine::new(draft, target, Budget::new(handover, 3));
     assert_eq!(engine.solve(&Problem::new("?")).unwrap().text(), "A\n\nB\n\nC\n\nd\n\ne\n\nf\n\n");
-    assert_eq!(engine.run_record().router, "budget(handover(custom, after=1), most=3)");
+    assert_eq!(engine.run_record().router, "budget(handover(closure, after=1), most=3)");
 }
 
 /// A model that writes one letter a step.
