@@ -36,9 +36,9 @@ impl<'a> ProblemBatch<'a> {
         run_notes(&self.options.models, &self.options.limits, target, &self.set.problems)
     }
 
-    /// Solves the problems that the trace has no solution of, with several drafts of each step if `drafts` says so. `status` receives each solution, or `None` for a
-    /// problem that failed, and returns the text beside the progress bar. An error of the trace file ends the run, since no later
-    /// record could be written either.
+    /// Solves the problems that the trace has no solution of, with several drafts of each step if `drafts` says so. `status` receives
+    /// each solution, or `None` for a problem that failed, and returns the text beside the progress bar. An error of the trace file ends
+    /// the run, since no later record could be written either.
     pub(crate) fn solve(
         self,
         draft: Model,
