@@ -59,6 +59,16 @@ macro_rules! forward_methods {
             $inner.draft(prefixes, rule)
         }
     };
+    (@Drafter draft_several $self:ident $inner:expr) => {
+        fn draft_several(
+            &mut $self,
+            prefixes: &[$crate::Prefix<'_>],
+            drafts: $crate::SeveralDrafts,
+            rule: &$crate::StepRule<'_>,
+        ) -> Vec<$crate::StepsResult> {
+            $inner.draft_several(prefixes, drafts, rule)
+        }
+    };
     (@Verifier rewrite $self:ident $inner:expr) => {
         fn rewrite(
             &mut $self,
@@ -117,7 +127,7 @@ macro_rules! forward_methods {
 macro_rules! implement_for_pointers {
     ($($pointer:ty),*) => {$(
         impl<T: Drafter + ?Sized> Drafter for $pointer {
-            forward_methods!(Drafter, self => **self; name, draft, release, digest);
+            forward_methods!(Drafter, self => **self; name, draft, draft_several, release, digest);
         }
         impl<T: Verifier + ?Sized> Verifier for $pointer {
             forward_methods!(Verifier, self => **self; name, rewrite, release, digest);

@@ -29,6 +29,7 @@
 //! # Ok::<(), arbitrage_core::EngineError>(())
 //! ```
 
+mod choose_by;
 mod decision;
 mod drafter;
 mod engine;
@@ -52,8 +53,9 @@ pub mod trace;
 mod usage;
 mod verifier;
 
+pub use choose_by::ChooseBy;
 pub use decision::{Decision, Evidence, Route};
-pub use drafter::{Drafter, DrafterFn, StepResult, drafter_fn};
+pub use drafter::{DraftCopies, Drafter, DrafterFn, SeveralDrafts, StepResult, StepsResult, drafter_fn};
 pub use engine::{Engine, ProblemSource, Solution, WhenEmpty};
 pub use error::{BoxError, ConfigError, EngineError, Role, ScoreError, StepError};
 pub use limits::{Limits, Stop};

@@ -131,6 +131,18 @@ impl<'a> Prefix<'a> {
         seed::draw(self.problem.seed, self.steps.len() as u64, author as u64)
     }
 
+    /// Seed of draft `number` of the next step, which is used in a copy of the problem. Draft 0 has the problem's own seed, so that
+    /// the first of several drafts is the one that is written where there is only one.
+    pub fn draft_seed(&self, number: usize) -> u64 {
+        const DRAFTS: u64 = 5;
+        if number == 0 { self.problem.seed } else { self.copy_seed(DRAFTS, number) }
+    }
+
+    /// The random numbers with which `author` samples draft `number` of the next step; those of [`draw`](Self::draw) for draft 0.
+    pub fn draft_draw(&self, author: Author, number: usize) -> Draw {
+        seed::draw(self.draft_seed(number), self.steps.len() as u64, author as u64)
+    }
+
     /// The random numbers for routing the next step. They are independent of both authors'.
     pub fn routing_draw(&self) -> Draw {
         const ROUTER: u64 = 2;

@@ -46,7 +46,7 @@ impl<T: ?Sized> Shared<T> {
 }
 
 impl<T: Drafter + ?Sized> Drafter for Shared<T> {
-    forward_methods!(Drafter, self => self.lock(); draft, release, digest);
+    forward_methods!(Drafter, self => self.lock(); draft, draft_several, release, digest);
 
     fn name(&self) -> &str {
         &self.name

@@ -61,11 +61,13 @@ impl StepCost {
     }
 }
 
+add_by_field!(StepCost { prefilled, cached, decoded, seconds, prefill_seconds, guessed, confirmed });
+
 /// What all steps of one role cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RoleUsage {
-    /// Number of steps that the role wrote.
+    /// Number of steps that the role wrote. Where there are several drafts of a step, each of them counts.
     pub calls: usize,
     /// Prompt tokens that were computed.
     pub prefilled: usize,

@@ -10,8 +10,8 @@ use arbitrage_core::router::{AlwaysTarget, Random};
 use arbitrage_core::scorer::Judge;
 use arbitrage_core::segmenter::{Separators, TokenBudget};
 use arbitrage_core::{
-    Accepted, Author, Drafter, Engine, Finish, Limits, Prefix, Problem, Rewrite, SequenceId, Shared, Step, StepRule,
-    StepScorer, StepSegmenter, Target, Verifier,
+    Accepted, Author, Drafter, Engine, Finish, Limits, Prefix, Problem, Rewrite, SequenceId, SeveralDrafts, Shared,
+    Step, StepRule, StepScorer, StepSegmenter, Target, Verifier,
 };
 use arbitrage_models::chat::ChatTemplate;
 use arbitrage_models::sampler::Sampling;
@@ -102,6 +102,87 @@ fn common_prefixes_are_prefilled_once() {
         together.release(SequenceId(4));
         let next = draft(&mut together, 9, &problems[4], &steps, 5);
         assert_eq!(next.text, later.text, "a copy does not depend on its source");
+    }
+}
+
+/// Several drafts of the next step of each of two sequences.
+fn several(model: &mut LocalModel, problems: &[Problem; 2], steps: [&[Accepted]; 2], count: usize) -> Vec<Vec<Step>> {
+    let segmenter = TokenBudget::new(7).unwrap();
+    let prefixes: Vec<_> = (0..2).map(|at| Prefix::new(SequenceId(at as u64), &problems[at], steps[at])).collect();
+    let drafts = SeveralDrafts::new(count, 0.9).unwrap();
+    let drafts = model.draft_several(&prefixes, drafts, &StepRule::new(&segmenter, 7));
+    drafts.into_iter().map(Result::unwrap).collect()
+}
+
+/// The first draft is the model's own step; the others are those of a model with their temperature and seeds, and share its prefix.
+#[test]
+fn several_drafts_are_those_of_separate_sequences() {
+    let problems = [
+        Problem::new("How many eggs are there, if a hen lays one on every day of a week but two?").with_seed(7),
+        Problem::new("Hens?").with_seed(8),
+    ];
+    for precision in BOTH {
+        for sampling in [Sampling::greedy(), Sampling::at_temperature(0.4).unwrap()] {
+            let own = || model(QWEN, precision).with_sampling(sampling);
+            let sampled = || model(QWEN, precision).with_sampling(Sampling::at_temperature(0.9).unwrap());
+            let mut together = own();
+            let mut history = [Vec::new(), Vec::new()];
+            for index in 0..4 {
+                let found = several(&mut together, &problems, [&history[0], &history[1]], 5);
+                assert_eq!((together.sequences(), together.forks()), (2, 8), "one cache for each draft");
+                for (at, drafts) in found.into_iter().enumerate() {
+                    let (problem, steps) = (&problems[at], &history[at]);
+                    let first = draft(&mut own(), 9, problem, steps, 7);
+                    assert_eq!((&drafts[0].text, &drafts[0].tokens), (&first.text, &first.tokens), "step {index}");
+                    let prefix = Prefix::new(SequenceId(9), problem, steps);
+                    for (number, step) in drafts.iter().enumerate().skip(1) {
+                        let copy = problem.clone().with_seed(prefix.draft_seed(number));
+                        let alone = draft(&mut sampled(), 9, &copy, steps, 7);
+                        assert_eq!((&step.text, &step.tokens), (&alone.text, &alone.tokens), "draft {number}");
+                        if precision == Precision::Packed {
+                            assert_eq!(content(step), content(&alone), "the packed path gives the same bits");
+                        }
+                        assert_eq!(step.cost.cached + step.cost.prefilled, alone.cost.prefilled);
+                    }
+                    let prefilled: usize = drafts.iter().map(|step| step.cost.prefilled).sum();
+                    if index > 0 || at == 0 {
+                        assert!(prefilled <= first.cost.prefilled + 4, "{prefilled}: the prefix is read once");
+                    }
+                    if index > 0 {
+                        assert_eq!(drafts[0].cost.prefilled, 1, "the chosen draft's cache goes on");
+                    }
+                    let chosen = (index + at) % 5;
+                    history[at].push(accepted(drafts[chosen].clone(), Author::Draft));
+                }
+            }
+            // A step by another model after several drafts, and then one draft.
+            history[0].push(accepted(Step::new(" a step of another's\n\n", Finish::Boundary), Author::Target));
+            let one = draft(&mut together, 0, &problems[0], &history[0], 7);
+            let anew = draft(&mut own(), 9, &problems[0], &history[0], 7);
+            assert_eq!((&one.text, &one.tokens), (&anew.text, &anew.tokens));
+            assert_eq!(together.forks(), 4, "the forks of the sequence that goes on are dropped");
+            together.release(SequenceId(0));
+            together.release(SequenceId(1));
+            assert_eq!((together.sequences(), together.forks()), (0, 0));
+        }
+    }
+}
+
+#[test]
+fn several_drafts_carry_hidden_states_and_fail_alone() {
+    let mut model = model(QWEN, Precision::Packed).with_hidden(true);
+    let context = model.decoder().config().context;
+    let problems = [Problem::new("How many eggs?"), Problem::new("word ".repeat(context))];
+    let segmenter = TokenBudget::new(7).unwrap();
+    let prefixes: Vec<_> = (0..2).map(|at| Prefix::new(SequenceId(at as u64), &problems[at], &[])).collect();
+    let drafts = SeveralDrafts::new(3, 0.9).unwrap();
+    let mut found = model.draft_several(&prefixes, drafts, &StepRule::new(&segmenter, 7));
+    assert!(found.pop().unwrap().is_err());
+    let steps = found.pop().unwrap().unwrap();
+    let states: Vec<_> = steps.iter().map(|step| step.hidden.clone().unwrap()).collect();
+    for (step, hidden) in steps.iter().zip(states) {
+        let read = model.share().teacher_force(&prefixes[0], step).unwrap();
+        assert_eq!(read.hidden, hidden, "the states are those of the draft's own tokens");
     }
 }
 

@@ -4,6 +4,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`Policy`] | a router and its threshold as text, such as `logprob:-0.2` on a command line or in a configuration file |
+//! | [`Lookahead`] | what a policy does beyond one step: `learned:0.1+handover:1`, `rsd:0.5+drafts:4:score` |
 //! | [`labels`] | training data from traces: examples, splits by problem, class balance, classes of the advantage |
 //! | `learned` | learned routers (feature `learned`) and their training (feature `train`) |
 //! | [`metrics`] | rank correlation, Acc0 and Acc1, AUC, calibration error, captured advantage, bootstrap intervals |
@@ -31,7 +32,7 @@ pub mod metrics;
 mod policy;
 mod random;
 
-pub use policy::{CustomPolicy, Policy, PolicyError};
+pub use policy::{CustomPolicy, DraftChoiceName, DraftsName, Lookahead, LookaheadPolicy, Policy, PolicyError};
 
 /// Compiles and runs the examples in the README along with the doc tests.
 #[cfg(doctest)]

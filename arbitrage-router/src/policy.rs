@@ -2,6 +2,7 @@
 
 mod custom;
 mod error;
+mod lookahead;
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use custom::CustomPolicy;
 pub use error::PolicyError;
+pub use lookahead::{DraftChoiceName, DraftsName, Lookahead, LookaheadPolicy};
 
 /// Which router, with which threshold. Written `name` or `name:τ`; [`Policy::NAMES`] lists the built-in names.
 ///

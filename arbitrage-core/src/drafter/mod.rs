@@ -1,8 +1,10 @@
 //! The draft model: [`Drafter`], and closures as drafters.
 
 mod function;
+mod several;
 
 pub use function::{DrafterFn, drafter_fn};
+pub use several::{DraftCopies, SeveralDrafts, StepsResult};
 
 use crate::{BoxError, EngineError, Prefix, Role, SequenceId, Step, StepRule};
 
@@ -41,6 +43,22 @@ pub trait Drafter: Send {
 
     /// One step for each prefix, in order. All prefixes of a call have different ids.
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult>;
+
+    /// Several drafts of the next step of each prefix. The first is the step that [`draft`](Self::draft) writes. The others are
+    /// sampled at the temperature of `drafts`, each from its own [random numbers](Prefix::draft_draw), so that a draft depends on
+    /// prefix and number alone.
+    ///
+    /// By default each draft is the step of a sequence of its own, all in one call of [`draft`](Self::draft), with the sampling
+    /// that the drafter has: one that always takes the likeliest token then writes the same draft several times. A model overrides
+    /// this to sample, and to read each prefix only once.
+    fn draft_several(
+        &mut self,
+        prefixes: &[Prefix<'_>],
+        drafts: SeveralDrafts,
+        rule: &StepRule<'_>,
+    ) -> Vec<StepsResult> {
+        several::draft_copies(self, prefixes, drafts.count(), rule)
+    }
 
     /// The sequence is finished, and its cache can be freed.
     fn release(&mut self, _id: SequenceId) {}

@@ -1,28 +1,92 @@
-//! The drafter's two calls in an iteration: for the current step, and ahead for the step after it.
+//! The drafter's calls in an iteration: for the current step, and ahead for the step after it.
 
 use std::time::Instant;
 
 use super::sequence::ActiveSequence;
-use super::step_state::{BatchCall, StepState, checked_step, select};
-use crate::{Author, Drafter, Limits, Role, Step, StepRule};
+use super::step_state::{BatchCall, StepState, checked_drafts, select};
+use crate::{Author, Drafter, Limits, Role, SeveralDrafts, Step, StepRule};
 
-/// Drafts the current step of every sequence that needs a draft and has none yet.
-pub(super) fn draft_steps(
-    drafter: &mut impl Drafter,
-    active: &[ActiveSequence],
-    states: &mut [StepState],
-    rule: &StepRule<'_>,
-) {
-    let selected = select(active, states, |state| !state.is_escalated() && state.draft.is_none());
-    if selected.is_empty() {
-        return;
+/// The drafter, and how many drafts of a step it writes. It is kept apart from verifier and router, since it may work on another
+/// thread at the same time.
+pub(super) struct DraftStage<D> {
+    pub(super) drafter: D,
+    /// `None` for one draft.
+    pub(super) several: Option<SeveralDrafts>,
+    /// Whether the best draft is chosen by the router, so that a step which it has decided already gets one draft.
+    pub(super) is_chosen_by_router: bool,
+}
+
+impl<D: Drafter> DraftStage<D> {
+    /// Drafts the current step of every sequence that needs a draft and has none yet.
+    pub(super) fn draft_steps(&mut self, active: &[ActiveSequence], states: &mut [StepState], rule: &StepRule<'_>) {
+        let needs_draft = |state: &StepState| !state.is_escalated() && state.drafts.is_empty();
+        let wants_several = |state: &StepState| !(self.is_chosen_by_router && state.decision.is_some());
+        let selected = select(active, states, needs_draft);
+        let (several, single): (Vec<usize>, Vec<usize>) = match self.several {
+            Some(_) => selected.into_iter().partition(|&index| wants_several(&states[index])),
+            None => (Vec::new(), selected),
+        };
+        if !single.is_empty() {
+            self.write_one(active, &single, states, rule);
+        }
+        if let Some(drafts) = self.several.filter(|_| !several.is_empty()) {
+            self.write_several(drafts, active, &several, states, rule);
+        }
     }
-    let start = Instant::now();
-    let prefixes: Vec<_> = selected.iter().map(|&index| active[index].prefix()).collect();
-    let answers = drafter.draft(&prefixes, rule);
-    let seconds = start.elapsed().as_secs_f64();
-    let call = BatchCall { active, selected: &selected, role: Role::Drafter, name: drafter.name(), seconds };
-    call.store_steps(states, answers, Author::Draft, rule);
+
+    fn write_one(
+        &mut self,
+        active: &[ActiveSequence],
+        selected: &[usize],
+        states: &mut [StepState],
+        rule: &StepRule<'_>,
+    ) {
+        let start = Instant::now();
+        let prefixes: Vec<_> = selected.iter().map(|&index| active[index].prefix()).collect();
+        let answers = self.drafter.draft(&prefixes, rule);
+        let seconds = start.elapsed().as_secs_f64();
+        let call = BatchCall { active, selected, role: Role::Drafter, name: self.drafter.name(), seconds };
+        call.store_steps(states, answers, Author::Draft, rule);
+    }
+
+    fn write_several(
+        &mut self,
+        drafts: SeveralDrafts,
+        active: &[ActiveSequence],
+        selected: &[usize],
+        states: &mut [StepState],
+        rule: &StepRule<'_>,
+    ) {
+        let start = Instant::now();
+        let prefixes: Vec<_> = selected.iter().map(|&index| active[index].prefix()).collect();
+        let answers = self.drafter.draft_several(&prefixes, drafts, rule);
+        let seconds = start.elapsed().as_secs_f64();
+        let call = BatchCall { active, selected, role: Role::Drafter, name: self.drafter.name(), seconds };
+        call.store_drafts(states, answers, drafts.count(), rule);
+    }
+
+    /// Drafts the step after each draft that is assumed accepted. A draft that fails is left out: the drafter is called again in
+    /// the next iteration, and only a failure there counts, as it would without drafting ahead.
+    pub(super) fn draft_ahead(
+        &mut self,
+        active: &[ActiveSequence],
+        assumed: &[usize],
+        rule: &StepRule<'_>,
+    ) -> Vec<Vec<Step>> {
+        let start = Instant::now();
+        let prefixes: Vec<_> = assumed.iter().map(|&index| active[index].assumed_prefix()).collect();
+        let answers = match self.several {
+            Some(drafts) => self.drafter.draft_several(&prefixes, drafts, rule),
+            None => self.drafter.draft(&prefixes, rule).into_iter().map(|step| Ok(vec![step?])).collect(),
+        };
+        if answers.len() != assumed.len() {
+            return Vec::new();
+        }
+        let count = self.several.map_or(1, |drafts| drafts.count());
+        let seconds = start.elapsed().as_secs_f64() / assumed.len() as f64;
+        let checked = |steps| checked_drafts(steps, count, rule, seconds).unwrap_or_default();
+        answers.into_iter().map(checked).collect()
+    }
 }
 
 /// Assumes that the drafts will be accepted, and returns the indices of the sequences that can go on after them. There are none
@@ -31,28 +95,10 @@ pub(super) fn assume_accepted(active: &mut [ActiveSequence], states: &[StepState
     if select(active, states, |state| state.decision.is_none() || state.is_escalated()).is_empty() {
         return Vec::new();
     }
-    let mut selected = select(active, states, |state| state.draft.is_some());
+    let mut selected = select(active, states, |state| state.draft.is_some() && !state.is_escalated());
     selected.retain(|&index| {
         let draft = states[index].draft.as_ref();
         draft.is_some_and(|draft| active[index].assume_accepted(draft, limits))
     });
     selected
-}
-
-/// Drafts the step after each draft that is assumed accepted. A draft that fails is left out: the drafter is called again in the
-/// next iteration, and only a failure there counts, as it would without drafting ahead.
-pub(super) fn draft_ahead(
-    drafter: &mut impl Drafter,
-    active: &[ActiveSequence],
-    assumed: &[usize],
-    rule: &StepRule<'_>,
-) -> Vec<Option<Step>> {
-    let start = Instant::now();
-    let prefixes: Vec<_> = assumed.iter().map(|&index| active[index].assumed_prefix()).collect();
-    let answers = drafter.draft(&prefixes, rule);
-    if answers.len() != assumed.len() {
-        return Vec::new();
-    }
-    let seconds = start.elapsed().as_secs_f64() / assumed.len() as f64;
-    answers.into_iter().map(|step| checked_step(step, rule, seconds).ok()).collect()
 }

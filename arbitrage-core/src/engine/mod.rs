@@ -1,6 +1,7 @@
 //! The engine: it drafts a step, routes it, has the target rewrite it where the router escalates, and commits it.
 
 mod background;
+mod choose;
 mod draft;
 mod route;
 mod sequence;
@@ -14,12 +15,13 @@ pub use source::{ProblemSource, WhenEmpty};
 use std::ops::ControlFlow;
 
 use crate::segmenter::BlankLine;
-use crate::trace::{ModelRecord, Record, RunNotes, RunRecord, TraceSink};
+use crate::trace::{DraftsRecord, ModelRecord, Record, RunNotes, RunRecord, TraceSink};
 use crate::{
-    AdvantageRouter, ConfigError, Drafter, EngineError, Limits, Overlap, Problem, SequenceId, StepRule, StepSegmenter,
-    Verifier,
+    AdvantageRouter, ChooseBy, ConfigError, Drafter, EngineError, Limits, Overlap, Problem, SequenceId, SeveralDrafts,
+    StepRule, StepScorer, StepSegmenter, Verifier,
 };
 use background::run_concurrently;
+use draft::{DraftStage, assume_accepted};
 use route::RouteStage;
 use sequence::{ActiveSequence, SequenceEnd};
 use source::SliceSource;
@@ -44,7 +46,7 @@ use step_state::{OnRouterError, StepState};
 /// # Ok::<(), arbitrage_core::EngineError>(())
 /// ```
 pub struct Engine<D, V, R> {
-    drafter: D,
+    draft_stage: DraftStage<D>,
     route_stage: RouteStage<V, R>,
     segmenter: Box<dyn StepSegmenter>,
     limits: Limits,
@@ -58,8 +60,8 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
     /// An engine that cuts steps at blank lines, as the paper does, within the default [`Limits`].
     pub fn new(drafter: D, verifier: V, router: R) -> Self {
         Self {
-            drafter,
-            route_stage: RouteStage { verifier, router, on_router_error: OnRouterError::EndSequence },
+            draft_stage: DraftStage { drafter, several: None, is_chosen_by_router: false },
+            route_stage: RouteStage { verifier, router, on_router_error: OnRouterError::EndSequence, chooser: None },
             segmenter: Box::new(BlankLine::new()),
             limits: Limits::default(),
             sink: Box::new(()),
@@ -103,6 +105,26 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
     /// Lets the drafter work ahead while router and target are busy. It is off by default.
     pub fn with_overlap(mut self, overlap: Overlap) -> Self {
         self.overlap = overlap;
+        self
+    }
+
+    /// Has the drafter write several drafts of each step, of which the best is chosen before the router and the target are asked
+    /// about it. One draft is the default: then nothing is chosen, and `by` is dropped.
+    ///
+    /// ```
+    /// use arbitrage_core::{Author, ChooseBy, Engine, Problem, SeveralDrafts, router::AlwaysDraft, testing::Babbler};
+    /// let model = |author| Babbler::new("babbler", author, 1);
+    /// let mut engine = Engine::new(model(Author::Draft), model(Author::Target), AlwaysDraft)
+    ///     .with_drafts(SeveralDrafts::new(4, 1.0)?, ChooseBy::Logprob);
+    /// let solution = engine.solve(&Problem::new("Say something."))?;
+    /// assert!(solution.records.iter().all(|record| record.choice.as_ref().is_some_and(|choice| choice.candidates.len() == 4)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_drafts(mut self, drafts: SeveralDrafts, by: ChooseBy) -> Self {
+        let is_several = drafts.count() > 1;
+        self.draft_stage.several = is_several.then_some(drafts);
+        self.draft_stage.is_chosen_by_router = matches!(by, ChooseBy::Estimate(_));
+        self.route_stage.chooser = is_several.then_some(by);
         self
     }
 
@@ -192,20 +214,21 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
     fn advance(&mut self, active: &mut [ActiveSequence]) {
         let rule = StepRule::new(&self.segmenter, self.limits.step_tokens);
         let mut states = self.route_stage.begin_steps(active);
-        draft::draft_steps(&mut self.drafter, active, &mut states, &rule);
+        self.draft_stage.draft_steps(active, &mut states, &rule);
+        self.route_stage.choose(self.draft_stage.drafter.name(), active, &mut states);
         let assumed = match self.overlap {
             Overlap::Off => Vec::new(),
-            Overlap::On => draft::assume_accepted(active, &states, &self.limits),
+            Overlap::On => assume_accepted(active, &states, &self.limits),
         };
         if assumed.is_empty() {
             self.route_stage.run(active, &mut states, &rule);
         } else {
             let next_drafts = run_concurrently(
-                || draft::draft_ahead(&mut self.drafter, active, &assumed, &rule),
+                || self.draft_stage.draft_ahead(active, &assumed, &rule),
                 || self.route_stage.run(active, &mut states, &rule),
             );
-            for (index, next_draft) in assumed.into_iter().zip(next_drafts.into_iter().flatten()) {
-                states[index].next_draft = next_draft;
+            for (index, next_drafts) in assumed.into_iter().zip(next_drafts.into_iter().flatten()) {
+                states[index].next_drafts = next_drafts;
             }
         }
         self.commit(active, states);
@@ -249,14 +272,18 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
     }
 
     fn release(&mut self, id: SequenceId) {
-        self.drafter.release(id);
+        self.draft_stage.drafter.release(id);
         self.route_stage.verifier.release(id);
         self.route_stage.router.release(id);
+        if let Some(ChooseBy::Score(scorer)) = &mut self.route_stage.chooser {
+            scorer.release(id);
+        }
     }
 
     /// The record of the run that comes first in a trace.
     pub fn run_record(&self) -> RunRecord {
-        let (drafter, verifier) = (&self.drafter, &self.route_stage.verifier);
+        let (drafter, verifier) = (&self.draft_stage.drafter, &self.route_stage.verifier);
+        let drafts = self.draft_stage.several.zip(self.route_stage.chooser.as_ref());
         RunRecord {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             drafter: ModelRecord { name: drafter.name().to_owned(), digest: drafter.digest() },
@@ -264,6 +291,11 @@ impl<D: Drafter, V: Verifier, R: AdvantageRouter> Engine<D, V, R> {
             router: self.route_stage.router.name(),
             limits: self.limits,
             overlap: self.overlap,
+            drafts: drafts.map(|(drafts, by)| DraftsRecord {
+                count: drafts.count(),
+                temperature: drafts.temperature(),
+                chosen_by: by.name(),
+            }),
             notes: self.notes.clone(),
         }
     }

@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use super::sequence::ActiveSequence;
 use super::step_state::{BatchCall, OnRouterError, StepState, select};
-use crate::{AdvantageRouter, Author, Candidate, Evidence, Rewrite, Role, StepRule, Verifier};
+use crate::{AdvantageRouter, Author, Candidate, ChooseBy, Evidence, Rewrite, Role, StepRule, Verifier};
 
 /// The verifier and the router. They are kept apart from the drafter, which may work on another thread at the same time.
 pub(super) struct RouteStage<V, R> {
     pub(super) verifier: V,
     pub(super) router: R,
     pub(super) on_router_error: OnRouterError,
+    /// What the best of several drafts is chosen by; `None` for one draft.
+    pub(super) chooser: Option<ChooseBy>,
 }
 
 impl<V: Verifier, R: AdvantageRouter> RouteStage<V, R> {

@@ -1,7 +1,7 @@
 //! A sequence that is being solved: its problem and the steps that are committed so far.
 
 use super::Solution;
-use super::step_state::StepState;
+use super::step_state::{StepState, total_cost};
 use crate::trace::{SolutionRecord, StepRecord};
 use crate::{
     Accepted, Author, BoxError, Decision, EngineError, Limits, Prefix, Problem, Role, Route, SequenceId, Step, Stop,
@@ -35,8 +35,8 @@ pub(super) struct ActiveSequence {
     tokens: usize,
     /// The committed steps. While the drafter works ahead, one draft that is [assumed accepted](Self::assume_accepted) follows them.
     steps: Vec<Accepted>,
-    /// The draft of the next step, if it was written ahead.
-    next_draft: Option<Step>,
+    /// The drafts of the next step, if they were written ahead.
+    next_drafts: Vec<Step>,
 }
 
 impl ActiveSequence {
@@ -45,7 +45,7 @@ impl ActiveSequence {
         let is_empty = problem.question.trim().is_empty();
         let end = is_empty.then(|| SequenceEnd::Failed(EngineError::EmptyQuestion { id: problem.id.clone() }));
         let (records, steps, usage) = (Vec::new(), Vec::new(), Usage::default());
-        Self { id, problem, records, end, usage, tokens: 0, steps, next_draft: None }
+        Self { id, problem, records, end, usage, tokens: 0, steps, next_drafts: Vec::new() }
     }
 
     /// The problem and the committed steps.
@@ -64,12 +64,14 @@ impl ActiveSequence {
         self.records.last().filter(|_| !has_failed).map(|record| (self.id, record))
     }
 
-    /// Begins the next step. A draft that was written ahead becomes its draft, unless the router has escalated without one.
+    /// Begins the next step. Drafts that were written ahead become its drafts, unless the router has escalated without one.
     pub(super) fn begin_step(&mut self, decision: Option<Decision>) -> StepState {
+        let drafts = std::mem::take(&mut self.next_drafts);
         let mut state = StepState { decision, ..StepState::default() };
-        match self.next_draft.take() {
-            Some(unused) if state.is_escalated() => state.discarded = Some(unused.cost),
-            draft => state.draft = draft,
+        if state.is_escalated() {
+            state.discarded = total_cost(&drafts);
+        } else {
+            state.drafts = drafts;
         }
         state
     }
@@ -93,15 +95,15 @@ impl ActiveSequence {
             return None;
         }
         let decision = state.decision?;
-        let next_draft = state.next_draft.take();
+        let next_drafts = std::mem::take(&mut state.next_drafts);
         let (author, step) = match decision.route {
             Route::Accept => (Author::Draft, state.draft.clone()?),
             Route::Escalate => (Author::Target, state.target.clone()?),
         };
         // A step that was drafted after a rejected draft has lost its prefix.
         match author {
-            Author::Draft => self.next_draft = next_draft,
-            Author::Target => state.discarded = next_draft.map(|step| step.cost).or(state.discarded),
+            Author::Draft => self.next_drafts = next_drafts,
+            Author::Target => state.discarded = total_cost(&next_drafts).or(state.discarded),
         }
         let record = state.into_record(self.problem.id.clone(), self.records.len(), decision);
         self.count(&record, &step);
@@ -115,10 +117,12 @@ impl ActiveSequence {
     fn count(&mut self, record: &StepRecord, step: &Step) {
         let kept = step.token_count();
         self.tokens += kept;
-        for (author, written) in [(Author::Draft, &record.draft), (Author::Target, &record.target)] {
-            if let Some(written) = written {
-                self.usage.role_mut(author).record(&written.cost);
-            }
+        match &record.choice {
+            Some(choice) => choice.candidates.iter().for_each(|draft| self.usage.draft.record(&draft.cost)),
+            None => record.draft.iter().for_each(|draft| self.usage.draft.record(&draft.cost)),
+        }
+        if let Some(written) = &record.target {
+            self.usage.target.record(&written.cost);
         }
         if let Some(cost) = &record.discarded {
             self.usage.discarded.record(cost);

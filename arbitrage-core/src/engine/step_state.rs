@@ -1,19 +1,24 @@
 //! The step that a sequence is writing in the current iteration, and how the components' answers are stored in it.
 
 use super::sequence::ActiveSequence;
-use crate::trace::StepRecord;
-use crate::{Author, BoxError, Decision, EngineError, Role, Route, Step, StepCost, StepResult, StepRule};
+use crate::trace::{DraftCandidate, DraftChoice, StepRecord};
+use crate::{Author, BoxError, Decision, EngineError, Role, Route, Step, StepCost, StepResult, StepRule, StepsResult};
 
 /// What a sequence's current iteration has produced so far.
 #[derive(Default)]
 pub(super) struct StepState {
+    /// The drafts of which none has been chosen yet.
+    pub(super) drafts: Vec<Step>,
+    /// The draft, or the chosen one of several.
     pub(super) draft: Option<Step>,
+    /// What the draft was chosen from, where there were several.
+    pub(super) choice: Option<DraftChoice>,
     pub(super) target: Option<Step>,
     pub(super) decision: Option<Decision>,
     pub(super) router_seconds: f64,
     pub(super) router_error: Option<String>,
-    /// The step after the draft, written ahead. It is used if the draft is accepted, and discarded otherwise.
-    pub(super) next_draft: Option<Step>,
+    /// The drafts of the step after the draft, written ahead. They are used if the draft is accepted, and discarded otherwise.
+    pub(super) next_drafts: Vec<Step>,
     /// Cost of a step that was drafted ahead and is not used.
     pub(super) discarded: Option<StepCost>,
     /// The error that will end the sequence.
@@ -27,9 +32,26 @@ impl StepState {
 
     fn set_step(&mut self, author: Author, step: Step) {
         match author {
-            Author::Draft => self.draft = Some(step),
+            Author::Draft => self.drafts = vec![step],
             Author::Target => self.target = Some(step),
         }
+    }
+
+    /// Takes the first draft without a choice. Others can only have been written ahead, and are discarded.
+    pub(super) fn take_first_draft(&mut self) {
+        let mut drafts = std::mem::take(&mut self.drafts).into_iter();
+        self.draft = drafts.next();
+        self.discarded = total_cost(drafts.as_slice()).or(self.discarded);
+    }
+
+    /// Takes the draft `chosen`, and records all of them with the values that they were compared by.
+    pub(super) fn choose(&mut self, chosen: usize, values: impl Iterator<Item = Option<f32>>) {
+        let drafts = std::mem::take(&mut self.drafts);
+        let candidate =
+            |(draft, value): (&Step, _)| DraftCandidate { text: draft.text.clone(), value, cost: draft.cost };
+        let candidates = drafts.iter().zip(values).map(candidate).collect();
+        self.choice = Some(DraftChoice { chosen, candidates });
+        self.draft = drafts.into_iter().nth(chosen);
     }
 
     /// The record of step `index` of `problem`, committed under `decision`.
@@ -44,6 +66,7 @@ impl StepState {
             author,
             decision,
             draft: self.draft,
+            choice: self.choice,
             target: self.target,
             router_seconds: self.router_seconds,
             router_error: self.router_error,
@@ -51,6 +74,11 @@ impl StepState {
             discarded: self.discarded,
         }
     }
+}
+
+/// The cost of all of `steps`; `None` if there are none.
+pub(super) fn total_cost(steps: &[Step]) -> Option<StepCost> {
+    (!steps.is_empty()).then(|| steps.iter().map(|step| step.cost).sum())
 }
 
 /// Indices of the open sequences whose current step has not failed and satisfies `condition`.
@@ -102,6 +130,24 @@ impl BatchCall<'_> {
         }
     }
 
+    /// Stores the `count` drafts of each step, or the error that ends its sequence.
+    pub(super) fn store_drafts(
+        &self,
+        states: &mut [StepState],
+        answers: Vec<StepsResult>,
+        count: usize,
+        rule: &StepRule<'_>,
+    ) {
+        let share = self.seconds_per_sequence();
+        let answers = answers.into_iter().map(|steps| checked_drafts(steps, count, rule, share)).collect();
+        for (index, answer) in self.match_answers(answers) {
+            match answer {
+                Ok(drafts) => states[index].drafts = drafts,
+                Err(error) => states[index].error = Some(error),
+            }
+        }
+    }
+
     /// Stores each decision. Where the router failed, the sequence ends or the step is escalated, as `on_error` says.
     pub(super) fn store_decisions(
         &self,
@@ -112,7 +158,7 @@ impl BatchCall<'_> {
         let answers = answers.into_iter().map(|decision| decision.and_then(checked_decision)).collect();
         for (index, answer) in self.match_answers(answers) {
             let state = &mut states[index];
-            state.router_seconds = self.seconds_per_sequence();
+            state.router_seconds += self.seconds_per_sequence();
             match (answer, on_error) {
                 (Ok(decision), _) => state.decision = Some(decision),
                 (Err(error), OnRouterError::EndSequence) => state.error = Some(error),
@@ -124,13 +170,13 @@ impl BatchCall<'_> {
         }
     }
 
-    fn seconds_per_sequence(&self) -> f64 {
+    pub(super) fn seconds_per_sequence(&self) -> f64 {
         self.seconds / self.selected.len() as f64
     }
 
     /// Gives each selected sequence its answer. If there are more or fewer answers than requests, all of them fail, since an
     /// answer may then belong to any of the sequences.
-    fn match_answers<A>(
+    pub(super) fn match_answers<A>(
         &self,
         answers: Vec<Result<A, BoxError>>,
     ) -> impl Iterator<Item = (usize, Result<A, EngineError>)> {
@@ -159,8 +205,20 @@ pub(super) fn checked_step(step: StepResult, rule: &StepRule<'_>, seconds: f64) 
     Ok(step)
 }
 
+/// `count` drafts of one step, each a [checked step](checked_step). If their model does not measure the time, they took `seconds`
+/// together.
+pub(super) fn checked_drafts(steps: StepsResult, count: usize, rule: &StepRule<'_>, seconds: f64) -> StepsResult {
+    let steps = steps?;
+    match steps.len() {
+        found if found == count => {
+            steps.into_iter().map(|step| checked_step(Ok(step), rule, seconds / count as f64)).collect()
+        }
+        found => Err(format!("{count} drafts of the step expected, {found} found").into()),
+    }
+}
+
 /// A decision whose numbers are finite. A NaN cannot be compared with a threshold, so the route would be arbitrary.
-fn checked_decision(decision: Decision) -> Result<Decision, BoxError> {
+pub(super) fn checked_decision(decision: Decision) -> Result<Decision, BoxError> {
     let numbers = [decision.estimate, decision.draft_score, decision.target_score, decision.target_spread];
     match numbers.into_iter().flatten().find(|number| !number.is_finite()) {
         Some(found) => Err(format!("an estimate or score is not finite: {found}").into()),

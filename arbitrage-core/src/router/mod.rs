@@ -10,6 +10,7 @@
 //! | [`MeanLogprob`] | the draft's mean log-probability | `mean < τ` | ≤ 0 |
 //! | [`FirstTokenEntropy`] | entropy of the step's first token | `H > τ` | ≥ 0 |
 //! | [`Budget`] | another router | the other one does, at most B times a problem | – |
+//! | [`Handover`] | another router | the other one does, and for some steps after that | – |
 //! | [`Labelling`] | another router, and scores both steps | the other one does | – |
 //! | [`router_fn`] | a closure | the closure returns [`Route::Escalate`](crate::Route::Escalate) | – |
 //!
@@ -20,6 +21,7 @@ mod both;
 mod budget;
 mod entropy;
 mod function;
+mod handover;
 mod labelling;
 mod logprob;
 mod oracle;
@@ -33,6 +35,7 @@ pub use both::{ScoreBoth, StepScores};
 pub use budget::Budget;
 pub use entropy::FirstTokenEntropy;
 pub use function::{RouterFn, router_fn};
+pub use handover::{Handover, HandoverRule};
 pub use labelling::Labelling;
 pub use logprob::MeanLogprob;
 pub use oracle::Oracle;

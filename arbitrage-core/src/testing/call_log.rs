@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
-    AdvantageRouter, BoxError, Candidate, Decision, Drafter, Prefix, Rewrite, Role, SequenceId, Step, StepResult,
-    StepRule, StepScorer, Verifier, forward_methods,
+    AdvantageRouter, BoxError, Candidate, Decision, Drafter, Prefix, Rewrite, Role, SequenceId, SeveralDrafts, Step,
+    StepResult, StepRule, StepScorer, StepsResult, Verifier, forward_methods,
 };
 
 /// One request to one part about one step.
@@ -113,6 +113,16 @@ impl<T: Drafter> Drafter for Recording<T> {
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
         self.log.add(Role::Drafter, prefixes.iter().map(|prefix| (*prefix, None)));
         self.part.draft(prefixes, rule)
+    }
+
+    fn draft_several(
+        &mut self,
+        prefixes: &[Prefix<'_>],
+        drafts: SeveralDrafts,
+        rule: &StepRule<'_>,
+    ) -> Vec<StepsResult> {
+        self.log.add(Role::Drafter, prefixes.iter().map(|prefix| (*prefix, None)));
+        self.part.draft_several(prefixes, drafts, rule)
     }
 
     fn release(&mut self, id: SequenceId) {

@@ -21,6 +21,7 @@ impl RunRecord {
             "verifier": self.verifier,
             "router": current_name(&self.router),
             "limits": self.limits.with_in_flight(1),
+            "drafts": self.drafts,
             "notes": RunNotes { promise: None, calibrator: None, ..self.notes.clone() },
         })
     }
@@ -33,7 +34,7 @@ fn current_name(router: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ModelRecord;
+    use super::super::{DraftsRecord, ModelRecord};
     use super::*;
     use crate::{Limits, Overlap};
 
@@ -46,6 +47,7 @@ mod tests {
             router: "oracle".to_owned(),
             limits: Limits::default(),
             overlap: Overlap::Off,
+            drafts: None,
             notes: json!({ "seed": 1, "problems": { "count": 3, "digest": "" } }).into(),
         }
     }
@@ -73,10 +75,16 @@ mod tests {
     #[test]
     fn every_other_difference_is_named() {
         type Change = fn(&mut RunRecord);
-        let changes: [(Change, &str); 7] = [
+        let changes: [(Change, &str); 8] = [
             (|run| run.drafter.name = "tiny".to_owned(), "drafter.name: \"small\", then \"tiny\""),
             (|run| run.verifier.digest = None, "verifier.digest: \"bb\", then null"),
             (|run| run.router = "rsd".to_owned(), "router: \"oracle\", then \"rsd\""),
+            (
+                |run| {
+                    run.drafts = Some(DraftsRecord { count: 4, temperature: 1.0, chosen_by: "logprob".to_owned() });
+                },
+                "drafts: null, then {",
+            ),
             (|run| run.limits.step_tokens = 7, "limits.step_tokens: 512, then 7"),
             (|run| note(run, "seed", json!(2)), "notes.seed: 1, then 2"),
             (|run| run.notes.problems.as_mut().unwrap().count = 4, "notes.problems.count: 3, then 4"),

@@ -50,9 +50,23 @@ pub struct RunRecord {
     /// Whether the drafter wrote ahead while router and target worked. Times with and without do not compare.
     #[serde(default, skip_serializing_if = "Overlap::is_off")]
     pub overlap: Overlap,
+    /// How many drafts of each step were written and by what one was chosen, where there were several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drafts: Option<DraftsRecord>,
     /// Settings that the engine does not see: problems, sampling, policy.
     #[serde(default, skip_serializing_if = "RunNotes::is_empty")]
     pub notes: RunNotes,
+}
+
+/// Several drafts of each step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DraftsRecord {
+    /// Number of drafts.
+    pub count: usize,
+    /// Temperature of the drafts after the first.
+    pub temperature: f32,
+    /// What the best of them is chosen by: `estimate`, `score(NAME)` or `logprob`.
+    pub chosen_by: String,
 }
 
 /// A model's identity.
@@ -77,9 +91,12 @@ pub struct StepRecord {
     pub author: Author,
     /// The decision, with the router's estimate and scores.
     pub decision: Decision,
-    /// The drafted step, unless the router decided before it was written.
+    /// The drafted step, unless the router decided before it was written; of several drafts, the one that was chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft: Option<Step>,
+    /// The drafts that it was chosen from, where there were several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<DraftChoice>,
     /// The target's step, when it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Step>,
@@ -94,6 +111,30 @@ pub struct StepRecord {
     /// Cost of a step that the drafter wrote ahead and that was dropped, because the target wrote this step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discarded: Option<StepCost>,
+}
+
+/// Several drafts of a step, and which of them was chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DraftChoice {
+    /// Index of the chosen draft.
+    pub chosen: usize,
+    /// All drafts, the chosen one included, in the order in which they are numbered.
+    pub candidates: Vec<DraftCandidate>,
+}
+
+/// One of several drafts of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DraftCandidate {
+    /// The text.
+    pub text: String,
+    /// The router's estimate, the score or the mean log-probability by which the drafts were compared. `None` where the router
+    /// failed, so that the first draft was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f32>,
+    /// What writing it cost.
+    pub cost: StepCost,
 }
 
 impl StepRecord {

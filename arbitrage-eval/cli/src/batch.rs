@@ -9,6 +9,7 @@ use crate::Failure;
 use crate::cli::BatchOptions;
 use crate::interrupt::{self, UntilInterrupted};
 use crate::model::{Model, TargetModel};
+use crate::pair::DraftChoosing;
 use crate::problem_set::ProblemSet;
 use crate::progress::style;
 use crate::run_notes::run_notes;
@@ -35,22 +36,26 @@ impl<'a> ProblemBatch<'a> {
         run_notes(&self.options.models, &self.options.limits, target, &self.set.problems)
     }
 
-    /// Solves the problems that the trace has no solution of. `status` receives each solution, or `None` for a
-    /// problem that failed, and returns the text beside the progress bar. An error of the trace file ends the run, since no later
-    /// record could be written either.
+    /// Solves the problems that the trace has no solution of, with several drafts of each step if `drafts` says so. `status` receives
+    /// each solution, or `None` for a problem that failed, and returns the text beside the progress bar. An error of the trace file ends
+    /// the run, since no later record could be written either.
     pub(crate) fn solve(
         self,
         draft: Model,
         target: TargetModel,
         router: impl AdvantageRouter,
+        drafts: Option<DraftChoosing>,
         notes: RunNotes,
         mut status: impl FnMut(Option<&Solution>) -> String,
     ) -> Result<(), Failure> {
         let Self { options, set: ProblemSet { problems, .. }, sink, records } = self;
-        let engine = Engine::new(draft, target, router)
+        let mut engine = Engine::new(draft, target, router)
             .with_segmenter(options.limits.segmenter()?)
             .with_limits(options.limits.limits().with_in_flight(options.problems.in_flight))
             .with_notes(notes);
+        if let Some((drafts, by)) = drafts {
+            engine = engine.with_drafts(drafts, by);
+        }
         let bar = ProgressBar::new(problems.len() as u64);
         bar.set_style(style("{wide_bar} {pos}/{len} {elapsed} {eta} {msg}"));
         bar.set_position((problems.len() - records.open_problems(&problems).len()) as u64);

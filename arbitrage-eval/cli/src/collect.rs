@@ -41,7 +41,7 @@ pub(crate) fn run(options: &CollectOptions) -> Result<(), Failure> {
     let router = router(options, scorer, sampler)?;
     let problems = batch.set.problems.len();
     let mut counts = StepCounts::default();
-    batch.solve(draft, target, router, notes, |solution| {
+    batch.solve(draft, target, router, None, notes, |solution| {
         counts.count(solution);
         format!("{} steps, {} with a gain", counts.steps, counts.gains)
     })?;

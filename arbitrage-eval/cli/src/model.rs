@@ -134,7 +134,7 @@ impl Model {
 
 impl Drafter for Model {
     forward_methods!(Drafter, self => self.drafter(); name, digest);
-    forward_methods!(Drafter, self => self.drafter_mut(); draft, release);
+    forward_methods!(Drafter, self => self.drafter_mut(); draft, draft_several, release);
 }
 
 /// The target as verifier. Clones share one model, so that a judge or a head reads with the caches of the verifier.

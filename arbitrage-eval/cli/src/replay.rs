@@ -8,11 +8,11 @@ use arbitrage_core::trace::Trace;
 use arbitrage_eval::cost::{DecisionWork, Hardware, Reuse, measured};
 use arbitrage_eval::gold::Gold;
 use arbitrage_eval::harness::grade;
-use arbitrage_eval::replay::{PairedTrace, Prediction, check, grid, replay};
+use arbitrage_eval::replay::{PairedTrace, Prediction, check, grid, replay_lookahead};
 use arbitrage_eval::results::{Grades, PolicyResults, problem_results};
-use arbitrage_router::Policy;
 use arbitrage_router::labels::examples;
 use arbitrage_router::learned::Card;
+use arbitrage_router::{Lookahead, LookaheadPolicy};
 use serde::Serialize;
 
 use crate::Failure;
@@ -42,7 +42,7 @@ pub(crate) fn run(options: &ReplayOptions) -> Result<(), Failure> {
         paired = with_estimates(paired, router, &trace, options)?;
     }
     let policies = policies(options, &paired)?;
-    let predictions = policies.iter().map(|policy| replay(&paired, policy)).collect::<Result<Vec<_>, _>>()?;
+    let predictions = policies.iter().map(|policy| replay_lookahead(&paired, policy)).collect::<Result<Vec<_>, _>>()?;
     let reuse = if options.no_reuse { Reuse::Off } else { Reuse::On };
     let rows: Vec<_> = predictions.iter().map(|prediction| PredictionRow::new(prediction, &hardware, reuse)).collect();
     println!(
@@ -52,7 +52,7 @@ pub(crate) fn run(options: &ReplayOptions) -> Result<(), Failure> {
     print(&rows, &hardware);
     for path in &options.check {
         let run = Trace::read(path)?;
-        let prediction = replay(&paired, &policy_of_run(&run, path)?)?;
+        let prediction = replay_lookahead(&paired, &policy_of_run(&run, path)?)?;
         println!("\n{}", check(&prediction, &results(&run, &gold)?, &hardware[0], reuse)?);
     }
     write_json(options.json.as_deref(), &rows)
@@ -87,29 +87,34 @@ fn with_estimates(
 }
 
 /// The policies that were given with a threshold, and a grid of thresholds for each that was given without.
-fn policies(options: &ReplayOptions, paired: &PairedTrace) -> Result<Vec<Policy>, Failure> {
+fn policies(options: &ReplayOptions, paired: &PairedTrace) -> Result<Vec<LookaheadPolicy>, Failure> {
     let mut policies = Vec::new();
     for text in &options.policy {
-        let policy: Policy = text.parse()?;
-        match text.contains(':') {
-            true => policies.push(policy),
-            false => policies.extend(grid(paired, policy, options.grid)?),
+        let named: LookaheadPolicy = text.parse()?;
+        let has_threshold = text.split('+').next().is_some_and(|policy| policy.contains(':'));
+        match has_threshold {
+            true => policies.push(named),
+            false => {
+                let at = |policy| LookaheadPolicy { policy, ..named };
+                policies.extend(grid(paired, named.policy, options.grid)?.into_iter().map(at));
+            }
         }
     }
     Ok(policies)
 }
 
-fn policy_of_run(trace: &Trace, path: &Path) -> Result<Policy, Failure> {
+fn policy_of_run(trace: &Trace, path: &Path) -> Result<LookaheadPolicy, Failure> {
     let policy = trace.runs().find_map(|run| run.notes.policy.as_deref());
     let policy = policy
         .ok_or_else(|| format!("{}: notes.policy: expected the policy of the run, found none", path.display()))?;
-    Ok(policy.parse()?)
+    let label = trace.runs().find_map(|run| run.notes.label.as_deref());
+    Ok(LookaheadPolicy { policy: policy.parse()?, lookahead: label.map(Lookahead::of_name).unwrap_or_default() })
 }
 
 /// A row of the table.
 #[derive(Serialize)]
 struct PredictionRow {
-    policy: Policy,
+    policy: LookaheadPolicy,
     acceptance_by_steps: Option<f64>,
     acceptance_by_tokens: Option<f64>,
     waste_of_calls: Option<f64>,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arbitrage_core::trace::{SolutionRecord, Trace};
 use arbitrage_core::{Drafter, Problem, Usage};
 use arbitrage_eval::gold::Gold;
+use arbitrage_router::Policy;
 use arbitrage_router::metrics::{Bootstrap, Clusters, weighted_mean};
 
 use crate::Failure;
@@ -23,24 +24,32 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     let batch = ProblemBatch::open(&options.batch)?;
     let models = &options.batch.models;
     let folder = router_folder(models, options.router.as_deref())?;
+    options.lookahead.check(options.policy)?;
     let needed = NeededRoles::of(options.policy, models.speculation, false);
+    let needed = options.lookahead.with_needed_roles(needed);
     let LoadedPair { draft, target } = LoadedPair::load(models, needed)?.warmed_up()?;
     let mut notes = with_policy(batch.notes(target.name()), options.policy, folder.as_deref())?;
     notes.scorer = options.scorer.as_ref().map(|scorer| scorer.note(None)).transpose()?;
-    let promise = promise(options.policy, folder.as_deref(), options.batch.limits.limits(), &notes, draft.name())?;
+    let policy = options.lookahead.of(options.policy);
+    if !policy.lookahead.is_none() {
+        (notes.label, notes.family) = (Some(policy.to_string()), Some(policy.family()));
+    }
+    let promise = promise(policy, folder.as_deref(), options.batch.limits.limits(), &notes, draft.name())?;
     notes.promise = promise.as_ref().map(ToString::to_string);
     let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))), "a head")?;
     let target = as_verifier(target, &draft, models.speculation)?;
     let load = models.placement.load(ModelRole::Scorer)?;
-    let scorer = || match &options.scorer {
+    let scorer = |policy| match &options.scorer {
         Some(scorer) => scorer.open(|what| target.local(what), &batch.set.rows, no_rollouts, &load),
-        None => default_scorer(models, options.policy, &target),
+        None => default_scorer(models, policy, &target),
     };
     let source = RouterSource { folder: folder.as_deref(), placement: &models.placement };
-    let (router, draft) = open_router(options.policy, source, draft, &target, scorer)?;
+    let (router, draft) = open_router(options.policy, source, draft, &target, || scorer(options.policy))?;
+    let router = options.lookahead.hand_over(router);
+    let drafts = options.lookahead.choosing(options.policy, || scorer(Policy::Rsd(0.5)))?;
     let (gold, problems) = (batch.set.gold.clone(), batch.set.problems.clone());
     options.profile.start();
-    let solved = batch.solve(draft, target, options.profile.count_router(router), notes, |_| String::new());
+    let solved = batch.solve(draft, target, options.profile.count_router(router), drafts, notes, |_| String::new());
     if let Some(profile) = options.profile.counted() {
         eprintln!("\n{profile}");
     }
@@ -61,7 +70,7 @@ fn report(options: &RunOptions, problems: &[Problem], gold: &Gold) -> Result<(),
     let steps = usage.accepted_steps + usage.escalated_steps;
     println!(
         "{}: {} problems, {:.1}% of {steps} steps by the target, {:.3} s per problem (draft {:.3}, target {:.3}, router {:.4})",
-        options.policy,
+        options.lookahead.of(options.policy),
         solutions.len(),
         100.0 * usage.escalated_steps as f64 / steps.max(1) as f64,
         (usage.draft.seconds + usage.target.seconds + usage.router_seconds) / count,

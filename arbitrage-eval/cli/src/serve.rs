@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arbitrage_core::{Drafter, Engine, EngineError, Verifier};
 use arbitrage_models::Error;
-use arbitrage_router::Policy;
+use arbitrage_router::{DraftChoiceName, Policy};
 use arbitrage_serve::{ApiKey, Dispatch, Policies, Server};
 
 use crate::Failure;
@@ -25,6 +25,10 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     let models = &options.models;
     let folder = router_folder(models, options.router.as_deref())?;
     let policy = options.policy.unwrap_or_else(|| default_policy(folder.as_deref()));
+    if options.lookahead.drafts > 1 && options.lookahead.choose_by == DraftChoiceName::Estimate {
+        return Err("--choose-by estimate: requests may choose policies whose estimates mean different things; use score or logprob".into());
+    }
+    options.lookahead.check(policy)?;
     let limits = options.limits.limits().with_in_flight(options.in_flight);
     limits.validate()?;
     let segmenter = options.limits.segmenter()?;
@@ -36,16 +40,21 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
     // Requests may choose other policies, so that both models are needed.
     let LoadedPair { draft, target } = LoadedPair::load(models, NeededRoles::BOTH)?.warmed_up()?;
     let notes = run_notes(models, &options.limits, target.name(), &[]);
-    let promise =
-        promise(policy, folder.as_deref(), limits, &notes, draft.name())?.filter(|_| options.budget.is_none());
+    let promise = promise(options.lookahead.of(policy), folder.as_deref(), limits, &notes, draft.name())?
+        .filter(|_| options.budget.is_none());
     let target = as_verifier(target, &draft, models.speculation)?;
     let (mut policies, draft) = policies(options, policy, folder.as_deref(), draft, &target)?;
+    let drafts = options.lookahead.choosing(policy, || default_scorer(models, Policy::Rsd(0.5), &target))?;
     let promised = promise.as_ref().map(|promise| format!("\npromise: {promise}")).unwrap_or_default();
     if let Some(promise) = promise {
         policies = policies.with_promise(promise);
     }
     let engine = |router: Dispatch| {
-        Engine::new(draft, target, router).with_segmenter(segmenter).with_limits(limits).with_sink(sinks)
+        let engine = Engine::new(draft, target, router).with_segmenter(segmenter).with_limits(limits).with_sink(sinks);
+        match drafts {
+            Some((drafts, by)) => engine.with_drafts(drafts, by),
+            None => engine,
+        }
     };
     let server = configured(Server::new(policies, engine)?, options, key)?;
     anstream::eprintln!(
@@ -84,6 +93,9 @@ fn policies(
     }
     if let Some(budget) = options.budget {
         policies = policies.with_budget(budget);
+    }
+    if let Some(rule) = options.lookahead.handover {
+        policies = policies.with_handover(rule);
     }
     Ok((policies, draft))
 }

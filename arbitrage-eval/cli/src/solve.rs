@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use arbitrage_core::router::Budget;
+use arbitrage_core::router::{AlwaysTarget, Budget};
 use arbitrage_core::{AdvantageRouter, Author, Drafter, Engine, Overlap, Problem, Solution};
 use arbitrage_mini::{Generator, MiniProblem, Stream, is_solved};
 use arbitrage_router::Policy;
@@ -37,8 +37,10 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
     options.limits.limits().validate()?;
     options.limits.segmenter()?;
     policy.check(None)?; // refuses a threshold out of range before a model is loaded
+    options.lookahead.check(policy)?;
 
-    let mut pair = LoadedPair::load(models, NeededRoles::of(policy, models.speculation, options.budget.is_some()))?;
+    let needed = NeededRoles::of(policy, models.speculation, options.budget.is_some());
+    let mut pair = LoadedPair::load(models, options.lookahead.with_needed_roles(needed))?;
     // The processor needs no warm-up, and the first step reports what cannot be used.
     if models.placement.backends().is_some() {
         pair = pair.warmed_up()?;
@@ -85,7 +87,7 @@ impl EngineParts<'_> {
             return Ok(None); // a budget may let the draft write what the router escalates
         }
         let notes = run_notes(models, &options.limits, pair.target.name(), std::slice::from_ref(problem));
-        promise(policy, folder, options.limits.limits(), &notes, pair.draft.name())
+        promise(options.lookahead.of(policy), folder, options.limits.limits(), &notes, pair.draft.name())
     }
 
     /// An engine of the pair under a policy.
@@ -99,17 +101,24 @@ impl EngineParts<'_> {
         let scorer = || default_scorer(self.models, policy, &target);
         let source = RouterSource { folder: self.folder, placement: &self.models.placement };
         let (router, draft) = open_router(policy, source, draft, &target, scorer)?;
+        let lookahead = &self.options.lookahead;
+        let drafts = lookahead.choosing(policy, || default_scorer(self.models, Policy::Rsd(0.5), &target))?;
+        let router = lookahead.hand_over(router);
         let router: Box<dyn AdvantageRouter> = match self.options.budget {
             Some(budget) => Box::new(Budget::new(router, budget)),
             None => router,
         };
-        Ok(Engine::new(draft, target, self.options.profile.count_router(router))
+        let engine = Engine::new(draft, target, self.options.profile.count_router(router))
             .with_segmenter(self.options.limits.segmenter()?)
             .with_limits(self.options.limits.limits())
             .with_overlap(match self.options.overlap {
                 OverlapOption::Off => Overlap::Off,
                 OverlapOption::On => Overlap::On,
-            }))
+            });
+        Ok(match drafts {
+            Some((drafts, by)) => engine.with_drafts(drafts, by),
+            None => engine,
+        })
     }
 }
 
@@ -124,8 +133,9 @@ fn solve_visibly(
     let mut sinks = Sinks::trace(options.trace.as_deref())?;
     if !options.json {
         let view = LiveView::new();
-        // With overlap a step that is drafted ahead may be dropped, and would appear in the middle of the target's step.
-        if options.overlap == OverlapOption::Off {
+        // With overlap a step that is drafted ahead may be dropped, and would appear in the middle of the target's step; of several drafts
+        // it is not known yet which one is chosen.
+        if options.overlap == OverlapOption::Off && options.lookahead.drafts == 1 {
             draft = draft.with_listener(view.listener(Author::Draft));
         }
         target = target.with_listener(view.listener(Author::Target));
@@ -153,7 +163,11 @@ fn target_seconds_per_token(solution: &Solution, mut target: Model) -> Option<f6
 /// Solves more generated problems with the pair and with its target alone.
 fn compare(parts: &EngineParts<'_>, pair: &LoadedPair, policy: Policy) -> Result<SpeedComparison, Failure> {
     let mut routed = parts.engine(pair.share(), policy, parts.models.speculation)?;
-    let mut target = parts.engine(pair.share(), Policy::Target, SpeculationSource::Off)?;
+    let LoadedPair { draft, target } = pair.share();
+    let target = as_verifier(target, &draft, SpeculationSource::Off)?;
+    let mut target = Engine::new(draft, target, AlwaysTarget)
+        .with_segmenter(parts.options.limits.segmenter()?)
+        .with_limits(parts.options.limits.limits());
     let generator = Generator::default();
     let problems = (0..).map(|index| generator.problem(Stream::Test, FIRST_COMPARED_PROBLEM + index).problem);
     SpeedComparison::measure(&mut |problem| routed.solve(problem), &mut |problem| target.solve(problem), problems)

@@ -15,8 +15,8 @@ use super::queue::RequestQueue;
 /// Routes each step by the policy that its request has chosen. Trained routers and scorers are loaded once, and called once for all
 /// sequences of a batch that use them. A request's threshold only changes the value that their estimates are compared with.
 ///
-/// Decisions never need the target's step, so the target writes escalated steps only. Policies that need no draft, and requests whose
-/// budget is spent, are decided before a draft is written.
+/// Decisions never need the target's step, so the target writes escalated steps only. Policies that need no draft, requests whose budget
+/// is spent, and steps that are handed over to the target, are decided before a draft is written.
 pub struct Dispatch {
     queue: Arc<RequestQueue>,
     default_choice: PolicyChoice,
@@ -32,7 +32,8 @@ impl fmt::Debug for Dispatch {
 
 impl Dispatch {
     pub(super) fn new(policies: Policies, queue: Arc<RequestQueue>) -> Self {
-        let default_choice = PolicyChoice { policy: policies.default_policy, budget: policies.budget };
+        let default_choice =
+            PolicyChoice { policy: policies.default_policy, budget: policies.budget, handover: policies.handover };
         Self { queue, default_choice, learned: policies.learned, rsd: policies.rsd }
     }
 
@@ -94,9 +95,12 @@ impl AdvantageRouter for Dispatch {
     }
 
     fn before_draft(&mut self, prefix: &Prefix<'_>) -> Option<Decision> {
-        let PolicyChoice { policy, budget } = self.choice(prefix.id);
+        let PolicyChoice { policy, budget, handover } = self.choice(prefix.id);
         if budget.is_some_and(|budget| prefix.written_by(Author::Target) >= budget) {
             return Some(Route::Accept.into());
+        }
+        if handover.is_some_and(|rule| rule.is_handed_over(prefix.steps.iter().map(|accepted| accepted.author))) {
+            return Some(Route::Escalate.into());
         }
         match policy {
             Policy::Learned(_) => self.learned.as_mut()?.before_draft(prefix),

@@ -135,7 +135,7 @@ impl<D: Drafter + 'static, V: Verifier + 'static> Server<D, V> {
     /// [`ServeError::DefaultPolicy`] where the default policy of `policies` needs something that they do not have.
     pub fn new(policies: Policies, build: impl FnOnce(Dispatch) -> Engine<D, V, Dispatch>) -> Result<Self, ServeError> {
         let capabilities = policies.capabilities();
-        capabilities.choose(capabilities.default_policy, None)?;
+        capabilities.choose(capabilities.default_policy, None, None)?;
         let metrics = Arc::new(ServerMetrics::new());
         let queue = Arc::new(RequestQueue::new(DEFAULT_QUEUE_CAPACITY, metrics.clone()));
         let engine = build(Dispatch::new(policies, queue.clone()));

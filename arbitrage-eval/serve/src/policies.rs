@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use arbitrage_core::router::Rsd;
+use arbitrage_core::router::{HandoverRule, Rsd};
 use arbitrage_core::{AdvantageRouter, ConfigError, StepScorer};
 use arbitrage_router::calibrate::Promise;
 use arbitrage_router::{Policy, PolicyError};
@@ -21,6 +21,7 @@ use thiserror::Error;
 pub struct Policies {
     pub(super) default_policy: Policy,
     pub(super) budget: Option<usize>,
+    pub(super) handover: Option<HandoverRule>,
     pub(super) learned: Option<Box<dyn AdvantageRouter>>,
     pub(super) rsd: Option<Rsd<Box<dyn StepScorer>>>,
     /// The range of the scorer.
@@ -37,7 +38,7 @@ impl fmt::Debug for Policies {
 impl Policies {
     /// The policies without training. Requests that choose no policy get `default_policy`.
     pub fn new(default_policy: Policy) -> Self {
-        Self { default_policy, budget: None, learned: None, rsd: None, range: None, promise: None }
+        Self { default_policy, budget: None, handover: None, learned: None, rsd: None, range: None, promise: None }
     }
 
     /// Adds a trained router as the policy `learned`. Its estimates are probabilities, and it escalates above its threshold. A request
@@ -72,11 +73,18 @@ impl Policies {
         self
     }
 
+    /// Sets the handovers of requests that choose none.
+    pub fn with_handover(mut self, rule: HandoverRule) -> Self {
+        self.handover = Some(rule);
+        self
+    }
+
     /// What requests may choose.
     pub(super) fn capabilities(&self) -> Capabilities {
         Capabilities {
             default_policy: self.default_policy,
             budget: self.budget,
+            handover: self.handover,
             learned: self.learned.is_some(),
             range: self.range,
             promise: self.promise.clone().filter(|_| self.budget.is_none()),
@@ -90,6 +98,8 @@ pub(super) struct Capabilities {
     pub default_policy: Policy,
     /// The budget of requests that choose none.
     budget: Option<usize>,
+    /// The handovers of requests that choose none.
+    handover: Option<HandoverRule>,
     learned: bool,
     /// The scorer's range.
     range: Option<(f32, f32)>,
@@ -97,11 +107,12 @@ pub(super) struct Capabilities {
     pub promise: Option<Promise>,
 }
 
-/// The policy and the budget of a request. The server has what the policy needs.
+/// The policy, the budget and the handovers of a request. The server has what the policy needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct PolicyChoice {
     pub policy: Policy,
     pub budget: Option<usize>,
+    pub handover: Option<HandoverRule>,
 }
 
 /// Why a request cannot choose a policy.
@@ -134,8 +145,13 @@ pub enum PolicyChoiceError {
 }
 
 impl Capabilities {
-    /// Checks a choice. Without a `budget` it gets the default budget.
-    pub(crate) fn choose(&self, policy: Policy, budget: Option<usize>) -> Result<PolicyChoice, PolicyChoiceError> {
+    /// Checks a choice. Without a `budget` or a `handover` it gets the default one.
+    pub(crate) fn choose(
+        &self,
+        policy: Policy,
+        budget: Option<usize>,
+        handover: Option<HandoverRule>,
+    ) -> Result<PolicyChoice, PolicyChoiceError> {
         let missing =
             |part| PolicyChoiceError::Missing { policy: policy.to_string(), part, known: self.policy_names() };
         match policy {
@@ -155,7 +171,7 @@ impl Capabilities {
             | Policy::Learned(_)
             | Policy::Custom { .. } => policy.check(None)?,
         }
-        Ok(PolicyChoice { policy, budget: budget.or(self.budget) })
+        Ok(PolicyChoice { policy, budget: budget.or(self.budget), handover: handover.or(self.handover) })
     }
 
     /// The names of the policies that can be chosen, with what belongs after the colon.
@@ -185,7 +201,7 @@ mod tests {
     use arbitrage_router::CustomPolicy;
 
     fn choose(policies: &Policies, policy: &str) -> Result<PolicyChoice, PolicyChoiceError> {
-        policies.capabilities().choose(policy.parse().unwrap(), None)
+        policies.capabilities().choose(policy.parse().unwrap(), None, None)
     }
 
     #[test]
@@ -199,7 +215,7 @@ mod tests {
         for policy in ["draft", "target", "random:0.2", "logprob:-1", "entropy:1", "learned", "learned:1", "rsd:0"] {
             assert_eq!(choose(&full, policy).unwrap().budget, Some(3), "{policy}");
         }
-        assert_eq!(full.capabilities().choose(Policy::Draft, Some(0)).unwrap().budget, Some(0));
+        assert_eq!(full.capabilities().choose(Policy::Draft, Some(0), None).unwrap().budget, Some(0));
         assert!(choose(&full, "oracle:0").is_err());
     }
 

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use arbitrage_core::router::HandoverRule;
 use arbitrage_core::{Message, Problem};
 use arbitrage_router::Policy;
 use serde_json::Value;
@@ -96,9 +97,9 @@ impl ServedModel {
 
     /// The policy that the request names, or that its model name implies, or else the default policy.
     fn choice(&self, implied: Option<Policy>, fields: &Fields<'_>) -> Result<PolicyChoice, ApiError> {
-        const EXTENSION_FIELDS: [&str; 3] = ["policy", "tau", "budget"];
+        const EXTENSION_FIELDS: [&str; 4] = ["policy", "tau", "budget", "handover"];
         let Some(extension) = fields.object("arbitrage")? else {
-            return self.checked("model", implied.unwrap_or(self.capabilities.default_policy), None);
+            return self.checked("model", implied.unwrap_or(self.capabilities.default_policy), None, None);
         };
         if let Some(unknown) = extension.names().find(|name| !EXTENSION_FIELDS.contains(name)) {
             return Err(extension.invalid(unknown, format!("one of {}", EXTENSION_FIELDS.join(", "))));
@@ -112,18 +113,26 @@ impl ServedModel {
         let named = named.map(str::parse).transpose().map_err(|error| invalid("arbitrage.policy", &error))?;
         let policy = named.or(implied).unwrap_or(self.capabilities.default_policy);
         let budget = extension.count("budget", 0)?;
+        let handover = extension.string("handover")?.map(str::parse).transpose();
+        let handover = handover.map_err(|error| invalid("arbitrage.handover", &error))?;
         match extension.number("tau")? {
-            None => self.checked("arbitrage.policy", policy, budget),
+            None => self.checked("arbitrage.policy", policy, budget, handover),
             Some(tau) => {
                 let policy = policy.with_threshold(tau).map_err(|error| invalid("arbitrage.tau", &error))?;
-                self.checked("arbitrage.tau", policy, budget)
+                self.checked("arbitrage.tau", policy, budget, handover)
             }
         }
     }
 
-    fn checked(&self, field: &'static str, policy: Policy, budget: Option<usize>) -> Result<PolicyChoice, ApiError> {
+    fn checked(
+        &self,
+        field: &'static str,
+        policy: Policy,
+        budget: Option<usize>,
+        handover: Option<HandoverRule>,
+    ) -> Result<PolicyChoice, ApiError> {
         self.capabilities
-            .choose(policy, budget)
+            .choose(policy, budget, handover)
             .map_err(|error| ApiError::InvalidPolicy { field, reason: error.to_string() })
     }
 }

@@ -101,7 +101,7 @@ impl ResponseBuilder {
     fn extension(&self, end: &CompletedRequest) -> Value {
         let Usage { draft, target, router_seconds, .. } = end.usage;
         json!({
-            "policy": self.choice.policy, "budget": self.choice.budget, "seed": self.seed, "stop": end.stop,
+            "policy": self.choice.policy, "budget": self.choice.budget, "handover": self.choice.handover, "seed": self.seed, "stop": end.stop,
             "acceptance_by_steps": end.usage.acceptance_by_steps(),
             "draft": role_usage(&draft), "target": role_usage(&target), "router_seconds": router_seconds,
             "fallback_steps": end.usage.fallback_steps,

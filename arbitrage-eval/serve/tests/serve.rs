@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arbitrage_core::router::{Budget, Random, Rsd};
+use arbitrage_core::router::{Budget, Handover, Random, Rsd};
 use arbitrage_core::scorer::scorer_fn;
 use arbitrage_core::testing::{CallLog, Flaky, Scripted};
 use arbitrage_core::{
@@ -172,6 +172,11 @@ fn requests_choose_their_policy() {
         assert_eq!(asked(3, json!({"policy": format!("rsd:{tau}")})), solved(3, rsd).text());
         let budget = Budget::new(by_ascii(tau), 1);
         assert_eq!(asked(4, json!({"policy": "learned", "tau": tau, "budget": 1})), solved(4, budget).text());
+    }
+    for rule in ["1", "2:1"] {
+        let handover = Handover::new(by_ascii(0.3), rule.parse().unwrap());
+        let choice = json!({"policy": "learned", "tau": 0.3, "handover": rule});
+        assert_eq!(asked(4, choice), solved(4, handover).text(), "handover {rule}");
     }
     let reply = running.chat(&question(5, json!({"arbitrage": {"policy": "learned", "tau": 0.3, "budget": 2}}))).json();
     assert_eq!((&reply["arbitrage"]["policy"], &reply["arbitrage"]["budget"]), (&json!("learned:0.3"), &json!(2)));

@@ -22,9 +22,10 @@ pub enum DecisionWork {
 }
 
 impl DecisionWork {
-    /// By a policy's name, with or without its threshold. Decisions of unknown policies are taken to need no work.
+    /// By a policy's name, with or without its threshold and its [lookahead](arbitrage_router::Lookahead). Decisions of unknown policies are taken to need no work.
     pub fn named(policy: &str) -> Self {
-        policy.parse::<Policy>().map_or(Self::Nothing, |policy| Self::from(&policy))
+        let base = policy.split_once('+').map_or(policy, |(base, _)| base);
+        base.parse::<Policy>().map_or(Self::Nothing, |policy| Self::from(&policy))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Counts of work, independent of time.
 
 use arbitrage_core::{RoleUsage, Usage, add_by_field};
+use arbitrage_router::{DraftChoiceName, Lookahead};
 use serde::{Deserialize, Serialize};
 
 use super::DecisionWork;
@@ -47,6 +48,24 @@ impl WorkCounts {
     }
 }
 
+impl WorkCounts {
+    /// The work behind a usage under the policy with this name. Where a draft was chosen from several, a trained router that
+    /// chooses by its estimate ran on each of them; where a scorer chooses, the router ran on the chosen ones alone, and the scorer
+    /// read all of them.
+    pub fn of_policy(usage: &Usage, policy: &str) -> Self {
+        let mut work = Self::of(usage, DecisionWork::named(policy));
+        let Some(drafts) = Lookahead::of_name(policy).drafts else { return work };
+        if drafts.choice != DraftChoiceName::Estimate {
+            work.routed /= drafts.count as f64;
+        }
+        if drafts.choice == DraftChoiceName::Score {
+            // RSD then reads the chosen draft a second time.
+            work.scored = work.scored / drafts.count as f64 + work.draft.decoded;
+        }
+        work
+    }
+}
+
 impl RoleWork {
     fn of(usage: &RoleUsage) -> Self {
         let [decoded, prefilled, guessed, confirmed] =
@@ -57,3 +76,30 @@ impl RoleWork {
 
 add_by_field!(RoleWork { decoded, prefilled, guessed, confirmed });
 add_by_field!(WorkCounts { draft, target, routed, scored });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_drafts_are_read_by_what_chooses_them() {
+        let mut usage = Usage::default();
+        (usage.draft.calls, usage.draft.decoded) = (8, 80);
+        let counts = |policy: &str| {
+            let work = WorkCounts::of_policy(&usage, policy);
+            (work.routed, work.scored)
+        };
+        for (policy, expected) in [
+            ("learned:0.5", (8.0, 0.0)),
+            ("learned:0.5+handover:1", (8.0, 0.0)),
+            ("learned+drafts:4", (8.0, 0.0)),
+            ("learned:0.5+drafts:4:logprob", (2.0, 0.0)),
+            ("learned:0.5+drafts:4:score", (2.0, 80.0)),
+            ("rsd:0.5+drafts:4", (0.0, 80.0)),
+            ("rsd:0.5+drafts:4:score", (0.0, 100.0)),
+            ("draft+drafts:2:score", (0.0, 80.0)),
+        ] {
+            assert_eq!(counts(policy), expected, "{policy}");
+        }
+    }
+}

@@ -120,7 +120,7 @@ impl CheckFigures {
             usage.acceptance_by_tokens(),
             Waste::of_usage(&usage).and_then(|waste| waste.of_calls),
             Some((usage.accepted_steps + usage.escalated_steps) as f64 / count),
-            Some(hardware.seconds(&WorkCounts::of(&usage, (&of.policy).into()), reuse) / count),
+            Some(hardware.seconds(&WorkCounts::of(&usage, (&of.policy.policy).into()), reuse) / count),
             Some(usage.target.decoded as f64 / count),
             Some(usage.target.prefilled as f64 / count),
             (!right.is_empty()).then_some(accuracy),

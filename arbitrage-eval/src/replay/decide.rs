@@ -1,8 +1,8 @@
 //! Decisions of a policy on collected steps, by the policy's [`ThresholdRule`].
 
-use arbitrage_core::Route;
-use arbitrage_core::router::{Signal, ThresholdRule};
-use arbitrage_router::Policy;
+use arbitrage_core::router::{HandoverRule, Signal, ThresholdRule};
+use arbitrage_core::{Author, Route};
+use arbitrage_router::{LookaheadPolicy, Policy};
 
 use super::{PairedSolution, ReplayError, StepPair};
 
@@ -34,6 +34,52 @@ pub(super) fn escalations(policy: &Policy, problem: &PairedSolution) -> Result<V
             problem.pairs.iter().map(escalation).collect()
         }
     }
+}
+
+/// What becomes of each step of a problem.
+pub(super) struct StepDecisions {
+    /// Probability that the step is escalated.
+    pub escalations: Vec<f64>,
+    /// Whether a draft of it is written.
+    pub drafted: Vec<bool>,
+}
+
+/// The decisions of a policy with its lookahead. While the target keeps writing after a handover, no drafts are written.
+///
+/// # Errors
+/// As for [`escalations`]; [`ReplayError::NotCollected`] for a lookahead whose decisions do not follow from the collection.
+pub(super) fn decisions(policy: &LookaheadPolicy, problem: &PairedSolution) -> Result<StepDecisions, ReplayError> {
+    let refuse = |reason| Err(ReplayError::NotCollected { policy: policy.to_string(), reason });
+    if policy.lookahead.drafts.is_some() {
+        return refuse(
+            "a collection has one draft of each step, so that it is not known which of several would be chosen",
+        );
+    }
+    let escalations = escalations(&policy.policy, problem)?;
+    let writes_drafts = policy.policy != Policy::Target;
+    let Some(rule) = policy.lookahead.handover else {
+        let drafted = vec![writes_drafts; escalations.len()];
+        return Ok(StepDecisions { escalations, drafted });
+    };
+    if escalations.iter().any(|escalation| *escalation != 0.0 && *escalation != 1.0) {
+        return refuse(
+            "its decisions are drawn at random, and after a handover they depend on those before, which a replay of expectations \
+             does not follow",
+        );
+    }
+    Ok(hand_over(rule, &escalations, writes_drafts))
+}
+
+/// Hands steps over where the decisions before them say so.
+fn hand_over(rule: HandoverRule, decided: &[f64], writes_drafts: bool) -> StepDecisions {
+    let (mut authors, mut drafted) = (Vec::with_capacity(decided.len()), Vec::with_capacity(decided.len()));
+    for escalation in decided {
+        let is_handed_over = rule.is_handed_over(authors.iter().copied());
+        drafted.push(writes_drafts && !is_handed_over);
+        authors.push(if is_handed_over || *escalation == 1.0 { Author::Target } else { Author::Draft });
+    }
+    let escalations = authors.iter().map(|author| f64::from(u8::from(*author == Author::Target))).collect();
+    StepDecisions { escalations, drafted }
 }
 
 /// A score by which the policy ranks steps at any threshold: it escalates those with the highest score first. A random policy gives all

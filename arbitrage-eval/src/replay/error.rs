@@ -45,6 +45,14 @@ pub enum ReplayError {
         /// What it should have.
         expected: &'static str,
     },
+    /// A policy whose decisions do not follow from a collection.
+    #[error("policy `{policy}`: {reason}; run the policy instead")]
+    NotCollected {
+        /// The policy.
+        policy: String,
+        /// Why it cannot be replayed.
+        reason: &'static str,
+    },
     /// The collection's grades are of other problems.
     #[error("problem `{problem}` was collected, and its result is missing: grade the collection again")]
     Ungraded {

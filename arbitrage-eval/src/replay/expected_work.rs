@@ -1,54 +1,61 @@
 //! The work that a solution is expected to take under a policy.
 
+use super::decide::StepDecisions;
 use super::{PairedSolution, StepPair};
 use crate::cost::{DecisionWork, RoleWork, WorkCounts};
 
 /// What a policy has the models do, besides its decisions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct PolicyCost {
-    /// Whether the draft writes every step before the decision.
-    pub drafts: bool,
-    /// Whether the target does, too.
+    /// Whether the target writes every drafted step, too, before the decision.
     pub writes_both: bool,
     /// The work of a decision.
     pub decision: DecisionWork,
 }
 
-/// Expected work along the collected steps, if step `i` is escalated with probability `escalations[i]`, independently of the others.
+/// Expected work along the collected steps, if step `i` is escalated with probability `escalations[i]`, independently of the others,
+/// after a draft of it was written if `drafted[i]`. A step that is not drafted is the target's.
 ///
 /// Caches are modelled as the engine has them. A model that is called again reads what the other wrote meanwhile, and its own last token,
 /// which it sampled and never read. Where it wrote a step that was not committed, its cache is valid as far as the two steps agree.
-pub(super) fn expected_work(problem: &PairedSolution, escalations: &[f64], cost: PolicyCost) -> WorkCounts {
+pub(super) fn expected_work(problem: &PairedSolution, decisions: &StepDecisions, cost: PolicyCost) -> WorkCounts {
+    let StepDecisions { escalations, drafted } = decisions;
     let pairs = || problem.pairs.iter().zip(escalations.iter().copied());
-    let target_calls: Vec<f64> = escalations.iter().map(|e| if cost.writes_both { 1.0 } else { *e }).collect();
-    let by_target = |figure: &dyn Fn(&StepPair) -> usize| -> f64 {
-        problem.pairs.iter().zip(&target_calls).map(|(pair, calls)| calls * figure(pair) as f64).sum()
+    let calls = |(escalation, drafted): (&f64, &bool)| if cost.writes_both && *drafted { 1.0 } else { *escalation };
+    let target_calls: Vec<f64> = escalations.iter().zip(drafted).map(calls).collect();
+    let by_target = |figure: &dyn Fn(&StepPair) -> usize, only_drafted: bool| -> f64 {
+        let steps = problem.pairs.iter().zip(&target_calls).zip(drafted);
+        let counted = steps.filter(|(_, drafted)| **drafted || !only_drafted);
+        counted.map(|((pair, calls), _)| calls * figure(pair) as f64).sum()
     };
-    let drafted: f64 = problem.pairs.iter().map(|pair| pair.draft.decoded as f64).sum();
+    let drafts = || problem.pairs.iter().zip(drafted).filter(|(_, drafted)| **drafted);
+    let written: f64 = drafts().map(|(pair, _)| pair.draft.decoded as f64).sum();
     let mut work = WorkCounts::default();
-    work.target.decoded = by_target(&|pair| pair.target.decoded);
+    work.draft = RoleWork { decoded: written, prefilled: read_by_draft(problem, decisions), ..RoleWork::default() };
+    work.target.decoded = by_target(&|pair| pair.target.decoded, false);
     work.target.prefilled = read_by_target(pairs(), &target_calls, cost);
-    if cost.drafts {
-        work.draft = RoleWork { decoded: drafted, prefilled: read_by_draft(pairs()), ..RoleWork::default() };
-        work.target.guessed = by_target(&|pair| pair.target.guessed);
-        work.target.confirmed = by_target(&|pair| pair.target.confirmed);
-    }
-    work.routed = if cost.decision == DecisionWork::Router { problem.pairs.len() as f64 } else { 0.0 };
+    work.target.guessed = by_target(&|pair| pair.target.guessed, true);
+    work.target.confirmed = by_target(&|pair| pair.target.confirmed, true);
+    work.routed = if cost.decision == DecisionWork::Router { drafts().count() as f64 } else { 0.0 };
     work.scored = match cost.decision {
         DecisionWork::Nothing | DecisionWork::Router => 0.0,
-        DecisionWork::ScoreDraft => drafted,
-        DecisionWork::ScoreBoth => drafted + work.target.decoded,
+        DecisionWork::ScoreDraft => written,
+        DecisionWork::ScoreBoth => written + by_target(&|pair| pair.target.decoded, true),
     };
     work
 }
 
-/// The draft is called for every step, so that it reads every committed step except the last.
-fn read_by_draft<'p>(pairs: impl DoubleEndedIterator<Item = (&'p StepPair, f64)> + Clone) -> f64 {
-    let prompt = pairs.clone().next().map_or(0.0, |(pair, _)| pair.draft.context as f64);
-    let later = pairs.rev().skip(1).map(|(pair, escalated)| {
-        escalated * catch_up_tokens(pair.target.tokens, pair.draft.tokens, pair.shared) + (1.0 - escalated)
-    });
-    prompt + later.sum::<f64>()
+/// The draft reads every committed step before the last one that it drafts, and the prompt if it drafts any.
+fn read_by_draft(problem: &PairedSolution, decisions: &StepDecisions) -> f64 {
+    let Some(last) = decisions.drafted.iter().rposition(|drafted| *drafted) else { return 0.0 };
+    let prompt = problem.pairs.first().map_or(0.0, |pair| pair.draft.context as f64);
+    let read = |at: usize| {
+        let (pair, escalated) = (&problem.pairs[at], decisions.escalations[at]);
+        let drafted = if decisions.drafted[at] { pair.draft.tokens } else { 0 };
+        let shared = if decisions.drafted[at] { pair.shared } else { 0 };
+        escalated * catch_up_tokens(pair.target.tokens, drafted, shared) + (1.0 - escalated)
+    };
+    prompt + (0..last).map(read).sum::<f64>()
 }
 
 /// The target reads a step only if it is called for a later one, so that it never reads what the draft writes after the target's last step;

@@ -9,6 +9,10 @@
 //! would have led to other steps, and to another number of them. This is the myopia of Theorem B.1. The error is small where a policy
 //! mostly decides as the collected one did, or where steps depend little on who wrote the earlier ones.
 //!
+//! **A handover** ([`replay_lookahead`]) follows from the decisions before it, so that it is replayed like them. **Several drafts** of a step
+//! cannot be replayed: a collection has one draft of each step. A collection made with several drafts is replayed with those that were
+//! chosen; what they cost includes the others.
+//!
 //! **Accuracy** comes from a model: the product of the chosen steps' scores, mapped to a probability by isotonic regression on the
 //! collection's graded solutions. If each score is the probability that its step is right given the earlier ones, the product is the
 //! probability that all steps are right (Lightman et al. 2023). Unlike the minimum it counts every weak step, and unlike the sum it does
@@ -34,6 +38,6 @@ pub use check::{FigureDifference, ReplayCheck, check};
 pub use error::ReplayError;
 pub use grid::grid;
 pub use pair::{PairedStep, StepPair};
-pub use prediction::{PredictedProblem, Prediction, replay};
+pub use prediction::{PredictedProblem, Prediction, replay, replay_lookahead};
 pub use priced::priced;
 pub use trace::{PairedSolution, PairedTrace};

@@ -55,7 +55,10 @@ impl StepPair {
         Some(Self {
             index: record.index,
             author: record.author,
-            draft: PairedStep::new(draft, record.decision.draft_score?),
+            draft: PairedStep {
+                decoded: decoded_drafts(record, draft),
+                ..PairedStep::new(draft, record.decision.draft_score?)
+            },
             target: PairedStep::new(target, record.decision.target_score?),
             shared: shared_tokens(draft, target),
             mean_logprob: draft.mean_logprob().or(of_empty_step),
@@ -77,13 +80,23 @@ impl StepPair {
     }
 }
 
+/// Decoded tokens of the draft, or of all drafts that it was chosen from.
+fn decoded_drafts(record: &StepRecord, draft: &Step) -> usize {
+    let of_all = record.choice.as_ref().map(|choice| choice.candidates.iter().map(|one| one.cost.decoded).sum());
+    of_all.unwrap_or_else(|| PairedStep::decoded(draft))
+}
+
 impl PairedStep {
     fn new(step: &Step, score: f32) -> Self {
         let cost = &step.cost;
-        let (tokens, context) = (step.token_count(), cost.prefilled + cost.cached);
-        // A model that reports no cost decoded at least the step's tokens.
-        let decoded = if cost.decoded == 0 && !step.text.is_empty() { tokens } else { cost.decoded };
+        let (tokens, context, decoded) = (step.token_count(), cost.prefilled + cost.cached, Self::decoded(step));
         Self { score, tokens, decoded, context, guessed: cost.guessed, confirmed: cost.confirmed }
+    }
+
+    /// Decoded tokens of a step. A model that reports no cost decoded at least the step's tokens.
+    fn decoded(step: &Step) -> usize {
+        let is_reported = step.cost.decoded > 0 || step.text.is_empty();
+        if is_reported { step.cost.decoded } else { step.token_count() }
     }
 }
 

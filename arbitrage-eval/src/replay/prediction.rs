@@ -1,11 +1,11 @@
 //! Predictions of policies.
 
 use arbitrage_core::router::Signal;
-use arbitrage_router::Policy;
+use arbitrage_router::{LookaheadPolicy, Policy};
 use serde::{Deserialize, Serialize};
 
 use super::accuracy::AccuracyModel;
-use super::decide::escalations;
+use super::decide::{StepDecisions, decisions};
 use super::expected_work::{PolicyCost, expected_work};
 use super::{PairedSolution, PairedTrace, ReplayError};
 use crate::cost::{Hardware, Reuse, WorkCounts};
@@ -15,8 +15,8 @@ use crate::metrics::{Waste, WasteCounts};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Prediction {
-    /// The policy, with its threshold.
-    pub policy: Policy,
+    /// The policy, with its threshold and its lookahead.
+    pub policy: LookaheadPolicy,
     /// The collection's problems, by id.
     pub problems: Vec<PredictedProblem>,
 }
@@ -49,23 +49,33 @@ pub struct PredictedProblem {
 /// [`ReplayError::Signal`] where a step lacks the signal that the policy compares; [`ReplayError::Policy`] for a threshold that is missing,
 /// NaN or out of range.
 pub fn replay(trace: &PairedTrace, policy: &Policy) -> Result<Prediction, ReplayError> {
+    replay_lookahead(trace, &(*policy).into())
+}
+
+/// Replays a policy with its lookahead. A handover follows from the decisions along the collected steps, and its work is counted: no
+/// drafts while the target keeps writing, and what the draft reads when it takes over again.
+///
+/// # Errors
+/// As for [`replay`]. [`ReplayError::NotCollected`] for several drafts of a step, and for a handover after random decisions.
+pub fn replay_lookahead(trace: &PairedTrace, policy: &LookaheadPolicy) -> Result<Prediction, ReplayError> {
     let model = AccuracyModel::fit(trace);
+    let rule = policy.policy.rule();
     let cost = PolicyCost {
-        drafts: !matches!(policy, Policy::Target),
-        writes_both: policy.rule().is_some_and(|rule| rule.signal == Signal::Advantage),
-        decision: policy.into(),
+        writes_both: rule.is_some_and(|rule| rule.signal == Signal::Advantage),
+        decision: (&policy.policy).into(),
     };
-    let predict = |problem| predict(problem, &escalations(policy, problem)?, cost, model.as_ref());
+    let predict = |problem| predict(problem, &decisions(policy, problem)?, cost, model.as_ref());
     let problems = trace.problems.iter().map(predict).collect::<Result<_, _>>()?;
     Ok(Prediction { policy: *policy, problems })
 }
 
 fn predict(
     problem: &PairedSolution,
-    escalations: &[f64],
+    decisions: &StepDecisions,
     cost: PolicyCost,
     model: Option<&AccuracyModel>,
 ) -> Result<PredictedProblem, ReplayError> {
+    let escalations = &decisions.escalations;
     let pairs = || problem.pairs.iter().zip(escalations);
     Ok(PredictedProblem {
         id: problem.id.clone(),
@@ -74,7 +84,7 @@ fn predict(
         wasted: pairs().filter(|(pair, _)| pair.advantage() <= 0.0).map(|(_, escalated)| escalated).sum(),
         draft_tokens: pairs().map(|(pair, escalated)| (1.0 - escalated) * pair.draft.tokens as f64).sum(),
         target_tokens: pairs().map(|(pair, escalated)| escalated * pair.target.tokens as f64).sum(),
-        work: expected_work(problem, escalations, cost),
+        work: expected_work(problem, decisions, cost),
         right: model.map(|model| model.right(problem, escalations)),
     })
 }

@@ -1,12 +1,12 @@
 //! Prices results on given hardware.
 
-use crate::cost::{DecisionWork, Hardware, Reuse, WorkCounts};
+use crate::cost::{Hardware, Reuse, WorkCounts};
 use crate::results::ProblemResult;
 
 /// Seconds that a solved problem would take on `hardware` under `policy`, by the work in its trace; `None` where it failed. Warm-up
 /// problems are priced too, since cold caches do not change counts.
 pub fn priced(problem: &ProblemResult, policy: &str, hardware: &Hardware, reuse: Reuse) -> Option<f64> {
-    let work = WorkCounts::of(&problem.usage, DecisionWork::named(policy));
+    let work = WorkCounts::of_policy(&problem.usage, policy);
     problem.stop.map(|_| hardware.seconds(&work, reuse))
 }
 
@@ -24,7 +24,9 @@ mod tests {
             (problem.usage.draft.decoded, problem.usage.draft.calls) = (8, 2);
         }
         problems[2].stop = None;
-        for (policy, seconds) in [("draft", 2.0), ("learned:0.5", 3.0), ("rsd", 2.5), ("oracle", 2.5)] {
+        for (policy, seconds) in
+            [("draft", 2.0), ("learned:0.5", 3.0), ("rsd", 2.5), ("oracle", 2.5), ("learned:0.5+handover:1", 3.0)]
+        {
             let priced = problems.iter().map(|problem| priced(problem, policy, &test_hardware(), Reuse::On));
             assert_eq!(priced.collect::<Vec<_>>(), [Some(seconds), Some(seconds), None], "{policy}");
         }

@@ -34,5 +34,5 @@ pub use payoff_map::{PairPoint, payoff_map};
 pub use policy_run::PolicyRun;
 pub use render::{html, markdown};
 pub use settings::ReportSettings;
-pub use solution::{SolutionView, StepText, StepView};
+pub use solution::{CandidateText, SolutionView, StepText, StepView};
 pub use write::{ReportFiles, write};

@@ -17,7 +17,8 @@ pub struct PolicyRun {
     pub label: String,
     /// The common name of policies that differ only in their thresholds, such as `rsd`.
     pub family: String,
-    /// The policy, where the record names a known one.
+    /// The policy, where the record names a known one. `None` also where it [looks ahead](Self::looks_ahead): neither a replay of the
+    /// policy alone nor its place among the baselines is then meant.
     pub policy: Option<Policy>,
     /// Models, limits and notes.
     pub record: RunRecord,
@@ -45,6 +46,7 @@ impl PolicyRun {
         // A custom policy need not be registered in the process that writes the report.
         let policy: Option<Policy> = policy_text.parse().ok();
         let tau = policy.map_or_else(|| Policy::split(policy_text).1, |policy| policy.threshold());
+        let policy = policy.filter(|_| !looks_ahead(&record));
         let family = notes.family.clone().unwrap_or_else(|| Policy::split(&label).0.to_owned());
         let found = problem_results(&trace, &grades, warm_up)?;
         let results = PolicyResults::new(benchmark, &*family, tau.filter(|tau| !tau.is_nan()), found.problems)?;
@@ -52,6 +54,11 @@ impl PolicyRun {
         let collected = collected.map(|paired| paired.with_known_outcomes(&results));
         let solutions = SolutionView::all(trace.trajectories);
         Ok(Some(Self { label, family, policy, record, results, solutions, grades, collected }))
+    }
+
+    /// Whether the policy does more than decide about one draft of each step: by handovers, or by a choice among several drafts.
+    pub fn looks_ahead(&self) -> bool {
+        looks_ahead(&self.record)
     }
 
     /// Whether the target writes everything without speculative decoding.
@@ -86,16 +93,36 @@ impl PolicyRun {
     }
 }
 
+fn looks_ahead(record: &RunRecord) -> bool {
+    record.drafts.is_some() || record.router.contains("handover(")
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use arbitrage_core::router::{AlwaysTarget, Handover, HandoverRule};
     use arbitrage_core::testing::Scripted;
     use arbitrage_core::trace::RunNotes;
     use arbitrage_core::{Engine, Problem, Route, router_fn};
 
     use super::*;
     use crate::results::{GradeRow, Outcome};
+
+    #[test]
+    fn a_policy_that_looks_ahead_is_no_baseline() {
+        let (draft, target) = (Scripted::new("draft", ["4"]), Scripted::new("target", ["5"]));
+        let records = Arc::new(Mutex::new(Vec::new()));
+        let router = Handover::new(AlwaysTarget, HandoverRule::to_the_end(1).unwrap());
+        let mut notes = RunNotes::default().with_policy("target", None);
+        (notes.label, notes.family) = (Some("target+handover:1".to_owned()), Some("target+handover:1".to_owned()));
+        let mut engine = Engine::new(draft, target, router).with_notes(notes).with_sink(records.clone());
+        engine.solve(&Problem::new("2 + 2?").with_id("p")).unwrap();
+        let trace = Trace::from_records(std::mem::take(&mut *records.lock().unwrap())).unwrap();
+        let run = PolicyRun::new("sums", trace, Grades::new([GradeRow::new("p", Outcome::Wrong)]), 0).unwrap().unwrap();
+        assert!(run.looks_ahead() && !run.is_target() && run.policy.is_none());
+        assert_eq!((&*run.label, &*run.family), ("target+handover:1", "target+handover:1"));
+    }
 
     #[test]
     fn an_unregistered_policy_keeps_its_name_and_threshold() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arbitrage_core::trace::{SolutionRecord, StepRecord, Trajectory};
+use arbitrage_core::trace::{DraftCandidate, DraftChoice, SolutionRecord, StepRecord, Trajectory};
 use arbitrage_core::{Author, Decision, Step, Stop};
 
 /// One policy's solution of one problem, without token ids and log-probabilities, so that many solutions fit into memory.
@@ -29,12 +29,28 @@ pub struct StepView {
     pub decision: Decision,
     /// The drafted step, where one was written.
     pub draft: Option<StepText>,
+    /// The drafts that the drafted step was chosen from; empty where there was one.
+    pub candidates: Vec<CandidateText>,
     /// The target's step, where one was written.
     pub target: Option<StepText>,
     /// Seconds of the router, including its scorer.
     pub router_seconds: f64,
     /// The router's error, where it failed.
     pub router_error: Option<String>,
+}
+
+/// One of several drafts of a step.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CandidateText {
+    /// The text.
+    pub text: String,
+    /// The number by which the drafts were compared.
+    pub value: Option<f32>,
+    /// Whether it was chosen.
+    pub is_chosen: bool,
+    /// Seconds that the draft model took.
+    pub seconds: f64,
 }
 
 /// The text of a step with its cost.
@@ -69,6 +85,7 @@ impl StepView {
             author: record.author,
             decision: record.decision,
             draft: record.draft.map(StepText::new),
+            candidates: record.choice.map(CandidateText::all).unwrap_or_default(),
             target: record.target.map(StepText::new),
             router_seconds: record.router_seconds,
             router_error: record.router_error,
@@ -93,8 +110,26 @@ impl StepView {
 
     /// Seconds of both models and the router.
     pub fn seconds(&self) -> f64 {
-        let texts = [&self.draft, &self.target].into_iter().flatten();
-        texts.map(|step| step.seconds).sum::<f64>() + self.router_seconds
+        let seconds = |step: &Option<StepText>| step.as_ref().map_or(0.0, |step| step.seconds);
+        let drafted: f64 = match self.candidates.is_empty() {
+            true => seconds(&self.draft),
+            false => self.candidates.iter().map(|candidate| candidate.seconds).sum(),
+        };
+        drafted + seconds(&self.target) + self.router_seconds
+    }
+}
+
+impl CandidateText {
+    fn all(choice: DraftChoice) -> Vec<Self> {
+        let chosen = choice.chosen;
+        let candidates = choice.candidates.into_iter().enumerate();
+        let text = |(at, draft): (usize, DraftCandidate)| Self {
+            text: draft.text,
+            value: draft.value,
+            is_chosen: at == chosen,
+            seconds: draft.cost.seconds,
+        };
+        candidates.map(text).collect()
     }
 }
 

@@ -8,9 +8,11 @@ use super::PolicyRun;
 use crate::cost::{DecisionWork, measured};
 
 /// Mean seconds per step: draft and decision as in the family's runs, the target as in its run alone. `None` for the two models alone, which
-/// make no decisions, and for the oracle, which writes every step twice.
+/// make no decisions, for the oracle, which writes every step twice, and for policies that look ahead, whose steps are not all drafted
+/// once.
 pub(crate) fn step_seconds(family: &[PolicyRun], target: &PolicyRun) -> Option<StepSeconds> {
-    if matches!(family[0].policy, Some(Policy::Draft | Policy::Target | Policy::Oracle(_))) {
+    let is_other = matches!(family[0].policy, Some(Policy::Draft | Policy::Target | Policy::Oracle(_)));
+    if is_other || family[0].looks_ahead() {
         return None;
     }
     let (routed, alone) = (usage(family), usage(std::slice::from_ref(target)));

@@ -48,9 +48,13 @@ impl PolicyResults {
         &self.problems
     }
 
-    /// Policy and threshold, such as `rsd:0.5`.
+    /// Policy and threshold, such as `rsd:0.5`, or `rsd:0.5+handover:1` with a [lookahead](arbitrage_router::Lookahead).
     pub fn name(&self) -> String {
-        self.tau.map_or_else(|| self.policy.clone(), |tau| format!("{}:{tau}", self.policy))
+        let Some(tau) = self.tau else { return self.policy.clone() };
+        match self.policy.split_once('+') {
+            Some((policy, lookahead)) => format!("{policy}:{tau}+{lookahead}"),
+            None => format!("{}:{tau}", self.policy),
+        }
     }
 }
 

@@ -39,9 +39,9 @@ enum BatchScores {
 impl ForwardOutputs {
     /// Runs `spans`. The hidden states are read back only if steps of `model` carry them.
     ///
-    /// For greedy decoding by burn's operations, the likeliest token is found on the device. Then a few numbers for each row are
+    /// Where all sequences decode greedily by burn's operations, the likeliest token is found on the device. Then a few numbers for each row are
     /// read back, in one exchange, instead of a hundred thousand.
-    pub(super) fn compute(model: &LocalModel, spans: &mut [Span<'_>]) -> Result<Self> {
+    pub(super) fn compute(model: &LocalModel, spans: &mut [Span<'_>], is_greedy: bool) -> Result<Self> {
         let decoder = &model.decoder;
         let hidden_width = if model.with_hidden { decoder.config().hidden } else { 0 };
         let Some(Output { hidden, logits }) = decoder.forward(spans)? else {
@@ -49,7 +49,7 @@ impl ForwardOutputs {
         };
         let hidden = model.with_hidden.then_some(hidden);
         let width = model.logits_width();
-        if model.sampling.is_greedy() && decoder.is_plain() {
+        if is_greedy && decoder.is_plain() {
             let [rows, columns] = [logits.dims()[0], model.token_count];
             let summary = argmax::on_device(logits.clone().slice([0..rows, 0..columns]));
             let (summary, hidden) = read_back(summary, hidden);

@@ -28,33 +28,52 @@ pub(super) fn generate(
 ) -> Vec<StepResult> {
     // The caller may have built the rule from its fields; `new` applies the segmenter's own token budget.
     let rule = &StepRule::new(rule.segmenter, rule.max_tokens);
-    let sequences: Vec<_> = requests.iter().map(|request| model.take_sequence(request.prefix.id)).collect();
-    let mut listener = model.listener.take();
-    let mut speculation = std::mem::take(&mut model.speculation);
-    let begin = |(request, sequence)| StepGeneration::begin(model, request, rule, sequence).map_err(BoxError::from);
-    let mut generations: Vec<_> = requests.iter().zip(sequences).map(begin).collect();
+    let mut generations = begin(model, requests, rule);
     let setup = start.elapsed().as_secs_f64() / requests.len().max(1) as f64;
-    let mut outcome = share_prefixes(model, &mut generations);
-    while let Err(error) = outcome.and_then(|()| run(model, &mut speculation, &mut generations, &mut listener)) {
+    let shared = share_prefixes(model, &mut generations);
+    let mut listener = model.listener.take();
+    complete(model, &mut generations, shared, &mut listener);
+    model.listener = listener;
+    generations.into_iter().map(|generation| keep(model, generation, setup)).collect()
+}
+
+/// Begins a step for each of `requests`, with what is cached of its sequence.
+pub(super) fn begin<'r>(
+    model: &mut LocalModel,
+    requests: &[Rewrite<'_>],
+    rule: &StepRule<'r>,
+) -> Vec<Result<StepGeneration<'r>, BoxError>> {
+    requests.iter().for_each(|request| model.continue_best_fork(&request.prefix));
+    let sequences: Vec<_> = requests.iter().map(|request| model.take_sequence(request.prefix.id)).collect();
+    let begin = |(request, sequence)| StepGeneration::begin(model, request, rule, sequence).map_err(BoxError::from);
+    requests.iter().zip(sequences).map(begin).collect()
+}
+
+/// Runs passes until every step is finished or has failed. `outcome` is that of the passes before.
+pub(super) fn complete(
+    model: &mut LocalModel,
+    generations: &mut [Result<StepGeneration<'_>, BoxError>],
+    mut outcome: Result<()>,
+    listener: &mut Option<Listener>,
+) {
+    let mut speculation = std::mem::take(&mut model.speculation);
+    while let Err(error) = outcome.and_then(|()| run(model, &mut speculation, generations, listener)) {
         let error = Arc::new(error);
         for generation in generations.iter_mut().filter(|one| one.as_ref().is_ok_and(|one| one.finish.is_none())) {
             *generation = Err(error.clone().into());
         }
         outcome = Ok(());
     }
-    model.listener = listener;
     model.speculation = speculation;
-    let vocabulary = model.vocabulary();
-    generations
-        .into_iter()
-        .map(|generation| {
-            let FinishedStep { id, sequence, mut step, states } = generation?.end(vocabulary)?;
-            step.cost.seconds += setup;
-            model.generated.extend(states.map(|states| (id, states)));
-            model.sequences.insert(id, sequence);
-            Ok(step)
-        })
-        .collect()
+}
+
+/// The finished step, whose sequence the model keeps. Preparing it took `setup` seconds.
+pub(super) fn keep(model: &mut LocalModel, generation: Result<StepGeneration<'_>, BoxError>, setup: f64) -> StepResult {
+    let FinishedStep { id, sequence, mut step, states } = generation?.end(model.vocabulary())?;
+    step.cost.seconds += setup;
+    model.generated.extend(states.map(|states| (id, states)));
+    model.sequences.insert(id, sequence);
+    Ok(step)
 }
 
 /// Runs passes until every step is finished.
@@ -167,6 +186,7 @@ fn run_forward(
         [&generation.pending[..input.take], input.speculative()].concat()
     };
     let tokens: Vec<Vec<u32>> = open.iter().zip(inputs).map(tokens).collect();
+    let is_greedy = open.iter().all(|generation| generation.is_greedy);
     let mut spans = Vec::with_capacity(open.len());
     for ((generation, input), tokens) in open.iter_mut().zip(inputs).zip(&tokens) {
         if input.take == 0 {
@@ -176,5 +196,5 @@ fn run_forward(
         let outputs = if is_last { Outputs::Tail(1 + input.speculative().len()) } else { Outputs::None };
         spans.push(Span { cache: &mut generation.sequence.cache, tokens, outputs });
     }
-    ForwardOutputs::compute(model, &mut spans)
+    ForwardOutputs::compute(model, &mut spans, is_greedy)
 }

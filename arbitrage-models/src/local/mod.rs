@@ -1,6 +1,7 @@
 //! Models that run in this process: [`LocalModel`] drafts, [`LocalTarget`] verifies.
 
 mod encode;
+mod forks;
 mod forward_outputs;
 mod generate;
 mod hidden_reader;
@@ -22,7 +23,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use arbitrage_core::{Author, Drafter, Prefix, Rewrite, SequenceId, StepResult, StepRule, VocabularyId};
+use arbitrage_core::{
+    Author, Drafter, Prefix, Rewrite, SequenceId, SeveralDrafts, StepResult, StepRule, StepsResult, VocabularyId,
+};
 
 use crate::chat::ChatTemplate;
 use crate::decoder::{Decoder, Span, values};
@@ -58,6 +61,8 @@ pub struct LocalModel {
     /// How many ids stand for a token. The rows of the head after them are untrained padding.
     token_count: usize,
     sequences: HashMap<SequenceId, CachedSequence>,
+    /// Of each sequence whose last step had several drafts, the caches of all but the first of them.
+    forks: HashMap<SequenceId, Vec<CachedSequence>>,
     listener: Option<Listener>,
     speculation: Speculation,
     /// Whether steps carry their hidden states.
@@ -84,6 +89,7 @@ impl LocalModel {
             sampling: Sampling::greedy(),
             author: Author::Draft,
             sequences: HashMap::new(),
+            forks: HashMap::new(),
             listener: None,
             speculation: Speculation::default(),
             with_hidden: false,
@@ -110,6 +116,7 @@ impl LocalModel {
             author: self.author,
             token_count: self.token_count,
             sequences: HashMap::new(),
+            forks: HashMap::new(),
             listener: None,
             speculation: self.speculation.with_same_costs(),
             with_hidden: self.with_hidden,
@@ -247,8 +254,20 @@ impl Drafter for LocalModel {
         measure(Part::Rest, || generate::generate(self, &requests, rule, start))
     }
 
+    /// All drafts of a step are decoded in the same passes, and its prefix is read once.
+    fn draft_several(
+        &mut self,
+        prefixes: &[Prefix<'_>],
+        drafts: SeveralDrafts,
+        rule: &StepRule<'_>,
+    ) -> Vec<StepsResult> {
+        let start = Instant::now();
+        measure(Part::Rest, || forks::generate_several(self, prefixes, drafts, rule, start))
+    }
+
     fn release(&mut self, id: SequenceId) {
         self.sequences.remove(&id);
+        self.forks.remove(&id);
         self.generated.remove(&id);
         self.prompts.get_mut().unwrap_or_else(PoisonError::into_inner).remove(&id);
         self.speculation.release(id);

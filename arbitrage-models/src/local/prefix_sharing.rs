@@ -15,7 +15,7 @@ use crate::sequence::CachedSequence;
 
 /// Shortest common prefix that is shared. The source of a copy has to be prefilled in a pass before the others, and that pass
 /// costs about as much as so many rows.
-const MIN_SHARED_TOKENS: usize = 32;
+pub(super) const MIN_SHARED_TOKENS: usize = 32;
 
 /// Gives each new sequence among `generations` the cache of the longest prefix that it shares with another one, which is either
 /// a sequence that `model` keeps or another new one. New sequences that others copy from are prefilled here as far as needed.
@@ -53,7 +53,7 @@ pub(super) fn share_prefixes(
 }
 
 /// Prefills each sequence up to the end of the given tokens.
-fn prefill_sources<'t, 'r: 't>(
+pub(super) fn prefill_sources<'t, 'r: 't>(
     model: &LocalModel,
     sources: impl Iterator<Item = (&'t mut StepGeneration<'r>, &'t [u32])>,
 ) -> Result<()> {

@@ -10,7 +10,7 @@ use super::step_states::StepStates;
 use crate::decoder::Cache;
 use crate::error::Result;
 use crate::profile::{Part, measure};
-use crate::sampler::{SampledToken, Sampler};
+use crate::sampler::{SampledToken, Sampler, Sampling};
 use crate::sequence::CachedSequence;
 use crate::stream::TextStream;
 
@@ -27,6 +27,8 @@ pub(super) struct StepGeneration<'a> {
     pub finish: Option<Result<Finish>>,
     /// The step that this one replaces, where its tokens can serve as speculative tokens.
     pub rejected: Option<RejectedStep>,
+    /// Whether the likeliest token is taken every time.
+    pub is_greedy: bool,
     sampler: Sampler,
     logprobs: Vec<f32>,
     first_entropy: Option<f32>,
@@ -74,6 +76,30 @@ impl<'a> StepGeneration<'a> {
             cutter: StepCutter::new(rule),
             finish: None,
             rejected: request.rejected.and_then(|step| model.rejected_step(step)),
+            is_greedy: model.sampling.is_greedy(),
+        })
+    }
+
+    /// Another draft of the step, which begins with a copy of what is cached of the prefix and with random numbers of its own.
+    /// Nothing may have been sampled yet.
+    pub(super) fn fork(&self, sampling: &Sampling, stream: u64, rule: &StepRule<'a>) -> Result<Self> {
+        let cached = self.sequence.cached_tokens.len();
+        let cache = self.sequence.cache.fork(cached);
+        Ok(Self {
+            id: SequenceId::fresh(),
+            sequence: CachedSequence { cache, cached_tokens: self.sequence.cached_tokens.clone() },
+            cost: StepCost::new(self.pending.len(), cached, 0, 0.0),
+            pending: self.pending.clone(),
+            sampler: Sampler::new(sampling, stream)?.with_entropy(true),
+            stream: TextStream::new(),
+            tokens: Vec::new(),
+            logprobs: Vec::new(),
+            first_entropy: None,
+            states: self.states.as_ref().map(StepStates::without_rows),
+            cutter: StepCutter::new(rule),
+            finish: None,
+            rejected: None,
+            is_greedy: sampling.is_greedy(),
         })
     }
 

@@ -17,6 +17,11 @@ impl StepStates {
         Self { rows: Vec::new(), width }
     }
 
+    /// No states yet, of the same width.
+    pub(super) fn without_rows(&self) -> Self {
+        Self::new(self.width)
+    }
+
     /// How many states belong to a step of so many tokens, as [`Hidden`] defines it: one for each token, one more when the text
     /// ended there, and for an empty step the one after the prefix.
     pub(super) fn count(tokens: usize, finish: Finish) -> usize {

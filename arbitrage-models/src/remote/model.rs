@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arbitrage_core::text::excerpt;
-use arbitrage_core::{Author, Drafter, Message, Prefix, StepResult, StepRule};
+use arbitrage_core::{Author, DraftCopies, Drafter, Message, Prefix, SeveralDrafts, StepResult, StepRule, StepsResult};
 use serde_json::{Map, Value};
 
 use super::client::Client;
@@ -247,7 +247,20 @@ impl Drafter for OpenAiModel {
     }
 
     fn draft(&mut self, prefixes: &[Prefix<'_>], rule: &StepRule<'_>) -> Vec<StepResult> {
-        StepBatch::new(self, rule).run(prefixes)
+        StepBatch::new(self, rule).run(prefixes, |_| self.sampling)
+    }
+
+    /// A request for each draft, all in flight together. The server's prefix cache lets them share the prompt.
+    fn draft_several(
+        &mut self,
+        prefixes: &[Prefix<'_>],
+        drafts: SeveralDrafts,
+        rule: &StepRule<'_>,
+    ) -> Vec<StepsResult> {
+        let copies = DraftCopies::new(prefixes, drafts.count());
+        let further = Sampling { temperature: drafts.temperature(), ..self.sampling };
+        let sampling = |at| if at < prefixes.len() { self.sampling } else { further };
+        copies.collect(StepBatch::new(self, rule).run(&copies.requests(), sampling))
     }
 
     fn digest(&self) -> Option<String> {

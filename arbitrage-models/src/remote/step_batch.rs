@@ -15,12 +15,15 @@ use super::error::RemoteError;
 use super::model::OpenAiModel;
 use super::request::GenerationRequest;
 use super::step_builder::{AfterAnswer, StepBuilder};
+use crate::sampler::Sampling;
 
 /// The steps of one call, all in flight together.
 pub(super) struct StepBatch<'a> {
     model: &'a OpenAiModel,
     rule: &'a StepRule<'a>,
     stops: Option<&'a [String]>,
+    /// How each step is sampled.
+    sampling: Vec<Sampling>,
     sender: Sender<(u64, ResponseEvent)>,
     receiver: Receiver<(u64, ResponseEvent)>,
     last_id: u64,
@@ -42,12 +45,22 @@ type StepOutcome = Result<Finish, BoxError>;
 impl<'a> StepBatch<'a> {
     pub(super) fn new(model: &'a OpenAiModel, rule: &'a StepRule<'a>) -> Self {
         let (sender, receiver) = channel();
-        Self { model, rule, stops: model.stops(rule), sender, receiver, last_id: 0, requests: HashMap::new() }
+        Self {
+            model,
+            rule,
+            stops: model.stops(rule),
+            sampling: Vec::new(),
+            sender,
+            receiver,
+            last_id: 0,
+            requests: HashMap::new(),
+        }
     }
 
-    /// A step for each prefix, in order.
-    pub(super) fn run(mut self, prefixes: &[Prefix<'_>]) -> Vec<StepResult> {
+    /// A step for each prefix, in order; `sampling` says how the step of the prefix with this index is sampled.
+    pub(super) fn run(mut self, prefixes: &[Prefix<'_>], sampling: impl Fn(usize) -> Sampling) -> Vec<StepResult> {
         let start = Instant::now();
+        self.sampling = (0..prefixes.len()).map(sampling).collect();
         let mut builders: Vec<_> = prefixes.iter().map(|prefix| StepBuilder::new(*prefix, self.model.author)).collect();
         let mut outcomes: Vec<Option<StepOutcome>> = prefixes.iter().map(|_| None).collect();
         for (step, builder) in builders.iter_mut().enumerate() {
@@ -72,7 +85,7 @@ impl<'a> StepBatch<'a> {
             model: &model.name,
             input: model.prompt_input(&builder.prefix, &builder.text)?,
             max_tokens,
-            sampling: &model.sampling,
+            sampling: &self.sampling[step],
             seed: builder.next_seed(model.sampling.seed),
             logprobs: model.logprobs,
             stops: self.stops,

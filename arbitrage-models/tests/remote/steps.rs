@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arbitrage_core::segmenter::{BlankLine, Newline, Separators, StepMarkers, TokenBudget};
-use arbitrage_core::{Author, Drafter, Finish, Prefix, Problem, SequenceId, StepRule, StepSegmenter};
+use arbitrage_core::{Author, Drafter, Finish, Prefix, Problem, SequenceId, SeveralDrafts, StepRule, StepSegmenter};
 use arbitrage_models::RenderedPrompt;
 use arbitrage_models::chat::{ChatTemplate, Message};
 use arbitrage_models::remote::{Client, Continuation, Dialect, Endpoint, OpenAiModel, Prompting, StopReporting};
@@ -165,6 +165,30 @@ fn requests_have_all_parameters() {
     let (draft, target, other) = (seed(Author::Draft, 1), seed(Author::Target, 1), seed(Author::Draft, 2));
     assert_eq!(draft, body["seed"].as_u64().unwrap());
     assert!(draft != target && draft != other && draft < 1 << 31);
+}
+
+#[test]
+fn several_drafts_are_a_request_each_with_a_temperature_and_seed_of_its_own() {
+    let server = MockServer::start(MockBehavior::new(Dialect::VLLM));
+    let mut model = model(endpoint(&server.url(), Dialect::VLLM), plain());
+    let (segmenter, problems) = (BlankLine::new(), [QUESTION, "q"].map(|text| Problem::new(text).with_seed(1)));
+    let prefixes: Vec<_> = problems.iter().map(|problem| Prefix::new(SequenceId::fresh(), problem, &[])).collect();
+    let rule = StepRule::new(&segmenter, 33);
+    let own = model.draft(&prefixes, &rule).into_iter().map(Result::unwrap).collect::<Vec<_>>();
+    let drafts = model.draft_several(&prefixes, SeveralDrafts::new(3, 0.75).unwrap(), &rule);
+    for (own, drafts) in own.iter().zip(drafts) {
+        let drafts = drafts.unwrap();
+        assert_eq!((drafts.len(), &drafts[0].text), (3, &own.text));
+    }
+    let requests = server.requests();
+    let mut temperatures: Vec<f64> =
+        requests[2..].iter().map(|(_, body, _)| body["temperature"].as_f64().unwrap()).collect();
+    temperatures.sort_by(f64::total_cmp);
+    assert_eq!(temperatures, [0.0, 0.0, 0.75, 0.75, 0.75, 0.75]);
+    let of_question = requests[2..].iter().filter(|(_, body, _)| body["prompt"].as_str().unwrap().contains(QUESTION));
+    let seeds: std::collections::BTreeSet<u64> =
+        of_question.map(|(_, body, _)| body["seed"].as_u64().unwrap()).collect();
+    assert_eq!(seeds.len(), 3, "{seeds:?}");
 }
 
 #[test]

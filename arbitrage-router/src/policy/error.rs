@@ -44,7 +44,15 @@ pub enum PolicyError {
         /// What a name has to be.
         expected: &'static str,
     },
-    /// The threshold lies outside the policy's range.
+    /// What follows the policy after a `+` is no lookahead.
+    #[error("lookahead of a policy: expected {expected}, found `{found}`")]
+    Lookahead {
+        /// What may be written.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+    /// The threshold lies outside the policy's range, or a handover's numbers do.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }

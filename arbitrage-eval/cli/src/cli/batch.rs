@@ -6,7 +6,7 @@ use arbitrage_mini::Stream;
 use arbitrage_router::Policy;
 use clap::{Args, ValueEnum};
 
-use super::{BadRowOptions, LimitOptions, PairOptions};
+use super::{BadRowOptions, LimitOptions, LookaheadOptions, PairOptions};
 use crate::profile::ProfileOption;
 use crate::scorer_choice::Scorer;
 
@@ -141,6 +141,9 @@ pub(crate) struct RunOptions {
     /// The policy, as in `solve`.
     #[arg(long)]
     pub policy: Policy,
+    /// Handovers and several drafts.
+    #[command(flatten)]
+    pub lookahead: LookaheadOptions,
     /// Folder of a trained router, or the name of a shipped one: mini:probe, mini:text, qwen2.5-coder:probe.
     #[arg(long)]
     pub router: Option<PathBuf>,

@@ -64,7 +64,7 @@ pub(crate) struct ReportOptions {
 pub(crate) struct ReplayOptions {
     /// Trace of `collect`, with the steps of both models and their scores.
     pub collection: PathBuf,
-    /// Policies, such as rsd:0.5. A policy without a threshold is replayed at several.
+    /// Policies, such as rsd:0.5 or rsd:0.5+handover:1. A policy without a threshold is replayed at several.
     #[arg(long, num_args = 1.., allow_negative_numbers = true, default_values = ["draft", "target", "random", "logprob", "rsd", "oracle"])]
     pub policy: Vec<String>,
     /// Number of thresholds for policies without one, chosen so that the shares of escalated steps are evenly spaced.

@@ -24,8 +24,8 @@ pub(crate) use calibrate::{CalibrateOptions, CalibrationMethod};
 pub(crate) use eval::{EvalOptions, MergeOptions, RegradeOptions, ReplayOptions, ReportOptions};
 pub(crate) use grade::GradeOptions;
 pub(crate) use pair::{
-    DeviceOptions, HiddenStateOptions, LimitOptions, OverlapOption, PairOptions, PlacementOptions, SegmenterOption,
-    SpeculationSource,
+    DEFAULT_DRAFT_TEMPERATURE, DeviceOptions, HiddenStateOptions, LimitOptions, LookaheadOptions, OverlapOption,
+    PairOptions, PlacementOptions, SegmenterOption, SpeculationSource,
 };
 pub(crate) use routers::{CompareOptions, CrossValidateOptions, TableOptions};
 pub(crate) use scoring::{HeadOptions, ScoreOptions, StepFileOptions};

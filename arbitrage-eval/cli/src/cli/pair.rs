@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use arbitrage_core::router::HandoverRule;
 use arbitrage_models::weights::DType;
+use arbitrage_router::DraftChoiceName;
 use clap::{Args, ValueEnum};
 
 /// Where a step ends.
@@ -136,6 +138,30 @@ pub(crate) struct HiddenStateOptions {
     #[command(flatten)]
     pub device: DeviceOptions,
 }
+
+/// What a policy does beyond one decision on one draft.
+#[derive(Args, Clone)]
+pub(crate) struct LookaheadOptions {
+    /// After the H-th step that the policy escalates, the target writes all further steps, or the next K of them (H:K); then the draft
+    /// takes over again and the count starts anew.
+    #[arg(long, value_name = "H[:K]")]
+    pub handover: Option<HandoverRule>,
+    /// Number of drafts of each step, written in one batch, of which the best is chosen before the target is asked. The first is the
+    /// step that the draft writes by itself; the others are sampled.
+    #[arg(long, default_value_t = 1)]
+    pub drafts: usize,
+    /// What the best draft is chosen by: `estimate`, the one that the policy would escalate last; `score`, the highest score of the
+    /// scorer (for the mini pair its reward model, else the target as judge, unless --scorer names another); `logprob`, the highest mean
+    /// log-probability. The first of equally good drafts is chosen.
+    #[arg(long, value_name = "CHOICE", default_value = "estimate")]
+    pub choose_by: DraftChoiceName,
+    /// Sampling temperature of the drafts after the first.
+    #[arg(long, default_value_t = DEFAULT_DRAFT_TEMPERATURE)]
+    pub draft_temperature: f32,
+}
+
+/// Temperature of the drafts after the first, unless another is given.
+pub(crate) const DEFAULT_DRAFT_TEMPERATURE: f32 = 0.8;
 
 /// Where steps and solutions end.
 #[derive(Args)]

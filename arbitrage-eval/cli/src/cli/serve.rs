@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use arbitrage_router::Policy;
 use clap::Args;
 
-use super::{LimitOptions, PairOptions};
+use super::{LimitOptions, LookaheadOptions, PairOptions};
 
 /// Options of `serve`.
 #[derive(Args)]
@@ -35,6 +35,10 @@ pub(crate) struct ServeOptions {
     /// Maximum number of steps that the target writes for a request that sets no budget.
     #[arg(long)]
     pub budget: Option<usize>,
+    /// Handovers of requests that choose none, and several drafts for all requests; these are chosen by `score` or `logprob`, since
+    /// requests may choose policies with different estimates.
+    #[command(flatten)]
+    pub lookahead: LookaheadOptions,
     /// Number of requests that are processed at the same time, in one batch.
     #[arg(long, default_value_t = 32)]
     pub in_flight: usize,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use arbitrage_router::Policy;
 use clap::Args;
 
-use super::{LimitOptions, OverlapOption, PairOptions};
+use super::{LimitOptions, LookaheadOptions, OverlapOption, PairOptions};
 use crate::profile::ProfileOption;
 
 /// Options of `solve`.
@@ -34,6 +34,9 @@ pub(crate) struct SolveOptions {
     /// Maximum number of steps that the target writes.
     #[arg(long)]
     pub budget: Option<usize>,
+    /// Handovers and several drafts.
+    #[command(flatten)]
+    pub lookahead: LookaheadOptions,
     /// Whether the drafter writes ahead while router and target work. What it writes is then not shown while it is written. Saves time where
     /// the two models run on different devices.
     #[arg(long, value_enum, default_value_t = OverlapOption::Off)]

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use arbitrage_core::router::HandoverRule;
 use arbitrage_eval::harness::file_name;
 use arbitrage_mini::shipped;
-use arbitrage_router::Policy;
+use arbitrage_router::{DraftChoiceName, Policy};
 use clap::{Parser, ValueEnum};
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::Failure;
-use crate::cli::{LimitOptions, MiniRange, PairOptions, SpeculationSource};
+use crate::cli::{
+    DEFAULT_DRAFT_TEMPERATURE, LimitOptions, LookaheadOptions, MiniRange, PairOptions, SpeculationSource,
+};
 use crate::files::{in_file, read_text};
 use crate::scorer_choice::Scorer;
 
@@ -87,12 +90,48 @@ pub(super) struct PolicyConfig {
     pub matches: Option<String>,
     /// For `learned`: the folder of the router, or the name of a shipped one.
     pub router: Option<PathBuf>,
-    /// For `rsd` and `oracle`: the scorer of steps.
+    /// When the target keeps writing, as `--handover` of `solve`: `"1"` or `"1:3"`.
+    #[serde(default)]
+    pub handover: Option<HandoverRule>,
+    /// Number of drafts of each step, as `--drafts` of `solve`.
+    #[serde(default = "one")]
+    pub drafts: usize,
+    /// What the best of several drafts is chosen by: `estimate`, `score` or `logprob`.
+    #[serde(default, deserialize_with = "choice")]
+    pub choose_by: DraftChoiceName,
+    /// Sampling temperature of the drafts after the first.
+    #[serde(default = "draft_temperature")]
+    pub draft_temperature: f32,
+    /// For `rsd`, `oracle`, and `choose_by = "score"`: the scorer of steps.
     #[serde(default, deserialize_with = "scorer")]
     pub scorer: Option<Scorer>,
     /// Where the target's speculative tokens come from: with `draft`, the policy `target` is token-level speculative decoding.
     #[serde(default, alias = "guesses", deserialize_with = "speculation")]
     pub speculation: Option<SpeculationSource>,
+}
+
+impl PolicyConfig {
+    /// What the policy does beyond one decision on one draft.
+    pub(super) fn lookahead(&self) -> LookaheadOptions {
+        LookaheadOptions {
+            handover: self.handover,
+            drafts: self.drafts,
+            choose_by: self.choose_by,
+            draft_temperature: self.draft_temperature,
+        }
+    }
+}
+
+fn one() -> usize {
+    1
+}
+
+fn draft_temperature() -> f32 {
+    DEFAULT_DRAFT_TEMPERATURE
+}
+
+fn choice<'de, D: serde::Deserializer<'de>>(text: D) -> Result<DraftChoiceName, D::Error> {
+    String::deserialize(text)?.parse().map_err(serde::de::Error::custom)
 }
 
 fn scorer<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Option<Scorer>, D::Error> {

@@ -32,7 +32,8 @@ impl PlannedRun<'_> {
 
     /// The models of the pair that the run needs.
     pub(super) fn needed_roles(&self, models: &PairOptions) -> NeededRoles {
-        NeededRoles::of(self.policy, self.config.speculation.unwrap_or(models.speculation), false)
+        let speculation = self.config.speculation.unwrap_or(models.speculation);
+        self.config.lookahead().with_needed_roles(NeededRoles::of(self.policy, speculation, false))
     }
 
     /// Whether the run can be split into shards. A run that matches the rate of another run needs that run as a whole.
@@ -52,18 +53,25 @@ impl PlannedRun<'_> {
 pub(super) fn plan(config: &EvalConfig) -> Result<Vec<PlannedRun<'_>>, Failure> {
     let mut runs: Vec<PlannedRun<'_>> = Vec::new();
     for config in &config.policies {
-        let family = config.label.clone().unwrap_or_else(|| config.policy.name().to_owned());
+        let lookahead = config.lookahead();
+        // A label stands for policy and lookahead alike.
+        let (name, suffix) = match &config.label {
+            Some(label) => (label.as_str(), String::new()),
+            None => (config.policy.name(), lookahead.lookahead().to_string()),
+        };
+        let family = format!("{name}{suffix}");
+        lookahead.check(config.policy).map_err(|error| format!("policy `{family}`: {error}"))?;
         check(config, &family, &runs)?;
         if config.tau.is_empty() {
             let label = config.label.clone().unwrap_or_else(|| match &config.matches {
                 Some(other) => format!("random as {other}"),
-                None => config.policy.to_string(),
+                None => format!("{}{suffix}", config.policy),
             });
             runs.push(PlannedRun { label, family: family.clone(), policy: config.policy, config });
         }
         for tau in &config.tau {
             let policy = config.policy.with_threshold(*tau).map_err(|error| format!("policy `{family}`: {error}"))?;
-            runs.push(PlannedRun { label: format!("{family}:{tau}"), family: family.clone(), policy, config });
+            runs.push(PlannedRun { label: format!("{name}:{tau}{suffix}"), family: family.clone(), policy, config });
         }
     }
     runs.iter().try_for_each(|run| run.policy.check(None))?;

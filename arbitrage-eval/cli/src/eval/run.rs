@@ -79,17 +79,23 @@ impl<'a> Runner<'a> {
         let notes = self.notes(benchmark, planned, target.name())?;
         let target = as_verifier(target, &self.draft, config.speculation.unwrap_or(models.speculation))?;
         let folder = self.router_folder(planned)?;
-        let scorer = || match &config.scorer {
+        let scorer = |policy| match &config.scorer {
             Some(scorer) => scorer.open(|what| target.local(what), &benchmark.set.rows, no_rollouts, &self.scorer_load),
-            None => default_scorer(models, planned.policy, &target),
+            None => default_scorer(models, policy, &target),
         };
         let source = RouterSource { folder: folder.as_deref(), placement: &models.placement };
-        let (router, draft) = open_router(planned.policy, source, self.draft.share(), &target, scorer)?;
+        let (router, draft) =
+            open_router(planned.policy, source, self.draft.share(), &target, || scorer(planned.policy))?;
+        let drafts = config.lookahead().choosing(planned.policy, || scorer(Policy::Rsd(0.5)))?;
         let limits = &self.options.limits;
-        Ok(Engine::new(draft, target, router)
+        let engine = Engine::new(draft, target, config.lookahead().hand_over(router))
             .with_segmenter(limits.segmenter()?)
             .with_limits(limits.limits().with_in_flight(benchmark.in_flight))
-            .with_notes(notes))
+            .with_notes(notes);
+        Ok(match drafts {
+            Some((drafts, by)) => engine.with_drafts(drafts, by),
+            None => engine,
+        })
     }
 
     fn router_folder(&self, planned: &PlannedRun<'_>) -> Result<Option<PathBuf>, Failure> {
@@ -110,7 +116,13 @@ impl<'a> Runner<'a> {
         let router = self.router_folder(planned)?;
         let notes =
             with_policy(run_notes(models, limits, target, &benchmark.set.problems), planned.policy, router.as_deref())?;
-        let promise = promise(planned.policy, router.as_deref(), limits.limits(), &notes, self.draft.name())?;
+        let promise = promise(
+            planned.config.lookahead().of(planned.policy),
+            router.as_deref(),
+            limits.limits(),
+            &notes,
+            self.draft.name(),
+        )?;
         Ok(RunNotes {
             label: Some(planned.label.clone()),
             family: Some(planned.family.clone()),

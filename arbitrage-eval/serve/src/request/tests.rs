@@ -28,7 +28,7 @@ fn parse(kind: CompletionKind, fields: Value) -> Result<CompletionRequest, ApiEr
 fn requests_are_parsed() {
     let request = parse(CompletionKind::Chat, json!({})).unwrap();
     assert_eq!((request.problem.question.as_str(), request.stream), ("Why?", None));
-    assert_eq!(request.choice, PolicyChoice { policy: Policy::MeanLogprob(-0.5), budget: None });
+    assert_eq!(request.choice, PolicyChoice { policy: Policy::MeanLogprob(-0.5), budget: None, handover: None });
     assert_ne!(
         request.problem.seed,
         parse(CompletionKind::Chat, json!({})).unwrap().problem.seed,
@@ -62,12 +62,14 @@ fn conversations_keep_their_order() {
 #[test]
 fn choices_are_parsed_from_the_extension_and_the_models_name() {
     let choice = |fields| parse(CompletionKind::Chat, fields).unwrap().choice;
-    let of = |policy, budget| PolicyChoice { policy, budget };
+    let of = |policy, budget| PolicyChoice { policy, budget, handover: None };
     assert_eq!(choice(json!({"model": "arbitrage:target"})), of(Policy::Target, None));
     assert_eq!(choice(json!({"model": "arbitrage:target", "arbitrage": {"budget": 1}})), of(Policy::Target, Some(1)));
     assert_eq!(choice(json!({"arbitrage": {"tau": -1}})), of(Policy::MeanLogprob(-1.0), None));
     assert_eq!(choice(json!({"arbitrage": {"policy": "rsd:0.3", "tau": 0.4}})), of(Policy::Rsd(0.4), None));
     assert_eq!(choice(json!({"arbitrage": {"policy": "draft", "budget": 0}})), of(Policy::Draft, Some(0)));
+    let handed = choice(json!({"arbitrage": {"policy": "logprob:-1", "handover": "1:3"}}));
+    assert_eq!(handed.handover, Some(HandoverRule::for_steps(1, 3).unwrap()));
 }
 
 #[test]
@@ -136,6 +138,8 @@ fn bad_fields_are_rejected_by_name() {
         (Chat, json!({"arbitrage": {"policy": "draft", "tau": 0.5}}), "arbitrage.tau"),
         (Chat, json!({"arbitrage": {"tau": 0.5}}), "arbitrage.tau"),
         (Chat, json!({"arbitrage": {"budget": -1}}), "arbitrage.budget"),
+        (Chat, json!({"arbitrage": {"handover": "0"}}), "arbitrage.handover"),
+        (Chat, json!({"arbitrage": {"handover": 1}}), "arbitrage.handover"),
         (Chat, json!({"arbitrage": {"policy": "draft"}, "model": "arbitrage:draft"}), "arbitrage.policy"),
         (Text, json!({"prompt": null}), "prompt"),
         (Text, json!({"prompt": ["a", "b"]}), "prompt"),

@@ -31,12 +31,12 @@ fn tokens(pair: &StepPair, author: Author) -> Vec<Token> {
 }
 
 /// The work of one run with fixed decisions.
-fn simulated(problem: &PairedSolution, escalated: &[bool], cost: PolicyCost) -> WorkCounts {
+fn simulated(problem: &PairedSolution, escalated: &[bool], drafts: &[bool], cost: PolicyCost) -> WorkCounts {
     let (mut draft, mut target, mut text) = (Cache::default(), Cache::default(), Vec::new());
     let mut work = WorkCounts::default();
-    for (pair, escalated) in problem.pairs.iter().zip(escalated) {
+    for ((pair, escalated), is_drafted) in problem.pairs.iter().zip(escalated).zip(drafts) {
         let (drafted, by_target) = (tokens(pair, Author::Draft), tokens(pair, Author::Target));
-        if cost.drafts {
+        if *is_drafted {
             work.draft.prefilled += draft.call(pair.draft.context, &text, &drafted);
             work.draft.decoded += drafted.len() as f64;
             work.scored += if matches!(cost.decision, DecisionWork::ScoreDraft | DecisionWork::ScoreBoth) {
@@ -46,11 +46,12 @@ fn simulated(problem: &PairedSolution, escalated: &[bool], cost: PolicyCost) -> 
             };
             work.routed += f64::from(u8::from(cost.decision == DecisionWork::Router));
         }
-        if cost.writes_both || *escalated {
+        if cost.writes_both && *is_drafted || *escalated {
             work.target.prefilled += target.call(pair.target.context, &text, &by_target);
             work.target.decoded += by_target.len() as f64;
-            work.scored += if cost.decision == DecisionWork::ScoreBoth { by_target.len() as f64 } else { 0.0 };
-            work.target.guessed += if cost.drafts { pair.target.guessed as f64 } else { 0.0 };
+            let is_scored = cost.decision == DecisionWork::ScoreBoth && *is_drafted;
+            work.scored += if is_scored { by_target.len() as f64 } else { 0.0 };
+            work.target.guessed += if *is_drafted { pair.target.guessed as f64 } else { 0.0 };
         }
         text.extend(if *escalated { by_target } else { drafted });
     }
@@ -91,25 +92,29 @@ fn close(found: WorkCounts, expected: WorkCounts) -> bool {
     figures(found).iter().zip(figures(expected)).all(|(found, expected)| (found - expected).abs() < 1e-9)
 }
 
-const POLICY_COSTS: [PolicyCost; 5] = [
-    PolicyCost { drafts: true, writes_both: false, decision: DecisionWork::Nothing },
-    PolicyCost { drafts: true, writes_both: false, decision: DecisionWork::Router },
-    PolicyCost { drafts: true, writes_both: false, decision: DecisionWork::ScoreDraft },
-    PolicyCost { drafts: true, writes_both: true, decision: DecisionWork::ScoreBoth },
-    PolicyCost { drafts: false, writes_both: false, decision: DecisionWork::Nothing },
+const POLICY_COSTS: [PolicyCost; 4] = [
+    PolicyCost { writes_both: false, decision: DecisionWork::Nothing },
+    PolicyCost { writes_both: false, decision: DecisionWork::Router },
+    PolicyCost { writes_both: false, decision: DecisionWork::ScoreDraft },
+    PolicyCost { writes_both: true, decision: DecisionWork::ScoreBoth },
 ];
 
 proptest! {
     #[test]
-    fn expectations_are_over_all_runs(pairs in pairs(), odds in prop::collection::vec(0u8..5, 5), kind in 0usize..5) {
+    fn expectations_are_over_all_runs(
+        pairs in pairs(), odds in prop::collection::vec(0u8..5, 5), kind in 0usize..4,
+        drafted in prop_oneof![
+            Just(vec![true; 5]), Just(vec![false; 5]), prop::collection::vec(any::<bool>(), 5)
+        ],
+    ) {
         let (problem, cost) = (PairedSolution { id: "p".into(), outcome: None, pairs }, POLICY_COSTS[kind]);
-        let certain = |odds: &u8| if cost.drafts { f64::from(*odds) / 4.0 } else { 1.0 };
-        let escalations: Vec<f64> = odds.iter().take(problem.pairs.len()).map(certain).collect();
+        let certain = |(odds, drafted): (&u8, &bool)| if *drafted { f64::from(*odds) / 4.0 } else { 1.0 };
+        let escalations: Vec<f64> = odds.iter().zip(&drafted).take(problem.pairs.len()).map(certain).collect();
         let mut expected = WorkCounts::default();
         for run in 0..1u32 << escalations.len() {
             let falls: Vec<bool> = (0..escalations.len()).map(|at| run >> at & 1 == 1).collect();
             let odds = falls.iter().zip(&escalations).map(|(falls, odds)| if *falls { *odds } else { 1.0 - odds });
-            let (odds, one) = (odds.product::<f64>(), simulated(&problem, &falls, cost));
+            let (odds, one) = (odds.product::<f64>(), simulated(&problem, &falls, &drafted, cost));
             let scaled = |role: RoleWork| RoleWork {
                 decoded: odds * role.decoded,
                 prefilled: odds * role.prefilled,
@@ -123,7 +128,8 @@ proptest! {
                 scored: odds * one.scored,
             };
         }
-        let found = expected_work(&problem, &escalations, cost);
+        let drafted = drafted[..escalations.len()].to_vec();
+        let found = expected_work(&problem, &StepDecisions { escalations, drafted }, cost);
         prop_assert!(close(found, expected), "{found:?} {expected:?}");
     }
 }

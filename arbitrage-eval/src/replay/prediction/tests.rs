@@ -1,8 +1,11 @@
 //! Compares replays with real routers and with runs of random models.
 
-use arbitrage_core::router::ThresholdRule;
+use std::sync::{Arc, Mutex};
+
+use arbitrage_core::router::{Handover, Labelling, ThresholdRule};
+use arbitrage_core::testing::Babbler;
 use arbitrage_core::trace::{Record, Trace};
-use arbitrage_core::{AdvantageRouter, Route, router_fn};
+use arbitrage_core::{AdvantageRouter, Author, ChooseBy, Engine, Limits, Problem, Route, SeveralDrafts, router_fn};
 use arbitrage_router::CustomPolicy;
 use arbitrage_router::labels::examples;
 use arbitrage_router::metrics::{Bootstrap, CallBudget};
@@ -10,6 +13,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cost::TokenSeconds;
+use crate::replay::decide::escalations;
 use crate::replay::testing::{collection, graded, paired_trace, scorer, sorted, trace};
 use crate::replay::{FigureDifference, captured, check};
 use crate::results::PolicyResults;
@@ -57,7 +61,7 @@ fn custom_policies_are_replayed_by_their_rule() {
     let custom = CustomPolicy::new("unsure", never).with_rule(ThresholdRule::LOGPROB).register().unwrap();
     let custom = replay(&paired, &custom.with_threshold(-1.5).unwrap()).unwrap();
     let logprob = replay(&paired, &policy("logprob:-1.5")).unwrap();
-    assert_eq!((custom.policy.name(), custom.problems), ("unsure", logprob.problems));
+    assert_eq!((custom.policy.policy.name(), custom.problems), ("unsure", logprob.problems));
     let without_rule = CustomPolicy::new("secret", never).register().unwrap();
     assert!(matches!(replay(&paired, &without_rule), Err(ReplayError::Policy { .. })));
 }
@@ -97,6 +101,73 @@ fn lazy_runs_decode_what_was_expected() {
             let decoded = [usage.draft.decoded as f64, usage.target.decoded as f64];
             assert_eq!([replayed.work.draft.decoded, replayed.work.target.decoded], decoded, "{text}");
         }
+    }
+}
+
+/// The router of a policy with its handovers.
+fn handing_over(policy: &LookaheadPolicy) -> Box<dyn AdvantageRouter> {
+    let router = policy.policy.router(Some(scorer())).unwrap();
+    Box::new(Handover::new(router, policy.lookahead.handover.unwrap()))
+}
+
+/// Labelling writes both steps along the trajectory of a handover, so that its replay is exact there.
+#[test]
+fn handovers_decode_what_was_expected() {
+    for text in [
+        "rsd:0.5+handover:1",
+        "rsd:0.5+handover:1:1",
+        "rsd:0.25+handover:2:2",
+        "oracle:0+handover:2",
+        "logprob:-1.5+handover:1:2",
+        "target+handover:1",
+        "draft+handover:1",
+    ] {
+        let policy: LookaheadPolicy = text.parse().unwrap();
+        let lazy = graded(text, &trace(handing_over(&policy), 40));
+        let records = trace(Labelling::new(scorer(), handing_over(&policy)), 40);
+        let paired = PairedTrace::new(&sorted(&records)).unwrap().with_outcomes(&graded(text, &records)).unwrap();
+        let found = replay_lookahead(&paired, &policy).unwrap();
+        assert_eq!(found.policy.to_string(), text);
+        for (replayed, real) in found.problems.iter().zip(lazy.problems()) {
+            let usage = real.usage;
+            assert_eq!(replayed.escalated, usage.escalated_steps as f64, "{text}");
+            let kept = [usage.draft.kept_tokens as f64, usage.target.kept_tokens as f64];
+            assert_eq!([replayed.draft_tokens, replayed.target_tokens], kept, "{text}");
+            let decoded = [usage.draft.decoded as f64, usage.target.decoded as f64];
+            assert_eq!([replayed.work.draft.decoded, replayed.work.target.decoded], decoded, "{text}");
+        }
+        let found = check(&found, &graded(text, &records), &hardware(), Reuse::On).unwrap();
+        assert_eq!(found.differences[0].error().map(|error| error.abs() < 1e-9), Some(true), "{text}");
+    }
+}
+
+#[test]
+fn what_does_not_follow_from_a_collection_is_refused() {
+    let paired = paired_trace("oracle:0", 5);
+    let error = |text: &str| replay_lookahead(&paired, &text.parse().unwrap()).unwrap_err().to_string();
+    assert!(error("rsd:0.5+drafts:4:score").contains("one draft of each step"));
+    assert!(error("random:0.5+handover:1").contains("at random"));
+    replay_lookahead(&paired, &"random:0+handover:1".parse().unwrap()).unwrap();
+}
+
+#[test]
+fn several_drafts_are_replayed_at_the_cost_of_all_of_them() {
+    let records = |count| {
+        let sink = Arc::new(Mutex::new(Vec::new()));
+        let model = |author, seed| Babbler::new("babbler", author, seed).with_rollback();
+        let router = policy("oracle:0").router(Some(scorer())).unwrap();
+        let mut engine = Engine::new(model(Author::Draft, 1), model(Author::Target, 2), router)
+            .with_limits(Limits::default().with_steps(4))
+            .with_drafts(SeveralDrafts::new(count, 1.0).unwrap(), ChooseBy::Logprob)
+            .with_sink(sink.clone());
+        engine.solve(&Problem::new("Why?").with_id("p")).unwrap();
+        std::mem::take(&mut *sink.lock().unwrap())
+    };
+    for count in [1, 3] {
+        let trace = sorted(&records(count));
+        let decoded = trace.solutions()[0].usage.draft.decoded as f64;
+        let found = replay(&PairedTrace::new(&trace).unwrap(), &policy("oracle:0")).unwrap();
+        assert_eq!(found.problems[0].work.draft.decoded, decoded, "{count} drafts");
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::number::counted;
 use super::text::{cut, visible};
-use super::{EvaluationRuns, PolicyRun, ReportError, ReportSettings, SolutionView, StepText, StepView};
+use super::{CandidateText, EvaluationRuns, PolicyRun, ReportError, ReportSettings, SolutionView, StepText, StepView};
 use crate::results::{GradeRow, Outcome, ProblemResult};
 use selection::select;
 use text_table::TextTable;
@@ -58,7 +58,7 @@ struct BrowserRun {
 }
 
 /// A step, as an array to keep the page small: whether the target wrote it; indices of the committed text and of the other model's; scores of
-/// draft and target; estimate; tokens of draft and target; seconds; index of the router's error.
+/// draft and target; estimate; tokens of draft and target; seconds; index of the router's error; the drafts that one was chosen from.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct BrowserStep(
     u8,
@@ -71,7 +71,12 @@ struct BrowserStep(
     Option<usize>,
     f64,
     Option<usize>,
+    Vec<BrowserDraft>,
 );
+
+/// One of several drafts of a step: index of its text; the number that it was compared by; whether it was chosen.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct BrowserDraft(usize, Option<f64>, u8);
 
 impl Browser {
     /// At most [`ReportSettings::problems`] per benchmark; those on which policies differ come first.
@@ -167,7 +172,15 @@ impl BrowserStep {
             tokens(&step.target),
             rounded(step.seconds()),
             step.router_error.as_ref().map(|error| texts.index(error)),
+            step.candidates.iter().map(|draft| BrowserDraft::new(draft, texts)).collect(),
         )
+    }
+}
+
+impl BrowserDraft {
+    fn new(draft: &CandidateText, texts: &mut TextTable) -> Self {
+        let value = draft.value.map(|value| rounded(f64::from(value)));
+        Self(texts.index(&draft.text), value, u8::from(draft.is_chosen))
     }
 }
 

@@ -4,6 +4,7 @@ mod accuracy;
 mod break_even;
 mod calls;
 mod curves;
+mod drafts;
 mod identity;
 mod latency;
 mod roles;
@@ -78,6 +79,7 @@ impl Section {
             break_even::table(benchmark, &stats),
             roles::table(&stats),
             calls::table(&stats),
+            drafts::table(&stats),
             curves::table(benchmark, &stats, &settings.bootstrap),
         ];
         notes.extend(promises(benchmark));

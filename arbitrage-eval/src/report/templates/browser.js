@@ -30,7 +30,7 @@
   const benchmark = () => data.benchmarks[fields.benchmark.value] ?? data.benchmarks[0];
 
   const step = (found, at) => {
-    const [author, committed, other, draftScore, targetScore, estimate, draftTokens, targetTokens, seconds, error] = found;
+    const [author, committed, other, draftScore, targetScore, estimate, draftTokens, targetTokens, seconds, error, drafts] = found;
     const gain = draftScore === null || targetScore === null ? null : targetScore - draftScore;
     const who = author ? "target" : "draft";
     const decision = error !== null ? "escalated, because the router failed" : !author ? "accepted" : draftTokens === null ? "not drafted" : "escalated";
@@ -46,6 +46,12 @@
       const title = author ? "The rejected draft" : "The step of the target, not used";
       const rest = author ? draftTokens : targetTokens;
       item.append(element("details", "", element("summary", "", `${title} (${tokens(rest)})`), element("div", "raw", text(other).trimEnd())));
+    }
+    if (drafts.length > 0) {
+      const shown = drafts.map(([draft, value, isChosen], number) => element("div", "",
+        element("div", "figures-of-step", element("span", "", `draft ${number + 1}`), figure("value", value, 3), isChosen ? element("span", "", "chosen") : null),
+        element("div", "raw", text(draft).trimEnd())));
+      item.append(element("details", "", element("summary", "", `The ${drafts.length} drafts that it was chosen from`), ...shown));
     }
     if (error !== null) item.append(element("div", "raw e", text(error)));
     return item;
