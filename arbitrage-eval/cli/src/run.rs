@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use arbitrage_core::trace::{RunNotes, SolutionRecord, Trace};
-use arbitrage_core::{Drafter, Problem, Usage};
+use arbitrage_core::router::Explore;
+use arbitrage_core::{AdvantageRouter, Drafter, Problem, Usage};
 use arbitrage_eval::gold::Gold;
 use arbitrage_router::Policy;
 use arbitrage_router::metrics::{Bootstrap, Clusters, weighted_mean};
@@ -24,7 +25,10 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     let batch = ProblemBatch::open(&options.batch)?;
     let models = &options.batch.models;
     let folder = router_folder(models, options.router.as_deref())?;
-    let needed = NeededRoles::of(options.policy, models.speculation, false);
+    let needed = match options.explore {
+        Some(_) => NeededRoles::BOTH,
+        None => NeededRoles::of(options.policy, models.speculation, false),
+    };
     let LoadedPair { draft, target } = LoadedPair::load(models, needed)?.warmed_up()?;
     let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
     let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))), "a head")?;
@@ -36,6 +40,10 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     };
     let source = RouterSource { folder: folder.as_deref(), placement: &models.placement };
     let (router, draft) = open_router(options.policy, source, draft, &target, scorer)?;
+    let router: Box<dyn AdvantageRouter> = match options.explore {
+        Some(rate) => Box::new(Explore::new(router, rate)?),
+        None => router,
+    };
     let (gold, problems) = (batch.set.gold.clone(), batch.set.problems.clone());
     options.profile.start();
     let solved = batch.solve(draft, target, options.profile.count_router(router), notes, |_| String::new());
@@ -53,6 +61,9 @@ fn notes(options: &RunOptions, mut notes: RunNotes, router: Option<&Path>) -> Re
     notes.policy = Some(options.policy.to_string());
     if let (Policy::Learned(_), Some(folder)) = (options.policy, router) {
         notes.router = Some(weights_digest(folder)?);
+    }
+    if let Some(rate) = options.explore {
+        notes = notes.with("explore", rate);
     }
     notes.scorer = options.scorer.as_ref().map(|scorer| scorer.note(None)).transpose()?;
     Ok(notes)
