@@ -28,7 +28,7 @@ impl Probe {
     pub fn new(card: Card, network: Mlp) -> Result<Self, RouterError> {
         match card.input {
             RouterInput::Probe { features } => Ok(Self { card, features, network }),
-            RouterInput::Text { .. } => Err(RouterError::Kind { expected: "probe", found: "text" }),
+            other => Err(RouterError::Kind { expected: "probe", found: other.kind() }),
         }
     }
 
