@@ -48,7 +48,11 @@ pub(crate) fn estimates(
     examples: &[Example],
 ) -> Result<Vec<f32>, Failure> {
     let mut router = learned::open(card.clone(), folder, load)?;
-    if card.input.depends_on_path() { path_estimates(&mut *router, examples) } else { router_estimates(&mut *router, examples) }
+    if card.input.depends_on_path() {
+        path_estimates(&mut *router, examples)
+    } else {
+        router_estimates(&mut *router, examples)
+    }
 }
 
 /// The estimates of a router that remembers what was drafted and decided before. Examples of one problem are in the order of their

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use arbitrage_core::trace::{RunNotes, SolutionRecord, Trace};
 use arbitrage_core::router::Explore;
+use arbitrage_core::trace::{RunNotes, SolutionRecord, Trace};
 use arbitrage_core::{AdvantageRouter, Drafter, Problem, Usage};
 use arbitrage_eval::gold::Gold;
 use arbitrage_router::Policy;

@@ -32,7 +32,9 @@ pub(crate) fn train(options: &SequentialOptions) -> Result<f64, Failure> {
     let gold = gold_answers(&problem_rows(&options.problems)?);
     let mut solutions: Vec<SolutionOutcome> = traces.iter().flat_map(|trace| graded(trace, &gold)).collect();
     if solutions.is_empty() {
-        return Err("--runs: expected finished solutions with a gold answer, found none; name the files with --problems".into());
+        return Err(
+            "--runs: expected finished solutions with a gold answer, found none; name the files with --problems".into(),
+        );
     }
     let seconds = prices(options, &traces)?;
     attach_hidden(options, &mut solutions)?;
@@ -83,7 +85,8 @@ fn attach_hidden(options: &SequentialOptions, solutions: &mut [SolutionOutcome])
         return Ok(());
     }
     let draft = options.states.draft.as_deref();
-    let draft = draft.ok_or("--draft: expected the draft model, whose hidden states the router reads, or --inputs scalars")?;
+    let draft =
+        draft.ok_or("--draft: expected the draft model, whose hidden states the router reads, or --inputs scalars")?;
     let states = read_draft_states(draft, &options.states, &drafts_of_outcomes(solutions))?;
     let drafts = solutions.iter_mut().flat_map(|solution| solution.drafts.iter_mut().flatten());
     drafts.zip(states).for_each(|(draft, hidden)| draft.hidden = Some(hidden));

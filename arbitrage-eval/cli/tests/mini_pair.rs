@@ -120,7 +120,8 @@ fn a_sequential_router_is_trained_from_runs_that_explore() {
     let problems = ["--pair", "mini", "--mini", "validation:0..30"];
     let collect = [&["collect"], &problems[..], &["--scorer", "checker", "--out", &collected]].concat();
     arbitrage(cache.path(), &collect).unwrap();
-    let calibrate = ["calibrate", "--router", &router, "--traces", &collected, "--draft", &draft, "--goal", "accept:0.6"];
+    let calibrate =
+        ["calibrate", "--router", &router, "--traces", &collected, "--draft", &draft, "--goal", "accept:0.6"];
     assert!(arbitrage(cache.path(), &calibrate).unwrap().contains("steps accepted"));
     let replay = ["replay", &collected, "--policy", "learned", "--router", &router, "--draft", &draft];
     refused(&replay, "cannot be replayed");

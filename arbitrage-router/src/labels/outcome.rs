@@ -162,7 +162,10 @@ mod tests {
         assert_eq!(decoded, [(4.0, 4.0), (1.0, 4.0), (0.0, 0.0)]);
         let problem = outcome.as_problem();
         let candidate = outcome.candidate(&problem, 2).unwrap();
-        assert_eq!((candidate.draft.text.as_str(), candidate.prefix.text().as_str()), ("six", "one two\n\n3 4 5 6\n\n"));
+        assert_eq!(
+            (candidate.draft.text.as_str(), candidate.prefix.text().as_str()),
+            ("six", "one two\n\n3 4 5 6\n\n")
+        );
         assert!(outcome.candidate(&problem, 3).is_none());
     }
 

@@ -74,7 +74,9 @@ pub enum RouterError {
         found: usize,
     },
     /// All decisions of the runs to train on were the same, so that nothing shows what the other one leads to.
-    #[error("router: expected decisions that accept and others that escalate, found {accepted} and {escalated}; run with --explore")]
+    #[error(
+        "router: expected decisions that accept and others that escalate, found {accepted} and {escalated}; run with --explore"
+    )]
     Decisions {
         /// Number of drafted steps that were accepted.
         accepted: usize,
@@ -82,7 +84,9 @@ pub enum RouterError {
         escalated: usize,
     },
     /// Prices of tokens are negative or not finite, or a target's step costs nothing.
-    #[error("router: expected prices that are finite and at least 0, and a target's step that costs something, found {found:?}")]
+    #[error(
+        "router: expected prices that are finite and at least 0, and a target's step that costs something, found {found:?}"
+    )]
     Costs {
         /// What was given.
         found: DecisionCosts,

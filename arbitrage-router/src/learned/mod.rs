@@ -59,9 +59,7 @@ pub fn open(
 ) -> Result<Box<dyn AdvantageRouter>, RouterError> {
     Ok(match card.input {
         RouterInput::Probe { .. } => Box::new(Probe::new(card, Mlp::open(folder.as_ref())?)?),
-        RouterInput::Sequential { .. } => {
-            Box::new(Sequential::new(card, Sequential::open_networks(folder.as_ref())?)?)
-        }
+        RouterInput::Sequential { .. } => Box::new(Sequential::new(card, Sequential::open_networks(folder.as_ref())?)?),
         RouterInput::Text { .. } => Box::new(TextRouter::new(card, Classifier::open(folder, options)?)?),
     })
 }

@@ -194,7 +194,8 @@ impl Sequential {
     pub fn save(&self, folder: impl AsRef<FilePath>) -> Result<(), RouterError> {
         let folder = folder.as_ref();
         let step_scores = folder.join(STEP_SCORES_FOLDER);
-        std::fs::create_dir_all(&step_scores).map_err(|source| RouterError::Io { path: step_scores.clone(), source })?;
+        std::fs::create_dir_all(&step_scores)
+            .map_err(|source| RouterError::Io { path: step_scores.clone(), source })?;
         self.networks.step_scores.save(&step_scores)?;
         self.networks.head.save(folder)?;
         self.card.save(folder)

@@ -55,12 +55,13 @@ fn drafts(draw: &mut Draw) -> Vec<Draft> {
 
 /// The solution if the steps at which `escalated` is true are escalated.
 fn solution(id: usize, drafts: &[Draft], escalated: &[bool]) -> SolutionOutcome {
-    let trace = super::support::trace_of(
-        &format!("p{id}"),
-        drafts.iter().zip(escalated).enumerate().map(|(at, (draft, is_escalated))| {
-            (draft.step(at), is_escalated.then(|| written(at, vec![-1.0; TOKENS])))
-        }),
-    );
+    let trace =
+        super::support::trace_of(
+            &format!("p{id}"),
+            drafts.iter().zip(escalated).enumerate().map(|(at, (draft, is_escalated))| {
+                (draft.step(at), is_escalated.then(|| written(at, vec![-1.0; TOKENS])))
+            }),
+        );
     let is_kept = |(draft, is_escalated): (&Draft, &bool)| draft.is_wrong && !is_escalated;
     let is_solved = !drafts[0].is_hopeless && !drafts.iter().zip(escalated).any(is_kept);
     outcomes(&trace, |_| Some(is_solved)).pop().unwrap()
@@ -174,7 +175,8 @@ fn a_training_that_is_resumed_ends_in_the_same_bits() {
     let files = |router: &Sequential| {
         let folder = tempfile::tempdir().unwrap();
         router.save(folder.path()).unwrap();
-        ["model.safetensors", "step-scores/model.safetensors"].map(|file| std::fs::read(folder.path().join(file)).unwrap())
+        ["model.safetensors", "step-scores/model.safetensors"]
+            .map(|file| std::fs::read(folder.path().join(file)).unwrap())
     };
     assert!(files(&resumed) == files(&whole));
     assert_eq!(resumed.card(), whole.card());

@@ -80,7 +80,8 @@ fn along(router: &mut Sequential, id: u64, drafts: &[(f32, bool)]) -> Vec<f32> {
     let mut estimates = Vec::new();
     for (logprob, is_escalated) in drafts {
         let draft = draft(*logprob);
-        let candidate = Candidate { prefix: Prefix::new(SequenceId(id), &problem, &steps), draft: &draft, target: None };
+        let candidate =
+            Candidate { prefix: Prefix::new(SequenceId(id), &problem, &steps), draft: &draft, target: None };
         estimates.push(router.route(&candidate).unwrap().estimate.unwrap());
         let author = if *is_escalated { Author::Target } else { Author::Draft };
         steps.push(Accepted { step: draft, author });
@@ -209,10 +210,8 @@ fn what_does_not_fit_is_refused() {
     let swapped = SequentialNetworks { step_scores: networks().head, head: networks().step_scores };
     assert!(refused(sequential_card(), swapped).contains("2 outputs, found 10"));
     for seconds in [work(-1.0, 0.0, 1.0, 0.0), work(f64::NAN, 0.0, 1.0, 0.0), work(1.0, 0.0, 0.0, 0.0)] {
-        let input = RouterInput::Sequential {
-            features: ProbeFeatures::Scalars,
-            costs: DecisionCosts { seconds, ..costs() },
-        };
+        let input =
+            RouterInput::Sequential { features: ProbeFeatures::Scalars, costs: DecisionCosts { seconds, ..costs() } };
         assert!(refused(Card { input, ..card() }, networks()).contains("prices"), "{seconds:?}");
     }
     let problem = Problem::new("?");

@@ -1,6 +1,7 @@
 //! Training of learned routers, with burn's autodiff.
 
 mod network;
+mod outcome_objective;
 mod probe;
 mod reward;
 mod sequential;
