@@ -158,8 +158,8 @@ mod tests {
         assert_eq!((outcome.steps.len(), outcome.decisions().count(), outcome.is_solved), (3, 3, true));
         assert_eq!([0, 1, 2].map(|at| outcome.is_escalated(at)), [false, true, false]);
         let decoded: Vec<_> = outcome.work.iter().map(|work| (work.draft_decoded, work.target_decoded)).collect();
-        // After the first: drafts of 3 and 1 words, and the target's 4. After the second decision its draft has been written.
-        assert_eq!(decoded, [(4.0, 4.0), (1.0, 4.0), (0.0, 0.0)]);
+        // After the first: drafts of 4 and 1 tokens, and the target's 5. At the second decision its draft has been written.
+        assert_eq!(decoded, [(5.0, 5.0), (1.0, 5.0), (0.0, 0.0)]);
         let problem = outcome.as_problem();
         let candidate = outcome.candidate(&problem, 2).unwrap();
         assert_eq!(

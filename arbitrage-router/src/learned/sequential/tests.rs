@@ -41,8 +41,8 @@ fn networks() -> SequentialNetworks {
     let head = linear(
         PATH + PATH_FEATURES.len(),
         &[
-            (-20.0, &[(PATH, 10.0), (PATH + 2, 20.0)]),
-            (-20.0, &[(PATH + 1, 10.0), (PATH + 2, 20.0)]),
+            (-25.0, &[(PATH, 10.0), (PATH + 2, 20.0)]),
+            (-25.0, &[(PATH + 1, 10.0), (PATH + 2, 20.0)]),
             constant(16.0),
             constant(0.0),
             constant(4.0),
