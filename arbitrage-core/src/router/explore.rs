@@ -121,8 +121,10 @@ mod tests {
 
     #[test]
     fn a_draft_is_written_where_the_coin_decides() {
+        let texts: Vec<String> = (0..30).map(|at| format!("step {at}\n\n")).collect();
+        let model = |name| Scripted::new(name, texts.iter().map(String::as_str));
         let run = |rate| {
-            let (draft, target) = (Scripted::new("d", ["a\n\n"; 30]), Scripted::new("t", ["A\n\n"; 30]));
+            let (draft, target) = (model("d"), model("t"));
             let router = Explore::new(AlwaysTarget, rate).unwrap();
             Engine::new(draft, target, router).solve(&Problem::new("?").with_seed(3)).unwrap().records
         };
