@@ -13,12 +13,13 @@ use arbitrage_eval::steps::drafts_of_outcomes;
 use arbitrage_models::source::file_digest;
 use arbitrage_router::labels::{SolutionOutcome, Split, Subset, outcomes};
 use arbitrage_router::learned::{
-    ProbeFeatures, Sequential, SequentialRecipe, SequentialTraining, TokenPrices, TrainingData, TrainingSplit,
+    Probe, ProbeFeatures, Sequential, SequentialRecipe, SequentialTraining, TokenPrices, TrainingData, TrainingSplit,
 };
 
 use crate::Failure;
 use crate::cli::SequentialOptions;
 use crate::files::{create_folder, in_file, read_text};
+use crate::pair::resolve_router;
 use crate::problem_set::{gold_answers, problem_rows};
 use crate::progress::TrainingProgress;
 use crate::training_data::{identity, read_draft_states};
@@ -37,13 +38,18 @@ pub(crate) fn train(options: &SequentialOptions) -> Result<f64, Failure> {
         );
     }
     let seconds = prices(options, &traces)?;
-    attach_hidden(options, &mut solutions)?;
+    let probe = options.probe.as_ref().map(|name| Ok::<_, Failure>(Probe::open(resolve_router(name)?)?)).transpose()?;
+    if let Some(probe) = &probe {
+        probe.card().check_pair(&pair.draft, &pair.target)?;
+    }
+    let features = probe.as_ref().map_or(options.inputs, Probe::features);
+    attach_hidden(options, features, &mut solutions)?;
     let data = training_data(&options.runs, policy, &solutions)?;
     let (training, validation) = split(options, solutions)?;
     let fit = learning.trainer().with_checkpoint(out.join("checkpoint"));
-    let recipe = SequentialRecipe::new(options.inputs, fit).with_hidden_width(options.width);
+    let recipe = SequentialRecipe::new(features, fit).with_hidden_width(options.width);
     let outcomes = TrainingSplit { training: &training[..], validation: &validation[..] };
-    let training = SequentialTraining { outcomes, recipe: &recipe, seconds, pair, data };
+    let training = SequentialTraining { outcomes, recipe: &recipe, probe: probe.as_ref(), seconds, pair, data };
     let mut bar = TrainingProgress::new(&out.display().to_string());
     let router = Sequential::train(&training, &options.states.device.device()?, &mut bar)?;
     bar.finish();
@@ -80,8 +86,12 @@ fn prices(options: &SequentialOptions, traces: &[Trace]) -> Result<TokenPrices, 
 }
 
 /// Adds the draft's hidden states to every drafted step, if the router reads them.
-fn attach_hidden(options: &SequentialOptions, solutions: &mut [SolutionOutcome]) -> Result<(), Failure> {
-    if options.inputs == ProbeFeatures::Scalars {
+fn attach_hidden(
+    options: &SequentialOptions,
+    features: ProbeFeatures,
+    solutions: &mut [SolutionOutcome],
+) -> Result<(), Failure> {
+    if features == ProbeFeatures::Scalars {
         return Ok(());
     }
     let draft = options.states.draft.as_deref();

@@ -66,6 +66,16 @@ impl Probe {
         &self.card
     }
 
+    /// The features that it reads.
+    pub fn features(&self) -> ProbeFeatures {
+        self.features
+    }
+
+    /// Its network.
+    pub fn network(&self) -> &Mlp {
+        &self.network
+    }
+
     /// The network's outputs (logits) for a drafted step.
     ///
     /// # Errors

@@ -19,6 +19,9 @@ use crate::labels::TokenWork;
 /// Folder of the network that scores steps, in the router's folder.
 const STEP_SCORES_FOLDER: &str = "step-scores";
 
+/// Folder of the probe's network, in the router's folder.
+const PROBE_FOLDER: &str = "probe";
+
 /// Seconds of a token of each kind of [`TokenWork`], on one machine.
 pub type TokenPrices = TokenWork;
 
@@ -100,9 +103,9 @@ impl Prospects {
 /// whether the target's step would be better. That is not the same where a solution is lost already, where a mistake does no harm,
 /// and where one step is dearer than another.
 ///
-/// Inputs are the probe's features of the drafted step and the path so far ([`PATH_FEATURES`](super::PATH_FEATURES)): least,
+/// Inputs are the probe's features of the drafted step, the outputs of a trained probe if there is one, and the path so far ([`PATH_FEATURES`](super::PATH_FEATURES)): least,
 /// product and last of the scores of earlier steps, tokens spent by each model, and index (the state of TRIM, arXiv 2601.10245). The
-/// scores come from a second network on the probe's features alone, trained on the same outcomes. The router remembers them for each
+/// scores come from a second network on the same inputs without the path, trained on the same outcomes. The router remembers them for each
 /// sequence until the sequence is released.
 #[derive(Clone, Debug)]
 pub struct Sequential {
@@ -116,24 +119,40 @@ pub struct Sequential {
 /// The networks of a [`Sequential`] router.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SequentialNetworks {
-    /// From the features of a drafted step to its two scores, as logits.
+    /// A trained probe, from the features of a drafted step. Its outputs are further inputs of the other networks, which therefore need
+    /// not learn from few outcomes what the probe has learned from labels of steps.
+    pub probe: Option<Mlp>,
+    /// From the inputs of a drafted step to its two scores, as logits.
     pub step_scores: Mlp,
-    /// From the features of the step and of the path to the [`Prospects`].
+    /// From the inputs of the step and of the path to the [`Prospects`].
     pub head: Mlp,
 }
 
+/// What the networks read of a drafted step: its features, and what the probe makes of them.
+pub(super) fn step_inputs(
+    features: ProbeFeatures,
+    probe: Option<&Mlp>,
+    candidate: &Candidate<'_>,
+) -> Result<Vec<f32>, RouterError> {
+    let mut inputs = features.extract(candidate)?;
+    if let Some(probe) = probe {
+        inputs.extend(probe.forward(&inputs)?);
+    }
+    Ok(inputs)
+}
+
 impl DecisionScores {
-    /// The scores that `network` gives to a drafted step with these features.
-    pub(super) fn of_network(network: &Mlp, features: &[f32]) -> Result<Self, RouterError> {
-        let [accept, escalate] = outputs(network, features)?;
+    /// The scores that `network` gives to a drafted step with these inputs.
+    pub(super) fn of_network(network: &Mlp, inputs: &[f32]) -> Result<Self, RouterError> {
+        let [accept, escalate] = outputs(network, inputs)?;
         Ok(Self { accept: sigmoid(accept), escalate: sigmoid(escalate) })
     }
 }
 
 impl SequentialNetworks {
-    /// What the head expects of both decisions about a step with these features, after a path with `path_features`.
-    pub(super) fn prospects(&self, features: &[f32], path_features: &[f32]) -> Result<Prospects, RouterError> {
-        Ok(Prospects::of(&outputs(&self.head, &[features, path_features].concat())?))
+    /// What the head expects of both decisions about a step with these inputs, after a path with `path_features`.
+    pub(super) fn prospects(&self, inputs: &[f32], path_features: &[f32]) -> Result<Prospects, RouterError> {
+        Ok(Prospects::of(&outputs(&self.head, &[inputs, path_features].concat())?))
     }
 }
 
@@ -184,7 +203,9 @@ impl Sequential {
     /// As [`Mlp::open`].
     pub fn open_networks(folder: &FilePath) -> Result<SequentialNetworks, RouterError> {
         let step_scores = Mlp::open(&folder.join(STEP_SCORES_FOLDER))?;
-        Ok(SequentialNetworks { step_scores, head: Mlp::open(folder)? })
+        let probe = folder.join(PROBE_FOLDER);
+        let probe = probe.is_dir().then(|| Mlp::open(&probe)).transpose()?;
+        Ok(SequentialNetworks { probe, step_scores, head: Mlp::open(folder)? })
     }
 
     /// Writes card and weights into `folder`, which is created if necessary.
@@ -227,10 +248,11 @@ impl Sequential {
     /// [`RouterError::Signal`] for a signal that the drafter did not report; [`RouterError::Models`] for hidden states of another width
     /// than in training, and for outputs that are not finite.
     pub fn prospects(&mut self, candidate: &Candidate<'_>) -> Result<Prospects, RouterError> {
-        let (prefix, features) = (&candidate.prefix, self.features.extract(candidate)?);
-        let scores = DecisionScores::of_network(&self.networks.step_scores, &features)?;
+        let prefix = &candidate.prefix;
+        let inputs = step_inputs(self.features, self.networks.probe.as_ref(), candidate)?;
+        let scores = DecisionScores::of_network(&self.networks.step_scores, &inputs)?;
         let path = self.paths.entry(prefix.id).or_default();
-        let prospects = self.networks.prospects(&features, &path.features(prefix, scores))?;
+        let prospects = self.networks.prospects(&inputs, &path.features(prefix, scores))?;
         path.remember(prefix, scores, candidate.draft.token_count());
         Ok(prospects)
     }

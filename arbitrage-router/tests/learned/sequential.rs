@@ -95,7 +95,7 @@ fn train_on(
     let validation = explored(150, 1_000);
     let outcomes = TrainingSplit { training, validation: &validation[..] };
     let data = TrainingData::default();
-    let training = SequentialTraining { outcomes, recipe, seconds: seconds(), pair: pair(), data };
+    let training = SequentialTraining { outcomes, recipe, probe: None, seconds: seconds(), pair: pair(), data };
     Sequential::train(&training, &cpu(), progress)
 }
 

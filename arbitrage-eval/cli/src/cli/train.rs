@@ -160,6 +160,10 @@ pub(crate) struct SequentialOptions {
     /// The training loop.
     #[command(flatten)]
     pub learning: LearningOptions,
+    /// Folder of a trained probe of the pair, or the name of a shipped one, whose outputs the router reads too. It should not have been
+    /// trained on the problems of the runs. The router's other inputs are the probe's.
+    #[arg(long, conflicts_with = "inputs")]
+    pub probe: Option<PathBuf>,
     /// Inputs beside the path: scalars (log-probabilities, entropy, length and position of the step), hidden (the draft's hidden states), or
     /// both.
     #[arg(long, default_value_t = ProbeFeatures::Both)]

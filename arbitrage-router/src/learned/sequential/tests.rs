@@ -53,7 +53,7 @@ fn networks() -> SequentialNetworks {
             constant(0.0),
         ],
     );
-    SequentialNetworks { step_scores, head }
+    SequentialNetworks { probe: None, step_scores, head }
 }
 
 fn sequential_card() -> Card {
@@ -207,7 +207,7 @@ fn the_threshold_decides_alone() {
 fn what_does_not_fit_is_refused() {
     let refused = |card: Card, networks| Sequential::new(card, networks).unwrap_err().to_string();
     assert!(refused(card(), networks()).contains("sequential router, found that of a probe"));
-    let swapped = SequentialNetworks { step_scores: networks().head, head: networks().step_scores };
+    let swapped = SequentialNetworks { probe: None, step_scores: networks().head, head: networks().step_scores };
     assert!(refused(sequential_card(), swapped).contains("2 outputs, found 10"));
     for seconds in [work(-1.0, 0.0, 1.0, 0.0), work(f64::NAN, 0.0, 1.0, 0.0), work(1.0, 0.0, 0.0, 0.0)] {
         let input =
@@ -237,4 +237,29 @@ fn steps_of_others_are_no_evidence() {
     let candidate = Candidate { prefix: Prefix::new(SequenceId(0), &problem, &steps), draft: &draft, target: None };
     let estimate = router().route(&candidate).unwrap().estimate.unwrap();
     assert!(estimate > 0.9, "{estimate}");
+}
+
+/// Networks that read, beside the features, the only output of a probe: 10 · mean log-probability + 5.
+fn networks_on_a_probe() -> SequentialNetworks {
+    let plain = networks();
+    let step_scores = linear(PATH + 1, &[(0.0, &[(PATH, 1.0)]), (5.0, &[])]);
+    // The path comes after the probe's output.
+    let inputs = PATH + 1 + PATH_FEATURES.len();
+    let rows = plain.head.layers[0].weight.chunks(PATH + PATH_FEATURES.len());
+    let weight = rows.flat_map(|row| [&row[..PATH], &[0.0], &row[PATH..]].concat()).collect();
+    let bias = plain.head.layers[0].bias.clone();
+    let head = Mlp { layers: vec![LinearLayer { weight, bias }], ..linear(inputs, &[]) };
+    SequentialNetworks { probe: Some(linear(PATH, &[(5.0, &[(0, 10.0)])])), step_scores, head }
+}
+
+#[test]
+fn a_probe_s_outputs_are_inputs_and_saved_with_the_router() {
+    let router = || Sequential::new(sequential_card(), networks_on_a_probe()).unwrap();
+    let drafts = [(-0.1, false), (-0.45, false), (-0.6, true), (-0.5, false)];
+    assert_eq!(along(&mut router(), 1, &drafts), along(&mut self::router(), 1, &drafts));
+    let folder = tempfile::tempdir().unwrap();
+    router().save(folder.path()).unwrap();
+    let mut opened = Sequential::open(folder.path()).unwrap();
+    assert_eq!(opened.networks, networks_on_a_probe());
+    assert_eq!(along(&mut opened, 1, &drafts), along(&mut router(), 1, &drafts));
 }

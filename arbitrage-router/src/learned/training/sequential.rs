@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::super::features::ProbeFeatures;
 use super::super::mlp::{Mlp, Standardization};
 use super::super::path::Path;
+use super::super::sequential::step_inputs;
 use super::super::{
-    Card, DecisionCosts, DecisionScores, ModelPair, OutputHead, Prospects, RouterError, RouterInput, Sequential,
+    Card, DecisionCosts, DecisionScores, ModelPair, OutputHead, Probe, Prospects, RouterError, RouterInput, Sequential,
     SequentialNetworks, TokenPrices, TrainingData,
 };
 use super::TrainingSplit;
@@ -23,7 +24,7 @@ use crate::labels::{SolutionOutcome, TokenWork};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SequentialRecipe {
-    /// Which features of the drafted step the networks read.
+    /// Which features of the drafted step the networks read. Those of the probe, where there is one, come before it.
     #[serde(rename = "inputs")]
     pub features: ProbeFeatures,
     /// Width of the hidden layer of both networks; 0 leaves it out.
@@ -54,6 +55,8 @@ pub struct SequentialTraining<'a> {
     pub outcomes: TrainingSplit<'a, [SolutionOutcome]>,
     /// Features, size and training loop.
     pub recipe: &'a SequentialRecipe,
+    /// A trained probe of the pair, whose outputs are further inputs. It should not have been trained on the problems of the runs.
+    pub probe: Option<&'a Probe>,
     /// Seconds of a token of each kind.
     pub seconds: TokenPrices,
     /// The models of the runs, for the card.
@@ -78,8 +81,8 @@ impl Sequential {
         progress: &mut dyn TrainProgress,
     ) -> Result<Self, RouterError> {
         let (recipe, outcomes) = (training.recipe, &training.outcomes);
-        let mut train = Decisions::read(outcomes.training, recipe.features, None)?;
-        let mut validation = Decisions::read(outcomes.validation, recipe.features, train.width())?;
+        let mut train = training.decisions(outcomes.training, None)?;
+        let mut validation = training.decisions(outcomes.validation, train.width())?;
         train.check()?;
         let scales = work_scales(&train.taken);
         let of_scores = |decision: &TakenDecision| decision.targets(&scales)[..2].to_vec();
@@ -91,7 +94,8 @@ impl Sequential {
         unscale(&mut head, &scales);
         let costs = DecisionCosts { seconds: training.seconds, target_step: mean_target_step(outcomes.training) };
         let mut card = training.card(costs);
-        let networks = SequentialNetworks { step_scores, head };
+        let probe = training.probe.map(|probe| probe.network().clone());
+        let networks = SequentialNetworks { probe, step_scores, head };
         if !validation.taken.is_empty() {
             card.metrics.insert("validation AUC".to_owned(), validation.auc(&networks.head)?);
         }
@@ -100,9 +104,31 @@ impl Sequential {
 }
 
 impl SequentialTraining<'_> {
+    /// The features of the probe, or those of the recipe where there is none.
+    fn features(&self) -> ProbeFeatures {
+        self.probe.map_or(self.recipe.features, Probe::features)
+    }
+
+    /// Reads the inputs of every drafted step: `width` finite numbers where it is given, and as many as of the first step otherwise.
+    fn decisions(&self, outcomes: &[SolutionOutcome], width: Option<usize>) -> Result<Decisions, RouterError> {
+        let (features, probe) = (self.features(), self.probe.map(Probe::network));
+        let mut all = Decisions { rows: Vec::new(), taken: Vec::new() };
+        for outcome in outcomes {
+            let problem = outcome.as_problem();
+            for position in outcome.decisions() {
+                let Some(candidate) = outcome.candidate(&problem, position) else { continue };
+                let row = step_inputs(features, probe, &candidate)?;
+                all.rows.push(checked_row(row, width.or(all.width()), all.rows.len())?);
+                let (is_escalated, is_solved) = (outcome.is_escalated(position), outcome.is_solved);
+                all.taken.push(TakenDecision { is_escalated, is_solved, work: outcome.work[position] });
+            }
+        }
+        Ok(all)
+    }
+
     fn card(&self, costs: DecisionCosts) -> Card {
         Card {
-            input: RouterInput::Sequential { features: self.recipe.features, costs },
+            input: RouterInput::Sequential { features: self.features(), costs },
             output_head: OutputHead::binary(),
             pair: self.pair.clone(),
             data: self.data.clone(),
@@ -144,22 +170,6 @@ struct Decisions {
 }
 
 impl Decisions {
-    /// Reads the features of every drafted step: `width` finite numbers where it is given, and as many as of the first step otherwise.
-    fn read(outcomes: &[SolutionOutcome], features: ProbeFeatures, width: Option<usize>) -> Result<Self, RouterError> {
-        let mut all = Self { rows: Vec::new(), taken: Vec::new() };
-        for outcome in outcomes {
-            let problem = outcome.as_problem();
-            for position in outcome.decisions() {
-                let Some(candidate) = outcome.candidate(&problem, position) else { continue };
-                let row = features.extract(&candidate)?;
-                all.rows.push(checked_row(row, width.or(all.width()), all.rows.len())?);
-                let (is_escalated, is_solved) = (outcome.is_escalated(position), outcome.is_solved);
-                all.taken.push(TakenDecision { is_escalated, is_solved, work: outcome.work[position] });
-            }
-        }
-        Ok(all)
-    }
-
     fn width(&self) -> Option<usize> {
         self.rows.first().map(Vec::len)
     }
