@@ -32,7 +32,7 @@ if [ -n "$quick" ]; then
     first=300000..300400 second=400000..400400 test=0..60 updates=200
 else
     # Of the train stream: what neither models nor probe were trained on. The test problems are those that nothing was trained on.
-    first=300000..330000 second=400000..430000 test=0..5000 updates=20000
+    first=300000..330000 second=400000..430000 test=0..5000 updates=10000
 fi
 
 # step NAME COMMAND…: runs the command unless it was done, and notes how long it took.
@@ -45,7 +45,7 @@ step() {
 }
 
 explore() { $a run "${pair[@]}" --mini "train:$2" --in-flight 48 --explore 0.2 --policy "$3" --router "$4" --out "$out/$1.jsonl"; }
-train() { $a train sequential --draft "$draft" --steps "$updates" --rate 1e-3 --batch 64 --width 128 --validation 0.03 --patience 10 "$@"; }
+train() { $a train sequential --draft "$draft" --probe "$probe" --steps "$updates" --rate 1e-3 --batch 64 --validation 0.05 --patience 10 "$@"; }
 
 step explore-1 explore explore-1 "$first" learned:0.1 "$probe"
 step train-1 train --runs "$out/explore-1.jsonl" --out "$out/sequential-1"
