@@ -142,8 +142,7 @@ mod tests {
         let target = Scripted::new("t", ["1 2\n\n", "3 4 5 6\n\n", "7 8"]);
         let mut engine = Engine::new(draft, target, router).with_sink(trace.clone());
         engine.solve_all(problems).into_iter().for_each(|solution| drop(solution.unwrap()));
-        let trace = trace.lock().unwrap().clone();
-        trace
+        trace.lock().unwrap().clone()
     }
 
     fn problems(ids: &[&str]) -> Vec<Problem> {
