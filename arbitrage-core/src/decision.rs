@@ -49,12 +49,15 @@ pub struct Decision {
     /// The standard deviation of one sample's score, where `target_score` is the mean over several samples of the target's step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_spread: Option<f32>,
+    /// Whether a coin chose the route in place of the router ([`Explore`](crate::router::Explore)).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub explored: bool,
 }
 
 impl Decision {
     /// A route without an estimate.
     pub fn new(route: Route) -> Self {
-        Self { route, estimate: None, draft_score: None, target_score: None, target_spread: None }
+        Self { route, estimate: None, draft_score: None, target_score: None, target_spread: None, explored: false }
     }
 
     /// Adds the estimate.

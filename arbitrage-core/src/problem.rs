@@ -149,6 +149,12 @@ impl<'a> Prefix<'a> {
         seed::draw(self.problem.seed, self.steps.len() as u64, ROUTER)
     }
 
+    /// The random numbers by which a coin may decide in place of the router. They are independent of all others.
+    pub(crate) fn exploring_draw(&self) -> Draw {
+        const EXPLORING: u64 = 5;
+        seed::draw(self.problem.seed, self.steps.len() as u64, EXPLORING)
+    }
+
     /// Seed for further sample `number` of the target's next step. It is used in a copy of the problem.
     pub(crate) fn sample_seed(&self, number: usize) -> u64 {
         const SAMPLES: u64 = 3;

@@ -6,6 +6,8 @@
 mod probe;
 #[path = "learned/reward.rs"]
 mod reward;
+#[path = "learned/sequential.rs"]
+mod sequential;
 #[path = "learned/support.rs"]
 mod support;
 #[path = "learned/text.rs"]

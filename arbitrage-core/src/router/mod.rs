@@ -10,6 +10,7 @@
 //! | [`MeanLogprob`] | the draft's mean log-probability | `mean < τ` | ≤ 0 |
 //! | [`FirstTokenEntropy`] | entropy of the step's first token | `H > τ` | ≥ 0 |
 //! | [`Budget`] | another router | the other one does, at most B times a problem | – |
+//! | [`Explore`] | another router, or a seeded coin with a given probability | the one that decides does | – |
 //! | [`Handover`] | another router | the other one does, and for some steps after that | – |
 //! | [`Labelling`] | another router, and scores both steps | the other one does | – |
 //! | [`router_fn`] | a closure | the closure returns [`Route::Escalate`](crate::Route::Escalate) | – |
@@ -20,6 +21,7 @@ mod always;
 mod both;
 mod budget;
 mod entropy;
+mod explore;
 mod function;
 mod handover;
 mod labelling;
@@ -34,6 +36,7 @@ pub use always::{AlwaysDraft, AlwaysTarget};
 pub use both::{ScoreBoth, StepScores};
 pub use budget::Budget;
 pub use entropy::FirstTokenEntropy;
+pub use explore::Explore;
 pub use function::{RouterFn, router_fn};
 pub use handover::{Handover, HandoverRule};
 pub use labelling::Labelling;

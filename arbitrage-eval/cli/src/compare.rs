@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use arbitrage_core::{AdvantageRouter, Prefix, Step, StepScorer};
+use arbitrage_core::{AdvantageRouter, Candidate, Evidence, Prefix, SequenceId, Step, StepScorer};
 use arbitrage_models::LoadOptions;
 use arbitrage_models::classifier::ProcessReward;
 use arbitrage_router::labels::Example;
@@ -47,7 +47,28 @@ pub(crate) fn estimates(
     load: &LoadOptions,
     examples: &[Example],
 ) -> Result<Vec<f32>, Failure> {
-    router_estimates(&mut *learned::open(card.clone(), folder, load)?, examples)
+    let mut router = learned::open(card.clone(), folder, load)?;
+    if card.input.depends_on_path() {
+        path_estimates(&mut *router, examples)
+    } else {
+        router_estimates(&mut *router, examples)
+    }
+}
+
+/// The estimates of a router that remembers what was drafted and decided before. Examples of one problem are in the order of their
+/// steps, and the router follows the path on which they were collected.
+fn path_estimates(router: &mut dyn AdvantageRouter, examples: &[Example]) -> Result<Vec<f32>, Failure> {
+    let mut estimates = Vec::with_capacity(examples.len());
+    for (problem, id) in examples.chunk_by(|one, next| one.problem == next.problem).zip((0..).map(SequenceId)) {
+        for example in problem {
+            let as_problem = example.as_problem();
+            let candidate: Candidate<'_> = example.candidate(&as_problem, Evidence::DraftOnly);
+            let candidate = Candidate { prefix: Prefix { id, ..candidate.prefix }, ..candidate };
+            estimates.push(router.route(&candidate)?.estimate.unwrap_or_default());
+        }
+        router.release(id);
+    }
+    Ok(estimates)
 }
 
 /// The estimates of a router.
@@ -62,8 +83,7 @@ fn trained(folder: &Path, card: &Card, load: &LoadOptions, examples: &[Example])
     let estimates = estimates(card, folder, load, examples)?;
     let input = match card.input {
         RouterInput::Probe { features: ProbeFeatures::Scalars } => "scalars",
-        RouterInput::Probe { .. } => "probe",
-        RouterInput::Text { .. } => "text",
+        other => other.kind(),
     };
     Ok(Method { name: format!("{} ({input})", name(folder)), estimates, tau: Some(card.tau) })
 }

@@ -40,6 +40,7 @@ mod run_notes;
 mod score;
 mod scorer;
 mod scorer_choice;
+mod sequential;
 mod serve;
 mod sinks;
 mod solve;

@@ -76,6 +76,14 @@ fn with_estimates(
 ) -> Result<PairedTrace, Failure> {
     let folder = crate::pair::resolve_router(router)?;
     let card = Card::open(&folder)?;
+    if card.input.depends_on_path() {
+        return Err(format!(
+            "--router {}: a sequential router cannot be replayed, since its estimates depend on its own earlier decisions; \
+             `run` solves the problems with it",
+            router.display()
+        )
+        .into());
+    }
     let mut examples = examples(trace)?.examples;
     if card.input.needs_hidden() {
         attach_hidden(&options.states, &mut examples)?;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use arbitrage_core::router::Explore;
 use arbitrage_core::trace::{SolutionRecord, Trace};
-use arbitrage_core::{Drafter, Problem, Usage};
+use arbitrage_core::{AdvantageRouter, Drafter, Problem, Usage};
 use arbitrage_eval::gold::Gold;
 use arbitrage_router::Policy;
 use arbitrage_router::metrics::{Bootstrap, Clusters, weighted_mean};
@@ -25,7 +26,10 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     let models = &options.batch.models;
     let folder = router_folder(models, options.router.as_deref())?;
     options.lookahead.check(options.policy)?;
-    let needed = NeededRoles::of(options.policy, models.speculation, false);
+    let needed = match options.explore {
+        Some(_) => NeededRoles::BOTH,
+        None => NeededRoles::of(options.policy, models.speculation, false),
+    };
     let needed = options.lookahead.with_needed_roles(needed);
     let LoadedPair { draft, target } = LoadedPair::load(models, needed)?.warmed_up()?;
     let mut notes = with_policy(batch.notes(target.name()), options.policy, folder.as_deref())?;
@@ -34,7 +38,13 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     if !policy.lookahead.is_none() {
         (notes.label, notes.family) = (Some(policy.to_string()), Some(policy.family()));
     }
-    let promise = promise(policy, folder.as_deref(), options.batch.limits.limits(), &notes, draft.name())?;
+    let promise = match options.explore {
+        Some(rate) => {
+            notes = notes.with("explore", rate);
+            None // nothing is promised of what a coin decides
+        }
+        None => promise(policy, folder.as_deref(), options.batch.limits.limits(), &notes, draft.name())?,
+    };
     notes.promise = promise.as_ref().map(ToString::to_string);
     let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))), "a head")?;
     let target = as_verifier(target, &draft, models.speculation)?;
@@ -45,6 +55,10 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     };
     let source = RouterSource { folder: folder.as_deref(), placement: &models.placement };
     let (router, draft) = open_router(options.policy, source, draft, &target, || scorer(options.policy))?;
+    let router: Box<dyn AdvantageRouter> = match options.explore {
+        Some(rate) => Box::new(Explore::new(router, rate)?),
+        None => router,
+    };
     let router = options.lookahead.hand_over(router);
     let drafts = options.lookahead.choosing(options.policy, || scorer(Policy::Rsd(0.5)))?;
     let (gold, problems) = (batch.set.gold.clone(), batch.set.problems.clone());

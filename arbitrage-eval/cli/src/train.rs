@@ -27,6 +27,7 @@ pub(crate) fn run(command: &TrainCommand) -> Result<(), Failure> {
         TrainCommand::Prm(options) => ("AUC", prm(options)?),
         TrainCommand::Text(options) => ("ρ", text(options)?),
         TrainCommand::Probe(options) => ("ρ", probe(options)?),
+        TrainCommand::Sequential(options) => ("AUC", crate::sequential::train(options)?),
         TrainCommand::Head(options) => ("AUC", crate::head::train(options)?),
     };
     println!("{metric} on held-out problems {score:.4}, {:.0} s", start.elapsed().as_secs_f64());

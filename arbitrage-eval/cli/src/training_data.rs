@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use arbitrage_core::trace::Trace;
-use arbitrage_core::{Candidate, Evidence, Prefix, Problem, SequenceId};
-use arbitrage_eval::steps::drafts_of_examples;
+use arbitrage_core::trace::{RunRecord, Trace};
+use arbitrage_core::{Candidate, Evidence, Hidden, Prefix, Problem, SequenceId};
+use arbitrage_eval::steps::{LabelledSolution, drafts_of_examples};
 use arbitrage_models::LocalModel;
 use arbitrage_models::source::file_digest;
 use arbitrage_router::labels::{Example, Split, examples};
@@ -34,7 +34,7 @@ pub(crate) struct LabelledTraces {
 pub(crate) fn load(paths: &[PathBuf]) -> Result<LabelledTraces, Failure> {
     let trace = Trace::read_all(paths)?;
     let digests = paths.iter().map(file_digest).collect::<Result<Vec<_>, _>>()?;
-    let (pair, scorer) = identity(&trace)?;
+    let (pair, scorer) = identity(trace.runs(), "--traces")?;
     let labelled = examples(&trace)?;
     if labelled.skipped.steps() > 0 {
         anstream::eprintln!("{}", labelled.skipped);
@@ -49,14 +49,17 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<LabelledTraces, Failure> {
     Ok(LabelledTraces { examples, pair, data: TrainingData { digest, problems, steps, positive, scorer } })
 }
 
-/// The pair that all runs share, and the router of the first run, whose name says what scored the steps.
-fn identity(trace: &Trace) -> Result<(ModelPair, String), Failure> {
-    let first = trace.run.as_ref().ok_or("--traces: expected a run's record with the models, found none")?;
+/// The pair that all runs share, and the router of the first run, whose name says what scored the steps. `option` names the traces.
+pub(crate) fn identity<'a>(
+    mut runs: impl Iterator<Item = &'a RunRecord>,
+    option: &str,
+) -> Result<(ModelPair, String), Failure> {
+    let first = runs.next().ok_or_else(|| format!("{option}: expected a run's record with the models, found none"))?;
     let pair = ModelPair { draft: first.drafter.clone(), target: first.verifier.clone() };
-    for run in trace.runs() {
+    for run in runs {
         if (&run.drafter, &run.verifier) != (&pair.draft, &pair.target) {
             return Err(format!(
-                "--traces: expected traces of one pair, found two pairs: {} and {}, then {} and {}",
+                "{option}: expected traces of one pair, found two pairs: {} and {}, then {} and {}",
                 pair.draft.name, pair.target.name, run.drafter.name, run.verifier.name
             )
             .into());
@@ -117,24 +120,32 @@ pub(crate) fn in_batches<T>(
 
 /// Adds the draft's hidden states to every drafted step. They equal, bit by bit, those that the draft had when it wrote the step.
 pub(crate) fn attach_hidden(options: &HiddenStateOptions, examples: &mut [Example]) -> Result<(), Failure> {
-    const PROBLEMS_PER_BATCH: usize = 16;
     let Some(draft) = &options.draft else { return Ok(()) };
+    let states = read_draft_states(draft, options, &drafts_of_examples(examples, ""))?;
+    examples.iter_mut().zip(states).for_each(|(example, hidden)| example.draft.hidden = Some(hidden));
+    Ok(())
+}
+
+/// The hidden states that the model `draft` has at every labelled step, in order.
+pub(crate) fn read_draft_states(
+    draft: &str,
+    options: &HiddenStateOptions,
+    solutions: &[LabelledSolution],
+) -> Result<impl Iterator<Item = Hidden> + use<>, Failure> {
+    const PROBLEMS_PER_BATCH: usize = 16;
     let mut model = LocalModel::open(crate::model_path::resolve(draft)?, &options.device.load()?)?;
-    let bar = ProgressBar::new(examples.len() as u64);
+    let bar = ProgressBar::new(solutions.iter().map(|solution| solution.labelled.len() as u64).sum());
     bar.set_style(style("hidden states {wide_bar} {pos}/{len} steps {elapsed} {eta}"));
-    let solutions = drafts_of_examples(examples, "");
     let mut failed = None;
     let path = options.states.as_deref();
-    let states = read_states(&mut model, &solutions, path, PROBLEMS_PER_BATCH, |solution, error| {
+    let states = read_states(&mut model, solutions, path, PROBLEMS_PER_BATCH, |solution, error| {
         bar.inc(solution.labelled.len() as u64);
         failed = failed.take().or_else(|| Some(format!("problem `{}`: {}", solution.id, error?)));
         if interrupt::check().is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     bar.finish();
-    if let Some(failed) = failed {
-        return Err(failed.into());
+    match failed {
+        Some(failed) => Err(failed.into()),
+        None => Ok(states.into_iter().flatten().flatten()),
     }
-    let states = states.into_iter().flatten().flatten();
-    examples.iter_mut().zip(states).for_each(|(example, hidden)| example.draft.hidden = Some(hidden));
-    Ok(())
 }

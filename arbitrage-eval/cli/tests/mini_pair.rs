@@ -198,3 +198,61 @@ fn calibrations_that_show_nothing_change_nothing() {
     let further = ["--mini", range, "--thresholds", "3", "--in-flight", "32", "--out", &out];
     assert!(succeed(&cache, &[&logprob[..], &further].concat()).contains("for loss:0.3: at most 30%"));
 }
+
+/// The records of a trace of this kind.
+fn records(path: &Path, kind: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut records: Vec<Value> = records.filter(|record| record["kind"] == kind).collect();
+    records.sort_by_key(|record| (record["problem"].to_string(), record["index"].as_u64()));
+    records
+}
+
+#[test]
+fn a_sequential_router_is_trained_from_runs_that_explore() {
+    let (cache, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [explored, router, collected] = ["explored.jsonl", "router", "collected.jsonl"].map(path);
+    let run = |problems: &str, more: &[&str]| {
+        let fixed = ["run", "--pair", "mini", "--mini", problems];
+        succeed(cache.path(), &[&fixed, more].concat())
+    };
+    run("train:0..60", &["--policy", "learned:0.2", "--explore", "0.5", "--out", &explored]);
+    let by_coin = |record: &&Value| record["decision"]["explored"] == true;
+    let steps = records(Path::new(&explored), "step");
+    let coins = steps.iter().filter(by_coin).count();
+    assert!((steps.len() / 4..steps.len() * 3 / 4).contains(&coins), "{coins} of {}", steps.len());
+    assert!(steps.iter().all(|step| step["decision"]["estimate"].is_number()), "the router's estimate is kept");
+    assert_eq!(records(Path::new(&explored), "run")[0]["notes"]["explore"], 0.5);
+
+    let train = ["train", "sequential", "--runs", &explored, "--steps", "30", "--width", "8", "--out", &router];
+    let refused = |arguments: &[&str], part: &str| refused(cache.path(), arguments, &[part]);
+    refused(&train, "--draft");
+    let draft = unpacked(cache.path()).join("mini/draft").to_str().unwrap().to_owned();
+    let trained = succeed(cache.path(), &[&train[..], &["--draft", &draft, "--probe", "mini:probe"]].concat());
+    assert!(Path::new(&router).join("probe/model.safetensors").exists());
+    assert!(trained.starts_with("AUC on held-out problems 0."), "{trained}");
+
+    // Alone or in a batch, the router decides alike.
+    let decided = |in_flight: &str| {
+        let out = path(in_flight);
+        run("test:0..8", &["--policy", "learned:0.1", "--router", &router, "--in-flight", in_flight, "--out", &out]);
+        let of = |record: &Value| (record["problem"].to_string(), record["author"].clone(), record["decision"].clone());
+        records(Path::new(&out), "step").iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(decided("1"), decided("8"));
+
+    let problems = ["--pair", "mini", "--mini", "validation:0..30"];
+    let collect = [&["collect"], &problems[..], &["--scorer", "checker", "--out", &collected]].concat();
+    succeed(cache.path(), &collect);
+    let calibrate =
+        ["calibrate", "--router", &router, "--traces", &collected, "--draft", &draft, "--goal", "accept:0.6"];
+    assert!(succeed(cache.path(), &calibrate).contains("steps accepted"));
+    let replay = ["replay", &collected, "--policy", "learned", "--router", &router, "--draft", &draft];
+    refused(&replay, "cannot be replayed");
+    // Runs that only ever accept show nothing of what escalating leads to.
+    let (accepted, out) = (path("accepted.jsonl"), path("other"));
+    run("train:0..20", &["--policy", "learned:1", "--out", &accepted]);
+    let scalars = ["train", "sequential", "--runs", &accepted, "--inputs", "scalars", "--out", &out];
+    refused(&scalars, "run with --explore");
+}

@@ -1,7 +1,7 @@
 //! Labelled steps from a collection.
 
 use arbitrage_core::Step;
-use arbitrage_router::labels::{Example, LabelError};
+use arbitrage_router::labels::{Example, LabelError, SolutionOutcome};
 
 use super::{LabelledSolution, LabelledStep};
 use crate::problems::normalised;
@@ -23,6 +23,22 @@ pub fn drafts_of_examples(examples: &[Example], source: &str) -> Vec<LabelledSol
         vec![LabelledStep { position: example.history.len(), step: example.draft.clone(), label: 0.0 }]
     };
     joined(examples, source, examples.iter().map(draft).collect())
+}
+
+/// The draft's step of every decision, in their order, for computing hidden states. All labels are 0 and have no meaning.
+pub fn drafts_of_outcomes(outcomes: &[SolutionOutcome]) -> Vec<LabelledSolution> {
+    let draft = |(position, draft): (usize, &Option<Step>)| {
+        draft.clone().map(|step| LabelledStep { position, step, label: 0.0 })
+    };
+    let solution = |outcome: &SolutionOutcome| LabelledSolution {
+        id: outcome.problem.clone(),
+        source: String::new(),
+        question: outcome.question.clone(),
+        group: normalised(&outcome.question),
+        steps: outcome.steps.clone(),
+        labelled: outcome.drafts.iter().enumerate().filter_map(draft).collect(),
+    };
+    outcomes.iter().map(solution).collect()
 }
 
 /// Joins consecutive examples of a problem into one solution, as long as each continues the history of the one before.

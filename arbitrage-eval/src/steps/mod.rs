@@ -12,7 +12,7 @@ mod quality;
 mod reader;
 mod solution;
 
-pub use examples::{drafts_of_examples, of_examples};
+pub use examples::{drafts_of_examples, drafts_of_outcomes, of_examples};
 pub use quality::{FirstErrorQuality, Quality, quality};
 pub use reader::{LabelledSolutions, deduplicate, read, read_file};
 pub use solution::{LabelledSolution, LabelledStep};

@@ -9,6 +9,7 @@
 //! | [`Split`], [`Folds`] | which problems are for training, validation and test |
 //! | [`rescored`] | the same steps under another scorer's labels |
 //! | [`Balance`] | which examples to train on, and with which weights |
+//! | [`outcomes`] | what the decisions of any run led to: right or wrong, and the work after each |
 //! | [`Classes`], [`ordinal_targets`], [`class_probabilities`] | what a router predicts, and how that becomes one estimate |
 //!
 //! ```
@@ -36,6 +37,7 @@ mod error;
 mod example;
 mod examples;
 mod ordinal;
+mod outcome;
 mod rescored;
 mod skipped;
 mod split;
@@ -47,6 +49,7 @@ pub(crate) use error::named;
 pub use example::Example;
 pub use examples::{Examples, examples};
 pub use ordinal::{class_probabilities, ordinal_targets};
+pub use outcome::{SolutionOutcome, TokenWork, outcomes};
 pub use rescored::{Rescored, rescored};
 pub use skipped::Skipped;
 pub use split::{Folds, Split, Subset, Subsets};

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::RouterError;
 use super::features::ProbeFeatures;
 use super::output_head::OutputHead;
+use super::sequential::DecisionCosts;
 use super::text::Annotation;
 use crate::calibrate::{Calibrator, Goal, Promise, PromiseConditions};
 
@@ -21,7 +22,7 @@ use crate::calibrate::{Calibrator, Goal, Promise, PromiseConditions};
 pub const CARD_FILE: &str = "router.json";
 
 /// The input of a router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum RouterInput {
     /// Numbers that the draft has computed already ([`Probe`](super::Probe)).
@@ -35,12 +36,37 @@ pub enum RouterInput {
         /// Whether the text names the author of each step.
         annotation: Annotation,
     },
+    /// The numbers of a probe, and the path to the step ([`Sequential`](super::Sequential)).
+    Sequential {
+        /// Which numbers of the probe.
+        #[serde(rename = "inputs")]
+        features: ProbeFeatures,
+        /// What decisions cost. The network estimates tokens, so that another machine's prices can be entered here.
+        costs: DecisionCosts,
+    },
 }
 
 impl RouterInput {
     /// Whether the drafter has to report hidden states.
     pub fn needs_hidden(self) -> bool {
-        matches!(self, Self::Probe { features: ProbeFeatures::Hidden | ProbeFeatures::Both })
+        match self {
+            Self::Probe { features } | Self::Sequential { features, .. } => features != ProbeFeatures::Scalars,
+            Self::Text { .. } => false,
+        }
+    }
+
+    /// Whether the estimate for a step depends on what was drafted and decided before it, and not on the text alone.
+    pub fn depends_on_path(self) -> bool {
+        matches!(self, Self::Sequential { .. })
+    }
+
+    /// The kind, as cards name it.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Probe { .. } => "probe",
+            Self::Text { .. } => "text",
+            Self::Sequential { .. } => "sequential",
+        }
     }
 }
 
@@ -62,9 +88,9 @@ pub struct TrainingData {
     pub problems: usize,
     /// Number of labelled steps.
     pub steps: usize,
-    /// Share of the steps with `Δ > 0`, in [0, 1].
+    /// Share of the steps with `Δ > 0`, in [0, 1]; of a sequential router, share of those in solutions with a right answer.
     pub positive: f64,
-    /// Name of the scorer whose scores the labels come from.
+    /// Name of the scorer whose scores the labels come from; of a sequential router, the policy whose runs it was trained on.
     pub scorer: String,
 }
 
@@ -75,7 +101,7 @@ pub struct Card {
     /// The router's input.
     #[serde(rename = "reads")]
     pub input: RouterInput,
-    /// The meaning of the head's outputs.
+    /// The meaning of the head's outputs. A sequential router has outputs of its own, and two classes here.
     #[serde(rename = "outcome")]
     pub output_head: OutputHead,
     /// The models that it was trained for.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use arbitrage_core::{ConfigError, ScoreError};
 
+use super::DecisionCosts;
 use crate::labels::LabelError;
 
 /// Why a learned router or a value head could not be trained or loaded, or could not decide.
@@ -71,6 +72,24 @@ pub enum RouterError {
     Examples {
         /// Number of examples.
         found: usize,
+    },
+    /// All decisions of the runs to train on were the same, so that nothing shows what the other one leads to.
+    #[error(
+        "router: expected decisions that accept and others that escalate, found {accepted} and {escalated}; run with --explore"
+    )]
+    Decisions {
+        /// Number of drafted steps that were accepted.
+        accepted: usize,
+        /// Number of drafted steps that were escalated.
+        escalated: usize,
+    },
+    /// Prices of tokens are negative or not finite, or a target's step costs nothing.
+    #[error(
+        "router: expected prices that are finite and at least 0, and a target's step that costs something, found {found:?}"
+    )]
+    Costs {
+        /// What was given.
+        found: DecisionCosts,
     },
     /// A metric could not be computed.
     #[error(transparent)]

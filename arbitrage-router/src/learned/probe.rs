@@ -28,7 +28,7 @@ impl Probe {
     pub fn new(card: Card, network: Mlp) -> Result<Self, RouterError> {
         match card.input {
             RouterInput::Probe { features } => Ok(Self { card, features, network }),
-            RouterInput::Text { .. } => Err(RouterError::Kind { expected: "probe", found: "text" }),
+            other => Err(RouterError::Kind { expected: "probe", found: other.kind() }),
         }
     }
 
@@ -64,6 +64,16 @@ impl Probe {
     /// The probe's card.
     pub fn card(&self) -> &Card {
         &self.card
+    }
+
+    /// The features that it reads.
+    pub fn features(&self) -> ProbeFeatures {
+        self.features
+    }
+
+    /// Its network.
+    pub fn network(&self) -> &Mlp {
+        &self.network
     }
 
     /// The network's outputs (logits) for a drafted step.

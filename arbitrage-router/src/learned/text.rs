@@ -79,7 +79,7 @@ impl TextRouter {
     /// another number of outputs than the card's head.
     pub fn new(card: Card, classifier: Classifier) -> Result<Self, RouterError> {
         let RouterInput::Text { annotation } = card.input else {
-            return Err(RouterError::Kind { expected: "text", found: "probe" });
+            return Err(RouterError::Kind { expected: "text", found: card.input.kind() });
         };
         let (expected, found) = (card.output_head.outputs(), classifier.outputs());
         if expected != found {

@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "each test target uses only a part")]
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
-use arbitrage_core::trace::ModelRecord;
-use arbitrage_core::{Accepted, Author, Draw, Finish, Step};
+use arbitrage_core::testing::Scripted;
+use arbitrage_core::trace::{ModelRecord, Trace};
+use arbitrage_core::{Accepted, Author, Draw, Engine, Finish, Limits, Problem, Route, Step, router_fn};
 use arbitrage_models::config::ModelConfig;
 use arbitrage_models::train::Transformer;
 use arbitrage_models::{Device, device};
@@ -70,6 +72,21 @@ pub(crate) const VOCABULARY: usize = 98;
 pub(crate) fn pair() -> ModelPair {
     let model = |name: &str, digest: &str| ModelRecord { name: name.to_owned(), digest: Some(digest.to_owned()) };
     ModelPair { draft: model("small", "aa"), target: model("large", "bb") }
+}
+
+/// The trace of a solution from its drafted steps, each with the target's step where it was escalated.
+pub(crate) fn trace_of(problem: &str, steps: impl Iterator<Item = (Step, Option<Step>)>) -> Trace {
+    let (drafts, targets): (Vec<_>, Vec<_>) = steps.unzip();
+    let escalated: Vec<bool> = targets.iter().map(Option::is_some).collect();
+    let target = targets.into_iter().map(|step| step.unwrap_or_else(|| Step::new("", Finish::Boundary)));
+    let (limits, count) = (Limits::default().with_steps(drafts.len()), drafts.len());
+    let router = router_fn(move |candidate| Route::escalate_if(escalated[candidate.prefix.steps.len()]));
+    let (draft, target) = (Scripted::from_steps("small", drafts), Scripted::from_steps("large", target));
+    let trace = Arc::new(Mutex::new(Trace::default()));
+    let mut engine = Engine::new(draft, target, router).with_limits(limits).with_sink(trace.clone());
+    let solution = engine.solve(&Problem::new("how?").with_id(problem)).unwrap();
+    assert_eq!(solution.steps.len(), count);
+    trace.lock().unwrap().clone()
 }
 
 /// A training of the models [`pair`], whose steps a scorer `rule` has scored.

@@ -147,6 +147,10 @@ pub(crate) struct RunOptions {
     /// Folder of a trained router, or the name of a shipped one: mini:probe, mini:text, qwen2.5-coder:probe.
     #[arg(long)]
     pub router: Option<PathBuf>,
+    /// With this probability a coin decides about a step in place of the policy, so that the run shows what both decisions lead to:
+    /// training data for `train sequential`.
+    #[arg(long, value_name = "PROBABILITY")]
+    pub explore: Option<f32>,
     /// What scores steps for `rsd` and `oracle`, as in `collect`, except rollouts:K. The default is the reward model (rsd) or the checker
     /// (oracle) for the mini pair, and the target as judge for other pairs.
     #[arg(long)]

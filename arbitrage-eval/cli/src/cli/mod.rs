@@ -32,8 +32,8 @@ pub(crate) use scoring::{HeadOptions, ScoreOptions, StepFileOptions};
 pub(crate) use serve::ServeOptions;
 pub(crate) use solve::SolveOptions;
 pub(crate) use train::{
-    BaseOptions, LearningOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions, TextOptions,
-    TrainCommand, TrainOptions,
+    BaseOptions, LearningOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions, SequentialOptions,
+    TextOptions, TrainCommand, TrainOptions,
 };
 
 /// Colour of the word `error:`.

@@ -17,6 +17,9 @@ pub(crate) enum TrainCommand {
     Text(TextOptions),
     /// Trains a probe: a small network on the draft's probabilities and hidden states, which cost nothing extra.
     Probe(ProbeOptions),
+    /// Trains a sequential router: a small network that estimates, from finished runs, what accepting and escalating a step lead to, in right
+    /// answers and in work.
+    Sequential(SequentialOptions),
     /// Trains a scoring head: a small network on the hidden states that a model has at each step.
     Head(HeadOptions),
 }
@@ -139,6 +142,41 @@ pub(crate) struct ProbeOptions {
     /// The probe.
     #[command(flatten)]
     pub probe: ProbeSettings,
+}
+
+/// Options of `train sequential`.
+#[derive(Args)]
+pub(crate) struct SequentialOptions {
+    /// Traces of `run`, all of one pair, on problems with known answers. The policy has to decide both ways about similar steps, as with
+    /// --explore. Each trace may have other policies, and the same problems.
+    #[arg(long, num_args = 1.., required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Files of the problems of the runs, with their gold answers. Problems of the mini family need none.
+    #[arg(long, num_args = 1..)]
+    pub problems: Vec<PathBuf>,
+    /// Folder that the router is written to.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// The training loop.
+    #[command(flatten)]
+    pub learning: LearningOptions,
+    /// Folder of a trained probe of the pair, or the name of a shipped one, whose outputs the router reads too. It should not have been
+    /// trained on the problems of the runs. The router's other inputs are the probe's.
+    #[arg(long, conflicts_with = "inputs")]
+    pub probe: Option<PathBuf>,
+    /// Inputs beside the path: scalars (log-probabilities, entropy, length and position of the step), hidden (the draft's hidden states), or
+    /// both.
+    #[arg(long, default_value_t = ProbeFeatures::Both)]
+    pub inputs: ProbeFeatures,
+    /// Hidden states. A cached file belongs to the same runs in the same order.
+    #[command(flatten)]
+    pub states: HiddenStateOptions,
+    /// Width of the hidden layer, 0 for none.
+    #[arg(long, default_value_t = 64)]
+    pub width: usize,
+    /// JSON file with the seconds of a token of each model, as in `replay`, in place of those that the runs took.
+    #[arg(long)]
+    pub hardware: Option<PathBuf>,
 }
 
 /// A probe's labels, inputs and size.

@@ -161,8 +161,10 @@ fn file_start(metadata: &BTreeMap<&str, String>, width: usize, steps: &[usize]) 
         start = hash_end;
     }
     header += "}";
+    // Not by a width in `format!`, which is limited to 16 bits.
     let length = header.len().next_multiple_of(8);
-    [&(length as u64).to_le_bytes(), format!("{header:length$}").as_bytes()].concat()
+    header += &" ".repeat(length - header.len());
+    [&(length as u64).to_le_bytes(), header.as_bytes()].concat()
 }
 
 fn states_bytes(steps: usize, width: usize) -> usize {

@@ -211,3 +211,17 @@ fn errors_for_other_states_name_what_differs() {
     assert!(error.contains("made by an earlier version: delete it and run again"), "{error}");
     assert!(read(&mut fake("small"), &folder.path().join("no/such"), 4).is_err());
 }
+
+#[test]
+fn thousands_of_solutions_have_a_long_header() {
+    let (folder, solutions) = (tempfile::tempdir().unwrap(), solutions(1500));
+    let path = folder.path().join("states");
+    let read = |reader: &mut FakeReader| read_states(reader, &solutions, Some(&path), 64, |_, _| Continue(())).unwrap();
+    let states = read(&mut fake("model"));
+    let mut again = fake("model");
+    assert_eq!((read(&mut again), again.read), (states, 0), "all states are read from the file");
+    let bytes = fs::read(&path).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap());
+    assert!(header > u64::from(u16::MAX) && header % 8 == 0, "{header}");
+    assert_eq!(SafeTensors::deserialize(&bytes).unwrap().len(), 2 * solutions.len());
+}

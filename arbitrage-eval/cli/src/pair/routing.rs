@@ -41,7 +41,7 @@ pub(crate) fn open_router(
     let card = Card::open(folder)?;
     let record = |name: &str, digest: Option<String>| ModelRecord { name: name.to_owned(), digest };
     card.check_pair(&record(draft.name(), draft.digest()), &record(Verifier::name(target), Verifier::digest(target)))?;
-    draft = draft.with_hidden(card.input.needs_hidden(), "a probe")?;
+    draft = draft.with_hidden(card.input.needs_hidden(), "a router on hidden states")?;
     let card = tau.map_or(Ok(card.clone()), |tau| card.with_threshold(tau))?;
     Ok((learned::open(card, folder, &placement.load(ModelRole::Router)?)?, draft))
 }

@@ -1,8 +1,10 @@
 //! Training of learned routers, with burn's autodiff.
 
 mod network;
+mod outcome_objective;
 mod probe;
 mod reward;
+mod sequential;
 mod targets;
 mod text;
 mod value_head;
@@ -12,6 +14,7 @@ use std::path::Path;
 use arbitrage_models::train::Transformer;
 
 pub use reward::train_reward_model;
+pub use sequential::{SequentialRecipe, SequentialTraining};
 pub use targets::RouterRecipe;
 pub use value_head::{HeadRecipe, LabelledStates};
 

@@ -34,7 +34,7 @@ impl Network {
     }
 
     /// `[batch, inputs]` to `[batch, outputs]`.
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         self.layers
             .iter()
             .enumerate()

@@ -13,7 +13,7 @@ use super::targets::rank_correlation;
 use crate::labels::Example;
 
 /// Default width of a probe's hidden layer.
-const DEFAULT_HIDDEN_WIDTH: usize = 64;
+pub(super) const DEFAULT_HIDDEN_WIDTH: usize = 64;
 
 impl Probe {
     /// Trains a probe on `device`, and keeps the weights with the greatest rank correlation ρ with the advantage on the
@@ -66,17 +66,23 @@ fn feature_rows(
     for (index, example) in examples.iter().enumerate() {
         let problem = example.as_problem();
         let row = features.extract(&example.candidate(&problem, Evidence::DraftOnly))?;
-        let invalid = |expected: &str, found: &str| {
-            let (name, found) = ("inputs of the probe", format!("{found} in example {index}"));
-            Err(Error::Parameter { name, expected: expected.to_owned(), found }.into())
-        };
-        if let Some(number) = row.iter().find(|number| !number.is_finite()) {
-            return invalid("finite numbers", &number.to_string());
-        }
-        match width.or(rows.first().map(Vec::len)) {
-            Some(width) if width != row.len() => return invalid(&width.to_string(), &row.len().to_string()),
-            _ => rows.push(row),
-        }
+        let width = width.or(rows.first().map(Vec::len));
+        rows.push(checked_row(row, width, index)?);
     }
     Ok(rows)
+}
+
+/// The features of example `index`, if they are finite numbers, `width` of them where it is given.
+pub(super) fn checked_row(row: Vec<f32>, width: Option<usize>, index: usize) -> Result<Vec<f32>, RouterError> {
+    let invalid = |expected: &str, found: &str| {
+        let (name, found) = ("inputs of the probe", format!("{found} in example {index}"));
+        Err(Error::Parameter { name, expected: expected.to_owned(), found }.into())
+    };
+    if let Some(number) = row.iter().find(|number| !number.is_finite()) {
+        return invalid("finite numbers", &number.to_string());
+    }
+    match width {
+        Some(width) if width != row.len() => invalid(&width.to_string(), &row.len().to_string()),
+        _ => Ok(row),
+    }
 }
