@@ -128,7 +128,7 @@ impl Family {
     /// is measured on, so that the models are reliable on the latter.
     pub fn training_distribution() -> Self {
         Self {
-            steps: NumberRange::new(2, 4),
+            steps: NumberRange::new(2, 3),
             start: NumberRange::new(6, 60),
             result: NumberRange::new(1, 999),
             hard_share: 0.2,
@@ -245,12 +245,12 @@ fn training_moves() -> BTreeMap<Move, MoveConfig> {
         (Move::Half, MoveConfig::new(1.5, NumberRange::new(4, 198))),
         (Move::Times, MoveConfig::new(1.5, NumberRange::new(11, 99)).with_first(NumberRange::new(3, 9))),
         (Move::Sum, MoveConfig::new(0.05, NumberRange::new(3, 99)).with_first(small).with_second(small)),
-        (Move::Share, MoveConfig::new(4.0, NumberRange::new(12, 600)).with_first(NumberRange::new(3, 9))),
+        (Move::Share, MoveConfig::new(4.0, NumberRange::new(12, 400)).with_first(NumberRange::new(3, 9))),
         (
             Move::Packs,
             MoveConfig::new(2.5, any).with_first(NumberRange::new(3, 9)).with_second(NumberRange::new(11, 60)),
         ),
-        (Move::Percent, MoveConfig::new(1.5, any).with_second(NumberRange::new(40, 600))),
+        (Move::Percent, MoveConfig::new(1.5, any).with_second(NumberRange::new(40, 400))),
         (Move::Price, MoveConfig::new(1.5, NumberRange::new(11, 99)).with_first(NumberRange::new(3, 9))),
         (Move::Compare, MoveConfig::new(2.0, any).with_first(small)),
         (Move::Both, MoveConfig::new(2.0, any).with_first(small)),
@@ -285,7 +285,7 @@ mod tests {
             family.validate().unwrap();
         }
         let weights = |kind| families.each_ref().map(|family| family.moves[&kind].weight);
-        assert_eq!(families.each_ref().map(|family| family.steps.most), [4, 5, 5]);
+        assert_eq!(families.each_ref().map(|family| family.steps.most), [3, 4, 4]);
         let [all, target, draft] = weights(Move::Share);
         assert!(all == target && draft == all / 64.0);
         let [all, target, draft] = weights(Move::Lose);
