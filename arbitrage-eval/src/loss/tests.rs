@@ -52,7 +52,10 @@ fn gold() -> Gold {
 
 type BoxedRouter = Box<dyn AdvantageRouter>;
 
-fn engine(policy: Policy, _: &[Problem]) -> Result<Engine<impl Drafter, impl Verifier, BoxedRouter>, BoxError> {
+fn engine(
+    policy: Policy,
+    _: &[Problem],
+) -> Result<Engine<impl Drafter + use<>, impl Verifier + use<>, BoxedRouter>, BoxError> {
     let (draft, target) = (writer(1, 0.5), Target(writer(5, 0.1)));
     let notes = RunNotes::default().with_policy(policy.name(), policy.threshold());
     Ok(Engine::new(draft, target, policy.router(None)?).with_notes(notes))

@@ -59,22 +59,23 @@ proptest! {
     fn more_problems_or_fewer_losses_never_show_less(
         problems in 0usize..3000, lost in 0usize..100, loss in 0.001..0.5f64, confidence in 0.5..0.999f64,
     ) {
-        let shows = |problems, lost| test(loss, confidence).shows(LossCounts { problems, lost });
-        prop_assume!(shows(problems, lost));
-        prop_assert!(shows(problems, lost.saturating_sub(1)));
-        prop_assert!(shows(problems + 1, lost));
+        let of = |loss, confidence| test(loss, confidence);
         let counts = LossCounts { problems, lost };
-        prop_assert!(test((loss + 0.01).min(0.99), confidence).shows(counts));
-        prop_assert!(test(loss, confidence - 0.01).shows(counts));
-        prop_assert!(test(loss, confidence).upper_bound(counts) <= loss + 1e-9);
+        prop_assume!(of(loss, confidence).shows(counts));
+        let fewer_lost = LossCounts { problems, lost: lost.saturating_sub(1) };
+        let more_problems = LossCounts { problems: problems + 1, lost };
+        prop_assert!(of(loss, confidence).shows(fewer_lost) && of(loss, confidence).shows(more_problems));
+        prop_assert!(of((loss + 0.01).min(0.99), confidence).shows(counts));
+        prop_assert!(of(loss, confidence - 0.01).shows(counts));
+        prop_assert!(of(loss, confidence).upper_bound(counts) <= loss + 1e-9);
     }
 
     #[test]
     fn nothing_is_promised_with_too_few_problems(loss in 0.001..0.9f64, confidence in 0.05..0.999f64) {
         let test = test(loss, confidence);
         let needed = test.needed_problems();
-        let none_lost = LossCounts { problems: needed, lost: 0 };
-        prop_assert!(test.shows(none_lost));
+        let enough = LossCounts { problems: needed, lost: 0 };
+        prop_assert!(test.shows(enough));
         prop_assert_eq!(chosen(sequence(test, &[0, 0, 0], needed - 1).verdict()), None);
     }
 
