@@ -2,6 +2,7 @@
 
 mod batch;
 mod eval;
+mod fit;
 mod grade;
 mod pair;
 mod routers;
@@ -20,6 +21,7 @@ pub(crate) use batch::{
     BatchOptions, CollectOptions, MiniRange, ProblemOptions, RolloutModel, RolloutOptions, RunOptions,
 };
 pub(crate) use eval::{EvalOptions, MergeOptions, RegradeOptions, ReplayOptions, ReportOptions};
+pub(crate) use fit::{FitOptions, SizeOptions};
 pub(crate) use grade::GradeOptions;
 pub(crate) use pair::{
     DeviceOptions, HiddenStateOptions, LimitOptions, OverlapOption, PairOptions, PlacementOptions, SegmenterOption,
@@ -30,7 +32,7 @@ pub(crate) use scoring::{HeadOptions, ScoreOptions, StepFileOptions};
 pub(crate) use serve::ServeOptions;
 pub(crate) use solve::SolveOptions;
 pub(crate) use train::{
-    BaseOptions, LearningOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions, TextOptions,
+    BaseOptions, LearningOptions, LoraOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions, TextOptions,
     TrainCommand, TrainOptions,
 };
 
@@ -88,6 +90,9 @@ pub(crate) enum Command {
     CrossValidate(Box<CrossValidateOptions>),
     /// Grades answers against gold answers and prints a JSON row for each: verdict, reason and microseconds.
     Grade(GradeOptions),
+    /// Makes a router for a pair and problems like yours, or says why none pays: times the pair, runs both models on a sample, collects,
+    /// trains, calibrates, tests. An interrupted fit is resumed.
+    Fit(Box<FitOptions>),
     /// Serves the pair over HTTP with an OpenAI-compatible API that streams steps and names the model that wrote each.
     Serve(Box<ServeOptions>),
     /// Trains the mini pair, two tiny models for generated problems, from scratch.

@@ -138,7 +138,7 @@ pub(crate) struct HiddenStateOptions {
 }
 
 /// Where steps and solutions end.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct LimitOptions {
     /// Where a step ends.
     #[arg(long, value_enum, default_value_t = SegmenterOption::BlankLine)]

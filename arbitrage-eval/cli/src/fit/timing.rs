@@ -1,0 +1,82 @@
+//! What a token of each model costs on this machine.
+
+use arbitrage_core::segmenter::TokenBudget;
+use arbitrage_core::{Accepted, Author, Drafter, Finish, Prefix, Problem, SequenceId, Step, StepCost, StepRule};
+use arbitrage_eval::cost::{PairSeconds, PassSeconds};
+
+use crate::Failure;
+use crate::model::Model;
+
+/// Rounds of which the fastest counts: whatever else runs on the machine can only slow a round down.
+const ROUNDS: u64 = 3;
+/// Tokens that are decoded in a round, about as many as a short step has.
+const TOKENS: usize = 16;
+/// Characters of the step that is read in one pass, as a rejected draft is verified.
+const STEP_CHARS: usize = 60;
+
+/// Measures both models with `in_flight` problems, which are repeated if there are fewer.
+pub(super) fn measure(
+    draft: &mut Model,
+    target: &mut Model,
+    problems: &[Problem],
+    in_flight: usize,
+) -> Result<PairSeconds, Failure> {
+    let problems: Vec<&Problem> = problems.iter().cycle().take(in_flight.max(1)).collect();
+    let [draft, target] = [draft, target].map(|model| fastest(model, &problems));
+    Ok(PairSeconds { in_flight: problems.len(), draft: draft?, target: target? })
+}
+
+/// The least seconds of each kind over several rounds.
+fn fastest(model: &mut Model, problems: &[&Problem]) -> Result<PassSeconds, Failure> {
+    let least = |one: PassSeconds, other: PassSeconds| PassSeconds {
+        decoded: one.decoded.min(other.decoded),
+        read: one.read.min(other.read),
+        verified: one.verified.min(other.verified),
+    };
+    let rounds = (0..ROUNDS).map(|_| round(model, problems)).collect::<Result<Vec<_>, _>>()?;
+    rounds.into_iter().reduce(least).ok_or_else(|| "no round was measured".into())
+}
+
+fn round(model: &mut Model, problems: &[&Problem]) -> Result<PassSeconds, Failure> {
+    let ids: Vec<SequenceId> = problems.iter().map(|_| SequenceId::fresh()).collect();
+    let begun: Vec<Prefix<'_>> = ids.iter().zip(problems).map(|(id, problem)| Prefix::new(*id, problem, &[])).collect();
+    let decoding = write(model, &begun, TOKENS)?;
+    // A step that the model did not write itself has to be read, after the prompt that it has in its cache.
+    let steps: Vec<[Accepted; 1]> = problems.iter().map(|problem| [foreign_step(problem)]).collect();
+    let prefixes = ids.iter().zip(problems).zip(&steps);
+    let continued: Vec<Prefix<'_>> = prefixes.map(|((id, problem), steps)| Prefix::new(*id, problem, steps)).collect();
+    let reading = write(model, &continued, 1)?;
+    ids.into_iter().for_each(|id| model.release(id));
+    // The pass over the prompt gives the first token.
+    let decoded = decoding.decoded.saturating_sub(problems.len());
+    Ok(PassSeconds {
+        decoded: per_token(decoding.seconds - decoding.prefill_seconds, decoded.max(1)),
+        read: per_token(decoding.prefill_seconds, decoding.prefilled),
+        verified: per_token(reading.prefill_seconds, reading.prefilled),
+    })
+}
+
+/// The summed cost of a step of at most so many tokens after each prefix.
+fn write(model: &mut Model, prefixes: &[Prefix<'_>], tokens: usize) -> Result<StepCost, Failure> {
+    let segmenter = TokenBudget::new(tokens)?;
+    let mut sum = StepCost::default();
+    for step in model.draft(prefixes, &StepRule::new(&segmenter, tokens)) {
+        let cost = step?.cost;
+        sum.prefilled += cost.prefilled;
+        sum.decoded += cost.decoded;
+        sum.seconds += cost.seconds;
+        sum.prefill_seconds += cost.prefill_seconds;
+    }
+    Ok(sum)
+}
+
+/// A step of about the usual length, of words that the model's tokenizer is made for: the question's.
+fn foreign_step(problem: &Problem) -> Accepted {
+    let text: String = problem.question.chars().take(STEP_CHARS).chain("\n\n".chars()).collect();
+    Accepted { step: Step::new(text, Finish::Boundary), author: Author::Target }
+}
+
+/// Servers do not always report how many tokens they read; their price is then in that of the decoded tokens.
+fn per_token(seconds: f64, tokens: usize) -> f64 {
+    if tokens == 0 { 0.0 } else { seconds.max(0.0) / tokens as f64 }
+}
