@@ -10,6 +10,7 @@
 //! | [`metrics`] | computes figures with intervals, and compares policies |
 //! | [`cost`] | predicts times on other hardware |
 //! | [`replay`] | predicts other policies and thresholds from one trace |
+//! | [`loss`] | chooses thresholds by how many of the target's solutions they lose |
 //! | [`report`] | writes the report of an evaluation |
 //! | [`steps`] | reads labelled steps, and measures step scorers with them |
 //! | [`reference_solution`] | scores steps by the reference solution of a problem |
@@ -19,6 +20,7 @@
 pub mod cost;
 pub mod gold;
 pub mod harness;
+pub mod loss;
 pub mod metrics;
 pub mod problems;
 pub mod reference_solution;

@@ -30,6 +30,9 @@ pub struct RunNotes {
     /// Name of the benchmark that the problems are from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub benchmark: Option<String>,
+    /// Digest of the calibration of a trained router's estimates, which its threshold is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibrator: Option<String>,
     /// Of labelled steps: along which policy they were collected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collected: Option<CollectedAlong>,
@@ -54,6 +57,9 @@ pub struct RunNotes {
     /// Which problems were solved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problems: Option<ProblemsNote>,
+    /// What is promised of a router at its threshold, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promise: Option<String>,
     /// The model that steps were read with to be scored again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reader: Option<ReaderNote>,
@@ -168,6 +174,7 @@ impl From<Value> for RunNotes {
         Self {
             backends: take(&mut extra, "backends"),
             benchmark: take(&mut extra, "benchmark"),
+            calibrator: take(&mut extra, "calibrator"),
             collected: take(&mut extra, "collected"),
             collected_by: take(&mut extra, "collected_by"),
             completed_by: take(&mut extra, "completed_by"),
@@ -176,6 +183,7 @@ impl From<Value> for RunNotes {
             places: take(&mut extra, "places"),
             policy: take(&mut extra, "policy"),
             problems: take(&mut extra, "problems"),
+            promise: take(&mut extra, "promise"),
             reader: take(&mut extra, "reader"),
             router: take(&mut extra, "router"),
             sampling: take(&mut extra, "sampling"),

@@ -30,6 +30,7 @@ mod placement;
 mod problem_set;
 mod profile;
 mod progress;
+mod promise;
 mod remote_address;
 mod replay;
 mod report;

@@ -1,12 +1,10 @@
 //! `arbitrage run`: many problems, one policy.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use arbitrage_core::trace::{RunNotes, SolutionRecord, Trace};
+use arbitrage_core::trace::{SolutionRecord, Trace};
 use arbitrage_core::{Drafter, Problem, Usage};
 use arbitrage_eval::gold::Gold;
-use arbitrage_router::Policy;
 use arbitrage_router::metrics::{Bootstrap, Clusters, weighted_mean};
 
 use crate::Failure;
@@ -15,8 +13,9 @@ use crate::cli::RunOptions;
 use crate::interrupt;
 use crate::pair::{LoadedPair, NeededRoles, RouterSource, as_verifier, default_scorer, open_router, router_folder};
 use crate::placement::ModelRole;
+use crate::promise::promise;
 use crate::rollouts::no_rollouts;
-use crate::run_notes::weights_digest;
+use crate::run_notes::with_policy;
 use crate::scorer_choice::Scorer;
 
 /// Solves the problems that the trace has no solution of, and reports on all solutions in the trace.
@@ -26,7 +25,10 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     let folder = router_folder(models, options.router.as_deref())?;
     let needed = NeededRoles::of(options.policy, models.speculation, false);
     let LoadedPair { draft, target } = LoadedPair::load(models, needed)?.warmed_up()?;
-    let notes = notes(options, batch.notes(target.name()), folder.as_deref())?;
+    let mut notes = with_policy(batch.notes(target.name()), options.policy, folder.as_deref())?;
+    notes.scorer = options.scorer.as_ref().map(|scorer| scorer.note(None)).transpose()?;
+    let promise = promise(options.policy, folder.as_deref(), options.batch.limits.limits(), &notes, draft.name())?;
+    notes.promise = promise.as_ref().map(ToString::to_string);
     let target = target.with_hidden(matches!(options.scorer, Some(Scorer::Head(_))), "a head")?;
     let target = as_verifier(target, &draft, models.speculation)?;
     let load = models.placement.load(ModelRole::Scorer)?;
@@ -44,18 +46,11 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     }
     if solved.is_ok() || interrupt::check().is_err() {
         report(options, &problems, &gold)?;
+        if let Some(promise) = promise {
+            println!("promise: {promise}");
+        }
     }
     solved
-}
-
-/// A trained router is identified by its weights, since another one may lie in the same folder later.
-fn notes(options: &RunOptions, mut notes: RunNotes, router: Option<&Path>) -> Result<RunNotes, Failure> {
-    notes.policy = Some(options.policy.to_string());
-    if let (Policy::Learned(_), Some(folder)) = (options.policy, router) {
-        notes.router = Some(weights_digest(folder)?);
-    }
-    notes.scorer = options.scorer.as_ref().map(|scorer| scorer.note(None)).transpose()?;
-    Ok(notes)
 }
 
 fn report(options: &RunOptions, problems: &[Problem], gold: &Gold) -> Result<(), Failure> {

@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use arbitrage_core::Problem;
+use arbitrage_core::text::fnv1a;
 use arbitrage_core::trace::{ProblemsNote, RunNotes, SamplingNote};
 use arbitrage_eval::problems::digest;
 use arbitrage_models::source::file_digest;
+use arbitrage_router::Policy;
+use arbitrage_router::learned::Card;
 use clap::ValueEnum;
 
 use crate::Failure;
@@ -29,6 +32,17 @@ pub(crate) fn run_notes(models: &PairOptions, limits: &LimitOptions, target: &st
     }
 }
 
+/// Adds the policy to the notes. A trained router is identified by its weights and its calibration, since another one may lie in the same
+/// folder later.
+pub(crate) fn with_policy(mut notes: RunNotes, policy: Policy, router: Option<&Path>) -> Result<RunNotes, Failure> {
+    notes.policy = Some(policy.to_string());
+    if let (Policy::Learned(_), Some(folder)) = (policy, router) {
+        notes.router = Some(weights_digest(folder)?);
+        notes.calibrator = Some(calibrator_digest(&Card::open(folder)?));
+    }
+    Ok(notes)
+}
+
 /// How many problems there are, and which.
 pub(crate) fn problems_note(problems: &[Problem]) -> ProblemsNote {
     ProblemsNote { count: problems.len(), digest: format!("{:016x}", digest(problems)) }
@@ -37,6 +51,13 @@ pub(crate) fn problems_note(problems: &[Problem]) -> ProblemsNote {
 /// Digest of the weights in the folder of a trained router or scorer.
 pub(crate) fn weights_digest(folder: &Path) -> Result<String, Failure> {
     Ok(file_digest(folder.join("model.safetensors"))?)
+}
+
+/// Digest of the calibration of a router's estimates.
+pub(crate) fn calibrator_digest(card: &Card) -> String {
+    // A calibration is plain data, so that it always has a JSON text.
+    let text = serde_json::to_string(&card.calibrator).unwrap_or_default();
+    format!("{:016x}", fnv1a(text.bytes()))
 }
 
 /// The name of an option's value on the command line.

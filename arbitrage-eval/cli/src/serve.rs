@@ -16,6 +16,8 @@ use crate::model::{Model, TargetModel};
 use crate::pair::{
     LoadedPair, NeededRoles, RouterSource, as_verifier, default_policy, default_scorer, open_router, router_folder,
 };
+use crate::promise::promise;
+use crate::run_notes::run_notes;
 use crate::sinks::Sinks;
 
 /// Serves requests until a signal asks for shutdown.
@@ -33,13 +35,24 @@ pub(crate) fn run(options: &ServeOptions) -> Result<(), Failure> {
 
     // Requests may choose other policies, so that both models are needed.
     let LoadedPair { draft, target } = LoadedPair::load(models, NeededRoles::BOTH)?.warmed_up()?;
+    let notes = run_notes(models, &options.limits, target.name(), &[]);
+    let promise =
+        promise(policy, folder.as_deref(), limits, &notes, draft.name())?.filter(|_| options.budget.is_none());
     let target = as_verifier(target, &draft, models.speculation)?;
-    let (policies, draft) = policies(options, policy, folder.as_deref(), draft, &target)?;
+    let (mut policies, draft) = policies(options, policy, folder.as_deref(), draft, &target)?;
+    let promised = promise.as_ref().map(|promise| format!("\npromise: {promise}")).unwrap_or_default();
+    if let Some(promise) = promise {
+        policies = policies.with_promise(promise);
+    }
     let engine = |router: Dispatch| {
         Engine::new(draft, target, router).with_segmenter(segmenter).with_limits(limits).with_sink(sinks)
     };
     let server = configured(Server::new(policies, engine)?, options, key)?;
-    anstream::eprintln!("http://{} serves `{}`, by default with {policy}", listener.local_addr()?, options.name);
+    anstream::eprintln!(
+        "http://{} serves `{}`, by default with {policy}{promised}",
+        listener.local_addr()?,
+        options.name
+    );
     interrupt::listen()?; // Only now: a signal while the models are loaded should end the process at once.
     match server.run(listener, || interrupt::check().is_err())?.aborted_requests {
         0 => Ok(()),

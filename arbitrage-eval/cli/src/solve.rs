@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::time::Instant;
 
 use arbitrage_core::router::Budget;
-use arbitrage_core::{AdvantageRouter, Author, Engine, Overlap, Problem};
+use arbitrage_core::{AdvantageRouter, Author, Drafter, Engine, Overlap, Problem};
 use arbitrage_mini::{Generator, Stream};
 
 use crate::Failure;
@@ -14,6 +14,8 @@ use crate::pair::{
     DEFAULT_PAIR, LoadedPair, MINI, NeededRoles, RouterSource, as_verifier, default_policy, default_scorer,
     open_router, router_folder, seconds_per_token,
 };
+use crate::promise::promise;
+use crate::run_notes::run_notes;
 use crate::sinks::Sinks;
 use crate::summary::{SolutionSummary, SolveTimes, representative_seconds_per_token};
 
@@ -46,6 +48,13 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
         target = target.with_listener(view.listener(Author::Target));
         sinks = sinks.with(view);
     }
+    let promise = match options.budget {
+        Some(_) => None, // a budget may let the draft write what the router escalates
+        None => {
+            let notes = run_notes(models, &options.limits, target.name(), std::slice::from_ref(&problem));
+            promise(policy, folder.as_deref(), limits, &notes, draft.name())?
+        }
+    };
     let target = as_verifier(target, &draft, models.speculation)?;
     let scorer = || default_scorer(models, policy, &target);
     let source = RouterSource { folder: folder.as_deref(), placement: &models.placement };
@@ -73,7 +82,7 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
         measured.inspect_err(|error| anstream::eprintln!("warning: the target could not be timed: {error}")).ok()?
     });
     let times = SolveTimes { seconds, target_seconds_per_token };
-    let summary = SolutionSummary::new(&problem, &solution, policy, times);
+    let summary = SolutionSummary::new(&problem, &solution, policy, times).with_promise(promise);
     let mut out = anstream::stdout().lock();
     if options.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;

@@ -5,6 +5,7 @@ use std::fmt;
 use arbitrage_core::{Author, Problem, Solution, Stop, Usage};
 use arbitrage_grader::final_answer;
 use arbitrage_router::Policy;
+use arbitrage_router::calibrate::Promise;
 use serde::Serialize;
 
 use crate::figures::or_dash;
@@ -26,6 +27,8 @@ pub(crate) struct SolutionSummary {
     /// Tokens of the solution times the target's measured seconds per token, without the prefill of the prompt; `None` where the target was
     /// not measured.
     estimated_target_only_seconds: Option<f64>,
+    /// What is promised of the policy at its threshold.
+    promise: Option<Promise>,
 }
 
 /// Measured times.
@@ -76,7 +79,14 @@ impl SolutionSummary {
             acceptance_by_tokens: usage.acceptance_by_tokens(),
             seconds,
             estimated_target_only_seconds: target_seconds_per_token.map(|seconds| tokens as f64 * seconds),
+            promise: None,
         }
+    }
+
+    /// Adds what is promised of the policy at its threshold.
+    pub(crate) fn with_promise(mut self, promise: Option<Promise>) -> Self {
+        self.promise = promise;
+        self
     }
 }
 
@@ -127,8 +137,11 @@ impl fmt::Display for SolutionSummary {
         let (by_steps, by_tokens) = (percent(self.acceptance_by_steps), percent(self.acceptance_by_tokens));
         writeln!(f, "accepted       {by_steps} of steps, {by_tokens} of tokens ({})", self.policy)?;
         write!(f, "time           {}, router {}", time(self.seconds), time(self.usage.router_seconds))?;
-        match self.estimated_target_only_seconds {
-            Some(estimate) => write!(f, "; target only about {} ({:.2}×)", time(estimate), estimate / self.seconds),
+        if let Some(estimate) = self.estimated_target_only_seconds {
+            write!(f, "; target only about {} ({:.2}×)", time(estimate), estimate / self.seconds)?;
+        }
+        match &self.promise {
+            Some(promise) => write!(f, "\npromise        {promise}"),
             None => Ok(()),
         }
     }

@@ -2,6 +2,8 @@
 //! what a run without interruption gives. And those that are refused, since they would go on with something else.
 #![cfg(all(unix, feature = "flex"))]
 
+#[path = "killed/calibration.rs"]
+mod calibration;
 #[path = "killed/collection.rs"]
 mod collection;
 #[path = "killed/evaluation.rs"]

@@ -2,7 +2,7 @@
 #![cfg(feature = "flex")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use arbitrage_mini::{Generator, Stream};
 use serde_json::Value;
@@ -61,4 +61,134 @@ fn damaged_unpacked_files_are_replaced() {
     assert_eq!(solve(cache.path(), &["--seed", "1"])["text"], first["text"]);
     assert!(std::fs::metadata(&weights).unwrap().len() > 100_000);
     unpacked(cache.path());
+}
+
+fn arbitrage(cache: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arbitrage"));
+    command.env("ARBITRAGE_OFFLINE", "1").env("ARBITRAGE_CACHE", cache).env("ARBITRAGE_THREADS", "1");
+    command.args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn succeed(cache: &Path, arguments: &[&str]) -> String {
+    let output = arbitrage(cache, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(cache: &Path, arguments: &[&str], parts: &[&str]) {
+    let output = arbitrage(cache, arguments);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
+    assert!(parts.iter().all(|part| told.contains(part)), "{parts:?}: {told}");
+}
+
+/// A copy of the shipped probe, and the folder of everything else.
+fn own_probe(folder: &Path) -> PathBuf {
+    solve(&folder.join("cache"), &["--seed", "1"]);
+    let (from, probe) = (unpacked(&folder.join("cache")).join("mini/probe"), folder.join("probe"));
+    std::fs::create_dir(&probe).unwrap();
+    for file in from.read_dir().unwrap() {
+        let file = file.unwrap().path();
+        std::fs::copy(&file, probe.join(file.file_name().unwrap())).unwrap();
+    }
+    probe
+}
+
+fn card(probe: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(probe.join("router.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn a_promise_is_calibrated_written_and_shown_where_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (probe, cache) = (own_probe(folder.path()), folder.path().join("cache"));
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (router, out) = (path("probe"), path("runs"));
+    let pair = ["--pair", "mini", "--router", &router];
+    let goal = ["--goal", "loss:0.1", "--confidence", "0.9"];
+    let calibrate = |further: &[&str]| [&["calibrate"][..], &pair, &goal, further].concat();
+    let by_itself = ["--mini", "validation:0..300", "--thresholds", "6", "--in-flight", "32", "--out", &out];
+    let told = succeed(&cache, &calibrate(&by_itself));
+    let sentence = "at most 10% of the problems that the target solves are lost, with 90% confidence (";
+    assert!(told.contains(sentence) && told.contains("| shown |"), "{told}");
+    let written = card(&probe);
+    let promise = &written["promise"];
+    assert_eq!((&written["goal"], &promise["tau"]), (&Value::from("loss:0.1"), &written["tau"]));
+    assert!(
+        promise["problems"].as_u64().unwrap() > 100 && promise["upper_bound"].as_f64().unwrap() <= 0.1,
+        "{promise}"
+    );
+    assert_eq!(promise["calibrated_on"]["name"], "mini validation:0..300");
+    assert_eq!(promise["calibrated_on"]["note"]["count"], 270, "a tenth finds the thresholds");
+    assert!(succeed(&cache, &calibrate(&by_itself)).contains(sentence), "all runs are there");
+
+    // The same runs show the same; and a part of them is enough to check the method.
+    let mut runs = vec![path("runs/target.jsonl")];
+    let names = Path::new(&out).read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    runs.extend(names.filter(|name| name.starts_with("tau-")).map(|name| path(&format!("runs/{name}"))));
+    let runs: Vec<&str> = runs.iter().map(String::as_str).collect();
+    let from_runs = calibrate(&[&["--runs"][..], &runs].concat());
+    assert!(succeed(&cache, &from_runs).contains(sentence));
+    assert_eq!(card(&probe)["promise"]["counts"], promise["counts"]);
+    let told = succeed(&cache, &[&from_runs[..], &["--splits", "9", "--split-share", "0.5"]].concat());
+    assert!(told.contains("9 random splits") && told.contains("tokens by the target"), "{told}");
+
+    let run = |name: &str, further: &[&str]| {
+        let out = path(name);
+        let all = [&["run", "--mini", "test:0..4", "--out", &out][..], &pair, further].concat();
+        succeed(&cache, &all)
+    };
+    assert!(run("card", &["--policy", "learned"]).contains(&format!("promise: {sentence}")));
+    assert!(!run("other", &["--policy", "learned:0.987"]).contains("promise"));
+    assert!(!run("short", &["--policy", "learned", "--steps", "9"]).contains("promise"));
+    let trace = std::fs::read_to_string(path("card")).unwrap();
+    assert!(trace.lines().next().unwrap().contains(sentence), "the report reads it there");
+    let solve = |further: &[&str]| solve(&cache, &[&["--seed", "2"][..], &pair, further].concat());
+    assert_eq!(solve(&[])["promise"]["loss"], 0.1);
+    for without in [&["--tau", "0.987"][..], &["--budget", "1"], &["--temperature", "0.5"], &["--policy", "draft"]] {
+        assert_eq!(solve(without)["promise"], Value::Null, "{without:?}");
+    }
+    let shown = succeed(&cache, &[&["solve", "--seed", "2"][..], &pair].concat());
+    assert!(shown.contains(&format!("promise        {sentence}")), "{shown}");
+
+    // Runs of a router whose estimates mean something else now.
+    let mut changed = card(&probe);
+    changed["calibrator"] = "none".into();
+    std::fs::write(probe.join("router.json"), changed.to_string()).unwrap();
+    refused(&cache, &from_runs, &["tau-", "notes.calibrator"]);
+}
+
+#[test]
+fn calibrations_that_show_nothing_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (probe, cache) = (own_probe(folder.path()), folder.path().join("cache"));
+    let before = card(&probe);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (router, out, json) = (path("probe"), path("runs"), path("figures.json"));
+    let calibrate = ["calibrate", "--pair", "mini", "--router", &router];
+    let few = ["--mini", "validation:0..20", "--taus", "0", "--out", &out, "--json", &json];
+    let all = [&calibrate[..], &["--goal", "loss:0.02"], &few].concat();
+    refused(&cache, &all, &["too few problems", "at least 149", "about "]);
+    let figures: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    assert_eq!((&figures["calibration"]["verdict"]["verdict"], &figures["promise"]), (&"too_few".into(), &Value::Null));
+    for (further, parts) in [
+        (&["--goal", "loss:2"][..], &["loss:2"][..]),
+        (&["--goal", "loss:0.1", "--confidence", "1"], &["confidence"]),
+        (&["--goal", "loss:0.1"], &["--out"]),
+        (&["--goal", "loss:0.1", "--traces", "x.jsonl"], &["--traces", "problems"]),
+        (&["--goal", "accept:0.5", "--runs", "x.jsonl"], &["--runs", "loss:"]),
+        (&["--goal", "accept:0.5"], &["--traces"]),
+        (&["--goal", "loss:0.1", "--runs", "absent.jsonl"], &["absent.jsonl"]),
+    ] {
+        let output = arbitrage(&cache, &[&calibrate[..], further].concat());
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && parts.iter().all(|part| told.contains(part)), "{further:?}: {told}");
+    }
+    refused(&cache, &["calibrate", "--router", "mini:probe", "--goal", "loss:0.1"], &["shipped", "copy"]);
+    assert_eq!(card(&probe), before);
+    // Policies without a folder are only told.
+    let (out, range) = (path("logprob"), "validation:0..150");
+    let logprob = ["calibrate", "--pair", "mini", "--policy", "logprob", "--goal", "loss:0.3", "--confidence", "0.8"];
+    let further = ["--mini", range, "--thresholds", "3", "--in-flight", "32", "--out", &out];
+    assert!(succeed(&cache, &[&logprob[..], &further].concat()).contains("for loss:0.3: at most 30%"));
 }

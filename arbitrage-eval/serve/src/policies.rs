@@ -4,6 +4,7 @@ use std::fmt;
 
 use arbitrage_core::router::Rsd;
 use arbitrage_core::{AdvantageRouter, ConfigError, StepScorer};
+use arbitrage_router::calibrate::Promise;
 use arbitrage_router::{Policy, PolicyError};
 use thiserror::Error;
 
@@ -24,6 +25,7 @@ pub struct Policies {
     pub(super) rsd: Option<Rsd<Box<dyn StepScorer>>>,
     /// The range of the scorer.
     range: Option<(f32, f32)>,
+    promise: Option<Promise>,
 }
 
 impl fmt::Debug for Policies {
@@ -35,7 +37,7 @@ impl fmt::Debug for Policies {
 impl Policies {
     /// The policies without training. Requests that choose no policy get `default_policy`.
     pub fn new(default_policy: Policy) -> Self {
-        Self { default_policy, budget: None, learned: None, rsd: None, range: None }
+        Self { default_policy, budget: None, learned: None, rsd: None, range: None, promise: None }
     }
 
     /// Adds a trained router as the policy `learned`. Its estimates are probabilities, and it escalates above its threshold. A request
@@ -63,6 +65,13 @@ impl Policies {
         self
     }
 
+    /// States what is promised of the default policy at its threshold, in the description of the model. It is not stated where requests
+    /// get a budget, which may let the draft write what the router escalates.
+    pub fn with_promise(mut self, promise: Promise) -> Self {
+        self.promise = Some(promise);
+        self
+    }
+
     /// What requests may choose.
     pub(super) fn capabilities(&self) -> Capabilities {
         Capabilities {
@@ -70,6 +79,7 @@ impl Policies {
             budget: self.budget,
             learned: self.learned.is_some(),
             range: self.range,
+            promise: self.promise.clone().filter(|_| self.budget.is_none()),
         }
     }
 }
@@ -83,6 +93,8 @@ pub(super) struct Capabilities {
     learned: bool,
     /// The scorer's range.
     range: Option<(f32, f32)>,
+    /// What is promised of the default policy, for requests without a budget.
+    pub promise: Option<Promise>,
 }
 
 /// The policy and the budget of a request. The server has what the policy needs.

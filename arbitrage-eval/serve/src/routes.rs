@@ -145,11 +145,25 @@ fn model_description(app: &AppState, name: &str) -> Value {
     let parts = match name.rsplit_once(':') {
         Some((_, "draft")) => json!({"draft": app.draft_name}),
         Some((_, "target")) => json!({"target": app.target_name}),
-        _ => {
-            json!({"draft": app.draft_name, "target": app.target_name, "policy": app.model.capabilities.default_policy, "policies": app.model.capabilities.policy_names()})
-        }
+        _ => pair_description(app),
     };
     json!({"id": name, "object": "model", "created": unix_seconds(), "owned_by": "arbitrage", "arbitrage": parts})
+}
+
+/// The models of the pair, the policies, and what is promised of the default policy: its terms, and as a sentence.
+fn pair_description(app: &AppState) -> Value {
+    let capabilities = &app.model.capabilities;
+    let mut description = json!({
+        "draft": app.draft_name,
+        "target": app.target_name,
+        "policy": capabilities.default_policy,
+        "policies": capabilities.policy_names(),
+    });
+    if let Some(promise) = &capabilities.promise {
+        description["promise"] = json!(promise);
+        description["promise"]["text"] = promise.to_string().into();
+    }
+    description
 }
 
 async fn models(State(app): SharedState) -> Response {

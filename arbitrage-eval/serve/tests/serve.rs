@@ -16,7 +16,8 @@ use arbitrage_core::{
     AdvantageRouter, Drafter, Engine, Prefix, Problem, Role, Route, Solution, StepResult, StepRule, router_fn,
 };
 use arbitrage_router::Policy;
-use arbitrage_serve::{ApiKey, Policies, ServeError, Server};
+use arbitrage_router::calibrate::Promise;
+use arbitrage_serve::{ApiKey, Dispatch, Policies, ServeError, Server};
 use client::{JSON, Reply, finish, get, open, post};
 use running::{CallGate, Gated, Running, ascii, babblers, limits, logged, policies, server, wait};
 use serde_json::{Value, json};
@@ -515,10 +516,31 @@ fn models_are_listed() {
     let (draft, target) = two_lines();
     let running = Running::open(server((draft, target), limits()).with_model_name("mini"));
     let list = get(running.address, "/v1/models").json();
+    assert_eq!(list["data"][0]["arbitrage"].get("promise"), None, "nothing was promised");
     let names: Vec<_> = list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
     assert_eq!(names, ["mini", "mini:draft", "mini:target"]);
     assert_eq!(get(running.address, "/v1/models/mini:draft").json()["arbitrage"]["draft"], "draft");
     running.close().unwrap();
+}
+
+#[test]
+fn a_promise_is_part_of_the_description_unless_there_is_a_budget() {
+    let promise: Promise = serde_json::from_value(json!({
+        "loss": 0.02, "confidence": 0.95, "tau": 0.5, "problems": 1041, "lost": 3, "upper_bound": 0.0075, "left_out": 0,
+        "calibrated_on": {"name": "held out"}, "conditions": {"limits": limits()},
+    }))
+    .unwrap();
+    let described = |policies: Policies| {
+        let (draft, target) = two_lines();
+        let server = Server::new(policies, |router: Dispatch| Engine::new(draft, target, router)).unwrap();
+        let running = Running::open(server);
+        let description = get(running.address, "/v1/models/arbitrage").json()["arbitrage"]["promise"].clone();
+        running.close().unwrap();
+        description
+    };
+    let found = described(policies().with_promise(promise.clone()));
+    assert_eq!((&found["loss"], &found["text"]), (&json!(0.02), &json!(promise.to_string())));
+    assert_eq!(described(policies().with_promise(promise).with_budget(3)), json!(null));
 }
 
 #[test]

@@ -42,6 +42,14 @@ pub enum CalibrateError {
         /// The goal.
         goal: Goal,
     },
+    /// The goal is about problems, and a validation set has steps.
+    #[error(
+        "goal `{goal}` needs runs of the router and of the target on the same problems, and estimates of steps were given"
+    )]
+    NeedsRuns {
+        /// The goal.
+        goal: Goal,
+    },
     /// No threshold meets the goal.
     #[error("goal `{goal}` cannot be met: the least latency is {least:.4} of the target's time per step, at τ = {tau}")]
     Unreachable {

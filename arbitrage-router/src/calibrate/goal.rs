@@ -9,8 +9,9 @@ use super::CalibrateError;
 
 /// What a router's threshold has to achieve on average. Written `name:number`, in files and on the command line.
 ///
-/// Among the thresholds that meet a goal, [`threshold`](Self::threshold) chooses the one with the most escalations:
-/// goals limit the cost, and within that limit escalations improve the answer.
+/// Most goals limit the cost. Among the thresholds that meet such a goal, [`threshold`](Self::threshold) chooses the one
+/// with the most escalations, since within the limit they improve the answer. [`Loss`](Self::Loss) limits the harm
+/// instead: there a [`FixedSequence`](super::FixedSequence) chooses the threshold with the fewest escalations.
 ///
 /// ```
 /// use arbitrage_router::calibrate::Goal;
@@ -28,11 +29,14 @@ pub enum Goal {
     Budget(f64),
     /// `latency:share`: at most this share, more than 0, of the time that the target alone needs for a step.
     Latency(f64),
+    /// `loss:share`: at most this share, above 0 and below 1, of the problems that the target alone solves is lost. It is
+    /// about problems and not about steps, so that it needs runs of the router and of the target on the same problems.
+    Loss(f64),
 }
 
 impl Goal {
     /// The forms that a goal may have, for error messages.
-    pub const FORMS: &str = "accept:SHARE, budget:CALLS or latency:SHARE";
+    pub const FORMS: &str = "accept:SHARE, budget:CALLS, latency:SHARE or loss:SHARE";
 
     /// The goal itself. Variants can be constructed with any number, so parsing is not the only place to check it.
     ///
@@ -43,6 +47,7 @@ impl Goal {
             Self::Accept(share) => ((0.0..=1.0).contains(&share), "a share in 0..=1 after `accept:`"),
             Self::Budget(calls) => (calls >= 0.0 && calls.is_finite(), "calls, at least 0, after `budget:`"),
             Self::Latency(share) => (share > 0.0 && share.is_finite(), "a share above 0 after `latency:`"),
+            Self::Loss(share) => (share > 0.0 && share < 1.0, "a share above 0 and below 1 after `loss:`"),
         };
         if is_valid { Ok(self) } else { Err(CalibrateError::Goal { expected, found: self.to_string() }) }
     }
@@ -54,6 +59,7 @@ impl fmt::Display for Goal {
             Self::Accept(share) => write!(f, "accept:{share}"),
             Self::Budget(calls) => write!(f, "budget:{calls}"),
             Self::Latency(share) => write!(f, "latency:{share}"),
+            Self::Loss(share) => write!(f, "loss:{share}"),
         }
     }
 }
@@ -68,6 +74,7 @@ impl FromStr for Goal {
             "accept" => Self::Accept(number).check(),
             "budget" => Self::Budget(number).check(),
             "latency" => Self::Latency(number).check(),
+            "loss" => Self::Loss(number).check(),
             _ => Err(unknown()),
         }
     }
@@ -92,7 +99,9 @@ mod tests {
 
     #[test]
     fn text_round_trips() {
-        for text in ["accept:0.7", "accept:0", "accept:1", "budget:2", "budget:0.5", "latency:0.9", "latency:1.5"] {
+        for text in
+            ["accept:0.7", "accept:0", "accept:1", "budget:2", "budget:0.5", "latency:0.9", "latency:1.5", "loss:0.02"]
+        {
             let goal: Goal = text.parse().unwrap();
             assert_eq!(goal.to_string(), text);
             assert_eq!(serde_json::to_string(&goal).unwrap(), format!("\"{text}\""));
@@ -113,6 +122,9 @@ mod tests {
             ("budget:inf", "at least 0"),
             ("latency:0", "above 0"),
             ("latency:NaN", "above 0"),
+            ("loss:0", "below 1"),
+            ("loss:1", "below 1"),
+            ("loss:NaN", "below 1"),
         ] {
             let error = text.parse::<Goal>().unwrap_err().to_string();
             assert!(error.contains(part) && error.contains(&format!("`{text}`")), "{text}: {error}");

@@ -17,19 +17,32 @@
 //! assert_eq!(calibrated.iter().filter(|estimate| **estimate <= threshold.tau).count(), 3);
 //! # Ok::<(), arbitrage_router::calibrate::CalibrateError>(())
 //! ```
+//!
+//! The goal [`Loss`](Goal::Loss) limits the share of the problems that the target alone solves and the pair does not. A
+//! [`LossTest`] decides by counted problems whether a threshold keeps it, a [`FixedSequence`] of such tests finds the
+//! cheapest threshold of which that is shown, and a [`Promise`] is what is then said of it.
 
+mod binomial;
 mod calibrator;
 mod error;
 mod goal;
 mod isotonic;
+mod loss_test;
 mod platt;
+mod promise;
 mod step_seconds;
 mod threshold;
 
+pub use binomial::{binomial_tail, upper_bound};
 pub use calibrator::Calibrator;
 pub use error::CalibrateError;
 pub use goal::Goal;
 pub use isotonic::Isotonic;
+pub use loss_test::{FixedSequence, LossCounts, LossTest, LossVerdict, TestedThreshold};
 pub use platt::{Platt, PlattInput};
+pub use promise::{CalibrationProblems, Promise, PromiseConditions};
 pub use step_seconds::StepSeconds;
 pub use threshold::{Threshold, ValidationSet};
+
+#[cfg(test)]
+pub(crate) use promise::tests as promise_tests;

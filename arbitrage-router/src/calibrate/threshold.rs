@@ -109,10 +109,13 @@ impl Goal {
     ///
     /// # Errors
     /// [`CalibrateError::Unreachable`] where no threshold is fast enough, with the least latency of any threshold;
-    /// [`CalibrateError::MissingSeconds`] for a latency without measured seconds; [`CalibrateError::Goal`] for a goal
-    /// whose number is out of range.
+    /// [`CalibrateError::MissingSeconds`] for a latency without measured seconds; [`CalibrateError::NeedsRuns`] for
+    /// [`Goal::Loss`]; [`CalibrateError::Goal`] for a goal whose number is out of range.
     pub fn threshold(self, validation: &ValidationSet) -> Result<Threshold, CalibrateError> {
         let goal = self.check()?;
+        if matches!(goal, Self::Loss(_)) {
+            return Err(CalibrateError::NeedsRuns { goal });
+        }
         if matches!(goal, Self::Latency(_)) && validation.seconds.is_none() {
             return Err(CalibrateError::MissingSeconds { goal });
         }
@@ -136,6 +139,7 @@ impl Goal {
             Self::Latency(share) => {
                 threshold.latency.is_some_and(|latency| latency <= share * (1.0 + ROUNDING_TOLERANCE))
             }
+            Self::Loss(_) => false, // steps do not tell
         }
     }
 }

@@ -15,7 +15,7 @@ use super::RouterError;
 use super::features::ProbeFeatures;
 use super::output_head::OutputHead;
 use super::text::Annotation;
-use crate::calibrate::{Calibrator, Goal};
+use crate::calibrate::{Calibrator, Goal, Promise, PromiseConditions};
 
 /// Name of the card's file in a router's folder.
 pub const CARD_FILE: &str = "router.json";
@@ -94,6 +94,10 @@ pub struct Card {
     /// The goal that τ was chosen for; `None` for the τ of training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goal: Option<Goal>,
+    /// What was shown of the router at the threshold of the promise, which may no longer be the card's:
+    /// [`promise`](Self::promise) returns it only where it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "promise")]
+    pub shown: Option<Promise>,
     /// The threshold, in [0, 1]: a step is escalated where the calibrated estimate is above it.
     pub tau: f32,
 }
@@ -127,6 +131,11 @@ impl Card {
     /// [`RouterError::Config`] for a threshold out of range.
     pub fn with_threshold(self, tau: f32) -> Result<Self, RouterError> {
         Ok(Self { tau: check_tau(tau)?, ..self })
+    }
+
+    /// What is promised of the router at its threshold under these settings; `None` where nothing is.
+    pub fn promise(&self, conditions: &PromiseConditions) -> Option<&Promise> {
+        self.shown.as_ref().filter(|promise| promise.holds(self.tau, conditions))
     }
 
     /// Checks that the router was trained for these models. Models are compared by digest where both digests are known,
@@ -226,6 +235,7 @@ pub(super) mod tests {
             metrics: BTreeMap::from([("ρ".to_owned(), 0.5)]),
             calibrator: Calibrator::default(),
             goal: None,
+            shown: None,
             tau: 0.5,
         }
     }
@@ -245,6 +255,21 @@ pub(super) mod tests {
         let names: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
         let expected = ["calibrator", "data", "metrics", "outcome", "pair", "reads", "seed", "tau", "training"];
         assert!(expected.iter().all(|name| names.contains(name)) && names.len() == expected.len(), "{names:?}");
+    }
+
+    #[test]
+    fn a_promise_is_stated_at_its_threshold_alone() {
+        use crate::calibrate::promise_tests::{conditions, promise};
+        let folder = tempfile::tempdir().unwrap();
+        let card = Card { goal: Some(promise().goal()), shown: Some(promise()), ..card() };
+        card.save(folder.path()).unwrap();
+        let read = Card::open(folder.path()).unwrap();
+        assert_eq!(read, card);
+        assert_eq!(read.promise(&conditions()), Some(&promise()));
+        assert!(read.clone().with_threshold(0.5).unwrap().promise(&conditions()).is_some(), "the same threshold");
+        assert!(read.clone().with_threshold(0.3).unwrap().promise(&conditions()).is_none());
+        let other = PromiseConditions { system: Some("Be brief.".to_owned()), ..conditions() };
+        assert!(read.promise(&other).is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The command line: commands and their options.
 
 mod batch;
+mod calibrate;
 mod eval;
 mod fit;
 mod grade;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use batch::{
     BatchOptions, CollectOptions, MiniRange, ProblemOptions, RolloutModel, RolloutOptions, RunOptions,
 };
+pub(crate) use calibrate::{CalibrateOptions, CalibrationMethod};
 pub(crate) use eval::{EvalOptions, MergeOptions, RegradeOptions, ReplayOptions, ReportOptions};
 pub(crate) use fit::{FitOptions, SizeOptions};
 pub(crate) use grade::GradeOptions;
@@ -27,7 +29,7 @@ pub(crate) use pair::{
     DeviceOptions, HiddenStateOptions, LimitOptions, OverlapOption, PairOptions, PlacementOptions, SegmenterOption,
     SpeculationSource,
 };
-pub(crate) use routers::{CalibrateOptions, CalibrationMethod, CompareOptions, CrossValidateOptions, TableOptions};
+pub(crate) use routers::{CompareOptions, CrossValidateOptions, TableOptions};
 pub(crate) use scoring::{HeadOptions, ScoreOptions, StepFileOptions};
 pub(crate) use serve::ServeOptions;
 pub(crate) use solve::SolveOptions;
@@ -69,7 +71,7 @@ pub(crate) enum Command {
     /// Measures a scorer on labelled steps, or scores the steps of a collection again with another scorer.
     Score(Box<ScoreOptions>),
     /// Sets a trained router's threshold so that it meets a goal on problems that it was not trained on.
-    Calibrate(CalibrateOptions),
+    Calibrate(Box<CalibrateOptions>),
     /// Solves many problems with one policy and prints accuracy and cost. An interrupted run is resumed.
     Run(Box<RunOptions>),
     /// Runs several policies on several benchmarks, as a TOML file configures them, and writes a report. An interrupted

@@ -1,9 +1,8 @@
-//! Options of `calibrate`, `compare` and `cross-validate`.
+//! Options of `compare` and `cross-validate`.
 
 use std::path::PathBuf;
 
-use arbitrage_router::calibrate::Goal;
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args};
 
 use super::{HiddenStateOptions, LearningOptions, ProbeSettings};
 
@@ -75,36 +74,4 @@ pub(crate) struct CrossValidateOptions {
     /// The table.
     #[command(flatten)]
     pub table: TableOptions,
-}
-
-/// Options of `calibrate`.
-#[derive(Args)]
-pub(crate) struct CalibrateOptions {
-    /// Folder of the router. Calibration and threshold are written to its card.
-    #[arg(long)]
-    pub router: PathBuf,
-    /// Traces of `collect`, of problems that the router was not trained on.
-    #[arg(long, num_args = 1.., required = true)]
-    pub traces: Vec<PathBuf>,
-    /// What the threshold has to meet: accept:SHARE (of the steps), budget:B (escalations per problem) or latency:SHARE (of the time that
-    /// the target alone takes).
-    #[arg(long)]
-    pub goal: Goal,
-    /// How the router's estimates are turned into probabilities.
-    #[arg(long, alias = "by", value_enum, default_value_t = CalibrationMethod::Isotonic)]
-    pub calibration: CalibrationMethod,
-    /// Hidden states for a probe.
-    #[command(flatten)]
-    pub states: HiddenStateOptions,
-}
-
-/// How estimates are turned into probabilities.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CalibrationMethod {
-    /// Not at all.
-    None,
-    /// Platt scaling: a logistic curve.
-    Platt,
-    /// Isotonic regression: a monotone step function.
-    Isotonic,
 }

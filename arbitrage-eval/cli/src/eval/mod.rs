@@ -19,6 +19,7 @@ use crate::problem_set::ProblemSet;
 use crate::report;
 use config::{BenchmarkConfig, EvalConfig};
 use plan::plan;
+pub(crate) use progress::RunProgress;
 
 /// Runs what is not finished, and writes the report.
 pub(crate) fn run(options: &EvalOptions) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use crate::progress::style;
 
 /// A progress bar with the accuracy so far.
-pub(super) struct RunProgress<'g> {
+pub(crate) struct RunProgress<'g> {
     bar: ProgressBar,
     gold: &'g Gold,
     right: usize,
@@ -17,7 +17,7 @@ pub(super) struct RunProgress<'g> {
 
 impl<'g> RunProgress<'g> {
     /// A bar for a run of `all` problems, of which an earlier process solved `done`.
-    pub(super) fn new(title: String, gold: &'g Gold, done: usize, all: usize) -> Self {
+    pub(crate) fn new(title: String, gold: &'g Gold, done: usize, all: usize) -> Self {
         let bar = ProgressBar::new(all as u64);
         bar.set_style(style("{prefix} {wide_bar} {pos}/{len} {elapsed}, {eta} left {msg}"));
         bar.set_prefix(title);
@@ -28,7 +28,7 @@ impl<'g> RunProgress<'g> {
     }
 
     /// Adds a problem that has ended.
-    pub(super) fn add(&mut self, problem: &Problem, solution: Result<&Solution, &EngineError>) {
+    pub(crate) fn add(&mut self, problem: &Problem, solution: Result<&Solution, &EngineError>) {
         match solution {
             Ok(solution) => {
                 self.solved += 1;
@@ -41,7 +41,7 @@ impl<'g> RunProgress<'g> {
     }
 
     /// Leaves the bar as it is; without a terminal, prints a line in its place.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         self.bar.abandon();
         if self.bar.is_hidden() {
             let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));

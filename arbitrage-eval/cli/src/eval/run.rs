@@ -18,8 +18,9 @@ use crate::interrupt::{self, UntilInterrupted};
 use crate::model::{Model, TargetModel};
 use crate::pair::{LoadedPair, RouterSource, as_verifier, default_scorer, open_router, router_folder};
 use crate::placement::ModelRole;
+use crate::promise::promise;
 use crate::rollouts::no_rollouts;
-use crate::run_notes::{run_notes, weights_digest};
+use crate::run_notes::{run_notes, with_policy};
 use crate::scorer_choice::Scorer;
 
 /// Runs policies with the same two models, which are loaded once.
@@ -107,14 +108,16 @@ impl<'a> Runner<'a> {
     ) -> Result<RunNotes, Failure> {
         let EngineOptions { models, limits } = self.options;
         let router = self.router_folder(planned)?;
+        let notes =
+            with_policy(run_notes(models, limits, target, &benchmark.set.problems), planned.policy, router.as_deref())?;
+        let promise = promise(planned.policy, router.as_deref(), limits.limits(), &notes, self.draft.name())?;
         Ok(RunNotes {
-            policy: Some(planned.policy.to_string()),
             label: Some(planned.label.clone()),
             family: Some(planned.family.clone()),
             benchmark: Some(benchmark.config.name.clone()),
-            router: router.as_deref().map(weights_digest).transpose()?,
             scorer: planned.config.scorer.as_ref().map(|scorer| scorer.note(None)).transpose()?,
-            ..run_notes(models, limits, target, &benchmark.set.problems)
+            promise: promise.map(|promise| promise.to_string()),
+            ..notes
         })
     }
 }

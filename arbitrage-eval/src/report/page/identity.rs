@@ -15,7 +15,7 @@ const MAX_SETTING_CHARS: usize = 300;
 /// Depth to which notes are shown field by field; deeper values are shown as JSON.
 const MAX_NOTE_DEPTH: usize = 4;
 /// Settings that differ for every run and are in the other tables.
-const PER_RUN_SETTINGS: [&str; 4] = ["notes.benchmark", "notes.family", "notes.label", "notes.policy"];
+const PER_RUN_SETTINGS: [&str; 5] = ["notes.benchmark", "notes.family", "notes.label", "notes.policy", "notes.promise"];
 
 /// The pairs of models, usually one.
 pub(crate) fn pairs(evaluation: &EvaluationRuns) -> Vec<String> {

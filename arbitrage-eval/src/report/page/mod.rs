@@ -80,6 +80,7 @@ impl Section {
             calls::table(&stats),
             curves::table(benchmark, &stats, &settings.bootstrap),
         ];
+        notes.extend(promises(benchmark));
         notes.extend(batched(benchmark));
         notes.dedup();
         Self {
@@ -90,6 +91,11 @@ impl Section {
             notes,
         }
     }
+}
+
+/// What is promised of the runs' routers at their thresholds.
+fn promises(benchmark: &BenchmarkRuns) -> impl Iterator<Item = String> {
+    benchmark.runs.iter().filter_map(|run| Some(format!("{}: {}.", run.label, run.record.notes.promise.as_ref()?)))
 }
 
 fn summary(evaluation: &EvaluationRuns) -> String {
@@ -111,5 +117,38 @@ fn batched(benchmark: &BenchmarkRuns) -> Option<String> {
         (true, false) => Some(batch + "."),
         (false, true) => Some("Roles overlapped, so that their seconds sum to more than the wall time.".to_owned()),
         (true, true) => Some(batch + ", and roles overlapped, so that their seconds sum to more than the wall time."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arbitrage_core::trace::{RunNotes, Trace};
+    use arbitrage_core::{Engine, router::AlwaysDraft, testing::Scripted};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::report::PolicyRun;
+    use crate::results::{GradeRow, Grades, Outcome};
+
+    #[test]
+    fn a_promise_is_among_the_notes_of_its_benchmark() {
+        let section = |promise: Option<&str>| {
+            let trace = Arc::new(Mutex::new(Trace::default()));
+            let notes =
+                RunNotes { promise: promise.map(str::to_owned), ..RunNotes::default().with_policy("learned", None) };
+            Engine::new(Scripted::new("draft", ["4"]), Scripted::new("target", []), AlwaysDraft)
+                .with_notes(notes)
+                .with_sink(trace.clone())
+                .solve(&arbitrage_core::Problem::new("2 + 2?").with_id("p"))
+                .unwrap();
+            let grades = Grades::new([GradeRow::new("p", Outcome::Right)]);
+            let run = PolicyRun::new("sums", std::mem::take(&mut *trace.lock().unwrap()), grades, 0).unwrap().unwrap();
+            let benchmarks = vec![BenchmarkRuns::new("sums", vec![run])];
+            let page = Page::new(&EvaluationRuns { benchmarks, ..Default::default() }, &ReportSettings::default());
+            assert!(!format!("{:?}", page.identity).contains("notes.promise"));
+            page.sections[0].notes.clone()
+        };
+        assert!(section(Some("few are lost")).contains(&"learned: few are lost.".to_owned()));
+        assert!(!section(None).iter().any(|note| note.starts_with("learned:")));
     }
 }

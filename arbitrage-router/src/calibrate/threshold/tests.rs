@@ -28,6 +28,7 @@ fn meets(goal: Goal, (acceptance, escalations, latency): (f64, f64, f64)) -> boo
         Goal::Accept(share) => acceptance >= share - 1e-9,
         Goal::Budget(calls) => escalations <= calls + 1e-9,
         Goal::Latency(share) => latency <= share + 1e-9,
+        Goal::Loss(_) => false,
     }
 }
 

@@ -83,6 +83,7 @@ impl RouterTraining<'_> {
             metrics: Default::default(),
             calibrator: Calibrator::None,
             goal: None,
+            shown: None,
             tau: 0.5,
         }
     }
