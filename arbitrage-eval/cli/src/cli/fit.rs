@@ -26,8 +26,11 @@ pub(crate) struct FitOptions {
     #[arg(long)]
     pub out: PathBuf,
     /// What the router's threshold has to meet, as in `calibrate`.
-    #[arg(long, default_value = "accept:0.6")]
+    #[arg(long, default_value = "loss:0.02")]
     pub goal: Goal,
+    /// Confidence with which `loss:SHARE` is to be shown, above 0 and below 1.
+    #[arg(long, default_value_t = 0.95)]
+    pub confidence: f64,
     /// Minutes that the whole fit may take. From the measured seconds per problem it follows how many problems each stage gets.
     #[arg(long, default_value_t = 30.0)]
     pub minutes: f64,

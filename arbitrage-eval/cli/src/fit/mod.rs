@@ -102,6 +102,9 @@ impl Fit<'_> {
             return self.refused("decision", refusal.clone());
         }
         let plan = self.plan(&sample)?;
+        if let Some(refusal) = self.goal_refusal(&plan, &decision)? {
+            return self.refused("plan", refusal);
+        }
         self.collection(&sample, &plan)?;
         if let Some(refusal) = self.label_refusal(&decision)? {
             return self.refused("collection", refusal);

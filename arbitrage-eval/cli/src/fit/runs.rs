@@ -18,7 +18,7 @@ use crate::model::{Model, TargetModel};
 use crate::pair::{LoadedPair, NeededRoles, RouterSource, as_verifier, open_router};
 use crate::problem_set::ProblemSet;
 use crate::progress::style;
-use crate::run_notes::{run_notes, weights_digest};
+use crate::run_notes::{run_notes, with_policy};
 
 /// Number of turns that every policy has.
 const TURNS: usize = 6;
@@ -146,12 +146,10 @@ impl<'a> PairRunner<'a> {
         benchmark: &str,
     ) -> Result<Engine<Model, TargetModel, Box<dyn AdvantageRouter>>, Failure> {
         let notes = RunNotes {
-            policy: Some(plan.policy.to_string()),
             label: Some(plan.label.to_owned()),
             family: Some(plan.label.to_owned()),
             benchmark: Some(benchmark.to_owned()),
-            router: plan.router.map(weights_digest).transpose()?,
-            ..run_notes(self.models, self.limits, self.target.name(), problems)
+            ..with_policy(run_notes(self.models, self.limits, self.target.name(), problems), plan.policy, plan.router)?
         };
         let target = as_verifier(self.target.share(), &self.draft, plan.speculation)?;
         let source = RouterSource { folder: plan.router, placement: &self.models.placement };

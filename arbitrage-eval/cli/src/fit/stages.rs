@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use arbitrage_eval::cost::PairSeconds;
 use arbitrage_router::Policy;
+use arbitrage_router::calibrate::{Goal, LossTest};
 use arbitrage_router::learned::Card;
 use serde_json::json;
 
@@ -15,8 +16,10 @@ use super::plan::{Plan, ProblemSeconds, mean_seconds, sample_size};
 use super::runs::{PairRunner, RunFolder, RunPlan, results};
 use super::training::{RouterTrainer, StepLabels};
 use super::verdict::{TestFigures, TestRuns, Verdict};
-use super::{EVALUATION, Fit, calibration, timing};
+use super::calibration::{Calibration, CalibrationOutcome, copy_router};
+use super::{EVALUATION, Fit, timing};
 use crate::Failure;
+use crate::cli::FitOptions;
 use crate::files::create_folder;
 use crate::pair::is_remote;
 use crate::problem_set::ProblemSet;
@@ -29,8 +32,15 @@ const SAMPLE_STEPS: &str = "sample-steps.jsonl";
 const TRAINING_STEPS: &str = "training-steps.jsonl";
 /// Collected steps of the problems for calibration.
 const CALIBRATION_STEPS: &str = "calibration-steps.jsonl";
+/// The router as it was trained.
 const TRAINED: &str = "trained";
+/// The router with its threshold.
 const ROUTER: &str = "router";
+/// Number of runs of the target that the runs for a promise take as long as: its own, and those at several thresholds, which copy the
+/// problems that do not change from one to the next.
+const CALIBRATION_RUNS: f64 = 6.0;
+/// Share of the problems that are counted for a promise; the others find the thresholds.
+const COUNTED_SHARE: f64 = 0.9;
 
 /// The sample's problems, and what a token costs.
 pub(super) struct Sample {
@@ -222,32 +232,70 @@ impl Fit<'_> {
         })
     }
 
-    /// Sets the router's threshold. Returns why that is not possible; `None` where it is.
-    pub(super) fn calibration(&self, plan: &Plan, _decision: &Decision) -> Result<Option<String>, Failure> {
+    /// Why the goal cannot be shown with so few problems; `None` where it can.
+    pub(super) fn goal_refusal(&self, plan: &Plan, decision: &Decision) -> Result<Option<String>, Failure> {
+        let Some(loss) = self.allowed_loss() else { return Ok(None) };
+        let needed = LossTest::new(loss, self.options.confidence)?.needed_problems();
+        let counted = COUNTED_SHARE * plan.calibration as f64;
+        if counted * decision.target_accuracy.high >= needed as f64 {
+            return Ok(None);
+        }
+        let least = (needed as f64 / (COUNTED_SHARE * decision.target_accuracy.value.max(f64::MIN_POSITIVE))).ceil();
+        let advice = Alternative::of(decision.speculation_share).advice();
+        Ok(Some(format!(
+            "don't route this pair here yet: {} problems for calibration cannot show loss:{loss}, which needs at least {least}; give it more \
+             --minutes or problems, or another --goal, or {advice}",
+            plan.calibration
+        )))
+    }
+
+    /// Sets the router's threshold. Returns why none is known to meet the goal; `None` where one is.
+    pub(super) fn calibration(&self, plan: &Plan, decision: &Decision) -> Result<Option<String>, Failure> {
+        self.calibration_steps(plan)?;
+        let [problems, steps, trained, runs, figures, out] =
+            ["problems/calibration.jsonl", CALIBRATION_STEPS, TRAINED, "calibration-runs", "calibration-figures.json", "calibrated"]
+                .map(|name| self.folder.join(name));
+        let calibration = Calibration { options: self.options, trained, problems, steps, runs, figures, out };
+        let after: &[&str] =
+            if self.allowed_loss().is_some() { &["training", "plan"] } else { &["training", "plan", "calibration-collection"] };
+        let FitOptions { goal, confidence, .. } = self.options;
+        let settings = json!({ "goal": goal, "confidence": self.allowed_loss().map(|_| confidence) });
+        let stage = Stage { name: "calibration", files: &["calibration.json"], after, settings };
+        let outcome: CalibrationOutcome = self.folder.value(&stage, || {
+            self.announce("calibration", &format!("a threshold for {goal} on {} problems", plan.calibration), Some(self.left(plan, 2)));
+            calibration.run()
+        })?;
+        if let Some(reason) = outcome.refusal {
+            let advice = Alternative::of(decision.speculation_share).advice();
+            return Ok(Some(format!("don't route this pair here: {reason}; {advice}")));
+        }
+        let files = [format!("{ROUTER}/router.json"), format!("{ROUTER}/model.safetensors")];
+        let files = files.each_ref().map(String::as_str);
+        let stage = Stage { name: "router", files: &files, after: &["training", "calibration"], settings: json!({}) };
+        self.folder.complete(&stage, || copy_router(&calibration.out, &self.folder.join(ROUTER)))?;
+        Ok(None)
+    }
+
+    /// Writes the problems of the calibration, and collects their steps if the goal is about steps.
+    fn calibration_steps(&self, plan: &Plan) -> Result<(), Failure> {
         let (path, steps) = (self.folder.join("problems/calibration.jsonl"), self.folder.join(CALIBRATION_STEPS));
+        self.parts.write_calibration(plan.calibration, &path)?;
+        if self.allowed_loss().is_some() {
+            return Ok(());
+        }
         let after = &["problems", "plan"];
         let stage = Stage { name: "calibration-collection", files: &[CALIBRATION_STEPS], after, settings: json!({}) };
         self.folder.complete(&stage, || {
             self.announce("calibration", &format!("collecting steps of {} problems", plan.calibration), Some(self.left(plan, 2)));
-            self.parts.write_calibration(plan.calibration, &path)?;
             collection::collect(self.options, &self.scorer, &path, &steps)
-        })?;
-        let files = [format!("{ROUTER}/router.json"), format!("{ROUTER}/model.safetensors")];
-        let files = files.each_ref().map(String::as_str);
-        let after = &["training", "calibration-collection"];
-        let settings = json!({ "goal": self.options.goal.to_string() });
-        let stage = Stage { name: "calibration", files: &files, after, settings };
-        self.folder.complete(&stage, || {
-            let (trained, router) = (self.folder.join(TRAINED), self.folder.join(ROUTER));
-            calibration::calibrate(self.options, &trained, vec![steps], &router)
-        })?;
-        Ok(None)
+        })
     }
 
     /// Compares the pair with the target alone on problems that nothing was chosen by.
     pub(super) fn test(&self, plan: &Plan) -> Result<Verdict, Failure> {
         let router = self.folder.join(ROUTER);
-        let tau = Card::open(&router)?.tau;
+        let card = Card::open(&router)?;
+        let tau = card.tau;
         let path = self.folder.join("problems/test.jsonl");
         self.parts.write_test(plan.test, &path)?;
         let set = ProblemSet::load(&part_options(&path, &self.options.problems))?;
@@ -270,12 +318,13 @@ impl Fit<'_> {
             self.announce("test", &format!("{} problems by pair and target in turns", set.problems.len()), Some(self.left(plan, 3)));
             PairRunner::load(self.options)?.run_in_turns(&set, &plans, &folder)
         })?;
+        let promise = card.shown.map(|promise| promised(promise.loss, promise.confidence));
         let stage = Stage { name: "verdict", files: &["verdict.json"], after: &["test"], settings: json!({}) };
         self.folder.value(&stage, || {
             let speculation = speculates.then(|| results(&folder, RunPlan::SPECULATION.label, &set)).transpose()?;
             let (routed, target) = (results(&folder, "routed", &set)?, results(&folder, RunPlan::TARGET.label, &set)?);
             let runs = TestRuns { routed: &routed, target: &target, speculation: speculation.as_ref() };
-            Ok(Verdict::of_test(TestFigures::new(tau, &runs)?, None))
+            Ok(Verdict::of_test(TestFigures::new(tau, &runs)?, promise.as_deref()))
         })
     }
 
@@ -288,12 +337,15 @@ impl Fit<'_> {
 
     /// The share of the target's solutions that the goal allows to be lost; `None` where it does not limit it.
     fn allowed_loss(&self) -> Option<f64> {
-        None
+        match self.options.goal {
+            Goal::Loss(share) => Some(share),
+            _ => None,
+        }
     }
 
     /// Number of runs of the target that the calibration takes as long as; `None` where it collects steps.
     fn calibration_runs(&self) -> Option<f64> {
-        None
+        self.allowed_loss().map(|_| CALIBRATION_RUNS)
     }
 
     fn calibration_seconds(&self, seconds: &ProblemSeconds) -> f64 {
@@ -309,4 +361,14 @@ impl Fit<'_> {
         let left = left.map_or_else(String::new, |seconds| format!("; about {:.1} min left", seconds / 60.0));
         anstream::eprintln!("{stage}: {what}{left}");
     }
+}
+
+/// A promise in a few words; the router's card has its counts.
+fn promised(loss: f64, confidence: f64) -> String {
+    format!("at most {}% lost with {}% confidence", percent(loss), percent(confidence))
+}
+
+/// A share in percent, without digits that only rounding put there.
+fn percent(share: f64) -> f64 {
+    (1e8 * share).round() / 1e6
 }
