@@ -19,6 +19,7 @@ use arbitrage_core::Drafter;
 use arbitrage_core::trace::ModelRecord;
 use arbitrage_eval::report::ReportSettings;
 use arbitrage_mini::Stream;
+use arbitrage_router::calibrate::{Goal, LossTest};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -31,7 +32,7 @@ use crate::run_notes::{option_value, run_notes};
 use crate::scorer_choice::Scorer;
 use folder::FitFolder;
 use parts::Parts;
-use verdict::Verdict;
+use verdict::{Answer, Verdict};
 
 /// Problems of the mini family that its models were not trained on, and that are no test problems either.
 const MINI_PROBLEMS: MiniRange = MiniRange { stream: Stream::Train, from: 200_000, to: 230_000 };
@@ -68,6 +69,9 @@ struct Fit<'a> {
 
 fn check(options: &FitOptions) -> Result<(), Failure> {
     training::check(options)?;
+    if let Goal::Loss(share) = options.goal {
+        LossTest::new(share, options.confidence)?;
+    }
     match options.minutes {
         minutes if minutes.is_finite() && minutes > 0.0 => Ok(()),
         minutes => Err(format!("--minutes: expected a number above 0, found {minutes}").into()),
@@ -99,19 +103,19 @@ impl Fit<'_> {
         let decision = self.decision(&sample)?;
         decision.lines().iter().for_each(|line| println!("{line}"));
         if let Some(refusal) = &decision.refusal {
-            return self.refused("decision", refusal.clone());
+            return self.refused("decision", Answer::DontRoute, refusal.clone());
         }
         let plan = self.plan(&sample)?;
         if let Some(refusal) = self.goal_refusal(&plan, &decision)? {
-            return self.refused("plan", refusal);
+            return self.refused("plan", Answer::Undecided, refusal);
         }
         self.collection(&sample, &plan)?;
         if let Some(refusal) = self.label_refusal(&decision)? {
-            return self.refused("collection", refusal);
+            return self.refused("collection", Answer::DontRoute, refusal);
         }
         self.training(&plan)?;
         if let Some(refusal) = self.calibration(&plan, &decision)? {
-            return self.refused("calibration", refusal);
+            return self.refused("calibration", Answer::DontRoute, refusal);
         }
         self.test(&plan)
     }

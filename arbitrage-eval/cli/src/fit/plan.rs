@@ -24,10 +24,17 @@ const MAX_UPDATES: usize = 20_000;
 pub(super) struct ProblemSeconds {
     /// Of the target alone.
     pub target: f64,
-    /// Of the target with speculative tokens; 0 where it cannot speculate.
-    pub speculation: f64,
+    /// Of the target with speculative tokens; `None` where it cannot verify any.
+    pub speculation: Option<f64>,
     /// Of a collection, its scorer included.
     pub collection: f64,
+}
+
+impl ProblemSeconds {
+    /// Of all runs of the test. The pair takes about as long as the target where routing does not pay, and less where it does.
+    fn test(&self) -> f64 {
+        2.0 * self.target + self.speculation.unwrap_or(0.0)
+    }
 }
 
 /// The sizes of the stages after the sample.
@@ -70,12 +77,10 @@ impl Plan {
             let affordable = whole(share * left_seconds / each.max(f64::MIN_POSITIVE));
             given.unwrap_or_else(|| affordable.max(LEAST_PROBLEMS)).min(available)
         };
-        // The pair takes about as long as the target where routing does not pay, and less where it does.
-        let test_seconds = 2.0 * seconds.target + seconds.speculation;
         Self {
             training: count(sizes.training, COLLECTION_SHARE, seconds.collection, available[0]),
             calibration: count(sizes.calibration, CALIBRATION_SHARE, calibration_seconds, available[1]),
-            test: count(sizes.test, TEST_SHARE, test_seconds, available[2]),
+            test: count(sizes.test, TEST_SHARE, seconds.test(), available[2]),
             training_seconds: TRAINING_SHARE * left_seconds,
             left_seconds,
             seconds,
@@ -84,12 +89,11 @@ impl Plan {
 
     /// Seconds that the collection, the training, the calibration and the test are expected to take.
     pub(super) fn expected_seconds(&self, calibration_seconds: f64) -> [f64; 4] {
-        let test_seconds = 2.0 * self.seconds.target + self.seconds.speculation;
         [
             self.training as f64 * self.seconds.collection,
             self.training_seconds,
             self.calibration as f64 * calibration_seconds,
-            self.test as f64 * test_seconds,
+            self.test as f64 * self.seconds.test(),
         ]
     }
 
@@ -119,7 +123,7 @@ mod tests {
 
     const NO_SIZES: SizeOptions =
         SizeOptions { sample: None, training: None, calibration: None, test: None, updates: None };
-    const SECONDS: ProblemSeconds = ProblemSeconds { target: 1.0, speculation: 0.5, collection: 3.0 };
+    const SECONDS: ProblemSeconds = ProblemSeconds { target: 1.0, speculation: Some(0.5), collection: 3.0 };
 
     #[test]
     fn a_plan_keeps_the_minutes() {

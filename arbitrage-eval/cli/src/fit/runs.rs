@@ -81,9 +81,9 @@ impl<'a> PairRunner<'a> {
         Ok(Self { models: &options.models, limits: &options.limits, in_flight, draft, target })
     }
 
-    /// Whether the target can verify tokens that the draft proposes: only where both models are in this process.
+    /// Whether the target can verify tokens that the draft proposes: where both are in this process, with one vocabulary.
     pub(super) fn can_speculate(&self) -> bool {
-        matches!((&self.draft, &self.target), (Model::Local(_), Model::Local(_)))
+        as_verifier(self.target.share(), &self.draft, SpeculationSource::Draft).is_ok()
     }
 
     /// Solves what the traces do not have yet, in turns, and grades each run. An interrupted call is resumed by the next.

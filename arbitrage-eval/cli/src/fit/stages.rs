@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use arbitrage_eval::cost::PairSeconds;
 use arbitrage_router::Policy;
 use arbitrage_router::calibrate::{Goal, LossTest};
 use arbitrage_router::learned::Card;
@@ -14,14 +13,14 @@ use super::folder::Stage;
 use super::parts::part_options;
 use super::plan::{Plan, ProblemSeconds, mean_seconds, sample_size};
 use super::runs::{PairRunner, RunFolder, RunPlan, results};
+use super::timing::Timing;
 use super::training::{RouterTrainer, StepLabels};
-use super::verdict::{TestFigures, TestRuns, Verdict};
+use super::verdict::{Answer, TestFigures, TestRuns, Verdict};
 use super::calibration::{Calibration, CalibrationOutcome, copy_router};
-use super::{EVALUATION, Fit, timing};
+use super::{EVALUATION, Fit};
 use crate::Failure;
 use crate::cli::FitOptions;
 use crate::files::create_folder;
-use crate::pair::is_remote;
 use crate::problem_set::ProblemSet;
 
 /// Stages before the plan, whose time it has to do without.
@@ -46,8 +45,8 @@ const COUNTED_SHARE: f64 = 0.9;
 pub(super) struct Sample {
     /// The problems.
     set: ProblemSet,
-    /// Seconds per token, the last of them with as many problems in flight as in all runs.
-    timing: Vec<PairSeconds>,
+    /// What a token costs.
+    timing: Timing,
 }
 
 impl Fit<'_> {
@@ -62,7 +61,7 @@ impl Fit<'_> {
         let path = self.folder.join("problems/sample.jsonl");
         self.parts.write_sample(size, &path)?;
         let set = ProblemSet::load(&part_options(&path, &self.options.problems))?;
-        self.sample_runs(&set)?;
+        self.sample_runs(&set, &timing)?;
         self.announce("sample", &format!("collecting steps of {size} problems"), None);
         let after = &["problems", "sample-size"];
         let stage = Stage { name: "sample-collection", files: &[SAMPLE_STEPS], after, settings: json!({}) };
@@ -71,26 +70,18 @@ impl Fit<'_> {
         Ok(Sample { set, timing })
     }
 
-    fn timing(&self) -> Result<Vec<PairSeconds>, Failure> {
+    fn timing(&self) -> Result<Timing, Failure> {
         let in_flight = self.options.problems.in_flight;
-        let stage =
-            Stage { name: "timing", files: &["timing.json"], after: &["problems"], settings: json!({ "in_flight": in_flight }) };
-        let timing: Vec<PairSeconds> = self.folder.value(&stage, || {
+        let settings = json!({ "in_flight": in_flight });
+        let stage = Stage { name: "timing", files: &["timing.json"], after: &["problems"], settings };
+        let timing: Timing = self.folder.value(&stage, || {
             self.announce("timing", "a decoded, read and verified token of each model", None);
             let path = self.folder.join("problems/timing.jsonl");
             self.parts.write_sample(in_flight, &path)?;
             let problems = ProblemSet::load(&part_options(&path, &self.options.problems))?.problems;
-            let PairRunner { mut draft, mut target, .. } = PairRunner::load(self.options)?;
-            let mut counts = vec![1, in_flight];
-            counts.dedup();
-            counts.iter().map(|count| timing::measure(&mut draft, &mut target, &problems, *count)).collect()
+            Timing::measure(PairRunner::load(self.options)?, &problems, in_flight)
         })?;
-        for PairSeconds { in_flight, draft, target } in &timing {
-            for (name, seconds) in [("draft", draft), ("target", target)] {
-                let [decoded, read, verified] = [seconds.decoded, seconds.read, seconds.verified].map(|each| 1e6 * each);
-                println!("{in_flight} in flight, {name}: {decoded:.0} µs for a decoded token, {read:.0} for a read one, {verified:.0} for a verified one");
-            }
-        }
+        timing.lines().iter().for_each(|line| println!("{line}"));
         Ok(timing)
     }
 
@@ -114,8 +105,9 @@ impl Fit<'_> {
         })
     }
 
-    fn sample_runs(&self, set: &ProblemSet) -> Result<(), Failure> {
-        let plans = self.plain_runs(true)?;
+    fn sample_runs(&self, set: &ProblemSet, timing: &Timing) -> Result<(), Failure> {
+        let speculation = timing.can_speculate.then_some(RunPlan::SPECULATION);
+        let plans: Vec<RunPlan<'_>> = [RunPlan::TARGET, RunPlan::DRAFT].into_iter().chain(speculation).collect();
         let files: Vec<String> = plans.iter().map(|plan| format!("{EVALUATION}/sample/{}.jsonl", plan.label)).collect();
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
         let stage =
@@ -128,14 +120,6 @@ impl Fit<'_> {
         })
     }
 
-    /// The runs that need no router.
-    fn plain_runs(&self, with_draft: bool) -> Result<Vec<RunPlan<'static>>, Failure> {
-        let remote = is_remote(&self.options.models)?;
-        let draft = with_draft.then_some(RunPlan::DRAFT);
-        let speculation = (!remote.draft && !remote.target).then_some(RunPlan::SPECULATION);
-        Ok([RunPlan::TARGET].into_iter().chain(draft).chain(speculation).collect())
-    }
-
     /// Whether routing can pay at all.
     pub(super) fn decision(&self, sample: &Sample) -> Result<Decision, Failure> {
         let allowed = self.allowed_loss();
@@ -145,8 +129,7 @@ impl Fit<'_> {
             let evaluation = self.folder.join(EVALUATION);
             let folder = RunFolder { evaluation: &evaluation, benchmark: "sample" };
             let run = |plan: RunPlan<'_>| results(&folder, plan.label, &sample.set);
-            let speculates = self.plain_runs(false)?.len() > 1;
-            let speculation = speculates.then(|| run(RunPlan::SPECULATION)).transpose()?;
+            let speculation = sample.timing.can_speculate.then(|| run(RunPlan::SPECULATION)).transpose()?;
             let collected = self.sample_steps(sample)?;
             let (draft, target) = (run(RunPlan::DRAFT)?, run(RunPlan::TARGET)?);
             let runs = SampleRuns {
@@ -155,7 +138,7 @@ impl Fit<'_> {
                 speculation: speculation.as_ref(),
                 collected: &collected.steps,
             };
-            Decision::new(&runs, &sample.timing, allowed)
+            Decision::new(&runs, &sample.timing.seconds, allowed)
         })
     }
 
@@ -166,16 +149,15 @@ impl Fit<'_> {
     /// How many problems each later stage gets.
     pub(super) fn plan(&self, sample: &Sample) -> Result<Plan, Failure> {
         let after = &["problems", "sample", "sample-collection"];
-        let settings = json!({ "calibration_runs": self.calibration_runs() });
-        let stage = Stage { name: "plan", files: &["plan.json"], after, settings };
+        let stage = Stage { name: "plan", files: &["plan.json"], after, settings: json!({}) };
         let plan: Plan = self.folder.value(&stage, || {
             let evaluation = self.folder.join(EVALUATION);
             let folder = RunFolder { evaluation: &evaluation, benchmark: "sample" };
             let mean = |plan: RunPlan<'_>| Ok::<_, Failure>(mean_seconds(&results(&folder, plan.label, &sample.set)?));
-            let speculates = self.plain_runs(false)?.len() > 1;
+            let speculation = sample.timing.can_speculate.then(|| mean(RunPlan::SPECULATION)).transpose()?;
             let seconds = ProblemSeconds {
                 target: mean(RunPlan::TARGET)?,
-                speculation: if speculates { mean(RunPlan::SPECULATION)? } else { 0.0 },
+                speculation,
                 collection: self.sample_steps(sample)?.seconds,
             };
             let left = (60.0 * self.options.minutes - self.folder.spent_seconds(&BEFORE_PLAN)?).max(0.0);
@@ -305,9 +287,9 @@ impl Fit<'_> {
             speculation: self.options.models.speculation,
             router: Some(&router),
         };
-        let plain = self.plain_runs(false)?;
-        let speculates = plain.len() > 1;
-        let plans: Vec<RunPlan<'_>> = plain.into_iter().chain([routed]).collect();
+        let speculates = plan.seconds.speculation.is_some();
+        let speculation = speculates.then_some(RunPlan::SPECULATION);
+        let plans: Vec<RunPlan<'_>> = [RunPlan::TARGET, routed].into_iter().chain(speculation).collect();
         let files: Vec<String> = plans.iter().map(|plan| format!("{EVALUATION}/test/{}.jsonl", plan.label)).collect();
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
         let after = &["problems", "plan", "calibration"];
@@ -329,10 +311,10 @@ impl Fit<'_> {
     }
 
     /// A no before the test, after the stage that says it.
-    pub(super) fn refused(&self, after: &str, sentence: String) -> Result<Verdict, Failure> {
+    pub(super) fn refused(&self, after: &str, answer: Answer, sentence: String) -> Result<Verdict, Failure> {
         let settings = json!({ "sentence": sentence });
         let stage = Stage { name: "verdict", files: &["verdict.json"], after: &[after], settings };
-        self.folder.value(&stage, || Ok(Verdict::refusal(sentence)))
+        self.folder.value(&stage, || Ok(Verdict { answer, sentence, test: None }))
     }
 
     /// The share of the target's solutions that the goal allows to be lost; `None` where it does not limit it.

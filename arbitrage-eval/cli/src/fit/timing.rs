@@ -3,7 +3,9 @@
 use arbitrage_core::segmenter::TokenBudget;
 use arbitrage_core::{Accepted, Author, Drafter, Finish, Prefix, Problem, SequenceId, Step, StepCost, StepRule};
 use arbitrage_eval::cost::{PairSeconds, PassSeconds};
+use serde::{Deserialize, Serialize};
 
+use super::runs::PairRunner;
 use crate::Failure;
 use crate::model::Model;
 
@@ -14,8 +16,39 @@ const TOKENS: usize = 16;
 /// Characters of the step that is read in one pass, as a rejected draft is verified.
 const STEP_CHARS: usize = 60;
 
+/// What was measured of a pair on this machine.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Timing {
+    /// Seconds per token with one problem in flight, and with as many as in all runs.
+    pub seconds: Vec<PairSeconds>,
+    /// Whether the target can verify tokens that the draft proposes.
+    pub can_speculate: bool,
+}
+
+impl Timing {
+    /// Measures the pair of `runner` with one problem, and with `in_flight`.
+    pub(super) fn measure(mut runner: PairRunner<'_>, problems: &[Problem], in_flight: usize) -> Result<Self, Failure> {
+        let can_speculate = runner.can_speculate();
+        let mut counts = vec![1, in_flight];
+        counts.dedup();
+        let PairRunner { draft, target, .. } = &mut runner;
+        let seconds = counts.into_iter().map(|count| measure(draft, target, problems, count)).collect::<Result<_, _>>()?;
+        Ok(Self { seconds, can_speculate })
+    }
+
+    /// The figures for the user, a line each.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let line = |in_flight: usize, name: &str, seconds: PassSeconds| {
+            let [decoded, read, verified] = [seconds.decoded, seconds.read, seconds.verified].map(|each| 1e6 * each);
+            format!("{in_flight} in flight, {name}: {decoded:.0} µs for a decoded token, {read:.0} for a read one, {verified:.0} for a verified one")
+        };
+        let both = |seconds: &PairSeconds| [line(seconds.in_flight, "draft", seconds.draft), line(seconds.in_flight, "target", seconds.target)];
+        self.seconds.iter().flat_map(both).collect()
+    }
+}
+
 /// Measures both models with `in_flight` problems, which are repeated if there are fewer.
-pub(super) fn measure(
+fn measure(
     draft: &mut Model,
     target: &mut Model,
     problems: &[Problem],

@@ -95,11 +95,6 @@ impl TestFigures {
 }
 
 impl Verdict {
-    /// An answer before any test.
-    pub(super) fn refusal(sentence: String) -> Self {
-        Self { answer: Answer::DontRoute, sentence, test: None }
-    }
-
     /// The answer of a test. `promise` is what was shown of the threshold in calibration, if the goal is a promise.
     pub(super) fn of_test(test: TestFigures, promise: Option<&str>) -> Self {
         let alternative = Alternative::of(test.speculation_share);
