@@ -34,8 +34,8 @@ pub(crate) use scoring::{HeadOptions, ScoreOptions, StepFileOptions};
 pub(crate) use serve::ServeOptions;
 pub(crate) use solve::SolveOptions;
 pub(crate) use train::{
-    BaseOptions, LearningOptions, LoraOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions, TextOptions,
-    TrainCommand, TrainOptions,
+    BaseOptions, LearningOptions, LoraOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions,
+    TextOptions, TrainCommand, TrainOptions,
 };
 
 /// Colour of the word `error:`.

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use arbitrage_models::source::file_digest;
 use arbitrage_router::calibrate::Goal;
+use arbitrage_router::learned::CARD_FILE;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::calibration_stages::CALIBRATION_STATES;
 use super::parts::part_options;
 use crate::Failure;
 use crate::calibrate;
@@ -25,6 +28,8 @@ const THRESHOLDS: u16 = 12;
 pub(super) struct CalibrationOutcome {
     /// Why no threshold is known to meet the goal; `None` where the router's card has one.
     pub refusal: Option<String>,
+    /// SHA-256 of the card.
+    card: String,
 }
 
 /// The calibration of a trained router.
@@ -49,10 +54,15 @@ impl Calibration<'_> {
     /// Copies the trained router, and sets its threshold. An interrupted calibration is resumed from its runs.
     pub(super) fn run(&self) -> Result<CalibrationOutcome, Failure> {
         copy_router(&self.trained, &self.out)?;
-        if !matches!(self.options.goal, Goal::Loss(_)) {
-            calibrate::run(&self.by_steps())?;
-            return Ok(CalibrationOutcome { refusal: None });
-        }
+        let refusal = match self.options.goal {
+            Goal::Loss(_) => self.run_for_promise()?,
+            _ => calibrate::run(&self.by_steps()).map(|()| None)?,
+        };
+        Ok(CalibrationOutcome { refusal, card: file_digest(self.out.join(CARD_FILE))? })
+    }
+
+    /// Returns why nothing can be promised; `None` where something can.
+    fn run_for_promise(&self) -> Result<Option<String>, Failure> {
         if self.figures.exists() {
             std::fs::remove_file(&self.figures).map_err(in_file(&self.figures))?;
         }
@@ -60,20 +70,20 @@ impl Calibration<'_> {
         let digest = weights_digest(&self.trained)?;
         let runs = self.runs.join(digest.get(..12).unwrap_or(&digest));
         match calibrate::run(&self.by_runs(runs)) {
-            Ok(()) => Ok(CalibrationOutcome { refusal: None }),
+            Ok(()) => Ok(None),
             Err(error) => {
                 interrupt::check()?;
                 // That nothing is shown is an answer, and the only error after which there are figures.
                 if !self.figures.exists() || has_promise(&self.figures)? {
                     return Err(error);
                 }
-                Ok(CalibrationOutcome { refusal: Some(error.to_string()) })
+                Ok(Some(error.to_string()))
             }
         }
     }
 
     fn by_steps(&self) -> CalibrateOptions {
-        let states = Some(self.out.with_file_name("calibration-states.safetensors"));
+        let states = Some(self.out.with_file_name(CALIBRATION_STATES));
         // A text router needs no hidden states.
         let draft = draft_name(&self.options.models).ok().filter(|_| self.options.base.is_none());
         let models = PairOptions { draft, ..self.options.models.clone() };

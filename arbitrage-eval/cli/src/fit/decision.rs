@@ -1,8 +1,8 @@
 //! Whether routing can pay at all for this pair on these problems: what the sample says before anything is trained.
 
+use arbitrage_eval::cost::PairSeconds;
 use arbitrage_eval::metrics::{Accuracy, compare, wilson};
 use arbitrage_eval::replay::{Ceiling, PairedTrace, problem_ceiling, step_ceiling};
-use arbitrage_eval::cost::PairSeconds;
 use arbitrage_eval::results::PolicyResults;
 use arbitrage_router::metrics::{Bootstrap, Interval};
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub(super) struct SampleRuns<'a> {
 
 /// What the sample says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Decision {
+pub(super) struct SampleDecision {
     /// Number of problems of the sample.
     pub problems: usize,
     /// Share of the problems that the draft solves.
@@ -82,10 +82,14 @@ impl Alternative {
     }
 }
 
-impl Decision {
+impl SampleDecision {
     /// Decides by the sample's runs and the measured seconds per token, the last of which are those of the runs' number of problems in
     /// flight. `allowed_loss` is the share of the target's solutions that may be lost; `None` where the goal does not limit it.
-    pub(super) fn new(runs: &SampleRuns<'_>, timing: &[PairSeconds], allowed_loss: Option<f64>) -> Result<Self, Failure> {
+    pub(super) fn new(
+        runs: &SampleRuns<'_>,
+        timing: &[PairSeconds],
+        allowed_loss: Option<f64>,
+    ) -> Result<Self, Failure> {
         let bootstrap = Bootstrap::default();
         let time_share = |other: &PolicyResults| -> Result<Interval, Failure> {
             compare(runs.target, other, &bootstrap)?.speed.ok_or_else(|| "the sample has no run that ended".into())
@@ -141,12 +145,21 @@ impl Decision {
 
     /// The figures for the user, a line each.
     pub(super) fn lines(&self) -> Vec<String> {
-        let percent = |share: Interval| format!("{:.1}% [{:.1}, {:.1}]", 100.0 * share.value, 100.0 * share.low, 100.0 * share.high);
+        let percent = |share: Interval| {
+            format!("{:.1}% [{:.1}, {:.1}]", 100.0 * share.value, 100.0 * share.low, 100.0 * share.high)
+        };
         let mut lines = vec![
-            format!("sample of {} problems: the draft solves {}, the target {}", self.problems, percent(self.draft_accuracy), percent(self.target_accuracy)),
+            format!(
+                "sample of {} problems: the draft solves {}, the target {}",
+                self.problems,
+                percent(self.draft_accuracy),
+                percent(self.target_accuracy)
+            ),
             format!("share of the target's time: draft {:.2}", self.draft_share),
         ];
-        lines.extend(self.speculation_share.map(|share| format!("token-level speculation, which loses nothing: {share:.2}")));
+        lines.extend(
+            self.speculation_share.map(|share| format!("token-level speculation, which loses nothing: {share:.2}")),
+        );
         lines.extend(self.step_ceilings.iter().map(|StepCeiling { in_flight, ceiling }| {
             let Ceiling { share, solved, lost, .. } = ceiling;
             format!("the best router by steps, with {in_flight} in flight: {share:.2}, {lost} of {solved} lost")
@@ -157,7 +170,9 @@ impl Decision {
 }
 
 fn accuracy(results: &PolicyResults) -> Result<Interval, Failure> {
-    Accuracy::of(results).share().ok_or_else(|| format!("{}: no problem of the sample was solved or failed", results.name()).into())
+    Accuracy::of(results)
+        .share()
+        .ok_or_else(|| format!("{}: no problem of the sample was solved or failed", results.name()).into())
 }
 
 #[cfg(test)]
@@ -173,9 +188,15 @@ mod tests {
         serde_json::from_value(text).unwrap()
     }
 
-    fn decision(draft: f64, draft_share: f64, speculation: Option<f64>, by_steps: Ceiling, by_problems: f64) -> Decision {
+    fn decision(
+        draft: f64,
+        draft_share: f64,
+        speculation: Option<f64>,
+        by_steps: Ceiling,
+        by_problems: f64,
+    ) -> SampleDecision {
         let by_steps = StepCeiling { in_flight: 4, ceiling: by_steps };
-        Decision {
+        SampleDecision {
             problems: 100,
             draft_accuracy: exact(draft),
             target_accuracy: exact(0.8),
@@ -200,7 +221,10 @@ mod tests {
     #[test]
     fn a_refusal_says_why_and_what_to_do_instead() {
         let dear = decision(0.5, 1.1, None, ceiling(0.9, 80, 0), 0.9).refuse(Some(0.02)).unwrap();
-        assert_eq!(dear, "don't route this pair here: the draft is too dear, it takes 1.10 of the target's time; use `--policy target`");
+        assert_eq!(
+            dear,
+            "don't route this pair here: the draft is too dear, it takes 1.10 of the target's time; use `--policy target`"
+        );
         let weak = decision(0.2, 0.3, Some(0.725), ceiling(0.3, 80, 40), 0.9).refuse(Some(0.02)).unwrap();
         assert!(weak.contains("solves too little, 20% of the problems where the target solves 80%"), "{weak}");
         assert!(weak.ends_with("use `--policy target --speculation draft`, 1.38×"), "{weak}");

@@ -29,23 +29,38 @@ pub(super) struct FitFolder {
 
 /// A stage: its name, what it makes, and what it makes it from.
 pub(super) struct Stage<'a> {
-    /// The name of the stage, and of its record.
-    pub name: &'a str,
-    /// The files that it makes, relative to the fit's folder. They are complete when the stage is.
-    pub files: &'a [&'a str],
-    /// The earlier stages whose files it reads.
-    pub after: &'a [&'a str],
-    /// Its own settings.
-    pub settings: Value,
+    name: &'a str,
+    files: &'a [&'a str],
+    scratch: &'a [&'a str],
+    after: &'a [&'a str],
+    settings: Value,
 }
 
-/// What a complete stage was made from, and what it made.
+impl<'a> Stage<'a> {
+    /// A stage that makes `files`, relative to the fit's folder, from those of the stages `after` which it comes. The files are complete when
+    /// the stage is.
+    pub(super) fn new(name: &'a str, files: &'a [&'a str], after: &'a [&'a str]) -> Self {
+        Self { name, files, scratch: &[], after, settings: json!({}) }
+    }
+
+    /// Adds settings that it depends on.
+    pub(super) fn with_settings(self, settings: Value) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// Adds files and folders that are of use only as long as the stage is made from the same, such as checkpoints.
+    pub(super) fn with_scratch(self, scratch: &'a [&'a str]) -> Self {
+        Self { scratch, ..self }
+    }
+}
+
+/// What a stage is made from, and what it made.
 #[derive(Serialize, Deserialize)]
 struct StageRecord {
     /// Settings, and the files of earlier stages.
     made_from: Value,
-    /// SHA-256 of each file.
-    files: BTreeMap<String, String>,
+    /// SHA-256 of each file; `None` until the stage is complete.
+    files: Option<BTreeMap<String, String>>,
     /// Seconds that it took, in the process that completed it.
     seconds: f64,
 }
@@ -60,8 +75,7 @@ impl FitFolder {
         match folder.read::<Value>(SETTINGS_FILE)? {
             None => folder.write(SETTINGS_FILE, settings)?,
             Some(found) => {
-                let differences: Vec<String> =
-                    differences(&found, settings).iter().map(ToString::to_string).collect();
+                let differences: Vec<String> = differences(&found, settings).iter().map(ToString::to_string).collect();
                 if !differences.is_empty() {
                     let (path, differences) = (path.display(), differences.join("; "));
                     return Err(format!("{path}: expected the settings that this fit was begun with ({differences}); choose another folder with --out").into());
@@ -93,21 +107,31 @@ impl FitFolder {
     }
 
     /// Completes a stage: runs `work` unless the stage's files are there as it made them, from what it would be made from now. Whatever a
-    /// stage left that was interrupted is there when `work` runs again; files that were made from something else are removed first.
-    pub(super) fn complete(&self, stage: &Stage<'_>, work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    /// stage left that was interrupted is there when `work` runs again; what was made from something else is removed first.
+    pub(super) fn complete(
+        &self,
+        stage: &Stage<'_>,
+        work: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let made_from = self.made_from(stage)?;
-        let record_path = format!("{RECORDS_FOLDER}/{}.json", stage.name);
-        if let Some(record) = self.read::<StageRecord>(&record_path)? {
-            let Some(reason) = self.why_again(&record, &made_from) else { return Ok(()) };
-            anstream::eprintln!("{}: done again, since {reason}", stage.name);
-            stage.files.iter().try_for_each(|name| remove(&self.join(name)))?;
-            remove(&self.join(&record_path))?;
+        if let Some(record) = self.record(stage.name)? {
+            match self.state(&record, &made_from) {
+                StageState::Complete => return Ok(()),
+                StageState::Interrupted => {}
+                StageState::Stale(reason) => {
+                    anstream::eprintln!("{}: done again, since {reason}", stage.name);
+                    stage.files.iter().chain(stage.scratch).try_for_each(|name| remove(&self.join(name)))?;
+                }
+            }
         }
         let start = Instant::now();
+        let begun = StageRecord { made_from, files: None, seconds: 0.0 };
+        self.write(&record_path(stage.name), &begun)?;
         work()?;
         let digest = |name: &&str| Ok(((*name).to_owned(), file_digest(self.join(name))?));
-        let files = stage.files.iter().map(digest).collect::<Result<_, Failure>>()?;
-        self.write(&record_path, &StageRecord { made_from, files, seconds: start.elapsed().as_secs_f64() })
+        let files = Some(stage.files.iter().map(digest).collect::<Result<_, Failure>>()?);
+        let seconds = start.elapsed().as_secs_f64();
+        self.write(&record_path(stage.name), &StageRecord { files, seconds, ..begun })
     }
 
     /// As [`complete`](Self::complete), for a stage whose one file is the value that `work` returns. Returns the value.
@@ -129,31 +153,50 @@ impl FitFolder {
     }
 
     fn record(&self, stage: &str) -> Result<Option<StageRecord>, Failure> {
-        self.read(&format!("{RECORDS_FOLDER}/{stage}.json"))
+        self.read(&record_path(stage))
     }
 
     fn made_from(&self, stage: &Stage<'_>) -> Result<Value, Failure> {
         let mut stages = BTreeMap::new();
         for name in stage.after {
-            let record = self.record(name)?.ok_or_else(|| format!("stage {}: expected {name} to be complete", stage.name))?;
-            stages.insert(*name, record.files);
+            let files = self.record(name)?.and_then(|record| record.files);
+            let files = files.ok_or_else(|| format!("stage {}: expected {name} to be complete", stage.name))?;
+            stages.insert(*name, files);
         }
         Ok(json!({ "settings": stage.settings, "stages": stages }))
     }
 
-    /// Why a stage has to be done again; `None` where its files are what it would make now.
-    fn why_again(&self, record: &StageRecord, made_from: &Value) -> Option<String> {
+    fn state(&self, record: &StageRecord, made_from: &Value) -> StageState {
         if let Some(difference) = differences(&record.made_from, made_from).first() {
-            return Some(format!("it was made from something else ({difference})"));
+            return StageState::Stale(format!("it was made from something else ({difference})"));
         }
-        let has_changed = |(name, digest): &(&String, &String)| !file_digest(self.join(name)).is_ok_and(|found| found == **digest);
-        record.files.iter().find(has_changed).map(|(name, _)| format!("{name} has changed or is missing"))
+        let Some(files) = &record.files else { return StageState::Interrupted };
+        let is_as_made = |name: &str, digest: &str| file_digest(self.join(name)).is_ok_and(|found| found == digest);
+        match files.iter().find(|(name, digest)| !is_as_made(name, digest)) {
+            Some((name, _)) => StageState::Stale(format!("{name} has changed or is missing")),
+            None => StageState::Complete,
+        }
     }
 }
 
-/// Removes a file, if it is there.
+/// How a stage that was begun before stands.
+enum StageState {
+    /// Its files are there, and are what it would make now.
+    Complete,
+    /// It did not end, and can go on.
+    Interrupted,
+    /// It has to be done again, for this reason.
+    Stale(String),
+}
+
+fn record_path(stage: &str) -> String {
+    format!("{RECORDS_FOLDER}/{stage}.json")
+}
+
+/// Removes a file or a folder, if it is there.
 fn remove(path: &Path) -> Result<(), Failure> {
-    match fs::remove_file(path) {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(in_file(path)(error)),
         _ => Ok(()),
     }
@@ -165,7 +208,7 @@ mod tests {
     use std::cell::Cell;
 
     fn stage<'a>(name: &'a str, files: &'a [&'a str], after: &'a [&'a str], size: usize) -> Stage<'a> {
-        Stage { name, files, after, settings: json!({ "size": size }) }
+        Stage::new(name, files, after).with_settings(json!({ "size": size }))
     }
 
     /// Completes two stages, of which the second reads what the first made, and counts how often each is done.
@@ -224,6 +267,15 @@ mod tests {
         assert_eq!(failed.unwrap_err().to_string(), "interrupted");
         folder.complete(&one, || crate::files::write(&path, read_text(&path)? + " and whole")).unwrap();
         assert_eq!(read_text(&path).unwrap(), "half and whole");
+        // What was left of a stage that is made from something else now is of no use.
+        let scratch = folder.join("checkpoint");
+        crate::files::create_folder(&scratch).unwrap();
+        let other = stage("one", &["one.txt"], &[], 1).with_scratch(&["checkpoint"]);
+        assert!(folder.complete(&other, || Err("interrupted".into())).is_err());
+        assert!(!path.exists() && !scratch.exists());
+        crate::files::create_folder(&scratch).unwrap();
+        folder.complete(&other, || crate::files::write(&path, "new")).unwrap();
+        assert!(scratch.exists(), "it was made from the same");
     }
 
     #[test]
@@ -233,7 +285,8 @@ mod tests {
         let held = FitFolder::open(place.path(), &json!({ "seed": 1 })).err().unwrap().to_string();
         assert!(held.contains("fit.lock") && held.contains("holds the lock"), "{held}");
         drop(folder);
-        let other = FitFolder::open(place.path(), &json!({ "seed": 1, "models": { "draft": "b" } })).err().unwrap().to_string();
+        let other =
+            FitFolder::open(place.path(), &json!({ "seed": 1, "models": { "draft": "b" } })).err().unwrap().to_string();
         assert!(other.contains("models.draft: \"a\", then \"b\"") && other.contains("--out"), "{other}");
         let missing = FitFolder::open(place.path(), &json!({ "seed": 1, "models": { "draft": "a" } })).unwrap();
         let error = missing.complete(&stage("second", &[], &["first"], 0), || Ok(())).unwrap_err().to_string();

@@ -4,12 +4,14 @@
 //! so that the same command goes on after it was interrupted.
 
 mod calibration;
+mod calibration_stages;
 mod collection;
 mod decision;
 mod folder;
 mod parts;
 mod plan;
 mod runs;
+mod sample;
 mod stages;
 mod timing;
 mod training;
@@ -32,7 +34,7 @@ use crate::run_notes::{option_value, run_notes};
 use crate::scorer_choice::Scorer;
 use folder::FitFolder;
 use parts::Parts;
-use verdict::{Answer, Verdict};
+use verdict::{Answer, FitVerdict};
 
 /// Problems of the mini family that its models were not trained on, and that are no test problems either.
 const MINI_PROBLEMS: MiniRange = MiniRange { stream: Stream::Train, from: 200_000, to: 230_000 };
@@ -47,6 +49,13 @@ pub(crate) fn run(mut options: FitOptions) -> Result<(), Failure> {
     check(&options)?;
     let set = ProblemSet::load(&options.problems)?;
     let parts = Parts::new(&set, options.problems.seed)?;
+    if parts.sizes().into_iter().any(|size| size < LEAST_IN_PART) {
+        let count = set.problems.len();
+        return Err(format!(
+            "expected some dozen problems at least, for training, calibration and the test, found {count}"
+        )
+        .into());
+    }
     let scorer = collection::scorer(&options, &set)?;
     let folder = FitFolder::open(&options.out, &settings(&options, &set, &scorer)?)?;
     let fit = Fit { options: &options, folder, parts, scorer };
@@ -55,6 +64,9 @@ pub(crate) fn run(mut options: FitOptions) -> Result<(), Failure> {
     println!("{}", verdict.sentence);
     Ok(())
 }
+
+/// The least number of problems in a part.
+const LEAST_IN_PART: usize = 4;
 
 /// Folder of the runs that are reported.
 const EVALUATION: &str = "evaluation";
@@ -98,7 +110,7 @@ fn settings(options: &FitOptions, set: &ProblemSet, scorer: &Scorer) -> Result<V
 
 impl Fit<'_> {
     /// All stages, up to the first that says no.
-    fn verdict(&self) -> Result<Verdict, Failure> {
+    fn verdict(&self) -> Result<FitVerdict, Failure> {
         let sample = self.sample()?;
         let decision = self.decision(&sample)?;
         decision.lines().iter().for_each(|line| println!("{line}"));

@@ -138,7 +138,7 @@ mod tests {
     fn options(folder: &Path, text: &str) -> ProblemOptions {
         let path = folder.join("problems.jsonl");
         std::fs::write(&path, text).unwrap();
-        part_options(&path, &ProblemOptions { problems: vec![], ..part_options(&path, &mini("train:0..1")) })
+        part_options(&path, &mini("train:0..1"))
     }
 
     fn mini(range: &str) -> ProblemOptions {

@@ -139,7 +139,8 @@ mod tests {
     fn problems_that_are_there_and_sizes_that_are_given_limit_it() {
         let plan = Plan::new(3000.0, SECONDS, 2.0, [50, 60, 70], NO_SIZES);
         assert_eq!((plan.training, plan.calibration, plan.test), (50, 60, 70));
-        let sizes = SizeOptions { training: Some(5), calibration: Some(7), test: Some(900), updates: Some(3), ..NO_SIZES };
+        let sizes =
+            SizeOptions { training: Some(5), calibration: Some(7), test: Some(900), updates: Some(3), ..NO_SIZES };
         let plan = Plan::new(3000.0, SECONDS, 2.0, [50, 60, 70], sizes);
         assert_eq!((plan.training, plan.calibration, plan.test, plan.updates(1.0, sizes)), (5, 7, 70, 3));
         let plan = Plan::new(0.0, SECONDS, 2.0, [1000; 3], NO_SIZES);

@@ -87,7 +87,12 @@ impl<'a> PairRunner<'a> {
     }
 
     /// Solves what the traces do not have yet, in turns, and grades each run. An interrupted call is resumed by the next.
-    pub(super) fn run_in_turns(&self, set: &ProblemSet, plans: &[RunPlan<'_>], folder: &RunFolder<'_>) -> Result<(), Failure> {
+    pub(super) fn run_in_turns(
+        &self,
+        set: &ProblemSet,
+        plans: &[RunPlan<'_>],
+        folder: &RunFolder<'_>,
+    ) -> Result<(), Failure> {
         create_folder(&folder.evaluation.join(folder.benchmark))?;
         let bar = ProgressBar::new((set.problems.len() * plans.len()) as u64);
         bar.set_style(style("{prefix} {wide_bar} {pos}/{len} {elapsed}, {eta} left"));

@@ -32,7 +32,8 @@ impl Timing {
         let mut counts = vec![1, in_flight];
         counts.dedup();
         let PairRunner { draft, target, .. } = &mut runner;
-        let seconds = counts.into_iter().map(|count| measure(draft, target, problems, count)).collect::<Result<_, _>>()?;
+        let seconds =
+            counts.into_iter().map(|count| measure(draft, target, problems, count)).collect::<Result<_, _>>()?;
         Ok(Self { seconds, can_speculate })
     }
 
@@ -40,9 +41,13 @@ impl Timing {
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |in_flight: usize, name: &str, seconds: PassSeconds| {
             let [decoded, read, verified] = [seconds.decoded, seconds.read, seconds.verified].map(|each| 1e6 * each);
-            format!("{in_flight} in flight, {name}: {decoded:.0} µs for a decoded token, {read:.0} for a read one, {verified:.0} for a verified one")
+            format!(
+                "{in_flight} in flight, {name}: {decoded:.0} µs for a decoded token, {read:.0} for a read one, {verified:.0} for a verified one"
+            )
         };
-        let both = |seconds: &PairSeconds| [line(seconds.in_flight, "draft", seconds.draft), line(seconds.in_flight, "target", seconds.target)];
+        let both = |seconds: &PairSeconds| {
+            [line(seconds.in_flight, "draft", seconds.draft), line(seconds.in_flight, "target", seconds.target)]
+        };
         self.seconds.iter().flat_map(both).collect()
     }
 }

@@ -22,7 +22,7 @@ pub(super) enum Answer {
 
 /// The answer with its figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Verdict {
+pub(super) struct FitVerdict {
     /// The answer.
     pub answer: Answer,
     /// The sentence for the user.
@@ -73,7 +73,8 @@ impl TestFigures {
         let share = |of: &PolicyResults, other: &PolicyResults| -> Result<Interval, Failure> {
             compare(of, other, &bootstrap)?.speed.ok_or_else(|| "the test has no run that ended".into())
         };
-        let difference = paired.difference.ok_or("no problem of the test was graded under both the pair and the target")?;
+        let difference =
+            paired.difference.ok_or("no problem of the test was graded under both the pair and the target")?;
         Ok(Self {
             tau,
             problems: runs.target.problems().len(),
@@ -94,19 +95,21 @@ impl TestFigures {
     }
 }
 
-impl Verdict {
+impl FitVerdict {
     /// The answer of a test. `promise` is what was shown of the threshold in calibration, if the goal is a promise.
     pub(super) fn of_test(test: TestFigures, promise: Option<&str>) -> Self {
         let alternative = Alternative::of(test.speculation_share);
         let gain = test.share_of_alternative();
-        let against = if alternative.speculates { "of the time of token-level speculation" } else { "of the target's time" };
+        let against =
+            if alternative.speculates { "of the time of token-level speculation" } else { "of the target's time" };
         let lost = format!("{} of {} lost and {} won in the test", test.lost, test.solved, test.won);
         let (answer, sentence) = if gain.high < 1.0 {
             let kept = promise.map_or_else(|| lost.clone(), |promise| format!("{promise} ({lost})"));
             let route = format!("route at τ = {:.3}: {:.2} of the target's time, {kept}", test.tau, test.routed_share);
             (Answer::Route, route)
         } else if gain.low >= 1.0 {
-            let refusal = format!("don't route this pair here: routing takes {gain:.2} {against}; {}", alternative.advice());
+            let refusal =
+                format!("don't route this pair here: routing takes {gain:.2} {against}; {}", alternative.advice());
             (Answer::DontRoute, refusal)
         } else {
             let unclear = format!(
@@ -138,11 +141,12 @@ mod tests {
         PolicyResults::new("test", policy, None, (0..200).map(result).collect()).unwrap()
     }
 
-    fn verdict(routed: f64, speculation: Option<f64>) -> Verdict {
-        let (target, routed) = (results("target", 1.0, |at| at % 10 > 1), results("learned", routed, |at| at % 10 > 1 && at != 4));
+    fn verdict(routed: f64, speculation: Option<f64>) -> FitVerdict {
+        let (target, routed) =
+            (results("target", 1.0, |at| at % 10 > 1), results("learned", routed, |at| at % 10 > 1 && at != 4));
         let speculation = speculation.map(|seconds| results("speculation", seconds, |at| at % 10 > 1));
         let runs = TestRuns { routed: &routed, target: &target, speculation: speculation.as_ref() };
-        Verdict::of_test(TestFigures::new(0.25, &runs).unwrap(), Some("at most 2% lost"))
+        FitVerdict::of_test(TestFigures::new(0.25, &runs).unwrap(), Some("at most 2% lost"))
     }
 
     #[test]
@@ -162,7 +166,11 @@ mod tests {
     fn a_pair_that_is_slower_than_speculation_is_not() {
         let found = verdict(0.8, Some(0.725));
         assert_eq!(found.answer, Answer::DontRoute);
-        assert!(found.sentence.contains("1.10 [1.10, 1.10] of the time of token-level speculation"), "{}", found.sentence);
+        assert!(
+            found.sentence.contains("1.10 [1.10, 1.10] of the time of token-level speculation"),
+            "{}",
+            found.sentence
+        );
         assert!(found.sentence.ends_with("use `--policy target --speculation draft`, 1.38×"), "{}", found.sentence);
         let slower = verdict(1.2, None);
         assert!(slower.sentence.contains("routing takes 1.20") && slower.sentence.ends_with("use `--policy target`"));
@@ -183,8 +191,12 @@ mod tests {
             .collect();
         let routed = PolicyResults::new("test", "learned", None, mixed).unwrap();
         let runs = TestRuns { routed: &routed, target: &target, speculation: None };
-        let found = Verdict::of_test(TestFigures::new(0.5, &runs).unwrap(), None);
+        let found = FitVerdict::of_test(TestFigures::new(0.5, &runs).unwrap(), None);
         assert_eq!(found.answer, Answer::Undecided);
-        assert!(found.sentence.contains("200 problems do not show") && found.sentence.contains("--minutes"), "{}", found.sentence);
+        assert!(
+            found.sentence.contains("200 problems do not show") && found.sentence.contains("--minutes"),
+            "{}",
+            found.sentence
+        );
     }
 }

@@ -81,7 +81,9 @@ fn a_fit_ends_in_a_router_and_killed_at_any_moment_in_the_same() {
 
     // The router is ready.
     let mut solve = arbitrage();
-    solve.env("ARBITRAGE_CACHE", folder.path().join("cache")).args(["solve", "--pair", "mini", "--seed", "3", "--json"]);
+    solve
+        .env("ARBITRAGE_CACHE", folder.path().join("cache"))
+        .args(["solve", "--pair", "mini", "--seed", "3", "--json"]);
     solve.arg("--router").arg(whole.join("router"));
     let solved: Value = serde_json::from_str(&succeed(solve)).unwrap();
     assert_eq!((&solved["policy"], &solved["promise"]["loss"]), (&"learned".into(), &0.2.into()), "{solved}");
@@ -105,7 +107,12 @@ fn a_fit_ends_in_a_router_and_killed_at_any_moment_in_the_same() {
 
     // Done is done: the same command says the same, and changes no file.
     let times = |out: &Path| -> Vec<_> {
-        let files = ["decision.json", "training-steps.jsonl", "router/model.safetensors", "evaluation/test/routed.jsonl"];
+        let files = [
+            "training-steps.jsonl",
+            "trained/model.safetensors",
+            "router/model.safetensors",
+            "evaluation/test/routed.jsonl",
+        ];
         files.map(|name| out.join(name).metadata().unwrap().modified().unwrap()).to_vec()
     };
     let before = times(&whole);
@@ -115,7 +122,11 @@ fn a_fit_ends_in_a_router_and_killed_at_any_moment_in_the_same() {
 }
 
 /// Another goal needs another threshold alone; other settings are refused; a file that was changed is made again.
-fn another_goal_and_other_settings<T: PartialEq + std::fmt::Debug>(folder: &Path, before: &[T], times: impl Fn(&Path) -> Vec<T>) {
+fn another_goal_and_other_settings<T: PartialEq + std::fmt::Debug>(
+    folder: &Path,
+    before: &[T],
+    times: impl Fn(&Path) -> Vec<T>,
+) {
     let whole = folder.join("whole");
     succeed(fit(folder, "whole", &[("--goal", "accept:0.5")]));
     assert_eq!(times(&whole)[..2], before[..2]);
@@ -142,7 +153,8 @@ fn shipped(folder: &Path) -> PathBuf {
 fn a_hopeless_pair_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let target = shipped(folder.path()).join("target");
-    let random = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../arbitrage-models/tests/fixtures/tiny/hf/llama3-bf16-sharded");
+    let random =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../arbitrage-models/tests/fixtures/tiny/hf/llama3-bf16-sharded");
     for (name, draft) in [("itself", &target), ("random", &random)] {
         let changes = [("--draft", draft.to_str().unwrap()), ("--step-tokens", "16"), ("--steps", "7")];
         let told = succeed(fit(folder.path(), name, &changes));
