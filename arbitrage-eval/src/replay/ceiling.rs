@@ -1,4 +1,4 @@
-//! The best that any router could do with a pair.
+//! The best that a router could do with a pair.
 
 use arbitrage_router::Policy;
 use arbitrage_router::metrics::{Bootstrap, Clusters, Interval};
@@ -8,7 +8,7 @@ use super::{PairedSolution, PairedTrace, PredictedProblem, ReplayError, StepPair
 use crate::cost::{DecisionWork, PairSeconds, PromptTokens, WorkCounts};
 use crate::results::{Outcome, PolicyResults, ProblemResult};
 
-/// The best that a router with perfect foresight could do: no real router of the pair is both faster and as accurate.
+/// What a router with perfect foresight of one kind would do: about the best that a real one can come to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Ceiling {
@@ -69,10 +69,10 @@ pub fn problem_ceiling(
 ) -> Result<Ceiling, ReplayError> {
     let foreseen = |drafted: &ProblemResult| {
         let alone = result_of(target, &drafted.id)?;
-        let (draft_right, target_right) = (drafted.outcome.is_right()?, alone.outcome.is_right()?);
+        let (is_drafted, is_solved) = (drafted.outcome.is_right()?, alone.outcome.is_right()?);
         let (draft, target) = (drafted.timed_seconds()?, alone.timed_seconds()?);
-        let best = if draft_right || !target_right { draft.min(target) } else { target };
-        Some(Foreseen { best, target, is_solved: target_right, is_lost: false })
+        let best = if is_drafted { draft.min(target) } else { target };
+        Some(Foreseen { best, target, is_solved, is_lost: false })
     };
     ceiling(draft.problems().iter().filter_map(foreseen).collect(), bootstrap)
 }
@@ -150,7 +150,7 @@ mod tests {
         let target = results("target", None, &[(right, 4.0), (right, 4.0), (wrong, 4.0), (right, 4.0), (right, 4.0)]);
         let found = problem_ceiling(&draft, &target, &bootstrap()).unwrap();
         // Solved by the draft; by the target alone; by neither; by a draft that takes longer than the target.
-        assert_eq!(found.share.value, (1.0 + 4.0 + 1.0 + 4.0) / 16.0);
+        assert_eq!(found.share.value, (1.0 + 4.0 + 4.0 + 4.0) / 16.0);
         assert_eq!((found.solved, found.lost), (3, 0));
     }
 

@@ -17,6 +17,10 @@ use crate::problem_set::ProblemSet;
 /// Shares of the problems for training, calibration and the test.
 const SHARES: [f64; 3] = [0.4, 0.35, 0.25];
 
+/// Makes the seed of the parts another one than that of a training's split into training and validation, which takes the same hash: all
+/// problems for training would be on one side of it.
+const PARTS_SEED: u64 = 0x7061_7274_7300;
+
 /// A problem as it is written into a file for a stage.
 struct PartRow {
     problem: Problem,
@@ -37,7 +41,7 @@ impl Parts {
     /// Divides the problems by a hash of seed and id, so that the part of a problem does not depend on the others. Every problem needs a gold
     /// answer.
     pub(super) fn new(set: &ProblemSet, seed: u64) -> Result<Self, Failure> {
-        let split = Split::new(SHARES[0], SHARES[1], SHARES[2])?.with_seed(seed);
+        let split = Split::new(SHARES[0], SHARES[1], SHARES[2])?.with_seed(seed ^ PARTS_SEED);
         let mut parts = Self { training: Vec::new(), calibration: Vec::new(), test: Vec::new() };
         for (at, problem) in set.problems.iter().enumerate() {
             let part = match split.subset(&problem.id) {
@@ -183,6 +187,10 @@ mod tests {
             read(parts.write_test(1000, &path)),
         ];
         assert_eq!(counts, [10, 40, 30, sizes[2]]);
+        // A training divides its problems by the same hash, and needs some on both sides.
+        let training = Split::new(0.9, 0.1, 0.0).unwrap().with_seed(3);
+        let validation = parts.training.iter().filter(|row| training.subset(&row.problem.id) == Subset::Validation);
+        assert!((5..40).contains(&validation.count()));
         let again = Parts::new(&set, 3).unwrap();
         assert_eq!(parts.ids(), again.ids());
         assert_ne!(parts.ids(), Parts::new(&set, 4).unwrap().ids());

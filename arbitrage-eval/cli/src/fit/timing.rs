@@ -1,5 +1,7 @@
 //! What a token of each model costs on this machine.
 
+use std::time::{Duration, Instant};
+
 use arbitrage_core::segmenter::TokenBudget;
 use arbitrage_core::{Accepted, Author, Drafter, Finish, Prefix, Problem, SequenceId, Step, StepCost, StepRule};
 use arbitrage_eval::cost::{PairSeconds, PassSeconds};
@@ -9,8 +11,12 @@ use super::runs::PairRunner;
 use crate::Failure;
 use crate::model::Model;
 
-/// Rounds of which the fastest counts: whatever else runs on the machine can only slow a round down.
-const ROUNDS: u64 = 3;
+/// The least number of rounds, of which the fastest counts: whatever else runs on the machine can only slow a round down.
+const LEAST_ROUNDS: usize = 2;
+/// The greatest number of rounds.
+const MAX_ROUNDS: usize = 40;
+/// Rounds are repeated until this time has passed.
+const ROUNDS_TIME: Duration = Duration::from_secs(1);
 /// Tokens that are decoded in a round, about as many as a short step has.
 const TOKENS: usize = 16;
 /// Characters of the step that is read in one pass, as a rejected draft is verified.
@@ -71,8 +77,15 @@ fn fastest(model: &mut Model, problems: &[&Problem]) -> Result<PassSeconds, Fail
         read: one.read.min(other.read),
         verified: one.verified.min(other.verified),
     };
-    let rounds = (0..ROUNDS).map(|_| round(model, problems)).collect::<Result<Vec<_>, _>>()?;
-    rounds.into_iter().reduce(least).ok_or_else(|| "no round was measured".into())
+    let start = Instant::now();
+    let mut fastest = round(model, problems)?;
+    for done in 1..MAX_ROUNDS {
+        if done >= LEAST_ROUNDS && start.elapsed() > ROUNDS_TIME {
+            break;
+        }
+        fastest = least(fastest, round(model, problems)?);
+    }
+    Ok(fastest)
 }
 
 fn round(model: &mut Model, problems: &[&Problem]) -> Result<PassSeconds, Failure> {
@@ -85,10 +98,13 @@ fn round(model: &mut Model, problems: &[&Problem]) -> Result<PassSeconds, Failur
     let continued: Vec<Prefix<'_>> = prefixes.map(|((id, problem), steps)| Prefix::new(*id, problem, steps)).collect();
     let reading = write(model, &continued, 1)?;
     ids.into_iter().for_each(|id| model.release(id));
-    // The pass over the prompt gives the first token.
-    let decoded = decoding.decoded.saturating_sub(problems.len());
+    // The pass over the prompt gives the first token; where it gives the only one, nothing else was decoded that could be timed.
+    let decoded = match decoding.decoded.saturating_sub(problems.len()) {
+        0 => per_token(decoding.seconds, decoding.decoded),
+        further => per_token(decoding.seconds - decoding.prefill_seconds, further),
+    };
     Ok(PassSeconds {
-        decoded: per_token(decoding.seconds - decoding.prefill_seconds, decoded.max(1)),
+        decoded,
         read: per_token(decoding.prefill_seconds, decoding.prefilled),
         verified: per_token(reading.prefill_seconds, reading.prefilled),
     })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arbitrage_core::Draw;
 use serde_json::Value;
 
-use super::support::{arbitrage, below, refused, succeed, was_killed};
+use super::support::{arbitrage, below, refused, succeed, train, was_killed};
 
 /// Sizes with which a fit of the shipped pair takes some seconds, and the goal is within reach of so few problems.
 const SIZES: [(&str, &str); 9] = [
@@ -79,7 +79,9 @@ fn a_fit_ends_in_a_router_and_killed_at_any_moment_in_the_same() {
     assert!(verdict["test"]["routed_share"]["value"].as_f64().is_some_and(|share| share > 0.0), "{verdict}");
     assert!(std::fs::read_to_string(whole.join("evaluation/report.html")).unwrap().contains("of the target"), "{told}");
 
-    // The router is ready.
+    // The router is ready, and was chosen by problems that it was not trained on.
+    let score = &json(&whole.join("router/router.json"))["metrics"]["validation ρ"];
+    assert!(score.as_f64().is_some_and(|score| score != 0.0), "{score}");
     let mut solve = arbitrage();
     solve
         .env("ARBITRAGE_CACHE", folder.path().join("cache"))
@@ -153,9 +155,9 @@ fn shipped(folder: &Path) -> PathBuf {
 fn a_hopeless_pair_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let target = shipped(folder.path()).join("target");
-    let random =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../arbitrage-models/tests/fixtures/tiny/hf/llama3-bf16-sharded");
-    for (name, draft) in [("itself", &target), ("random", &random)] {
+    let untrained = folder.path().join("untrained");
+    succeed(train("draft", "1", &untrained));
+    for (name, draft) in [("itself", &target), ("random", &untrained)] {
         let changes = [("--draft", draft.to_str().unwrap()), ("--step-tokens", "16"), ("--steps", "7")];
         let told = succeed(fit(folder.path(), name, &changes));
         let out = folder.path().join(name);
