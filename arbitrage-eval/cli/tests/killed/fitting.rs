@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::support::{arbitrage, below, refused, succeed, train, was_killed};
 
 /// Sizes with which a fit of the shipped pair takes some seconds, and the goal is within reach of so few problems.
-const SIZES: [(&str, &str); 9] = [
+const SIZES: [(&str, &str); 10] = [
+    ("--mini", "train:200000..202000"),
     ("--sample", "32"),
     ("--training", "120"),
     ("--calibration", "130"),
@@ -25,6 +26,10 @@ const SIZES: [(&str, &str); 9] = [
 fn fit(folder: &Path, out: &str, changes: &[(&str, &str)]) -> Command {
     let mut options = BTreeMap::from(SIZES);
     options.extend(changes.iter().copied());
+    // A file takes the place of generated problems.
+    if options.contains_key("--problems") {
+        options.remove("--mini");
+    }
     let mut command = arbitrage();
     command.env("ARBITRAGE_CACHE", folder.join("cache"));
     command.args(["fit", "--pair", "mini", "--out"]).arg(folder.join(out));
