@@ -104,7 +104,7 @@ fn a_fit_ends_in_a_router_and_killed_at_any_moment_in_the_same() {
     let mut killed = 0;
     for _ in 0..10 {
         let mut child = fit(folder.path(), "pieces", &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(200 + below(&mut draw, 2500)));
+        std::thread::sleep(Duration::from_millis(100 + below(&mut draw, 1200)));
         child.kill().unwrap();
         killed += usize::from(was_killed(child.wait().unwrap()));
     }
