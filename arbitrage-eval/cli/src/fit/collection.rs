@@ -70,3 +70,36 @@ impl Collected {
         Ok(Self { steps, seconds: super::plan::mean_seconds(&results) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    /// The scorer for a file of problems with these answers, or for generated ones.
+    fn chosen(further: &[&str], answers: &[&str]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("problems.jsonl");
+        let row = |(at, answer): (usize, &&str)| format!("{{\"question\": \"q{at}\", \"answer\": \"{answer}\"}}\n");
+        std::fs::write(&path, answers.iter().enumerate().map(row).collect::<String>()).unwrap();
+        let problems = ["--problems", path.to_str().unwrap()];
+        let problems: &[&str] = if answers.is_empty() { &["--mini", "train:0..3"] } else { &problems };
+        let arguments = [&["arbitrage", "fit", "--out", "fit"][..], problems, further].concat();
+        let Command::Fit(options) = Cli::parse_from(arguments).command else { panic!("another command") };
+        scorer(&options, &ProblemSet::load(&options.problems).unwrap()).unwrap().to_string()
+    }
+
+    #[test]
+    fn the_best_scorer_is_chosen_that_needs_no_other_model() {
+        let remote = ["--target", "vllm:http://localhost:1#large"];
+        assert_eq!(chosen(&[], &[]), "checker");
+        assert_eq!(chosen(&["--pair", "mini"], &["4"]), "checker");
+        assert_eq!(chosen(&[], &["<<1+1=2>>2 #### 2", "3 #### 3"]), "reference-solution");
+        assert_eq!(chosen(&[], &["<<1+1=2>>2 #### 2", "3"]), "judge");
+        assert_eq!(chosen(&remote, &["3"]), "rollouts:4");
+        assert_eq!(chosen(&remote, &["3 #### 3"]), "reference-solution");
+        assert_eq!(chosen(&["--scorer", "rollouts:2"], &["3 #### 3"]), "rollouts:2");
+    }
+}
