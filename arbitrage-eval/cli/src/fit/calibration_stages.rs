@@ -8,7 +8,7 @@ use super::calibration::{Calibration, CalibrationOutcome, copy_router};
 use super::collection;
 use super::decision::{Alternative, SampleDecision};
 use super::folder::Stage;
-use super::plan::Plan;
+use super::plan::{Plan, PlannedStage};
 use super::stages::TRAINED;
 use crate::Failure;
 use crate::cli::FitOptions;
@@ -65,7 +65,7 @@ impl Fit<'_> {
             self.announce(
                 "calibration",
                 &format!("a threshold for {goal} on {} problems", plan.calibration),
-                Some(self.left(plan, 2)),
+                Some(self.left(plan, PlannedStage::Calibration)),
             );
             calibration.run()
         })?;
@@ -94,7 +94,7 @@ impl Fit<'_> {
             self.announce(
                 "calibration",
                 &format!("collecting steps of {} problems", plan.calibration),
-                Some(self.left(plan, 2)),
+                Some(self.left(plan, PlannedStage::Calibration)),
             );
             collection::collect(self.options, &self.scorer, &path, &steps)
         })

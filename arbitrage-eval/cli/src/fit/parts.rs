@@ -199,14 +199,19 @@ mod tests {
     #[test]
     fn reference_solutions_and_tolerances_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let rows = "{\"question\": \"1+1?\", \"answer\": \"<<1+1=2>>2 #### 2\", \"source\": \"s\"}\n\
-            {\"question\": \"π?\", \"final_answer\": \"3.14\", \"error\": 0.01, \"id\": \"p\"}\n";
-        let set = ProblemSet::load(&options(folder.path(), rows)).unwrap();
+        let row = |at: usize| match at % 2 {
+            0 => format!("{{\"question\": \"{at}+1?\", \"answer\": \"<<{at}+1=9>>9 #### 9\", \"source\": \"s\"}}\n"),
+            _ => format!(
+                "{{\"question\": \"{at}π?\", \"final_answer\": \"3.14\", \"error\": 0.01, \"id\": \"p{at}\"}}\n"
+            ),
+        };
+        let rows: String = (0..60).map(row).collect();
+        let set = ProblemSet::load(&options(folder.path(), &rows)).unwrap();
         let parts = Parts::new(&set, 0).unwrap();
         let path = folder.path().join("part.jsonl");
         let mut back = Vec::new();
         for write in [Parts::write_sample, Parts::write_calibration, Parts::write_test] {
-            write(&parts, 9, &path).unwrap();
+            write(&parts, 60, &path).unwrap();
             back.extend(crate::problem_set::problem_rows(&[path.clone()]).unwrap());
         }
         back.sort_by(|one, other| one.problem.id.cmp(&other.problem.id));

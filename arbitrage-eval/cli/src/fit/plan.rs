@@ -37,6 +37,19 @@ impl ProblemSeconds {
     }
 }
 
+/// The stages that a plan divides the time among, in their order.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PlannedStage {
+    /// Steps for the training.
+    Collection,
+    /// The router's training.
+    Training,
+    /// The choice of its threshold.
+    Calibration,
+    /// The comparison with the target alone.
+    Test,
+}
+
 /// The sizes of the stages after the sample.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Plan {
@@ -87,14 +100,15 @@ impl Plan {
         }
     }
 
-    /// Seconds that the collection, the training, the calibration and the test are expected to take.
-    pub(super) fn expected_seconds(&self, calibration_seconds: f64) -> [f64; 4] {
-        [
+    /// Seconds that the stages from one on are expected to take.
+    pub(super) fn seconds_from(&self, stage: PlannedStage, calibration_seconds: f64) -> f64 {
+        let stages = [
             self.training as f64 * self.seconds.collection,
             self.training_seconds,
             self.calibration as f64 * calibration_seconds,
             self.test as f64 * self.seconds.test(),
-        ]
+        ];
+        stages.iter().skip(stage as usize).sum()
     }
 
     /// The number of optimizer steps that fit into the training's seconds.
@@ -129,9 +143,8 @@ mod tests {
     fn a_plan_keeps_the_minutes() {
         let plan = Plan::new(3000.0, SECONDS, 2.0, [10_000; 3], NO_SIZES);
         assert_eq!((plan.training, plan.calibration, plan.test), (300, 450, 240));
-        let expected = plan.expected_seconds(2.0);
-        assert_eq!(expected, [900.0, 450.0, 900.0, 600.0]);
-        assert!(expected.iter().sum::<f64>() <= 3000.0);
+        let stages = [PlannedStage::Collection, PlannedStage::Training, PlannedStage::Calibration, PlannedStage::Test];
+        assert_eq!(stages.map(|stage| plan.seconds_from(stage, 2.0)), [2850.0, 1950.0, 1500.0, 600.0]);
         assert_eq!(plan.updates(0.5, NO_SIZES), 900);
     }
 

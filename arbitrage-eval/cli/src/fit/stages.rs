@@ -12,7 +12,7 @@ use super::collection;
 use super::decision::{Alternative, SampleDecision};
 use super::folder::Stage;
 use super::parts::part_options;
-use super::plan::{Plan, ProblemSeconds, mean_seconds};
+use super::plan::{Plan, PlannedStage, ProblemSeconds, mean_seconds};
 use super::runs::{PairRunner, RunFolder, RunPlan, results};
 use super::sample::{SAMPLE_STEPS, Sample};
 use super::training::{RouterTrainer, StepLabels};
@@ -65,7 +65,11 @@ impl Fit<'_> {
         let stage = Stage::new("collection", &[TRAINING_STEPS], &["problems", "plan"]);
         let (path, out) = (self.folder.join("problems/training.jsonl"), self.folder.join(TRAINING_STEPS));
         self.folder.complete(&stage, || {
-            self.announce("collection", &format!("{} problems", plan.training), Some(self.left(plan, 0)));
+            self.announce(
+                "collection",
+                &format!("{} problems", plan.training),
+                Some(self.left(plan, PlannedStage::Collection)),
+            );
             self.parts.write_training(sample.set.problems.len(), plan.training, &path)?;
             collection::collect(self.options, &self.scorer, &path, &out)
         })
@@ -89,7 +93,7 @@ impl Fit<'_> {
         let after = &["plan", "sample-collection", "collection"];
         let stage = Stage::new("updates", &["updates.json"], after).with_scratch(&["trial", STATES]);
         let updates: usize = self.folder.value(&stage, || {
-            self.announce("training", "timing an optimizer step", Some(self.left(plan, 1)));
+            self.announce("training", "timing an optimizer step", Some(self.left(plan, PlannedStage::Training)));
             trainer.affordable_updates(plan, &self.folder.join("trial"))
         })?;
         let files = [format!("{TRAINED}/router.json"), format!("{TRAINED}/model.safetensors")];
@@ -97,7 +101,11 @@ impl Fit<'_> {
         let after = &["updates", "sample-collection", "collection"];
         let stage = Stage::new("training", &files, after).with_scratch(&[TRAINED]);
         self.folder.complete(&stage, || {
-            self.announce("training", &format!("at most {updates} optimizer steps"), Some(self.left(plan, 1)));
+            self.announce(
+                "training",
+                &format!("at most {updates} optimizer steps"),
+                Some(self.left(plan, PlannedStage::Training)),
+            );
             trainer.train(updates, &self.folder.join(TRAINED))
         })
     }
@@ -129,7 +137,7 @@ impl Fit<'_> {
             self.announce(
                 "test",
                 &format!("{} problems by pair and target in turns", set.problems.len()),
-                Some(self.left(plan, 3)),
+                Some(self.left(plan, PlannedStage::Test)),
             );
             PairRunner::load(self.options)?.run_in_turns(&set, &plans, &folder)
         })?;
@@ -168,11 +176,12 @@ impl Fit<'_> {
         self.calibration_runs().map_or(seconds.collection, |runs| runs * seconds.target)
     }
 
-    /// The seconds that the stages from one on are expected to take: 0 the collection, 1 the training, 2 the calibration, 3 the test.
-    pub(super) fn left(&self, plan: &Plan, from: usize) -> f64 {
-        plan.expected_seconds(self.calibration_seconds(&plan.seconds)).iter().skip(from).sum()
+    /// The seconds that the stages from one on are expected to take.
+    pub(super) fn left(&self, plan: &Plan, from: PlannedStage) -> f64 {
+        plan.seconds_from(from, self.calibration_seconds(&plan.seconds))
     }
 
+    /// Says what begins, and how much time is left.
     pub(super) fn announce(&self, stage: &str, what: &str, left: Option<f64>) {
         let left = left.map_or_else(String::new, |seconds| format!("; about {:.1} min left", seconds / 60.0));
         anstream::eprintln!("{stage}: {what}{left}");
