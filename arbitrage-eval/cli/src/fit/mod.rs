@@ -60,7 +60,7 @@ pub(crate) fn run(mut options: FitOptions) -> Result<(), Failure> {
     let folder = FitFolder::open(&options.out, &settings(&options, &set, &scorer)?)?;
     let fit = Fit { options: &options, folder, parts, scorer };
     let verdict = fit.verdict()?;
-    report::write(&fit.folder.join(EVALUATION), &ReportSettings::default().with_title(&*verdict.sentence))?;
+    report::write(&fit.folder.join(EVALUATION), &ReportSettings::default().with_title(verdict.sentence.as_str()))?;
     println!("{}", verdict.sentence);
     Ok(())
 }

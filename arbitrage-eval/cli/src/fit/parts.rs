@@ -212,7 +212,7 @@ mod tests {
         let mut back = Vec::new();
         for write in [Parts::write_sample, Parts::write_calibration, Parts::write_test] {
             write(&parts, 60, &path).unwrap();
-            back.extend(crate::problem_set::problem_rows(&[path.clone()]).unwrap());
+            back.extend(crate::problem_set::problem_rows(std::slice::from_ref(&path)).unwrap());
         }
         back.sort_by(|one, other| one.problem.id.cmp(&other.problem.id));
         let mut expected = set.rows.clone();
