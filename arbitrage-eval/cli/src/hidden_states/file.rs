@@ -162,8 +162,7 @@ fn file_start(metadata: &BTreeMap<&str, String>, width: usize, steps: &[usize]) 
     }
     header += "}";
     let length = header.len().next_multiple_of(8);
-    // Not by a width of `format!`, which is at most 65,535.
-    header.extend(std::iter::repeat_n(' ', length - header.len()));
+    header += &" ".repeat(length - header.len());
     [&(length as u64).to_le_bytes(), header.as_bytes()].concat()
 }
 
