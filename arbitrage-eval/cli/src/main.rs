@@ -12,6 +12,7 @@ mod disagreements;
 mod eval;
 mod figures;
 mod files;
+mod fit;
 mod grade;
 mod head;
 mod hidden_states;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         cli::Command::Compare(options) => compare::run(&options),
         cli::Command::CrossValidate(options) => cross_validate::run(&options),
         cli::Command::Grade(options) => grade::run(&options),
+        cli::Command::Fit(options) => fit::run(*options),
         cli::Command::Serve(options) => serve::run(&options),
         cli::Command::Mini(command) => mini::run(&command),
     };

@@ -25,7 +25,8 @@ pub(crate) fn of_finished(evaluation: &Path) -> Result<(), Failure> {
     Ok(written.map_err(|error| format!("the evaluation is complete, but its report could not be written: {error}"))?)
 }
 
-fn write(evaluation: &Path, settings: &ReportSettings) -> Result<(), ReportError> {
+/// Writes the report of an evaluation's folder, and prints its paths.
+pub(crate) fn write(evaluation: &Path, settings: &ReportSettings) -> Result<(), ReportError> {
     let files = report::write(evaluation, settings)?;
     println!("report: {}\n        {}", files.html.display(), files.markdown.display());
     Ok(())

@@ -8,6 +8,8 @@ mod calibration;
 mod collection;
 #[path = "killed/evaluation.rs"]
 mod evaluation;
+#[path = "killed/fitting.rs"]
+mod fitting;
 #[path = "killed/interrupts.rs"]
 mod interrupts;
 #[path = "killed/support.rs"]

@@ -122,3 +122,105 @@ fn errors_name_what_a_remote_model_cannot_do() {
     let (output, _) = run("vlm:http://127.0.0.1:9#small", &large, "draft");
     assert!(!output.status.success() && text(&output).contains("--draft vlm:"), "{}", text(&output));
 }
+
+/// A server of two models that add: the small one errs on odd numbers, the large one never does and takes longer.
+fn adding_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut reader = BufReader::new(stream);
+            std::thread::spawn(move || while add(&mut reader).is_some() {});
+        }
+    });
+    url
+}
+
+fn add(reader: &mut BufReader<TcpStream>) -> Option<()> {
+    let request = http::Message::read(reader)?;
+    let body: Value = serde_json::from_slice(&request.body).ok()?;
+    let messages = body["messages"].as_array()?;
+    let begun = messages.last()?["role"] == "assistant";
+    let question = messages.iter().find(|message| message["role"] == "user")?["content"].as_str()?;
+    // The question of the warm-up has no number.
+    let number = question.split(|c: char| !c.is_ascii_digit()).find_map(|part| part.parse::<u64>().ok()).unwrap_or(0);
+    let is_small = body["model"] == "small";
+    std::thread::sleep(std::time::Duration::from_millis(if is_small { 1 } else { 12 }));
+    let sum = number + 2 + u64::from(is_small && number % 2 == 1);
+    let (text, stop) =
+        if begun { (format!("So it is \\boxed{{{sum}}}."), Value::Null) } else { ("Add 2.".to_owned(), json!("\n\n")) };
+    let usage = json!({ "prompt_tokens": 9, "completion_tokens": 5 });
+    let choices = |name: &str, said: Value| json!([{ "index": 0, name: said, "finish_reason": "stop", "stop_reason": stop, "logprobs": null }]);
+    let said = json!({ "role": "assistant", "content": text });
+    let (kind, answer) = if body["stream"] == true {
+        let chunk = json!({ "choices": choices("delta", said), "usage": usage });
+        ("text/event-stream", format!("data: {chunk}\n\ndata: [DONE]\n\n"))
+    } else {
+        ("application/json", json!({ "choices": choices("message", said), "usage": usage }).to_string())
+    };
+    http::answer(reader.get_mut(), 200, &format!("content-type: {kind}\r\n"), answer.as_bytes()).ok()
+}
+
+#[test]
+fn a_pair_behind_servers_is_fitted_with_a_text_router() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (problems, out, url) = (path("problems.jsonl"), path("fit"), adding_server());
+    let row = |number: usize| format!("{{\"question\": \"What is {number} + 2?\", \"answer\": \"{}\"}}\n", number + 2);
+    std::fs::write(&problems, (100..340).map(row).collect::<String>()).unwrap();
+    let base =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../arbitrage-models/tests/fixtures/tiny/hf/qwen2-f32-tied");
+    let pair = [format!("vllm:{url}#small"), format!("vllm:{url}#large")];
+    let output = arbitrage(&[
+        "fit",
+        "--draft",
+        &pair[0],
+        "--target",
+        &pair[1],
+        "--problems",
+        &problems,
+        "--out",
+        &out,
+        "--base",
+        base.to_str().unwrap(),
+        "--in-flight",
+        "8",
+        "--sample",
+        "24",
+        "--training",
+        "40",
+        "--calibration",
+        "60",
+        "--test",
+        "24",
+        "--updates",
+        "20",
+        "--goal",
+        "accept:0.5",
+    ]);
+    let told = text(&output);
+    assert!(output.status.success(), "{told}");
+    let card = std::fs::read_to_string(folder.path().join("fit/router/router.json")).unwrap();
+    let card: Value = serde_json::from_str(&card).unwrap();
+    assert_eq!((&card["reads"]["kind"], &card["goal"]), (&"text".into(), &"accept:0.5".into()), "{told}");
+    assert!(card["data"]["scorer"].as_str().unwrap().contains("roll-outs"), "{card}");
+    let verdict: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("fit/verdict.json")).unwrap()).unwrap();
+    assert_eq!(verdict["test"]["solved"], 24, "the target solves all: {told}");
+    assert_eq!(verdict["test"]["speculation_share"], Value::Null, "nothing verifies tokens there");
+    // The router opens with the pair that it is for.
+    let solved = arbitrage(&[
+        "solve",
+        "What is 7 + 2?",
+        "--draft",
+        &pair[0],
+        "--target",
+        &pair[1],
+        "--json",
+        "--policy",
+        "learned",
+        "--router",
+        &path("fit/router"),
+    ]);
+    assert!(solved.status.success() && text(&solved).contains("boxed"), "{}", text(&solved));
+}

@@ -22,6 +22,7 @@ mod decision;
 mod error;
 mod hardware;
 mod measured;
+mod pair_seconds;
 mod payoff;
 mod work;
 
@@ -31,5 +32,8 @@ pub use error::CostError;
 pub(crate) use hardware::tests::pair as test_hardware;
 pub use hardware::{Hardware, Reuse, TokenSeconds};
 pub use measured::measured;
+#[cfg(test)]
+pub(crate) use pair_seconds::tests::pair as test_pair_seconds;
+pub use pair_seconds::{PairSeconds, PassSeconds, PromptTokens};
 pub use payoff::Payoff;
 pub use work::{RoleWork, WorkCounts};

@@ -21,6 +21,7 @@
 
 mod accuracy;
 mod captured;
+mod ceiling;
 mod check;
 mod decide;
 mod error;
@@ -34,6 +35,7 @@ pub(crate) mod testing;
 mod trace;
 
 pub use captured::captured;
+pub use ceiling::{Ceiling, problem_ceiling, step_ceiling};
 pub use check::{FigureDifference, ReplayCheck, check};
 pub use error::ReplayError;
 pub use grid::grid;

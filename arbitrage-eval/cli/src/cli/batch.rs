@@ -20,7 +20,7 @@ pub(crate) enum RolloutModel {
 }
 
 /// How solutions are completed for `--scorer rollouts:K`.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct RolloutOptions {
     /// Sampling temperature of completions, above 0; for `--scorer rollouts:K`.
     #[arg(long, default_value_t = 0.7)]

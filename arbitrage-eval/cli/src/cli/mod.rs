@@ -3,6 +3,7 @@
 mod batch;
 mod calibrate;
 mod eval;
+mod fit;
 mod grade;
 mod pair;
 mod routers;
@@ -22,6 +23,7 @@ pub(crate) use batch::{
 };
 pub(crate) use calibrate::{CalibrateOptions, CalibrationMethod};
 pub(crate) use eval::{EvalOptions, MergeOptions, RegradeOptions, ReplayOptions, ReportOptions};
+pub(crate) use fit::{FitOptions, SizeOptions};
 pub(crate) use grade::GradeOptions;
 pub(crate) use pair::{
     DEFAULT_DRAFT_TEMPERATURE, DeviceOptions, HiddenStateOptions, LimitOptions, LookaheadOptions, OverlapOption,
@@ -32,8 +34,8 @@ pub(crate) use scoring::{HeadOptions, ScoreOptions, StepFileOptions};
 pub(crate) use serve::ServeOptions;
 pub(crate) use solve::SolveOptions;
 pub(crate) use train::{
-    BaseOptions, LearningOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions, SequentialOptions,
-    TextOptions, TrainCommand, TrainOptions,
+    BaseOptions, LearningOptions, LoraOptions, PrmOptions, ProbeOptions, ProbeSettings, RouterLabelOptions,
+    SequentialOptions, TextOptions, TrainCommand, TrainOptions,
 };
 
 /// Colour of the word `error:`.
@@ -90,6 +92,9 @@ pub(crate) enum Command {
     CrossValidate(Box<CrossValidateOptions>),
     /// Grades answers against gold answers and prints a JSON row for each: verdict, reason and microseconds.
     Grade(GradeOptions),
+    /// Makes a router for a pair and problems like yours, or says why none pays: times the pair, runs both models on a sample, collects,
+    /// trains, calibrates, tests. An interrupted fit is resumed.
+    Fit(Box<FitOptions>),
     /// Serves the pair over HTTP with an OpenAI-compatible API that streams steps and names the model that wrote each.
     Serve(Box<ServeOptions>),
     /// Trains the mini pair, two tiny models for generated problems, from scratch.

@@ -164,7 +164,7 @@ pub(crate) struct LookaheadOptions {
 pub(crate) const DEFAULT_DRAFT_TEMPERATURE: f32 = 0.8;
 
 /// Where steps and solutions end.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct LimitOptions {
     /// Where a step ends.
     #[arg(long, value_enum, default_value_t = SegmenterOption::BlankLine)]

@@ -175,3 +175,20 @@ fn states_bytes(steps: usize, width: usize) -> usize {
 fn hash(solution: usize, states: &[u8]) -> u64 {
     fnv1a((solution as u64).to_le_bytes().iter().chain(states))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_of_many_solutions_is_padded() {
+        for solutions in [0, 1, 2, 3, 3000] {
+            let start = file_start(&BTreeMap::new(), 4, &vec![2; solutions]);
+            let (length, header) = start.split_at(8);
+            let length = u64::from_le_bytes(length.try_into().unwrap()) as usize;
+            assert_eq!((header.len(), length % 8), (length, 0));
+            let header: Value = serde_json::from_slice(header).unwrap();
+            assert_eq!(header.as_object().unwrap().len(), 1 + 2 * solutions);
+        }
+    }
+}

@@ -10,5 +10,5 @@ mod routing;
 pub(crate) use load::{LoadedPair, open_reader, seconds_per_token};
 pub(crate) use lookahead::DraftChoosing;
 pub(crate) use needed_roles::NeededRoles;
-pub(crate) use registry::{DEFAULT_PAIR, MINI, default_policy, resolve_router, router_folder};
+pub(crate) use registry::{DEFAULT_PAIR, MINI, default_policy, draft_name, is_remote, resolve_router, router_folder};
 pub(crate) use routing::{RouterSource, as_verifier, default_scorer, open_router};

@@ -8,6 +8,7 @@ use arbitrage_router::Policy;
 
 use crate::Failure;
 use crate::cli::PairOptions;
+use crate::remote_address::Address;
 
 /// The pair that is used when `--pair` is not given.
 pub(crate) const DEFAULT_PAIR: &str = "qwen2.5-coder";
@@ -66,6 +67,26 @@ pub(super) fn model_names(options: &PairOptions) -> Result<ModelNames, Failure> 
         Some(TARGET_COPY) => Ok(ModelNames { draft: target.clone(), target }),
         draft => Ok(ModelNames { draft: draft.unwrap_or(known.draft).to_owned(), target }),
     }
+}
+
+/// The draft's name, path or address.
+pub(crate) fn draft_name(options: &PairOptions) -> Result<String, Failure> {
+    Ok(model_names(options)?.draft)
+}
+
+/// Which of a pair's models are behind servers.
+pub(crate) struct RemoteRoles {
+    /// Whether the draft is.
+    pub draft: bool,
+    /// Whether the target is.
+    pub target: bool,
+}
+
+/// Which models are behind servers, by their names.
+pub(crate) fn is_remote(options: &PairOptions) -> Result<RemoteRoles, Failure> {
+    let ModelNames { draft, target } = model_names(options)?;
+    let [draft, target] = [draft, target].map(|name| Address::parse(&name).is_some());
+    Ok(RemoteRoles { draft, target })
 }
 
 /// The folder of the router that `--router` names, or else of the pair's trained router; `None` if the pair has none.
