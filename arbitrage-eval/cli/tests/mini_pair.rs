@@ -55,9 +55,9 @@ fn a_seed_gives_one_solution_and_policies_differ() {
 fn damaged_unpacked_files_are_replaced() {
     let cache = tempfile::tempdir().unwrap();
     let first = solve(cache.path(), &["--seed", "1"]);
-    let weights = unpacked(cache.path()).join("mini/draft/model.safetensors");
+    let weights = unpacked(cache.path()).join("mini/draft.gguf");
     std::fs::write(&weights, b"torn").unwrap();
-    std::fs::remove_file(unpacked(cache.path()).join("mini/target/tokenizer.json")).unwrap();
+    std::fs::remove_file(unpacked(cache.path()).join("mini/target.gguf")).unwrap();
     assert_eq!(solve(cache.path(), &["--seed", "1"])["text"], first["text"]);
     assert!(std::fs::metadata(&weights).unwrap().len() > 100_000);
     unpacked(cache.path());
