@@ -66,8 +66,9 @@ fn files_have_the_shape_and_the_vocabulary_of_their_folders() {
         let (_place, file) = quantised(&hf(name));
         let (folder, file) = (ModelFiles::open(hf(name)).unwrap(), ModelFiles::open(file).unwrap());
         let shape = |config: &ModelConfig| {
-            let ModelConfig { vocabulary, hidden, feed_forward, layers, heads, kv_heads, head_dim, context, tied, .. } =
-                *config;
+            let ModelConfig {
+                vocabulary, hidden, feed_forward, layers, heads, kv_heads, head_dim, context, tied, ..
+            } = *config;
             ([vocabulary, hidden, feed_forward, layers, heads, kv_heads, head_dim, context], tied)
         };
         assert_eq!(shape(&folder.config), shape(&file.config), "{name}");
@@ -76,7 +77,10 @@ fn files_have_the_shape_and_the_vocabulary_of_their_folders() {
             assert!((a - b).abs() <= 1e-6 * a, "{name}: {a} {b}");
         }
         let (ours, theirs) = (&folder.tokenizer, &file.tokenizer);
-        assert_eq!((ours.fingerprint(), ours.bos(), ours.chat_template()), (theirs.fingerprint(), theirs.bos(), theirs.chat_template()));
+        assert_eq!(
+            (ours.fingerprint(), ours.bos(), ours.chat_template()),
+            (theirs.fingerprint(), theirs.bos(), theirs.chat_template())
+        );
         for text in ["What is 17 · 23?\n\nIt's 391.", "<|im_end|>", "  a\tb \u{1F600} é 文", ""] {
             for mode in [EncodeMode::Prompt, EncodeMode::Continuation] {
                 assert_eq!(ours.encode(text, mode).unwrap(), theirs.encode(text, mode).unwrap(), "{name}: {text:?}");

@@ -31,8 +31,7 @@ pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
     let fail = |reason: String| Error::Tokenizer { path: path.clone(), reason };
     let file: TokenizerJson = serde_json::from_str(&text)
         .map_err(|error| fail(format!("{}; corrupt or incomplete?", excerpt(&error.to_string()))))?;
-    if let Some((pointer, expected, found)) =
-        config_refusal(&settings.tokenizer, &file.normalizer, &file.pre_tokenizer)
+    if let Some((pointer, expected, found)) = config_refusal(&settings.tokenizer, &file.normalizer, &file.pre_tokenizer)
     {
         return Err(Error::format(folder.join("tokenizer_config.json"), pointer, expected, found));
     }

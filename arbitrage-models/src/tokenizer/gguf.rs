@@ -153,8 +153,10 @@ impl GgufVocabulary {
 
     /// The parts of the `tokenizer.json` inside the file, whose tokens have to be those of the file's own list.
     fn parts_of_tokenizer_json(self, text: &str) -> Result<TokenizerParts> {
-        let fail =
-            |reason: String| Error::Tokenizer { path: self.path.clone(), reason: format!("{TOKENIZER_JSON}: {reason}") };
+        let fail = |reason: String| Error::Tokenizer {
+            path: self.path.clone(),
+            reason: format!("{TOKENIZER_JSON}: {reason}"),
+        };
         let file = serde_json::from_str(text).map_err(|error| fail(excerpt(&error.to_string())))?;
         let settings = TokenizerSettings {
             end_ids: self.ends.clone(),

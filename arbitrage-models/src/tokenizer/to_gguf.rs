@@ -112,7 +112,10 @@ fn check(parts: &TokenizerParts) -> Result<()> {
         None => Ok(()),
         Some(added) => {
             let text = excerpt(&added.token.content);
-            refuse(parts, format!("the added token `{text}`, which takes spaces with it, is a whole word or is normalized"))
+            refuse(
+                parts,
+                format!("the added token `{text}`, which takes spaces with it, is a whole word or is normalized"),
+            )
         }
     }
 }
