@@ -64,7 +64,7 @@ fn main() -> ExitCode {
 fn work(options: &Options) -> Result<(), Failure> {
     let folder = match &options.model {
         Some(path) => path.clone(),
-        None => arbitrage_mini::shipped::unpack()?.join("mini/draft"),
+        None => arbitrage_mini::shipped::unpack()?.join("mini/draft.gguf"),
     };
     let mut model = open(&folder, &Lean::default())?;
     let profiled = |name: &str| {

@@ -27,8 +27,8 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 
     let mini = shipped::unpack()?.join("mini");
     let options = LoadOptions::new(device("flex")?);
-    let draft = LocalModel::open(mini.join("draft"), &options)?;
-    let target = LocalModel::open(mini.join("target"), &options)?;
+    let draft = LocalModel::open(mini.join("draft.gguf"), &options)?;
+    let target = LocalModel::open(mini.join("target.gguf"), &options)?;
     let problems = arbitrage_mini::problems(Stream::Test, 0..300);
     let gold = Gold::default().with_fallback(arbitrage_mini::answer);
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("evaluation"), PathBuf::from);

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# The paper from nothing, offline: generates problems, trains draft and target from scratch, collects labelled steps, trains a
-# reward model and routers on them, calibrates, and compares on problems that none of them has seen.
+# The paper from nothing, offline: generates problems, trains draft and target from scratch and quantises them to 8 bits, collects
+# labelled steps, trains a reward model and routers on them, calibrates, and compares on problems that none of them has seen.
+#
+# What runs is what would be shipped: the GGUF files draft.gguf and target.gguf, and prm and text in the folder q8_0. A probe reads the
+# hidden states of the quantised draft; what is trained from another model's weights begins with its f16 folder.
 #
 #   examples/mini.sh [FOLDER]            everything, into FOLDER (mini-run unless named)
 #   examples/mini.sh --quick [FOLDER]    the same in about five minutes, with models that are bad at it
@@ -42,7 +45,7 @@ step() {
     echo "$((SECONDS - start)) s" | tee "$out/$name.done"
 }
 
-pair=(--draft "$out/draft" --target "$out/target")
+pair=(--draft "$out/draft.gguf" --target "$out/target.gguf")
 collect() { $a collect "${pair[@]}" --mini "$1:$2" ${family[@]+"${family[@]}"} --scorer checker --in-flight 48 --out "$out/$1.jsonl"; }
 fit=(--traces "$out/train.jsonl" --steps "$steps")
 probe=(train probe --traces "$out/train.jsonl" --steps "$probe_steps" --rate 1e-3 --batch 64 --width 256 --validation "$held"
@@ -50,20 +53,25 @@ probe=(train probe --traces "$out/train.jsonl" --steps "$probe_steps" --rate 1e-
 
 step draft $a mini draft ${writer[@]+"${writer[@]}"} ${quick:+--steps 200} --out "$out/draft"
 step target $a mini target ${writer[@]+"${writer[@]}"} ${quick:+--steps 400} --out "$out/target"
+quantise() { $a models quantise "$out/$1" --out "$out/$2"; }
+step quantise-draft quantise draft draft.gguf
+step quantise-target quantise target target.gguf
 step collect-train collect train "$train"
 step collect-validation collect validation "$validation"
 step collect-test collect test "$test"
 step prm $a train prm "${fit[@]}" --rate 1e-3 --validation "$held" --base "$out/target" --layers 2 --out "$out/prm"
 step text $a train text "${fit[@]}" --base "$out/prm" --balance weights --out "$out/text"
-step probe $a "${probe[@]}" --draft "$out/draft" --out "$out/probe"
+step quantise-prm quantise prm q8_0/prm/model.gguf
+step quantise-text quantise text q8_0/text/model.gguf
+step probe $a "${probe[@]}" --draft "$out/draft.gguf" --out "$out/probe"
 step scalars $a "${probe[@]}" --inputs scalars --out "$out/scalars"
-for router in text probe scalars; do
-    step "calibrate-$router" $a calibrate --router "$out/$router" --traces "$out/validation.jsonl" --draft "$out/draft" --goal accept:0.6
+for router in q8_0/text probe scalars; do
+    step "calibrate-${router#q8_0/}" $a calibrate --router "$out/$router" --traces "$out/validation.jsonl" --draft "$out/draft.gguf" --goal accept:0.6
 done
-$a compare --traces "$out/test.jsonl" --router "$out"/{probe,text,scalars} --prm "$out/prm" --draft "$out/draft" --json "$out/compare.json"
+$a compare --traces "$out/test.jsonl" --router "$out"/{probe,q8_0/text,scalars} --prm "$out/q8_0/prm" --draft "$out/draft.gguf" --json "$out/compare.json"
 
 run() { $a run "${pair[@]}" --mini "test:$test" ${family[@]+"${family[@]}"} --in-flight 48 "$@"; }
 run --policy draft --out "$out/run-draft.jsonl"
 run --policy target --out "$out/run-target.jsonl"
-run --policy learned --router "$out/text" --out "$out/run-text.jsonl" --against "$out/run-target.jsonl"
+run --policy learned --router "$out/q8_0/text" --out "$out/run-text.jsonl" --against "$out/run-target.jsonl"
 run --policy learned --router "$out/probe" --out "$out/run-probe.jsonl" --against "$out/run-target.jsonl"

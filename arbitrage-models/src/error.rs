@@ -50,6 +50,16 @@ pub enum Error {
         /// What to do next.
         advice: String,
     },
+    /// A model that cannot be written in another format without changing what it computes.
+    #[error("{}: {what}; {advice}", path.display())]
+    NotConvertible {
+        /// The model's file or folder.
+        path: PathBuf,
+        /// What the other format cannot express.
+        what: String,
+        /// What to do next.
+        advice: String,
+    },
     /// Tensors are missing or of a wrong shape, with all problems at once.
     #[error("{}: {report}", path.display())]
     Weights {

@@ -18,6 +18,8 @@ use crate::weights::{Gguf, SafetensorsFolder, WeightSource};
 #[cfg(feature = "burn")]
 pub use check::CheckedFiles;
 pub use description::ModelDescription;
+#[cfg(feature = "burn")]
+pub(crate) use quantisation::MAX_CONFIG_BYTES;
 
 /// The parts of a GGUF file or a Hugging Face folder. Weights are memory-mapped, not read.
 pub struct ModelFiles {
@@ -38,14 +40,22 @@ impl std::fmt::Debug for ModelFiles {
 }
 
 impl ModelFiles {
-    /// Opens a GGUF file, or a folder with `config.json`, `tokenizer.json` and safetensors.
+    /// The GGUF file in a folder that has other files beside it, such as the card of a router.
+    pub const GGUF_IN_FOLDER: &str = "model.gguf";
+
+    /// Opens a GGUF file, a folder with one called `model.gguf`, or a folder with `config.json`, `tokenizer.json` and safetensors.
     ///
     /// # Errors
     /// Any [`Error`](crate::Error); it names the file and the field, what was expected and what was found.
     /// [`Error::NotAModel`](crate::Error::NotAModel) for what is known to be something else, such as a LoRA adapter, with what to do.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        if path.is_dir() { Self::open_folder(path) } else { Self::open_gguf(path) }
+        let inner = path.join(Self::GGUF_IN_FOLDER);
+        match path.is_dir() {
+            true if inner.is_file() && !path.join("config.json").exists() => Self::open_gguf(&inner),
+            true => Self::open_folder(path),
+            false => Self::open_gguf(path),
+        }
     }
 
     fn open_gguf(path: &Path) -> Result<Self> {

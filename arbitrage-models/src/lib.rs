@@ -25,6 +25,7 @@
 //! | `kernels` | packed and fused arithmetic for the processor |
 //! | `decoder` | the transformer, on any burn device |
 //! | `classifier` | classification heads: process reward models |
+//! | `quantise` | writes a Hugging Face folder as a GGUF file with weights of 8 bits |
 //! | `local` | drafter and verifier in this process, with caches and speculative decoding |
 //! | [`profile`] | how the time of a run divides among embedding, products, attention, sampling and so on |
 //! | `train` | decoders and heads trained with burn's autodiff (feature `train`) |
@@ -60,6 +61,8 @@ mod math;
 mod prefill;
 pub mod profile;
 mod prompt;
+#[cfg(feature = "burn")]
+pub mod quantise;
 #[cfg(feature = "remote")]
 pub mod remote;
 mod rendered_prompt;

@@ -1,7 +1,8 @@
-//! `arbitrage models`: downloads, lists and inspects models.
+//! `arbitrage models`: downloads, lists, inspects and quantises models.
 
 mod facts;
 mod inspect;
+mod quantise;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,13 +14,14 @@ use crate::Failure;
 use crate::cli::ModelsCommand;
 use crate::model_path::resolve;
 
-/// Downloads, lists or inspects models.
+/// Downloads, lists, inspects or quantises models.
 pub(crate) fn run(command: &ModelsCommand) -> Result<(), Failure> {
     let out = &mut std::io::stdout().lock();
     match command {
         ModelsCommand::Pull { names } => pull(names, out),
         ModelsCommand::List { json } => list(*json, out),
         ModelsCommand::Inspect(options) => inspect::run(options, out),
+        ModelsCommand::Quantise(options) => quantise::run(options, out),
     }
 }
 

@@ -13,6 +13,7 @@ use clap::ValueEnum;
 
 use crate::Failure;
 use crate::cli::{LimitOptions, PairOptions};
+use crate::model_path::weights_file;
 
 /// The settings that every run's texts depend on.
 pub(crate) fn run_notes(models: &PairOptions, limits: &LimitOptions, target: &str, problems: &[Problem]) -> RunNotes {
@@ -50,7 +51,7 @@ pub(crate) fn problems_note(problems: &[Problem]) -> ProblemsNote {
 
 /// Digest of the weights in the folder of a trained router or scorer.
 pub(crate) fn weights_digest(folder: &Path) -> Result<String, Failure> {
-    Ok(file_digest(folder.join("model.safetensors"))?)
+    Ok(file_digest(weights_file(folder))?)
 }
 
 /// Digest of the calibration of a router's estimates.

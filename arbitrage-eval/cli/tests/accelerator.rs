@@ -19,8 +19,8 @@ const TOKENS: usize = 40;
 fn open(part: &str, on: &str) -> LocalModel {
     let folder = tempfile::tempdir().unwrap();
     tokenizer::write(folder.path()).unwrap();
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mini/shipped/mini").join(part);
-    for entry in std::fs::read_dir(shipped).unwrap().map(Result::unwrap) {
+    let trained = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mini/tests/fixtures/mini/f16").join(part);
+    for entry in std::fs::read_dir(trained).unwrap().map(Result::unwrap) {
         std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
     }
     let options = LoadOptions::new(device(on).unwrap()).with_precision(Precision::Plain);

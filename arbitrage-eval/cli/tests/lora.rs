@@ -18,8 +18,12 @@ fn routers_and_reward_models_learn_by_adapters() {
     let collect = ["collect", "--pair", "mini", "--mini", "train:0..60", "--scorer", "checker", "--out", "steps.jsonl"];
     let (code, err) = arbitrage(place, &collect);
     assert_eq!(code, Some(0), "{err}");
-    let cache = std::fs::read_dir(place.join("cache")).unwrap().next().unwrap().unwrap().path();
-    let base = cache.join("mini/draft");
+    let base = place.join("draft");
+    arbitrage_mini::tokenizer::write(&base).unwrap();
+    let trained = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mini/tests/fixtures/mini/f16/draft");
+    for file in std::fs::read_dir(trained).unwrap().map(Result::unwrap) {
+        std::fs::copy(file.path(), base.join(file.file_name())).unwrap();
+    }
     let train = |what: &str, further: &[&str]| {
         let fixed = ["train", what, "--traces", "steps.jsonl", "--base", base.to_str().unwrap(), "--out", what];
         arbitrage(place, &[&fixed[..], &["--steps", "4", "--batch", "4"], further].concat())

@@ -57,9 +57,9 @@ fn a_seed_gives_one_solution_and_policies_differ() {
 fn damaged_unpacked_files_are_replaced() {
     let cache = tempfile::tempdir().unwrap();
     let first = solve(cache.path(), &["--seed", "1"]);
-    let weights = unpacked(cache.path()).join("mini/draft/model.safetensors");
+    let weights = unpacked(cache.path()).join("mini/draft.gguf");
     std::fs::write(&weights, b"torn").unwrap();
-    std::fs::remove_file(unpacked(cache.path()).join("mini/target/tokenizer.json")).unwrap();
+    std::fs::remove_file(unpacked(cache.path()).join("mini/target.gguf")).unwrap();
     assert_eq!(solve(cache.path(), &["--seed", "1"])["text"], first["text"]);
     assert!(std::fs::metadata(&weights).unwrap().len() > 100_000);
     unpacked(cache.path());
@@ -255,4 +255,32 @@ fn a_sequential_router_is_trained_from_runs_that_explore() {
     run("train:0..20", &["--policy", "learned:1", "--out", &accepted]);
     let scalars = ["train", "sequential", "--runs", &accepted, "--inputs", "scalars", "--out", &out];
     refused(&scalars, "run with --explore");
+}
+
+#[test]
+fn a_trained_router_is_quantised_with_its_card() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("text");
+    arbitrage_mini::tokenizer::write(&folder).unwrap();
+    let mini = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mini");
+    let copy = |from: PathBuf| std::fs::copy(&from, folder.join(from.file_name().unwrap())).unwrap();
+    ["config.json", "model.safetensors"].map(|name| copy(mini.join("tests/fixtures/mini/f16/text").join(name)));
+    let shipped = mini.join("shipped/mini/text");
+    copy(shipped.join("router.json"));
+    let run = |folder: &Path, out: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_arbitrage"));
+        command.args(["models", "quantise"]).arg(folder).arg("--out").arg(place.path().join(out));
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (code, text) = run(&folder, "q8_0/text/model.gguf");
+    assert!(code == Some(0) && text.contains("in Q8_0"), "{text}");
+    for name in ["model.gguf", "router.json"] {
+        let [made, expected] =
+            [place.path().join("q8_0/text"), shipped.clone()].map(|folder| std::fs::read(folder.join(name)).unwrap());
+        assert!(made == expected, "{name}");
+    }
+    let (code, text) = run(&mini.join("../../arbitrage-models/tests/fixtures/tiny/hf/llama2-f16"), "llama2.gguf");
+    assert!(code == Some(1) && text.contains("SentencePiece") && text.contains("convert_hf_to_gguf.py"), "{text}");
+    assert!(!place.path().join("llama2.gguf").exists());
 }

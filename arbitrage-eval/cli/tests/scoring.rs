@@ -12,7 +12,7 @@ use arbitrage_mini::{Generator, Stream, tokenizer};
 use arbitrage_router::labels::{Example, examples};
 use serde_json::{Value, json};
 
-/// The shipped draft, target and reward model, and judged steps of the family.
+/// The draft, target and reward model that the shipped ones were made of, and judged steps of the family.
 struct Place {
     draft: String,
     target: String,
@@ -26,8 +26,10 @@ fn place() -> &'static Place {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scoring");
         std::fs::remove_dir_all(&folder).ok();
         let part = |name: &str| {
-            let (to, from) =
-                (folder.join(name), Path::new(env!("CARGO_MANIFEST_DIR")).join("../mini/shipped/mini").join(name));
+            let (to, from) = (
+                folder.join(name),
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("../mini/tests/fixtures/mini/f16").join(name),
+            );
             tokenizer::write(&to).unwrap();
             for file in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
                 std::fs::copy(file.path(), to.join(file.file_name())).unwrap();

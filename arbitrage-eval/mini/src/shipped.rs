@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use arbitrage_models::source::SourceSettings;
 
-use crate::tokenizer;
 use arbitrage_core::text::fnv1a;
 
 /// A file with its path in the unpacked folder.
@@ -15,26 +14,19 @@ macro_rules! file {
     };
 }
 
-/// All files, except for the tokenizers, which are generated.
-const FILES: [(&str, &[u8]); 14] = [
-    file!("mini/draft/config.json"),
-    file!("mini/draft/model.safetensors"),
-    file!("mini/target/config.json"),
-    file!("mini/target/model.safetensors"),
-    file!("mini/prm/config.json"),
-    file!("mini/prm/model.safetensors"),
+/// All files.
+const FILES: [(&str, &[u8]); 10] = [
+    file!("mini/draft.gguf"),
+    file!("mini/target.gguf"),
+    file!("mini/prm/model.gguf"),
     file!("mini/prm/arbitrage.json"),
     file!("mini/probe/model.safetensors"),
     file!("mini/probe/router.json"),
-    file!("mini/text/config.json"),
-    file!("mini/text/model.safetensors"),
+    file!("mini/text/model.gguf"),
     file!("mini/text/router.json"),
     file!("qwen2.5-coder/probe/model.safetensors"),
     file!("qwen2.5-coder/probe/router.json"),
 ];
-
-/// The folders of models that need the family's tokenizer: its language models, its reward model, and the router that reads text.
-const TOKENIZER_FOLDERS: [&str; 4] = ["mini/draft", "mini/target", "mini/prm", "mini/text"];
 
 /// The routers by name, `PAIR:KIND`, with their paths in the unpacked folder.
 pub const ROUTERS: [(&str, &str); 3] =
@@ -52,9 +44,6 @@ pub enum ShippedError {
     /// The folder of the model cache is unknown.
     #[error(transparent)]
     Settings(#[from] arbitrage_models::Error),
-    /// A tokenizer could not be written.
-    #[error(transparent)]
-    Tokenizer(#[from] crate::MiniError),
     /// A file or folder could not be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -66,8 +55,8 @@ pub enum ShippedError {
     },
 }
 
-/// The folder with all shipped models as ordinary model folders: `mini/draft`, `mini/target`, `mini/prm`, and the [`ROUTERS`]. The first
-/// call writes it into the model cache ([`SourceSettings`]), either completely or not at all, and later calls find it there.
+/// The folder with all shipped models: the GGUF files `mini/draft.gguf` and `mini/target.gguf`, and the folders `mini/prm` and those of the
+/// [`ROUTERS`]. The first call writes it into the model cache ([`SourceSettings`]), either completely or not at all, and later calls find it there.
 ///
 /// # Errors
 /// [`ShippedError`], where it cannot be written.
@@ -92,7 +81,6 @@ pub fn unpack() -> Result<PathBuf, ShippedError> {
 }
 
 fn write(folder: &Path) -> Result<(), ShippedError> {
-    TOKENIZER_FOLDERS.iter().try_for_each(|part| tokenizer::write(folder.join(part)))?;
     FILES.into_iter().try_for_each(|(name, bytes)| {
         let path = folder.join(name);
         let parent = path.parent().unwrap_or(folder);
@@ -107,7 +95,6 @@ fn write_error(path: &Path, source: std::io::Error) -> ShippedError {
 fn is_complete(folder: &Path) -> bool {
     let has_file = |(name, bytes): (&str, &[u8])| fs::read(folder.join(name)).is_ok_and(|found| found == bytes);
     FILES.into_iter().all(has_file)
-        && TOKENIZER_FOLDERS.iter().all(|part| folder.join(part).join("tokenizer.json").is_file())
 }
 
 /// A hash of all files, so that models of another training get another folder.

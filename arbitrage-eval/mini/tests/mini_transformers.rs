@@ -1,4 +1,4 @@
-//! The shipped models give the same tokens, greedy answers, logits and scores as transformers does with the same folders.
+//! The models that the shipped ones were made of give the same tokens, greedy answers, logits and scores as transformers does.
 
 use std::path::{Path, PathBuf};
 
@@ -53,13 +53,13 @@ fn fixture() -> PathBuf {
     crate_path("tests/fixtures/mini/reference.json")
 }
 
-/// The shipped folders with the generated tokenizers.
-fn shipped() -> TempDir {
+/// The folders that the shipped files were made of, with the generated tokenizers.
+fn trained() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for part in ["draft", "target", "prm"] {
         let to = folder.path().join(part);
         tokenizer::write(&to).unwrap();
-        for entry in std::fs::read_dir(crate_path("shipped/mini").join(part)).unwrap().map(Result::unwrap) {
+        for entry in std::fs::read_dir(crate_path("tests/fixtures/mini/f16").join(part)).unwrap().map(Result::unwrap) {
             std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
         }
     }
@@ -73,7 +73,7 @@ fn reference(folder: &Path) -> Reference {
         let found = file_digest(folder.join(part).join("model.safetensors")).unwrap();
         assert!(
             &found == sha256,
-            "shipped/mini/{part}/model.safetensors differs from the file that reference.json was made with; make the reference again with\n    \
+            "tests/fixtures/mini/f16/{part}/model.safetensors differs from the file that reference.json was made with; make the reference again with\n    \
              PYTHON=python3 cargo test --workspace --release --test mini_transformers -- --ignored\n\
              (needs torch and transformers: see tests/fixtures/mini/reference.py)"
         );
@@ -115,7 +115,7 @@ fn check(decoder: &Decoder, answer: &Answer) {
 
 #[test]
 fn language_models_answer_as_in_transformers() {
-    let folder = shipped();
+    let folder = trained();
     let reference = reference(folder.path());
     for (part, model) in [("draft", &reference.draft), ("target", &reference.target)] {
         let local = LocalModel::open(folder.path().join(part), &options()).unwrap();
@@ -132,7 +132,7 @@ fn language_models_answer_as_in_transformers() {
 
 #[test]
 fn the_reward_model_scores_as_in_transformers() {
-    let folder = shipped();
+    let folder = trained();
     let reference = reference(folder.path());
     let mut classifier = Classifier::open(folder.path().join("prm"), &options()).unwrap();
     for (at, text) in reference.prm.texts.iter().enumerate() {
@@ -151,7 +151,7 @@ fn the_reward_model_scores_as_in_transformers() {
 #[test]
 #[ignore = "needs Python with transformers"]
 fn record() {
-    let folder = shipped();
+    let folder = trained();
     let questions: Vec<String> =
         arbitrage_mini::problems(Stream::Test, 0..5).into_iter().map(|problem| problem.question).collect();
     std::fs::write(folder.path().join("questions.json"), serde_json::to_vec(&questions).unwrap()).unwrap();

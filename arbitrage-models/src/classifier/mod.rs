@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | value: Skywork's process reward models | `v_head.summary.weight` `[1, hidden]`, `.bias` `[1]` | a logit |
 //! | classes: TRL's trainers, and transformers' token and sequence classifiers | `score.weight` `[classes, hidden]`, `.bias` `[classes]` or none | a logit for each class |
+//! | either, in a GGUF file | `cls.output.weight`, `.bias` or none | as above |
 //!
 //! A [`Classifier`] gives the raw outputs after any token of a text. A [`ProcessReward`] formats steps as the model was trained on
 //! them, and turns the outputs into scores.
@@ -27,7 +28,6 @@ use crate::prefill::{Prefill, batch_or_singly, in_rounds, prefill};
 use crate::sequence::CachedSequence;
 use crate::tokenizer::Tokenizer;
 use head::ClassifierHead;
-#[cfg(feature = "train")]
 pub(crate) use head::is_head;
 
 /// A decoder with a head of a few outputs.

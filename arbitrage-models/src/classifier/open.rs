@@ -1,4 +1,4 @@
-//! Loading a classifier from a folder.
+//! Loading a classifier from a folder or file.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -18,8 +18,8 @@ use crate::weights::LoadReport;
 const PREFIXES: [(&str, &str); 3] = [("model.", ""), ("pretrained_model.model.", "pretrained_model."), ("", "")];
 
 impl Classifier {
-    /// Opens a Hugging Face folder with `config.json`, `tokenizer.json` and safetensors. The head of a language model, if there is
-    /// one, is not loaded.
+    /// Opens a Hugging Face folder with `config.json`, `tokenizer.json` and safetensors, or a GGUF file, which may be in a folder under the
+    /// name `model.gguf`. The head of a language model, if there is one, is not loaded.
     ///
     /// # Errors
     /// [`Error::Weights`] with every missing, misshapen and unused tensor of decoder and head at once, and where there are two heads;
@@ -46,6 +46,11 @@ impl Classifier {
     /// As [`open`](Self::open).
     pub fn check(files: &ModelFiles) -> Result<usize> {
         checked(files).map(|(_, head)| head.outputs())
+    }
+
+    /// What the names of the decoder's tensors begin with.
+    pub(crate) fn decoder_prefix(files: &ModelFiles) -> &'static str {
+        prefixes(&files.weights.names()).0
     }
 
     /// Whether files hold a classifier's head, and are thus no language model's.

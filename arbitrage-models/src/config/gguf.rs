@@ -153,13 +153,27 @@ impl GgufReader<'_> {
     }
 }
 
+/// Keys that only a file with a classifier's head may have.
+const LABELS: &str = "classifier.output_labels";
+const POOLING: &str = "pooling_type";
+/// The head's tensor, by its name in a Hugging Face folder.
+const CLASSIFIER_TENSOR: &str = "score.weight";
+
+/// Whether a key below the architecture's name describes the head of a classifier whose outputs belong to single tokens (0, none) or, as a
+/// sequence classifier's, to the last one (4, rank).
+fn describes_classifier(key: &str, value: &MetadataValue) -> bool {
+    key == LABELS || key == POOLING && matches!(value.as_integer(), Some(0 | 4))
+}
+
 /// Refuses keys that would change the computation in a way that is not supported, and unknown ones below the architecture's name.
 fn check_keys(gguf: &Gguf, family: &str) -> Result<()> {
+    let is_classifier = gguf.get(CLASSIFIER_TENSOR)?.is_some();
     for (key, value) in gguf.all_metadata().iter() {
         let own = key.strip_prefix(family).and_then(|rest| rest.strip_prefix('.'));
         let wrong = |expected: String| Err(Error::format(gguf.path(), excerpt(key), expected, value));
         match keys::group(ConfigFormat::Gguf, own.unwrap_or(key)) {
             Some(group) if group.rule.admits(&as_json(value)) => {}
+            Some(_) if is_classifier && own.is_some_and(|own| describes_classifier(own, value)) => {}
             Some(group) => return wrong(group.expected()),
             None if own.is_some() => return wrong(unknown(family, key)),
             None if keys::OTHER_FILES.iter().any(|prefix| key.starts_with(prefix)) => {

@@ -9,7 +9,7 @@ use crate::content::Finding;
 use crate::small_file::{parse_json, read_text};
 
 /// Largest configuration that is read, in bytes.
-pub(super) const MAX_CONFIG_BYTES: u64 = 1 << 24;
+pub(crate) const MAX_CONFIG_BYTES: u64 = 1 << 24;
 
 const ADVICE: &str = "take a GGUF file, in Q4_K_M for instance, or the original weights";
 

@@ -37,6 +37,10 @@ impl LocalModel {
 
 /// The name of the file or folder, the dtype that its weights are converted to, if any, and whether caches have 8 bits.
 pub(crate) fn model_name(path: &Path, options: &LoadOptions) -> String {
+    // A file that stands for its folder has no name of its own.
+    let stands_for_it = |folder: &&Path| path.ends_with(ModelFiles::GGUF_IN_FOLDER) && folder.file_name().is_some();
+    let folder = path.parent().filter(stands_for_it);
+    let path = folder.unwrap_or(path);
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
     let weights = options.weights.map_or_else(String::new, |dtype| format!("+{}", dtype.name().to_lowercase()));
     let cache = if options.int8_cache { "+int8-cache" } else { "" };

@@ -20,37 +20,57 @@ use tokenizers::AddedToken;
 /// Largest file that is read, in bytes; real ones are smaller than 40 MB.
 const MAX_FILE_BYTES: u64 = 1 << 28;
 
+/// The file of a folder that holds the vocabulary and its rules.
+pub(super) const FILE: &str = "tokenizer.json";
+
 /// Reads the folder. The result is not checked yet.
 pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
-    let path = folder.join("tokenizer.json");
-    let fail = |reason: String| Error::Tokenizer { path: path.clone(), reason };
+    let path = folder.join(FILE);
     let text = read_text(&path)?.ok_or_else(|| Error::io(&path, std::io::ErrorKind::NotFound.into()))?;
-    let mut file: TokenizerJson = serde_json::from_str(&text)
+    let settings = TokenizerSettings::read(folder)?;
+    let fail = |reason: String| Error::Tokenizer { path: path.clone(), reason };
+    let file: TokenizerJson = serde_json::from_str(&text)
         .map_err(|error| fail(format!("{}; corrupt or incomplete?", excerpt(&error.to_string()))))?;
-    check_model(&file.model).map_err(fail)?;
-    let config = CompanionFiles::read(folder)?;
-    let rules = (&file.normalizer, &file.pre_tokenizer);
-    if let Some((pointer, expected, found)) = config_refusal(&config.tokenizer, rules.0, rules.1) {
+    if let Some((pointer, expected, found)) = config_refusal(&settings.tokenizer, &file.normalizer, &file.pre_tokenizer)
+    {
         return Err(Error::format(folder.join("tokenizer_config.json"), pointer, expected, found));
     }
-    file.added_tokens = config.added_tokens(file.added_tokens).map_err(fail)?;
-    let leading = leading_token(&file.post_processor).map_err(fail)?;
-    let mut entries = entries(&file, config.vocab_size).map_err(fail)?;
-    let alphabet = alphabet(&file).map_err(fail)?;
-    let merges = merges(file.model.merges).map_err(fail)?;
-    let (ends, bos) = (config.ends(&entries), config.bos(&entries, leading.as_ref()).map_err(fail)?);
+    parts(file, settings, &path).map_err(fail)
+}
+
+/// The parts of a `tokenizer.json` with the settings that come with it; `path` is where both were found. The result is not checked yet.
+///
+/// # Errors
+/// What is wrong with the file, with its place.
+pub(super) fn parts(
+    mut file: TokenizerJson,
+    settings: TokenizerSettings,
+    path: &Path,
+) -> Result<TokenizerParts, String> {
+    check_model(&file.model)?;
+    file.added_tokens = settings.added_tokens(file.added_tokens)?;
+    let leading = leading_token(&file.post_processor)?;
+    let mut entries = entries(&file, settings.vocab_size)?;
+    let alphabet = alphabet(&file)?;
+    let merges = merges(file.model.merges)?;
+    let (ends, bos) = (settings.ends(&entries), settings.bos(&entries, leading.as_ref())?);
     let designated: Vec<u32> = ends.iter().copied().chain(bos).collect();
     mark_controls(&mut entries, &designated, &merges);
-    let section = |warning: String| format!("tokenizer.json: {warning}");
-    let known = [("bos_token", bos), ("eos_token", ends.first().copied())];
+    let section = |warning: String| format!("{FILE}: {warning}");
+    let known = [
+        ("bos_token", bos),
+        ("eos_token", ends.first().copied()),
+        ("unk_token", settings.unk_id),
+        ("pad_token", settings.pad_id),
+    ];
     Ok(TokenizerParts {
-        template_tokens: template::tokens(&config.tokenizer, &entries, &known),
+        template_tokens: template::tokens(&settings.tokenizer, &entries, &known),
         added: added(&entries, &file.added_tokens),
         alphabet,
         ends,
         bos,
-        add_bos: config.add_bos.unwrap_or(leading.is_some()),
-        chat_template: config.chat_template,
+        add_bos: settings.add_bos.unwrap_or(leading.is_some()),
+        chat_template: settings.chat_template,
         merges,
         ignore_merges: file.model.ignore_merges,
         merges_required: !file.model.ignore_merges,
@@ -60,7 +80,7 @@ pub(super) fn read(folder: &Path) -> Result<TokenizerParts> {
         normalizer: file.normalizer,
         pre_tokenizer: file.pre_tokenizer,
         entries,
-        path,
+        path: path.to_owned(),
     })
 }
 
@@ -82,21 +102,32 @@ pub(super) fn read_text(path: &Path) -> Result<Option<String>> {
     read_text_if_present(path, MAX_FILE_BYTES)
 }
 
-/// Settings from the files other than `tokenizer.json`.
+/// What a `tokenizer.json` does not say: in a folder, other files do; in a GGUF file, other keys.
 #[derive(Default)]
-struct CompanionFiles {
-    end_ids: Vec<u32>,
-    bos_id: Option<u32>,
-    vocab_size: Option<usize>,
-    eos_text: Option<String>,
-    bos_text: Option<String>,
-    add_bos: Option<bool>,
-    chat_template: Option<String>,
+pub(super) struct TokenizerSettings {
+    /// Tokens that end a text.
+    pub end_ids: Vec<u32>,
+    /// The beginning of a text.
+    pub bos_id: Option<u32>,
+    /// For templates, which may write it.
+    pub pad_id: Option<u32>,
+    /// Likewise.
+    pub unk_id: Option<u32>,
+    /// Rows of the embedding.
+    pub vocab_size: Option<usize>,
+    /// The text of the end of a text, where no id is given.
+    pub eos_text: Option<String>,
+    /// Likewise of its beginning.
+    pub bos_text: Option<String>,
+    /// Whether a prompt begins with the beginning of a text.
+    pub add_bos: Option<bool>,
+    /// The chat template.
+    pub chat_template: Option<String>,
     /// `tokenizer_config.json`.
-    tokenizer: Value,
+    pub tokenizer: Value,
 }
 
-impl CompanionFiles {
+impl TokenizerSettings {
     fn read(folder: &Path) -> Result<Self> {
         let (generation_path, model_path) = (folder.join("generation_config.json"), folder.join("config.json"));
         let (generation, model) = (read_json(&generation_path)?, read_json(&model_path)?);
@@ -112,6 +143,7 @@ impl CompanionFiles {
             add_bos: tokenizer["add_bos_token"].as_bool(),
             chat_template: template::find(folder, &tokenizer)?,
             tokenizer,
+            ..Self::default()
         })
     }
 

@@ -2,7 +2,8 @@
 
 use super::alphabet::{Alphabet, SPACE, byte_piece};
 use super::controls::mark_controls;
-use super::gguf_keys::{self, PREFIX};
+use super::folder::{self, TokenizerSettings};
+use super::gguf_keys::{self, PREFIX, TOKENIZER_JSON};
 use super::parts::{MAX_TOKENS, TokenizerParts};
 use super::pipeline::AddedTokenWithId;
 use super::table::{TokenKind, VocabularyEntry};
@@ -47,6 +48,8 @@ pub struct GgufVocabulary {
     pub add_space_prefix: bool,
     /// `tokenizer.chat_template`.
     pub chat_template: Option<String>,
+    /// `tokenizer.huggingface.json`: the whole `tokenizer.json`. Its rules apply where [`pre`](Self::pre) names none that are known.
+    pub tokenizer_json: Option<String>,
 }
 
 impl GgufVocabulary {
@@ -81,6 +84,7 @@ impl GgufVocabulary {
             add_bos: flag("add_bos_token", model == "llama" || pre::adds_bos(&pre))?,
             add_space_prefix: flag("add_space_prefix", model == "llama")?,
             chat_template: text("tokenizer.chat_template")?,
+            tokenizer_json: text(TOKENIZER_JSON)?,
             pre,
             model,
         })
@@ -89,6 +93,11 @@ impl GgufVocabulary {
     /// The parts that a tokenizer is built from.
     pub(super) fn parts(mut self) -> Result<TokenizerParts> {
         self.check_lengths()?;
+        if let Some(text) = self.tokenizer_json.take()
+            && pre::rules(&self.pre).is_none()
+        {
+            return self.parts_of_tokenizer_json(&text);
+        }
         let alphabet = match self.model.as_str() {
             "gpt2" => Alphabet::ByteLevel,
             "llama" => Alphabet::Pieces,
@@ -140,6 +149,37 @@ impl GgufVocabulary {
             chat_template: self.chat_template,
             warnings,
         })
+    }
+
+    /// The parts of the `tokenizer.json` inside the file, whose tokens have to be those of the file's own list.
+    fn parts_of_tokenizer_json(self, text: &str) -> Result<TokenizerParts> {
+        let fail = |reason: String| Error::Tokenizer {
+            path: self.path.clone(),
+            reason: format!("{TOKENIZER_JSON}: {reason}"),
+        };
+        let file = serde_json::from_str(text).map_err(|error| fail(excerpt(&error.to_string())))?;
+        let settings = TokenizerSettings {
+            end_ids: self.ends.clone(),
+            bos_id: self.bos,
+            pad_id: self.pad,
+            unk_id: self.unk,
+            vocab_size: Some(self.tokens.len()),
+            add_bos: Some(self.add_bos),
+            chat_template: self.chat_template.clone(),
+            ..TokenizerSettings::default()
+        };
+        let parts = folder::parts(file, settings, &self.path).map_err(fail)?;
+        let differs = |(id, entry): &(usize, &VocabularyEntry)| {
+            entry.kind != TokenKind::Padding && self.tokens.get(*id) != Some(&entry.text)
+        };
+        match parts.entries.iter().enumerate().find(differs) {
+            None => Ok(parts),
+            Some((id, entry)) => {
+                let found = self.tokens.get(id).map_or("none", String::as_str);
+                let (expected, found) = (excerpt(found), excerpt(&entry.text));
+                Err(fail(format!("token {id}: expected `{expected}`, as in tokenizer.ggml.tokens, found `{found}`")))
+            }
+        }
     }
 
     fn check_prefix(&self, alphabet: Alphabet) -> Result<()> {

@@ -8,6 +8,9 @@ use arbitrage_core::text::excerpt;
 /// The namespace of the vocabulary.
 pub(super) const PREFIX: &str = "tokenizer.ggml.";
 
+/// The key of a whole `tokenizer.json`.
+pub(super) const TOKENIZER_JSON: &str = "tokenizer.huggingface.json";
+
 /// What is done with a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Treatment {

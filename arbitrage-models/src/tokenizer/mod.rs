@@ -28,6 +28,7 @@ mod rendered;
 mod spm;
 mod table;
 mod template;
+mod to_gguf;
 mod tokenizer_json;
 
 pub(crate) use control_names::MessagePart;

@@ -186,6 +186,33 @@ pub(super) fn rules(name: &str) -> Option<PreTokenizerRules> {
     Some(PreTokenizerRules { normalizer, pre_tokenizer, ignore_merges: family.ignore_merges })
 }
 
+/// The first name whose rules are those of a `tokenizer.json`; `None` where no name has them.
+pub(super) fn name_of(normalizer: &Value, pre_tokenizer: &Value, ignore_merges: bool) -> Option<&'static str> {
+    let names = FAMILIES.iter().filter_map(|family| family.names.first()).copied();
+    names.into_iter().find(|name| {
+        rules(name).is_some_and(|rules| {
+            rules.ignore_merges == ignore_merges
+                && steps(&rules.normalizer) == steps(normalizer)
+                && steps(&rules.pre_tokenizer) == steps(pre_tokenizer)
+        })
+    })
+}
+
+/// The steps of a description one after another, with what is left out written out and without what changes no piece.
+fn steps(description: &Value) -> Vec<Value> {
+    let nested = ["pretokenizers", "normalizers"].into_iter().find_map(|key| description[key].as_array());
+    if let Some(nested) = nested {
+        return nested.iter().flat_map(steps).collect();
+    }
+    let Some(fields) = description.as_object() else { return Vec::new() };
+    let mut step = fields.clone();
+    step.remove("trim_offsets"); // of the places of pieces in the text, which are not used
+    if description["type"] == "ByteLevel" {
+        step.entry("use_regex").or_insert(Value::Bool(true));
+    }
+    vec![Value::Object(step)]
+}
+
 impl SplitStep {
     /// The step in the format of a `tokenizer.json`.
     fn step(&self) -> Value {
@@ -223,6 +250,19 @@ mod tests {
         let splits = pieces.get_splits(OffsetReferential::Original, OffsetType::None);
         let texts: Vec<String> = splits.iter().map(|(piece, _, _)| decoded(piece)).collect();
         texts.join("·")
+    }
+
+    #[test]
+    fn rules_are_found_by_what_they_do() {
+        for family in FAMILIES {
+            let rules = rules(family.names[0]).unwrap();
+            let name = name_of(&rules.normalizer, &rules.pre_tokenizer, rules.ignore_merges);
+            assert_eq!(name, Some(family.names[0]));
+            assert_eq!(name_of(&rules.normalizer, &rules.pre_tokenizer, !rules.ignore_merges), None, "{name:?}");
+        }
+        let words = json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true });
+        assert_eq!(name_of(&Value::Null, &words, false), Some("gpt-2"));
+        assert_eq!(name_of(&json!({ "type": "NFKC" }), &words, false), None);
     }
 
     #[test]

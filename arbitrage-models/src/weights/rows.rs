@@ -36,6 +36,11 @@ impl<'a> Rows<'a> {
         self.path
     }
 
+    /// The tensor's name.
+    pub fn name(&self) -> &'a str {
+        self.view.name
+    }
+
     /// All rows of `view`, a tensor of the file or folder `path`.
     ///
     /// # Errors

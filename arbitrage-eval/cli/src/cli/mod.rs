@@ -150,6 +150,21 @@ pub(crate) enum ModelsCommand {
     },
     /// Checks a model as loading it does, and shows its size, shape, memory, tokens and chat template.
     Inspect(InspectOptions),
+    /// Writes a Hugging Face folder as one GGUF file with weights of 8 bits (Q8_0), tokenizer and chat template: a language model, a
+    /// reward model or a text router. llama.cpp reads the file of a language model too.
+    #[command(visible_alias = "quantize")]
+    Quantise(QuantiseOptions),
+}
+
+/// Options of `models quantise`.
+#[derive(Args)]
+pub(crate) struct QuantiseOptions {
+    /// The Hugging Face folder, with config.json, tokenizer.json and safetensors.
+    pub folder: PathBuf,
+    /// The GGUF file. If it is called model.gguf, what the folder says about a reward model (arbitrage.json) or router (router.json) is
+    /// copied beside it, so that its folder can be used in place of the other.
+    #[arg(long)]
+    pub out: PathBuf,
 }
 
 /// Options of `models inspect`.

@@ -5,14 +5,14 @@ use std::thread;
 
 use arbitrage_core::Drafter;
 use arbitrage_models::source::{ModelSource, file_digest, known_digest};
-use arbitrage_models::weights::SafetensorsFolder;
+use arbitrage_models::weights::{Gguf, SafetensorsFolder};
 use arbitrage_models::{LoadOptions, LocalModel, Prompt};
 
 use super::registry::is_shipped;
 use crate::Failure;
 use crate::cli::PairOptions;
 use crate::model::{Model, UnloadedModel};
-use crate::model_path::resolve;
+use crate::model_path::{resolve, weights_file};
 use crate::placement::ModelRole;
 use crate::progress::LoadingProgress;
 use crate::remote_address::Address;
@@ -164,16 +164,23 @@ fn remote(address: &Address, role: ModelRole, options: &PairOptions) -> Result<M
     })))
 }
 
-/// A model's digest: that of the list of known models, or else the digest of the weights in the model's folder. A known model is
-/// found by its name, even in the cache of another tool, or by its path in our cache.
+/// Largest GGUF file that is read as a whole for its digest, in bytes. Larger ones are known by their name.
+const MAX_HASHED_BYTES: u64 = 256 << 20;
+
+/// A model's digest: that of the list of known models, or else the digest of its weights, in its folder or in a GGUF file that is not too
+/// large. A known model is found by its name, even in the cache of another tool, or by its path in our cache.
 fn digest(name: &str, path: &Path) -> Result<Option<String>, Failure> {
     let known = known_digest(Path::new(name)).or_else(|| known_digest(path));
-    let weights = path.join("model.safetensors");
+    let weights = if path.is_dir() { weights_file(path) } else { path.to_owned() };
     if known.is_some() || !weights.is_file() {
         return Ok(known);
     }
-    // Reading a large file to its end is for one whose header fits its size only.
-    SafetensorsFolder::open(path)?;
+    // Reading a file to its end is for one whose header fits its size only.
+    if weights.extension().is_some_and(|extension| extension == "safetensors") {
+        SafetensorsFolder::open(path)?;
+    } else if weights.metadata().is_ok_and(|data| data.len() > MAX_HASHED_BYTES) || Gguf::open(&weights).is_err() {
+        return Ok(None); // what is no model is reported where it is loaded
+    }
     Ok(Some(file_digest(weights)?))
 }
 

@@ -50,8 +50,9 @@ pub(super) struct ModelNames {
 pub(super) fn model_names(options: &PairOptions) -> Result<ModelNames, Failure> {
     let pair = options.pair.as_deref().unwrap_or(DEFAULT_PAIR);
     if pair == MINI {
-        let chosen = |given: &Option<String>, model| given.clone().map_or_else(|| mini_folder(model), Ok);
-        return Ok(ModelNames { draft: chosen(&options.draft, "draft")?, target: chosen(&options.target, "target")? });
+        let chosen = |given: &Option<String>, model| given.clone().map_or_else(|| mini_model(model), Ok);
+        let (draft, target) = (chosen(&options.draft, "draft.gguf")?, chosen(&options.target, "target.gguf")?);
+        return Ok(ModelNames { draft, target });
     }
     let both_given = options.draft.is_some() && options.target.is_some();
     let known = PAIRS.iter().find(|known| known.name == pair || both_given);
@@ -119,8 +120,8 @@ fn shipped_folder() -> Result<&'static Path, Failure> {
     FOLDER.get().map(PathBuf::as_path).ok_or_else(|| "the shipped models could not be unpacked".into())
 }
 
-/// The folder of one of the mini pair's models (`draft`, `target`, `prm`), as a model's name.
-pub(super) fn mini_folder(model: &str) -> Result<String, Failure> {
+/// The path of one of the mini pair's models (`draft.gguf`, `target.gguf`, `prm`), as a model's name.
+pub(super) fn mini_model(model: &str) -> Result<String, Failure> {
     let path = shipped_folder()?.join(MINI).join(model);
     Ok(path.to_str().ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?.to_owned())
 }

@@ -11,7 +11,7 @@ use arbitrage_models::{LocalTarget, ProcessReward};
 use arbitrage_router::Policy;
 use arbitrage_router::learned::{self, Card};
 
-use super::registry::{MINI, mini_folder};
+use super::registry::{MINI, mini_model};
 use crate::Failure;
 use crate::cli::{PairOptions, PlacementOptions, SpeculationSource};
 use crate::model::{Model, TargetModel};
@@ -56,7 +56,7 @@ pub(crate) fn default_scorer(
     Ok(match policy {
         _ if options.pair.as_deref() != Some(MINI) => Box::new(Judge::new(target.local("the target as judge")?)),
         Policy::Oracle(_) => Box::new(Checker),
-        _ => Box::new(ProcessReward::open(mini_folder("prm")?, &options.placement.load(ModelRole::Scorer)?)?),
+        _ => Box::new(ProcessReward::open(mini_model("prm")?, &options.placement.load(ModelRole::Scorer)?)?),
     })
 }
 

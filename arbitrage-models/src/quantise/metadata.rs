@@ -1,0 +1,88 @@
+//! The metadata of a GGUF file that describes a model, but for its vocabulary.
+
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use crate::classifier::Classifier;
+use crate::config::{ModelConfig, RopeScaling};
+use crate::error::Result;
+use crate::files::{MAX_CONFIG_BYTES, ModelFiles};
+use crate::small_file::{parse_json, read_text};
+use crate::weights::gguf::{MetadataValue, Strings};
+
+/// llama.cpp's number for files whose matrices are Q8_0.
+const FILE_TYPE_Q8_0: u32 = 7;
+/// The version of the block formats.
+const QUANTISATION_VERSION: u32 = 2;
+/// llama.cpp's numbers for outputs of every token, and for those of the whole text after its last token.
+const POOLING_NONE: u32 = 0;
+const POOLING_RANK: u32 = 4;
+
+/// Keys and values for the model of `folder`, whose opened files are `files`.
+///
+/// # Errors
+/// Those of reading `config.json` again.
+pub(super) fn of(files: &ModelFiles, folder: &Path, is_classifier: bool) -> Result<Vec<(String, MetadataValue)>> {
+    let config = &files.config;
+    let family = architecture(config);
+    let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let mut all: Vec<(String, MetadataValue)> = vec![
+        ("general.architecture".to_owned(), family.into()),
+        ("general.type".to_owned(), "model".into()),
+        ("general.file_type".to_owned(), FILE_TYPE_Q8_0.into()),
+        ("general.quantization_version".to_owned(), QUANTISATION_VERSION.into()),
+    ];
+    for (key, text) in [("general.name", name), ("general.license", files.description.licence.clone())] {
+        all.extend(text.map(|text| (key.to_owned(), text.as_str().into())));
+    }
+    let mut own = shape(config);
+    if is_classifier {
+        own.extend(classifier(files, folder)?);
+    }
+    all.extend(own.into_iter().map(|(key, value)| (format!("{family}.{key}"), value)));
+    Ok(all)
+}
+
+/// The architecture's name in GGUF files, where Mistral models are `llama` too.
+pub(super) fn architecture(config: &ModelConfig) -> &str {
+    if config.family == "mistral" { "llama" } else { &config.family }
+}
+
+fn shape(config: &ModelConfig) -> Vec<(&'static str, MetadataValue)> {
+    let number = |size: usize| MetadataValue::from(u32::try_from(size).unwrap_or(u32::MAX));
+    let mut all = vec![
+        ("block_count", number(config.layers)),
+        ("context_length", number(config.context)),
+        ("embedding_length", number(config.hidden)),
+        ("feed_forward_length", number(config.feed_forward)),
+        ("attention.head_count", number(config.heads)),
+        ("attention.head_count_kv", number(config.kv_heads)),
+        ("attention.key_length", number(config.head_dim)),
+        ("attention.value_length", number(config.head_dim)),
+        ("attention.layer_norm_rms_epsilon", config.norm_epsilon.into()),
+        ("rope.dimension_count", number(config.head_dim)),
+        ("rope.freq_base", (config.rope.theta as f32).into()),
+        ("vocab_size", number(config.vocabulary)),
+    ];
+    if let RopeScaling::Linear { factor } = config.rope.scaling {
+        all.push(("rope.scaling.type", "linear".into()));
+        all.push(("rope.scaling.factor", (factor as f32).into()));
+    }
+    all
+}
+
+/// Labels of the outputs, and whether they belong to tokens or to the whole text.
+fn classifier(files: &ModelFiles, folder: &Path) -> Result<Vec<(&'static str, MetadataValue)>> {
+    let path = folder.join("config.json");
+    let json = parse_json(&path, &read_text(&path, MAX_CONFIG_BYTES)?)?;
+    let label = |at: usize| match json["id2label"][at.to_string()] {
+        Json::String(ref label) => label.clone(),
+        _ => format!("LABEL_{at}"),
+    };
+    let labels: Vec<String> = (0..Classifier::check(files)?).map(label).collect();
+    let class = files.config.architecture.as_deref().unwrap_or_default();
+    let pooling = if class.ends_with("ForSequenceClassification") { POOLING_RANK } else { POOLING_NONE };
+    let labels: Strings = labels.iter().map(String::as_str).collect();
+    Ok(vec![("classifier.output_labels", labels.into()), ("pooling_type", pooling.into())])
+}

@@ -1,0 +1,150 @@
+//! The tensors of a GGUF file with weights of 8 bits.
+
+use super::metadata::architecture;
+use crate::classifier::{Classifier, is_head};
+use crate::config::{ModelConfig, Rope, RopeScaling};
+use crate::decoder::expected::HEAD;
+use crate::error::{Error, Result};
+use crate::files::ModelFiles;
+use crate::weights::gguf::names;
+use crate::weights::{DType, Rows, Scratch, TensorView, WeightSource, dequantize_row, quantize_row};
+
+/// What the names of a decoder's tensors begin with in [`QuantisedTensor::name`].
+const PREFIX: &str = "model.";
+
+/// A tensor as it is written.
+pub(super) struct QuantisedTensor {
+    /// Its name in a Hugging Face folder, with the usual prefix.
+    pub(super) name: String,
+    pub(super) dtype: DType,
+    pub(super) shape: Vec<usize>,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// The tensors of a model whose files have passed the checks of loading.
+///
+/// # Errors
+/// [`Error::Format`] naming a tensor with a value that its format cannot hold.
+pub(super) fn quantise(files: &ModelFiles, is_classifier: bool) -> Result<Vec<QuantisedTensor>> {
+    let (source, config) = (files.weights.as_ref(), &files.config);
+    let prefix = if is_classifier { Classifier::decoder_prefix(files) } else { PREFIX };
+    let mut all = Vec::new();
+    for name in source.names() {
+        let Some(to) = usual_name(&name, prefix, is_classifier, config.tied) else { continue };
+        if let Some(view) = source.get(&name)? {
+            all.push(tensor(source, config, to, view)?);
+        }
+        source.forget(&name);
+    }
+    all.extend(rotary_factors(&config.rope, config.head_dim));
+    Ok(all)
+}
+
+/// The name of a tensor with the usual prefix; `None` for one that is of no use.
+fn usual_name(name: &str, prefix: &str, is_classifier: bool, tied: bool) -> Option<String> {
+    if is_classifier && is_head(name) {
+        let part = name.rsplit('.').next().unwrap_or_default();
+        return Some(format!("score.{part}"));
+    }
+    if let Some(part) = name.strip_prefix(HEAD) {
+        return (!is_classifier && !(tied && part == ".weight")).then(|| name.to_owned());
+    }
+    let usual = format!("{PREFIX}{}", name.strip_prefix(prefix)?);
+    (names::to_gguf(&usual) != usual).then_some(usual)
+}
+
+fn tensor(
+    source: &dyn WeightSource,
+    config: &ModelConfig,
+    name: String,
+    view: TensorView<'_>,
+) -> Result<QuantisedTensor> {
+    let is_interleaved = architecture(config) == "llama";
+    let heads = match () {
+        () if name.contains(".self_attn.q_proj.") => Some(config.heads),
+        () if name.contains(".self_attn.k_proj.") => Some(config.kv_heads),
+        () => None,
+    };
+    let order = heads.filter(|_| is_interleaved).map(|heads| interleaved(heads * config.head_dim, config.head_dim));
+    let shape = view.shape.to_vec();
+    let (dtype, bytes) = match view.shape {
+        [_, cols] if !is_head(&name) => {
+            let dtype = if cols.is_multiple_of(DType::Q8_0.block_len()) { DType::Q8_0 } else { DType::F16 };
+            let rows = Rows::of(source.path(), view)?;
+            (dtype, matrix(&order.map_or(Ok(rows.clone()), |order| rows.in_order(order))?, dtype)?)
+        }
+        _ => {
+            let values = view.to_f32()?;
+            let order = order.unwrap_or_else(|| (0..values.len() as u32).collect());
+            let is_vector = view.shape.len() == 1;
+            let in_order = order.iter().map(|&row| values[row as usize]);
+            let values: Vec<f32> = if is_vector { in_order.collect() } else { values };
+            (DType::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+        }
+    };
+    Ok(QuantisedTensor { name, dtype, shape, bytes })
+}
+
+/// All rows in the format `dtype`, rounded as llama.cpp does.
+fn matrix(rows: &Rows<'_>, dtype: DType) -> Result<Vec<u8>> {
+    let width = dtype.row_bytes(rows.cols()).unwrap_or_default();
+    let (mut values, mut bytes) = (vec![0.0; rows.cols()], vec![0; rows.len() * width]);
+    let mut scratch = Scratch::default();
+    for (row, out) in bytes.chunks_exact_mut(width).enumerate() {
+        dequantize_row(rows.dtype(), rows.read(row, &mut scratch)?, &mut values)?;
+        quantize_row(dtype, &values, out).map_err(|error| match error {
+            Error::Parameter { expected, found, .. } => Error::format(rows.path(), rows.name(), expected, found),
+            other => other,
+        })?;
+    }
+    Ok(bytes)
+}
+
+/// Which row of a rotate-half layout comes next in the layout of interleaved pairs: row `2j + t` of a head is row `t · head_dim / 2 + j`.
+fn interleaved(rows: usize, head_dim: usize) -> Vec<u32> {
+    let from = |row: usize| row / head_dim * head_dim + row % 2 * (head_dim / 2) + row % head_dim / 2;
+    (0..rows).map(|row| from(row) as u32).collect()
+}
+
+/// The divisors of the rotary frequencies of Llama 3.1, which GGUF has a tensor for.
+fn rotary_factors(rope: &Rope, head_dim: usize) -> Option<QuantisedTensor> {
+    if !matches!(rope.scaling, RopeScaling::Llama3 { .. }) {
+        return None;
+    }
+    let plain = Rope { theta: rope.theta, scaling: RopeScaling::None }.frequencies(head_dim);
+    let factors = plain.iter().zip(rope.frequencies(head_dim)).map(|(plain, scaled)| (plain / scaled) as f32);
+    Some(QuantisedTensor {
+        name: "rope_freqs.weight".to_owned(),
+        dtype: DType::F32,
+        shape: vec![head_dim / 2],
+        bytes: factors.flat_map(f32::to_le_bytes).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_become_interleaved_pairs() {
+        // Heads of four rows: halves (0, 2) and (1, 3) → pairs (0, 1) and (2, 3).
+        assert_eq!(interleaved(8, 4), [0, 2, 1, 3, 4, 6, 5, 7]);
+        assert_eq!(interleaved(6, 6), [0, 3, 1, 4, 2, 5]);
+    }
+
+    #[test]
+    fn tensors_of_no_use_are_left_out() {
+        let name = |name: &str, classifier: bool, tied: bool| {
+            let prefix = if classifier { "pretrained_model.model." } else { PREFIX };
+            usual_name(name, prefix, classifier, tied)
+        };
+        assert_eq!(name("lm_head.weight", false, false).as_deref(), Some("lm_head.weight"));
+        assert_eq!(name("lm_head.weight", false, true), None);
+        assert_eq!(name("lm_head.bias", false, true).as_deref(), Some("lm_head.bias"));
+        assert_eq!(name("model.layers.0.self_attn.rotary_emb.inv_freq", false, true), None);
+        assert_eq!(name("v_head.summary.bias", true, true).as_deref(), Some("score.bias"));
+        assert_eq!(name("pretrained_model.lm_head.weight", true, false), None);
+        let norm = name("pretrained_model.model.norm.weight", true, false);
+        assert_eq!(norm.as_deref(), Some("model.norm.weight"));
+    }
+}
