@@ -264,7 +264,9 @@ fn a_trained_router_is_quantised_with_its_card() {
     arbitrage_mini::tokenizer::write(&folder).unwrap();
     let mini = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mini");
     let copy = |from: PathBuf| std::fs::copy(&from, folder.join(from.file_name().unwrap())).unwrap();
-    ["config.json", "model.safetensors"].map(|name| copy(mini.join("tests/fixtures/mini/f16/text").join(name)));
+    for name in ["config.json", "model.safetensors"] {
+        copy(mini.join("tests/fixtures/mini/f16/text").join(name));
+    }
     let shipped = mini.join("shipped/mini/text");
     copy(shipped.join("router.json"));
     let run = |folder: &Path, out: &str| {
