@@ -214,11 +214,13 @@ impl Sequential {
     /// [`RouterError::Io`] and [`RouterError::Models`] where the folder or a file cannot be written.
     pub fn save(&self, folder: impl AsRef<FilePath>) -> Result<(), RouterError> {
         let folder = folder.as_ref();
-        let step_scores = folder.join(STEP_SCORES_FOLDER);
-        std::fs::create_dir_all(&step_scores)
-            .map_err(|source| RouterError::Io { path: step_scores.clone(), source })?;
-        self.networks.step_scores.save(&step_scores)?;
-        self.networks.head.save(folder)?;
+        let SequentialNetworks { probe, step_scores, head } = &self.networks;
+        let parts = [(STEP_SCORES_FOLDER, Some(step_scores)), (PROBE_FOLDER, probe.as_ref())];
+        for (path, network) in parts.into_iter().filter_map(|(name, network)| Some((folder.join(name), network?))) {
+            std::fs::create_dir_all(&path).map_err(|source| RouterError::Io { path: path.clone(), source })?;
+            network.save(&path)?;
+        }
+        head.save(folder)?;
         self.card.save(folder)
     }
 
