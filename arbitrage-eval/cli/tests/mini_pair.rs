@@ -107,7 +107,7 @@ fn a_sequential_router_is_trained_from_runs_that_explore() {
     let draft = unpacked(cache.path()).join("mini/draft").to_str().unwrap().to_owned();
     let trained =
         arbitrage(cache.path(), &[&train[..], &["--draft", &draft, "--probe", "mini:probe"]].concat()).unwrap();
-    assert!(Path::new(&router).join("probe/model.safetensors").exists());
+    assert!(Path::new(&router).join("step-probe/model.safetensors").exists());
     assert!(trained.starts_with("AUC on held-out problems 0."), "{trained}");
 
     // Alone or in a batch, the router decides alike.
