@@ -74,7 +74,8 @@ fn prices(options: &SequentialOptions, traces: &[Trace]) -> Result<TokenPrices, 
         Some(path) => serde_json::from_str::<Hardware>(&read_text(path)?).map_err(in_file(path))?,
         None => {
             let usage: Usage = traces.iter().flat_map(Trace::solutions).map(|solution| solution.usage).sum();
-            measured("the runs", &usage, DecisionWork::Router)?
+            measured("the runs", &usage, DecisionWork::Router)
+                .map_err(|error| format!("--runs: {error}; run with --explore, or name prices with --hardware"))?
         }
     };
     Ok(TokenPrices {

@@ -228,9 +228,9 @@ fn a_sequential_router_is_trained_from_runs_that_explore() {
     let train = ["train", "sequential", "--runs", &explored, "--steps", "30", "--width", "8", "--out", &router];
     let refused = |arguments: &[&str], part: &str| refused(cache.path(), arguments, &[part]);
     refused(&train, "--draft");
-    let draft = unpacked(cache.path()).join("mini/draft").to_str().unwrap().to_owned();
+    let draft = unpacked(cache.path()).join("mini/draft.gguf").to_str().unwrap().to_owned();
     let trained = succeed(cache.path(), &[&train[..], &["--draft", &draft, "--probe", "mini:probe"]].concat());
-    assert!(Path::new(&router).join("probe/model.safetensors").exists());
+    assert!(Path::new(&router).join("step-probe/model.safetensors").exists());
     assert!(trained.starts_with("AUC on held-out problems 0."), "{trained}");
 
     // Alone or in a batch, the router decides alike.

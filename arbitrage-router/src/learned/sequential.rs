@@ -20,7 +20,7 @@ use crate::labels::TokenWork;
 const STEP_SCORES_FOLDER: &str = "step-scores";
 
 /// Folder of the probe's network, in the router's folder.
-const PROBE_FOLDER: &str = "probe";
+const PROBE_FOLDER: &str = "step-probe";
 
 /// Seconds of a token of each kind of [`TokenWork`], on one machine.
 pub type TokenPrices = TokenWork;
@@ -205,6 +205,9 @@ impl Sequential {
         let step_scores = Mlp::open(&folder.join(STEP_SCORES_FOLDER))?;
         let probe = folder.join(PROBE_FOLDER);
         let probe = probe.is_dir().then(|| Mlp::open(&probe)).transpose()?;
+        // A router that was trained into the same folder before may have left its probe, which this one does not read.
+        let outputs = |probe: &Mlp| probe.layers.last().map_or(0, |layer| layer.bias.len());
+        let probe = probe.filter(|probe| probe.inputs() + outputs(probe) == step_scores.inputs());
         Ok(SequentialNetworks { probe, step_scores, head: Mlp::open(folder)? })
     }
 
@@ -214,11 +217,13 @@ impl Sequential {
     /// [`RouterError::Io`] and [`RouterError::Models`] where the folder or a file cannot be written.
     pub fn save(&self, folder: impl AsRef<FilePath>) -> Result<(), RouterError> {
         let folder = folder.as_ref();
-        let step_scores = folder.join(STEP_SCORES_FOLDER);
-        std::fs::create_dir_all(&step_scores)
-            .map_err(|source| RouterError::Io { path: step_scores.clone(), source })?;
-        self.networks.step_scores.save(&step_scores)?;
-        self.networks.head.save(folder)?;
+        let SequentialNetworks { probe, step_scores, head } = &self.networks;
+        let parts = [(STEP_SCORES_FOLDER, Some(step_scores)), (PROBE_FOLDER, probe.as_ref())];
+        for (path, network) in parts.into_iter().filter_map(|(name, network)| Some((folder.join(name), network?))) {
+            std::fs::create_dir_all(&path).map_err(|source| RouterError::Io { path: path.clone(), source })?;
+            network.save(&path)?;
+        }
+        head.save(folder)?;
         self.card.save(folder)
     }
 

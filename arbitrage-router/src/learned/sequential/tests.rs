@@ -262,4 +262,7 @@ fn a_probe_s_outputs_are_inputs_and_saved_with_the_router() {
     let mut opened = Sequential::open(folder.path()).unwrap();
     assert_eq!(opened.networks, networks_on_a_probe());
     assert_eq!(along(&mut opened, 1, &drafts), along(&mut router(), 1, &drafts));
+    // A later training without a probe leaves the file, and does not read it.
+    self::router().save(folder.path()).unwrap();
+    assert_eq!(Sequential::open(folder.path()).unwrap().networks, networks());
 }
