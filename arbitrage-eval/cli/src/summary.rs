@@ -11,6 +11,9 @@ use serde::Serialize;
 use crate::figures::or_dash;
 use crate::live_view::{colour, name, time};
 
+/// Seconds of the target alone below which no ratio is shown.
+const MIN_COMPARED_SECONDS: f64 = 1.0;
+
 /// Answer, steps and cost of a solution, as `--json` prints them.
 #[derive(Serialize)]
 pub(crate) struct SolutionSummary {
@@ -160,9 +163,12 @@ impl fmt::Display for SolutionSummary {
         let (by_steps, by_tokens) = (percent(self.acceptance_by_steps), percent(self.acceptance_by_tokens));
         writeln!(f, "accepted       {by_steps} of steps, {by_tokens} of tokens ({})", self.policy)?;
         write!(f, "time           {}, router {}", time(self.seconds), time(self.usage.router_seconds))?;
-        // A ratio of milliseconds would say more about the clock than about the models.
-        if let Some(estimate) = self.estimated_target_only_seconds.filter(|estimate| *estimate >= 1.0) {
-            write!(f, "; target only about {} ({:.2}×)", time(estimate), estimate / self.seconds)?;
+        if let Some(estimate) = self.estimated_target_only_seconds {
+            write!(f, "; target only about {}", time(estimate))?;
+            // A ratio of milliseconds would say more about the clock than about the models.
+            if estimate >= MIN_COMPARED_SECONDS {
+                write!(f, " ({:.2}×)", estimate / self.seconds)?;
+            }
         }
         match &self.promise {
             Some(promise) => write!(f, "\npromise        {promise}"),

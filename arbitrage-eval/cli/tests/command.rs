@@ -111,6 +111,7 @@ fn the_live_view_ends_in_a_summary_and_the_trace_holds_every_step() {
     for part in ["target", "answer ", "accepted ", "target only about"] {
         assert!(out.contains(part), "{part}: {out}");
     }
+    assert!(!out.contains('×'), "no ratio of milliseconds: {out}");
     assert!(!out.contains('\u{1b}'), "no colours without a terminal");
     let records: Vec<_> = BufReader::new(std::fs::File::open(&trace).unwrap()).lines().collect();
     let steps = out.lines().filter(|line| line.contains("s   ") && line.contains("target")).count();

@@ -12,7 +12,7 @@ use super::CostError;
 /// use arbitrage_eval::cost::Payoff;
 /// let perfect = Payoff::new(4.0, 0.1, 1.0)?;
 /// assert!(perfect.speed_up(10.0, 0.9) > perfect.speed_up(10.0, 0.5));
-/// assert!(perfect.speed_up(1.5, 0.5) < 1.0, "a draft that costs nearly as much as its target saves nothing");
+/// assert!(perfect.speed_up(1.1, 0.5) < 1.0, "a draft that costs nearly as much as its target saves nothing");
 /// # Ok::<(), arbitrage_eval::cost::CostError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]

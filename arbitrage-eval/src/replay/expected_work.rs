@@ -53,7 +53,10 @@ fn read_by_draft(problem: &PairedSolution, decisions: &StepDecisions) -> f64 {
         let (pair, escalated) = (&problem.pairs[at], decisions.escalations[at]);
         let drafted = if decisions.drafted[at] { pair.draft.tokens } else { 0 };
         let shared = if decisions.drafted[at] { pair.shared } else { 0 };
-        escalated * catch_up_tokens(pair.target.tokens, drafted, shared) + (1.0 - escalated)
+        // What it reads next includes a later token anyway where the target also writes the next step.
+        let least = usize::from(decisions.drafted[at + 1]);
+        let read = unread_tokens(pair.target.tokens, drafted, shared).max(least);
+        escalated * read as f64 + (1.0 - escalated)
     };
     prompt + (0..last).map(read).sum::<f64>()
 }
@@ -70,17 +73,18 @@ fn read_by_target<'p>(
     for ((pair, escalated), call) in pairs.rev().zip(calls.iter().rev()) {
         let drafted = pair.draft.tokens;
         let of_draft =
-            if cost.writes_both { catch_up_tokens(drafted, pair.target.tokens, pair.shared) } else { drafted as f64 };
-        read += (1.0 - never_later) * (escalated + (1.0 - escalated) * of_draft);
+            if cost.writes_both { unread_tokens(drafted, pair.target.tokens, pair.shared).max(1) } else { drafted };
+        read += (1.0 - never_later) * (escalated + (1.0 - escalated) * of_draft as f64);
         never_later *= 1.0 - call;
     }
     read + (1.0 - never_later) * prompt
 }
 
-/// Tokens that a model reads of a committed step, if it wrote a step of `written` tokens itself that begins with the same `shared` tokens.
-/// The last token of its own step is not in its cache, and the last committed token is always read again, to predict the next one.
-fn catch_up_tokens(committed: usize, written: usize, shared: usize) -> f64 {
-    committed.saturating_sub(shared.min(written.saturating_sub(1))).max(1) as f64
+/// Tokens of a committed step that are not in the cache of a model that wrote a step of `written` tokens itself, which begins with the same
+/// `shared` tokens. The last token of its own step is not in its cache. A model that is called next reads at least the last committed
+/// token, to predict the one after it.
+fn unread_tokens(committed: usize, written: usize, shared: usize) -> usize {
+    committed.saturating_sub(shared.min(written.saturating_sub(1)))
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ fn shipped(folder: &Path) -> PathBuf {
 #[test]
 fn a_hopeless_pair_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
-    let target = shipped(folder.path()).join("target");
+    let target = shipped(folder.path()).join("target.gguf");
     let untrained = folder.path().join("untrained");
     succeed(train("draft", "1", &untrained));
     for (name, draft) in [("itself", &target), ("random", &untrained)] {
