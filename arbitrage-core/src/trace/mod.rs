@@ -23,6 +23,7 @@ use crate::{Author, BoxError, Decision, Limits, Overlap, Step, StepCost, Stop, U
 /// One line of a trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
+#[expect(clippy::large_enum_variant, reason = "records are written one at a time, and nearly all are steps")]
 #[non_exhaustive]
 pub enum Record {
     /// The configuration of the run, before its first step.
