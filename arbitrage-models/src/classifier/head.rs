@@ -8,6 +8,8 @@ use crate::weights::{LoadReport, TensorView, WeightSource};
 const VALUE: &str = "v_head.summary";
 /// The tensor name of a head with classes.
 const CLASSES: &str = "score";
+/// The tensor name of either head in a GGUF file.
+pub(crate) const IN_GGUF: &str = "cls.output";
 /// Most outputs of a head. A tensor that declares more is not a classifier's.
 const MAX_OUTPUTS: usize = 4096;
 
@@ -73,20 +75,26 @@ impl ClassifierHead {
 /// Whether `name` is that of a head's weight or bias.
 pub(crate) fn is_head(name: &str) -> bool {
     let stem = name.strip_suffix(".weight").or_else(|| name.strip_suffix(".bias"));
-    stem.is_some_and(|stem| [VALUE, CLASSES].contains(&stem))
+    stem.is_some_and(|stem| [VALUE, CLASSES, IN_GGUF].contains(&stem))
 }
 
 /// The tensor name of the head that the file has or, where it has none, of the one that a similar name suggests.
 fn tensor_stem(names: &[String]) -> &'static str {
     let has = |stem: &str| names.iter().any(|name| name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.')));
     let like = |stem: &str| nearest(&format!("{stem}.weight"), names.iter().map(String::as_str)).is_some();
-    if has(VALUE) || (!has(CLASSES) && like(VALUE)) { VALUE } else { CLASSES }
+    match () {
+        () if has(VALUE) => VALUE,
+        () if has(CLASSES) => CLASSES,
+        () if has(IN_GGUF) => IN_GGUF,
+        () if like(VALUE) => VALUE,
+        () => CLASSES,
+    }
 }
 
 /// The number of outputs that the weight declares; 1 for a value head, and where the shape is not that of a head.
 fn declared_outputs(stem: &str, weight: Option<TensorView<'_>>) -> usize {
     match weight.map(|view| view.shape) {
-        Some(&[outputs, _]) if stem == CLASSES && (1..=MAX_OUTPUTS).contains(&outputs) => outputs,
+        Some(&[outputs, _]) if stem != VALUE && (1..=MAX_OUTPUTS).contains(&outputs) => outputs,
         _ => 1,
     }
 }

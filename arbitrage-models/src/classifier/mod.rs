@@ -28,7 +28,7 @@ use crate::prefill::{Prefill, batch_or_singly, in_rounds, prefill};
 use crate::sequence::CachedSequence;
 use crate::tokenizer::Tokenizer;
 use head::ClassifierHead;
-pub(crate) use head::is_head;
+pub(crate) use head::{IN_GGUF, is_head};
 
 /// A decoder with a head of a few outputs.
 ///

@@ -156,8 +156,8 @@ impl GgufReader<'_> {
 /// Keys that only a file with a classifier's head may have.
 const LABELS: &str = "classifier.output_labels";
 const POOLING: &str = "pooling_type";
-/// The head's tensor, by its name in a Hugging Face folder.
-const CLASSIFIER_TENSOR: &str = "score.weight";
+/// The head's tensor.
+const CLASSIFIER_TENSOR: &str = "cls.output.weight";
 
 /// Whether a key below the architecture's name describes the head of a classifier whose outputs belong to single tokens (0, none) or, as a
 /// sequence classifier's, to the last one (4, rank).

@@ -85,12 +85,7 @@ pub(crate) fn is_tied(source: &dyn WeightSource, config: &ModelConfig) -> Result
 /// # Errors
 /// [`Error::Format`] naming the class.
 pub(super) fn check_task(source: &dyn WeightSource, config: &ModelConfig) -> Result<()> {
-    let head = "score.weight"; // in a GGUF file, which names no class
     match &config.architecture {
-        None if source.get(head)?.is_some() => {
-            let found = "the head of a classifier, which predicts no tokens: load it as a scorer";
-            Err(Error::format(source.path(), source.name_in_file(head), "no such tensor in a language model", found))
-        }
         Some(class) if !config.is_language_model() => {
             let found = format!("`{}`, which predicts no tokens: load it as a scorer", excerpt(class));
             let expected = "the class of a causal language model, such as Qwen2ForCausalLM";

@@ -109,7 +109,8 @@ fn block_index(rows: usize, blocks: usize, tile: usize, row: usize, block: usize
 /// Rounds to the nearest of 255 steps. Plain loops over lanes, which become vector instructions.
 #[inline(always)]
 pub(super) fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> BlockScale {
-    // 1.5 · 2²³: added and subtracted, it rounds to an integer; `round` is a call.
+    // 1.5 · 2²³: added to a number, it leaves the nearest integer in the lowest bits. `round` is a call, and the language's own conversion
+    // to integers looks at every number for NaN, which no vector instruction does.
     const ROUND: f32 = 12_582_912.0;
     let (mut most, mut probe) = ([0.0f32; LANES], [0.0f32; LANES]);
     for values in values.as_chunks::<LANES>().0 {
@@ -125,12 +126,13 @@ pub(super) fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> BlockS
     let mut sums = [0i32; 2];
     for (half, sum) in sums.iter_mut().enumerate() {
         for i in half * 16..half * 16 + 16 {
-            let value = ((values[i] * inverse + ROUND) - ROUND) as i8;
-            bytes[i] = value;
-            *sum += i32::from(value);
+            // Any number where the value is not finite; the scale is then NaN.
+            let value = (values[i] * inverse + ROUND).to_bits().wrapping_sub(ROUND.to_bits()).cast_signed();
+            bytes[i] = value as i8;
+            *sum = sum.wrapping_add(value);
         }
     }
-    let byte_sum = sums[0] + sums[1];
+    let byte_sum = sums[0].wrapping_add(sums[1]);
     let half_sums = sums.map(|sum| scale * sum as f32);
     BlockScale { scale, half_sums, sum: scale * byte_sum as f32, byte_sum }
 }

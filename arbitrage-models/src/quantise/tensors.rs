@@ -1,7 +1,7 @@
 //! The tensors of a GGUF file with weights of 8 bits.
 
 use super::metadata::architecture;
-use crate::classifier::{Classifier, is_head};
+use crate::classifier::{Classifier, IN_GGUF, is_head};
 use crate::config::{ModelConfig, Rope, RopeScaling};
 use crate::decoder::expected::HEAD;
 use crate::error::{Error, Result};
@@ -44,7 +44,7 @@ pub(super) fn quantise(files: &ModelFiles, is_classifier: bool) -> Result<Vec<Qu
 fn usual_name(name: &str, prefix: &str, is_classifier: bool, tied: bool) -> Option<String> {
     if is_classifier && is_head(name) {
         let part = name.rsplit('.').next().unwrap_or_default();
-        return Some(format!("score.{part}"));
+        return Some(format!("{IN_GGUF}.{part}"));
     }
     if let Some(part) = name.strip_prefix(HEAD) {
         return (!is_classifier && !(tied && part == ".weight")).then(|| name.to_owned());
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(name("lm_head.weight", false, true), None);
         assert_eq!(name("lm_head.bias", false, true).as_deref(), Some("lm_head.bias"));
         assert_eq!(name("model.layers.0.self_attn.rotary_emb.inv_freq", false, true), None);
-        assert_eq!(name("v_head.summary.bias", true, true).as_deref(), Some("score.bias"));
+        assert_eq!(name("v_head.summary.bias", true, true).as_deref(), Some("cls.output.bias"));
         assert_eq!(name("pretrained_model.lm_head.weight", true, false), None);
         let norm = name("pretrained_model.model.norm.weight", true, false);
         assert_eq!(norm.as_deref(), Some("model.norm.weight"));

@@ -258,7 +258,8 @@ mod tests {
             let rules = rules(family.names[0]).unwrap();
             let name = name_of(&rules.normalizer, &rules.pre_tokenizer, rules.ignore_merges);
             assert_eq!(name, Some(family.names[0]));
-            assert_eq!(name_of(&rules.normalizer, &rules.pre_tokenizer, !rules.ignore_merges), None, "{name:?}");
+            // The same splits with merges for whole words are those of another name or of none.
+            assert_ne!(name_of(&rules.normalizer, &rules.pre_tokenizer, !rules.ignore_merges), name);
         }
         let words = json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true });
         assert_eq!(name_of(&Value::Null, &words, false), Some("gpt-2"));

@@ -3,12 +3,8 @@
 use std::borrow::Cow;
 
 /// Names outside the layers, without `.weight` and `.bias`: GGUF's, Hugging Face's.
-const GLOBAL: [(&str, &str); 4] = [
-    ("token_embd", "model.embed_tokens"),
-    ("output_norm", "model.norm"),
-    ("output", "lm_head"),
-    ("cls.output", "score"),
-];
+const GLOBAL: [(&str, &str); 3] =
+    [("token_embd", "model.embed_tokens"), ("output_norm", "model.norm"), ("output", "lm_head")];
 
 /// Names within a layer, likewise.
 const LAYER: [(&str, &str); 9] = [
@@ -70,8 +66,6 @@ mod tests {
             ("token_embd.weight", "model.embed_tokens.weight"),
             ("output_norm.weight", "model.norm.weight"),
             ("output.weight", "lm_head.weight"),
-            ("cls.output.weight", "score.weight"),
-            ("cls.output.bias", "score.bias"),
             ("blk.0.attn_norm.weight", "model.layers.0.input_layernorm.weight"),
             ("blk.12.attn_q.weight", "model.layers.12.self_attn.q_proj.weight"),
             ("blk.12.attn_k.bias", "model.layers.12.self_attn.k_proj.bias"),
