@@ -44,7 +44,8 @@ impl SpeedComparison {
         let mut comparison = Self::default();
         // The first problem of each is slower, since caches and threads are not ready yet. It does not count.
         if let Some(problem) = problems.next() {
-            (pair(&problem)?, target(&problem)?);
+            pair(&problem)?;
+            target(&problem)?;
         }
         for problem in problems.take(MAX_PROBLEMS) {
             if comparison.problems.is_multiple_of(2) {

@@ -66,7 +66,8 @@ impl PairedRuns {
         if plan.splits == 0 {
             return Err(parameter("splits", "at least 1", "0".to_owned()).into());
         }
-        if !(plan.calibration_share > 0.0) || calibration == 0 || calibration >= problems {
+        // A share that is NaN or negative rounds to 0 problems.
+        if calibration == 0 || calibration >= problems {
             let expected = "a share that leaves problems for both parts";
             return Err(parameter("share of the calibration", expected, plan.calibration_share.to_string()).into());
         }
@@ -84,7 +85,7 @@ impl PairedRuns {
         let mut sequence = FixedSequence::new(test);
         let runs = self.threshold_runs();
         let chosen = runs.iter().take_while(|run| {
-            let counts = self.counts(&run.run.results.problems(), calibrating);
+            let counts = self.counts(run.run.results.problems(), calibrating);
             sequence.push(run.tau, counts).is_continue()
         });
         let chosen = chosen.last();

@@ -99,8 +99,11 @@ fn test(loss: f64) -> LossTest {
     LossTest::new(loss, 0.95).unwrap()
 }
 
+/// Id, outcome and number of escalated steps.
+type SolvedProblem = (String, crate::results::Outcome, usize);
+
 /// What is the same however often a calibration is interrupted.
-fn content(runs: &PairedRuns) -> Vec<(Option<f32>, Vec<(String, crate::results::Outcome, usize)>)> {
+fn content(runs: &PairedRuns) -> Vec<(Option<f32>, Vec<SolvedProblem>)> {
     let of = |run: &SolvedRun| {
         let problems = run.results.problems().iter();
         (run.tau(), problems.map(|one| (one.id.clone(), one.outcome, one.usage.escalated_steps)).collect())

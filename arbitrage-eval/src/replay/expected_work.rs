@@ -30,19 +30,21 @@ pub(super) fn expected_work(problem: &PairedSolution, decisions: &StepDecisions,
     };
     let drafts = || problem.pairs.iter().zip(drafted).filter(|(_, drafted)| **drafted);
     let written: f64 = drafts().map(|(pair, _)| pair.draft.decoded as f64).sum();
-    let mut work = WorkCounts::default();
-    work.draft = RoleWork { decoded: written, prefilled: read_by_draft(problem, decisions), ..RoleWork::default() };
-    work.target.decoded = by_target(&|pair| pair.target.decoded, false);
-    work.target.prefilled = read_by_target(pairs(), &target_calls, cost);
-    work.target.guessed = by_target(&|pair| pair.target.guessed, true);
-    work.target.confirmed = by_target(&|pair| pair.target.confirmed, true);
-    work.routed = if cost.decision == DecisionWork::Router { drafts().count() as f64 } else { 0.0 };
-    work.scored = match cost.decision {
-        DecisionWork::Nothing | DecisionWork::Router => 0.0,
-        DecisionWork::ScoreDraft => written,
-        DecisionWork::ScoreBoth => written + by_target(&|pair| pair.target.decoded, true),
-    };
-    work
+    WorkCounts {
+        draft: RoleWork { decoded: written, prefilled: read_by_draft(problem, decisions), ..RoleWork::default() },
+        target: RoleWork {
+            decoded: by_target(&|pair| pair.target.decoded, false),
+            prefilled: read_by_target(pairs(), &target_calls, cost),
+            guessed: by_target(&|pair| pair.target.guessed, true),
+            confirmed: by_target(&|pair| pair.target.confirmed, true),
+        },
+        routed: if cost.decision == DecisionWork::Router { drafts().count() as f64 } else { 0.0 },
+        scored: match cost.decision {
+            DecisionWork::Nothing | DecisionWork::Router => 0.0,
+            DecisionWork::ScoreDraft => written,
+            DecisionWork::ScoreBoth => written + by_target(&|pair| pair.target.decoded, true),
+        },
+    }
 }
 
 /// The draft reads every committed step before the last one that it drafts, and the prompt if it drafts any.

@@ -47,7 +47,7 @@ fn usual_name(name: &str, prefix: &str, is_classifier: bool, tied: bool) -> Opti
         return Some(format!("{IN_GGUF}.{part}"));
     }
     if let Some(part) = name.strip_prefix(HEAD) {
-        return (!is_classifier && !(tied && part == ".weight")).then(|| name.to_owned());
+        return (!(is_classifier || tied && part == ".weight")).then(|| name.to_owned());
     }
     let usual = format!("{PREFIX}{}", name.strip_prefix(prefix)?);
     (names::to_gguf(&usual) != usual).then_some(usual)
