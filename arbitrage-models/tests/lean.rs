@@ -75,7 +75,7 @@ fn caches_in_8_bits_change_logits_a_little_and_only_on_the_processor() {
         assert!(matches!(error, Error::Parameter { name: "int8_cache", .. }), "{error}");
     }
     let int8 = options(Precision::Packed).with_int8_cache().with_weights(DType::Q4_0);
-    assert!(LocalModel::name_of("a/small.gguf".as_ref(), &int8).ends_with("small+q4_0+int8-cache"));
+    assert!(LocalModel::name_of("a/model.gguf".as_ref(), &int8).ends_with("model+q4_0+int8-cache"));
 }
 
 #[test]
