@@ -25,7 +25,8 @@ impl Classifier {
     /// [`Error::Weights`] with every missing, misshapen and unused tensor of decoder and head at once, and where there are two heads;
     /// [`Error::NotFinite`] for NaN and infinity in the head; otherwise as [`LocalModel::open`](crate::LocalModel::open).
     pub fn open(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
-        Self::from_files(ModelFiles::open(path)?, options)
+        let name = model_name(path.as_ref(), options);
+        Ok(Self { name, ..Self::from_files(ModelFiles::open(path)?, options)? })
     }
 
     /// Loads a classifier whose files are already open.

@@ -8,12 +8,13 @@ use crate::error::Result;
 use crate::files::ModelFiles;
 
 impl LocalModel {
-    /// Opens a GGUF file, or a Hugging Face folder with `config.json`, `tokenizer.json` and safetensors.
+    /// Opens a GGUF file, a folder with one called `model.gguf`, or a Hugging Face folder with `config.json`, `tokenizer.json` and safetensors.
     ///
     /// # Errors
     /// Any [`Error`](crate::Error): each names the file, the field, what was expected and what was found.
     pub fn open(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
-        Self::from_files(ModelFiles::open(path)?, options)
+        let name = model_name(path.as_ref(), options);
+        Self::load(name, ModelFiles::open(path)?, options)
     }
 
     /// The name of the model in the file or folder `path`, loaded with `options`, without opening it.
@@ -27,9 +28,12 @@ impl LocalModel {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_files(files: ModelFiles, options: &LoadOptions) -> Result<Self> {
+        Self::load(model_name(files.weights.path(), options), files, options)
+    }
+
+    fn load(name: String, files: ModelFiles, options: &LoadOptions) -> Result<Self> {
         let template = files.check()?.template;
         let ModelFiles { weights, config, tokenizer, .. } = files;
-        let name = model_name(weights.path(), options);
         let decoder = Decoder::load(weights, config, options)?;
         Ok(Self::new(name, decoder, tokenizer, template))
     }
@@ -37,10 +41,6 @@ impl LocalModel {
 
 /// The name of the file or folder, the dtype that its weights are converted to, if any, and whether caches have 8 bits.
 pub(crate) fn model_name(path: &Path, options: &LoadOptions) -> String {
-    // A file that stands for its folder has no name of its own.
-    let stands_for_it = |folder: &&Path| path.ends_with(ModelFiles::GGUF_IN_FOLDER) && folder.file_name().is_some();
-    let folder = path.parent().filter(stands_for_it);
-    let path = folder.unwrap_or(path);
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
     let weights = options.weights.map_or_else(String::new, |dtype| format!("+{}", dtype.name().to_lowercase()));
     let cache = if options.int8_cache { "+int8-cache" } else { "" };
