@@ -6,7 +6,7 @@
 # hidden states of the quantised draft; what is trained from another model's weights begins with its f16 folder.
 #
 #   examples/mini.sh [FOLDER]            everything, into FOLDER (mini-run unless named)
-#   examples/mini.sh --quick [FOLDER]    the same in about five minutes, with models that are bad at it
+#   examples/mini.sh --quick [FOLDER]    the same in about two minutes, with models that are bad at it
 #
 # Every step goes on where a killed one stopped; a step that is done is passed over.
 set -euo pipefail

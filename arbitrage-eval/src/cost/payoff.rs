@@ -4,9 +4,9 @@ use super::CostError;
 
 /// What the speed of a routed pair depends on, one problem at a time. Times are relative to a token that the target decodes.
 ///
-/// A problem has [`steps`](Self::steps) steps of equal length. The draft, given the target's earlier steps, fails at each of them with the
+/// A problem has `steps` steps of equal length. The draft, given the target's earlier steps, fails at each of them with the
 /// same probability, so that a draft that solves the share `a` of what its target solves fails at `1 − a^(1/steps)` of the steps. A router
-/// escalates [`excess`](Self::excess) times as many.
+/// escalates `excess` times as many.
 ///
 /// ```
 /// use arbitrage_eval::cost::Payoff;
