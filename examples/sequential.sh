@@ -6,7 +6,7 @@
 #   examples/sequential.sh --quick [FOLDER]    the same in a minute, with too little data
 #
 # PAIR names other models and the probe that decides in the first round, for instance those of examples/mini.sh:
-#   PAIR="--draft mini-run/draft --target mini-run/target" PROBE=mini-run/probe examples/sequential.sh
+#   PAIR="--draft mini-run/draft.gguf --target mini-run/target.gguf" PROBE=mini-run/probe examples/sequential.sh
 #
 # Every step goes on where a killed one stopped; a step that is done is passed over.
 set -euo pipefail
@@ -24,7 +24,7 @@ read -ra pair <<< "${PAIR:---pair mini}"
 # The draft's files, which hidden states are read with, and the models as a configuration file names them.
 case " ${pair[*]} " in
     *" --draft "*) draft=${pair[1]} models="draft = \"$(realpath "${pair[1]}")\", target = \"$(realpath "${pair[3]}")\"" ;;
-    *) draft=arbitrage-eval/mini/shipped/mini/draft models='pair = "mini"' ;;
+    *) draft=arbitrage-eval/mini/shipped/mini/draft.gguf models='pair = "mini"' ;;
 esac
 if [ -e "$probe" ]; then probe=$(realpath "$probe"); fi
 
