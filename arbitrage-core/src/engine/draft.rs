@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::sequence::ActiveSequence;
 use super::step_state::{BatchCall, StepState, checked_drafts, select};
-use crate::{Author, Drafter, Limits, Role, SeveralDrafts, Step, StepRule};
+use crate::{Drafter, Limits, Prefix, Role, SeveralDrafts, Step, StepRule, StepsResult};
 
 /// The drafter, and how many drafts of a step it writes. It is kept apart from verifier and router, since it may work on another
 /// thread at the same time.
@@ -26,43 +26,40 @@ impl<D: Drafter> DraftStage<D> {
             Some(_) => selected.into_iter().partition(|&index| wants_several(&states[index])),
             None => (Vec::new(), selected),
         };
-        if !single.is_empty() {
-            self.write_one(active, &single, states, rule);
-        }
-        if let Some(drafts) = self.several.filter(|_| !several.is_empty()) {
-            self.write_several(drafts, active, &several, states, rule);
-        }
+        self.write(None, active, &single, states, rule);
+        self.write(self.several, active, &several, states, rule);
     }
 
-    fn write_one(
+    /// Writes one draft for each selected sequence, or `several`.
+    fn write(
         &mut self,
+        several: Option<SeveralDrafts>,
         active: &[ActiveSequence],
         selected: &[usize],
         states: &mut [StepState],
         rule: &StepRule<'_>,
     ) {
+        if selected.is_empty() {
+            return;
+        }
         let start = Instant::now();
         let prefixes: Vec<_> = selected.iter().map(|&index| active[index].prefix()).collect();
-        let answers = self.drafter.draft(&prefixes, rule);
+        let answers = self.call(several, &prefixes, rule);
         let seconds = start.elapsed().as_secs_f64();
         let call = BatchCall { active, selected, role: Role::Drafter, name: self.drafter.name(), seconds };
-        call.store_steps(states, answers, Author::Draft, rule);
+        call.store_drafts(states, answers, count(several), rule);
     }
 
-    fn write_several(
+    fn call(
         &mut self,
-        drafts: SeveralDrafts,
-        active: &[ActiveSequence],
-        selected: &[usize],
-        states: &mut [StepState],
+        several: Option<SeveralDrafts>,
+        prefixes: &[Prefix<'_>],
         rule: &StepRule<'_>,
-    ) {
-        let start = Instant::now();
-        let prefixes: Vec<_> = selected.iter().map(|&index| active[index].prefix()).collect();
-        let answers = self.drafter.draft_several(&prefixes, drafts, rule);
-        let seconds = start.elapsed().as_secs_f64();
-        let call = BatchCall { active, selected, role: Role::Drafter, name: self.drafter.name(), seconds };
-        call.store_drafts(states, answers, drafts.count(), rule);
+    ) -> Vec<StepsResult> {
+        match several {
+            Some(drafts) => self.drafter.draft_several(prefixes, drafts, rule),
+            None => self.drafter.draft(prefixes, rule).into_iter().map(|step| Ok(vec![step?])).collect(),
+        }
     }
 
     /// Drafts the step after each draft that is assumed accepted. A draft that fails is left out: the drafter is called again in
@@ -75,18 +72,19 @@ impl<D: Drafter> DraftStage<D> {
     ) -> Vec<Vec<Step>> {
         let start = Instant::now();
         let prefixes: Vec<_> = assumed.iter().map(|&index| active[index].assumed_prefix()).collect();
-        let answers = match self.several {
-            Some(drafts) => self.drafter.draft_several(&prefixes, drafts, rule),
-            None => self.drafter.draft(&prefixes, rule).into_iter().map(|step| Ok(vec![step?])).collect(),
-        };
+        let answers = self.call(self.several, &prefixes, rule);
         if answers.len() != assumed.len() {
             return Vec::new();
         }
-        let count = self.several.map_or(1, |drafts| drafts.count());
         let seconds = start.elapsed().as_secs_f64() / assumed.len() as f64;
-        let checked = |steps| checked_drafts(steps, count, rule, seconds).unwrap_or_default();
+        let checked = |steps| checked_drafts(steps, count(self.several), rule, seconds).unwrap_or_default();
         answers.into_iter().map(checked).collect()
     }
+}
+
+/// How many drafts of a step are written.
+fn count(several: Option<SeveralDrafts>) -> usize {
+    several.map_or(1, |drafts| drafts.count())
 }
 
 /// Assumes that the drafts will be accepted, and returns the indices of the sequences that can go on after them. There are none

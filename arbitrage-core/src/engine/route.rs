@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::sequence::ActiveSequence;
 use super::step_state::{BatchCall, OnRouterError, StepState, select};
-use crate::{AdvantageRouter, Author, Candidate, ChooseBy, Evidence, Rewrite, Role, StepRule, Verifier};
+use crate::{AdvantageRouter, Candidate, ChooseBy, Evidence, Rewrite, Role, StepRule, Verifier};
 
 /// The verifier and the router. They are kept apart from the drafter, which may work on another thread at the same time.
 pub(super) struct RouteStage<V, R> {
@@ -54,7 +54,7 @@ impl<V: Verifier, R: AdvantageRouter> RouteStage<V, R> {
         let answers = self.verifier.rewrite(&requests, rule);
         let seconds = start.elapsed().as_secs_f64();
         let call = BatchCall { active, selected: &selected, role: Role::Verifier, name: self.verifier.name(), seconds };
-        call.store_steps(states, answers, Author::Target, rule);
+        call.store_targets(states, answers, rule);
     }
 
     fn route(&mut self, active: &[ActiveSequence], states: &mut [StepState]) {

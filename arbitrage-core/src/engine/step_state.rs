@@ -30,13 +30,6 @@ impl StepState {
         self.decision.is_some_and(|decision| decision.route == Route::Escalate)
     }
 
-    fn set_step(&mut self, author: Author, step: Step) {
-        match author {
-            Author::Draft => self.drafts = vec![step],
-            Author::Target => self.target = Some(step),
-        }
-    }
-
     /// Takes the first draft without a choice. Others can only have been written ahead, and are discarded.
     pub(super) fn take_first_draft(&mut self) {
         let mut drafts = std::mem::take(&mut self.drafts).into_iter();
@@ -112,19 +105,13 @@ pub(super) struct BatchCall<'a> {
 }
 
 impl BatchCall<'_> {
-    /// Stores each step, or the error that ends its sequence.
-    pub(super) fn store_steps(
-        &self,
-        states: &mut [StepState],
-        answers: Vec<StepResult>,
-        author: Author,
-        rule: &StepRule<'_>,
-    ) {
+    /// Stores each step of the target, or the error that ends its sequence.
+    pub(super) fn store_targets(&self, states: &mut [StepState], answers: Vec<StepResult>, rule: &StepRule<'_>) {
         let share = self.seconds_per_sequence();
         let answers = answers.into_iter().map(|step| checked_step(step, rule, share)).collect();
         for (index, answer) in self.match_answers(answers) {
             match answer {
-                Ok(step) => states[index].set_step(author, step),
+                Ok(step) => states[index].target = Some(step),
                 Err(error) => states[index].error = Some(error),
             }
         }

@@ -10,8 +10,7 @@ use arbitrage_eval::gold::Gold;
 use arbitrage_eval::harness::grade;
 use arbitrage_eval::results::Outcome;
 use arbitrage_eval::steps::drafts_of_outcomes;
-use arbitrage_models::source::file_digest;
-use arbitrage_router::labels::{SolutionOutcome, Split, Subset, outcomes};
+use arbitrage_router::labels::{SolutionOutcome, Subset, outcomes};
 use arbitrage_router::learned::{
     Probe, ProbeFeatures, Sequential, SequentialRecipe, SequentialTraining, TokenPrices, TrainingData, TrainingSplit,
 };
@@ -22,7 +21,7 @@ use crate::files::{create_folder, in_file, read_text};
 use crate::pair::resolve_router;
 use crate::problem_set::{gold_answers, problem_rows};
 use crate::progress::TrainingProgress;
-use crate::training_data::{identity, read_draft_states};
+use crate::training_data::{identity, joined_digests, read_draft_states};
 
 /// Trains the router, and returns how well it tells solutions with a right answer from others, on held-out problems.
 pub(crate) fn train(options: &SequentialOptions) -> Result<f64, Failure> {
@@ -105,13 +104,12 @@ fn attach_hidden(
 }
 
 fn training_data(runs: &[PathBuf], policy: String, solutions: &[SolutionOutcome]) -> Result<TrainingData, Failure> {
-    let digests = runs.iter().map(file_digest).collect::<Result<Vec<_>, _>>()?;
     let ids: HashSet<&str> = solutions.iter().map(|solution| solution.problem.as_str()).collect();
     let count = |solution: &SolutionOutcome| solution.decisions().count();
     let steps: usize = solutions.iter().map(count).sum();
     let right: usize = solutions.iter().filter(|solution| solution.is_solved).map(count).sum();
     let positive = right as f64 / steps.max(1) as f64;
-    Ok(TrainingData { digest: digests.join("+"), problems: ids.len(), steps, positive, scorer: policy })
+    Ok(TrainingData { digest: joined_digests(runs)?, problems: ids.len(), steps, positive, scorer: policy })
 }
 
 /// Solutions to learn from, and solutions to choose the best weights by, of different problems.
@@ -119,7 +117,6 @@ fn split(
     options: &SequentialOptions,
     solutions: Vec<SolutionOutcome>,
 ) -> Result<(Vec<SolutionOutcome>, Vec<SolutionOutcome>), Failure> {
-    let share = options.learning.validation;
-    let split = Split::new(1.0 - share, share, 0.0)?.with_seed(options.learning.seed);
+    let split = options.learning.problem_split()?;
     Ok(solutions.into_iter().partition(|solution| split.subset(&solution.problem) == Subset::Train))
 }

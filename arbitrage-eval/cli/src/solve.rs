@@ -13,10 +13,10 @@ use arbitrage_router::calibrate::Promise;
 use crate::Failure;
 use crate::cli::{OverlapOption, PairOptions, SolveOptions, SpeculationSource};
 use crate::live_view::LiveView;
-use crate::model::{Model, TargetModel};
+use crate::model::Model;
 use crate::pair::{
-    DEFAULT_PAIR, LoadedPair, MINI, NeededRoles, RouterSource, as_verifier, default_policy, default_scorer,
-    open_router, router_folder, seconds_per_token,
+    DEFAULT_PAIR, LoadedPair, MINI, NeededRoles, RoutedEngine, RouterSource, as_verifier, default_policy,
+    default_scorer, open_router, router_folder, seconds_per_token,
 };
 use crate::promise::promise;
 use crate::run_notes::run_notes;
@@ -46,8 +46,8 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
         pair = pair.warmed_up()?;
     }
     let idle = pair.share();
-    let parts = EngineParts { options, models, folder: folder.as_deref() };
-    let (solution, seconds) = solve_visibly(&parts, pair, policy, &problem)?;
+    let parts = EngineParts { options, models, policy, folder: folder.as_deref() };
+    let (solution, seconds) = solve_visibly(&parts, pair, &problem)?;
 
     let is_compared = generated.is_some() && !options.json && !matches!(policy, Policy::Draft | Policy::Target);
     let target_seconds_per_token =
@@ -58,7 +58,7 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
     let marked = expected.zip(is_right).map(|(expected, is_right)| MarkedAnswer { expected, is_right });
     let summary = SolutionSummary::new(&problem, &solution, policy, times)
         .with_mark(marked)
-        .with_promise(parts.promise(&idle, policy, &problem)?);
+        .with_promise(parts.promise(&idle, &problem)?);
     let mut out = anstream::stdout().lock();
     if options.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
@@ -66,7 +66,7 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
         writeln!(out, "{summary}")?;
     }
     if is_compared {
-        writeln!(out, "\n{}", compare(&parts, &idle, policy)?)?;
+        writeln!(out, "\n{}", compare(&parts, &idle)?)?;
     }
     Ok(())
 }
@@ -75,14 +75,15 @@ pub(crate) fn run(options: &SolveOptions) -> Result<(), Failure> {
 struct EngineParts<'a> {
     options: &'a SolveOptions,
     models: &'a PairOptions,
+    policy: Policy,
     /// The folder of the trained router, if there is one.
     folder: Option<&'a Path>,
 }
 
 impl EngineParts<'_> {
     /// What is promised of the policy at its threshold.
-    fn promise(&self, pair: &LoadedPair, policy: Policy, problem: &Problem) -> Result<Option<Promise>, Failure> {
-        let Self { options, models, folder } = *self;
+    fn promise(&self, pair: &LoadedPair, problem: &Problem) -> Result<Option<Promise>, Failure> {
+        let Self { options, models, policy, folder } = *self;
         if options.budget.is_some() {
             return Ok(None); // a budget may let the draft write what the router escalates
         }
@@ -90,19 +91,15 @@ impl EngineParts<'_> {
         promise(options.lookahead.of(policy), folder, options.limits.limits(), &notes, pair.draft.name())
     }
 
-    /// An engine of the pair under a policy.
-    fn engine(
-        &self,
-        LoadedPair { draft, target }: LoadedPair,
-        policy: Policy,
-        speculation: SpeculationSource,
-    ) -> Result<Engine<Model, TargetModel, Box<dyn AdvantageRouter>>, Failure> {
-        let target = as_verifier(target, &draft, speculation)?;
-        let scorer = || default_scorer(self.models, policy, &target);
-        let source = RouterSource { folder: self.folder, placement: &self.models.placement };
+    /// An engine of the pair under the policy.
+    fn engine(&self, LoadedPair { draft, target }: LoadedPair) -> Result<RoutedEngine, Failure> {
+        let Self { models, policy, folder, .. } = *self;
+        let target = as_verifier(target, &draft, models.speculation)?;
+        let scorer = || default_scorer(models, policy, &target);
+        let source = RouterSource { folder, placement: &models.placement };
         let (router, draft) = open_router(policy, source, draft, &target, scorer)?;
         let lookahead = &self.options.lookahead;
-        let drafts = lookahead.choosing(policy, || default_scorer(self.models, Policy::Rsd(0.5), &target))?;
+        let drafts = lookahead.choosing(policy, || default_scorer(models, Policy::Rsd(0.5), &target))?;
         let router = lookahead.hand_over(router);
         let router: Box<dyn AdvantageRouter> = match self.options.budget {
             Some(budget) => Box::new(Budget::new(router, budget)),
@@ -126,7 +123,6 @@ impl EngineParts<'_> {
 fn solve_visibly(
     parts: &EngineParts<'_>,
     LoadedPair { mut draft, mut target }: LoadedPair,
-    policy: Policy,
     problem: &Problem,
 ) -> Result<(Solution, f64), Failure> {
     let options = parts.options;
@@ -142,7 +138,7 @@ fn solve_visibly(
         sinks = sinks.with(view);
     }
     options.profile.start();
-    let mut engine = parts.engine(LoadedPair { draft, target }, policy, parts.models.speculation)?.with_sink(sinks);
+    let mut engine = parts.engine(LoadedPair { draft, target })?.with_sink(sinks);
     let start = Instant::now();
     let solution = engine.solve(problem)?;
     let seconds = start.elapsed().as_secs_f64();
@@ -161,8 +157,8 @@ fn target_seconds_per_token(solution: &Solution, mut target: Model) -> Option<f6
 }
 
 /// Solves more generated problems with the pair and with its target alone.
-fn compare(parts: &EngineParts<'_>, pair: &LoadedPair, policy: Policy) -> Result<SpeedComparison, Failure> {
-    let mut routed = parts.engine(pair.share(), policy, parts.models.speculation)?;
+fn compare(parts: &EngineParts<'_>, pair: &LoadedPair) -> Result<SpeedComparison, Failure> {
+    let mut routed = parts.engine(pair.share())?;
     let LoadedPair { draft, target } = pair.share();
     let target = as_verifier(target, &draft, SpeculationSource::Off)?;
     let mut target = Engine::new(draft, target, AlwaysTarget)

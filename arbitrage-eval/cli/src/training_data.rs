@@ -33,7 +33,6 @@ pub(crate) struct LabelledTraces {
 /// Reads traces of `collect`, all of one pair.
 pub(crate) fn load(paths: &[PathBuf]) -> Result<LabelledTraces, Failure> {
     let trace = Trace::read_all(paths)?;
-    let digests = paths.iter().map(file_digest).collect::<Result<Vec<_>, _>>()?;
     let (pair, scorer) = identity(trace.runs(), "--traces")?;
     let labelled = examples(&trace)?;
     if labelled.skipped.steps() > 0 {
@@ -45,8 +44,13 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<LabelledTraces, Failure> {
     }
     let problems: HashSet<&str> = examples.iter().map(|example| example.problem.as_str()).collect();
     let positive = examples.iter().filter(|example| example.label()).count() as f64 / examples.len() as f64;
-    let (problems, steps, digest) = (problems.len(), examples.len(), digests.join("+"));
+    let (problems, steps, digest) = (problems.len(), examples.len(), joined_digests(paths)?);
     Ok(LabelledTraces { examples, pair, data: TrainingData { digest, problems, steps, positive, scorer } })
+}
+
+/// The digests of all files, as a card names its training data.
+pub(crate) fn joined_digests(paths: &[PathBuf]) -> Result<String, Failure> {
+    Ok(paths.iter().map(file_digest).collect::<Result<Vec<_>, _>>()?.join("+"))
 }
 
 /// The pair that all runs share, and the router of the first run, whose name says what scored the steps. `option` names the traces.
@@ -91,10 +95,14 @@ impl SplitExamples {
 }
 
 impl LearningOptions {
+    /// The division of problems into those to learn from and those to choose the best weights by.
+    pub(crate) fn problem_split(&self) -> Result<Split, Failure> {
+        Ok(Split::new(1.0 - self.validation, self.validation, 0.0)?.with_seed(self.seed))
+    }
+
     /// Splits the examples by problem.
     pub(crate) fn split(&self, examples: Vec<Example>) -> Result<SplitExamples, Failure> {
-        let split = Split::new(1.0 - self.validation, self.validation, 0.0)?;
-        let subsets = split.with_seed(self.seed).split(examples);
+        let subsets = self.problem_split()?.split(examples);
         Ok(SplitExamples { training: subsets.train, validation: subsets.validation })
     }
 }

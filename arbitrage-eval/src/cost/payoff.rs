@@ -1,5 +1,7 @@
 //! How much faster a pair can be than its target alone, from the draft's accuracy and the ratio of the models' costs.
 
+use arbitrage_router::calibrate::StepSeconds;
+
 use super::CostError;
 
 /// What the speed of a routed pair depends on, one problem at a time. Times are relative to a token that the target decodes.
@@ -50,17 +52,22 @@ impl Payoff {
     /// Speed relative to the target alone at its accuracy. `cost_ratio` is how many times as long the target takes to decode a token as
     /// the draft.
     pub fn speed_up(&self, cost_ratio: f64, accuracy: f64) -> f64 {
-        let escalated = self.escalated(accuracy);
+        1.0 / self.step(cost_ratio).relative(self.escalated(accuracy))
+    }
+
+    /// The time of a step, in those that the target takes to write it.
+    fn step(&self, cost_ratio: f64) -> StepSeconds {
         let draft = 1.0 / cost_ratio;
-        1.0 / (draft + escalated * (1.0 + self.read * draft) + (1.0 - escalated) * self.read)
+        let (target_catch_up, draft_catch_up) = (self.read, self.read * draft);
+        StepSeconds { draft, router: 0.0, target: 1.0, target_catch_up, draft_catch_up }
     }
 
     /// The least accuracy, as a share of the target's, at which the pair is `speed_up` times as fast as its target alone. `None` where
     /// even a draft that solves everything is not.
     pub fn least_accuracy(&self, cost_ratio: f64, speed_up: f64) -> Option<f64> {
-        let draft = 1.0 / cost_ratio;
-        // The time is linear in the share of escalated steps, from `draft + read` to `draft + 1 + read · draft`.
-        let escalated = (1.0 / speed_up - draft - self.read) / (1.0 + self.read * draft - self.read);
+        // The time is linear in the share of escalated steps.
+        let [none, all] = [0.0, 1.0].map(|escalated| self.step(cost_ratio).relative(escalated));
+        let escalated = (1.0 / speed_up - none) / (all - none);
         match escalated {
             _ if escalated >= 1.0 => Some(0.0), // even where every step is escalated
             _ if escalated >= 0.0 => Some((1.0 - escalated / self.excess).powf(self.steps)),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use arbitrage_core::trace::{RunNotes, Trace};
-use arbitrage_core::{AdvantageRouter, Drafter, Engine, Usage};
+use arbitrage_core::{Drafter, Engine, Usage};
 use arbitrage_eval::harness::{BenchmarkHarness, Shard, trace_path};
 use arbitrage_models::LoadOptions;
 use arbitrage_router::Policy;
@@ -15,8 +15,8 @@ use super::plan::PlannedRun;
 use super::progress::RunProgress;
 use crate::Failure;
 use crate::interrupt::{self, UntilInterrupted};
-use crate::model::{Model, TargetModel};
-use crate::pair::{LoadedPair, RouterSource, as_verifier, default_scorer, open_router, router_folder};
+use crate::model::Model;
+use crate::pair::{LoadedPair, RoutedEngine, RouterSource, as_verifier, default_scorer, open_router, router_folder};
 use crate::placement::ModelRole;
 use crate::promise::promise;
 use crate::rollouts::no_rollouts;
@@ -73,7 +73,7 @@ impl<'a> Runner<'a> {
         Ok(PlannedRun { policy: planned.matching(&usage)?, ..planned.clone() })
     }
 
-    fn engine(&self, benchmark: &LoadedBenchmark<'_>, planned: &PlannedRun<'_>) -> Result<BoxedEngine, Failure> {
+    fn engine(&self, benchmark: &LoadedBenchmark<'_>, planned: &PlannedRun<'_>) -> Result<RoutedEngine, Failure> {
         let (models, config) = (&self.options.models, planned.config);
         let target = self.target.share().with_hidden(matches!(config.scorer, Some(Scorer::Head(_))), "a head")?;
         let notes = self.notes(benchmark, planned, target.name())?;
@@ -133,5 +133,3 @@ impl<'a> Runner<'a> {
         })
     }
 }
-
-type BoxedEngine = Engine<Model, TargetModel, Box<dyn AdvantageRouter>>;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use arbitrage_core::trace::{RunNotes, Trace};
-use arbitrage_core::{AdvantageRouter, Drafter, Engine, Problem};
+use arbitrage_core::{Drafter, Problem};
 use arbitrage_eval::harness::{GradedRun, Records, solve_into, trace_path};
 use arbitrage_eval::results::{Grades, PolicyResults, problem_results};
 use arbitrage_router::Policy;
@@ -14,8 +14,7 @@ use crate::Failure;
 use crate::cli::{FitOptions, LimitOptions, PairOptions, SpeculationSource};
 use crate::files::create_folder;
 use crate::interrupt::{self, UntilInterrupted};
-use crate::model::{Model, TargetModel};
-use crate::pair::{LoadedPair, NeededRoles, RouterSource, as_verifier, open_router};
+use crate::pair::{EngineSettings, LoadedPair, NeededRoles, RoutedEngine, as_verifier};
 use crate::problem_set::ProblemSet;
 use crate::progress::style;
 use crate::run_notes::{run_notes, with_policy};
@@ -28,10 +27,8 @@ pub(super) struct PairRunner<'a> {
     models: &'a PairOptions,
     limits: &'a LimitOptions,
     in_flight: usize,
-    /// The draft.
-    pub draft: Model,
-    /// The target.
-    pub target: Model,
+    /// Both models.
+    pub pair: LoadedPair,
 }
 
 /// One of the runs.
@@ -76,14 +73,14 @@ impl RunPlan<'_> {
 impl<'a> PairRunner<'a> {
     /// Loads both models.
     pub(super) fn load(options: &'a FitOptions) -> Result<Self, Failure> {
-        let LoadedPair { draft, target } = LoadedPair::load(&options.models, NeededRoles::BOTH)?.warmed_up()?;
+        let pair = LoadedPair::load(&options.models, NeededRoles::BOTH)?.warmed_up()?;
         let in_flight = options.problems.in_flight;
-        Ok(Self { models: &options.models, limits: &options.limits, in_flight, draft, target })
+        Ok(Self { models: &options.models, limits: &options.limits, in_flight, pair })
     }
 
     /// Whether the target can verify tokens that the draft proposes: where both are in this process, with one vocabulary.
     pub(super) fn can_speculate(&self) -> bool {
-        as_verifier(self.target.share(), &self.draft, SpeculationSource::Draft).is_ok()
+        as_verifier(self.pair.target.share(), &self.pair.draft, SpeculationSource::Draft).is_ok()
     }
 
     /// Solves what the traces do not have yet, in turns, and grades each run. An interrupted call is resumed by the next.
@@ -149,21 +146,20 @@ impl<'a> PairRunner<'a> {
         plan: &RunPlan<'_>,
         problems: &[Problem],
         benchmark: &str,
-    ) -> Result<Engine<Model, TargetModel, Box<dyn AdvantageRouter>>, Failure> {
+    ) -> Result<RoutedEngine, Failure> {
         let notes = RunNotes {
             label: Some(plan.label.to_owned()),
             family: Some(plan.label.to_owned()),
             benchmark: Some(benchmark.to_owned()),
-            ..with_policy(run_notes(self.models, self.limits, self.target.name(), problems), plan.policy, plan.router)?
+            ..with_policy(
+                run_notes(self.models, self.limits, self.pair.target.name(), problems),
+                plan.policy,
+                plan.router,
+            )?
         };
-        let target = as_verifier(self.target.share(), &self.draft, plan.speculation)?;
-        let source = RouterSource { folder: plan.router, placement: &self.models.placement };
-        let no_scorer = || Err("a fit runs no policy that scores steps".into());
-        let (router, draft) = open_router(plan.policy, source, self.draft.share(), &target, no_scorer)?;
-        Ok(Engine::new(draft, target, router)
-            .with_segmenter(self.limits.segmenter()?)
-            .with_limits(self.limits.limits().with_in_flight(self.in_flight))
-            .with_notes(notes))
+        let Self { models, limits, in_flight, .. } = *self;
+        let RunPlan { policy, router, speculation, .. } = *plan;
+        EngineSettings { models, limits, in_flight, policy, router, speculation }.engine(&self.pair, notes)
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::runs::PairRunner;
 use crate::Failure;
 use crate::model::Model;
+use crate::pair::LoadedPair;
 
 /// The least number of rounds, of which the fastest counts: whatever else runs on the machine can only slow a round down.
 const LEAST_ROUNDS: usize = 2;
@@ -37,7 +38,7 @@ impl Timing {
         let can_speculate = runner.can_speculate();
         let mut counts = vec![1, in_flight];
         counts.dedup();
-        let PairRunner { draft, target, .. } = &mut runner;
+        let LoadedPair { draft, target } = &mut runner.pair;
         let seconds =
             counts.into_iter().map(|count| measure(draft, target, problems, count)).collect::<Result<_, _>>()?;
         Ok(Self { seconds, can_speculate })

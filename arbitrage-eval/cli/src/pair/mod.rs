@@ -1,5 +1,6 @@
 //! A draft and a target: the models behind a pair's name, loading them, and the parts of an engine that use them.
 
+mod engine;
 mod load;
 mod lookahead;
 mod needed_roles;
@@ -7,6 +8,7 @@ mod open;
 mod registry;
 mod routing;
 
+pub(crate) use engine::{EngineSettings, RoutedEngine};
 pub(crate) use load::{LoadedPair, open_reader, seconds_per_token};
 pub(crate) use lookahead::DraftChoosing;
 pub(crate) use needed_roles::NeededRoles;
