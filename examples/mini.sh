@@ -68,6 +68,9 @@ step scalars $a "${probe[@]}" --inputs scalars --out "$out/scalars"
 for router in q8_0/text probe scalars; do
     step "calibrate-${router#q8_0/}" $a calibrate --router "$out/$router" --traces "$out/validation.jsonl" --draft "$out/draft.gguf" --goal accept:0.6
 done
+if [ -z "$quick" ]; then # the threshold of the probe that loses at most 2% of the problems which the target solves, with a confidence of 95%
+    step promise $a calibrate --router "$out/probe" "${pair[@]}" --goal loss:0.02 --mini validation:100000..106000 --in-flight 32 --out "$out/promise"
+fi
 $a compare --traces "$out/test.jsonl" --router "$out"/{probe,q8_0/text,scalars} --prm "$out/q8_0/prm" --draft "$out/draft.gguf" --json "$out/compare.json"
 
 run() { $a run "${pair[@]}" --mini "test:$test" ${family[@]+"${family[@]}"} --in-flight 48 "$@"; }

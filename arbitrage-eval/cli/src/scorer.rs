@@ -1,11 +1,12 @@
 //! Opening the scorer that `--scorer` names, and its note in a trace.
 
 use arbitrage_core::scorer::Judge;
-use arbitrage_core::trace::ScorerNote;
+use arbitrage_core::trace::{ScorerNote, Trace};
 use arbitrage_core::{Shared, StepScorer};
 use arbitrage_eval::problems::ProblemRow;
 use arbitrage_eval::reference_solution::ReferenceSolutionScorer;
 use arbitrage_mini::Checker;
+use arbitrage_models::source::file_digest;
 use arbitrage_models::{LoadOptions, LocalTarget, ProcessReward};
 use arbitrage_router::learned::ValueHead;
 use serde_json::{Value, json};
@@ -29,6 +30,7 @@ impl Scorer {
             Self::Checker => Box::new(Checker),
             Self::Judge => Box::new(Judge::new(target("the target as judge")?)),
             Self::ReferenceSolution => Box::new(ReferenceSolutionScorer::new(rows)?),
+            Self::ReferenceRun(file) => Box::new(ReferenceSolutionScorer::from_runs(rows, &Trace::read(file)?)),
             Self::Rollouts(count) => rollouts(*count)?,
             Self::Head(folder) => Box::new(ValueHead::open(folder)?.with_reader(target("a head")?)?),
             Self::Prm(folder) => Box::new(ProcessReward::open(folder, load)?),
@@ -41,6 +43,7 @@ impl Scorer {
         Ok(match self {
             Self::Checker | Self::Judge | Self::Remote(..) => ScorerNote::Named(self.to_string()),
             Self::ReferenceSolution => ScorerNote::Named(Self::REFERENCE_SOLUTION_NOTE.to_owned()),
+            Self::ReferenceRun(file) => settings([("reference run", file_digest(file)?.into())]),
             Self::Rollouts(count) => settings([
                 ("rollouts", json!(count)),
                 ("temperature", json!(rollouts.map(|options| options.rollouts_temperature))),

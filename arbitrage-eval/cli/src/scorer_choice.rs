@@ -17,6 +17,8 @@ pub(crate) enum Scorer {
     Judge,
     /// `reference-solution`: the numbers in the solutions that come with the problems, as in GSM8K.
     ReferenceSolution,
+    /// `reference-run:FILE`: the numbers in the right solutions of an earlier run, for problems that come with final answers only.
+    ReferenceRun(PathBuf),
     /// `rollouts:K`: the share of K completions that reach the gold answer.
     Rollouts(usize),
     /// `head:FOLDER`: a head on the target's hidden states.
@@ -50,16 +52,15 @@ impl RewardFormat {
 
 impl Scorer {
     /// The values of `--scorer`.
-    const NAMES: &str =
-        "checker, judge, reference-solution, rollouts:K, head:FOLDER, prm:FOLDER, skywork@ADDRESS or trl@ADDRESS";
+    const NAMES: &str = "checker, judge, reference-solution, reference-run:FILE, rollouts:K, head:FOLDER, prm:FOLDER, skywork@ADDRESS or trl@ADDRESS";
 
     /// The name of [`Self::ReferenceSolution`] in traces, where it stays as it was, and formerly on the command line.
     pub(crate) const REFERENCE_SOLUTION_NOTE: &str = "worked";
 
-    /// The folder of a trained scorer.
-    pub(crate) fn folder(&mut self) -> Option<&mut PathBuf> {
+    /// The folder of a trained scorer, or the file of an earlier run.
+    pub(crate) fn path(&mut self) -> Option<&mut PathBuf> {
         match self {
-            Self::Head(folder) | Self::Prm(folder) => Some(folder),
+            Self::Head(path) | Self::Prm(path) | Self::ReferenceRun(path) => Some(path),
             _ => None,
         }
     }
@@ -83,6 +84,7 @@ impl FromStr for Scorer {
                 Ok(count) if count > 0 => Ok(Self::Rollouts(count)),
                 _ => Err(format!("expected a number of completions such as rollouts:8, found `{text}`")),
             },
+            ("reference-run", file) if !file.is_empty() => Ok(Self::ReferenceRun(file.into())),
             ("head", folder) if !folder.is_empty() => Ok(Self::Head(folder.into())),
             ("prm", folder) if !folder.is_empty() => Ok(Self::Prm(folder.into())),
             _ if let Some((format, address)) = remote(text) => Ok(Self::Remote(format, address.parse()?)),
@@ -97,6 +99,7 @@ impl fmt::Display for Scorer {
             Self::Checker => f.write_str("checker"),
             Self::Judge => f.write_str("judge"),
             Self::ReferenceSolution => f.write_str("reference-solution"),
+            Self::ReferenceRun(file) => write!(f, "reference-run:{}", file.display()),
             Self::Rollouts(count) => write!(f, "rollouts:{count}"),
             Self::Head(folder) => write!(f, "head:{}", folder.display()),
             Self::Prm(folder) => write!(f, "prm:{}", folder.display()),
@@ -117,16 +120,23 @@ mod tests {
         for text in ["skywork@vllm:http://localhost:8000#Skywork/PRM", "trl@sglang:https://a/v1#m"] {
             assert_eq!(text.parse::<Scorer>().unwrap().to_string(), text);
         }
-        for text in
-            ["checker", "judge", "reference-solution", "rollouts:8", "head:a folder", "prm:C:\\models\\prm", "prm:../a"]
-        {
+        for text in [
+            "checker",
+            "judge",
+            "reference-solution",
+            "reference-run:runs/target.jsonl",
+            "rollouts:8",
+            "head:a folder",
+            "prm:C:\\models\\prm",
+            "prm:../a",
+        ] {
             assert_eq!(text.parse::<Scorer>().unwrap().to_string(), text);
         }
         assert_eq!("worked".parse(), Ok(Scorer::ReferenceSolution), "its former name");
         for text in ["rollouts:0", "rollouts:", "rollouts:-1"] {
             assert!(text.parse::<Scorer>().unwrap_err().contains("rollouts:8"), "{text}");
         }
-        for text in ["", "head", "head:", "prm:", "judge:9", "chequer", "HEAD:x"] {
+        for text in ["", "head", "head:", "prm:", "reference-run:", "judge:9", "chequer", "HEAD:x"] {
             let error = text.parse::<Scorer>().unwrap_err();
             assert!(error.contains(&format!("`{text}`")) && error.contains("prm:FOLDER"), "{error}");
         }

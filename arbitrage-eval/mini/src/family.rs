@@ -128,7 +128,7 @@ impl Family {
     /// is measured on, so that the models are reliable on the latter.
     pub fn training_distribution() -> Self {
         Self {
-            steps: NumberRange::new(2, 3),
+            steps: NumberRange::new(2, 4),
             start: NumberRange::new(6, 60),
             result: NumberRange::new(1, 999),
             hard_share: 0.2,
@@ -219,15 +219,17 @@ impl Default for Family {
     /// single digit, which is rarer, and no router can foresee those errors.
     fn default() -> Self {
         let (two_digits, not_small) = (NumberRange::new(10, 40), NumberRange::new(12, 999));
-        let mut family = Self { hard_share: 0.22, ..Self::training_distribution() };
+        let mut family = Self { hard_share: 0.15, ..Self::training_distribution() };
         for (kind, config) in &mut family.moves {
             match kind {
                 Move::Gain | Move::Compare | Move::Both => {
                     *config = MoveConfig::new(config.weight, not_small).with_first(two_digits)
                 }
                 Move::Packs => config.running = not_small,
-                Move::Percent => config.weight = 1.8,
-                Move::Share | Move::Rest => config.weight = 5.0,
+                Move::Lose => config.weight = 0.3,
+                Move::Percent => config.weight = 1.3,
+                Move::Share => (config.weight, config.first) = (3.0, NumberRange::new(4, 9)),
+                Move::Rest => config.weight = 5.0,
                 _ => {}
             }
         }
@@ -245,12 +247,12 @@ fn training_moves() -> BTreeMap<Move, MoveConfig> {
         (Move::Half, MoveConfig::new(1.5, NumberRange::new(4, 198))),
         (Move::Times, MoveConfig::new(1.5, NumberRange::new(11, 99)).with_first(NumberRange::new(3, 9))),
         (Move::Sum, MoveConfig::new(0.05, NumberRange::new(3, 99)).with_first(small).with_second(small)),
-        (Move::Share, MoveConfig::new(4.0, NumberRange::new(12, 400)).with_first(NumberRange::new(3, 9))),
+        (Move::Share, MoveConfig::new(4.0, NumberRange::new(12, 600)).with_first(NumberRange::new(3, 9))),
         (
             Move::Packs,
             MoveConfig::new(2.5, any).with_first(NumberRange::new(3, 9)).with_second(NumberRange::new(11, 60)),
         ),
-        (Move::Percent, MoveConfig::new(1.5, any).with_second(NumberRange::new(40, 400))),
+        (Move::Percent, MoveConfig::new(1.5, any).with_second(NumberRange::new(40, 600))),
         (Move::Price, MoveConfig::new(1.5, NumberRange::new(11, 99)).with_first(NumberRange::new(3, 9))),
         (Move::Compare, MoveConfig::new(2.0, any).with_first(small)),
         (Move::Both, MoveConfig::new(2.0, any).with_first(small)),
@@ -285,7 +287,7 @@ mod tests {
             family.validate().unwrap();
         }
         let weights = |kind| families.each_ref().map(|family| family.moves[&kind].weight);
-        assert_eq!(families.each_ref().map(|family| family.steps.most), [3, 4, 4]);
+        assert_eq!(families.each_ref().map(|family| family.steps.most), [4, 5, 5]);
         let [all, target, draft] = weights(Move::Share);
         assert!(all == target && draft == all / 64.0);
         let [all, target, draft] = weights(Move::Lose);

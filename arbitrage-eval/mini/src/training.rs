@@ -19,7 +19,7 @@ use super::{Family, Generator, MiniError, Stream, tokenizer};
 pub enum MiniModel {
     /// 0.4 million parameters.
     Draft,
-    /// 2.2 million parameters.
+    /// 5.8 million parameters.
     Target,
 }
 
@@ -72,7 +72,7 @@ impl MiniModel {
     pub fn shape(self) -> ModelShape {
         match self {
             Self::Draft => ModelShape { hidden: 96, layers: 3, intermediate: 256 },
-            Self::Target => ModelShape { hidden: 192, layers: 5, intermediate: 448 },
+            Self::Target => ModelShape { hidden: 192, layers: 13, intermediate: 512 },
         }
     }
 
@@ -110,8 +110,8 @@ impl MiniModel {
     /// How the model is trained.
     pub fn recipe(self, scale: TrainScale) -> TrainRecipe {
         let (steps, batch, peak) = match (self, scale) {
-            (Self::Draft, TrainScale::Full) => (5500, 32, 3e-3),
-            (Self::Target, TrainScale::Full) => (7500, 16, 2e-3),
+            (Self::Draft, TrainScale::Full) => (8000, 32, 3e-3),
+            (Self::Target, TrainScale::Full) => (5000, 24, 1.5e-3),
             (Self::Draft, TrainScale::Quick) => (150, 16, 3e-3),
             (Self::Target, TrainScale::Quick) => (150, 8, 2e-3),
         };

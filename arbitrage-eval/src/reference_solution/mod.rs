@@ -5,7 +5,8 @@ mod lexer;
 
 use std::collections::HashMap;
 
-use arbitrage_core::{BoxError, Finish, Prefix, Step, StepScorer};
+use arbitrage_core::trace::Trace;
+use arbitrage_core::{BoxError, Finish, Prefix, Problem, Step, StepScorer};
 
 use crate::gold::Gold;
 use crate::problems::ProblemRow;
@@ -55,6 +56,25 @@ impl ReferenceSolutionScorer {
         Ok(Self { gold: Gold::new(rows), values })
     }
 
+    /// A scorer whose reference solutions are those of `runs` that are right, such as the target's own solutions: for problems whose rows
+    /// have a final answer and no worked solution. Where no solution is right, the answer is the only known number.
+    pub fn from_runs(rows: &[ProblemRow], runs: &Trace) -> Self {
+        let gold = Gold::new(rows);
+        let answer = |row: &ProblemRow| {
+            let known = gold.answer(&row.problem).map_or_else(|_| Vec::new(), |answer| numbers(&answer).collect());
+            (row.problem.question.clone(), known)
+        };
+        let mut values: HashMap<String, Vec<f64>> = rows.iter().map(answer).collect();
+        for end in runs.solutions() {
+            let problem = Problem::new(&end.question).with_id(&end.problem);
+            if end.error.is_none() && gold.is_solved(&problem, &end.text).unwrap_or(false) {
+                let known = values.entry(problem.question).or_default();
+                known.extend(equations(&end.text).into_iter().map(|equation| equation.stated));
+            }
+        }
+        Self { gold, values }
+    }
+
     fn score_step(&self, prefix: &Prefix<'_>, step: &Step) -> Result<f32, NoReferenceSolution> {
         let missing = || NoReferenceSolution { id: prefix.problem.id.clone() };
         let values = self.values.get(&prefix.problem.question).ok_or_else(missing)?;
@@ -100,7 +120,8 @@ fn same(one: f64, other: f64) -> bool {
 mod tests {
     use std::path::Path;
 
-    use arbitrage_core::{Accepted, Author, Problem, SequenceId};
+    use arbitrage_core::trace::Record;
+    use arbitrage_core::{Accepted, Author, SequenceId};
 
     use super::*;
     use crate::problems::{BadRows, read};
@@ -142,6 +163,40 @@ mod tests {
             (&[], "No idea", Finish::EndOfText, 0.0),
         ] {
             assert_eq!(score(before, step, finish), expected, "{step}");
+        }
+    }
+
+    #[test]
+    fn right_solutions_of_a_run_are_references() {
+        let rows = rows("72");
+        let score = |solutions: &[(&str, Option<&str>)], step: &str| {
+            let record = |(text, error): &(&str, Option<&str>)| {
+                let mut end = serde_json::json!({
+                    "problem": "gsm8k-1", "question": QUESTION, "text": text, "usage": arbitrage_core::Usage::default(),
+                });
+                if let Some(error) = error {
+                    end["error"] = (*error).into();
+                }
+                Record::Solution(serde_json::from_value(end).unwrap())
+            };
+            let runs = Trace::from_records(solutions.iter().map(record)).unwrap();
+            let prefix = Prefix::new(SequenceId(0), &rows[0].problem, &[]);
+            let step = Step::new(step, Finish::Boundary);
+            ReferenceSolutionScorer::from_runs(&rows, &runs).score(&[(prefix, &step)]).unwrap()[0]
+        };
+        let (half, whole) = ("May: \\[ 48/2 = 24 \\]\n\n", "both: \\[ 48+24 = 72 \\]\n\n");
+        let right = r"\[ 48/2 = 24 \] \[ 48 + 24 = 72 \] \boxed{72}";
+        let wrong = r"\[ 48/2 = 24 \] \boxed{24}";
+        for (solutions, step, expected) in [
+            (&[(right, None)][..], half, 1.0),
+            (&[(wrong, None)], half, 0.5),
+            (&[(right, Some("stopped"))], half, 0.5),
+            (&[], half, 0.5),
+            (&[], whole, 1.0),
+            (&[(right, None)], "May: \\[ 48/2 = 25 \\]\n\n", 0.0),
+            (&[(right, None)], "May: \\[ 48*2 = 96 \\]\n\n", 0.5),
+        ] {
+            assert_eq!(score(solutions, step), expected, "{solutions:?}: {step}");
         }
     }
 

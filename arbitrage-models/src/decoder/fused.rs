@@ -111,7 +111,8 @@ pub(super) fn products<const N: usize>(
     let matrices = layers.map(|layer| &layer.weight);
     let weights: usize = matrices.iter().map(|matrix| matrix.rows() * matrix.cols()).sum();
     let cols = matrices.first().map_or(1, |matrix| matrix.cols());
-    let (set, pool) = (InstructionSet::best(), Pool::for_work(weights * (x.len() / cols)));
+    let in_bytes = matrices.iter().all(|matrix| matrix.is_integer());
+    let (set, pool) = (InstructionSet::best(), Pool::for_products(weights * (x.len() / cols), in_bytes));
     let input = measure(Part::Quantisation, || ProductInput::new(set, pool, x, &matrices));
     let rows = input.rows();
     let width: usize = matrices.iter().map(|matrix| matrix.rows()).sum();

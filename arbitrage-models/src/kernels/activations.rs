@@ -59,11 +59,11 @@ impl Quantised {
         let (to_bytes, to_scales) = (&Pointer(bytes.as_mut_ptr()), &Pointer(scales.as_mut_ptr()));
         pool.run(rows.div_ceil(ROWS_A_TASK), |task| {
             for row in task * ROWS_A_TASK..rows.min((task + 1) * ROWS_A_TASK) {
-                let at = |block| block_index(rows, blocks, tile, row, block);
+                let (first, stride) = row_blocks(rows, blocks, tile, row);
                 let x = &x[row * cols..][..cols];
                 // SAFETY: the set is one that this processor has; the indices are below `rows · blocks`, and no other row has
                 // them.
-                unsafe { dispatch(set, QuantiseTask { x, at, to_bytes, to_scales }) };
+                unsafe { dispatch(set, QuantiseTask { x, first, stride, to_bytes, to_scales }) };
             }
         });
         Self { rows, blocks, tile, bytes, scales }
@@ -72,26 +72,27 @@ impl Quantised {
     /// All rows, tile by tile.
     pub(crate) fn tiles(&self) -> impl Iterator<Item = Tile> {
         (0..self.rows).step_by(self.tile).map(|start| {
-            let first = block_index(self.rows, self.blocks, self.tile, start, 0);
+            let (first, _) = row_blocks(self.rows, self.blocks, self.tile, start);
             let (bytes, scales) = (&self.bytes[first * BLOCK..], &self.scales[first..]);
             Tile { start, rows: self.tile.min(self.rows - start), bytes: bytes.as_ptr(), scales: scales.as_ptr() }
         })
     }
 }
 
-/// One row, whose block `i` goes to index `at(i)`.
-struct QuantiseTask<'a, F> {
+/// One row, whose block `i` goes to index `first + i · stride`.
+struct QuantiseTask<'a> {
     x: &'a [f32],
-    at: F,
+    first: usize,
+    stride: usize,
     to_bytes: &'a Pointer<i8>,
     to_scales: &'a Pointer<BlockScale>,
 }
 
-impl<F: Fn(usize) -> usize> Kernel for QuantiseTask<'_, F> {
+impl Kernel for QuantiseTask<'_> {
     #[inline(always)]
     unsafe fn run<S: Isa>(self) {
         for (block, values) in self.x.as_chunks::<BLOCK>().0.iter().enumerate() {
-            let at = (self.at)(block);
+            let at = self.first + block * self.stride;
             // SAFETY: the caller has room at each index of the row, which nothing else uses meanwhile.
             unsafe {
                 *self.to_scales.get().add(at) = quantise(values, &mut *self.to_bytes.get().add(at * BLOCK).cast());
@@ -100,10 +101,10 @@ impl<F: Fn(usize) -> usize> Kernel for QuantiseTask<'_, F> {
     }
 }
 
-/// Where block `block` of row `row` lies among all blocks of all rows.
-fn block_index(rows: usize, blocks: usize, tile: usize, row: usize, block: usize) -> usize {
+/// Where the first block of `row` lies among all blocks of all rows, and how far it is from one of its blocks to the next.
+fn row_blocks(rows: usize, blocks: usize, tile: usize, row: usize) -> (usize, usize) {
     let start = row / tile * tile;
-    start * blocks + block * tile.min(rows - start) + row - start
+    (start * blocks + row - start, tile.min(rows - start))
 }
 
 /// Rounds to the nearest of 255 steps. Plain loops over lanes, which become vector instructions.
@@ -112,16 +113,15 @@ pub(super) fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> BlockS
     // 1.5 · 2²³: added to a number, it leaves the nearest integer in the lowest bits. `round` is a call, and the language's own conversion
     // to integers looks at every number for NaN, which no vector instruction does.
     const ROUND: f32 = 12_582_912.0;
-    let (mut most, mut probe) = ([0.0f32; LANES], [0.0f32; LANES]);
+    // As whole numbers, magnitudes are in the same order, and infinity and NaN are above all others.
+    let mut most = [0u32; LANES];
     for values in values.as_chunks::<LANES>().0 {
         for lane in 0..LANES {
-            most[lane] = if values[lane].abs() > most[lane] { values[lane].abs() } else { most[lane] };
-            probe[lane] += values[lane] * 0.0; // 0, or NaN where the value is not finite
+            most[lane] = most[lane].max(values[lane].abs().to_bits());
         }
     }
-    let most = most.into_iter().fold(0.0f32, f32::max);
-    let probe: f32 = probe.into_iter().sum();
-    let scale = most / 127.0 + probe;
+    let most = f32::from_bits(most.into_iter().fold(0, u32::max));
+    let scale = if most.is_finite() { most / 127.0 } else { f32::NAN };
     let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
     let mut sums = [0i32; 2];
     for (half, sum) in sums.iter_mut().enumerate() {
@@ -154,6 +154,11 @@ impl<T> Pointer<T> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn block_index(rows: usize, blocks: usize, tile: usize, row: usize, block: usize) -> usize {
+        let (first, stride) = row_blocks(rows, blocks, tile, row);
+        first + block * stride
+    }
 
     proptest! {
         #[test]

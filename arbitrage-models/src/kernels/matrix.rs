@@ -98,7 +98,7 @@ impl PackedMatrix {
     }
 
     /// Whether products are taken in integers, with quantised activations.
-    pub(super) fn is_integer(&self) -> bool {
+    pub(crate) fn is_integer(&self) -> bool {
         self.dtype.block_len() > 1
     }
 

@@ -36,6 +36,8 @@ const MAX_THREADS: usize = 1024;
 /// Multiply-adds from which on a section is shared. One thread takes some 6 µs for so many, of which a second one could save half; the
 /// section itself takes 1.3 µs (see above), and the other thread's results come from its caches.
 pub(super) const SHARED_WORK: usize = 128 * 1024;
+/// The same for products of bytes, of which one thread takes four times as many in a microsecond.
+const SHARED_INTEGER_WORK: usize = 4 * SHARED_WORK;
 
 type Task<'a> = &'a (dyn Fn(usize) + Sync);
 type Panic = Box<dyn Any + Send>;
@@ -100,10 +102,12 @@ impl Pool {
         POOL.get_or_init(|| Self::new(chosen_threads().ok().flatten().unwrap_or_else(processors)))
     }
 
-    /// The pool for a section of so many multiply-adds: all threads, or the caller's alone where sharing takes longer than it saves.
-    pub(crate) fn for_work(multiply_adds: usize) -> &'static Self {
+    /// The pool for products of so many multiply-adds, in bytes or in floats: all threads, or the caller's alone where sharing takes
+    /// longer than it saves.
+    pub(crate) fn for_products(multiply_adds: usize, in_bytes: bool) -> &'static Self {
         static ALONE: OnceLock<Pool> = OnceLock::new();
-        if multiply_adds < SHARED_WORK { ALONE.get_or_init(|| Self::new(1)) } else { Self::global() }
+        let shared = if in_bytes { SHARED_INTEGER_WORK } else { SHARED_WORK };
+        if multiply_adds < shared { ALONE.get_or_init(|| Self::new(1)) } else { Self::global() }
     }
 
     /// Threads that share the work.

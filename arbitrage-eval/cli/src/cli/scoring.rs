@@ -94,10 +94,11 @@ pub(crate) struct ScoreOptions {
     /// Scores only these steps of the trace: JSON lines with `problem` and `index`, as `cross-validate --disagreements` writes them.
     #[arg(long, alias = "places", requires = "traces")]
     pub step_ids: Option<PathBuf>,
-    /// The scorer: checker, judge, reference-solution, rollouts:K, head:FOLDER, prm:FOLDER or one behind a server, as in `collect`.
+    /// The scorer: checker, judge, reference-solution, reference-run:FILE, rollouts:K, head:FOLDER, prm:FOLDER or one behind a server, as in
+    /// `collect`.
     #[arg(long)]
     pub scorer: Scorer,
-    /// Files of problems with gold answers, for reference-solution and rollouts:K.
+    /// Files of problems with gold answers, for reference-solution, reference-run:FILE and rollouts:K.
     #[arg(long, num_args = 1..)]
     pub problems: Vec<PathBuf>,
     /// Completions.

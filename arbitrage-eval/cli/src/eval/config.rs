@@ -193,7 +193,7 @@ impl EvalConfig {
         let of_benchmarks =
             benchmarks.flat_map(|one| one.problems.iter_mut().chain(&mut one.format).chain(&mut one.family));
         let of_policies = self.policies.iter_mut().flat_map(|one| {
-            let scorer = one.scorer.as_mut().and_then(Scorer::folder);
+            let scorer = one.scorer.as_mut().and_then(Scorer::path);
             one.router.iter_mut().filter(|path| shipped::router(path).is_none()).chain(scorer)
         });
         of_benchmarks.chain(of_policies).for_each(|path| *path = folder.join(&*path));
