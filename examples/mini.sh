@@ -65,9 +65,10 @@ step quantise-prm quantise prm q8_0/prm/model.gguf
 step quantise-text quantise text q8_0/text/model.gguf
 step probe $a "${probe[@]}" --draft "$out/draft.gguf" --out "$out/probe"
 step scalars $a "${probe[@]}" --inputs scalars --out "$out/scalars"
-for router in q8_0/text probe scalars; do
-    step "calibrate-${router#q8_0/}" $a calibrate --router "$out/$router" --traces "$out/validation.jsonl" --draft "$out/draft.gguf" --goal accept:0.6
-done
+calibrate() { $a calibrate --router "$out/$1" --traces "$out/validation.jsonl" --draft "$out/draft.gguf" --goal accept:0.8 --calibration "$2"; }
+step calibrate-text calibrate q8_0/text isotonic
+step calibrate-probe calibrate probe platt # a smooth curve, which a promise can choose any threshold of
+step calibrate-scalars calibrate scalars isotonic
 if [ -z "$quick" ]; then # the threshold of the probe that loses at most 2% of the problems which the target solves, with a confidence of 95%
     step promise $a calibrate --router "$out/probe" "${pair[@]}" --goal loss:0.02 --mini validation:100000..106000 --in-flight 32 --out "$out/promise"
 fi

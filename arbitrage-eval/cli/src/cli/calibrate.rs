@@ -36,11 +36,11 @@ pub(crate) struct CalibrateOptions {
     /// Folder for the runs of the target and of the router at one threshold after the other. An interrupted calibration is resumed.
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Number of thresholds that are tested at most, besides the safest one: quantiles of the router's estimates on a tenth of the problems,
-    /// which are not counted.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..), value_name = "COUNT")]
+    /// Number of thresholds that are tested at most, besides the safest one. They come from the router's estimates on a tenth of the
+    /// problems, which are not counted; each escalates the same share less than the one before it
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..), value_name = "COUNT")]
     pub thresholds: u16,
-    /// Thresholds to be tested, in place of quantiles.
+    /// Thresholds to be tested, in place of those from a tenth of the problems.
     #[arg(long, num_args = 1.., allow_negative_numbers = true, value_name = "TAU")]
     pub taus: Vec<f32>,
     /// Checks the method in place of choosing a threshold: divides the problems of --runs at random, so many times, calibrates on one part,
