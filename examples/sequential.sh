@@ -32,7 +32,7 @@ if [ -n "$quick" ]; then
     first=300000..300400 second=400000..400400 test=0..60 updates=200
 else
     # Of the train stream: what neither models nor probe were trained on. The test problems are those that nothing was trained on.
-    first=300000..330000 second=400000..430000 test=0..5000 updates=10000
+    first=300000..400000 second=400000..500000 test=0..5000 updates=20000
 fi
 
 # step NAME COMMAND…: runs the command unless it was done, and notes how long it took.
