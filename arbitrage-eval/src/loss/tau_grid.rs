@@ -98,7 +98,7 @@ mod tests {
             json!({
                 "kind": "step", "problem": format!("p-{at}"), "index": 0, "author": "draft",
                 "decision": { "route": "accept", "estimate": at as f32 / 1000.0 },
-                "draft": { "text": "a", "tokens": [1], "finish": "boundary" },
+                "draft": { "text": "a", "tokens": [1], "finish": "boundary" }, "router_seconds": 0.0,
             })
         });
         let records = records.map(|record| serde_json::from_value::<Record>(record).unwrap());

@@ -112,7 +112,7 @@ fn content(runs: &PairedRuns) -> Vec<(Option<f32>, Vec<SolvedProblem>)> {
 }
 
 fn harness<'a>(folder: &'a Path, problems: &'a [Problem], gold: &'a Gold) -> LossHarness<'a> {
-    let (policy, taus) = (Policy::MeanLogprob(0.0), TauGrid::Quantiles(8));
+    let (policy, taus) = (Policy::MeanLogprob(0.0), TauGrid::Quantiles(24));
     LossHarness { folder, problems, gold, policy, taus, is_repeatable: true }
 }
 

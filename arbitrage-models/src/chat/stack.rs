@@ -48,8 +48,8 @@ mod tests {
             if levels == 0 { 0 } else { depth(levels - 1) + frame[0] / levels }
         }
         let thread = std::thread::current().id();
-        let done = run_with_stack(stack_bytes(0), || (std::thread::current().id(), depth(10_000)));
-        assert_eq!(done.unwrap(), (thread, 10_000));
+        let done = run_with_stack(stack_bytes(0), || (std::thread::current().id(), depth(4_000)));
+        assert_eq!(done.unwrap(), (thread, 4_000));
     }
 
     #[test]
