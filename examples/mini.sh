@@ -19,9 +19,9 @@ mkdir -p "$out"
 a=${ARBITRAGE:-target/release/arbitrage} # the command, if it is built already
 if [ -z "${ARBITRAGE:-}" ]; then cargo build --release -p arbitrage-cli; fi
 
-# Problems of the train stream below 200000 are those that draft and target learn from.
+# Problems of the train stream below 260000 are those that draft and target learn from.
 if [ -n "$quick" ]; then
-    train=200000..200400 validation=1000..1150 test=0..150 steps=60 probe_steps=60 held=0.1
+    train=260000..260400 validation=1000..1150 test=0..150 steps=60 probe_steps=60 held=0.1
     # Sums and differences below 40, which a minute teaches a little.
     cat > "$out/family.json" <<'JSON'
 {"steps": {"least": 2, "most": 3}, "start": {"least": 2, "most": 20}, "result": {"least": 1, "most": 40}, "hard_share": 0, "moves": {
@@ -32,7 +32,7 @@ if [ -n "$quick" ]; then
 JSON
     family=(--family "$out/family.json") writer=(--quick "${family[@]}")
 else
-    train=200000..230000 validation=1000..3000 test=0..5000 steps=1500 probe_steps=40000 held=0.02
+    train=260000..290000 validation=1000..3000 test=0..5000 steps=1500 probe_steps=40000 held=0.02
     family=() writer=()
 fi
 

@@ -14,7 +14,8 @@ const PAYOFF: (f64, f64, f64) = (3.5, 0.15, 1.5);
 /// Name, cost ratio, draft's accuracy as a share of the target's, and speed relative to the target alone. The paper gives neither
 /// accuracies nor speeds against the target alone: its pairs have the accuracies on MATH of their model cards and the ratio of their
 /// parameters.
-const PAIRS: [(&str, f64, f64, Option<f64>); 4] = [
+const PAIRS: [(&str, f64, f64, Option<f64>); 5] = [
+    ("mini pair", 12.0, 0.64, Some(2.72)),
     ("Qwen2.5-Coder, GSM8K", 2.7, 0.3, None),
     ("Qwen2.5-Coder, arithmetic", 2.7, 0.6, None),
     ("paper: Llama 1B, 8B", 6.5, 0.59, None),

@@ -19,7 +19,7 @@ pub(crate) struct FitOptions {
     #[command(flatten)]
     pub limits: LimitOptions,
     /// The problems, all with gold answers, on which neither model was trained. They are divided into parts for training, calibration and the
-    /// test. For the mini pair the default is train:200000..230000.
+    /// test. For the mini pair the default is train:260000..290000.
     #[command(flatten)]
     pub problems: ProblemOptions,
     /// Folder of everything that is made. An interrupted fit is resumed from it.
