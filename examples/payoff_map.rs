@@ -16,8 +16,8 @@ const PAYOFF: (f64, f64, f64) = (3.5, 0.15, 1.5);
 /// parameters.
 const PAIRS: [(&str, f64, f64, Option<f64>); 5] = [
     ("mini pair", 12.0, 0.64, Some(2.72)),
-    ("Qwen2.5-Coder, GSM8K", 2.7, 0.3, None),
-    ("Qwen2.5-Coder, arithmetic", 2.7, 0.6, None),
+    ("Qwen, GSM8K", 2.7, 0.3, None),
+    ("Qwen, arithmetic", 2.7, 0.6, None),
     ("paper: Llama 1B, 8B", 6.5, 0.59, None),
     ("paper: Llama 8B, 70B", 8.8, 0.76, None),
 ];
