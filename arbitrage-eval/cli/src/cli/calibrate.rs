@@ -37,7 +37,7 @@ pub(crate) struct CalibrateOptions {
     #[arg(long)]
     pub out: Option<PathBuf>,
     /// Number of thresholds that are tested at most, besides the safest one. They come from the router's estimates on a tenth of the
-    /// problems, which are not counted; each escalates the same share less than the one before it
+    /// problems, which are not counted; each escalates the same share less than the one before it.
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..), value_name = "COUNT")]
     pub thresholds: u16,
     /// Thresholds to be tested, in place of those from a tenth of the problems.
