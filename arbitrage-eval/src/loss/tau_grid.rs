@@ -6,6 +6,9 @@ use arbitrage_router::Policy;
 use super::LossError;
 use super::paired_runs::safest_first;
 
+/// Share of the steps that the last threshold but one escalates. The last one escalates none.
+const LEAST_SHARE: f64 = 0.05;
+
 /// How the thresholds are chosen that a calibration tests.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TauGrid {
@@ -33,9 +36,6 @@ pub(super) fn given(policy: Policy, taus: &[f32]) -> Result<Vec<f32>, LossError>
     taus.dedup();
     Ok(taus)
 }
-
-/// Share of the steps that the last threshold but one escalates. The last one escalates none.
-const LEAST_SHARE: f64 = 0.05;
 
 /// The threshold at which the policy escalates most.
 ///

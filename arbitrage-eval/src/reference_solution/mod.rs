@@ -6,10 +6,12 @@ mod lexer;
 use std::collections::HashMap;
 
 use arbitrage_core::trace::Trace;
-use arbitrage_core::{BoxError, Finish, Prefix, Problem, Step, StepScorer};
+use arbitrage_core::{BoxError, Finish, Prefix, Step, StepScorer};
 
 use crate::gold::Gold;
+use crate::harness::grade;
 use crate::problems::ProblemRow;
+use crate::results::Outcome;
 use equations::{Equation, equations, numbers};
 
 /// Scores steps of word problems by the numbers of a reference solution, such as GSM8K's answers. It needs no model, so that many thousands
@@ -65,10 +67,9 @@ impl ReferenceSolutionScorer {
             (row.problem.question.clone(), known)
         };
         let mut values: HashMap<String, Vec<f64>> = rows.iter().map(answer).collect();
-        for end in runs.solutions() {
-            let problem = Problem::new(&end.question).with_id(&end.problem);
-            if end.error.is_none() && gold.is_solved(&problem, &end.text).unwrap_or(false) {
-                let known = values.entry(problem.question).or_default();
+        let graded = runs.solutions().into_iter().zip(grade(runs, &gold));
+        for (end, _) in graded.filter(|(_, row)| row.verdict == Outcome::Right) {
+            if let Some(known) = values.get_mut(&end.question) {
                 known.extend(equations(&end.text).into_iter().map(|equation| equation.stated));
             }
         }
@@ -121,7 +122,7 @@ mod tests {
     use std::path::Path;
 
     use arbitrage_core::trace::Record;
-    use arbitrage_core::{Accepted, Author, SequenceId};
+    use arbitrage_core::{Accepted, Author, Problem, SequenceId};
 
     use super::*;
     use crate::problems::{BadRows, read};

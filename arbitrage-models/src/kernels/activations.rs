@@ -72,9 +72,9 @@ impl Quantised {
     /// All rows, tile by tile.
     pub(crate) fn tiles(&self) -> impl Iterator<Item = Tile> {
         (0..self.rows).step_by(self.tile).map(|start| {
-            let (first, _) = row_blocks(self.rows, self.blocks, self.tile, start);
+            let (first, rows) = row_blocks(self.rows, self.blocks, self.tile, start);
             let (bytes, scales) = (&self.bytes[first * BLOCK..], &self.scales[first..]);
-            Tile { start, rows: self.tile.min(self.rows - start), bytes: bytes.as_ptr(), scales: scales.as_ptr() }
+            Tile { start, rows, bytes: bytes.as_ptr(), scales: scales.as_ptr() }
         })
     }
 }
@@ -101,7 +101,8 @@ impl Kernel for QuantiseTask<'_> {
     }
 }
 
-/// Where the first block of `row` lies among all blocks of all rows, and how far it is from one of its blocks to the next.
+/// Where the first block of `row` lies among all blocks of all rows, and how far it is from one of its blocks to the next: as many blocks as
+/// the tile has rows.
 fn row_blocks(rows: usize, blocks: usize, tile: usize, row: usize) -> (usize, usize) {
     let start = row / tile * tile;
     (start * blocks + row - start, tile.min(rows - start))

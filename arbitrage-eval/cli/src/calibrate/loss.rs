@@ -13,10 +13,10 @@ use super::engines::PairEngines;
 use super::watcher::CalibrationProgress;
 use super::{table, writable_router};
 use crate::Failure;
-use crate::cli::{CalibrateOptions, LimitOptions, PairOptions};
+use crate::cli::CalibrateOptions;
 use crate::files::{in_file, write_json};
 use crate::interrupt;
-use crate::pair::router_folder;
+use crate::pair::{EngineSettings, router_folder};
 use crate::problem_set::{ProblemSet, gold_answers, problem_rows};
 use crate::run_notes::{calibrator_digest, weights_digest};
 
@@ -57,16 +57,8 @@ pub(super) fn run(options: &CalibrateOptions, loss: f64) -> Result<(), Failure> 
 
 /// A calibration by runs of its own.
 pub(crate) struct LossSetup<'a> {
-    /// The models.
-    pub models: &'a PairOptions,
-    /// Where steps and solutions end.
-    pub limits: &'a LimitOptions,
-    /// Number of problems that are solved at the same time.
-    pub in_flight: usize,
-    /// The policy, whose own threshold is ignored.
-    pub policy: Policy,
-    /// The folder of the router, for `learned`.
-    pub router: Option<&'a Path>,
+    /// The engine. The policy's own threshold is ignored.
+    pub engine: EngineSettings<'a>,
     /// The thresholds to be tested.
     pub taus: TauGrid,
     /// The folder of the traces.
@@ -76,12 +68,12 @@ pub(crate) struct LossSetup<'a> {
 /// Makes the runs that `test` needs, with progress on the terminal. A calibration that was interrupted is resumed.
 pub(crate) fn paired_runs(setup: &LossSetup<'_>, set: &ProblemSet, test: LossTest) -> Result<PairedRuns, Failure> {
     set.problems.iter().try_for_each(|problem| set.gold.answer(problem).map(drop))?;
-    let engines = PairEngines::load(setup)?;
+    let engines = PairEngines::load(setup.engine)?;
     let harness = LossHarness {
         folder: setup.out,
         problems: &set.problems,
         gold: &set.gold,
-        policy: setup.policy,
+        policy: setup.engine.policy,
         taus: setup.taus.clone(),
         is_repeatable: engines.are_local(),
     };
@@ -105,16 +97,15 @@ fn made_runs(options: &CalibrateOptions, router: Option<&Path>, test: LossTest) 
         true => TauGrid::Quantiles(usize::from(options.thresholds)),
         false => TauGrid::Given(options.taus.clone()),
     };
-    let setup = LossSetup {
+    let engine = EngineSettings {
         models: &options.models,
         limits: &options.limits,
         in_flight: options.problems.in_flight,
         policy,
         router: folder.as_deref(),
-        taus,
-        out,
+        speculation: options.models.speculation,
     };
-    paired_runs(&setup, &set, test)
+    paired_runs(&LossSetup { engine, taus, out }, &set, test)
 }
 
 /// The answers in the files of problems, and those of generated problems.

@@ -111,9 +111,9 @@ pub(crate) struct CollectOptions {
     pub batch: BatchOptions,
     /// What scores both steps: checker (exact, for problems of the mini family), judge (the target, 0 to 9), reference-solution (the
     /// numbers in the solution that comes with the problem, as in GSM8K), reference-run:FILE (those in the right solutions of an earlier
-    /// run, such as the target's), rollouts:K (the share of K completions that reach the gold answer), head:FOLDER (of `train head`, on the target's hidden states), prm:FOLDER (a process reward model), or a reward model
-    /// behind a server, skywork@ADDRESS or trl@ADDRESS by its input format, with an address as in --draft and the API key in
-    /// ARBITRAGE_SCORER_KEY.
+    /// run, such as the target's), rollouts:K (the share of K completions that reach the gold answer), head:FOLDER (of `train head`, on the
+    /// target's hidden states), prm:FOLDER (a process reward model), or a reward model behind a server, skywork@ADDRESS or trl@ADDRESS by
+    /// its input format, with an address as in --draft and the API key in ARBITRAGE_SCORER_KEY.
     #[arg(long)]
     pub scorer: Scorer,
     /// Completions.

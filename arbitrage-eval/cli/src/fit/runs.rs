@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use arbitrage_core::Problem;
 use arbitrage_core::trace::{RunNotes, Trace};
-use arbitrage_core::{Drafter, Problem};
 use arbitrage_eval::harness::{GradedRun, Records, solve_into, trace_path};
 use arbitrage_eval::results::{Grades, PolicyResults, problem_results};
 use arbitrage_router::Policy;
@@ -17,7 +17,6 @@ use crate::interrupt::{self, UntilInterrupted};
 use crate::pair::{EngineSettings, LoadedPair, NeededRoles, RoutedEngine, as_verifier};
 use crate::problem_set::ProblemSet;
 use crate::progress::style;
-use crate::run_notes::{run_notes, with_policy};
 
 /// Number of turns that every policy has.
 const TURNS: usize = 6;
@@ -147,19 +146,16 @@ impl<'a> PairRunner<'a> {
         problems: &[Problem],
         benchmark: &str,
     ) -> Result<RoutedEngine, Failure> {
+        let Self { models, limits, in_flight, .. } = *self;
+        let RunPlan { policy, router, speculation, .. } = *plan;
+        let settings = EngineSettings { models, limits, in_flight, policy, router, speculation };
         let notes = RunNotes {
             label: Some(plan.label.to_owned()),
             family: Some(plan.label.to_owned()),
             benchmark: Some(benchmark.to_owned()),
-            ..with_policy(
-                run_notes(self.models, self.limits, self.pair.target.name(), problems),
-                plan.policy,
-                plan.router,
-            )?
+            ..settings.notes(&self.pair, problems)?
         };
-        let Self { models, limits, in_flight, .. } = *self;
-        let RunPlan { policy, router, speculation, .. } = *plan;
-        EngineSettings { models, limits, in_flight, policy, router, speculation }.engine(&self.pair, notes)
+        settings.engine(&self.pair, notes)
     }
 }
 

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use arbitrage_core::trace::RunNotes;
-use arbitrage_core::{AdvantageRouter, Engine};
+use arbitrage_core::{AdvantageRouter, Drafter, Engine, Problem};
 use arbitrage_router::Policy;
 
 use super::{LoadedPair, RouterSource, as_verifier, default_scorer, open_router};
 use crate::Failure;
 use crate::cli::{LimitOptions, PairOptions, SpeculationSource};
 use crate::model::{Model, TargetModel};
+use crate::run_notes::{run_notes, with_policy};
 
 /// An engine of the pair's models.
 pub(crate) type RoutedEngine = Engine<Model, TargetModel, Box<dyn AdvantageRouter>>;
@@ -32,6 +33,11 @@ pub(crate) struct EngineSettings<'a> {
 }
 
 impl EngineSettings<'_> {
+    /// The notes of a run on `problems`, as `run` writes them.
+    pub(crate) fn notes(&self, pair: &LoadedPair, problems: &[Problem]) -> Result<RunNotes, Failure> {
+        with_policy(run_notes(self.models, self.limits, pair.target.name(), problems), self.policy, self.router)
+    }
+
     /// The engine, which shares the weights of `pair`.
     pub(crate) fn engine(&self, pair: &LoadedPair, notes: RunNotes) -> Result<RoutedEngine, Failure> {
         let LoadedPair { draft, target } = pair.share();
