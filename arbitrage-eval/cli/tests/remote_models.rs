@@ -203,7 +203,10 @@ fn a_pair_behind_servers_is_fitted_with_a_text_router() {
     let card = std::fs::read_to_string(folder.path().join("fit/router/router.json")).unwrap();
     let card: Value = serde_json::from_str(&card).unwrap();
     assert_eq!((&card["reads"]["kind"], &card["goal"]), (&"text".into(), &"accept:0.5".into()), "{told}");
-    assert!(card["data"]["scorer"].as_str().unwrap().contains("roll-outs"), "{card}");
+    assert!(card["data"]["scorer"].as_str().unwrap().contains("right solutions of a run"), "{card}");
+    for part in ["training", "calibration"] {
+        assert!(folder.path().join(format!("fit/reference/{part}/target.jsonl")).is_file(), "{part}: {told}");
+    }
     let verdict: Value =
         serde_json::from_str(&std::fs::read_to_string(folder.path().join("fit/verdict.json")).unwrap()).unwrap();
     assert_eq!(verdict["test"]["solved"], 24, "the target solves all: {told}");

@@ -30,6 +30,8 @@ pub struct ReferenceSolutionScorer {
     gold: Gold,
     /// The reference solution's results, by question.
     values: HashMap<String, Vec<f64>>,
+    /// Where the reference solutions are from, which is the scorer's name.
+    source: &'static str,
 }
 
 /// A problem without a reference solution.
@@ -55,7 +57,7 @@ impl ReferenceSolutionScorer {
             Ok((row.problem.question.clone(), values))
         };
         let values = rows.iter().map(values).collect::<Result<_, _>>()?;
-        Ok(Self { gold: Gold::new(rows), values })
+        Ok(Self { gold: Gold::new(rows), values, source: "worked solution" })
     }
 
     /// A scorer whose reference solutions are those of `runs` that are right, such as the target's own solutions: for problems whose rows
@@ -73,7 +75,7 @@ impl ReferenceSolutionScorer {
                 known.extend(equations(&end.text).into_iter().map(|equation| equation.stated));
             }
         }
-        Self { gold, values }
+        Self { gold, values, source: "right solutions of a run" }
     }
 
     fn score_step(&self, prefix: &Prefix<'_>, step: &Step) -> Result<f32, NoReferenceSolution> {
@@ -95,7 +97,7 @@ impl ReferenceSolutionScorer {
 
 impl StepScorer for ReferenceSolutionScorer {
     fn name(&self) -> String {
-        "worked solution".to_owned()
+        self.source.to_owned()
     }
 
     fn score(&mut self, steps: &[(Prefix<'_>, &Step)]) -> Result<Vec<f32>, BoxError> {

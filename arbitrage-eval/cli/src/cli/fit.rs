@@ -35,7 +35,7 @@ pub(crate) struct FitOptions {
     #[arg(long, default_value_t = 30.0)]
     pub minutes: f64,
     /// What scores the steps that the router is trained on, as in `collect`. The default is the checker for the mini family, the reference
-    /// solutions where all problems have one, and otherwise the target as judge, or rollouts:4 where the target is behind a server.
+    /// solutions where all problems have one, and otherwise the numbers in the target's own right solutions, which the fit lets it write first.
     #[arg(long)]
     pub scorer: Option<Scorer>,
     /// Completions for `--scorer rollouts:K`.

@@ -5,11 +5,11 @@ use serde_json::json;
 
 use super::Fit;
 use super::calibration::{Calibration, CalibrationOutcome, copy_router};
-use super::collection;
 use super::decision::{Alternative, SampleDecision};
 use super::folder::Stage;
 use super::plan::{Plan, PlannedStage};
-use super::stages::TRAINED;
+use super::runs::RunFolder;
+use super::stages::{REFERENCE, TRAINED};
 use crate::Failure;
 use crate::cli::FitOptions;
 
@@ -87,16 +87,18 @@ impl Fit<'_> {
         if self.allowed_loss().is_some() {
             return Ok(());
         }
+        let run = format!("{REFERENCE}/calibration");
+        let scratch = [CALIBRATION_STATES, run.as_str()];
         let after = &["problems", "plan"];
-        let stage =
-            Stage::new("calibration-collection", &[CALIBRATION_STEPS], after).with_scratch(&[CALIBRATION_STATES]);
+        let stage = Stage::new("calibration-collection", &[CALIBRATION_STEPS], after).with_scratch(&scratch);
         self.folder.complete(&stage, || {
             self.announce(
                 "calibration",
                 &format!("collecting steps of {} problems", plan.calibration),
                 Some(self.left(plan, PlannedStage::Calibration)),
             );
-            collection::collect(self.options, &self.scorer, &path, &steps)
+            let reference = self.folder.join(REFERENCE);
+            self.collect(&path, &RunFolder { evaluation: &reference, benchmark: "calibration" }, &steps)
         })
     }
 }

@@ -2,54 +2,90 @@
 
 use std::path::Path;
 
-use arbitrage_core::trace::Trace;
+use arbitrage_core::trace::{ScorerNote, Trace};
 use arbitrage_eval::reference_solution::ReferenceSolutionScorer;
 use arbitrage_eval::replay::PairedTrace;
 use arbitrage_eval::results::{Grades, PolicyResults, problem_results};
 use arbitrage_router::Policy;
 
+use super::Fit;
 use super::parts::part_options;
+use super::runs::{PairRunner, RunFolder, RunPlan};
 use crate::Failure;
 use crate::cli::{BatchOptions, CollectOptions, FitOptions, RolloutModel};
 use crate::collect;
-use crate::pair::{MINI, is_remote};
+use crate::pair::MINI;
 use crate::problem_set::ProblemSet;
 use crate::scorer_choice::Scorer;
 
-/// Completions of a step for a target behind a server, which cannot be a judge.
-const ROLLOUTS: usize = 4;
-
-/// The scorer of the options, or the best that needs no other model: exact where there is one, then by the reference solutions, then by the
-/// target.
-pub(super) fn scorer(options: &FitOptions, set: &ProblemSet) -> Result<Scorer, Failure> {
-    if let Some(scorer) = &options.scorer {
-        return Ok(scorer.clone());
-    }
-    let is_mini = set.rows.is_empty() || options.models.pair.as_deref() == Some(MINI);
-    if is_mini {
-        return Ok(Scorer::Checker);
-    }
-    if ReferenceSolutionScorer::new(&set.rows).is_ok() {
-        return Ok(Scorer::ReferenceSolution);
-    }
-    Ok(if is_remote(&options.models)?.target { Scorer::Rollouts(ROLLOUTS) } else { Scorer::Judge })
+/// What scores the steps of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum StepLabelling {
+    /// A scorer that needs nothing but the problems and models.
+    Scorer(Scorer),
+    /// The numbers in the target's own right solutions of the problems, which are written first.
+    TargetRun,
 }
 
-/// Collects the steps of both models on the problems in a file, along the oracle's decisions. An interrupted collection is resumed.
-pub(super) fn collect(options: &FitOptions, scorer: &Scorer, problems: &Path, out: &Path) -> Result<(), Failure> {
-    collect::run(&CollectOptions {
-        batch: BatchOptions {
+impl StepLabelling {
+    /// That of the options, or the best that needs no other model: exact where there is one, then by the reference solutions, then by the
+    /// target's own.
+    pub(super) fn new(options: &FitOptions, set: &ProblemSet) -> Self {
+        if let Some(scorer) = &options.scorer {
+            return Self::Scorer(scorer.clone());
+        }
+        let is_mini = set.rows.is_empty() || options.models.pair.as_deref() == Some(MINI);
+        if is_mini {
+            return Self::Scorer(Scorer::Checker);
+        }
+        match ReferenceSolutionScorer::new(&set.rows) {
+            Ok(_) => Self::Scorer(Scorer::ReferenceSolution),
+            Err(_) => Self::TargetRun,
+        }
+    }
+
+    /// Its note in the record of what a fit depends on.
+    pub(super) fn note(&self, options: &FitOptions) -> Result<ScorerNote, Failure> {
+        match self {
+            Self::Scorer(scorer) => scorer.note(Some(&options.rollouts)),
+            Self::TargetRun => Ok(ScorerNote::Named("the target's run".to_owned())),
+        }
+    }
+
+    /// The scorer, if the target's run of the same problems is in the file `target_run`.
+    fn scorer(&self, target_run: &Path) -> Scorer {
+        match self {
+            Self::Scorer(scorer) => scorer.clone(),
+            Self::TargetRun => Scorer::ReferenceRun(target_run.to_owned()),
+        }
+    }
+}
+
+impl Fit<'_> {
+    /// Collects the steps of both models on the problems in a file, along the oracle's decisions. The target's run of these problems, if the
+    /// labels need it, is in the folder `target_run`, or is written there. An interrupted collection is resumed.
+    pub(super) fn collect(&self, problems: &Path, target_run: &RunFolder<'_>, out: &Path) -> Result<(), Failure> {
+        let options = self.options;
+        let problems = part_options(problems, &options.problems);
+        if self.labelling == StepLabelling::TargetRun {
+            let set = ProblemSet::load(&problems)?;
+            PairRunner::load(options)?.run_in_turns(&set, &[RunPlan::TARGET], target_run)?;
+        }
+        let batch = BatchOptions {
             models: options.models.clone(),
             limits: options.limits.clone(),
-            problems: part_options(problems, &options.problems),
+            problems,
             out: out.to_owned(),
-        },
-        scorer: scorer.clone(),
-        rollouts: options.rollouts.clone(),
-        rollouts_by: RolloutModel::Target,
-        samples: 1,
-        policy: Policy::Oracle(0.0),
-    })
+        };
+        collect::run(&CollectOptions {
+            batch,
+            scorer: self.labelling.scorer(&target_run.trace(RunPlan::TARGET.label)),
+            rollouts: options.rollouts.clone(),
+            rollouts_by: RolloutModel::Target,
+            samples: 1,
+            policy: Policy::Oracle(0.0),
+        })
+    }
 }
 
 /// A collection with the outcomes of its solutions.
@@ -78,7 +114,7 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
 
-    /// The scorer for a file of problems with these answers, or for generated ones.
+    /// What labels steps of a file of problems with these answers, or of generated ones.
     fn chosen(further: &[&str], answers: &[&str]) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("problems.jsonl");
@@ -88,17 +124,20 @@ mod tests {
         let problems: &[&str] = if answers.is_empty() { &["--mini", "train:0..3"] } else { &problems };
         let arguments = [&["arbitrage", "fit", "--out", "fit"][..], problems, further].concat();
         let Command::Fit(options) = Cli::parse_from(arguments).command else { panic!("another command") };
-        scorer(&options, &ProblemSet::load(&options.problems).unwrap()).unwrap().to_string()
+        match StepLabelling::new(&options, &ProblemSet::load(&options.problems).unwrap()) {
+            StepLabelling::Scorer(scorer) => scorer.to_string(),
+            StepLabelling::TargetRun => "target".to_owned(),
+        }
     }
 
     #[test]
-    fn the_best_scorer_is_chosen_that_needs_no_other_model() {
+    fn the_best_labels_are_chosen_that_need_no_other_model() {
         let remote = ["--target", "vllm:http://localhost:1#large"];
         assert_eq!(chosen(&[], &[]), "checker");
         assert_eq!(chosen(&["--pair", "mini"], &["4"]), "checker");
         assert_eq!(chosen(&[], &["<<1+1=2>>2 #### 2", "3 #### 3"]), "reference-solution");
-        assert_eq!(chosen(&[], &["<<1+1=2>>2 #### 2", "3"]), "judge");
-        assert_eq!(chosen(&remote, &["3"]), "rollouts:4");
+        assert_eq!(chosen(&[], &["<<1+1=2>>2 #### 2", "3"]), "target");
+        assert_eq!(chosen(&remote, &["3"]), "target");
         assert_eq!(chosen(&remote, &["3 #### 3"]), "reference-solution");
         assert_eq!(chosen(&["--scorer", "rollouts:2"], &["3 #### 3"]), "rollouts:2");
     }

@@ -31,7 +31,7 @@ use crate::pair::{LoadedPair, MINI, NeededRoles};
 use crate::problem_set::ProblemSet;
 use crate::report;
 use crate::run_notes::{option_value, run_notes};
-use crate::scorer_choice::Scorer;
+use collection::StepLabelling;
 use folder::FitFolder;
 use parts::Parts;
 use verdict::{Answer, FitVerdict};
@@ -56,9 +56,9 @@ pub(crate) fn run(mut options: FitOptions) -> Result<(), Failure> {
         )
         .into());
     }
-    let scorer = collection::scorer(&options, &set)?;
-    let folder = FitFolder::open(&options.out, &settings(&options, &set, &scorer)?)?;
-    let fit = Fit { options: &options, folder, parts, scorer };
+    let labelling = StepLabelling::new(&options, &set);
+    let folder = FitFolder::open(&options.out, &settings(&options, &set, &labelling)?)?;
+    let fit = Fit { options: &options, folder, parts, labelling };
     let verdict = fit.verdict()?;
     report::write(&fit.folder.join(EVALUATION), &ReportSettings::default().with_title(verdict.sentence.as_str()))?;
     println!("{}", verdict.sentence);
@@ -76,7 +76,7 @@ struct Fit<'a> {
     options: &'a FitOptions,
     folder: FitFolder,
     parts: Parts,
-    scorer: Scorer,
+    labelling: StepLabelling,
 }
 
 fn check(options: &FitOptions) -> Result<(), Failure> {
@@ -91,7 +91,7 @@ fn check(options: &FitOptions) -> Result<(), Failure> {
 }
 
 /// What all stages depend on. The goal is no part of it: with another one, only the calibration and what follows are done again.
-fn settings(options: &FitOptions, set: &ProblemSet, scorer: &Scorer) -> Result<Value, Failure> {
+fn settings(options: &FitOptions, set: &ProblemSet, labelling: &StepLabelling) -> Result<Value, Failure> {
     let LoadedPair { draft, target } = LoadedPair::load(&options.models, NeededRoles { draft: false, target: false })?;
     let record = |model: &dyn Drafter| ModelRecord { name: model.name().to_owned(), digest: model.digest() };
     Ok(json!({
@@ -100,7 +100,7 @@ fn settings(options: &FitOptions, set: &ProblemSet, scorer: &Scorer) -> Result<V
         "limits": options.limits.limits().with_in_flight(options.problems.in_flight),
         "notes": run_notes(&options.models, &options.limits, target.name(), &set.problems),
         "speculation": option_value(options.models.speculation),
-        "scorer": scorer.note(Some(&options.rollouts))?,
+        "scorer": labelling.note(options)?,
         "base": options.base,
         "seed": options.problems.seed,
         "minutes": options.minutes,

@@ -26,7 +26,7 @@ pub(super) struct ProblemSeconds {
     pub target: f64,
     /// Of the target with speculative tokens; `None` where it cannot verify any.
     pub speculation: Option<f64>,
-    /// Of a collection, its scorer included.
+    /// Of a collection, including its scorer and the target's run by which it may label.
     pub collection: f64,
 }
 

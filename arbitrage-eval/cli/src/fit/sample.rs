@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::collection::{self, Collected};
+use super::collection::Collected;
 use super::decision::{SampleDecision, SampleRuns};
 use super::folder::Stage;
 use super::parts::part_options;
@@ -42,7 +42,11 @@ impl Fit<'_> {
         let after = &["problems", "sample-size"];
         let stage = Stage::new("sample-collection", &[SAMPLE_STEPS], after);
         let out = self.folder.join(SAMPLE_STEPS);
-        self.folder.complete(&stage, || collection::collect(self.options, &self.scorer, &path, &out))?;
+        self.folder.complete(&stage, || {
+            // The target's run is there already.
+            let evaluation = self.folder.join(EVALUATION);
+            self.collect(&path, &RunFolder { evaluation: &evaluation, benchmark: "sample" }, &out)
+        })?;
         Ok(Sample { set, timing })
     }
 

@@ -8,7 +8,7 @@ use arbitrage_router::learned::Card;
 use serde_json::json;
 
 use super::calibration_stages::ROUTER;
-use super::collection;
+use super::collection::StepLabelling;
 use super::decision::{Alternative, SampleDecision};
 use super::folder::Stage;
 use super::parts::part_options;
@@ -25,6 +25,8 @@ use crate::problem_set::ProblemSet;
 const BEFORE_PLAN: [&str; 5] = ["timing", "sample-size", "sample", "sample-collection", "decision"];
 /// Collected steps of the other problems for training.
 const TRAINING_STEPS: &str = "training-steps.jsonl";
+/// Folder of the target's runs by which steps are labelled.
+pub(super) const REFERENCE: &str = "reference";
 /// Hidden states of the collected steps.
 const STATES: &str = "training-states.safetensors";
 /// The router as it was trained.
@@ -43,11 +45,10 @@ impl Fit<'_> {
             let folder = RunFolder { evaluation: &evaluation, benchmark: "sample" };
             let mean = |plan: RunPlan<'_>| Ok::<_, Failure>(mean_seconds(&results(&folder, plan.label, &sample.set)?));
             let speculation = sample.timing.can_speculate.then(|| mean(RunPlan::SPECULATION)).transpose()?;
-            let seconds = ProblemSeconds {
-                target: mean(RunPlan::TARGET)?,
-                speculation,
-                collection: self.sample_steps(sample)?.seconds,
-            };
+            let target = mean(RunPlan::TARGET)?;
+            let reference = if self.labelling == StepLabelling::TargetRun { target } else { 0.0 };
+            let collection = reference + self.sample_steps(sample)?.seconds;
+            let seconds = ProblemSeconds { target, speculation, collection };
             let left = (60.0 * self.options.minutes - self.folder.spent_seconds(&BEFORE_PLAN)?).max(0.0);
             let [training, calibration, test] = self.parts.sizes();
             let available = [training - sample.set.problems.len(), calibration, test];
@@ -62,7 +63,9 @@ impl Fit<'_> {
 
     /// Collects the steps that the router is trained on.
     pub(super) fn collection(&self, sample: &Sample, plan: &Plan) -> Result<(), Failure> {
-        let stage = Stage::new("collection", &[TRAINING_STEPS], &["problems", "plan"]);
+        let run = format!("{REFERENCE}/training");
+        let scratch = [run.as_str()];
+        let stage = Stage::new("collection", &[TRAINING_STEPS], &["problems", "plan"]).with_scratch(&scratch);
         let (path, out) = (self.folder.join("problems/training.jsonl"), self.folder.join(TRAINING_STEPS));
         self.folder.complete(&stage, || {
             self.announce(
@@ -71,7 +74,8 @@ impl Fit<'_> {
                 Some(self.left(plan, PlannedStage::Collection)),
             );
             self.parts.write_training(sample.set.problems.len(), plan.training, &path)?;
-            collection::collect(self.options, &self.scorer, &path, &out)
+            let reference = self.folder.join(REFERENCE);
+            self.collect(&path, &RunFolder { evaluation: &reference, benchmark: "training" }, &out)
         })
     }
 

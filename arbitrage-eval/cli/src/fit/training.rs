@@ -12,7 +12,7 @@ use crate::cli::{
     BaseOptions, FitOptions, HiddenStateOptions, LearningOptions, LoraOptions, ProbeOptions, ProbeSettings,
     RouterLabelOptions, TextOptions, TrainCommand, TrainOptions,
 };
-use crate::pair::{draft_name, is_remote};
+use crate::pair::{draft_name, has_remote_draft};
 use crate::train;
 use crate::training_data::load;
 
@@ -21,7 +21,7 @@ pub(super) fn check(options: &FitOptions) -> Result<(), Failure> {
     if options.base.is_some() {
         return Ok(());
     }
-    if is_remote(&options.models)?.draft {
+    if has_remote_draft(&options.models)? {
         return Err("--base: expected the folder of a small language model to train a text router from, since no hidden states of a draft behind a server can be read".into());
     }
     // The hidden states of collected steps are computed anew, by the draft as it is in its file.

@@ -12,5 +12,7 @@ pub(crate) use engine::{EngineSettings, RoutedEngine};
 pub(crate) use load::{LoadedPair, open_reader, seconds_per_token};
 pub(crate) use lookahead::DraftChoosing;
 pub(crate) use needed_roles::NeededRoles;
-pub(crate) use registry::{DEFAULT_PAIR, MINI, default_policy, draft_name, is_remote, resolve_router, router_folder};
+pub(crate) use registry::{
+    DEFAULT_PAIR, MINI, default_policy, draft_name, has_remote_draft, resolve_router, router_folder,
+};
 pub(crate) use routing::{RouterSource, as_verifier, default_scorer, open_router};

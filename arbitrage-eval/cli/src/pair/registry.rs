@@ -75,19 +75,9 @@ pub(crate) fn draft_name(options: &PairOptions) -> Result<String, Failure> {
     Ok(model_names(options)?.draft)
 }
 
-/// Which of a pair's models are behind servers.
-pub(crate) struct RemoteRoles {
-    /// Whether the draft is.
-    pub draft: bool,
-    /// Whether the target is.
-    pub target: bool,
-}
-
-/// Which models are behind servers, by their names.
-pub(crate) fn is_remote(options: &PairOptions) -> Result<RemoteRoles, Failure> {
-    let ModelNames { draft, target } = model_names(options)?;
-    let [draft, target] = [draft, target].map(|name| Address::parse(&name).is_some());
-    Ok(RemoteRoles { draft, target })
+/// Whether the draft is behind a server, by its name.
+pub(crate) fn has_remote_draft(options: &PairOptions) -> Result<bool, Failure> {
+    Ok(Address::parse(&draft_name(options)?).is_some())
 }
 
 /// The folder of the router that `--router` names, or else of the pair's trained router; `None` if the pair has none.
