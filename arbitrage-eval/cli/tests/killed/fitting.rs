@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use arbitrage_core::Draw;
+use arbitrage_mini::{self as mini, Stream};
 use serde_json::Value;
 
 use super::support::{arbitrage, below, refused, succeed, train, was_killed};
@@ -154,6 +155,45 @@ fn shipped(folder: &Path) -> PathBuf {
     succeed(solve);
     let entries: Vec<PathBuf> = folder.join("cache").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.into_iter().find(|path| path.join("mini").is_dir()).unwrap().join("mini")
+}
+
+/// Problems with answers alone are labelled by the target's run, which is resumed like everything else.
+#[test]
+fn a_fit_by_the_targets_own_solutions_survives_being_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = shipped(folder.path());
+    let [draft, target] = ["draft.gguf", "target.gguf"].map(|name| models.join(name).display().to_string());
+    let problems = folder.path().join("problems.jsonl");
+    let rows = mini::problems(Stream::Train, 200_000..200_400).into_iter().map(|problem| {
+        let answer = mini::answer(&problem).unwrap();
+        serde_json::json!({ "question": problem.question, "answer": answer }).to_string() + "\n"
+    });
+    std::fs::write(&problems, rows.collect::<String>()).unwrap();
+    let fit = |out: &str| {
+        let mut command = arbitrage();
+        command.env("ARBITRAGE_CACHE", folder.path().join("cache"));
+        command.args(["fit", "--draft", &draft, "--target", &target, "--problems"]).arg(&problems);
+        command.args("--sample 20 --training 60 --calibration 60 --test 20 --updates 100".split(' '));
+        command.args(["--in-flight", "16", "--goal", "accept:0.5", "--out"]).arg(folder.path().join(out));
+        command
+    };
+    succeed(fit("whole"));
+    let mut draw = Draw::new(29);
+    let mut killed = 0;
+    for _ in 0..6 {
+        let mut child = fit("pieces").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(100 + below(&mut draw, 900)));
+        child.kill().unwrap();
+        killed += usize::from(was_killed(child.wait().unwrap()));
+    }
+    assert!(killed >= 3, "{killed} killed");
+    succeed(fit("pieces"));
+    let [whole, pieces] = ["whole", "pieces"].map(|name| folder.path().join(name));
+    assert!(made(&whole) == made(&pieces), "the killed fit made something else");
+    for part in ["training", "calibration"] {
+        let [whole, pieces] = [&whole, &pieces].map(|out| texts(&out.join(format!("reference/{part}/target.jsonl"))));
+        assert!(whole.len() == 60 && whole == pieces, "{part}");
+    }
 }
 
 #[test]
