@@ -1,10 +1,9 @@
 //! Activations as the integer kernels take them.
 
-use super::isa::{InstructionSet, Isa, Kernel, LANES, dispatch};
+pub(super) use super::isa::BLOCK;
+use super::isa::{InstructionSet, Isa, Kernel, dispatch};
 use super::pool::Pool;
 
-/// Columns that share a scale.
-pub(super) const BLOCK: usize = 32;
 /// Rows a task of a parallel quantisation.
 const ROWS_A_TASK: usize = 8;
 
@@ -95,7 +94,8 @@ impl Kernel for QuantiseTask<'_> {
             let at = self.first + block * self.stride;
             // SAFETY: the caller has room at each index of the row, which nothing else uses meanwhile.
             unsafe {
-                *self.to_scales.get().add(at) = quantise(values, &mut *self.to_bytes.get().add(at * BLOCK).cast());
+                let bytes = &mut *self.to_bytes.get().add(at * BLOCK).cast();
+                *self.to_scales.get().add(at) = quantise::<S>(values, bytes);
             }
         }
     }
@@ -108,31 +108,19 @@ fn row_blocks(rows: usize, blocks: usize, tile: usize, row: usize) -> (usize, us
     (start * blocks + row - start, tile.min(rows - start))
 }
 
-/// Rounds to the nearest of 255 steps. Plain loops over lanes, which become vector instructions.
+/// Rounds to the nearest of 255 steps.
+///
+/// # Safety
+/// The processor has `S`.
 #[inline(always)]
-pub(super) fn quantise(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> BlockScale {
-    // 1.5 · 2²³: added to a number, it leaves the nearest integer in the lowest bits. `round` is a call, and the language's own conversion
-    // to integers looks at every number for NaN, which no vector instruction does.
-    const ROUND: f32 = 12_582_912.0;
-    // As whole numbers, magnitudes are in the same order, and infinity and NaN are above all others.
-    let mut most = [0u32; LANES];
-    for values in values.as_chunks::<LANES>().0 {
-        for lane in 0..LANES {
-            most[lane] = most[lane].max(values[lane].abs().to_bits());
-        }
-    }
-    let most = f32::from_bits(most.into_iter().fold(0, u32::max));
+pub(super) unsafe fn quantise<S: Isa>(values: &[f32; BLOCK], bytes: &mut [i8; BLOCK]) -> BlockScale {
+    // SAFETY: the caller has a processor with `S`.
+    let most = unsafe { S::greatest(values) };
     let scale = if most.is_finite() { most / 127.0 } else { f32::NAN };
     let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
-    let mut sums = [0i32; 2];
-    for (half, sum) in sums.iter_mut().enumerate() {
-        for i in half * 16..half * 16 + 16 {
-            // Any number where the value is not finite; the scale is then NaN.
-            let value = (values[i] * inverse + ROUND).to_bits().wrapping_sub(ROUND.to_bits()).cast_signed();
-            bytes[i] = value as i8;
-            *sum = sum.wrapping_add(value);
-        }
-    }
+    // Any numbers where a value is not finite; the scale is then NaN.
+    // SAFETY: the caller has a processor with `S`.
+    let sums = unsafe { S::round(values, inverse, bytes) };
     let byte_sum = sums[0].wrapping_add(sums[1]);
     let half_sums = sums.map(|sum| scale * sum as f32);
     BlockScale { scale, half_sums, sum: scale * byte_sum as f32, byte_sum }
@@ -185,14 +173,26 @@ mod tests {
         }
     }
 
-    #[test]
-    fn all_instruction_sets_give_the_same_bits() {
-        let mut draw = arbitrage_core::Draw::new(5);
-        let x: Vec<f32> = (0..64 * 37).map(|_| draw.uniform() as f32 * 8.0 - 4.0).collect();
-        let portable = Quantised::new(InstructionSet::Portable, &Pool::new(1), &x, 64, 8);
-        for set in InstructionSet::available() {
-            let ours = Quantised::new(set, &Pool::new(1), &x, 64, 8);
-            assert_eq!((&ours.bytes, &ours.scales), (&portable.bytes, &portable.scales), "{}", set.name());
+    /// Numbers of every size, among them those that are too small or too large to be scaled.
+    fn any_size() -> impl Strategy<Value = f32> {
+        prop_oneof![8 => -4f32..4.0, 1 => prop::num::f32::ANY, 1 => -1e-38f32..1e-38, 1 => Just(0.0)]
+    }
+
+    proptest! {
+        #[test]
+        fn all_instruction_sets_give_the_same_bits(x in prop::collection::vec(any_size(), 64 * 5)) {
+            let portable = Quantised::new(InstructionSet::Portable, &Pool::new(1), &x, 64, 8);
+            for set in InstructionSet::available() {
+                let ours = Quantised::new(set, &Pool::new(1), &x, 64, 8);
+                for (block, (ours_scale, scale)) in ours.scales.iter().zip(&portable.scales).enumerate() {
+                    prop_assert_eq!(ours_scale.scale.is_nan(), scale.scale.is_nan(), "{}", set.name());
+                    if !scale.scale.is_nan() {
+                        let bytes = block * BLOCK..(block + 1) * BLOCK;
+                        prop_assert_eq!(ours_scale, scale, "{}", set.name());
+                        prop_assert_eq!(&ours.bytes[bytes.clone()], &portable.bytes[bytes], "{}", set.name());
+                    }
+                }
+            }
         }
     }
 

@@ -33,6 +33,13 @@ pub(super) const LANES: usize = 8;
 /// Lanes of the widest set.
 pub(super) const MAX_LANES: usize = 16;
 
+/// Activations that share a scale.
+pub(super) const BLOCK: usize = 32;
+
+/// 1.5 · 2²³: added to a number, it leaves the nearest integer in the lowest bits. `round` is a call, and the language's own conversion to
+/// integers looks at every number for NaN, which no vector instruction does.
+const ROUND: f32 = 12_582_912.0;
+
 /// Where a vector's lanes are read: eight from `first`, and the next eight `apart` bytes further on where a set has sixteen.
 #[derive(Clone, Copy)]
 pub(super) struct LanePointer {
@@ -130,6 +137,12 @@ pub(super) trait Isa: Copy + 'static {
     unsafe fn mul(a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// `a · b + c`, rounded once.
     unsafe fn mul_add(a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats;
+
+    /// The greatest magnitude of a block of activations; not finite where one of them is not.
+    unsafe fn greatest(values: &[f32; BLOCK]) -> f32;
+    /// `values · inverse`, rounded to the nearest integers, of which the lowest eight bits are kept. Returns the sums of the first 16
+    /// integers and of the others, which are any where a product is beyond 2²².
+    unsafe fn round(values: &[f32; BLOCK], inverse: f32, bytes: &mut [i8; BLOCK]) -> [i32; 2];
 }
 
 /// Work that is written over [`Isa`].

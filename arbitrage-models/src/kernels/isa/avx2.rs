@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, LanePointer};
+use super::{BLOCK, Isa, LanePointer, ROUND};
 
 /// AVX2, FMA, F16C.
 #[derive(Clone, Copy)]
@@ -97,6 +97,56 @@ unsafe fn dot_signed_vnni<const N: usize>(w: &[__m256i; N], a: *const i8, sum: i
 unsafe fn signed_weights_vnni(w: __m256i) -> __m256i {
     // SAFETY: the processor has AVX2.
     unsafe { _mm256_xor_si256(w, _mm256_set1_epi8(-128)) }
+}
+
+/// The sums of the lanes of two vectors.
+#[inline(always)]
+pub(super) unsafe fn half_sums([first, second]: [__m256i; 2]) -> [i32; 2] {
+    // SAFETY: the processor has AVX2.
+    unsafe {
+        let pairs = _mm256_hadd_epi32(first, second);
+        let pairs = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256::<1>(pairs));
+        let sums = _mm_add_epi32(pairs, _mm_shuffle_epi32::<0b10_11_00_01>(pairs));
+        [_mm_cvtsi128_si32(sums), _mm_extract_epi32::<2>(sums)]
+    }
+}
+
+#[inline(always)]
+unsafe fn greatest_avx2(values: &[f32; BLOCK]) -> f32 {
+    // SAFETY: the processor has AVX2; a block is four vectors.
+    unsafe {
+        let magnitude = _mm256_set1_epi32(i32::MAX);
+        let mut most = _mm256_setzero_si256();
+        for at in (0..BLOCK).step_by(8) {
+            let value = _mm256_loadu_si256(values.as_ptr().add(at).cast());
+            most = _mm256_max_epu32(most, _mm256_and_si256(value, magnitude));
+        }
+        let most = _mm_max_epu32(_mm256_castsi256_si128(most), _mm256_extracti128_si256::<1>(most));
+        let most = _mm_max_epu32(most, _mm_shuffle_epi32::<0b01_00_11_10>(most));
+        let most = _mm_max_epu32(most, _mm_shuffle_epi32::<0b10_11_00_01>(most));
+        f32::from_bits(_mm_cvtsi128_si32(most).cast_unsigned())
+    }
+}
+
+#[inline(always)]
+unsafe fn round_avx2(values: &[f32; BLOCK], inverse: f32, bytes: &mut [i8; BLOCK]) -> [i32; 2] {
+    // SAFETY: the processor has AVX2; a block is four vectors.
+    unsafe {
+        let (inverse, round) = (_mm256_set1_ps(inverse), _mm256_set1_ps(ROUND));
+        let mut whole = [_mm256_setzero_si256(); 4];
+        for (v, whole) in whole.iter_mut().enumerate() {
+            let product = _mm256_mul_ps(_mm256_loadu_ps(values.as_ptr().add(8 * v)), inverse);
+            let sum = _mm256_castps_si256(_mm256_add_ps(product, round));
+            *whole = _mm256_sub_epi32(sum, _mm256_castps_si256(round));
+        }
+        // Packing saturates, so that only the bits which are kept may be left; it takes the halves of vectors in turns.
+        let lowest = whole.map(|whole| _mm256_and_si256(whole, _mm256_set1_epi32(0xff)));
+        let pairs = [_mm256_packus_epi32(lowest[0], lowest[1]), _mm256_packus_epi32(lowest[2], lowest[3])];
+        let packed = _mm256_packus_epi16(pairs[0], pairs[1]);
+        let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        _mm256_storeu_si256(bytes.as_mut_ptr().cast(), _mm256_permutevar8x32_epi32(packed, order));
+        half_sums([_mm256_add_epi32(whole[0], whole[1]), _mm256_add_epi32(whole[2], whole[3])])
+    }
 }
 
 macro_rules! implement {
@@ -241,6 +291,18 @@ macro_rules! implement {
             unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
                 // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { _mm256_fmadd_ps(a, b, c) }
+            }
+
+            #[inline(always)]
+            unsafe fn greatest(values: &[f32; BLOCK]) -> f32 {
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
+                unsafe { greatest_avx2(values) }
+            }
+
+            #[inline(always)]
+            unsafe fn round(values: &[f32; BLOCK], inverse: f32, bytes: &mut [i8; BLOCK]) -> [i32; 2] {
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
+                unsafe { round_avx2(values, inverse, bytes) }
             }
         }
     };

@@ -2,7 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, LanePointer};
+use super::avx2::half_sums;
+use super::{BLOCK, Isa, LanePointer, ROUND};
 
 /// AVX-512 F, BW, DQ, VL and VNNI.
 #[derive(Clone, Copy)]
@@ -182,5 +183,32 @@ impl Isa for Vnni512 {
     unsafe fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
         // SAFETY: the caller runs this on a processor with AVX-512 F, BW, DQ, VL and VNNI.
         unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn greatest(values: &[f32; BLOCK]) -> f32 {
+        // SAFETY: the caller runs this on a processor with AVX-512 F, BW, DQ, VL and VNNI; a block is two vectors.
+        unsafe {
+            let magnitude = |at| _mm512_castps_si512(_mm512_abs_ps(_mm512_loadu_ps(at)));
+            let most = _mm512_max_epu32(magnitude(values.as_ptr()), magnitude(values.as_ptr().add(16)));
+            f32::from_bits(_mm512_reduce_max_epu32(most))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn round(values: &[f32; BLOCK], inverse: f32, bytes: &mut [i8; BLOCK]) -> [i32; 2] {
+        // SAFETY: the caller runs this on a processor with AVX-512 F, BW, DQ, VL and VNNI; a block is two vectors.
+        unsafe {
+            let (inverse, round) = (_mm512_set1_ps(inverse), _mm512_set1_ps(ROUND));
+            let mut sums = [_mm256_setzero_si256(); 2];
+            for (half, sum) in sums.iter_mut().enumerate() {
+                let product = _mm512_mul_ps(_mm512_loadu_ps(values.as_ptr().add(16 * half)), inverse);
+                let whole = _mm512_castps_si512(_mm512_add_ps(product, round));
+                let whole = _mm512_sub_epi32(whole, _mm512_castps_si512(round));
+                _mm_storeu_si128(bytes.as_mut_ptr().add(16 * half).cast(), _mm512_cvtepi32_epi8(whole));
+                *sum = _mm256_add_epi32(_mm512_castsi512_si256(whole), _mm512_extracti64x4_epi64::<1>(whole));
+            }
+            half_sums(sums)
+        }
     }
 }

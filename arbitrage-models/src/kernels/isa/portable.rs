@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 
-use super::{Isa, LANES, LanePointer};
+use super::{BLOCK, Isa, LANES, LanePointer, ROUND};
 
 /// No instruction set in particular.
 #[derive(Clone, Copy)]
@@ -135,6 +135,21 @@ impl Isa for Portable {
         // Where the processor lacks the instruction this is a call into the C library, far slower than two operations, but
         // the bits are then those of every other set.
         std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
+    }
+
+    #[inline(always)]
+    unsafe fn greatest(values: &[f32; BLOCK]) -> f32 {
+        // As whole numbers, magnitudes are in the same order, and infinity and NaN are above all others.
+        f32::from_bits(values.iter().fold(0, |most, value| most.max(value.abs().to_bits())))
+    }
+
+    #[inline(always)]
+    unsafe fn round(values: &[f32; BLOCK], inverse: f32, bytes: &mut [i8; BLOCK]) -> [i32; 2] {
+        let whole = values.map(|value| (value * inverse + ROUND).to_bits().wrapping_sub(ROUND.to_bits()).cast_signed());
+        *bytes = whole.map(|value| value as i8);
+        let sum = |half: &[i32]| half.iter().fold(0i32, |sum, value| sum.wrapping_add(*value));
+        let (first, second) = whole.split_at(BLOCK / 2);
+        [sum(first), sum(second)]
     }
 }
 
