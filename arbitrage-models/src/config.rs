@@ -1,10 +1,13 @@
 //! A decoder's shape, read from `config.json` or from GGUF metadata, and checked before anything is allocated.
 
+mod family;
 mod gguf;
 mod json;
 pub mod keys;
 
 use std::path::Path;
+
+pub use family::{FAMILIES, ModelFamily};
 
 use crate::error::{Error, Result};
 
@@ -12,8 +15,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ModelConfig {
-    /// The family's name in its own files: `llama`, `qwen2`, `mistral`.
-    pub family: String,
+    /// The family that it belongs to.
+    pub family: &'static ModelFamily,
     /// Rows of the embedding and the head, padding included.
     pub vocabulary: usize,
     /// Width of the residual stream.
@@ -173,7 +176,7 @@ impl ModelConfig {
 
     /// Whether the checkpoint is that of a language model, and not of a classifier or of a decoder without any head.
     pub fn is_language_model(&self) -> bool {
-        let task = self.architecture.as_deref().map(|class| class.get(self.family.len()..).unwrap_or_default());
+        let task = self.architecture.as_deref().map(|class| class.get(self.family.class.len()..).unwrap_or_default());
         task.is_none_or(|task| task == "ForCausalLM")
     }
 

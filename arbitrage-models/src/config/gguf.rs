@@ -3,6 +3,7 @@
 use arbitrage_core::text::excerpt;
 use serde_json::Value as Json;
 
+use super::family::ModelFamily;
 use super::keys::{self, ConfigFormat};
 use super::{Field, ModelConfig, Rope, RopeScaling, shared_head_dim};
 use crate::error::{Error, Result};
@@ -20,12 +21,12 @@ impl ModelConfig {
     /// [`Error::Format`] naming the key, as for [`from_json`](Self::from_json).
     pub fn from_gguf(gguf: &Gguf) -> Result<Self> {
         let path = gguf.path();
-        let family = gguf.str_of("general.architecture")?.to_owned();
-        if !["llama", "qwen2"].contains(&family.as_str()) {
-            return Err(Error::format(path, "general.architecture", "llama or qwen2", excerpt(&family)));
-        }
-        check_keys(gguf, &family)?;
-        let read = GgufReader { gguf, metadata: gguf.all_metadata(), family: &family };
+        let name = gguf.str_of("general.architecture")?;
+        let Some(family) = ModelFamily::by_gguf(name) else {
+            return Err(Error::format(path, "general.architecture", ModelFamily::gguf_names(), excerpt(name)));
+        };
+        check_keys(gguf, name)?;
+        let read = GgufReader { gguf, metadata: gguf.all_metadata(), family: name };
         let key = |name: &str| read.key(name);
         let (hidden, heads) = (read.size("embedding_length")?, read.size("attention.head_count")?);
         let (context, context_key) = read.context()?;
@@ -48,7 +49,7 @@ impl ModelConfig {
             attention_bias: None,
             feed_forward_bias: None,
             architecture: None,
-            family: family.clone(),
+            family,
         };
         read.check_widths(&config)?;
         let scaling_is_a_tensor = matches!(config.rope.scaling, RopeScaling::Factors(_));

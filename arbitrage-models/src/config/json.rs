@@ -5,16 +5,17 @@ use std::path::Path;
 use arbitrage_core::text::excerpt;
 use serde_json::{Map, Value as Json};
 
+use super::family::{ModelFamily, WindowUse};
 use super::keys::{self, ConfigFormat};
 use super::{Field, MAX_DIMENSION, ModelConfig, Rope, RopeScaling, is_positive, shared_head_dim};
 use crate::error::{Error, Result};
 use crate::small_file::parse_json;
 use crate::weights::report::nearest;
 
-/// The window of Mistral and Qwen2 models whose `config.json` says nothing about it, as in transformers.
+/// The window of Mistral and Qwen models whose `config.json` says nothing about it, as in transformers.
 const DEFAULT_WINDOW: usize = 4096;
-/// From which layer on Qwen2 models have a window if their `config.json` does not say it, as in transformers.
-const QWEN2_WINDOW_LAYERS: usize = 28;
+/// From which layer on Qwen models have a window if their `config.json` does not say it, as in transformers.
+const QWEN_WINDOW_LAYERS: usize = 28;
 
 impl ModelConfig {
     /// Reads a Hugging Face `config.json`.
@@ -26,24 +27,24 @@ impl ModelConfig {
     pub fn from_json(path: &Path, text: &str) -> Result<Self> {
         let json = parse_json(path, text)?;
         let read = JsonReader { path, json: &json };
-        let family = read.text("/model_type")?;
-        if !["llama", "mistral", "qwen2"].contains(&family) {
-            return Err(Error::format(path, "/model_type", "llama, mistral or qwen2", excerpt(family)));
-        }
+        let name = read.text("/model_type")?;
+        let Some(family) = ModelFamily::by_name(name) else {
+            return Err(Error::format(path, "/model_type", ModelFamily::names(), excerpt(name)));
+        };
         read.check_keys()?;
         let hidden = read.size("/hidden_size")?;
         let heads = read.size("/num_attention_heads")?;
         let layers = read.size("/num_hidden_layers")?;
         let (context, context_key) = read.context(family, layers)?;
         let config = Self {
-            family: family.to_owned(),
+            family,
             vocabulary: read.size("/vocab_size")?,
             hidden,
             feed_forward: read.size("/intermediate_size")?,
             layers,
             heads,
             kv_heads: read.size_or("/num_key_value_heads", heads)?,
-            head_dim: read.head_dim(hidden, heads)?,
+            head_dim: read.head_dim(family, hidden, heads)?,
             context,
             context_key: context_key.to_owned(),
             norm_epsilon: read.positive("/rms_norm_eps", Some(1e-6))? as f32,
@@ -95,10 +96,11 @@ impl<'a> JsonReader<'a> {
         self.get(pointer).map_or(Ok(other), |_| self.size(pointer))
     }
 
-    fn head_dim(&self, hidden: usize, heads: usize) -> Result<usize> {
-        match self.get("/head_dim") {
-            Some(_) => self.size("/head_dim"),
-            None => shared_head_dim(self.path, "/num_attention_heads".to_owned(), hidden, heads),
+    fn head_dim(&self, family: &ModelFamily, hidden: usize, heads: usize) -> Result<usize> {
+        match (self.get("/head_dim"), family.default_head_dim) {
+            (Some(_), _) => self.size("/head_dim"),
+            (None, Some(width)) => Ok(width),
+            (None, None) => shared_head_dim(self.path, "/num_attention_heads".to_owned(), hidden, heads),
         }
     }
 
@@ -142,19 +144,20 @@ impl<'a> JsonReader<'a> {
     }
 
     /// The class that wrote the checkpoint, which is one of the family's.
-    fn architecture(&self, family: &str) -> Result<Option<String>> {
+    fn architecture(&self, family: &ModelFamily) -> Result<Option<String>> {
         const POINTER: &str = "/architectures";
         let Some(list) = self.get(POINTER) else { return Ok(None) };
-        let of_family = |class: &str| class.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family));
+        let of_family =
+            |class: &str| class.get(..family.class.len()).is_some_and(|start| start.eq_ignore_ascii_case(family.class));
         match list.as_array().map(Vec::as_slice) {
             Some([]) => Ok(None),
             Some([Json::String(class)]) if of_family(class) => Ok(Some(class.clone())),
-            _ => self.wrong(POINTER, &format!("a list of one class of the family {family}"), Some(list)),
+            _ => self.wrong(POINTER, &format!("a list of one class of the family {}", family.name), Some(list)),
         }
     }
 
     /// The most positions, and the key that sets them.
-    fn context(&self, family: &str, layers: usize) -> Result<(usize, &'static str)> {
+    fn context(&self, family: &ModelFamily, layers: usize) -> Result<(usize, &'static str)> {
         const TRAINED: &str = "/max_position_embeddings";
         let context = self.size(TRAINED)?;
         match self.window(family, layers)? {
@@ -164,16 +167,16 @@ impl<'a> JsonReader<'a> {
     }
 
     /// The window of attention, if any layer has one.
-    fn window(&self, family: &str, layers: usize) -> Result<Option<usize>> {
+    fn window(&self, family: &ModelFamily, layers: usize) -> Result<Option<usize>> {
         let flag = self.flag("/use_sliding_window")?;
         let marked = self.windowed_layers(layers)?;
-        let in_use = match family {
-            "mistral" => true,
-            "qwen2" => flag == Some(true) && marked.unwrap_or(self.first_windowed_layer()? < layers),
-            _ => flag != Some(false),
+        let in_use = match family.window {
+            WindowUse::Always => true,
+            WindowUse::WhereSwitchedOn => flag == Some(true) && marked.unwrap_or(self.first_windowed_layer()? < layers),
+            WindowUse::WhereGiven => flag != Some(false),
         };
         let window = match self.json.get("sliding_window") {
-            None if in_use && family != "llama" => Some(DEFAULT_WINDOW),
+            None if in_use && family.window != WindowUse::WhereGiven => Some(DEFAULT_WINDOW),
             Some(value) if in_use && !value.is_null() => Some(self.size("/sliding_window")?),
             _ => None,
         };
@@ -184,10 +187,10 @@ impl<'a> JsonReader<'a> {
         Ok(window)
     }
 
-    /// From which layer on Qwen2 models have a window.
+    /// From which layer on Qwen models have a window.
     fn first_windowed_layer(&self) -> Result<usize> {
         const POINTER: &str = "/max_window_layers";
-        let Some(value) = self.get(POINTER) else { return Ok(QWEN2_WINDOW_LAYERS) };
+        let Some(value) = self.get(POINTER) else { return Ok(QWEN_WINDOW_LAYERS) };
         let layer = value.as_u64().and_then(|layer| usize::try_from(layer).ok());
         layer.map_or_else(|| self.wrong(POINTER, "a number of layers", Some(value)), Ok)
     }

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::batched_attention::BatchedAttention;
 use super::linear::Linear;
+use super::norm::RmsNorm;
 
 /// The attention part of a layer.
 pub(super) struct Attention {
@@ -11,12 +12,18 @@ pub(super) struct Attention {
     pub key: Linear,
     pub value: Linear,
     pub output: Linear,
+    /// Norms of each query head and of each key head, before they are rotated, in families that have them.
+    pub head_norms: Option<[RmsNorm; 2]>,
 }
 
 impl Attention {
     /// `[rows, hidden]` → `[rows, hidden]`, each row attending to its own sequence up to itself.
     pub(super) fn forward(&self, x: Tensor<2>, layer: usize, batch: &BatchedAttention) -> Tensor<2> {
-        let qkv = [&self.query, &self.key, &self.value].map(|linear| linear.forward(x.clone()));
-        self.output.forward(batch.attend(qkv, layer))
+        let [mut query, mut key, value] = [&self.query, &self.key, &self.value].map(|linear| linear.forward(x.clone()));
+        if let Some([query_norm, key_norm]) = &self.head_norms {
+            query = query_norm.forward_heads(query);
+            key = key_norm.forward_heads(key);
+        }
+        self.output.forward(batch.attend([query, key, value], layer))
     }
 }

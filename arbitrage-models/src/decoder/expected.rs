@@ -10,6 +10,8 @@ use crate::weights::{LoadReport, WeightSource};
 pub(crate) const EMBEDDING: &str = "embed_tokens.weight";
 /// The head of a language model, without `.weight` and `.bias`.
 pub(crate) const HEAD: &str = "lm_head";
+/// The norms of a layer's query heads and key heads.
+pub(super) const HEAD_NORMS: [&str; 2] = ["self_attn.q_norm.weight", "self_attn.k_norm.weight"];
 /// What the names of a language model's tensors begin with.
 pub(crate) const PREFIX: &str = "model.";
 
@@ -105,8 +107,7 @@ fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>, Presence)> {
         Some(false) => Presence::Absent,
     };
     let (attention, feed_forward) = (declared(config.attention_bias), declared(config.feed_forward_bias));
-    // Qwen2's queries, keys and values have biases, whatever the configuration says.
-    let input = if config.family == "qwen2" { Presence::Required } else { attention };
+    let input = if config.family.qkv_biases { Presence::Required } else { attention };
     let linear_layers = [
         ("self_attn.q_proj", [q, hidden], input),
         ("self_attn.k_proj", [kv, hidden], input),
@@ -126,6 +127,9 @@ fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>, Presence)> {
         };
         add("input_layernorm.weight", &[hidden], Presence::Required);
         add("post_attention_layernorm.weight", &[hidden], Presence::Required);
+        if config.family.head_norms {
+            HEAD_NORMS.iter().for_each(|name| add(name, &[config.head_dim], Presence::Required));
+        }
         for (name, shape, bias) in &linear_layers {
             add(&format!("{name}.weight"), shape, Presence::Required);
             add(&format!("{name}.bias"), &shape[..1], *bias);

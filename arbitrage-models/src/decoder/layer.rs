@@ -23,7 +23,7 @@ impl DecoderLayer {
     /// The matrix that a file calls `part`, after the layer's number.
     #[cfg(feature = "flex")]
     pub(super) fn matrix(&self, part: &str) -> Option<&Linear> {
-        let Attention { query, key, value, output } = &self.attention;
+        let Attention { query, key, value, output, .. } = &self.attention;
         Some(match part {
             "self_attn.q_proj" => query,
             "self_attn.k_proj" => key,
@@ -38,17 +38,22 @@ impl DecoderLayer {
 
     /// Bytes of its matrices.
     pub(super) fn bytes(&self) -> usize {
-        let Attention { query, key, value, output } = &self.attention;
+        let Attention { query, key, value, output, .. } = &self.attention;
         [query, key, value, output, &self.gate, &self.up, &self.down].into_iter().map(Linear::bytes).sum()
     }
 
     /// The layer as the processor's kernels take it, if it is in this form.
     #[cfg(feature = "flex")]
     pub(super) fn packed(&self) -> Option<PackedLayer<'_>> {
-        let Attention { query, key, value, output } = &self.attention;
+        let Attention { query, key, value, output, head_norms } = &self.attention;
+        let head_norms = match head_norms {
+            Some([query, key]) => Some([query.packed()?, key.packed()?]),
+            None => None,
+        };
         Some(PackedLayer {
             attention_norm: self.attention_norm.packed()?,
             qkv: [query.packed()?, key.packed()?, value.packed()?],
+            head_norms,
             output: output.packed()?,
             feed_forward_norm: self.feed_forward_norm.packed()?,
             gate_up: [self.gate.packed()?, self.up.packed()?],

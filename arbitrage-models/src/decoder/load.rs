@@ -11,7 +11,7 @@ use super::cache::Caches;
 use super::embedding::Embedding;
 #[cfg(feature = "flex")]
 use super::embedding::Mapped;
-use super::expected::{EMBEDDING, HEAD, PREFIX, check_task, expect_language_model, is_tied};
+use super::expected::{EMBEDDING, HEAD, HEAD_NORMS, PREFIX, check_task, expect_language_model, is_tied};
 #[cfg(feature = "flex")]
 use super::fused::PackedLinear;
 use super::layer::DecoderLayer;
@@ -108,12 +108,19 @@ impl Loader<'_> {
                 key: rotary("self_attn.k_proj", self.config.kv_heads)?,
                 value: linear("self_attn.v_proj")?,
                 output: linear("self_attn.o_proj")?,
+                head_norms: self.head_norms(index)?,
             },
             feed_forward_norm: self.norm(&name("post_attention_layernorm.weight"))?,
             gate: linear("mlp.gate_proj")?,
             up: linear("mlp.up_proj")?,
             down: linear("mlp.down_proj")?,
         })
+    }
+
+    fn head_norms(&self, layer: usize) -> Result<Option<[RmsNorm; 2]>> {
+        let [query, key] = HEAD_NORMS.map(|name| format!("layers.{layer}.{name}"));
+        let norms = self.config.family.head_norms.then(|| Ok([self.norm(&query)?, self.norm(&key)?]));
+        norms.transpose()
     }
 
     /// The order that puts the rows of `heads` heads into the rotate-half layout; `None` where they are in it.

@@ -7,7 +7,7 @@ use burn::tensor::TensorData;
 #[cfg(feature = "flex")]
 use super::values;
 #[cfg(feature = "flex")]
-use crate::kernels::{InstructionSet, Pool, rms_norm};
+use crate::kernels::{InstructionSet, Pool, rms_norm, rms_norm_columns};
 #[cfg(feature = "flex")]
 use crate::profile::{Part, measure};
 
@@ -52,6 +52,21 @@ impl RmsNorm {
         }
     }
 
+    /// Width of a row.
+    fn width(&self) -> usize {
+        match self {
+            Self::Plain { weight, .. } => weight.dims()[0],
+            #[cfg(feature = "flex")]
+            Self::Packed(norm) => norm.weight.len(),
+        }
+    }
+
+    /// The norm of each head: `[rows, heads · head_dim]` → the same.
+    pub(super) fn forward_heads(&self, x: Tensor<2>) -> Tensor<2> {
+        let ([rows, width], head_dim) = (x.dims(), self.width());
+        self.forward(x.reshape([rows * width / head_dim, head_dim])).reshape([rows, width])
+    }
+
     /// `[rows, hidden]` → `[rows, hidden]`.
     pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
@@ -71,6 +86,14 @@ impl RmsNorm {
 
 #[cfg(feature = "flex")]
 impl PackedNorm {
+    /// The norm of each of `heads` heads that lie from column `at` on in each row of `x`, `[rows, stride]`, in place.
+    pub(super) fn forward_heads(&self, x: &mut [f32], stride: usize, at: usize, heads: usize) {
+        let columns = at..at + heads * self.weight.len();
+        measure(Part::Norms, || {
+            rms_norm_columns(InstructionSet::best(), Pool::global(), x, stride, columns, &self.weight, self.epsilon);
+        });
+    }
+
     /// The norm of each row of `x`, `[rows, hidden]`, which replaces what `out` holds.
     pub(super) fn forward(&self, x: &[f32], out: &mut Vec<f32>) {
         out.resize(x.len(), 0.0);

@@ -20,6 +20,8 @@ pub(super) struct PackedLayer<'a> {
     pub attention_norm: &'a PackedNorm,
     /// Queries, keys and values.
     pub qkv: [&'a PackedLinear; 3],
+    /// Norms of each query head and each key head.
+    pub head_norms: Option<[&'a PackedNorm; 2]>,
     pub output: &'a PackedLinear,
     pub feed_forward_norm: &'a PackedNorm,
     pub gate_up: [&'a PackedLinear; 2],
@@ -111,6 +113,10 @@ impl PackedLayer<'_> {
         let (set, heads) = (InstructionSet::best(), batch.heads);
         self.attention_norm.forward(x, normed);
         let rows = products(Part::Qkv, normed, self.qkv, OutputLayout::SideBySide, qkv);
+        if let Some([query, key]) = self.head_norms {
+            query.forward_heads(qkv, heads.row(), 0, heads.query);
+            key.forward_heads(qkv, heads.row(), heads.query * heads.dim, heads.kv);
+        }
         attended.resize(rows * heads.query * heads.dim, 0.0);
         measure(Part::Attention, || {
             attend(set, Pool::global(), qkv, heads, &batch.rotation, caches, index, attended);

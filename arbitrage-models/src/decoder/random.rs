@@ -44,10 +44,10 @@ impl Decoder {
             false => Some(random.random_linear(shape, false)?),
         };
         let backbone = Backbone {
-            name: format!("random {}", config.family),
+            name: format!("random {}", config.family.name),
             embedding: Embedding::Plain(table),
             layers: (0..config.layers).map(|_| random.layer()).collect::<Result<_>>()?,
-            norm: random.norm(),
+            norm: random.norm(random.config.hidden),
             frequencies: config.rope.frequencies(config.head_dim),
             device: options.device.clone(),
             caches: Caches::new(&config, options)?,
@@ -71,16 +71,17 @@ impl RandomWeights<'_> {
     fn layer(&self) -> Result<DecoderLayer> {
         let &ModelConfig { hidden, feed_forward: inner, heads, kv_heads, head_dim, .. } = self.config;
         let [q, kv] = [heads, kv_heads].map(|heads| heads * head_dim);
-        let biased = self.config.family == "qwen2";
+        let biased = self.config.family.qkv_biases;
         Ok(DecoderLayer {
-            attention_norm: self.norm(),
+            attention_norm: self.norm(hidden),
             attention: Attention {
                 query: self.random_linear([q, hidden], biased)?,
                 key: self.random_linear([kv, hidden], biased)?,
                 value: self.random_linear([kv, hidden], biased)?,
                 output: self.random_linear([hidden, q], false)?,
+                head_norms: self.config.family.head_norms.then(|| [self.norm(head_dim), self.norm(head_dim)]),
             },
-            feed_forward_norm: self.norm(),
+            feed_forward_norm: self.norm(hidden),
             gate: self.random_linear([inner, hidden], false)?,
             up: self.random_linear([inner, hidden], false)?,
             down: self.random_linear([hidden, inner], false)?,
@@ -110,8 +111,8 @@ impl RandomWeights<'_> {
         values.cast(self.dtype)
     }
 
-    fn norm(&self) -> RmsNorm {
-        let (width, epsilon) = (self.config.hidden, self.config.norm_epsilon);
+    fn norm(&self, width: usize) -> RmsNorm {
+        let epsilon = self.config.norm_epsilon;
         match self.options.precision {
             Precision::Plain | Precision::Half => RmsNorm::plain(Tensor::ones([width], &self.options.device), epsilon),
             #[cfg(feature = "flex")]

@@ -38,7 +38,7 @@ pub(crate) struct Heads {
 
 impl Heads {
     /// Width of a row of queries, keys and values, in this order.
-    fn row(self) -> usize {
+    pub(crate) fn row(self) -> usize {
         (self.query + 2 * self.kv) * self.dim
     }
 }

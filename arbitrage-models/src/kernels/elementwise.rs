@@ -2,6 +2,8 @@
 //!
 //! Plain loops over lanes: compiled for each instruction set, they become its vector instructions.
 
+use std::ops::Range;
+
 use super::activations::Pointer;
 use super::isa::{InstructionSet, Isa, Kernel, LANES, dispatch};
 use super::pool::Pool;
@@ -17,6 +19,24 @@ pub(crate) fn rms_norm(set: InstructionSet, pool: &Pool, x: &[f32], weight: &[f3
         let x = &x[at..at + out.len()];
         // SAFETY: the set is one that this processor has.
         unsafe { dispatch(set, Norm { x, weight, epsilon, out }) };
+    });
+}
+
+/// The same in place, of each piece of `weight.len()` numbers in the `columns` of each row of `x`, `[rows, stride]`.
+pub(crate) fn rms_norm_columns(
+    set: InstructionSet,
+    pool: &Pool,
+    x: &mut [f32],
+    stride: usize,
+    columns: Range<usize>,
+    weight: &[f32],
+    epsilon: f32,
+) {
+    for_each_chunk(pool, x, stride, |_, rows| {
+        for row in rows.chunks_exact_mut(stride) {
+            // SAFETY: the set is one that this processor has.
+            unsafe { dispatch(set, NormInPlace { x: &mut row[columns.clone()], weight, epsilon }) };
+        }
     });
 }
 
@@ -60,20 +80,43 @@ impl Kernel for Norm<'_> {
     unsafe fn run<S: Isa>(self) {
         let width = self.weight.len();
         for (x, out) in self.x.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
-            let (chunks, rest) = x.as_chunks::<LANES>();
-            let mut lanes = [0.0f32; LANES];
-            for chunk in chunks {
-                for lane in 0..LANES {
-                    lanes[lane] += chunk[lane] * chunk[lane];
-                }
-            }
-            let total: f32 = lanes.into_iter().chain(rest.iter().map(|x| x * x)).sum();
-            let inverse = 1.0 / (total / width as f32 + self.epsilon).sqrt();
+            let inverse = inverse_root_mean_square(x, self.epsilon);
             for ((out, x), weight) in out.iter_mut().zip(x).zip(self.weight) {
                 *out = x * inverse * weight;
             }
         }
     }
+}
+
+struct NormInPlace<'a> {
+    x: &'a mut [f32],
+    weight: &'a [f32],
+    epsilon: f32,
+}
+
+impl Kernel for NormInPlace<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Isa>(self) {
+        for x in self.x.chunks_exact_mut(self.weight.len()) {
+            let inverse = inverse_root_mean_square(x, self.epsilon);
+            for (x, weight) in x.iter_mut().zip(self.weight) {
+                *x = *x * inverse * weight;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn inverse_root_mean_square(x: &[f32], epsilon: f32) -> f32 {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [0.0f32; LANES];
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lanes[lane] += chunk[lane] * chunk[lane];
+        }
+    }
+    let total: f32 = lanes.into_iter().chain(rest.iter().map(|x| x * x)).sum();
+    1.0 / (total / x.len() as f32 + epsilon).sqrt()
 }
 
 struct SwiGlu<'a> {

@@ -33,7 +33,7 @@ pub use kv_cache::{CachePrecision, KvCache};
 pub use matrix::PackedMatrix;
 
 pub(crate) use attention::{Heads, Rotation, attend};
-pub(crate) use elementwise::{add, rms_norm, swiglu};
+pub(crate) use elementwise::{add, rms_norm, rms_norm_columns, swiglu};
 pub(crate) use isa::InstructionSet;
 pub(crate) use pool::Pool;
 pub(crate) use product::{Product, ProductInput, multiply};

@@ -25,7 +25,7 @@ const POOLING_RANK: u32 = 4;
 /// Those of reading `config.json` again.
 pub(super) fn of(files: &ModelFiles, folder: &Path, is_classifier: bool) -> Result<Vec<(String, MetadataValue)>> {
     let config = &files.config;
-    let family = architecture(config);
+    let family = config.family.gguf;
     let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     let mut all: Vec<(String, MetadataValue)> = vec![
         ("general.architecture".to_owned(), family.into()),
@@ -42,11 +42,6 @@ pub(super) fn of(files: &ModelFiles, folder: &Path, is_classifier: bool) -> Resu
     }
     all.extend(own.into_iter().map(|(key, value)| (format!("{family}.{key}"), value)));
     Ok(all)
-}
-
-/// The architecture's name in GGUF files, where Mistral models are `llama` too.
-pub(super) fn architecture(config: &ModelConfig) -> &str {
-    if config.family == "mistral" { "llama" } else { &config.family }
 }
 
 fn shape(config: &ModelConfig) -> Vec<(&'static str, MetadataValue)> {

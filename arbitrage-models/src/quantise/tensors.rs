@@ -1,6 +1,5 @@
 //! The tensors of a GGUF file with weights of 8 bits.
 
-use super::metadata::architecture;
 use crate::classifier::{Classifier, IN_GGUF, is_head};
 use crate::config::{ModelConfig, Rope, RopeScaling};
 use crate::decoder::expected::HEAD;
@@ -59,7 +58,7 @@ fn tensor(
     name: String,
     view: TensorView<'_>,
 ) -> Result<QuantisedTensor> {
-    let is_interleaved = architecture(config) == "llama";
+    let is_interleaved = config.family.gguf == "llama";
     let heads = match () {
         () if name.contains(".self_attn.q_proj.") => Some(config.heads),
         () if name.contains(".self_attn.k_proj.") => Some(config.kv_heads),

@@ -40,7 +40,7 @@ impl TransformerBlock {
     pub(super) fn new(index: usize, config: &ModelConfig, source: &mut impl ParameterSource) -> Self {
         let (hidden, inner) = (config.hidden, config.feed_forward);
         let (q, kv) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
-        let biased = config.family == "qwen2";
+        let biased = config.family.qkv_biases;
         let residual = (2.0 * config.layers as f64).sqrt().recip();
         let name = |part: &str| format!("model.layers.{index}.{part}");
         Self {

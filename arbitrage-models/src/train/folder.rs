@@ -61,7 +61,7 @@ impl FolderFiles {
 pub(super) fn check(config: &ModelConfig) -> Result<()> {
     let invalid =
         |name, expected: &str, found: String| Err(Error::Parameter { name, expected: expected.into(), found });
-    match (&*config.family, &config.rope.scaling) {
+    match (config.family.name, &config.rope.scaling) {
         ("llama" | "qwen2", RopeScaling::None) => Ok(()),
         ("llama" | "qwen2", scaling) => invalid("rope scaling", "none", format!("{scaling:?}")),
         (family, _) => invalid("family", "llama or qwen2", family.to_owned()),
@@ -102,7 +102,7 @@ impl Transformer {
     /// # Errors
     /// [`Error::NotFinite`] for weights that are not finite in half precision; [`Error::Io`].
     pub fn save(&self, folder: impl AsRef<Path>, files: &FolderFiles) -> Result<()> {
-        self.save_with(folder.as_ref(), files, Vec::new(), self.architecture(), json!({}))
+        self.save_with(folder.as_ref(), files, Vec::new(), &self.architecture(), json!({}))
     }
 
     /// As [`save`](Self::save), with additional tensors and keys of `config.json`.
@@ -125,15 +125,15 @@ impl Transformer {
         write_atomic(&folder.join("config.json"), |file| file.write_all(&config))
     }
 
-    fn architecture(&self) -> &'static str {
-        if self.config.family == "qwen2" { "Qwen2ForCausalLM" } else { "LlamaForCausalLM" }
+    fn architecture(&self) -> String {
+        format!("{}ForCausalLM", self.config.family.class)
     }
 
     fn config_json(&self, architecture: &str, keys: serde_json::Value) -> serde_json::Value {
         let config = &self.config;
         let mut json = json!({
             "architectures": [architecture],
-            "model_type": config.family,
+            "model_type": config.family.name,
             "vocab_size": config.vocabulary,
             "hidden_size": config.hidden,
             "intermediate_size": config.feed_forward,

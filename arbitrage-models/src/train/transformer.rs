@@ -103,10 +103,10 @@ impl Transformer {
     pub fn hidden(&self, texts: &TextBatch) -> Result<Tensor<2>> {
         let TextBatch { ids, count, length } = texts;
         if *length > self.config.context {
-            return Err(self.config.context_full(&self.config.family, *length));
+            return Err(self.config.context_full(self.config.family.name, *length));
         }
         if ids.is_empty() {
-            return Err(Error::EmptyPrompt { model: self.config.family.clone() });
+            return Err(Error::EmptyPrompt { model: self.config.family.name.to_owned() });
         }
         let vocabulary = self.config.vocabulary;
         if let Some(id) = ids.iter().find(|id| usize::try_from(**id).map_or(true, |id| id >= vocabulary)) {

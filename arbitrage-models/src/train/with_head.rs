@@ -89,7 +89,7 @@ impl TransformerWithHead {
     /// # Errors
     /// As [`Transformer::save`].
     pub fn save(&self, folder: impl AsRef<Path>, files: &FolderFiles) -> Result<()> {
-        let family = if self.body.config().family == "qwen2" { "Qwen2" } else { "Llama" };
+        let family = self.body.config().family.class;
         let task = if self.head.bias.is_some() { "Token" } else { "Sequence" };
         let outputs = self.head.weight.dims()[1];
         let labels: serde_json::Map<_, _> =

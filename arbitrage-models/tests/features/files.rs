@@ -53,7 +53,7 @@ impl Files {
         }
     }
 
-    /// `llama`, `mistral` or `qwen2`.
+    /// Such as `llama` or `qwen2`.
     pub(crate) fn family(&self) -> &str {
         match &self.config {
             Config::Gguf(entries) => entries.iter().find_map(|(key, value)| match value {
@@ -103,6 +103,11 @@ impl Files {
         files.tensors.retain(|own| own.name != tensor.name);
         files.tensors.push(tensor);
         files
+    }
+
+    /// Whether there is a tensor of this name, in its Hugging Face spelling.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.tensors.iter().any(|tensor| tensor.name == name)
     }
 
     pub(crate) fn tensor(&self, name: &str) -> &OwnedTensor {

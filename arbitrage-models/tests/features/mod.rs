@@ -10,7 +10,15 @@ use files::Files;
 
 /// The files of tiny models, to which features are added.
 pub(crate) fn all_files() -> Vec<Files> {
-    let names = ["gguf/llama3-f16", "gguf/qwen2-f32-tied", "hf/llama2-f16", "hf/mistral-bf16", "hf/qwen2-f32-tied"];
+    let names = [
+        "gguf/llama3-f16",
+        "gguf/qwen2-f32-tied",
+        "gguf/qwen3-q8_0-tied",
+        "hf/llama2-f16",
+        "hf/mistral-bf16",
+        "hf/qwen2-f32-tied",
+        "hf/qwen3-bf16",
+    ];
     names.into_iter().map(Files::of).collect()
 }
 

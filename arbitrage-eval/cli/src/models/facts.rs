@@ -130,7 +130,7 @@ impl ModelFacts {
             sha256: known_digest(Path::new(name)).or_else(|| known_digest(path)),
             name: description.name.clone(),
             licence: description.licence.clone(),
-            family: config.family.clone(),
+            family: config.family.name.to_owned(),
             classifier_outputs,
             parameters: parameters(weights.as_ref())?,
             format: description.format.clone(),

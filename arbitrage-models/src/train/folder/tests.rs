@@ -1,6 +1,7 @@
 use burn::module::{Module, ModuleMapper};
 
 use super::*;
+use crate::config::ModelFamily;
 use crate::train::{HeadBias, TextBatch, TransformerWithHead};
 
 const CONFIG: &str = "config.json";
@@ -98,7 +99,7 @@ fn weights_beyond_half_precision_are_not_written() {
 #[test]
 fn families_that_cannot_be_saved_are_refused() {
     let mut scaled = config(|_| ());
-    scaled.family = "mistral".to_owned();
+    scaled.family = ModelFamily::by_name("mistral").unwrap();
     let error = Transformer::init(scaled, 0, &Device::flex()).unwrap_err().to_string();
     assert!(error.contains("family") && error.contains("mistral"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Tensor names: GGUF's of the architectures `llama` and `qwen2`, and Hugging Face's.
+//! Tensor names: GGUF's of the supported architectures, and Hugging Face's.
 
 use std::borrow::Cow;
 
@@ -7,10 +7,12 @@ const GLOBAL: [(&str, &str); 3] =
     [("token_embd", "model.embed_tokens"), ("output_norm", "model.norm"), ("output", "lm_head")];
 
 /// Names within a layer, likewise.
-const LAYER: [(&str, &str); 9] = [
+const LAYER: [(&str, &str); 11] = [
     ("attn_norm", "input_layernorm"),
     ("attn_q", "self_attn.q_proj"),
     ("attn_k", "self_attn.k_proj"),
+    ("attn_q_norm", "self_attn.q_norm"),
+    ("attn_k_norm", "self_attn.k_norm"),
     ("attn_v", "self_attn.v_proj"),
     ("attn_output", "self_attn.o_proj"),
     ("ffn_norm", "post_attention_layernorm"),
