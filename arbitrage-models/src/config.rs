@@ -4,10 +4,12 @@ mod family;
 mod gguf;
 mod json;
 pub mod keys;
+mod yarn;
 
 use std::path::Path;
 
 pub use family::{FAMILIES, ModelFamily};
+pub use yarn::Yarn;
 
 use crate::error::{Error, Result};
 
@@ -80,6 +82,8 @@ pub enum RopeScaling {
         /// Context before stretching, in positions.
         original_context: f64,
     },
+    /// As in Qwen2.5 with a long context.
+    Yarn(Yarn),
     /// One divisor for each frequency, `[head_dim / 2]`, as GGUF's `rope_freqs.weight` stores it.
     Factors(Vec<f32>),
 }
@@ -92,9 +96,18 @@ impl Rope {
             RopeScaling::None => plain.collect(),
             RopeScaling::Linear { factor } => plain.map(|f| f / factor).collect(),
             RopeScaling::Factors(factors) => plain.zip(factors).map(|(f, &by)| f / f64::from(by)).collect(),
+            RopeScaling::Yarn(yarn) => yarn.frequencies(self.theta, plain, head_dim),
             RopeScaling::Llama3 { factor, low, high, original_context } => {
                 plain.map(|f| llama3(f, *factor, *low, *high, *original_context)).collect()
             }
+        }
+    }
+
+    /// What sines and cosines are multiplied by: 1 but for [`Yarn`].
+    pub fn magnitude(&self) -> f64 {
+        match &self.scaling {
+            RopeScaling::Yarn(yarn) => yarn.magnitude,
+            _ => 1.0,
         }
     }
 }
@@ -217,6 +230,7 @@ impl RopeScaling {
         match self {
             Self::None => None,
             Self::Linear { factor } => positive(*factor),
+            Self::Yarn(yarn) => yarn.problem(),
             Self::Llama3 { low, high, .. } if low >= high => {
                 Some((format!("a low_freq_factor below the high one, {high}"), low.to_string()))
             }

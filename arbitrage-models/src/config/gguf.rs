@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::family::ModelFamily;
 use super::keys::{self, ConfigFormat};
-use super::{Field, ModelConfig, Rope, RopeScaling, shared_head_dim};
+use super::{Field, ModelConfig, Rope, RopeScaling, Yarn, shared_head_dim};
 use crate::error::{Error, Result};
 use crate::weights::gguf::{Metadata, MetadataValue};
 use crate::weights::report::nearest;
@@ -13,6 +13,9 @@ use crate::weights::{Gguf, WeightSource};
 
 const EMBEDDING_TENSOR: &str = "model.embed_tokens.weight";
 const FACTORS_TENSOR: &str = "rope_freqs.weight";
+const SCALING_KIND: &str = "rope.scaling.type";
+const SCALING_FACTOR: &str = "rope.scaling.factor";
+const YARN_BETAS: [&str; 2] = ["rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow"];
 
 impl ModelConfig {
     /// Reads GGUF metadata.
@@ -122,9 +125,36 @@ impl GgufReader<'_> {
         Ok(())
     }
 
+    /// YaRN as llama.cpp reads it; `None` for another kind of scaling.
+    fn yarn(&self) -> Result<Option<Yarn>> {
+        if self.metadata.optional(&self.key(SCALING_KIND), Metadata::str_of)? != Some("yarn") {
+            let beta = YARN_BETAS.into_iter().find(|name| self.metadata.get(&self.key(name)).is_some());
+            let expected = format!("no such key, since {} is not yarn", self.key(SCALING_KIND));
+            return beta.map_or(Ok(None), |beta| self.wrong(beta, expected, "one"));
+        }
+        let original = self.optional_size("rope.scaling.original_context_length")?;
+        let original = original.map_or_else(|| self.size("context_length"), Ok)?;
+        let factor = self.metadata.f32_of(&self.key(SCALING_FACTOR))?;
+        let plain = Yarn::new(f64::from(factor), original as f64);
+        let [beta_fast, beta_slow] = YARN_BETAS.map(|name| self.optional_float(name));
+        Ok(Some(Yarn {
+            beta_fast: beta_fast?.unwrap_or(plain.beta_fast),
+            beta_slow: beta_slow?.unwrap_or(plain.beta_slow),
+            ..plain
+        }))
+    }
+
     /// As llama.cpp reads it: without a type a factor is that of linear scaling, the key of old files stands in for a missing factor,
     /// and the factors of the tensor apply as well.
     fn scaling(&self) -> Result<RopeScaling> {
+        if let Some(yarn) = self.yarn()? {
+            return match self.gguf.get(FACTORS_TENSOR)? {
+                None => Ok(RopeScaling::Yarn(yarn)),
+                Some(_) => {
+                    self.wrong(SCALING_KIND, format!("none or linear beside a tensor `{FACTORS_TENSOR}`"), "yarn")
+                }
+            };
+        }
         let linear = self.linear_factor()?;
         let Some(factors) = self.gguf.get(FACTORS_TENSOR)? else {
             return Ok(linear.map_or(RopeScaling::None, |factor| RopeScaling::Linear { factor }));
@@ -137,19 +167,21 @@ impl GgufReader<'_> {
     }
 
     fn linear_factor(&self) -> Result<Option<f64>> {
-        const KIND: &str = "rope.scaling.type";
-        const FACTOR: &str = "rope.scaling.factor";
-        let kind = self.key(KIND);
-        let factor = self.optional_float(FACTOR)?;
+        let kind = self.key(SCALING_KIND);
+        let factor = self.optional_float(SCALING_FACTOR)?;
         let factor = factor.map_or_else(|| self.optional_float("rope.scale_linear"), |factor| Ok(Some(factor)))?;
         match self.metadata.optional(&kind, Metadata::str_of)? {
             Some("none") => Ok(None),
             Some("linear") => {
-                factor.map_or_else(|| self.metadata.f32_of(&self.key(FACTOR)).map(f64::from), Ok).map(Some)
+                factor.map_or_else(|| self.metadata.f32_of(&self.key(SCALING_FACTOR)).map(f64::from), Ok).map(Some)
             }
             // llama.cpp writes 0 where there is no scaling.
             None => Ok(factor.filter(|factor| *factor != 0.0)),
-            Some(other) => self.wrong(KIND, "none or linear, since other scaling is not supported yet", excerpt(other)),
+            Some(other) => self.wrong(
+                SCALING_KIND,
+                "none, linear or yarn, since other scaling is not supported yet",
+                excerpt(other),
+            ),
         }
     }
 }

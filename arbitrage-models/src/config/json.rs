@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::family::{ModelFamily, WindowUse};
 use super::keys::{self, ConfigFormat};
-use super::{Field, MAX_DIMENSION, ModelConfig, Rope, RopeScaling, is_positive, shared_head_dim};
+use super::{Field, MAX_DIMENSION, ModelConfig, Rope, RopeScaling, Yarn, is_positive, shared_head_dim};
 use crate::error::{Error, Result};
 use crate::small_file::parse_json;
 use crate::weights::report::nearest;
@@ -35,7 +35,8 @@ impl ModelConfig {
         let hidden = read.size("/hidden_size")?;
         let heads = read.size("/num_attention_heads")?;
         let layers = read.size("/num_hidden_layers")?;
-        let (context, context_key) = read.context(family, layers)?;
+        let rope = read.rope()?;
+        let (context, context_key) = read.context(family, layers, &rope)?;
         let config = Self {
             family,
             vocabulary: read.size("/vocab_size")?,
@@ -48,7 +49,7 @@ impl ModelConfig {
             context,
             context_key: context_key.to_owned(),
             norm_epsilon: read.positive("/rms_norm_eps", Some(1e-6))? as f32,
-            rope: read.rope()?,
+            rope,
             tied: read.flag("/tie_word_embeddings")?.unwrap_or(false),
             attention_bias: read.flag("/attention_bias")?,
             feed_forward_bias: read.flag("/mlp_bias")?,
@@ -57,6 +58,18 @@ impl ModelConfig {
         config.check(path, |field| read.pointer(field))
     }
 }
+
+/// What a description of YaRN consists of.
+const YARN_KEYS: [&str; 8] = [
+    "factor",
+    "original_max_position_embeddings",
+    "attention_factor",
+    "beta_fast",
+    "beta_slow",
+    "mscale",
+    "mscale_all_dim",
+    "truncate",
+];
 
 /// Typed access to `config.json` by JSON pointer.
 struct JsonReader<'a> {
@@ -157,9 +170,14 @@ impl<'a> JsonReader<'a> {
     }
 
     /// The most positions, and the key that sets them.
-    fn context(&self, family: &ModelFamily, layers: usize) -> Result<(usize, &'static str)> {
+    fn context(&self, family: &ModelFamily, layers: usize, rope: &Rope) -> Result<(usize, &'static str)> {
         const TRAINED: &str = "/max_position_embeddings";
-        let context = self.size(TRAINED)?;
+        let declared = self.size(TRAINED)?;
+        // Qwen's models declare the context before YaRN stretches it, as its users are told to.
+        let context = match &rope.scaling {
+            RopeScaling::Yarn(yarn) => declared.max((yarn.factor * yarn.original_context) as usize).min(MAX_DIMENSION),
+            _ => declared,
+        };
         match self.window(family, layers)? {
             Some(window) if window < context => Ok((window, "/sliding_window")),
             _ => Ok((context, TRAINED)),
@@ -268,12 +286,14 @@ impl<'a> JsonReader<'a> {
         let read: &[&str] = match kind {
             "default" => &[],
             "linear" => &["factor"],
+            "yarn" => &YARN_KEYS,
             _ => &["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"],
         };
         self.check_scaling_keys(at, kind, read)?;
         match kind {
             "default" => Ok(RopeScaling::None),
             "linear" => Ok(RopeScaling::Linear { factor: self.positive(&key("factor"), None)? }),
+            "yarn" => self.yarn(at).map(RopeScaling::Yarn),
             _ => Ok(RopeScaling::Llama3 {
                 factor: self.positive(&key("factor"), None)?,
                 low: self.positive(&key("low_freq_factor"), None)?,
@@ -281,6 +301,33 @@ impl<'a> JsonReader<'a> {
                 original_context: self.original_context(&key("original_max_position_embeddings"))?,
             }),
         }
+    }
+
+    fn yarn(&self, at: &str) -> Result<Yarn> {
+        const ORIGINAL: &str = "original_max_position_embeddings";
+        let key = |name: &str| format!("{at}/{name}");
+        let number = |name: &str, other: f64| self.positive(&key(name), Some(other));
+        let original = match self.get(&key(ORIGINAL)) {
+            Some(_) => self.original_context(&key(ORIGINAL))?,
+            // As in transformers.
+            None => self.size("/max_position_embeddings")? as f64,
+        };
+        let plain = Yarn::new(self.positive(&key("factor"), None)?, original);
+        let scales = [self.get(&key("mscale")), self.get(&key("mscale_all_dim"))];
+        let magnitude = match scales {
+            [Some(_), Some(_)] => {
+                let of = |name| Ok(Yarn::magnitude_of(plain.factor, number(name, 1.0)?));
+                of("mscale")? / of("mscale_all_dim")?
+            }
+            _ => plain.magnitude,
+        };
+        Ok(Yarn {
+            beta_fast: number("beta_fast", plain.beta_fast)?,
+            beta_slow: number("beta_slow", plain.beta_slow)?,
+            rounds: self.flag(&key("truncate"))?.unwrap_or(plain.rounds),
+            magnitude: number("attention_factor", magnitude)?,
+            ..plain
+        })
     }
 
     /// The kind of scaling; without one, an object that holds theta at most is that of no scaling.
@@ -296,9 +343,9 @@ impl<'a> JsonReader<'a> {
             _ => new,
         };
         match self.text(&pointer)? {
-            kind @ ("default" | "linear" | "llama3") => Ok(kind),
+            kind @ ("default" | "linear" | "llama3" | "yarn") => Ok(kind),
             other => {
-                let expected = "default, linear or llama3, since other scaling is not supported yet";
+                let expected = "default, linear, llama3 or yarn, since other scaling is not supported yet";
                 Err(Error::format(self.path, pointer, expected, excerpt(other)))
             }
         }

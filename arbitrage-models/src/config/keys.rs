@@ -74,7 +74,8 @@ pub const KEYS: &[KeyGroup] = &[
             "attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.layer_norm_rms_epsilon",
             "attention.sliding_window", "attention.value_length", "block_count", "context_length", "embedding_length",
             "feed_forward_length", "general.architecture", "rope.dimension_count", "rope.freq_base", "rope.scale_linear",
-            "rope.scaling.factor", "rope.scaling.type",
+            "rope.scaling.factor", "rope.scaling.type", "rope.scaling.yarn_beta_fast",
+            "rope.scaling.yarn_beta_slow",
         ],
         json: &[
             "architectures", "attention_bias", "head_dim", "hidden_size", "intermediate_size", "layer_types",
@@ -140,14 +141,13 @@ pub const KEYS: &[KeyGroup] = &[
     },
     KeyGroup {
         feature: "other rotary encoding", rule: KeyRule::One,
-        gguf: &["rope.scaling.attn_factor"], json: &["rope_factor", "rope_ratio"],
+        gguf: &["rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_ext_factor"], json: &["rope_factor", "rope_ratio"],
     },
     KeyGroup {
         feature: "other rotary encoding", rule: KeyRule::Off,
         gguf: &[
             "attention.compress_rope_freq_base", "attention.rope_pattern", "rope.dimension_count_swa", "rope.dimension_sections",
-            "rope.freq_base_swa", "rope.scaling.alpha", "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_beta_fast",
-            "rope.scaling.yarn_beta_slow", "rope.scaling.yarn_ext_factor", "rope.scaling.yarn_log_multiplier",
+            "rope.freq_base_swa", "rope.scaling.alpha", "rope.scaling.yarn_log_multiplier",
         ],
         json: &[
             "global_rope_theta", "local_rope_theta", "mrope_section", "no_rope_layer_interval", "no_rope_layers", "nope_layer_interval",

@@ -81,7 +81,7 @@ impl BatchedAttention {
             groups.insert(0, AttentionGroup::together(&together, device));
         }
         Self {
-            tables: RotaryTables::new(&at, &backbone.frequencies, device),
+            tables: RotaryTables::new(&at, &backbone.frequencies, config.rope.magnitude(), device),
             indices,
             groups,
             order: (!order.is_sorted()).then(|| ints(&inverse(&order), device)),

@@ -63,7 +63,7 @@ impl AttentionBatch {
     ) -> Self {
         let starts: Vec<usize> = caches.iter().map(|cache| lock(cache).len()).collect();
         let positions = starts.iter().zip(rows).flat_map(|(&start, &rows)| start..start + rows);
-        let rotation = measure(Part::Rotary, || Rotation::new(positions, frequencies));
+        let rotation = measure(Part::Rotary, || Rotation::new(positions, frequencies, config.rope.magnitude()));
         let heads = Heads { query: config.heads, kv: config.kv_heads, dim: config.head_dim };
         Self { caches, rows: rows.to_vec(), rotation, heads }
     }

@@ -9,10 +9,11 @@ pub(super) struct RotaryTables {
 }
 
 impl RotaryTables {
-    /// RotaryTables for rows at `positions`. Angles are computed in f64: at position 10⁵ an f32 angle has lost its last digits.
-    pub(super) fn new(positions: &[usize], frequencies: &[f64], device: &Device) -> Self {
+    /// Tables for rows at `positions`, all numbers multiplied by `magnitude`. Angles are computed in f64: at position 10⁵ an f32 angle has lost its last digits.
+    pub(super) fn new(positions: &[usize], frequencies: &[f64], magnitude: f64, device: &Device) -> Self {
         let angles = positions.iter().flat_map(|&p| frequencies.iter().map(move |f| p as f64 * f));
-        let (cos, sin): (Vec<f32>, Vec<f32>) = angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip();
+        let (cos, sin): (Vec<f32>, Vec<f32>) =
+            angles.map(|a| ((a.cos() * magnitude) as f32, (a.sin() * magnitude) as f32)).unzip();
         let shape = [positions.len(), 1, frequencies.len()];
         let tensor = |values| Tensor::from_data(TensorData::new(values, shape), device);
         Self { cos: tensor(cos), sin: tensor(sin) }

@@ -51,14 +51,14 @@ pub(crate) struct Rotation {
 }
 
 impl Rotation {
-    /// Tables for rows at `positions`. Angles are computed in double precision: at position 10⁵ a single-precision angle has
+    /// Tables for rows at `positions`, all numbers multiplied by `magnitude`. Angles are computed in double precision: at position 10⁵ a single-precision angle has
     /// lost its last digits.
-    pub(crate) fn new(positions: impl Iterator<Item = usize>, frequencies: &[f64]) -> Self {
+    pub(crate) fn new(positions: impl Iterator<Item = usize>, frequencies: &[f64], magnitude: f64) -> Self {
         let mut table = Vec::new();
         for position in positions {
             let angles = || frequencies.iter().map(|frequency| position as f64 * frequency);
-            table.extend(angles().map(|angle| angle.cos() as f32));
-            table.extend(angles().map(|angle| angle.sin() as f32));
+            table.extend(angles().map(|angle| (angle.cos() * magnitude) as f32));
+            table.extend(angles().map(|angle| (angle.sin() * magnitude) as f32));
         }
         Self { table, dim: 2 * frequencies.len() }
     }

@@ -60,9 +60,19 @@ fn shape(config: &ModelConfig) -> Vec<(&'static str, MetadataValue)> {
         ("rope.freq_base", (config.rope.theta as f32).into()),
         ("vocab_size", number(config.vocabulary)),
     ];
-    if let RopeScaling::Linear { factor } = config.rope.scaling {
-        all.push(("rope.scaling.type", "linear".into()));
-        all.push(("rope.scaling.factor", (factor as f32).into()));
+    match &config.rope.scaling {
+        RopeScaling::Linear { factor } => {
+            all.push(("rope.scaling.type", "linear".into()));
+            all.push(("rope.scaling.factor", (*factor as f32).into()));
+        }
+        RopeScaling::Yarn(yarn) => all.extend([
+            ("rope.scaling.type", "yarn".into()),
+            ("rope.scaling.factor", (yarn.factor as f32).into()),
+            ("rope.scaling.original_context_length", number(yarn.original_context as usize)),
+            ("rope.scaling.yarn_beta_fast", (yarn.beta_fast as f32).into()),
+            ("rope.scaling.yarn_beta_slow", (yarn.beta_slow as f32).into()),
+        ]),
+        RopeScaling::None | RopeScaling::Llama3 { .. } | RopeScaling::Factors(_) => {}
     }
     all
 }

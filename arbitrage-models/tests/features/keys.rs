@@ -164,7 +164,7 @@ fn keys_that_belong_together() {
     let [llama_file, qwen2_file] = ["gguf/llama3-f16", "gguf/qwen2-f32-tied"];
     let (scaling, parameters) = ("rope_scaling", "rope_parameters");
     let cases: Vec<Case<'_>> = vec![
-        (llama, vec![(scaling, yarn.clone())], "/rope_scaling/type"),
+        (llama, vec![(scaling, yarn.clone())], ""),
         (qwen2, vec![(parameters, default.clone()), (scaling, yarn.clone())], "/rope_scaling"),
         (qwen2, vec![(parameters, default.clone()), (scaling, linear.clone())], "/rope_scaling"),
         (qwen2, vec![(parameters, with(default.clone(), "rope_theta", json!(5e5)))], "/rope_parameters/rope_theta"),

@@ -142,8 +142,12 @@ pub(crate) fn rope() -> Vec<Case> {
             "original_max_position_embeddings": original})
     };
     vec![
-        old(json!({"rope_type": "yarn", "factor": 4}), "/rope_type", "default, linear or llama3|yarn"),
-        old(json!({"type": "dynamic", "factor": 4}), "/type", "default, linear or llama3|dynamic"),
+        old(json!({"rope_type": "yarn"}), "/factor", "above 0|nothing"),
+        old(json!({"rope_type": "yarn", "factor": 0.5}), "", "a factor of 1 or more|found 0.5"),
+        old(json!({"rope_type": "yarn", "factor": 4, "beta_slow": 64}), "", "a beta_slow of at most 32|found 64"),
+        old(json!({"rope_type": "yarn", "factor": 4, "truncate": 1}), "/truncate", "true or false|found 1"),
+        old(json!({"rope_type": "yarn", "factor": 4, "low_freq_factor": 1}), "/low_freq_factor", "no such key|found 1"),
+        old(json!({"type": "dynamic", "factor": 4}), "/type", "default, linear, llama3 or yarn|dynamic"),
         old(json!({"factor": 4}), "/rope_type", "a string|nothing"),
         old(json!({"rope_type": 3}), "/rope_type", "a string|found 3"),
         old(json!({"type": "linear"}), "/factor", "above 0|nothing"),
@@ -153,7 +157,7 @@ pub(crate) fn rope() -> Vec<Case> {
         old(json!({"rope_type": "llama3", "factor": 8}), "/low_freq_factor", "above 0|nothing"),
         old(llama3(4.0, 1.0), "", "low_freq_factor below the high one, 1|found 4"),
         old(llama3(1.0, 1.0), "", "low_freq_factor below the high one, 1|found 1"),
-        new(json!({"rope_type": "longrope"}), "/rope_type", "default, linear or llama3|longrope"),
+        new(json!({"rope_type": "longrope"}), "/rope_type", "default, linear, llama3 or yarn|longrope"),
         new(json!({"rope_type": "default", "rope_theta": -1}), "/rope_theta", "above 0|found -1"),
     ]
 }

@@ -176,8 +176,8 @@ pub(crate) fn configs() -> Vec<Case> {
         and("a NaN theta", |file| file.float("llama.rope.freq_base", f32::NAN), "llama.rope.freq_base|finite"),
         and(
             "an unknown scaling",
-            |file| file.text("llama.rope.scaling.type", "yarn"),
-            "llama.rope.scaling.type|none or linear|yarn",
+            |file| file.text("llama.rope.scaling.type", "longrope"),
+            "llama.rope.scaling.type|none, linear or yarn|longrope",
         ),
         and(
             "a scaling without a factor",

@@ -75,6 +75,13 @@ def config(meta: dict, vocabulary: int, tied: bool):
     rope = {"rope_type": "default", "rope_theta": get("rope.freq_base", 10000.0)}
     if get("rope.scaling.type", "none") == "linear":
         rope |= {"rope_type": "linear", "factor": get("rope.scaling.factor")}
+    if get("rope.scaling.type", "none") == "yarn":
+        original = get("rope.scaling.original_context_length")
+        rope |= {
+            "rope_type": "yarn",
+            "factor": get("rope.scaling.factor"),
+            "original_max_position_embeddings": original,
+        }
     return FAMILIES[family][0](
         vocab_size=vocabulary,
         hidden_size=hidden,

@@ -43,7 +43,7 @@ impl Case {
     /// Attends with the next `rows` rows of one sequence.
     fn step(&self, set: InstructionSet, pool: &Pool, cache: &mut KvCache, rows: usize) -> Vec<f32> {
         let start = cache.len();
-        let rotation = Rotation::new(start..start + rows, &self.frequencies);
+        let rotation = Rotation::new(start..start + rows, &self.frequencies, 1.0);
         let qkv = &self.qkv[start * self.heads.row()..(start + rows) * self.heads.row()];
         let out = attend(set, pool, qkv, self.heads, &rotation, &mut [(cache, rows)], 0);
         cache.advance(rows);
@@ -61,7 +61,7 @@ impl Case {
         let (pool, mut cache) = (Pool::new(threads), self.cache());
         let start = self.rows - rows;
         self.step(set, &pool, &mut cache, start);
-        let rotation = Rotation::new(start..self.rows, &self.frequencies);
+        let rotation = Rotation::new(start..self.rows, &self.frequencies, 1.0);
         let qkv = &self.qkv[start * self.heads.row()..];
         let caches = &mut [(&mut cache, rows)];
         append(set, qkv, self.heads, &rotation, caches, 0);
@@ -204,7 +204,7 @@ fn sequences_do_not_see_each_other() {
         let (pool, set) = (Pool::new(2), InstructionSet::best());
         let mut caches = cases.each_ref().map(Case::cache);
         let qkv = [&cases[0].qkv[..], &cases[1].qkv[..]].concat();
-        let rotation = Rotation::new((0..5).chain(0..17), &cases[0].frequencies);
+        let rotation = Rotation::new((0..5).chain(0..17), &cases[0].frequencies, 1.0);
         let [first, second] = &mut caches;
         let out = attend(set, &pool, &qkv, cases[0].heads, &rotation, &mut [(first, 5), (second, 17)], 0);
         assert_eq!(out, [cases[0].run(set, &[5]), cases[1].run(set, &[17])].concat());
@@ -250,7 +250,7 @@ fn measure_attention_by_context() {
         println!("{} {precision:?}", set.name());
         let mut cache = Case { precision, ..self::case(2, 2, 24, 128, 3) }.cache();
         small.step(set, &pool, &mut cache, 127);
-        let rotation = Rotation::new(127..128, &small.frequencies);
+        let rotation = Rotation::new(127..128, &small.frequencies, 1.0);
         let qkv = &small.qkv[127 * small.heads.row()..];
         let row = || drop(attend(set, &pool, qkv, small.heads, &rotation, &mut [(&mut cache, 1)], 0));
         let (median, best) = time(Box::new(row), 1001);
@@ -265,7 +265,7 @@ fn measure_attention_by_context() {
         cache.advance(8191);
         for context in [128, 512, 1024, 2048, 4096, 8192] {
             let mut cache = cache.fork(context - 1);
-            let rotation = Rotation::new(context - 1..context, &case.frequencies);
+            let rotation = Rotation::new(context - 1..context, &case.frequencies, 1.0);
             let mut token = || {
                 for layer in 0..layers {
                     attend(set, &pool, &case.qkv, case.heads, &rotation, &mut [(&mut cache, 1)], layer);
@@ -279,7 +279,7 @@ fn measure_attention_by_context() {
         for (depth, rows) in [(0, 32), (0, 512), (1536, 512), (3584, 512), (4088, 8)] {
             let heads = noise.heads;
             let mut cache = cache.fork(depth);
-            let rotation = Rotation::new(depth..depth + rows, &noise.frequencies);
+            let rotation = Rotation::new(depth..depth + rows, &noise.frequencies, 1.0);
             let qkv = &noise.qkv[..rows * heads.row()];
             let pass = || drop(attend(set, &pool, qkv, heads, &rotation, &mut [(&mut cache, rows)], 0));
             let (median, best) = time(Box::new(pass), 7);
