@@ -41,6 +41,8 @@ pub struct ModelConfig {
     pub norm_epsilon: f32,
     /// Rotary encoding.
     pub rope: Rope,
+    /// The layers, in order, that do not rotate queries and keys, so that attention there does not see positions.
+    pub unrotated_layers: Vec<usize>,
     /// Whether the head's weights are the embedding's.
     pub tied: bool,
     /// Whether the projections of attention have biases; `None` where those decide that are in the file.

@@ -1,7 +1,7 @@
 //! What the decoders of a family have in common, as far as their files do not say it.
 
 /// A family of decoders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ModelFamily {
     /// Its `model_type` in `config.json`.
@@ -10,14 +10,24 @@ pub struct ModelFamily {
     pub class: &'static str,
     /// Its `general.architecture` in GGUF files.
     pub gguf: &'static str,
+    /// Whether GGUF files have the rows of queries and keys in the order of interleaved rotary pairs.
+    pub interleaved_in_gguf: bool,
     /// Whether queries, keys and values have biases, whatever the configuration says.
     pub qkv_biases: bool,
     /// Whether each head of queries and keys is normed before it is rotated.
     pub head_norms: bool,
     /// The width of a head where `config.json` does not give it; `None` for the hidden size divided by the heads.
     pub default_head_dim: Option<usize>,
+    /// Every how many layers one does not rotate queries and keys, where the file does not say it; `None` where all layers rotate.
+    pub unrotated_every: Option<usize>,
+    /// The base of rotary wavelengths where `config.json` does not give it.
+    pub default_theta: f64,
+    /// Whether the head's weights are the embedding's where `config.json` does not say it.
+    pub default_tied: bool,
     /// When the window of attention is in use.
     pub(super) window: WindowUse,
+    /// The window that is in use where `config.json` says nothing about it, as in transformers.
+    pub(super) default_window: Option<usize>,
 }
 
 /// When a family's `sliding_window` is in use, as in transformers.
@@ -25,7 +35,7 @@ pub struct ModelFamily {
 pub(super) enum WindowUse {
     /// Where the key is there, unless `use_sliding_window` is false.
     WhereGiven,
-    /// Always, with a default.
+    /// Always.
     Always,
     /// Where `use_sliding_window` is true, from the layer `max_window_layers` on.
     WhereSwitchedOn,
@@ -35,30 +45,58 @@ const LLAMA: ModelFamily = ModelFamily {
     name: "llama",
     class: "Llama",
     gguf: "llama",
+    interleaved_in_gguf: true,
     qkv_biases: false,
     head_norms: false,
     default_head_dim: None,
+    unrotated_every: None,
+    default_theta: 10_000.0,
+    default_tied: false,
     window: WindowUse::WhereGiven,
+    default_window: None,
 };
 
+/// Of Mistral and of Qwen models.
+const DEFAULT_WINDOW: Option<usize> = Some(4096);
+
 /// Every family that is supported.
-pub static FAMILIES: [ModelFamily; 4] = [
+pub static FAMILIES: [ModelFamily; 5] = [
     LLAMA,
-    ModelFamily { name: "mistral", class: "Mistral", window: WindowUse::Always, ..LLAMA },
+    ModelFamily {
+        name: "mistral",
+        class: "Mistral",
+        window: WindowUse::Always,
+        default_window: DEFAULT_WINDOW,
+        ..LLAMA
+    },
     ModelFamily {
         name: "qwen2",
         class: "Qwen2",
         gguf: "qwen2",
+        interleaved_in_gguf: false,
         qkv_biases: true,
         window: WindowUse::WhereSwitchedOn,
+        default_window: DEFAULT_WINDOW,
         ..LLAMA
     },
     ModelFamily {
         name: "qwen3",
         class: "Qwen3",
         gguf: "qwen3",
+        interleaved_in_gguf: false,
         head_norms: true,
         default_head_dim: Some(128),
+        window: WindowUse::WhereSwitchedOn,
+        default_window: DEFAULT_WINDOW,
+        ..LLAMA
+    },
+    ModelFamily {
+        name: "smollm3",
+        class: "SmolLM3",
+        gguf: "smollm3",
+        unrotated_every: Some(4),
+        default_theta: 2e6,
+        default_tied: true,
         window: WindowUse::WhereSwitchedOn,
         ..LLAMA
     },
@@ -73,6 +111,12 @@ impl ModelFamily {
     /// The family of this architecture of GGUF files: the first, where several have it.
     pub fn by_gguf(architecture: &str) -> Option<&'static Self> {
         FAMILIES.iter().find(|family| family.gguf == architecture)
+    }
+
+    /// The layers that do not rotate, if every `every`-th does not.
+    pub(super) fn unrotated_layers(every: Option<usize>, layers: usize) -> Vec<usize> {
+        let every = every.unwrap_or(usize::MAX);
+        (0..layers).filter(|layer| (layer + 1).is_multiple_of(every)).collect()
     }
 
     /// The names of all families, for errors.
@@ -108,7 +152,7 @@ mod tests {
         }
         assert_eq!(ModelFamily::by_gguf("llama").unwrap().name, "llama");
         assert_eq!((ModelFamily::by_name("gpt2"), ModelFamily::by_gguf("mistral")), (None, None));
-        assert_eq!(ModelFamily::names(), "llama, mistral, qwen2 or qwen3");
-        assert_eq!(ModelFamily::gguf_names(), "llama, qwen2 or qwen3");
+        assert_eq!(ModelFamily::names(), "llama, mistral, qwen2, qwen3 or smollm3");
+        assert_eq!(ModelFamily::gguf_names(), "llama, qwen2, qwen3 or smollm3");
     }
 }

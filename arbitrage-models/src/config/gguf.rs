@@ -48,6 +48,8 @@ impl ModelConfig {
             context_key,
             norm_epsilon: gguf.f32_of(&key("attention.layer_norm_rms_epsilon"))?,
             rope: Rope { theta: read.optional_float("rope.freq_base")?.unwrap_or(10_000.0), scaling: read.scaling()? },
+            // No file of any family says it.
+            unrotated_layers: ModelFamily::unrotated_layers(family.unrotated_every, read.size("block_count")?),
             tied: gguf.get("lm_head.weight")?.is_none(),
             attention_bias: None,
             feed_forward_bias: None,

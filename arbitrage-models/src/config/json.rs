@@ -12,8 +12,6 @@ use crate::error::{Error, Result};
 use crate::small_file::parse_json;
 use crate::weights::report::nearest;
 
-/// The window of Mistral and Qwen models whose `config.json` says nothing about it, as in transformers.
-const DEFAULT_WINDOW: usize = 4096;
 /// From which layer on Qwen models have a window if their `config.json` does not say it, as in transformers.
 const QWEN_WINDOW_LAYERS: usize = 28;
 
@@ -35,7 +33,7 @@ impl ModelConfig {
         let hidden = read.size("/hidden_size")?;
         let heads = read.size("/num_attention_heads")?;
         let layers = read.size("/num_hidden_layers")?;
-        let rope = read.rope()?;
+        let rope = read.rope(family)?;
         let (context, context_key) = read.context(family, layers, &rope)?;
         let config = Self {
             family,
@@ -50,7 +48,8 @@ impl ModelConfig {
             context_key: context_key.to_owned(),
             norm_epsilon: read.positive("/rms_norm_eps", Some(1e-6))? as f32,
             rope,
-            tied: read.flag("/tie_word_embeddings")?.unwrap_or(false),
+            unrotated_layers: read.unrotated_layers(family, layers)?,
+            tied: read.flag("/tie_word_embeddings")?.unwrap_or(family.default_tied),
             attention_bias: read.flag("/attention_bias")?,
             feed_forward_bias: read.flag("/mlp_bias")?,
             architecture: read.architecture(family)?,
@@ -190,11 +189,13 @@ impl<'a> JsonReader<'a> {
         let marked = self.windowed_layers(layers)?;
         let in_use = match family.window {
             WindowUse::Always => true,
+            // Layers that do not rotate may have one, whatever else the file says.
+            WindowUse::WhereSwitchedOn if family.unrotated_every.is_some() => flag == Some(true),
             WindowUse::WhereSwitchedOn => flag == Some(true) && marked.unwrap_or(self.first_windowed_layer()? < layers),
             WindowUse::WhereGiven => flag != Some(false),
         };
         let window = match self.json.get("sliding_window") {
-            None if in_use && family.window != WindowUse::WhereGiven => Some(DEFAULT_WINDOW),
+            None if in_use => family.default_window,
             Some(value) if in_use && !value.is_null() => Some(self.size("/sliding_window")?),
             _ => None,
         };
@@ -226,7 +227,28 @@ impl<'a> JsonReader<'a> {
         Ok(Some(kinds.into_iter().any(|kind| kind == "sliding_attention")))
     }
 
-    fn rope(&self) -> Result<Rope> {
+    /// The layers that do not rotate, in families that have any.
+    fn unrotated_layers(&self, family: &ModelFamily, layers: usize) -> Result<Vec<usize>> {
+        const LIST: &str = "/no_rope_layers";
+        const INTERVAL: &str = "/no_rope_layer_interval";
+        let Some(every) = family.unrotated_every else {
+            let on = [LIST, INTERVAL].into_iter().find(|key| self.get(key).is_some_and(|value| !keys::is_off(value)));
+            let expected = format!("no such key in the family {}", family.name);
+            return on.map_or(Ok(Vec::new()), |key| self.wrong(key, &expected, self.get(key)));
+        };
+        let every = self.size_or(INTERVAL, every)?;
+        let Some(list) = self.get(LIST) else { return Ok(ModelFamily::unrotated_layers(Some(every), layers)) };
+        // 1 for a layer that rotates, in spite of the name.
+        let rotates: Option<Vec<bool>> = list.as_array().and_then(|list| {
+            list.iter().map(|flag| flag.as_u64().filter(|flag| *flag <= 1).map(|flag| flag == 1)).collect()
+        });
+        match rotates.filter(|rotates| rotates.len() == layers) {
+            Some(rotates) => Ok((0..layers).filter(|layer| !rotates[*layer]).collect()),
+            None => self.wrong(LIST, &format!("0 or 1 for each of {layers} layers"), Some(list)),
+        }
+    }
+
+    fn rope(&self, family: &ModelFamily) -> Result<Rope> {
         const OUTER: &str = "/rope_theta";
         if let (Some(old), Some(new)) = (self.object("/rope_scaling"), self.object("/rope_parameters"))
             && old != new
@@ -247,7 +269,7 @@ impl<'a> JsonReader<'a> {
                 }
                 theta
             }
-            None => self.positive(OUTER, Some(10_000.0))?,
+            None => self.positive(OUTER, Some(family.default_theta))?,
         };
         let scaling = nested.map_or(Ok(RopeScaling::None), |at| self.scaling(at))?;
         Ok(Rope { theta, scaling })

@@ -79,8 +79,8 @@ pub const KEYS: &[KeyGroup] = &[
         ],
         json: &[
             "architectures", "attention_bias", "head_dim", "hidden_size", "intermediate_size", "layer_types",
-            "max_position_embeddings", "max_window_layers", "mlp_bias", "model_type", "num_attention_heads",
-            "num_hidden_layers", "num_key_value_heads", "original_max_position_embeddings", "rms_norm_eps", "rope_parameters",
+            "max_position_embeddings", "max_window_layers", "mlp_bias", "model_type", "no_rope_layer_interval", "no_rope_layers",
+            "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "original_max_position_embeddings", "rms_norm_eps", "rope_parameters",
             "rope_scaling", "rope_theta", "sliding_window", "tie_word_embeddings", "use_sliding_window", "vocab_size",
         ],
     },
@@ -150,7 +150,7 @@ pub const KEYS: &[KeyGroup] = &[
             "rope.freq_base_swa", "rope.scaling.alpha", "rope.scaling.yarn_log_multiplier",
         ],
         json: &[
-            "global_rope_theta", "local_rope_theta", "mrope_section", "no_rope_layer_interval", "no_rope_layers", "nope_layer_interval",
+            "global_rope_theta", "local_rope_theta", "mrope_section", "nope_layer_interval",
             "rope_interleave", "rope_interleaved", "rope_local_base_freq", "rope_pct", "rotary_base", "rotary_dim", "rotary_emb_base",
             "rotary_interleaved", "use_dynamic_ntk", "use_mrope",
         ],

@@ -21,6 +21,8 @@ pub(super) struct BatchedAttention {
     order: Option<Tensor<1, Int>>,
     heads: [usize; 2],
     width: usize,
+    /// Layers that do not rotate queries and keys.
+    unrotated: Vec<usize>,
 }
 
 /// Rows that attend together.
@@ -87,6 +89,7 @@ impl BatchedAttention {
             order: (!order.is_sorted()).then(|| ints(&inverse(&order), device)),
             heads: [config.heads, config.kv_heads],
             width: config.head_dim,
+            unrotated: config.unrotated_layers.clone(),
             slots,
         }
     }
@@ -99,8 +102,10 @@ impl BatchedAttention {
             let rows = x.dims()[0];
             x.reshape([rows, heads, self.width])
         };
-        let q = self.tables.rotate(split(q, heads)) * (self.width as f64).powf(-0.5);
-        let k = self.tables.rotate(split(k, kv_heads));
+        let rotates = !self.unrotated.contains(&layer);
+        let rotated = |x: Tensor<3>| if rotates { self.tables.rotate(x) } else { x };
+        let q = rotated(split(q, heads)) * (self.width as f64).powf(-0.5);
+        let k = rotated(split(k, kv_heads));
         let mut slots = self.slots.lock();
         slots.write(layer, [k, split(v, kv_heads)], &self.indices);
         let mut parts: Vec<_> =

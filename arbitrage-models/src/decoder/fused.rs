@@ -49,7 +49,9 @@ impl PackedLinear {
 pub(super) struct AttentionBatch {
     pub caches: Vec<Arc<Mutex<KvCache>>>,
     pub rows: Vec<usize>,
-    pub rotation: Rotation,
+    rotation: Rotation,
+    /// Tables of the layers that do not rotate, and those layers.
+    unrotated: Option<(Rotation, Vec<usize>)>,
     pub heads: Heads,
 }
 
@@ -64,8 +66,19 @@ impl AttentionBatch {
         let starts: Vec<usize> = caches.iter().map(|cache| lock(cache).len()).collect();
         let positions = starts.iter().zip(rows).flat_map(|(&start, &rows)| start..start + rows);
         let rotation = measure(Part::Rotary, || Rotation::new(positions, frequencies, config.rope.magnitude()));
+        let layers = &config.unrotated_layers;
+        let none = || (Rotation::none(rows.iter().sum(), config.head_dim), layers.clone());
+        let unrotated = (!layers.is_empty()).then(none);
         let heads = Heads { query: config.heads, kv: config.kv_heads, dim: config.head_dim };
-        Self { caches, rows: rows.to_vec(), rotation, heads }
+        Self { caches, rows: rows.to_vec(), rotation, unrotated, heads }
+    }
+
+    /// The tables of `layer`.
+    pub(super) fn rotation(&self, layer: usize) -> &Rotation {
+        match &self.unrotated {
+            Some((none, layers)) if layers.contains(&layer) => none,
+            _ => &self.rotation,
+        }
     }
 }
 

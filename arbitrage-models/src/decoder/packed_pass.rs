@@ -119,7 +119,7 @@ impl PackedLayer<'_> {
         }
         attended.resize(rows * heads.query * heads.dim, 0.0);
         measure(Part::Attention, || {
-            attend(set, Pool::global(), qkv, heads, &batch.rotation, caches, index, attended);
+            attend(set, Pool::global(), qkv, heads, batch.rotation(index), caches, index, attended);
         });
         products(Part::AttentionOutput, attended, [self.output], OutputLayout::SideBySide, change);
         measure(Part::Residual, || add(Pool::global(), x, change));

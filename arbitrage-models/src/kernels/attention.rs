@@ -63,6 +63,12 @@ impl Rotation {
         Self { table, dim: 2 * frequencies.len() }
     }
 
+    /// Tables for `rows` rows that turn nothing.
+    pub(crate) fn none(rows: usize, dim: usize) -> Self {
+        let row = (0..dim).map(|column| if column < dim / 2 { 1.0 } else { 0.0 });
+        Self { table: std::iter::repeat_n(row, rows).flatten().collect(), dim }
+    }
+
     /// Rotates a head of row `row` in the rotate-half layout and multiplies it by `scale`.
     #[inline(always)]
     fn rotate(&self, row: usize, head: &[f32], scale: f32, out: &mut [f32]) {

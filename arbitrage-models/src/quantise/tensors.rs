@@ -58,7 +58,7 @@ fn tensor(
     name: String,
     view: TensorView<'_>,
 ) -> Result<QuantisedTensor> {
-    let is_interleaved = config.family.gguf == "llama";
+    let is_interleaved = config.family.interleaved_in_gguf;
     let heads = match () {
         () if name.contains(".self_attn.q_proj.") => Some(config.heads),
         () if name.contains(".self_attn.k_proj.") => Some(config.kv_heads),

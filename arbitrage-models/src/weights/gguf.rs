@@ -93,11 +93,11 @@ impl Gguf {
 
     /// Whether rotary embedding turns neighbouring values (0, 1), (2, 3), … of a head rather than its two halves.
     ///
-    /// Converters permute the rows of the query and key projections of the architecture `llama` (which SmolLM2 and Mistral are stored
-    /// as), so that the values of a pair are neighbours. Those of `qwen2` stay as in the Hugging Face checkpoint, which pairs value `i` with
+    /// Converters permute the rows of the query and key projections of the architectures `llama` (which SmolLM2 and Mistral are
+    /// stored as) and `smollm3`, so that the values of a pair are neighbours. Those of `qwen2` stay as in the Hugging Face checkpoint, which pairs value `i` with
     /// `i + half`.
     pub fn rope_is_interleaved(&self) -> bool {
-        matches!(self.architecture(), Ok("llama"))
+        matches!(self.architecture(), Ok("llama" | "smollm3"))
     }
 
     fn stored(&self, name: &str) -> Option<&GgufTensor> {

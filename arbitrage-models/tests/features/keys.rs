@@ -160,7 +160,8 @@ fn keys_that_belong_together() {
     };
     let llama3 = json!({"rope_type": "llama3", "factor": 8, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         "original_max_position_embeddings": 64});
-    let [llama, mistral, qwen2] = ["hf/llama2-f16", "hf/mistral-bf16", "hf/qwen2-f32-tied"];
+    let [llama, mistral, qwen2, smollm3] =
+        ["hf/llama2-f16", "hf/mistral-bf16", "hf/qwen2-f32-tied", "hf/smollm3-f16-tied"];
     let [llama_file, qwen2_file] = ["gguf/llama3-f16", "gguf/qwen2-f32-tied"];
     let (scaling, parameters) = ("rope_scaling", "rope_parameters");
     let cases: Vec<Case<'_>> = vec![
@@ -205,6 +206,12 @@ fn keys_that_belong_together() {
             "",
         ),
         (qwen2, vec![("sliding_window", json!(2)), ("layer_types", json!(["sliding_attention"]))], "/layer_types"),
+        (smollm3, vec![("no_rope_layers", json!([1, 0, 1, 0, 1]))], ""),
+        (smollm3, vec![("no_rope_layers", json!([1, 1, 1, 1, 1]))], ""),
+        (smollm3, vec![("no_rope_layers", json!([1, 0, 1]))], "/no_rope_layers"),
+        (smollm3, vec![("no_rope_layers", json!([1, 1, 1, 2, 1]))], "/no_rope_layers"),
+        (llama, vec![("no_rope_layers", json!([1, 0]))], "/no_rope_layers"),
+        (llama, vec![("no_rope_layer_interval", json!(2))], "/no_rope_layer_interval"),
         (llama, vec![("architectures", json!(["Qwen2ForCausalLM"]))], "/architectures"),
         (qwen2, vec![("architectures", json!(["Qwen3ForCausalLM"]))], "/architectures"),
         (qwen2, vec![("architectures", json!(["Qwen2ForRewardModel"]))], "/architectures"),

@@ -18,6 +18,7 @@ pub(crate) fn all_files() -> Vec<Files> {
         "hf/mistral-bf16",
         "hf/qwen2-f32-tied",
         "hf/qwen3-bf16",
+        "hf/smollm3-f16-tied",
     ];
     names.into_iter().map(Files::of).collect()
 }

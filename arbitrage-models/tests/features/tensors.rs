@@ -125,7 +125,7 @@ fn tensors_of_other_architectures_are_refused() {
 #[test]
 fn layers_beyond_the_declared_ones_are_refused() {
     each(|files, effect| {
-        let surplus = "model.layers.2.mlp.up_proj.weight";
+        let surplus = "model.layers.9.mlp.up_proj.weight";
         let surplus =
             OwnedTensor { name: surplus.to_owned(), ..files.tensor("model.layers.0.mlp.up_proj.weight").clone() };
         let name = match files.format() {

@@ -13,13 +13,18 @@ from transformers import (
     Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
+    SmolLM3Config,
+    SmolLM3ForCausalLM,
 )
 
 FAMILIES = {
     "llama": (LlamaConfig, LlamaForCausalLM),
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
     "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+    "smollm3": (SmolLM3Config, SmolLM3ForCausalLM),
 }
+# Architectures whose converters put rows of q and k into the order of interleaved rotary pairs.
+INTERLEAVED = ("llama", "smollm3")
 
 GLOBAL_NAMES = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 LAYER_NAMES = {
@@ -95,6 +100,7 @@ def config(meta: dict, vocabulary: int, tied: bool):
         rope_parameters=rope,
         tie_word_embeddings=tied,
         attention_bias=False,
+        pad_token_id=0,
     )
 
 
@@ -106,7 +112,7 @@ def load(path) -> tuple[torch.nn.Module, dict]:
     tied = "output.weight" not in weights
     settings = config(meta, len(weights["token_embd.weight"]), tied)
     settings._attn_implementation = "eager"
-    if meta["general.architecture"] == "llama":
+    if meta["general.architecture"] in INTERLEAVED:
         heads = {"attn_q": settings.num_attention_heads, "attn_k": settings.num_key_value_heads}
         for name in list(weights):
             if (part := name.split(".")[-2]) in heads:
