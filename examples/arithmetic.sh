@@ -43,14 +43,7 @@ for at in "${!pair[@]}"; do
     esac
 done
 
-# step NAME COMMAND…: runs the command unless it was done, and notes how long it took.
-step() {
-    local name=$1 start=$SECONDS; shift
-    if [ -e "$out/$name.done" ]; then return; fi
-    echo "== $name"
-    "$@"
-    echo "$((SECONDS - start)) s" | tee "$out/$name.done"
-}
+. examples/step.sh
 
 # The problems come with answers alone: steps are labelled by the numbers in the target's own right solutions. GSM8K has worked solutions.
 step reference $a run "${pair[@]}" --problems "$out/train.jsonl" --in-flight 32 --policy target --speculation off --out "$out/reference.jsonl"

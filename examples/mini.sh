@@ -36,14 +36,7 @@ else
     family=() writer=()
 fi
 
-# step NAME COMMAND…: runs the command unless it was done, and notes how long it took.
-step() {
-    local name=$1 start=$SECONDS; shift
-    if [ -e "$out/$name.done" ]; then return; fi
-    echo "== $name"
-    "$@"
-    echo "$((SECONDS - start)) s" | tee "$out/$name.done"
-}
+. examples/step.sh
 
 pair=(--draft "$out/draft.gguf" --target "$out/target.gguf")
 collect() { $a collect "${pair[@]}" --mini "$1:$2" ${family[@]+"${family[@]}"} --scorer checker --in-flight 48 --out "$out/$1.jsonl"; }

@@ -35,14 +35,7 @@ else
     first=300000..400000 second=400000..500000 test=0..5000 updates=20000
 fi
 
-# step NAME COMMAND…: runs the command unless it was done, and notes how long it took.
-step() {
-    local name=$1 start=$SECONDS; shift
-    if [ -e "$out/$name.done" ]; then return; fi
-    echo "== $name"
-    "$@"
-    echo "$((SECONDS - start)) s" | tee "$out/$name.done"
-}
+. examples/step.sh
 
 explore() { $a run "${pair[@]}" --mini "train:$2" --in-flight 48 --explore 0.2 --policy "$3" --router "$4" --out "$out/$1.jsonl"; }
 train() { $a train sequential --draft "$draft" --probe "$probe" --steps "$updates" --rate 1e-3 --batch 64 --validation 0.05 --patience 10 "$@"; }
