@@ -1,5 +1,7 @@
 //! What the decoders of a family have in common, as far as their files do not say it.
 
+use super::MAX_LAYERS;
+
 /// A family of decoders.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -116,7 +118,8 @@ impl ModelFamily {
     /// The layers that do not rotate, if every `every`-th does not.
     pub(super) fn unrotated_layers(every: Option<usize>, layers: usize) -> Vec<usize> {
         let every = every.unwrap_or(usize::MAX);
-        (0..layers).filter(|layer| (layer + 1).is_multiple_of(every)).collect()
+        // More layers are refused, but only when everything is read.
+        (0..layers.min(MAX_LAYERS)).filter(|layer| (layer + 1).is_multiple_of(every)).collect()
     }
 
     /// The names of all families, for errors.

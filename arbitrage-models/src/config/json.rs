@@ -233,7 +233,10 @@ impl<'a> JsonReader<'a> {
         const INTERVAL: &str = "/no_rope_layer_interval";
         let Some(every) = family.unrotated_every else {
             let on = [LIST, INTERVAL].into_iter().find(|key| self.get(key).is_some_and(|value| !keys::is_off(value)));
-            let expected = format!("no such key in the family {}", family.name);
+            let expected = format!(
+                "no such key, since layers that do not rotate are not supported yet in the family {}",
+                family.name
+            );
             return on.map_or(Ok(Vec::new()), |key| self.wrong(key, &expected, self.get(key)));
         };
         let every = self.size_or(INTERVAL, every)?;
