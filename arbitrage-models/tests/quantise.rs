@@ -132,6 +132,32 @@ fn what_a_file_cannot_express_is_refused_with_what_to_do() {
     assert!(matches!(quantise_folder(hf("qwen2-f32-tied").join("config.json"), "out.gguf"), Err(Error::Format { .. })));
 }
 
+#[test]
+fn what_a_file_has_no_key_for_is_refused() {
+    for (name, from, to, part) in [
+        ("qwen2-bf16-yarn-tied", "\"factor\": 4.0", "\"factor\": 4.0, \"attention_factor\": 1.5", "attention_factor"),
+        ("qwen2-bf16-yarn-tied", "\"factor\": 4.0", "\"factor\": 4.0, \"truncate\": false", "truncate"),
+        ("smollm3-f16-tied", "\"no_rope_layer_interval\": 4", "\"no_rope_layer_interval\": 2", "do not rotate"),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        for file in std::fs::read_dir(hf(name)).unwrap().map(Result::unwrap) {
+            std::fs::copy(file.path(), place.path().join(file.file_name())).unwrap();
+        }
+        let out = place.path().join("out.gguf");
+        quantise_folder(place.path(), &out).unwrap();
+        std::fs::remove_file(&out).unwrap();
+        let path = place.path().join("config.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}");
+        std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+        match quantise_folder(place.path(), &out) {
+            Err(Error::NotConvertible { what, .. }) => assert!(what.contains(part), "{what}"),
+            other => panic!("{name}: {other:?}"),
+        }
+        assert!(!out.exists());
+    }
+}
+
 /// The outputs after every token.
 fn outputs(classifier: &mut Classifier, ids: &[u32]) -> Vec<f32> {
     let text = ClassifierInput { id: SequenceId(0), tokens: ids, first_output: 0 };

@@ -12,8 +12,6 @@ pub struct ModelFamily {
     pub class: &'static str,
     /// Its `general.architecture` in GGUF files.
     pub gguf: &'static str,
-    /// Whether GGUF files have the rows of queries and keys in the order of interleaved rotary pairs.
-    pub interleaved_in_gguf: bool,
     /// Whether queries, keys and values have biases, whatever the configuration says.
     pub qkv_biases: bool,
     /// Whether each head of queries and keys is normed before it is rotated.
@@ -41,13 +39,14 @@ pub(super) enum WindowUse {
     Always,
     /// Where `use_sliding_window` is true, from the layer `max_window_layers` on.
     WhereSwitchedOn,
+    /// Where `use_sliding_window` is true, in layers that do not rotate.
+    WhereNotRotated,
 }
 
 const LLAMA: ModelFamily = ModelFamily {
     name: "llama",
     class: "Llama",
     gguf: "llama",
-    interleaved_in_gguf: true,
     qkv_biases: false,
     head_norms: false,
     default_head_dim: None,
@@ -75,7 +74,6 @@ pub static FAMILIES: [ModelFamily; 5] = [
         name: "qwen2",
         class: "Qwen2",
         gguf: "qwen2",
-        interleaved_in_gguf: false,
         qkv_biases: true,
         window: WindowUse::WhereSwitchedOn,
         default_window: DEFAULT_WINDOW,
@@ -85,7 +83,6 @@ pub static FAMILIES: [ModelFamily; 5] = [
         name: "qwen3",
         class: "Qwen3",
         gguf: "qwen3",
-        interleaved_in_gguf: false,
         head_norms: true,
         default_head_dim: Some(128),
         window: WindowUse::WhereSwitchedOn,
@@ -99,7 +96,7 @@ pub static FAMILIES: [ModelFamily; 5] = [
         unrotated_every: Some(4),
         default_theta: 2e6,
         default_tied: true,
-        window: WindowUse::WhereSwitchedOn,
+        window: WindowUse::WhereNotRotated,
         ..LLAMA
     },
 ];
@@ -116,7 +113,7 @@ impl ModelFamily {
     }
 
     /// The layers that do not rotate, if every `every`-th does not.
-    pub(super) fn unrotated_layers(every: Option<usize>, layers: usize) -> Vec<usize> {
+    pub(crate) fn unrotated_layers(every: Option<usize>, layers: usize) -> Vec<usize> {
         let every = every.unwrap_or(usize::MAX);
         // More layers are refused, but only when everything is read.
         (0..layers.min(MAX_LAYERS)).filter(|layer| (layer + 1).is_multiple_of(every)).collect()

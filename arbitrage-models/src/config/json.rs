@@ -189,8 +189,7 @@ impl<'a> JsonReader<'a> {
         let marked = self.windowed_layers(layers)?;
         let in_use = match family.window {
             WindowUse::Always => true,
-            // Layers that do not rotate may have one, whatever else the file says.
-            WindowUse::WhereSwitchedOn if family.unrotated_every.is_some() => flag == Some(true),
+            WindowUse::WhereNotRotated => flag == Some(true),
             WindowUse::WhereSwitchedOn => flag == Some(true) && marked.unwrap_or(self.first_windowed_layer()? < layers),
             WindowUse::WhereGiven => flag != Some(false),
         };

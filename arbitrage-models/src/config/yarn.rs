@@ -19,7 +19,7 @@ pub struct Yarn {
 
 impl Yarn {
     /// Numbers that most files leave out.
-    pub(super) fn new(factor: f64, original_context: f64) -> Self {
+    pub(crate) fn new(factor: f64, original_context: f64) -> Self {
         Self {
             factor,
             original_context,

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use crate::classifier::Classifier;
-use crate::config::{ModelConfig, RopeScaling};
-use crate::error::Result;
+use crate::config::{ModelConfig, ModelFamily, RopeScaling, Yarn};
+use crate::error::{Error, Result};
 use crate::files::{MAX_CONFIG_BYTES, ModelFiles};
 use crate::small_file::{parse_json, read_text};
 use crate::weights::gguf::{MetadataValue, Strings};
@@ -42,6 +42,31 @@ pub(super) fn of(files: &ModelFiles, folder: &Path, is_classifier: bool) -> Resu
     }
     all.extend(own.into_iter().map(|(key, value)| (format!("{family}.{key}"), value)));
     Ok(all)
+}
+
+/// Refuses a configuration of which the file's keys would say something else.
+///
+/// # Errors
+/// [`Error::NotConvertible`].
+pub(super) fn check(config: &ModelConfig, folder: &Path) -> Result<()> {
+    let ModelConfig { family, rope, unrotated_layers, layers, .. } = config;
+    let what = match &rope.scaling {
+        RopeScaling::Yarn(yarn) if *yarn != expressible(yarn) => {
+            "a GGUF file has no key for YaRN's attention_factor, mscale and truncate"
+        }
+        _ if *unrotated_layers != ModelFamily::unrotated_layers(family.unrotated_every, *layers) => {
+            "a GGUF file has no key for the layers that do not rotate"
+        }
+        _ => return Ok(()),
+    };
+    let advice = "use the folder as it is".to_owned();
+    Err(Error::NotConvertible { path: folder.to_owned(), what: what.to_owned(), advice })
+}
+
+/// The numbers of YaRN that a GGUF file has keys for, with what follows from them.
+fn expressible(yarn: &Yarn) -> Yarn {
+    let &Yarn { factor, original_context, beta_fast, beta_slow, .. } = yarn;
+    Yarn { beta_fast, beta_slow, ..Yarn::new(factor, original_context) }
 }
 
 fn shape(config: &ModelConfig) -> Vec<(&'static str, MetadataValue)> {

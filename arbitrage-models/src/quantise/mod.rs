@@ -37,7 +37,7 @@ pub struct QuantisedModel {
 /// The whole file is in memory before it is written.
 ///
 /// # Errors
-/// [`Error::NotConvertible`] for a vocabulary that a GGUF file cannot express; [`Error::Parameter`] for weights that are not finite or too
+/// [`Error::NotConvertible`] for a configuration or vocabulary that a GGUF file cannot express; [`Error::Parameter`] for weights that are not finite or too
 /// large; otherwise as [`LocalModel::open`](crate::LocalModel::open) and [`Classifier::open`].
 pub fn quantise_folder(folder: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<QuantisedModel> {
     let folder = folder.as_ref();
@@ -52,6 +52,7 @@ pub fn quantise_folder(folder: impl AsRef<Path>, out: impl AsRef<Path>) -> Resul
         files.check()?;
         files.config.tied = is_tied(files.weights.as_ref(), &files.config)?;
     }
+    metadata::check(&files.config, folder)?;
     let vocabulary = GgufVocabulary::of_folder(folder)?;
     check_same(&files.tokenizer, &Tokenizer::from_gguf(vocabulary.clone())?)?;
     let tensors = tensors::quantise(&files, is_classifier)?;

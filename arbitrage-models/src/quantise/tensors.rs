@@ -5,7 +5,7 @@ use crate::config::{ModelConfig, Rope, RopeScaling};
 use crate::decoder::expected::HEAD;
 use crate::error::{Error, Result};
 use crate::files::ModelFiles;
-use crate::weights::gguf::names;
+use crate::weights::gguf::{is_interleaved, names};
 use crate::weights::{DType, Rows, Scratch, TensorView, WeightSource, dequantize_row, quantize_row};
 
 /// What the names of a decoder's tensors begin with in [`QuantisedTensor::name`].
@@ -58,7 +58,7 @@ fn tensor(
     name: String,
     view: TensorView<'_>,
 ) -> Result<QuantisedTensor> {
-    let is_interleaved = config.family.interleaved_in_gguf;
+    let is_interleaved = is_interleaved(config.family.gguf);
     let heads = match () {
         () if name.contains(".self_attn.q_proj.") => Some(config.heads),
         () if name.contains(".self_attn.k_proj.") => Some(config.kv_heads),

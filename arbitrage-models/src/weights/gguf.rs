@@ -24,6 +24,15 @@ use crate::error::{Error, Result};
 pub use metadata::Metadata;
 pub use value::{MetadataArray, MetadataValue, Strings, ValueType};
 
+/// Whether files of this architecture have the values of a rotary pair side by side.
+///
+/// Converters permute the rows of the query and key projections of the architectures `llama` (which SmolLM2 and Mistral are stored as)
+/// and `smollm3`, so that the values of a pair are neighbours. Those of the others stay as in the Hugging Face checkpoint, which pairs
+/// value `i` with `i + half`.
+pub(crate) fn is_interleaved(architecture: &str) -> bool {
+    matches!(architecture, "llama" | "smollm3")
+}
+
 /// A mapped GGUF file.
 #[derive(Debug)]
 pub struct Gguf {
@@ -92,12 +101,8 @@ impl Gguf {
     }
 
     /// Whether rotary embedding turns neighbouring values (0, 1), (2, 3), … of a head rather than its two halves.
-    ///
-    /// Converters permute the rows of the query and key projections of the architectures `llama` (which SmolLM2 and Mistral are
-    /// stored as) and `smollm3`, so that the values of a pair are neighbours. Those of `qwen2` stay as in the Hugging Face checkpoint, which pairs value `i` with
-    /// `i + half`.
     pub fn rope_is_interleaved(&self) -> bool {
-        matches!(self.architecture(), Ok("llama" | "smollm3"))
+        self.architecture().is_ok_and(is_interleaved)
     }
 
     fn stored(&self, name: &str) -> Option<&GgufTensor> {
