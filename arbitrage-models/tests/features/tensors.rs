@@ -5,6 +5,7 @@ use arbitrage_models::Precision;
 use arbitrage_models::config::keys::ConfigFormat;
 use arbitrage_models::weights::DType;
 use arbitrage_models::weights::gguf::names::{to_gguf, to_hugging_face};
+use serde_json::Value;
 
 use super::files::Files;
 use super::{Effect, all_files, assert_no_faults};
@@ -141,9 +142,10 @@ fn layers_beyond_the_declared_ones_are_refused() {
 fn biases_are_used() {
     let (mut draw, mut faults) = (Draw::new(29), Vec::new());
     each(|files, effect| {
-        if files.value("attention_bias") == Some(false.into()) {
-            return; // the next test
-        }
+        // What the configuration denies is refused: the next test.
+        let denies = files.value("attention_bias") == Some(false.into());
+        let undeclared = denies.then(|| files.with("attention_bias", &Value::Null));
+        let files = undeclared.as_ref().unwrap_or(files);
         let vocabulary = files.tensor("model.embed_tokens.weight").shape[0];
         let layer = |part: &&str| {
             (format!("model.layers.0.{part}"), files.tensor(&format!("model.layers.0.{part}.weight")).shape[0])

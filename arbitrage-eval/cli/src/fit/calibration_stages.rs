@@ -5,11 +5,11 @@ use serde_json::json;
 
 use super::Fit;
 use super::calibration::{Calibration, CalibrationOutcome, copy_router};
+use super::collection::REFERENCE;
 use super::decision::{Alternative, SampleDecision};
 use super::folder::Stage;
 use super::plan::{Plan, PlannedStage};
-use super::runs::RunFolder;
-use super::stages::{REFERENCE, TRAINED};
+use super::stages::TRAINED;
 use crate::Failure;
 use crate::cli::FitOptions;
 
@@ -97,8 +97,7 @@ impl Fit<'_> {
                 &format!("collecting steps of {} problems", plan.calibration),
                 Some(self.left(plan, PlannedStage::Calibration)),
             );
-            let reference = self.folder.join(REFERENCE);
-            self.collect(&path, &RunFolder { evaluation: &reference, benchmark: "calibration" }, &steps)
+            self.collect_part("calibration", &path, &steps)
         })
     }
 }

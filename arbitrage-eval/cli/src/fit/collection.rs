@@ -18,6 +18,9 @@ use crate::pair::MINI;
 use crate::problem_set::ProblemSet;
 use crate::scorer_choice::Scorer;
 
+/// Folder of the target's runs by which steps are labelled, but for those of the sample.
+pub(super) const REFERENCE: &str = "reference";
+
 /// What scores the steps of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StepLabelling {
@@ -62,15 +65,22 @@ impl StepLabelling {
 }
 
 impl Fit<'_> {
-    /// Collects the steps of both models on the problems in a file, along the oracle's decisions. The target's run of these problems, if the
-    /// labels need it, is in the folder `target_run`, or is written there. An interrupted collection is resumed.
-    pub(super) fn collect(&self, problems: &Path, target_run: &RunFolder<'_>, out: &Path) -> Result<(), Failure> {
+    /// Lets the target solve the problems of a part first if the labels need it, then collects their steps. Interrupted work is resumed.
+    pub(super) fn collect_part(&self, part: &str, problems: &Path, out: &Path) -> Result<(), Failure> {
+        let reference = self.folder.join(REFERENCE);
+        let folder = RunFolder { evaluation: &reference, benchmark: part };
+        if self.labelling == StepLabelling::TargetRun {
+            let set = ProblemSet::load(&part_options(problems, &self.options.problems))?;
+            PairRunner::load(self.options)?.run_in_turns(&set, &[RunPlan::TARGET], &folder)?;
+        }
+        self.collect(problems, &folder.trace(RunPlan::TARGET.label), out)
+    }
+
+    /// Collects the steps of both models on the problems in a file, along the oracle's decisions. The target's run of them, if the labels
+    /// need it, is in the file `target_run`. An interrupted collection is resumed.
+    pub(super) fn collect(&self, problems: &Path, target_run: &Path, out: &Path) -> Result<(), Failure> {
         let options = self.options;
         let problems = part_options(problems, &options.problems);
-        if self.labelling == StepLabelling::TargetRun {
-            let set = ProblemSet::load(&problems)?;
-            PairRunner::load(options)?.run_in_turns(&set, &[RunPlan::TARGET], target_run)?;
-        }
         let batch = BatchOptions {
             models: options.models.clone(),
             limits: options.limits.clone(),
@@ -79,7 +89,7 @@ impl Fit<'_> {
         };
         collect::run(&CollectOptions {
             batch,
-            scorer: self.labelling.scorer(&target_run.trace(RunPlan::TARGET.label)),
+            scorer: self.labelling.scorer(target_run),
             rollouts: options.rollouts.clone(),
             rollouts_by: RolloutModel::Target,
             samples: 1,

@@ -43,9 +43,9 @@ impl Fit<'_> {
         let stage = Stage::new("sample-collection", &[SAMPLE_STEPS], after);
         let out = self.folder.join(SAMPLE_STEPS);
         self.folder.complete(&stage, || {
-            // The target's run is there already.
             let evaluation = self.folder.join(EVALUATION);
-            self.collect(&path, &RunFolder { evaluation: &evaluation, benchmark: "sample" }, &out)
+            let runs = RunFolder { evaluation: &evaluation, benchmark: "sample" };
+            self.collect(&path, &runs.trace(RunPlan::TARGET.label), &out)
         })?;
         Ok(Sample { set, timing })
     }

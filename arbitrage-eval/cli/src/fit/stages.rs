@@ -8,7 +8,7 @@ use arbitrage_router::learned::Card;
 use serde_json::json;
 
 use super::calibration_stages::ROUTER;
-use super::collection::StepLabelling;
+use super::collection::{REFERENCE, StepLabelling};
 use super::decision::{Alternative, SampleDecision};
 use super::folder::Stage;
 use super::parts::part_options;
@@ -25,8 +25,6 @@ use crate::problem_set::ProblemSet;
 const BEFORE_PLAN: [&str; 5] = ["timing", "sample-size", "sample", "sample-collection", "decision"];
 /// Collected steps of the other problems for training.
 const TRAINING_STEPS: &str = "training-steps.jsonl";
-/// Folder of the target's runs by which steps are labelled.
-pub(super) const REFERENCE: &str = "reference";
 /// Hidden states of the collected steps.
 const STATES: &str = "training-states.safetensors";
 /// The router as it was trained.
@@ -74,8 +72,7 @@ impl Fit<'_> {
                 Some(self.left(plan, PlannedStage::Collection)),
             );
             self.parts.write_training(sample.set.problems.len(), plan.training, &path)?;
-            let reference = self.folder.join(REFERENCE);
-            self.collect(&path, &RunFolder { evaluation: &reference, benchmark: "training" }, &out)
+            self.collect_part("training", &path, &out)
         })
     }
 
