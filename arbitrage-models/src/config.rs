@@ -8,7 +8,7 @@ mod yarn;
 
 use std::path::Path;
 
-pub use family::{FAMILIES, ModelFamily};
+pub use family::{Activation, FAMILIES, ModelFamily};
 pub use yarn::Yarn;
 
 use crate::error::{Error, Result};
@@ -33,7 +33,8 @@ pub struct ModelConfig {
     pub kv_heads: usize,
     /// Width of a head, even.
     pub head_dim: usize,
-    /// Most positions. A sliding window that is smaller than the trained context becomes the context, since within it both agree.
+    /// Most positions. Where a file gives a window of attention to a family whose layers have none, the window is the context, since
+    /// within it both readings agree.
     pub context: usize,
     /// The key of the file that bounds the context, such as `/sliding_window`.
     pub context_key: String,
@@ -41,8 +42,16 @@ pub struct ModelConfig {
     pub norm_epsilon: f32,
     /// Rotary encoding.
     pub rope: Rope,
-    /// The layers, in order, that do not rotate queries and keys, so that attention there does not see positions.
-    pub unrotated_layers: Vec<usize>,
+    /// Rotary encoding of the layers that have one of their own, those with a window in Gemma 3.
+    pub local_rope: Option<Rope>,
+    /// How each layer attends.
+    pub layer_attention: Vec<LayerAttention>,
+    /// What the product of a query and a key is multiplied by.
+    pub attention_scale: f32,
+    /// What embeddings are multiplied by.
+    pub embedding_scale: f32,
+    /// Added to the weights of norms as they are stored.
+    pub norm_offset: f32,
     /// Whether the head's weights are the embedding's.
     pub tied: bool,
     /// Whether the projections of attention have biases; `None` where those decide that are in the file.
@@ -51,6 +60,31 @@ pub struct ModelConfig {
     pub feed_forward_bias: Option<bool>,
     /// The class that wrote the checkpoint, such as `Qwen2ForCausalLM`; `None` in GGUF files.
     pub architecture: Option<String>,
+}
+
+/// How a layer attends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerAttention {
+    /// To how many positions a row attends, itself included; `None` for all up to itself. Layers with a window have the same.
+    pub window: Option<usize>,
+    /// How queries and keys are rotated.
+    pub rotation: LayerRotation,
+}
+
+/// How a layer rotates queries and keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerRotation {
+    /// Not at all, so that attention does not see positions.
+    None,
+    /// By [`ModelConfig::rope`].
+    Global,
+    /// By [`ModelConfig::local_rope`].
+    Local,
+}
+
+impl LayerAttention {
+    /// To all positions, rotated as most layers are.
+    pub const GLOBAL: Self = Self { window: None, rotation: LayerRotation::Global };
 }
 
 /// Rotary position encoding (Su et al., arXiv 2104.09864), in the rotate-half layout of Hugging Face checkpoints.
@@ -144,6 +178,7 @@ enum Field {
     Context,
     Epsilon,
     Theta,
+    LocalTheta,
     Scaling,
 }
 
@@ -168,6 +203,11 @@ impl ModelConfig {
         }
         if !is_positive(self.rope.theta) {
             return wrong(Field::Theta, "a number above 0".to_owned(), self.rope.theta.to_string());
+        }
+        if let Some(local) = &self.local_rope
+            && !is_positive(local.theta)
+        {
+            return wrong(Field::LocalTheta, "a number above 0".to_owned(), local.theta.to_string());
         }
         match self.rope.scaling.problem(self.head_dim) {
             Some((expected, found)) => wrong(Field::Scaling, expected, found),
@@ -195,6 +235,17 @@ impl ModelConfig {
         task.is_none_or(|task| task == "ForCausalLM")
     }
 
+    /// The window of the layers that have one.
+    pub fn window(&self) -> Option<usize> {
+        self.layer_attention.iter().find_map(|layer| layer.window)
+    }
+
+    /// The layers, in order, that do not rotate queries and keys.
+    pub fn unrotated_layers(&self) -> Vec<usize> {
+        let layers = self.layer_attention.iter().enumerate();
+        layers.filter(|(_, layer)| layer.rotation == LayerRotation::None).map(|(index, _)| index).collect()
+    }
+
     /// The error of `model`, which has this shape, for a text of `tokens` tokens that its context has no room for.
     #[cfg(feature = "burn")]
     pub(crate) fn context_full(&self, model: impl Into<String>, tokens: usize) -> Error {
@@ -206,6 +257,11 @@ impl ModelConfig {
     pub fn cache_bytes_per_token(&self, bytes: usize) -> usize {
         [self.layers, self.kv_heads, self.head_dim, bytes].into_iter().fold(2, usize::saturating_mul)
     }
+}
+
+/// What products of queries and keys of this width are multiplied by in most families.
+fn usual_attention_scale(head_dim: usize) -> f32 {
+    (head_dim as f32).powf(-0.5)
 }
 
 /// The width of a head where the file does not give it: the hidden size divided by the heads. 0 if there are no heads, which

@@ -34,11 +34,11 @@ pub enum Part {
     Attention,
     /// The product behind attention.
     AttentionOutput,
-    /// The two products of SwiGLU's inner half.
+    /// The two products of the gated feed-forward part's inner half.
     GateUp,
-    /// SwiGLU itself.
-    SwiGlu,
-    /// The product behind SwiGLU.
+    /// The activation of the gate, and its product with the other half.
+    Activation,
+    /// The product behind it.
     Down,
     /// Adding what a layer computes to its input.
     Residual,
@@ -67,7 +67,7 @@ impl Part {
         Self::Attention,
         Self::AttentionOutput,
         Self::GateUp,
-        Self::SwiGlu,
+        Self::Activation,
         Self::Down,
         Self::Residual,
         Self::Head,
@@ -89,7 +89,7 @@ impl Part {
             Self::Attention => "attention",
             Self::AttentionOutput => "product: attention output",
             Self::GateUp => "product: gate and up",
-            Self::SwiGlu => "SwiGLU",
+            Self::Activation => "activation",
             Self::Down => "product: down",
             Self::Residual => "residual additions",
             Self::Head => "product: head",

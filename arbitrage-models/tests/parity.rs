@@ -1,7 +1,7 @@
 //! Real weights: the plain path against transformers, the packed path against the plain one.
 //!
 //! Ignored, since they need `arbitrage models pull qwen2.5-coder-0.5b-instruct qwen2.5-coder-1.5b-instruct
-//! smollm2-135m-instruct`, and 9 GB of memory for the largest. References: `parity/reference.py`.
+//! smollm2-135m-instruct gemma-3-270m`, and 9 GB of memory for the largest. References: `parity/reference.py`.
 #![cfg(feature = "flex")]
 
 mod support;
@@ -9,6 +9,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use arbitrage_models::source::{ModelSource, NoProgress, SourceSettings};
+use arbitrage_models::tokenizer::EncodeMode;
 use arbitrage_models::{Decoder, LocalModel, Precision};
 use serde::Deserialize;
 use support::{best, options, run};
@@ -23,6 +24,7 @@ struct Reference {
 #[derive(Deserialize)]
 struct Prompt {
     name: String,
+    text: String,
     ids: Vec<u32>,
     generated: Vec<u32>,
     best: Vec<f32>,
@@ -49,6 +51,12 @@ fn qwen_0_5b() {
 #[ignore = "needs `arbitrage models pull qwen2.5-coder-1.5b-instruct`"]
 fn qwen_1_5b() {
     check("qwen2.5-coder-1.5b-instruct");
+}
+
+#[test]
+#[ignore = "needs `arbitrage models pull gemma-3-270m`"]
+fn gemma_3_270m() {
+    check("gemma-3-270m");
 }
 
 /// What caches in 8 bits cost: the packed path against itself with caches in half precision, with teacher forcing: on the prompts, and on
@@ -123,6 +131,15 @@ fn check(name: &str) {
     let packed = LocalModel::open(&path, &options(Precision::Packed)).unwrap();
     let (mut whole, mut ties, mut tokens, mut same, mut divergence, mut llama) = (0, 0, 0usize, 0usize, 0.0, 0);
     for prompt in &reference.prompts {
+        let tokenizer = packed.tokenizer();
+        let ids = tokenizer.encode(&prompt.text, EncodeMode::Prompt).unwrap();
+        // A text without a template has the beginning of text before it.
+        let begin = prompt.ids.strip_suffix(&ids[..]).map(|begin| begin.to_vec());
+        assert!(
+            begin.is_some_and(|begin| begin.is_empty() || begin == tokenizer.bos_token().as_slice()),
+            "{}",
+            prompt.name
+        );
         let ours = forced(plain.decoder(), prompt);
         match parting(&ours, prompt) {
             None => whole += 1,

@@ -16,27 +16,58 @@ pub struct ModelFamily {
     pub qkv_biases: bool,
     /// Whether each head of queries and keys is normed before it is rotated.
     pub head_norms: bool,
+    /// Whether what attention and the feed-forward part give is normed before it is added to the residual stream.
+    pub post_norms: bool,
+    /// Whether embeddings are multiplied by the square root of the hidden size.
+    pub scaled_embeddings: bool,
+    /// Whether checkpoints of Hugging Face hold the weights of norms less 1.
+    pub centred_norms: bool,
+    /// The activation of the feed-forward part's gate.
+    pub activation: Activation,
     /// The width of a head where `config.json` does not give it; `None` for the hidden size divided by the heads.
     pub default_head_dim: Option<usize>,
     /// Every how many layers one does not rotate queries and keys, where the file does not say it; `None` where all layers rotate.
     pub unrotated_every: Option<usize>,
+    /// Every how many layers one attends to all positions and the others have a window, where the file does not say it; `None` where
+    /// layers do not differ.
+    pub global_every: Option<usize>,
     /// The base of rotary wavelengths where `config.json` does not give it.
     pub default_theta: f64,
+    /// The base in layers with a window where the file does not give it; `None` where it is that of the others.
+    pub default_local_theta: Option<f64>,
+    /// By which number's square root products of queries and keys are divided where `config.json` does not give it; `None` for the width
+    /// of a head.
+    pub default_query_scalar: Option<f64>,
     /// Whether the head's weights are the embedding's where `config.json` does not say it.
     pub default_tied: bool,
     /// When the window of attention is in use.
     pub(super) window: WindowUse,
     /// The window that is in use where `config.json` says nothing about it, as in transformers.
     pub(super) default_window: Option<usize>,
+    /// Keys of `config.json` that are followed in this family alone.
+    pub(super) json_keys: &'static [&'static str],
+    /// Keys of GGUF files, below the architecture's name, that are followed in this family alone.
+    pub(super) gguf_keys: &'static [&'static str],
 }
 
-/// When a family's `sliding_window` is in use, as in transformers.
+/// The activation of a feed-forward part's gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// `x · sigmoid(x)`.
+    Silu,
+    /// GELU in the approximation by tanh (Hendrycks & Gimpel, arXiv 1606.08415).
+    GeluTanh,
+}
+
+/// When a family's `sliding_window` is in use, and in which layers, as in transformers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WindowUse {
-    /// Where the key is there, unless `use_sliding_window` is false.
-    WhereGiven,
-    /// Always.
+    /// In no layer: where the key is there, unless `use_sliding_window` is false, it bounds the context.
+    AsContext,
+    /// Always, in all layers.
     Always,
+    /// Always, in all layers but every [`global_every`](ModelFamily::global_every)-th.
+    WhereLocal,
     /// Where `use_sliding_window` is true, from the layer `max_window_layers` on.
     WhereSwitchedOn,
     /// Where `use_sliding_window` is true, in layers that do not rotate.
@@ -49,19 +80,28 @@ const LLAMA: ModelFamily = ModelFamily {
     gguf: "llama",
     qkv_biases: false,
     head_norms: false,
+    post_norms: false,
+    scaled_embeddings: false,
+    centred_norms: false,
+    activation: Activation::Silu,
     default_head_dim: None,
     unrotated_every: None,
+    global_every: None,
     default_theta: 10_000.0,
+    default_local_theta: None,
+    default_query_scalar: None,
     default_tied: false,
-    window: WindowUse::WhereGiven,
+    window: WindowUse::AsContext,
     default_window: None,
+    json_keys: &[],
+    gguf_keys: &[],
 };
 
 /// Of Mistral and of Qwen models.
 const DEFAULT_WINDOW: Option<usize> = Some(4096);
 
 /// Every family that is supported.
-pub static FAMILIES: [ModelFamily; 5] = [
+pub static FAMILIES: [ModelFamily; 6] = [
     LLAMA,
     ModelFamily {
         name: "mistral",
@@ -99,6 +139,27 @@ pub static FAMILIES: [ModelFamily; 5] = [
         window: WindowUse::WhereNotRotated,
         ..LLAMA
     },
+    ModelFamily {
+        name: "gemma3_text",
+        class: "Gemma3",
+        gguf: "gemma3",
+        head_norms: true,
+        post_norms: true,
+        scaled_embeddings: true,
+        centred_norms: true,
+        activation: Activation::GeluTanh,
+        default_head_dim: Some(256),
+        global_every: Some(6),
+        default_theta: 1e6,
+        default_local_theta: Some(10_000.0),
+        default_query_scalar: Some(256.0),
+        default_tied: true,
+        window: WindowUse::WhereLocal,
+        default_window: DEFAULT_WINDOW,
+        json_keys: &["hidden_activation", "query_pre_attn_scalar", "rope_local_base_freq", "sliding_window_pattern"],
+        gguf_keys: &["attention.sliding_window_pattern", "rope.freq_base_swa"],
+        ..LLAMA
+    },
 ];
 
 impl ModelFamily {
@@ -112,11 +173,11 @@ impl ModelFamily {
         FAMILIES.iter().find(|family| family.gguf == architecture)
     }
 
-    /// The layers that do not rotate, if every `every`-th does not.
-    pub(crate) fn unrotated_layers(every: Option<usize>, layers: usize) -> Vec<usize> {
+    /// Whether each of `layers` layers is one of every `every`-th.
+    pub(crate) fn every(every: Option<usize>, layers: usize) -> Vec<bool> {
         let every = every.unwrap_or(usize::MAX);
         // More layers are refused, but only when everything is read.
-        (0..layers.min(MAX_LAYERS)).filter(|layer| (layer + 1).is_multiple_of(every)).collect()
+        (0..layers.min(MAX_LAYERS)).map(|layer| (layer + 1).is_multiple_of(every)).collect()
     }
 
     /// The names of all families, for errors.
@@ -126,7 +187,8 @@ impl ModelFamily {
 
     /// The architectures of all families in GGUF files, for errors.
     pub(super) fn gguf_names() -> String {
-        one_of(FAMILIES.iter().filter(|family| family.gguf == family.name).map(|family| family.gguf))
+        // Mistral's files have Llama's.
+        one_of(FAMILIES.iter().filter(|family| family.name != "mistral").map(|family| family.gguf))
     }
 }
 
@@ -152,7 +214,7 @@ mod tests {
         }
         assert_eq!(ModelFamily::by_gguf("llama").unwrap().name, "llama");
         assert_eq!((ModelFamily::by_name("gpt2"), ModelFamily::by_gguf("mistral")), (None, None));
-        assert_eq!(ModelFamily::names(), "llama, mistral, qwen2, qwen3 or smollm3");
-        assert_eq!(ModelFamily::gguf_names(), "llama, qwen2, qwen3 or smollm3");
+        assert_eq!(ModelFamily::names(), "llama, mistral, qwen2, qwen3, smollm3 or gemma3_text");
+        assert_eq!(ModelFamily::gguf_names(), "llama, qwen2, qwen3, smollm3 or gemma3");
     }
 }

@@ -4,8 +4,11 @@ use arbitrage_core::text::excerpt;
 use serde_json::Value as Json;
 
 use super::family::ModelFamily;
+use super::family::WindowUse;
 use super::keys::{self, ConfigFormat};
-use super::{Field, ModelConfig, Rope, RopeScaling, Yarn, shared_head_dim};
+use super::{
+    Field, LayerAttention, LayerRotation, ModelConfig, Rope, RopeScaling, Yarn, shared_head_dim, usual_attention_scale,
+};
 use crate::error::{Error, Result};
 use crate::weights::gguf::{Metadata, MetadataValue};
 use crate::weights::report::nearest;
@@ -15,9 +18,18 @@ const EMBEDDING_TENSOR: &str = "model.embed_tokens.weight";
 const FACTORS_TENSOR: &str = "rope_freqs.weight";
 const SCALING_KIND: &str = "rope.scaling.type";
 const SCALING_FACTOR: &str = "rope.scaling.factor";
+const WINDOW: &str = "attention.sliding_window";
+const PATTERN: &str = "attention.sliding_window_pattern";
+const LOCAL_THETA: &str = "rope.freq_base_swa";
+const GEMMA_27B_LAYERS: usize = 62;
 const YARN_BETAS: [&str; 2] = ["rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow"];
 
 impl ModelConfig {
+    /// [`attention_scale`](Self::attention_scale) as a GGUF file of this shape would have it.
+    pub(crate) fn gguf_attention_scale(&self) -> f32 {
+        attention_scale(self.family, self.layers, self.hidden, self.heads, self.head_dim)
+    }
+
     /// Reads GGUF metadata.
     ///
     /// # Errors
@@ -28,28 +40,33 @@ impl ModelConfig {
         let Some(family) = ModelFamily::by_gguf(name) else {
             return Err(Error::format(path, "general.architecture", ModelFamily::gguf_names(), excerpt(name)));
         };
-        check_keys(gguf, name)?;
-        let read = GgufReader { gguf, metadata: gguf.all_metadata(), family: name };
+        check_keys(gguf, family)?;
+        let read = GgufReader { gguf, metadata: gguf.all_metadata(), family };
         let key = |name: &str| read.key(name);
         let (hidden, heads) = (read.size("embedding_length")?, read.size("attention.head_count")?);
         let (context, context_key) = read.context()?;
+        let layers = read.size("block_count")?;
+        let head_dim = match read.optional_size("attention.key_length")? {
+            Some(width) => width,
+            None => shared_head_dim(path, key("attention.head_count"), hidden, heads)?,
+        };
         let config = Self {
             vocabulary: vocabulary_rows(gguf)?,
             hidden,
             feed_forward: read.size("feed_forward_length")?,
-            layers: read.size("block_count")?,
+            layers,
             heads,
             kv_heads: read.optional_size("attention.head_count_kv")?.unwrap_or(heads),
-            head_dim: match read.optional_size("attention.key_length")? {
-                Some(width) => width,
-                None => shared_head_dim(path, key("attention.head_count"), hidden, heads)?,
-            },
+            head_dim,
             context,
             context_key,
             norm_epsilon: gguf.f32_of(&key("attention.layer_norm_rms_epsilon"))?,
             rope: Rope { theta: read.optional_float("rope.freq_base")?.unwrap_or(10_000.0), scaling: read.scaling()? },
-            // No file of any family says it.
-            unrotated_layers: ModelFamily::unrotated_layers(family.unrotated_every, read.size("block_count")?),
+            local_rope: read.local_rope()?,
+            layer_attention: read.layer_attention(layers)?,
+            attention_scale: attention_scale(family, layers, hidden, heads, head_dim),
+            embedding_scale: if family.scaled_embeddings { (hidden as f32).sqrt() } else { 1.0 },
+            norm_offset: 0.0,
             tied: gguf.get("lm_head.weight")?.is_none(),
             attention_bias: None,
             feed_forward_bias: None,
@@ -71,20 +88,27 @@ impl ModelConfig {
             Field::Context => key("context_length"),
             Field::Epsilon => key("attention.layer_norm_rms_epsilon"),
             Field::Theta => key("rope.freq_base"),
+            Field::LocalTheta => key(LOCAL_THETA),
         })
     }
+}
+
+/// What products of queries and keys are multiplied by. No key says it: as in llama.cpp, Gemma 3 of 27B is known by its layers.
+fn attention_scale(family: &ModelFamily, layers: usize, hidden: usize, heads: usize, head_dim: usize) -> f32 {
+    let is_gemma_27b = family.default_query_scalar.is_some() && layers == GEMMA_27B_LAYERS;
+    usual_attention_scale(if is_gemma_27b { hidden / heads.max(1) } else { head_dim })
 }
 
 /// Typed access to the keys below the architecture's name.
 struct GgufReader<'a> {
     gguf: &'a Gguf,
     metadata: &'a Metadata,
-    family: &'a str,
+    family: &'static ModelFamily,
 }
 
 impl GgufReader<'_> {
     fn key(&self, name: &str) -> String {
-        format!("{}.{name}", self.family)
+        format!("{}.{name}", self.family.gguf)
     }
 
     fn size(&self, name: &str) -> Result<usize> {
@@ -103,13 +127,63 @@ impl GgufReader<'_> {
         Err(Error::format(self.gguf.path(), self.key(name), expected, found))
     }
 
-    /// The most positions, and the key that sets them. A window of 0 is none.
+    /// The most positions, and the key that sets them. llama.cpp has no windows in most families, so that a file's window bounds them.
     fn context(&self) -> Result<(usize, String)> {
         let (trained, key) = (self.size("context_length")?, self.key("context_length"));
-        match self.optional_size("attention.sliding_window")? {
-            Some(window) if (1..trained).contains(&window) => Ok((window, self.key("attention.sliding_window"))),
+        match self.window()? {
+            Some(window) if window < trained && !self.has_windows() => Ok((window, self.key(WINDOW))),
             _ => Ok((trained, key)),
         }
+    }
+
+    /// The window of attention. One of 0 is none.
+    fn window(&self) -> Result<Option<usize>> {
+        Ok(self.optional_size(WINDOW)?.filter(|window| *window > 0))
+    }
+
+    /// Whether some of the family's layers have a window.
+    fn has_windows(&self) -> bool {
+        self.family.window == WindowUse::WhereLocal
+    }
+
+    /// How each layer attends.
+    fn layer_attention(&self, layers: usize) -> Result<Vec<LayerAttention>> {
+        // No file of any family says which layers do not rotate.
+        let unrotated = ModelFamily::every(self.family.unrotated_every, layers);
+        let window = if self.has_windows() { self.window()? } else { None };
+        let windowed = if window.is_some() { self.windowed_layers(layers)? } else { vec![false; unrotated.len()] };
+        let attention = |(is_unrotated, is_windowed): (bool, bool)| LayerAttention {
+            window: window.filter(|_| is_windowed),
+            rotation: match () {
+                () if is_unrotated => LayerRotation::None,
+                () if is_windowed => LayerRotation::Local,
+                () => LayerRotation::Global,
+            },
+        };
+        Ok(unrotated.into_iter().zip(windowed).map(attention).collect())
+    }
+
+    /// Whether each layer has a window, in a file with one.
+    fn windowed_layers(&self, layers: usize) -> Result<Vec<bool>> {
+        let every = match self.metadata.get(&self.key(PATTERN)) {
+            Some(MetadataValue::Array(list)) => {
+                let flags: Vec<bool> = list.scalars().filter_map(|flag| Some(flag.as_integer()? != 0)).collect();
+                return match flags.len() == layers && list.len() == layers {
+                    true => Ok(flags),
+                    false => self.wrong(PATTERN, format!("a flag for each of {layers} layers"), list.len()),
+                };
+            }
+            Some(_) => Some(self.size(PATTERN)?),
+            None => self.family.global_every,
+        };
+        Ok(ModelFamily::every(every, layers).into_iter().map(|is_global| !is_global).collect())
+    }
+
+    /// Rotary encoding of the layers with a window.
+    fn local_rope(&self) -> Result<Option<Rope>> {
+        let Some(other) = self.family.default_local_theta else { return Ok(None) };
+        let theta = self.optional_float(LOCAL_THETA)?.unwrap_or(other);
+        Ok(Some(Rope { theta, scaling: RopeScaling::None }))
     }
 
     /// Refuses values of another width than keys, and rotary encoding of a part of a head.
@@ -201,16 +275,19 @@ fn describes_classifier(key: &str, value: &MetadataValue) -> bool {
 }
 
 /// Refuses keys that would change the computation in a way that is not supported, and unknown ones below the architecture's name.
-fn check_keys(gguf: &Gguf, family: &str) -> Result<()> {
+fn check_keys(gguf: &Gguf, family: &ModelFamily) -> Result<()> {
     let is_classifier = gguf.get(CLASSIFIER_TENSOR)?.is_some();
     for (key, value) in gguf.all_metadata().iter() {
-        let own = key.strip_prefix(family).and_then(|rest| rest.strip_prefix('.'));
+        let own = key.strip_prefix(family.gguf).and_then(|rest| rest.strip_prefix('.'));
         let wrong = |expected: String| Err(Error::format(gguf.path(), excerpt(key), expected, value));
+        if own.is_some_and(|own| family.gguf_keys.contains(&own)) {
+            continue;
+        }
         match keys::group(ConfigFormat::Gguf, own.unwrap_or(key)) {
             Some(group) if group.rule.admits(&as_json(value)) => {}
             Some(_) if is_classifier && own.is_some_and(|own| describes_classifier(own, value)) => {}
             Some(group) => return wrong(group.expected()),
-            None if own.is_some() => return wrong(unknown(family, key)),
+            None if own.is_some() => return wrong(unknown(family.gguf, key)),
             None if keys::OTHER_FILES.iter().any(|prefix| key.starts_with(prefix)) => {
                 return wrong("no such key in the file of a language model".to_owned());
             }

@@ -14,6 +14,7 @@ use super::norm::RmsNorm;
 #[cfg(feature = "flex")]
 use super::packed_pass::PassBuffers;
 use super::pass::{AttentionBackend, Pass};
+use super::rope::{ByRotation, RopeFrequencies};
 use super::{Cache, Outputs, Span, values};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -26,7 +27,7 @@ pub(crate) struct Backbone {
     pub(super) embedding: Embedding,
     pub(super) layers: Vec<DecoderLayer>,
     pub(super) norm: RmsNorm,
-    pub(super) frequencies: Vec<f64>,
+    pub(super) frequencies: ByRotation<RopeFrequencies>,
     pub(super) caches: Caches,
     pub(super) checked: AtomicBool,
     #[cfg(feature = "flex")]
@@ -90,6 +91,9 @@ impl Backbone {
     /// `check`, every layer's output is looked through for numbers that are not finite.
     fn plain_states(&self, ids: &[u32], wanted: &[usize], batch: &BatchedAttention, check: bool) -> Result<Tensor<2>> {
         let mut x = self.embedding.look_up(ids, &self.device)?;
+        if self.config.embedding_scale != 1.0 {
+            x = x * self.config.embedding_scale;
+        }
         for (index, layer) in self.layers.iter().enumerate() {
             x = layer.forward(x, index, batch);
             if check {

@@ -3,8 +3,9 @@
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData, activation};
 
 use super::backbone::Backbone;
-use super::rope::RotaryTables;
+use super::rope::{ByRotation, RotaryTables};
 use super::slots::{SharedSlots, Slots};
+use crate::config::LayerAttention;
 
 /// Added to the scores of masked positions: the least finite f16, since minus infinity would give NaN in a row where all are
 /// masked.
@@ -13,7 +14,7 @@ const MASKED: f32 = -65504.0;
 /// The sequences of a pass, and what depends on their positions alone: made once, used by every layer.
 pub(super) struct BatchedAttention {
     slots: SharedSlots,
-    tables: RotaryTables,
+    tables: ByRotation<RotaryTables>,
     /// Where each row's keys and values are written.
     indices: Tensor<2, Int>,
     groups: Vec<AttentionGroup>,
@@ -21,8 +22,9 @@ pub(super) struct BatchedAttention {
     order: Option<Tensor<1, Int>>,
     heads: [usize; 2],
     width: usize,
-    /// Layers that do not rotate queries and keys.
-    unrotated: Vec<usize>,
+    /// What products of queries and keys are multiplied by.
+    scale: f32,
+    layers: Vec<LayerAttention>,
 }
 
 /// Rows that attend together.
@@ -35,11 +37,14 @@ struct AttentionGroup {
     rows: usize,
     /// The pass's rows, slot by slot.
     queries: GroupRows,
-    /// 0 where a row attends, [`MASKED`] elsewhere, `[slots, 1, rows, len]`; `None` where every row attends to all positions.
-    mask: Option<Tensor<4>>,
+    /// The mask of layers without a window, and that of layers with one.
+    masks: [Option<AttentionMask>; 2],
     /// Rows of the result that belong to a sequence of the pass; `None` for all.
     selected: Option<Tensor<1, Int>>,
 }
+
+/// 0 where a row attends, [`MASKED`] elsewhere, `[slots, 1, rows, len]`. There is none where every row attends to all positions.
+type AttentionMask = Tensor<4>;
 
 /// Rows of the pass that are a group's queries.
 #[expect(clippy::large_enum_variant, reason = "a group has one of them")]
@@ -76,20 +81,23 @@ impl BatchedAttention {
         drop(guard);
         let at: Vec<usize> = positions.into_iter().map(|(_, at)| at).collect();
         let (together, alone) = partition(&sequences);
+        // Layers without a window, and layers with one.
+        let windows = [usize::MAX, config.window().unwrap_or(usize::MAX)];
         let order: Vec<usize> = together.iter().chain(&alone).flat_map(|p| p.start..p.start + p.rows).collect();
         let mut groups: Vec<AttentionGroup> =
-            alone.iter().map(|sequence| AttentionGroup::alone(sequence, device)).collect();
+            alone.iter().map(|sequence| AttentionGroup::alone(sequence, windows, device)).collect();
         if !together.is_empty() {
-            groups.insert(0, AttentionGroup::together(&together, device));
+            groups.insert(0, AttentionGroup::together(&together, windows, device));
         }
         Self {
-            tables: RotaryTables::new(&at, &backbone.frequencies, config.rope.magnitude(), device),
+            tables: backbone.frequencies.map(|of| RotaryTables::new(&at, of, device)),
             indices,
             groups,
             order: (!order.is_sorted()).then(|| ints(&inverse(&order), device)),
             heads: [config.heads, config.kv_heads],
             width: config.head_dim,
-            unrotated: config.unrotated_layers.clone(),
+            scale: config.attention_scale,
+            layers: config.layer_attention.clone(),
             slots,
         }
     }
@@ -102,14 +110,21 @@ impl BatchedAttention {
             let rows = x.dims()[0];
             x.reshape([rows, heads, self.width])
         };
-        let rotates = !self.unrotated.contains(&layer);
-        let rotated = |x: Tensor<3>| if rotates { self.tables.rotate(x) } else { x };
-        let q = rotated(split(q, heads)) * (self.width as f64).powf(-0.5);
+        let LayerAttention { window, rotation } = self.layers[layer];
+        let tables = self.tables.get(rotation);
+        let rotated = |x: Tensor<3>| match tables {
+            Some(tables) => tables.rotate(x),
+            None => x,
+        };
+        let q = rotated(split(q, heads)) * self.scale;
         let k = rotated(split(k, kv_heads));
         let mut slots = self.slots.lock();
         slots.write(layer, [k, split(v, kv_heads)], &self.indices);
-        let mut parts: Vec<_> =
-            self.groups.iter().map(|group| group.attend(q.clone(), layer, &slots, kv_heads)).collect();
+        let mut parts: Vec<_> = self
+            .groups
+            .iter()
+            .map(|group| group.attend(q.clone(), layer, window.is_some(), &slots, kv_heads))
+            .collect();
         let all = if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, 0) };
         match &self.order {
             Some(order) => all.select(0, order.clone()),
@@ -120,21 +135,17 @@ impl BatchedAttention {
 
 impl AttentionGroup {
     /// Sequences of one row each, in one product over every slot from the first to the last of theirs.
-    fn together(sequences: &[PassSequence], device: &Device) -> Self {
+    fn together(sequences: &[PassSequence], windows: [usize; 2], device: &Device) -> Self {
         let first = sequences.iter().map(|of| of.slot).min().unwrap_or(0);
         let slots = first..sequences.iter().map(|of| of.slot + 1).max().unwrap_or(0);
         let len = sequences.iter().map(PassSequence::end).max().unwrap_or(0);
         let mut queries = vec![sequences[0].start; slots.len()];
-        let mut mask = vec![0.0; slots.len() * len];
-        for sequence in sequences {
-            let at = sequence.slot - first;
-            queries[at] = sequence.start;
-            mask[at * len + sequence.end()..(at + 1) * len].fill(MASKED);
-        }
+        sequences.iter().for_each(|sequence| queries[sequence.slot - first] = sequence.start);
+        // Idle slots attend to everything; nobody looks at what they get.
+        let mut ends = vec![len; slots.len()];
+        sequences.iter().for_each(|sequence| ends[sequence.slot - first] = sequence.end());
         let selected: Vec<usize> = sequences.iter().map(|sequence| sequence.slot - first).collect();
         let all = selected.iter().copied().eq(0..slots.len());
-        let equal_lengths = sequences.iter().all(|sequence| sequence.end() == len);
-        let mask = TensorData::new(mask, [slots.len(), 1, 1, len]);
         Self {
             len,
             rows: 1,
@@ -143,28 +154,29 @@ impl AttentionGroup {
             } else {
                 GroupRows::Indices(ints(&queries, device))
             },
-            mask: (!equal_lengths).then(|| Tensor::from_data(mask, device)),
+            masks: windows.map(|window| attention_mask(&ends, window, [slots.len(), 1, 1, len], device)),
             selected: (!all).then(|| ints(&selected, device)),
             slots,
         }
     }
 
     /// One sequence.
-    fn alone(sequence: &PassSequence, device: &Device) -> Self {
+    fn alone(sequence: &PassSequence, windows: [usize; 2], device: &Device) -> Self {
         let &PassSequence { slot, cached, rows, start } = sequence;
+        let ends: Vec<usize> = (cached + 1..=cached + rows).collect();
         Self {
             slots: slot..slot + 1,
             len: sequence.end(),
             rows,
             queries: GroupRows::Range(start..start + rows),
-            mask: (rows > 1).then(|| causal_mask(cached, rows, device)),
+            masks: windows.map(|window| attention_mask(&ends, window, [1, 1, rows, sequence.end()], device)),
             selected: None,
         }
     }
 
     /// Queries `[rows of the pass, heads, head_dim]` → `[rows of the group, heads · head_dim]`. Heads that share keys are laid
     /// along the rows, so that keys and values are never repeated.
-    fn attend(&self, q: Tensor<3>, layer: usize, slots: &Slots, kv_heads: usize) -> Tensor<2> {
+    fn attend(&self, q: Tensor<3>, layer: usize, windowed: bool, slots: &Slots, kv_heads: usize) -> Tensor<2> {
         let [_, heads, width] = q.dims();
         let (count, group) = (self.slots.len(), heads / kv_heads);
         let q = match &self.queries {
@@ -178,7 +190,7 @@ impl AttentionGroup {
         };
         let scores = q.matmul(keys.swap_dims(2, 3)).cast(FloatDType::F32);
         let scores = scores.reshape([count, heads, self.rows, self.len]);
-        let scores = match &self.mask {
+        let scores = match &self.masks[usize::from(windowed)] {
             Some(mask) => scores + mask.clone(),
             None => scores,
         };
@@ -225,12 +237,18 @@ pub(super) fn ints(values: &[usize], device: &Device) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::from(values.as_slice()), device)
 }
 
-/// `[1, 1, rows, cached + rows]`: each row attends to what is cached, and to the rows up to itself.
-fn causal_mask(cached: usize, rows: usize, device: &Device) -> Tensor<4> {
-    let len = cached + rows;
-    let mask: Vec<f32> =
-        (0..rows).flat_map(|row| (0..len).map(move |at| if at <= cached + row { 0.0 } else { MASKED })).collect();
-    Tensor::from_data(TensorData::new(mask, [1, 1, rows, len]), device)
+/// The mask of rows each of which attends to the last `window` positions before one of `ends`; `None` where all attend to everything.
+fn attention_mask(ends: &[usize], window: usize, shape: [usize; 4], device: &Device) -> Option<AttentionMask> {
+    let len = shape[3];
+    if ends.iter().all(|&end| end == len && end <= window) {
+        return None;
+    }
+    let row = |&end: &usize| {
+        let attended = end.saturating_sub(window)..end;
+        (0..len).map(move |at| if attended.contains(&at) { 0.0 } else { MASKED })
+    };
+    let mask: Vec<f32> = ends.iter().flat_map(row).collect();
+    Some(Tensor::from_data(TensorData::new(mask, shape), device))
 }
 
 #[cfg(test)]

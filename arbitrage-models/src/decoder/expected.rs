@@ -2,7 +2,7 @@
 
 use arbitrage_core::text::excerpt;
 
-use crate::config::{ModelConfig, RopeScaling};
+use crate::config::{ModelConfig, ModelFamily, RopeScaling};
 use crate::error::{Error, Result};
 use crate::weights::{LoadReport, WeightSource};
 
@@ -12,6 +12,8 @@ pub(crate) const EMBEDDING: &str = "embed_tokens.weight";
 pub(crate) const HEAD: &str = "lm_head";
 /// The norms of a layer's query heads and key heads.
 pub(super) const HEAD_NORMS: [&str; 2] = ["self_attn.q_norm.weight", "self_attn.k_norm.weight"];
+/// The norms of what a layer's attention and feed-forward part give, where there are such.
+pub(super) const POST_NORMS: [&str; 2] = ["post_attention_layernorm.weight", "post_feedforward_layernorm.weight"];
 /// What the names of a language model's tensors begin with.
 pub(crate) const PREFIX: &str = "model.";
 
@@ -19,6 +21,11 @@ pub(crate) const PREFIX: &str = "model.";
 /// configuration. Nothing else is passed over: heads of classifiers and parts that predict several tokens or read images belong to models
 /// that compute something else.
 const OF_NO_USE: [&str; 3] = ["rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached"];
+
+/// The norm before a layer's feed-forward part. Families that norm what attention gives call that norm as others call this one.
+pub(super) fn feed_forward_norm(family: &ModelFamily) -> &'static str {
+    if family.post_norms { "pre_feedforward_layernorm.weight" } else { "post_attention_layernorm.weight" }
+}
 
 /// Whether a tensor has to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +133,10 @@ fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>, Presence)> {
             all.push((format!("layers.{layer}.{name}"), shape.to_vec(), presence));
         };
         add("input_layernorm.weight", &[hidden], Presence::Required);
-        add("post_attention_layernorm.weight", &[hidden], Presence::Required);
+        add(feed_forward_norm(config.family), &[hidden], Presence::Required);
+        if config.family.post_norms {
+            POST_NORMS.iter().for_each(|name| add(name, &[hidden], Presence::Required));
+        }
         if config.family.head_norms {
             HEAD_NORMS.iter().for_each(|name| add(name, &[config.head_dim], Presence::Required));
         }

@@ -11,9 +11,12 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{Bytes, DType, Shape, Tensor};
 
-use crate::config::ModelConfig;
+use super::rope::{ByRotation, RopeFrequencies};
+use crate::config::{LayerAttention, ModelConfig};
 use crate::error::Result;
-use crate::kernels::{Heads, InstructionSet, KvCache, PackedMatrix, Pool, Product, ProductInput, Rotation, multiply};
+use crate::kernels::{
+    AttentionLayer, Heads, InstructionSet, KvCache, PackedMatrix, Pool, Product, ProductInput, Rotation, multiply,
+};
 use crate::profile::{Part, measure};
 use crate::weights::Rows;
 
@@ -49,9 +52,8 @@ impl PackedLinear {
 pub(super) struct AttentionBatch {
     pub caches: Vec<Arc<Mutex<KvCache>>>,
     pub rows: Vec<usize>,
-    rotation: Rotation,
-    /// Tables of the layers that do not rotate, and those layers.
-    unrotated: Option<(Rotation, Vec<usize>)>,
+    rotations: ByRotation<Rotation>,
+    layers: Vec<LayerAttention>,
     pub heads: Heads,
 }
 
@@ -61,24 +63,21 @@ impl AttentionBatch {
         caches: Vec<Arc<Mutex<KvCache>>>,
         rows: &[usize],
         config: &ModelConfig,
-        frequencies: &[f64],
+        frequencies: &ByRotation<RopeFrequencies>,
     ) -> Self {
         let starts: Vec<usize> = caches.iter().map(|cache| lock(cache).len()).collect();
-        let positions = starts.iter().zip(rows).flat_map(|(&start, &rows)| start..start + rows);
-        let rotation = measure(Part::Rotary, || Rotation::new(positions, frequencies, config.rope.magnitude()));
-        let layers = &config.unrotated_layers;
-        let none = || (Rotation::none(rows.iter().sum(), config.head_dim), layers.clone());
-        let unrotated = (!layers.is_empty()).then(none);
-        let heads = Heads { query: config.heads, kv: config.kv_heads, dim: config.head_dim };
-        Self { caches, rows: rows.to_vec(), rotation, unrotated, heads }
+        let positions = || starts.iter().zip(rows).flat_map(|(&start, &rows)| start..start + rows);
+        let tables = |of: &RopeFrequencies| Rotation::new(positions(), &of.radians, of.magnitude);
+        let rotations = measure(Part::Rotary, || frequencies.map(tables));
+        let heads =
+            Heads { query: config.heads, kv: config.kv_heads, dim: config.head_dim, scale: config.attention_scale };
+        Self { caches, rows: rows.to_vec(), rotations, layers: config.layer_attention.clone(), heads }
     }
 
-    /// The tables of `layer`.
-    pub(super) fn rotation(&self, layer: usize) -> &Rotation {
-        match &self.unrotated {
-            Some((none, layers)) if layers.contains(&layer) => none,
-            _ => &self.rotation,
-        }
+    /// How layer `index` attends.
+    pub(super) fn layer(&self, index: usize) -> AttentionLayer<'_> {
+        let LayerAttention { window, rotation } = self.layers[index];
+        AttentionLayer { index, rotation: self.rotations.get(rotation), window: window.unwrap_or(usize::MAX) }
     }
 }
 

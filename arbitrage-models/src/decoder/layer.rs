@@ -5,17 +5,23 @@ use burn::tensor::Tensor;
 use super::attention::Attention;
 use super::batched_attention::BatchedAttention;
 use super::linear::{Linear, gated};
+#[cfg(feature = "flex")]
+use super::norm::PackedNorm;
 use super::norm::RmsNorm;
 #[cfg(feature = "flex")]
 use super::packed_pass::PackedLayer;
+use crate::config::Activation;
 
 /// Attention and feed-forward, each behind a norm and added to the residual stream.
 pub(super) struct DecoderLayer {
     pub attention_norm: RmsNorm,
     pub attention: Attention,
+    /// Norms of what attention and the feed-forward part give, in families that have them.
+    pub post_norms: Option<[RmsNorm; 2]>,
     pub feed_forward_norm: RmsNorm,
     pub gate: Linear,
     pub up: Linear,
+    pub activation: Activation,
     pub down: Linear,
 }
 
@@ -46,17 +52,15 @@ impl DecoderLayer {
     #[cfg(feature = "flex")]
     pub(super) fn packed(&self) -> Option<PackedLayer<'_>> {
         let Attention { query, key, value, output, head_norms } = &self.attention;
-        let head_norms = match head_norms {
-            Some([query, key]) => Some([query.packed()?, key.packed()?]),
-            None => None,
-        };
         Some(PackedLayer {
             attention_norm: self.attention_norm.packed()?,
             qkv: [query.packed()?, key.packed()?, value.packed()?],
-            head_norms,
+            head_norms: packed_norms(head_norms.as_ref())?,
             output: output.packed()?,
+            post_norms: packed_norms(self.post_norms.as_ref())?,
             feed_forward_norm: self.feed_forward_norm.packed()?,
             gate_up: [self.gate.packed()?, self.up.packed()?],
+            activation: self.activation,
             down: self.down.packed()?,
         })
     }
@@ -64,8 +68,25 @@ impl DecoderLayer {
     /// `[rows, hidden]` → `[rows, hidden]` by burn's operations; appends the rows' keys and values to the caches of `batch`.
     pub(super) fn forward(&self, x: Tensor<2>, index: usize, batch: &BatchedAttention) -> Tensor<2> {
         let attended = self.attention.forward(self.attention_norm.forward(x.clone()), index, batch);
-        let x = x + attended;
-        let fed = self.down.forward(gated(self.feed_forward_norm.forward(x.clone()), &self.gate, &self.up));
-        x + fed
+        let x = x + self.post_normed(0, attended);
+        let inner = gated(self.activation, self.feed_forward_norm.forward(x.clone()), &self.gate, &self.up);
+        x + self.post_normed(1, self.down.forward(inner))
+    }
+
+    /// What attention (0) or the feed-forward part (1) gives, after its norm where it has one.
+    fn post_normed(&self, part: usize, change: Tensor<2>) -> Tensor<2> {
+        match &self.post_norms {
+            Some(norms) => norms[part].forward(change),
+            None => change,
+        }
+    }
+}
+
+/// The kernel's form of two norms: none where there are none, `None` where they are not in it.
+#[cfg(feature = "flex")]
+fn packed_norms(norms: Option<&[RmsNorm; 2]>) -> Option<Option<[&PackedNorm; 2]>> {
+    match norms {
+        Some([first, second]) => Some(Some([first.packed()?, second.packed()?])),
+        None => Some(None),
     }
 }

@@ -7,6 +7,7 @@ use burn::tensor::{FloatDType, Tensor, activation};
 
 #[cfg(feature = "flex")]
 use super::fused::{self, PackedLinear};
+use crate::config::Activation;
 
 /// `y = x · Wᵀ + b`.
 #[cfg_attr(
@@ -61,7 +62,12 @@ impl Linear {
     }
 }
 
-/// SwiGLU's inner half, `silu(x · Gᵀ) ⊙ (x · Uᵀ)` (Shazeer, arXiv 2002.05202).
-pub(super) fn gated(x: Tensor<2>, gate: &Linear, up: &Linear) -> Tensor<2> {
-    activation::silu(gate.forward(x.clone())) * up.forward(x)
+/// The inner half of a gated feed-forward part, `activation(x · Gᵀ) ⊙ (x · Uᵀ)` (Shazeer, arXiv 2002.05202).
+pub(super) fn gated(activation: Activation, x: Tensor<2>, gate: &Linear, up: &Linear) -> Tensor<2> {
+    let gate = gate.forward(x.clone());
+    let activated = match activation {
+        Activation::Silu => activation::silu(gate),
+        Activation::GeluTanh => activation::gelu_approximate(gate),
+    };
+    activated * up.forward(x)
 }

@@ -11,7 +11,9 @@ use super::cache::Caches;
 use super::embedding::Embedding;
 #[cfg(feature = "flex")]
 use super::embedding::Mapped;
-use super::expected::{EMBEDDING, HEAD, HEAD_NORMS, PREFIX, check_task, expect_language_model, is_tied};
+use super::expected::{
+    EMBEDDING, HEAD, HEAD_NORMS, POST_NORMS, PREFIX, check_task, expect_language_model, feed_forward_norm, is_tied,
+};
 #[cfg(feature = "flex")]
 use super::fused::PackedLinear;
 use super::layer::DecoderLayer;
@@ -20,6 +22,7 @@ use super::norm::RmsNorm;
 use super::options::{LoadOptions, Precision};
 #[cfg(feature = "flex")]
 use super::packed_pass::PassBuffers;
+use super::rope::RopeFrequencies;
 use super::{Backbone, Decoder};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -75,7 +78,7 @@ impl Backbone {
             embedding: loader.embedding()?,
             layers,
             norm: loader.norm("norm.weight")?,
-            frequencies: config.rope.frequencies(config.head_dim),
+            frequencies: RopeFrequencies::of(&config),
             device: options.device.clone(),
             caches: Caches::new(&config, options)?,
             checked: AtomicBool::new(false),
@@ -98,6 +101,7 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn layer(&self, index: usize) -> Result<DecoderLayer> {
+        let family = self.config.family;
         let name = |part: &str| format!("layers.{index}.{part}");
         let linear = |part: &str| self.linear(&self.full(&name(part)), None);
         let rotary = |part: &str, heads: usize| self.linear(&self.full(&name(part)), self.row_order(heads));
@@ -108,19 +112,21 @@ impl Loader<'_> {
                 key: rotary("self_attn.k_proj", self.config.kv_heads)?,
                 value: linear("self_attn.v_proj")?,
                 output: linear("self_attn.o_proj")?,
-                head_norms: self.head_norms(index)?,
+                head_norms: self.norms(index, family.head_norms, HEAD_NORMS)?,
             },
-            feed_forward_norm: self.norm(&name("post_attention_layernorm.weight"))?,
+            post_norms: self.norms(index, family.post_norms, POST_NORMS)?,
+            feed_forward_norm: self.norm(&name(feed_forward_norm(family)))?,
             gate: linear("mlp.gate_proj")?,
             up: linear("mlp.up_proj")?,
+            activation: family.activation,
             down: linear("mlp.down_proj")?,
         })
     }
 
-    fn head_norms(&self, layer: usize) -> Result<Option<[RmsNorm; 2]>> {
-        let [query, key] = HEAD_NORMS.map(|name| format!("layers.{layer}.{name}"));
-        let norms = self.config.family.head_norms.then(|| Ok([self.norm(&query)?, self.norm(&key)?]));
-        norms.transpose()
+    /// Two norms of a layer, if the family has them.
+    fn norms(&self, layer: usize, are_there: bool, names: [&str; 2]) -> Result<Option<[RmsNorm; 2]>> {
+        let [first, second] = names.map(|name| format!("layers.{layer}.{name}"));
+        are_there.then(|| Ok([self.norm(&first)?, self.norm(&second)?])).transpose()
     }
 
     /// The order that puts the rows of `heads` heads into the rotate-half layout; `None` where they are in it.
@@ -135,7 +141,8 @@ impl Loader<'_> {
     }
 
     fn norm(&self, name: &str) -> Result<RmsNorm> {
-        let weight = self.view(&self.full(name))?.to_f32()?;
+        let mut weight = self.view(&self.full(name))?.to_f32()?;
+        weight.iter_mut().for_each(|weight| *weight += self.config.norm_offset);
         let epsilon = self.config.norm_epsilon;
         match self.options.precision {
             Precision::Plain | Precision::Half => Ok(RmsNorm::plain(self.vector(weight), epsilon)),

@@ -94,6 +94,12 @@ impl PackedNorm {
         });
     }
 
+    /// The norm of each row of `x`, `[rows, hidden]`, in place.
+    pub(super) fn forward_in_place(&self, x: &mut [f32]) {
+        let width = self.weight.len();
+        self.forward_heads(x, width, 0, 1);
+    }
+
     /// The norm of each row of `x`, `[rows, hidden]`, which replaces what `out` holds.
     pub(super) fn forward(&self, x: &[f32], out: &mut Vec<f32>) {
         out.resize(x.len(), 0.0);

@@ -8,8 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use super::backbone::Backbone;
 use super::fused::{AttentionBatch, OutputLayout, PackedLinear, lock, products};
 use super::norm::PackedNorm;
+use crate::config::Activation;
 use crate::error::Result;
-use crate::kernels::{InstructionSet, KvCache, Pool, add, attend, swiglu};
+use crate::kernels::{InstructionSet, KvCache, Pool, add, attend, gated};
 use crate::profile::{Part, measure};
 
 /// Buffers of passes with more rows are given back to the system: those of a long prompt take tens of megabytes.
@@ -23,8 +24,11 @@ pub(super) struct PackedLayer<'a> {
     /// Norms of each query head and each key head.
     pub head_norms: Option<[&'a PackedNorm; 2]>,
     pub output: &'a PackedLinear,
+    /// Norms of what attention and the feed-forward part give.
+    pub post_norms: Option<[&'a PackedNorm; 2]>,
     pub feed_forward_norm: &'a PackedNorm,
     pub gate_up: [&'a PackedLinear; 2],
+    pub activation: Activation,
     pub down: &'a PackedLinear,
 }
 
@@ -77,6 +81,7 @@ impl Backbone {
     ) -> Result<Vec<f32>> {
         let mut buffers = self.buffers.take();
         measure(Part::Embedding, || self.embedding.decode(ids, &mut buffers.x))?;
+        scale(&mut buffers.x, self.config.embedding_scale);
         let mut guards: Vec<_> = batch.caches.iter().map(|cache| lock(cache)).collect();
         let mut caches: Vec<_> = guards.iter_mut().map(|guard| &mut **guard).zip(batch.rows.iter().copied()).collect();
         // The loader gives all layers of a model one form, so that none is left out here.
@@ -109,7 +114,7 @@ impl Backbone {
 impl PackedLayer<'_> {
     /// Adds the layer's attention and feed-forward part to the residual stream; appends the rows' keys and values to `caches`.
     fn forward(&self, index: usize, batch: &AttentionBatch, caches: &mut CacheRows<'_>, buffers: &mut Buffers) {
-        let Buffers { x, normed, qkv, attended, gated, change } = buffers;
+        let Buffers { x, normed, qkv, attended, gated: halves, change } = buffers;
         let (set, heads) = (InstructionSet::best(), batch.heads);
         self.attention_norm.forward(x, normed);
         let rows = products(Part::Qkv, normed, self.qkv, OutputLayout::SideBySide, qkv);
@@ -119,17 +124,32 @@ impl PackedLayer<'_> {
         }
         attended.resize(rows * heads.query * heads.dim, 0.0);
         measure(Part::Attention, || {
-            attend(set, Pool::global(), qkv, heads, batch.rotation(index), caches, index, attended);
+            attend(set, Pool::global(), qkv, heads, batch.layer(index), caches, attended);
         });
         products(Part::AttentionOutput, attended, [self.output], OutputLayout::SideBySide, change);
-        measure(Part::Residual, || add(Pool::global(), x, change));
+        self.add_change(0, x, change);
 
         self.feed_forward_norm.forward(x, normed);
-        products(Part::GateUp, normed, self.gate_up, OutputLayout::Consecutive, gated);
-        let (gate, up) = gated.split_at_mut(rows * self.gate_up[0].width());
-        measure(Part::SwiGlu, || swiglu(set, Pool::global(), gate, up));
+        products(Part::GateUp, normed, self.gate_up, OutputLayout::Consecutive, halves);
+        let (gate, up) = halves.split_at_mut(rows * self.gate_up[0].width());
+        measure(Part::Activation, || gated(set, Pool::global(), self.activation, gate, up));
         products(Part::Down, gate, [self.down], OutputLayout::SideBySide, change);
+        self.add_change(1, x, change);
+    }
+
+    /// Adds what attention (0) or the feed-forward part (1) gives to the residual stream, after its norm where it has one.
+    fn add_change(&self, part: usize, x: &mut [f32], change: &mut [f32]) {
+        if let Some(norms) = self.post_norms {
+            norms[part].forward_in_place(change);
+        }
         measure(Part::Residual, || add(Pool::global(), x, change));
+    }
+}
+
+/// Multiplies all numbers by `factor`.
+fn scale(x: &mut [f32], factor: f32) {
+    if factor != 1.0 {
+        x.iter_mut().for_each(|x| *x *= factor);
     }
 }
 

@@ -17,6 +17,7 @@ use super::layer::DecoderLayer;
 use super::linear::Linear;
 use super::norm::RmsNorm;
 use super::options::{LoadOptions, Precision};
+use super::rope::RopeFrequencies;
 use super::{Backbone, Decoder};
 use crate::config::ModelConfig;
 use crate::error::Result;
@@ -48,7 +49,7 @@ impl Decoder {
             embedding: Embedding::Plain(table),
             layers: (0..config.layers).map(|_| random.layer()).collect::<Result<_>>()?,
             norm: random.norm(random.config.hidden),
-            frequencies: config.rope.frequencies(config.head_dim),
+            frequencies: RopeFrequencies::of(&config),
             device: options.device.clone(),
             caches: Caches::new(&config, options)?,
             checked: AtomicBool::new(false),
@@ -71,7 +72,9 @@ impl RandomWeights<'_> {
     fn layer(&self) -> Result<DecoderLayer> {
         let &ModelConfig { hidden, feed_forward: inner, heads, kv_heads, head_dim, .. } = self.config;
         let [q, kv] = [heads, kv_heads].map(|heads| heads * head_dim);
-        let biased = self.config.family.qkv_biases;
+        let family = self.config.family;
+        let biased = family.qkv_biases;
+        let norms = |width: usize| [self.norm(width), self.norm(width)];
         Ok(DecoderLayer {
             attention_norm: self.norm(hidden),
             attention: Attention {
@@ -79,11 +82,13 @@ impl RandomWeights<'_> {
                 key: self.random_linear([kv, hidden], biased)?,
                 value: self.random_linear([kv, hidden], biased)?,
                 output: self.random_linear([hidden, q], false)?,
-                head_norms: self.config.family.head_norms.then(|| [self.norm(head_dim), self.norm(head_dim)]),
+                head_norms: family.head_norms.then(|| norms(head_dim)),
             },
+            post_norms: family.post_norms.then(|| norms(hidden)),
             feed_forward_norm: self.norm(hidden),
             gate: self.random_linear([inner, hidden], false)?,
             up: self.random_linear([inner, hidden], false)?,
+            activation: family.activation,
             down: self.random_linear([hidden, inner], false)?,
         })
     }

@@ -1,6 +1,46 @@
-//! Rotary position encoding in the rotate-half layout, with plain operations.
+//! Rotary position encoding in the rotate-half layout: the encodings of a model, and their plain operations.
 
 use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::config::{LayerRotation, ModelConfig, Rope};
+
+/// One value for each rotary encoding that the layers of a model have.
+pub(super) struct ByRotation<T> {
+    global: T,
+    local: Option<T>,
+}
+
+impl<T> ByRotation<T> {
+    /// The value of a layer that rotates so; `None` for one that does not rotate.
+    pub(super) fn get(&self, rotation: LayerRotation) -> Option<&T> {
+        match rotation {
+            LayerRotation::None => None,
+            LayerRotation::Global => Some(&self.global),
+            LayerRotation::Local => self.local.as_ref(),
+        }
+    }
+
+    /// What `make` gives for each.
+    pub(super) fn map<U>(&self, make: impl Fn(&T) -> U) -> ByRotation<U> {
+        ByRotation { global: make(&self.global), local: self.local.as_ref().map(make) }
+    }
+}
+
+/// The numbers of a rotary encoding.
+pub(super) struct RopeFrequencies {
+    /// In radians for each position, `[head_dim / 2]`.
+    pub radians: Vec<f64>,
+    /// What sines and cosines are multiplied by.
+    pub magnitude: f64,
+}
+
+impl RopeFrequencies {
+    /// Those of a model.
+    pub(super) fn of(config: &ModelConfig) -> ByRotation<Self> {
+        let of = |rope: &Rope| Self { radians: rope.frequencies(config.head_dim), magnitude: rope.magnitude() };
+        ByRotation { global: of(&config.rope), local: config.local_rope.as_ref().map(of) }
+    }
+}
 
 /// Cosines and sines of the rows of one pass, `[rows, 1, head_dim / 2]` each.
 pub(super) struct RotaryTables {
@@ -9,8 +49,9 @@ pub(super) struct RotaryTables {
 }
 
 impl RotaryTables {
-    /// Tables for rows at `positions`, all numbers multiplied by `magnitude`. Angles are computed in f64: at position 10⁵ an f32 angle has lost its last digits.
-    pub(super) fn new(positions: &[usize], frequencies: &[f64], magnitude: f64, device: &Device) -> Self {
+    /// Tables for rows at `positions`. Angles are computed in f64: at position 10⁵ an f32 angle has lost its last digits.
+    pub(super) fn new(positions: &[usize], frequencies: &RopeFrequencies, device: &Device) -> Self {
+        let RopeFrequencies { radians: frequencies, magnitude } = frequencies;
         let angles = positions.iter().flat_map(|&p| frequencies.iter().map(move |f| p as f64 * f));
         let (cos, sin): (Vec<f32>, Vec<f32>) =
             angles.map(|a| ((a.cos() * magnitude) as f32, (a.sin() * magnitude) as f32)).unzip();

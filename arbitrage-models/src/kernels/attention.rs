@@ -34,6 +34,30 @@ pub(crate) struct Heads {
     pub kv: usize,
     /// Width of a head, even.
     pub dim: usize,
+    /// What products of queries and keys are multiplied by.
+    pub scale: f32,
+}
+
+/// What differs between the layers of a pass.
+#[derive(Clone, Copy)]
+pub(crate) struct AttentionLayer<'a> {
+    /// Its number.
+    pub index: usize,
+    /// How queries and keys are rotated, if they are.
+    pub rotation: Option<&'a Rotation>,
+    /// To how many positions a row attends, itself included; at least 1.
+    pub window: usize,
+}
+
+impl AttentionLayer<'_> {
+    /// Rotates a head of row `row`, if the layer does, and multiplies it by `scale`.
+    #[inline(always)]
+    fn rotate(&self, row: usize, head: &[f32], scale: f32, out: &mut [f32]) {
+        match self.rotation {
+            Some(rotation) => rotation.rotate(row, head, scale, out),
+            None => out.iter_mut().zip(head).for_each(|(out, x)| *out = x * scale),
+        }
+    }
 }
 
 impl Heads {
@@ -61,12 +85,6 @@ impl Rotation {
             table.extend(angles().map(|angle| (angle.sin() * magnitude) as f32));
         }
         Self { table, dim: 2 * frequencies.len() }
-    }
-
-    /// Tables for `rows` rows that turn nothing.
-    pub(crate) fn none(rows: usize, dim: usize) -> Self {
-        let row = (0..dim).map(|column| if column < dim / 2 { 1.0 } else { 0.0 });
-        Self { table: std::iter::repeat_n(row, rows).flatten().collect(), dim }
     }
 
     /// Rotates a head of row `row` in the rotate-half layout and multiplies it by `scale`.
@@ -109,25 +127,23 @@ impl Division {
     }
 }
 
-/// Appends the new rows' keys and values to `layer` of their caches and attends.
+/// Appends the new rows' keys and values to a layer of their caches and attends.
 ///
 /// # Shapes
 /// - `qkv`: `[rows, (query + 2 · kv) · dim]`, the rows of the sequences one after the other
 /// - `caches`: each sequence's cache and its number of rows, which follow what the cache holds
 /// - `out`: `[rows, query · dim]`
-#[expect(clippy::too_many_arguments, reason = "the operands of one operation")]
 pub(crate) fn attend(
     set: InstructionSet,
     pool: &Pool,
     qkv: &[f32],
     heads: Heads,
-    rotation: &Rotation,
+    layer: AttentionLayer<'_>,
     caches: &mut [(&mut KvCache, usize)],
-    layer: usize,
     out: &mut [f32],
 ) {
-    append(set, qkv, heads, rotation, caches, layer);
-    let pass = AttentionPass { set, qkv, heads, rotation, caches, layer };
+    append(set, qkv, heads, layer, caches);
+    let pass = AttentionPass { set, qkv, heads, caches, layer };
     let division = Division::of(pass.blocks(), pass.work(), pool.threads());
     pass.run(pool, division, out);
 }
@@ -137,13 +153,12 @@ fn append(
     set: InstructionSet,
     qkv: &[f32],
     heads: Heads,
-    rotation: &Rotation,
+    layer: AttentionLayer<'_>,
     caches: &mut [(&mut KvCache, usize)],
-    layer: usize,
 ) {
     let mut row = 0;
     for (cache, rows) in caches {
-        let task = AppendTask { cache, rows: *rows, qkv, heads, rotation, first: row, layer };
+        let task = AppendTask { cache, rows: *rows, qkv, heads, first: row, layer };
         // SAFETY: the set is one that this processor has.
         unsafe { dispatch(set, task) };
         row += *rows;
@@ -156,15 +171,14 @@ struct AppendTask<'a> {
     rows: usize,
     qkv: &'a [f32],
     heads: Heads,
-    rotation: &'a Rotation,
     first: usize,
-    layer: usize,
+    layer: AttentionLayer<'a>,
 }
 
 impl Kernel for AppendTask<'_> {
     #[inline(always)]
     unsafe fn run<S: Isa>(self) {
-        let Self { cache, rows, qkv, heads, rotation, first, layer } = self;
+        let Self { cache, rows, qkv, heads, first, layer } = self;
         let (kv, start) = (heads.kv * heads.dim, cache.len());
         AttentionScratch::Page.with(kv, |keys| {
             // SAFETY: the buffer has `kv` numbers.
@@ -172,9 +186,9 @@ impl Kernel for AppendTask<'_> {
             for row in 0..rows {
                 let new = &qkv[(first + row) * heads.row() + heads.query * heads.dim..][..2 * kv];
                 for (head, out) in new[..kv].chunks_exact(heads.dim).zip(keys.chunks_exact_mut(heads.dim)) {
-                    rotation.rotate(first + row, head, 1.0, out);
+                    layer.rotate(first + row, head, 1.0, out);
                 }
-                cache.write(layer, start + row, keys, &new[kv..]);
+                cache.write(layer.index, start + row, keys, &new[kv..]);
             }
         });
     }
@@ -185,15 +199,15 @@ struct AttentionPass<'a, 'c> {
     set: InstructionSet,
     qkv: &'a [f32],
     heads: Heads,
-    rotation: &'a Rotation,
     caches: &'a [(&'c mut KvCache, usize)],
-    layer: usize,
+    layer: AttentionLayer<'a>,
 }
 
 impl AttentionPass<'_, '_> {
     /// Rows of a block of a sequence, and the number of its blocks, as even as they can be.
     fn rows_a_block(&self, cache: &KvCache, rows: usize) -> (usize, usize) {
-        let scores = (cache.len() + rows) * self.heads.query / self.heads.kv;
+        let positions = (cache.len() + rows).min(self.layer.window.saturating_add(rows));
+        let scores = positions * self.heads.query / self.heads.kv;
         let most = (BLOCK_SCORES / scores.max(1)).clamp(1, BLOCK_ROWS);
         let each = rows.div_ceil(rows.div_ceil(most).max(1)).max(1);
         (each, rows.div_ceil(each))
@@ -205,7 +219,8 @@ impl AttentionPass<'_, '_> {
 
     /// Products of numbers, about.
     fn work(&self) -> usize {
-        let positions: usize = self.caches.iter().map(|(cache, rows)| rows * (cache.len() + rows)).sum();
+        let positions: usize =
+            self.caches.iter().map(|(cache, rows)| rows * (cache.len() + rows).min(self.layer.window)).sum();
         2 * positions * self.heads.query * self.heads.dim
     }
 
@@ -270,9 +285,9 @@ impl AttentionPass<'_, '_> {
     }
 
     fn part(&self, block: RowBlock<'_>, part: BlockPart, buffers: *mut f32, out: &Pointer<f32>) {
-        let Self { set, qkv, rotation, .. } = *self;
+        let Self { set, qkv, .. } = *self;
         AttentionScratch::Page.with(block.page_floats(), |page| {
-            let task = BlockTask { block, part, qkv, rotation, buffers, page, out: out.get() };
+            let task = BlockTask { block, part, qkv, buffers, page, out: out.get() };
             // SAFETY: the set is one that this processor has. The buffers are large enough for the block, and are those of no other; the
             // page is this thread's. Parts of a block that run together share neither pages, queries nor columns, and blocks neither rows
             // nor heads. The cache holds the positions that the rows attend to, the newest just appended.

@@ -1,14 +1,18 @@
-//! RMSNorm, SwiGLU and sums, row by row.
+//! RMSNorm, gated activations and sums, row by row.
 //!
 //! Plain loops over lanes: compiled for each instruction set, they become its vector instructions.
 
+use std::f32::consts::{FRAC_2_SQRT_PI, SQRT_2};
 use std::ops::Range;
 
 use super::activations::Pointer;
 use super::isa::{InstructionSet, Isa, Kernel, LANES, dispatch};
 use super::pool::Pool;
+use crate::config::Activation;
 use crate::math::exp;
 
+/// Twice the square root of 2/π.
+const GELU_SLOPE: f32 = FRAC_2_SQRT_PI * SQRT_2;
 /// Numbers of a task of a parallel section.
 const CHUNK: usize = 16 * 1024;
 
@@ -47,12 +51,17 @@ pub(crate) fn add(pool: &Pool, x: &mut [f32], change: &[f32]) {
     });
 }
 
-/// `silu(gate) ⊙ up` (Shazeer, arXiv 2002.05202), left in `gate`.
-pub(crate) fn swiglu(set: InstructionSet, pool: &Pool, gate: &mut [f32], up: &[f32]) {
+/// `activation(gate) ⊙ up` (Shazeer, arXiv 2002.05202), left in `gate`.
+pub(crate) fn gated(set: InstructionSet, pool: &Pool, activation: Activation, gate: &mut [f32], up: &[f32]) {
     for_each_chunk(pool, gate, LANES, |at, gate| {
         let up = &up[at..at + gate.len()];
         // SAFETY: the set is one that this processor has.
-        unsafe { dispatch(set, SwiGlu { gate, up }) };
+        unsafe {
+            match activation {
+                Activation::Silu => dispatch(set, Gated { gate, up, scaled: |x| x }),
+                Activation::GeluTanh => dispatch(set, Gated { gate, up, scaled: gelu_argument }),
+            }
+        };
     });
 }
 
@@ -119,18 +128,27 @@ fn inverse_root_mean_square(x: &[f32], epsilon: f32) -> f32 {
     1.0 / (total / x.len() as f32 + epsilon).sqrt()
 }
 
-struct SwiGlu<'a> {
-    gate: &'a mut [f32],
-    up: &'a [f32],
+/// The number of whose sigmoid `x` is multiplied in GELU by tanh, since `(1 + tanh(x)) / 2` is `sigmoid(2x)`.
+#[inline(always)]
+fn gelu_argument(x: f32) -> f32 {
+    GELU_SLOPE * (x + 0.044715 * (x * x * x))
 }
 
-impl Kernel for SwiGlu<'_> {
+/// The gate is multiplied by the sigmoid of what `scaled` makes of it.
+struct Gated<'a, F> {
+    gate: &'a mut [f32],
+    up: &'a [f32],
+    scaled: F,
+}
+
+impl<F: Fn(f32) -> f32> Kernel for Gated<'_, F> {
     #[inline(always)]
     unsafe fn run<S: Isa>(self) {
         for (gate, up) in self.gate.iter_mut().zip(self.up) {
             // `exp` takes numbers up to 0: the sigmoid is written with the negative of the size on either side.
-            let e = exp(-gate.abs());
-            let sigmoid = if *gate < 0.0 { e } else { 1.0 } / (1.0 + e);
+            let x = (self.scaled)(*gate);
+            let e = exp(-x.abs());
+            let sigmoid = if x < 0.0 { e } else { 1.0 } / (1.0 + e);
             *gate = *gate * sigmoid * up;
         }
     }
@@ -138,6 +156,8 @@ impl Kernel for SwiGlu<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::PI;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -173,16 +193,26 @@ mod tests {
                         prop_assert!((f64::from(*normed) - exact).abs() <= 1e-5 * (1.0 + exact.abs()));
                     }
                 }
-                let mut gate = x.clone();
-                swiglu(set, &pool, &mut gate, &up);
-                let mut portable = x.clone();
-                swiglu(InstructionSet::Portable, &pool, &mut portable, &up);
-                prop_assert_eq!(&gate, &portable);
-                for ((x, up), gated) in x.iter().zip(&up).zip(&gate) {
-                    let exact = f64::from(*x) / (1.0 + (-f64::from(*x)).exp()) * f64::from(*up);
-                    prop_assert!((f64::from(*gated) - exact).abs() <= 1e-5 * (1.0 + exact.abs()));
+                for activation in [Activation::Silu, Activation::GeluTanh] {
+                    let mut gate = x.clone();
+                    gated(set, &pool, activation, &mut gate, &up);
+                    let mut portable = x.clone();
+                    gated(InstructionSet::Portable, &pool, activation, &mut portable, &up);
+                    prop_assert_eq!(&gate, &portable);
+                    for ((x, up), gated) in x.iter().zip(&up).zip(&gate) {
+                        let exact = activated(activation, f64::from(*x)) * f64::from(*up);
+                        prop_assert!((f64::from(*gated) - exact).abs() <= 1e-5 * (1.0 + exact.abs()));
+                    }
                 }
             }
+        }
+    }
+
+    /// As the papers write it.
+    fn activated(activation: Activation, x: f64) -> f64 {
+        match activation {
+            Activation::Silu => x / (1.0 + (-x).exp()),
+            Activation::GeluTanh => 0.5 * x * (1.0 + ((2.0 / PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh()),
         }
     }
 
@@ -191,9 +221,11 @@ mod tests {
         let (pool, set) = (Pool::new(1), InstructionSet::best());
         for bad in [f32::NAN, f32::INFINITY] {
             assert!(norm(set, &pool, &[1.0, bad], &[1.0, 1.0]).iter().any(|x| !x.is_finite()));
-            let mut gate = [bad, 1.0];
-            swiglu(set, &pool, &mut gate, &[1.0, bad]);
-            assert!(gate.iter().all(|x| !x.is_finite()));
+            for activation in [Activation::Silu, Activation::GeluTanh] {
+                let mut gate = [bad, 1.0];
+                gated(set, &pool, activation, &mut gate, &[1.0, bad]);
+                assert!(gate.iter().all(|x| !x.is_finite()));
+            }
         }
     }
 }

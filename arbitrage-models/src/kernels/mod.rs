@@ -10,7 +10,7 @@
 //! | `pool` | threads that are awake when work comes |
 //! | `matrix`, `blocks` | weights, packed in groups of eight rows |
 //! | `activations`, `product` | `x · Wᵀ` |
-//! | `elementwise` | RMSNorm, SwiGLU, sums |
+//! | `elementwise` | RMSNorm, gated activations, sums |
 //! | `kv_cache`, `attention` | rotary encoding, append, grouped attention |
 //!
 //! Everything is batch-invariant: the bits of a row's result depend neither on the other rows of a pass, nor on the number of
@@ -32,8 +32,8 @@ mod product;
 pub use kv_cache::{CachePrecision, KvCache};
 pub use matrix::PackedMatrix;
 
-pub(crate) use attention::{Heads, Rotation, attend};
-pub(crate) use elementwise::{add, rms_norm, rms_norm_columns, swiglu};
+pub(crate) use attention::{AttentionLayer, Heads, Rotation, attend};
+pub(crate) use elementwise::{add, gated, rms_norm, rms_norm_columns};
 pub(crate) use isa::InstructionSet;
 pub(crate) use pool::Pool;
 pub(crate) use product::{Product, ProductInput, multiply};

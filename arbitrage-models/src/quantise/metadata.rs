@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use crate::classifier::Classifier;
-use crate::config::{ModelConfig, ModelFamily, RopeScaling, Yarn};
+use crate::config::{LayerAttention, LayerRotation, ModelConfig, ModelFamily, RopeScaling, Yarn};
 use crate::error::{Error, Result};
 use crate::files::{MAX_CONFIG_BYTES, ModelFiles};
 use crate::small_file::{parse_json, read_text};
@@ -49,13 +49,25 @@ pub(super) fn of(files: &ModelFiles, folder: &Path, is_classifier: bool) -> Resu
 /// # Errors
 /// [`Error::NotConvertible`].
 pub(super) fn check(config: &ModelConfig, folder: &Path) -> Result<()> {
-    let ModelConfig { family, rope, unrotated_layers, layers, .. } = config;
+    let ModelConfig { family, rope, .. } = config;
     let what = match &rope.scaling {
         RopeScaling::Yarn(yarn) if *yarn != expressible(yarn) => {
             "a GGUF file has no key for YaRN's attention_factor, mscale and truncate"
         }
-        _ if *unrotated_layers != ModelFamily::unrotated_layers(family.unrotated_every, *layers) => {
+        _ if config
+            .layer_attention
+            .iter()
+            .map(is_unrotated)
+            .ne(ModelFamily::every(family.unrotated_every, config.layers)) =>
+        {
             "a GGUF file has no key for the layers that do not rotate"
+        }
+        _ if has_other_windows(config) => "a GGUF file's layers with a window are all but every sixth",
+        _ if config.local_rope.as_ref().is_some_and(|rope| rope.scaling != RopeScaling::None) => {
+            "a GGUF file has no key for stretched wavelengths in layers with a window"
+        }
+        _ if config.attention_scale != config.gguf_attention_scale() => {
+            "a GGUF file has no key for query_pre_attn_scalar"
         }
         _ => return Ok(()),
     };
@@ -69,11 +81,40 @@ fn expressible(yarn: &Yarn) -> Yarn {
     Yarn { beta_fast, beta_slow, ..Yarn::new(factor, original_context) }
 }
 
+fn is_unrotated(layer: &LayerAttention) -> bool {
+    layer.rotation == LayerRotation::None
+}
+
+/// The window and the rotary encoding of the layers that have it. In most families llama.cpp has no windows, so that the context ends where
+/// one would begin to matter.
+fn windows(config: &ModelConfig) -> Vec<(&'static str, MetadataValue)> {
+    match (config.window(), &config.local_rope) {
+        (Some(window), Some(local)) => {
+            vec![("attention.sliding_window", number(window)), ("rope.freq_base_swa", (local.theta as f32).into())]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether other layers have a window than llama.cpp takes for granted.
+fn has_other_windows(config: &ModelConfig) -> bool {
+    let usual = ModelFamily::every(config.family.global_every, config.layers);
+    let is_global = config.layer_attention.iter().map(|layer| layer.window.is_none());
+    config.local_rope.is_some() && config.window().is_some() && is_global.ne(usual)
+}
+
+fn number(size: usize) -> MetadataValue {
+    MetadataValue::from(u32::try_from(size).unwrap_or(u32::MAX))
+}
+
 fn shape(config: &ModelConfig) -> Vec<(&'static str, MetadataValue)> {
-    let number = |size: usize| MetadataValue::from(u32::try_from(size).unwrap_or(u32::MAX));
+    let context = match (config.window(), &config.local_rope) {
+        (Some(window), None) => config.context.min(window),
+        _ => config.context,
+    };
     let mut all = vec![
         ("block_count", number(config.layers)),
-        ("context_length", number(config.context)),
+        ("context_length", number(context)),
         ("embedding_length", number(config.hidden)),
         ("feed_forward_length", number(config.feed_forward)),
         ("attention.head_count", number(config.heads)),
@@ -99,6 +140,7 @@ fn shape(config: &ModelConfig) -> Vec<(&'static str, MetadataValue)> {
         ]),
         RopeScaling::None | RopeScaling::Llama3 { .. } | RopeScaling::Factors(_) => {}
     }
+    all.extend(windows(config));
     all
 }
 

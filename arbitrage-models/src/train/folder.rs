@@ -61,6 +61,9 @@ impl FolderFiles {
 pub(super) fn check(config: &ModelConfig) -> Result<()> {
     let invalid =
         |name, expected: &str, found: String| Err(Error::Parameter { name, expected: expected.into(), found });
+    if let Some(window) = config.window() {
+        return invalid("window", "layers that attend to all positions", format!("a window of {window}"));
+    }
     match (config.family.name, &config.rope.scaling) {
         ("llama" | "qwen2", RopeScaling::None) => Ok(()),
         ("llama" | "qwen2", scaling) => invalid("rope scaling", "none", format!("{scaling:?}")),

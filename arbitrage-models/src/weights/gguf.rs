@@ -33,6 +33,9 @@ pub(crate) fn is_interleaved(architecture: &str) -> bool {
     matches!(architecture, "llama" | "smollm3")
 }
 
+/// The key of the architecture.
+pub(crate) const ARCHITECTURE: &str = "general.architecture";
+
 /// A mapped GGUF file.
 #[derive(Debug)]
 pub struct Gguf {
@@ -72,8 +75,10 @@ impl Gguf {
             return Err(Error::format(path, "split.count", expected, format!("one of {parts} parts")));
         }
         let start = header.end.next_multiple_of(metadata.alignment()?);
-        let tensors = locate(path, header.tensors, start, metadata.alignment()?, file.bytes().len() as u64)?;
-        let by_name = index(path, &tensors)?;
+        let architecture = metadata.str_of(ARCHITECTURE).unwrap_or_default(); // whoever reads the configuration reports its absence
+        let tensors =
+            locate(path, architecture, header.tensors, start, metadata.alignment()?, file.bytes().len() as u64)?;
+        let by_name = index(path, architecture, &tensors)?;
         Ok(Self { file, version: header.version, metadata, tensors, by_name })
     }
 
@@ -97,7 +102,7 @@ impl Gguf {
     /// # Errors
     /// [`Error::Format`] if it is missing or not a string.
     pub fn architecture(&self) -> Result<&str> {
-        self.str_of("general.architecture")
+        self.str_of(ARCHITECTURE)
     }
 
     /// Whether rotary embedding turns neighbouring values (0, 1), (2, 3), … of a head rather than its two halves.
@@ -129,7 +134,7 @@ impl WeightSource for Gguf {
     }
 
     fn name_in_file(&self, name: &str) -> String {
-        names::to_gguf(name).into_owned()
+        names::to_gguf(self.architecture().unwrap_or_default(), name).into_owned()
     }
 
     fn rope_is_interleaved(&self) -> bool {
@@ -152,6 +157,7 @@ impl WeightSource for Gguf {
 /// Finds the bytes of every tensor, and checks that all are inside the file and none overlap.
 fn locate(
     path: &Path,
+    architecture: &str,
     infos: Vec<header::TensorInfo>,
     start: u64,
     alignment: u64,
@@ -171,18 +177,18 @@ fn locate(
     }
     let stored = |info: header::TensorInfo| {
         let begin = (start + info.offset) as usize;
-        let name = names::to_hugging_face(&info.name).into_owned();
+        let name = names::to_hugging_face(architecture, &info.name).into_owned();
         GgufTensor { name, dtype: info.dtype, shape: info.shape, range: begin..begin + info.bytes }
     };
     Ok(infos.into_iter().map(stored).collect())
 }
 
 /// Positions by name; a name that comes twice, in either of its spellings, is refused.
-fn index(path: &Path, tensors: &[GgufTensor]) -> Result<HashMap<String, usize>> {
+fn index(path: &Path, architecture: &str, tensors: &[GgufTensor]) -> Result<HashMap<String, usize>> {
     let mut by_name = HashMap::with_capacity(tensors.len());
     for (at, tensor) in tensors.iter().enumerate() {
         if by_name.insert(tensor.name.clone(), at).is_some() {
-            let field = format!("tensor `{}`", excerpt(&names::to_gguf(&tensor.name)));
+            let field = format!("tensor `{}`", excerpt(&names::to_gguf(architecture, &tensor.name)));
             return Err(Error::format(path, field, "one tensor of a name", "the name again"));
         }
     }

@@ -15,8 +15,8 @@ use super::Outcome;
 use crate::support::scorers::OwnedTensor;
 use crate::support::{fixture, options, run};
 
-/// A text of few tokens, so that it fits into small windows.
-const TOKENS: [u32; 4] = [7, 50, 213, 9];
+/// A text of more tokens than small windows have positions.
+const TOKENS: [u32; 12] = [7, 50, 213, 9, 101, 33, 270, 5, 88, 160, 12, 241];
 
 #[derive(Clone)]
 pub(crate) struct Files {

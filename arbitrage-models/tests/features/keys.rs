@@ -2,7 +2,7 @@
 
 use arbitrage_core::Draw;
 use arbitrage_models::Precision;
-use arbitrage_models::config::keys::{ConfigFormat, KEYS, KeyRule};
+use arbitrage_models::config::keys::{ConfigFormat, KEYS, KeyGroup, KeyRule};
 use serde_json::{Value, json};
 
 use super::files::Files;
@@ -55,19 +55,41 @@ fn each(mut check: impl FnMut(&Files, &mut dyn FnMut(&Files) -> Effect)) {
     }
 }
 
+/// Keys that are followed in one family and refused in the others, with that family's name in either format. What they mean there is
+/// tested by [`keys_that_belong_together`].
+const OF_ONE_FAMILY: [(&str, &str); 6] = [
+    ("gemma3", "attention.sliding_window_pattern"),
+    ("gemma3", "rope.freq_base_swa"),
+    ("gemma3_text", "hidden_activation"),
+    ("gemma3_text", "query_pre_attn_scalar"),
+    ("gemma3_text", "rope_local_base_freq"),
+    ("gemma3_text", "sliding_window_pattern"),
+];
+
+/// The names of a group that mean in these files what they mean in most families.
+fn common_names<'g>(group: &'g KeyGroup, files: &Files) -> impl Iterator<Item = &'static str> + use<'g> {
+    let family = files.family().to_owned();
+    let is_common = move |name: &&'static str| !OF_ONE_FAMILY.contains(&(family.as_str(), name));
+    group.names(files.format()).iter().copied().filter(is_common)
+}
+
 /// A key of the table with a value that is not neutral.
 #[test]
 fn known_keys_are_followed_or_refused() {
     let (mut draw, mut faults) = (Draw::new(19), Vec::new());
     each(|files, effect| {
         for group in KEYS {
-            for name in group.names(files.format()) {
+            for name in common_names(group, files) {
                 let key = files.key(name);
                 for value in [values(files.format(), &mut draw), vec![json!(true), json!(false)]].concat() {
                     let is_own =
                         |own: Value| own == value || own.as_f64().is_some_and(|own| value.as_f64() == Some(own));
-                    let no_news = files.value(&key).is_some_and(is_own) || is_neutral(group.rule, &value);
-                    let ignored = NOTHING_ALONE.contains(name) || (value == false && group.rule == KeyRule::Followed);
+                    // All heads are 8 wide where the key is absent.
+                    let is_default = name == "head_dim" && value == 8 && files.value(&key).is_none();
+                    let no_news = files.value(&key).is_some_and(is_own) || is_neutral(group.rule, &value) || is_default;
+                    let ignored = NOTHING_ALONE.contains(&name)
+                        || (name == "rope.scale_linear" && files.value(&files.key("rope.scaling.factor")).is_some())
+                        || (value == false && group.rule == KeyRule::Followed);
                     let effect = effect(&files.with(&key, &value));
                     let right = match group.rule {
                         _ if no_news => effect.is_none(),
@@ -100,7 +122,7 @@ fn neutral_values_change_nothing() {
             if files.format() == ConfigFormat::Json {
                 values.push(Value::Null);
             }
-            let names = group.names(files.format()).iter().filter(|_| group.rule != KeyRule::Followed);
+            let names = common_names(group, files).filter(|_| group.rule != KeyRule::Followed);
             for (name, value) in names.flat_map(|name| values.iter().map(move |value| (name, value))) {
                 let key = files.key(name);
                 let effect = effect(&files.with(&key, value));
@@ -160,9 +182,10 @@ fn keys_that_belong_together() {
     };
     let llama3 = json!({"rope_type": "llama3", "factor": 8, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         "original_max_position_embeddings": 64});
-    let [llama, mistral, qwen2, smollm3] =
-        ["hf/llama2-f16", "hf/mistral-bf16", "hf/qwen2-f32-tied", "hf/smollm3-f16-tied"];
-    let [llama_file, qwen2_file] = ["gguf/llama3-f16", "gguf/qwen2-f32-tied"];
+    let [llama, mistral, qwen2, smollm3, gemma] =
+        ["hf/llama2-f16", "hf/mistral-bf16", "hf/qwen2-f32-tied", "hf/smollm3-f16-tied", "hf/gemma3-bf16-tied"];
+    let [llama_file, qwen2_file, gemma_file] = ["gguf/llama3-f16", "gguf/qwen2-f32-tied", "gguf/gemma3-q8_0-tied"];
+    let local = |theta: f64| json!({"sliding_attention": {"rope_theta": theta, "rope_type": "default"}});
     let (scaling, parameters) = ("rope_scaling", "rope_parameters");
     let cases: Vec<Case<'_>> = vec![
         (llama, vec![(scaling, yarn.clone())], ""),
@@ -212,6 +235,28 @@ fn keys_that_belong_together() {
         (smollm3, vec![("no_rope_layers", json!([1, 1, 1, 2, 1]))], "/no_rope_layers"),
         (llama, vec![("no_rope_layers", json!([1, 0]))], "/no_rope_layers"),
         (llama, vec![("no_rope_layer_interval", json!(2))], "/no_rope_layer_interval"),
+        (smollm3, vec![("use_sliding_window", json!(true)), ("sliding_window", json!(2))], ""),
+        (gemma, vec![("sliding_window", json!(2))], ""),
+        (gemma, vec![("sliding_window", json!(2)), ("sliding_window_pattern", json!(1))], ""),
+        (gemma, vec![("sliding_window_pattern", json!(2))], ""),
+        (gemma, vec![("layer_types", json!(["full_attention", "sliding_attention", "full_attention"]))], ""),
+        (gemma, vec![("layer_types", json!(["sliding_attention"]))], "/layer_types"),
+        (gemma, vec![("query_pre_attn_scalar", json!(16))], ""),
+        (gemma, vec![("query_pre_attn_scalar", json!(0))], "/query_pre_attn_scalar"),
+        (gemma, vec![("hidden_activation", json!("silu"))], "/hidden_activation"),
+        (gemma, vec![("rope_local_base_freq", json!(0))], "/rope_local_base_freq"),
+        (gemma, vec![("rope_local_base_freq", json!(1e4))], ""),
+        (gemma, vec![(parameters, local(50.0)), ("rope_local_base_freq", Value::Null)], ""),
+        (gemma, vec![(parameters, local(50.0))], "/rope_parameters/sliding_attention/rope_theta"),
+        (gemma, vec![(parameters, with(local(100.0), "rope_theta", json!(5.0)))], "/rope_parameters"),
+        (gemma, vec![("use_bidirectional_attention", json!(true))], "use_bidirectional_attention"),
+        (gemma, vec![("final_logit_softcapping", json!(30.0))], "/final_logit_softcapping"),
+        (gemma_file, vec![("gemma3.attention.sliding_window", json!(2))], ""),
+        (gemma_file, vec![("gemma3.attention.sliding_window_pattern", json!(2))], ""),
+        (gemma_file, vec![("gemma3.attention.sliding_window_pattern", json!([1, 0]))], "sliding_window_pattern"),
+        (gemma_file, vec![("gemma3.rope.freq_base_swa", json!(50.0))], ""),
+        (gemma_file, vec![("gemma3.rope.freq_base_swa", json!(-1.0))], "gemma3.rope.freq_base_swa"),
+        (gemma_file, vec![("gemma3.final_logit_softcapping", json!(30.0))], "softcapping"),
         (llama, vec![("architectures", json!(["Qwen2ForCausalLM"]))], "/architectures"),
         (qwen2, vec![("architectures", json!(["Qwen3ForCausalLM"]))], "/architectures"),
         (qwen2, vec![("architectures", json!(["Qwen2ForRewardModel"]))], "/architectures"),

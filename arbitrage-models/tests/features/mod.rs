@@ -14,11 +14,13 @@ pub(crate) fn all_files() -> Vec<Files> {
         "gguf/llama3-f16",
         "gguf/qwen2-f32-tied",
         "gguf/qwen3-q8_0-tied",
+        "gguf/gemma3-q8_0-tied",
         "hf/llama2-f16",
         "hf/mistral-bf16",
         "hf/qwen2-f32-tied",
         "hf/qwen3-bf16",
         "hf/smollm3-f16-tied",
+        "hf/gemma3-bf16-tied",
     ];
     names.into_iter().map(Files::of).collect()
 }

@@ -112,7 +112,7 @@ fn tensors_of_other_architectures_are_refused() {
             }
         };
         // A tensor of another architecture may be one of this file's own.
-        for name in names.into_iter().filter(|name| !files.has(&to_hugging_face(name))) {
+        for name in names.into_iter().filter(|name| !files.has(&to_hugging_face(files.family(), name))) {
             let shape: &[usize] = [&[1][..], &[32], &[32, 32]][(draw.uniform() * 3.0) as usize];
             let effect = effect(&files.with_tensor(random(&name, shape, &mut draw)));
             if !effect.is_refusal_naming(&format!("unused `{name}`")) {
@@ -130,7 +130,7 @@ fn layers_beyond_the_declared_ones_are_refused() {
         let surplus =
             OwnedTensor { name: surplus.to_owned(), ..files.tensor("model.layers.0.mlp.up_proj.weight").clone() };
         let name = match files.format() {
-            ConfigFormat::Gguf => to_gguf(&surplus.name).into_owned(),
+            ConfigFormat::Gguf => to_gguf(files.family(), &surplus.name).into_owned(),
             ConfigFormat::Json => surplus.name.clone(),
         };
         assert!(effect(&files.with_tensor(surplus)).is_refusal_naming(&format!("unused `{name}`")), "{}", files.name);
@@ -157,8 +157,11 @@ fn biases_are_used() {
             if !matches!(used, Effect::Changed) {
                 faults.push(format!("{}: {name}: {used:?}", files.name));
             }
-            let own_name =
-                if files.format() == ConfigFormat::Gguf { to_gguf(&name).into_owned() } else { name.clone() };
+            let own_name = if files.format() == ConfigFormat::Gguf {
+                to_gguf(files.family(), &name).into_owned()
+            } else {
+                name.clone()
+            };
             for shape in [&[width + 1][..], &[width - 1], &[1], &[width, 1]] {
                 let refused = effect(&files.with_tensor(random(&name, shape, &mut draw)));
                 if !refused.is_refusal_naming(&format!("misshapen `{own_name}`: expected [{width}]")) {

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from gguf import GGUFReader, dequantize
 from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
     LlamaConfig,
     LlamaForCausalLM,
     Qwen2Config,
@@ -22,6 +24,7 @@ FAMILIES = {
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
     "qwen3": (Qwen3Config, Qwen3ForCausalLM),
     "smollm3": (SmolLM3Config, SmolLM3ForCausalLM),
+    "gemma3": (Gemma3TextConfig, Gemma3ForCausalLM),
 }
 # Architectures whose converters put rows of q and k into the order of interleaved rotary pairs.
 INTERLEAVED = ("llama", "smollm3")
@@ -39,6 +42,12 @@ LAYER_NAMES = {
     "ffn_gate": "mlp.gate_proj",
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
+}
+# Norms that go by other names in Gemma 3, which has more of them.
+GEMMA3_NAMES = {
+    "post_attention_norm": "post_attention_layernorm",
+    "ffn_norm": "pre_feedforward_layernorm",
+    "post_ffw_norm": "post_feedforward_layernorm",
 }
 FREQUENCY_FACTORS = "rope_freqs.weight"
 
@@ -63,12 +72,17 @@ def unpermuted(weight: np.ndarray, heads: int) -> np.ndarray:
     return weight.reshape(heads, -1, 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
 
 
-def hf_name(name: str) -> str:
+def layer_names(family: str) -> dict:
+    """GGUF's and Hugging Face's names of a layer's tensors."""
+    return LAYER_NAMES | (GEMMA3_NAMES if family == "gemma3" else {})
+
+
+def hf_name(name: str, family: str) -> str:
     """The Hugging Face name of a GGUF tensor."""
     stem, kind = name.rsplit(".", 1)
     if stem.startswith("blk."):
         _, layer, part = stem.split(".")
-        return f"model.layers.{layer}.{LAYER_NAMES[part]}.{kind}"
+        return f"model.layers.{layer}.{layer_names(family)[part]}.{kind}"
     return f"{GLOBAL_NAMES[stem]}.{kind}"
 
 
@@ -87,6 +101,7 @@ def config(meta: dict, vocabulary: int, tied: bool):
             "factor": get("rope.scaling.factor"),
             "original_max_position_embeddings": original,
         }
+    own = gemma3_settings(get, rope) if family == "gemma3" else {"rope_parameters": rope, "attention_bias": False}
     return FAMILIES[family][0](
         vocab_size=vocabulary,
         hidden_size=hidden,
@@ -97,11 +112,20 @@ def config(meta: dict, vocabulary: int, tied: bool):
         head_dim=get("attention.key_length", hidden // heads),
         max_position_embeddings=get("context_length"),
         rms_norm_eps=get("attention.layer_norm_rms_epsilon"),
-        rope_parameters=rope,
         tie_word_embeddings=tied,
-        attention_bias=False,
         pad_token_id=0,
+        **own,
     )
+
+
+def gemma3_settings(get, rope: dict) -> dict:
+    """What Gemma 3 has beside the others: a window in five of six layers, which have rotary encoding of their own."""
+    local = {"rope_type": "default", "rope_theta": get("rope.freq_base_swa", 10000.0)}
+    return {
+        "sliding_window": get("attention.sliding_window"),
+        "query_pre_attn_scalar": get("attention.key_length"),
+        "rope_parameters": {"full_attention": rope, "sliding_attention": local},
+    }
 
 
 def load(path) -> tuple[torch.nn.Module, dict]:
@@ -112,18 +136,23 @@ def load(path) -> tuple[torch.nn.Module, dict]:
     tied = "output.weight" not in weights
     settings = config(meta, len(weights["token_embd.weight"]), tied)
     settings._attn_implementation = "eager"
-    if meta["general.architecture"] in INTERLEAVED:
+    family = meta["general.architecture"]
+    if family in INTERLEAVED:
         heads = {"attn_q": settings.num_attention_heads, "attn_k": settings.num_key_value_heads}
         for name in list(weights):
             if (part := name.split(".")[-2]) in heads:
                 weights[name] = unpermuted(weights[name], heads[part])
-    state = {hf_name(name): torch.from_numpy(np.ascontiguousarray(weight)) for name, weight in weights.items()}
+    if family == "gemma3":  # Its norms are stored less 1 in checkpoints of Hugging Face.
+        weights = {name: weight - 1 if name.endswith("norm.weight") else weight for name, weight in weights.items()}
+    state = {hf_name(name, family): torch.from_numpy(np.ascontiguousarray(weight)) for name, weight in weights.items()}
     if tied:
         state["lm_head.weight"] = state["model.embed_tokens.weight"]
     with torch.device("meta"):
-        model = FAMILIES[meta["general.architecture"]][1](settings)
+        model = FAMILIES[family][1](settings)
     model.load_state_dict(state, strict=True, assign=True)
     model.model.rotary_emb = type(model.model.rotary_emb)(settings)  # Its buffers are not part of the state.
+    if family == "gemma3":
+        model.model.embed_tokens.embed_scale = torch.tensor(settings.hidden_size**0.5)
     if factors is not None:
         model.model.rotary_emb.inv_freq /= torch.from_numpy(factors)
     assert all(p.dtype == torch.float32 and not p.is_meta for p in model.parameters())

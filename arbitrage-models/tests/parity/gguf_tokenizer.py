@@ -1,4 +1,7 @@
-"""A GGUF file's tokenizer and chat template through Hugging Face's tokenizers and transformers."""
+"""A GGUF file's tokenizer and chat template through Hugging Face's tokenizers and transformers, or through SentencePiece itself."""
+
+import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -46,6 +49,24 @@ def tokenizer(meta: dict) -> Tokenizer:
         ]
     )
     return made
+
+
+def sentence_pieces(meta: dict) -> sentencepiece.SentencePieceProcessor:
+    """The vocabulary of a file whose tokenizer is called `llama`, as a model of the original library."""
+    assert meta["tokenizer.ggml.model"] == "llama"
+    model = sentencepiece_model_pb2.ModelProto()
+    for token, score, kind in zip(*(meta[f"tokenizer.ggml.{key}"] for key in ("tokens", "scores", "token_type"))):
+        # Converters write the spaces of user-defined tokens as they are in a text.
+        piece = token.replace(" ", "▁") if kind == USER_DEFINED else token
+        model.pieces.add(piece=piece, score=score, type=kind)
+    model.trainer_spec.model_type = model.trainer_spec.BPE
+    model.trainer_spec.byte_fallback = True
+    model.normalizer_spec.name = "identity"
+    model.normalizer_spec.add_dummy_prefix = meta.get("tokenizer.ggml.add_space_prefix", True)
+    model.normalizer_spec.remove_extra_whitespaces = False
+    processor = sentencepiece.SentencePieceProcessor()
+    processor.LoadFromSerializedProto(model.SerializeToString())
+    return processor
 
 
 def chat(meta: dict) -> PreTrainedTokenizerFast:

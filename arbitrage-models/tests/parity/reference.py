@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Greedy answers of a GGUF file's weights, dequantised to f32 and run by transformers: what the engine must agree with.
 
-    pip install torch transformers gguf jinja2
+    pip install torch transformers gguf jinja2 sentencepiece protobuf
     python3 reference.py MODEL.gguf [--llama-server PATH]
 
 Writes `MODEL.json` beside this script, from the chats in `prompts.json`. Each prompt gets
 
-- `text`, `ids`: the chat rendered through the model's own template, and its tokens;
+- `text`, `ids`: the chat rendered through the model's own template, and its tokens; for a file without a template, the
+  messages' texts with a line break after each, and their tokens after the beginning of text;
 - `generated`: up to 64 tokens, the end of text included where it is reached (`stop` tells: `end` or `length`);
 - `best`, `second`, `second_ids`: at each generated token its logit, and the logit and id of the runner-up, so that a
   near tie is told from a mistake;
@@ -89,6 +90,25 @@ def llama_cpp(server: str, model: Path, port: int = 18345):
         process.wait()
 
 
+def prompt_reader(meta: dict):
+    """A function from a chat to its text and tokens, and one from tokens to text."""
+    if "tokenizer.chat_template" in meta:
+        chat = gguf_tokenizer.chat(meta)
+
+        def read(messages: list) -> tuple[str, list[int]]:
+            text = chat.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            return text, chat.backend_tokenizer.encode(text, add_special_tokens=False).ids
+
+        return read, chat.decode
+    pieces = gguf_tokenizer.sentence_pieces(meta)
+
+    def read(messages: list) -> tuple[str, list[int]]:
+        text = "".join(f"{message['content']}\n" for message in messages)
+        return text, [meta["tokenizer.ggml.bos_token_id"], *pieces.encode(text)]
+
+    return read, pieces.decode
+
+
 def digest(path: Path) -> str:
     with path.open("rb") as file:
         hashed = sha256()
@@ -110,7 +130,7 @@ def main() -> None:
     arguments.add_argument("--llama-server")
     options = arguments.parse_args()
     model, meta = gguf_model.load(options.model)
-    chat, stops = gguf_tokenizer.chat(meta), ends(meta)
+    (read, decode), stops = prompt_reader(meta), ends(meta)
     result = {
         "model": options.model.name,
         "sha256": digest(options.model),
@@ -119,10 +139,9 @@ def main() -> None:
         "prompts": [],
     }
     for prompt in json.loads((HERE / "prompts.json").read_text(encoding="utf-8")):
-        text = chat.apply_chat_template(prompt["messages"], tokenize=False, add_generation_prompt=True)
-        ids = chat.backend_tokenizer.encode(text, add_special_tokens=False).ids
+        text, ids = read(prompt["messages"])
         made = generate(model, ids, stops)
-        print(prompt["name"], len(ids), made["stop"], repr(chat.decode(made["generated"]))[:100], flush=True)
+        print(prompt["name"], len(ids), made["stop"], repr(decode(made["generated"]))[:100], flush=True)
         result["prompts"].append({"name": prompt["name"], "text": text, "ids": ids} | made)
     del model
     if options.llama_server:

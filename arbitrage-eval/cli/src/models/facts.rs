@@ -53,6 +53,9 @@ pub(super) struct ShapeFacts {
     pub head_dim: usize,
     pub context: usize,
     pub cache_bytes_per_token: usize,
+    /// To how many positions layers with a window attend.
+    pub window: Option<usize>,
+    pub windowed_layers: usize,
     pub rope_theta: f64,
     pub rope_scaling: Option<String>,
     pub vocabulary: usize,
@@ -182,6 +185,8 @@ fn shape(files: &ModelFiles) -> ShapeFacts {
         head_dim: config.head_dim,
         context: config.context,
         cache_bytes_per_token: config.cache_bytes_per_token(CACHE_NUMBER_BYTES),
+        window: config.window(),
+        windowed_layers: config.layer_attention.iter().filter(|layer| layer.window.is_some()).count(),
         rope_theta: config.rope.theta,
         rope_scaling: match &config.rope.scaling {
             RopeScaling::None => None,

@@ -65,6 +65,9 @@ fn show_shape(facts: &ModelFacts, out: &mut dyn Write) -> io::Result<()> {
         "attention   {} query heads, {} key-value heads, {} wide",
         shape.heads, shape.kv_heads, shape.head_dim
     )?;
+    if let Some(window) = shape.window {
+        writeln!(out, "window      {window} positions in {} of {} layers", shape.windowed_layers, shape.layers)?;
+    }
     let scaling = shape.rope_scaling.as_ref().map(|scaling| format!(", {scaling}")).unwrap_or_default();
     writeln!(out, "rope        base {}{scaling}", shape.rope_theta)?;
     let head = if shape.tied { "tied to the embedding" } else { "separate" };

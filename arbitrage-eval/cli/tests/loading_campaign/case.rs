@@ -10,7 +10,7 @@ use super::random::Random;
 use super::{gguf_keys, gguf_tensors, gguf_vocabulary};
 
 /// The valid models that mutations start from. Those that are small come first.
-const GGUF_FIXTURES: [&str; 9] = [
+const GGUF_FIXTURES: [&str; 12] = [
     "qwen2-q4_1-tied",
     "llama2-q4_0",
     "smollm2-q8_0-tied",
@@ -20,8 +20,11 @@ const GGUF_FIXTURES: [&str; 9] = [
     "llama3-f16",
     "qwen2-bf16",
     "smollm2-k-quants-tied",
+    "qwen3-q8_0-tied",
+    "smollm3-q8_0-tied",
+    "gemma3-q8_0-tied",
 ];
-const FOLDER_FIXTURES: [&str; 7] = [
+const FOLDER_FIXTURES: [&str; 12] = [
     "llama2-f16-linear-tied",
     "qwen2-f32-tied",
     "mistral-bf16",
@@ -29,6 +32,11 @@ const FOLDER_FIXTURES: [&str; 7] = [
     "llama3-bf16-sharded",
     "llama2-f16",
     "smollm2-mixed-tied",
+    "qwen3-bf16",
+    "smollm3-f16-tied",
+    "mistral-bf16-narrow-window",
+    "gemma3-bf16-tied",
+    "gemma3-f32-layer-types-tied",
 ];
 
 /// A mutated model in memory.

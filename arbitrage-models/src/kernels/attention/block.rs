@@ -9,7 +9,7 @@ use super::super::isa::{Isa, Kernel, MAX_LANES};
 use super::super::kv_cache::{KvCache, PAGE};
 use super::softmax::softmax;
 use super::tiles::{VECTORS, match_tile, mix_tile, score_tile, tiles};
-use super::{Heads, Rotation};
+use super::{AttentionLayer, Heads};
 
 /// Numbers between the scores of two queries beyond those of their pages: a distance that is no power of two, so that the scores of
 /// several queries do not throw each other out of the caches.
@@ -19,13 +19,13 @@ const APART: usize = 16;
 #[derive(Clone, Copy)]
 pub(super) struct RowBlock<'a> {
     pub cache: &'a KvCache,
-    pub layer: usize,
+    pub layer: AttentionLayer<'a>,
     pub heads: Heads,
     pub kv_head: usize,
     /// The first row's index in the pass.
     pub row: usize,
     pub rows: usize,
-    /// Positions that the first row attends to; each row attends to one more than the row before it.
+    /// Positions up to the first row, itself included; there is one more for each row after it.
     pub len: usize,
 }
 
@@ -36,7 +36,7 @@ pub(super) enum BlockPart {
     All,
     /// Queries are rotated and scaled.
     Queries,
-    /// Scores of the positions in these pages.
+    /// Scores of the positions in these pages, counted from the block's first.
     Scores(Range<usize>),
     /// Scores of these queries become weights.
     Weights(Range<usize>),
@@ -71,13 +71,37 @@ impl RowBlock<'_> {
         (self.row + query / self.group(), self.kv_head * self.group() + query % self.group())
     }
 
-    /// Positions that the last row attends to.
-    fn most(&self) -> usize {
+    /// The positions that a row attends to.
+    fn attended(&self, row: usize) -> Range<usize> {
+        let end = self.len + row;
+        end.saturating_sub(self.layer.window)..end
+    }
+
+    /// The end of the positions that the last row attends to.
+    fn end(&self) -> usize {
         self.len + self.rows - 1
     }
 
+    /// The page of the first position that is attended to.
+    fn first_page(&self) -> usize {
+        self.attended(0).start / PAGE
+    }
+
+    /// The position whose score comes first.
+    fn origin(&self) -> usize {
+        self.first_page() * PAGE
+    }
+
+    /// Pages from the first position that is attended to on.
     pub(super) fn pages(&self) -> usize {
-        self.most().div_ceil(PAGE)
+        self.end().div_ceil(PAGE) - self.first_page()
+    }
+
+    /// The rows that attend to any of these positions.
+    fn rows_at(&self, positions: &Range<usize>) -> Range<usize> {
+        let first = (positions.start + 1).saturating_sub(self.len).min(self.rows);
+        let end = positions.end.saturating_add(self.layer.window).saturating_sub(self.len).min(self.rows);
+        first..end.max(first)
     }
 
     fn width(&self) -> usize {
@@ -116,7 +140,6 @@ pub(super) struct BlockTask<'a> {
     pub block: RowBlock<'a>,
     pub part: BlockPart,
     pub qkv: &'a [f32],
-    pub rotation: &'a Rotation,
     /// [`RowBlock::floats`] numbers, which all parts of the block share.
     pub buffers: *mut f32,
     /// [`RowBlock::page_floats`] numbers, which are this task's alone.
@@ -158,12 +181,12 @@ impl BlockTask<'_> {
     #[inline(always)]
     unsafe fn rotate(&self, buffers: &BlockBuffers) {
         let (block, dim, width) = (&self.block, self.block.heads.dim, self.block.width());
-        let scale = (dim as f32).powf(-0.5);
         for query in 0..block.queries() {
             let (row, head) = block.row_and_head(query);
             // SAFETY: the query has `width` numbers in the buffer.
             let out = unsafe { std::slice::from_raw_parts_mut(buffers.queries.add(query * width), width) };
-            self.rotation.rotate(row, &self.qkv[row * block.heads.row() + head * dim..][..dim], scale, out);
+            let head = &self.qkv[row * block.heads.row() + head * dim..][..dim];
+            block.layer.rotate(row, head, block.heads.scale, &mut out[..dim]);
             out[dim..].fill(0.0);
         }
     }
@@ -171,20 +194,22 @@ impl BlockTask<'_> {
     #[inline(always)]
     unsafe fn scores<S: Isa>(&self, buffers: &BlockBuffers, pages: Range<usize>) {
         let (block, width, stride) = (&self.block, self.block.width(), self.block.stride());
+        let first = block.first_page();
+        let pages = first + pages.start..first + pages.end;
         for page in pages.clone() {
             let start = page * PAGE;
-            // Rows that attend to no position of the page come first.
-            let first = (start + 1).saturating_sub(block.len) * block.group();
-            for slot in (0..PAGE.min(block.most() - start)).step_by(VECTORS * S::LANES) {
+            let slots = PAGE.min(block.end() - start);
+            let rows = block.rows_at(&(start..start + slots));
+            for slot in (0..slots).step_by(VECTORS * S::LANES) {
                 // SAFETY: the slots lie inside the page, whose size is a multiple of the vectors' together; a query has `width` numbers,
                 // and scores for whole pages.
                 unsafe {
-                    let (keys, shape) = (block.cache.page(block.layer, page), block.cache.shape());
+                    let (keys, shape) = (block.cache.page(block.layer.index, page), block.cache.shape());
                     let next = self.following(page * PAGE + slot + VECTORS * S::LANES, pages.end);
                     keys.keys::<S, VECTORS>(shape, block.kv_head, slot, next, self.page);
-                    for (query, tile) in tiles::<S>(first..block.queries()) {
+                    for (query, tile) in tiles::<S>(rows.start * block.group()..rows.end * block.group()) {
                         let queries = buffers.queries.add(query * width);
-                        let scores = buffers.scores.add(query * stride + start + slot);
+                        let scores = buffers.scores.add(query * stride + start - block.origin() + slot);
                         match_tile!(tile, score_tile::<S>(self.page, queries, width, scores, stride));
                     }
                 }
@@ -196,17 +221,18 @@ impl BlockTask<'_> {
     #[inline(always)]
     fn following(&self, position: usize, end: usize) -> *const u8 {
         let (cache, page) = (self.block.cache, (position / PAGE).min(end - 1));
-        cache.page(self.block.layer, page).keys_at(cache.shape(), self.block.kv_head, position % PAGE)
+        cache.page(self.block.layer.index, page).keys_at(cache.shape(), self.block.kv_head, position % PAGE)
     }
 
     /// Scores become weights; the inverses of their sums are kept.
     #[inline(always)]
     unsafe fn weights(&self, buffers: &BlockBuffers, queries: Range<usize>) {
         for query in queries {
-            let len = self.block.len + query / self.block.group();
-            // SAFETY: the query has `len` scores.
+            let attended = self.block.attended(query / self.block.group());
+            // SAFETY: the query has scores of all positions that it attends to.
             unsafe {
-                let scores = std::slice::from_raw_parts_mut(buffers.scores.add(query * self.block.stride()), len);
+                let scores = buffers.scores.add(query * self.block.stride() + attended.start - self.block.origin());
+                let scores = std::slice::from_raw_parts_mut(scores, attended.len());
                 *buffers.inverse.add(query) = 1.0 / softmax(scores);
             }
         }
@@ -218,21 +244,27 @@ impl BlockTask<'_> {
         // SAFETY: the caller has the buffers of this block.
         unsafe {
             self.clear::<S>(buffers, &vectors);
-            for page in 0..block.pages() {
+            let end = block.first_page() + block.pages();
+            for page in block.first_page()..end {
                 let start = page * PAGE;
-                let slots = PAGE.min(block.most() - start);
+                let slots = PAGE.min(block.end() - start);
                 let [values, next] =
-                    [page, (page + 1).min(block.pages() - 1)].map(|page| block.cache.page(block.layer, page));
+                    [page, (page + 1).min(end - 1)].map(|page| block.cache.page(block.layer.index, page));
                 let (shape, head) = (block.cache.shape(), block.kv_head);
                 values.values::<S>(shape, head, slots, vectors.clone(), next.values_at(shape, head), self.page);
-                // The first rows attend to none of the page, the next to a part of it, each to one position more, the last to all.
-                let none = (start + 1).saturating_sub(block.len).min(block.rows);
-                let all = (start + slots).saturating_sub(block.len).min(block.rows);
-                for row in none..all {
-                    let slots = block.len + row - start;
-                    self.mix::<S>(buffers, start, slots, &vectors, row * group..(row + 1) * group);
+                // Rows that attend to the same part of the page, most often to all of it, meet it together.
+                let rows = block.rows_at(&(start..start + slots));
+                let part = |row| {
+                    let attended = block.attended(row);
+                    attended.start.max(start)..attended.end.min(start + slots)
+                };
+                let mut row = rows.start;
+                while row < rows.end {
+                    let positions = part(row);
+                    let end = (row + 1..rows.end).find(|&next| part(next) != positions).unwrap_or(rows.end);
+                    self.mix::<S>(buffers, start, &positions, &vectors, row * group..end * group);
+                    row = end;
                 }
-                self.mix::<S>(buffers, start, slots, &vectors, all * group..block.queries());
             }
             self.finish::<S>(buffers, &vectors);
         }
@@ -248,23 +280,24 @@ impl BlockTask<'_> {
         }
     }
 
-    /// Adds the first `slots` values of the page that begins at position `start`, weighted, to the sums of `queries`.
+    /// Adds the values at `positions` of the page that begins at position `start`, weighted, to the sums of `queries`.
     #[inline(always)]
     unsafe fn mix<S: Isa>(
         &self,
         buffers: &BlockBuffers,
         start: usize,
-        slots: usize,
+        positions: &Range<usize>,
         vectors: &Range<usize>,
         queries: Range<usize>,
     ) {
         let (stride, columns, row) = (self.block.stride(), self.block.columns(), vectors.len() * S::LANES);
-        // SAFETY: the page has `slots` rows of the vectors; each query has weights for them, and sums for whole vectors.
+        let (slots, first) = (positions.len(), positions.start - start);
+        // SAFETY: the page has rows of the vectors for all positions; each query has weights for them, and sums for whole vectors.
         unsafe {
             for vector in (0..vectors.len()).step_by(VECTORS) {
                 for (query, tile) in tiles::<S>(queries.clone()) {
-                    let weights = buffers.scores.add(query * stride + start);
-                    let values = self.page.add(vector * S::LANES);
+                    let weights = buffers.scores.add(query * stride + positions.start - self.block.origin());
+                    let values = self.page.add(first * row + vector * S::LANES);
                     let sums = buffers.sums.add(query * columns + (vectors.start + vector) * S::LANES);
                     if vector + VECTORS <= vectors.len() {
                         match_tile!(tile, mix_tile::<S, VECTORS>(values, row, slots, weights, stride, sums, columns));

@@ -10,13 +10,17 @@ fn attend(
     pool: &Pool,
     qkv: &[f32],
     heads: Heads,
-    rotation: &Rotation,
+    layer: AttentionLayer<'_>,
     caches: &mut [(&mut KvCache, usize)],
-    layer: usize,
 ) -> Vec<f32> {
     let mut out = vec![0.0; qkv.len() / heads.row() * heads.query * heads.dim];
-    super::attend(set, pool, qkv, heads, rotation, caches, layer, &mut out);
+    super::attend(set, pool, qkv, heads, layer, caches, &mut out);
     out
+}
+
+/// A layer that attends to all positions.
+fn layer(index: usize, rotation: &Rotation) -> AttentionLayer<'_> {
+    AttentionLayer { index, rotation: Some(rotation), window: usize::MAX }
 }
 
 struct Case {
@@ -25,14 +29,16 @@ struct Case {
     qkv: Vec<f32>,
     rows: usize,
     precision: CachePrecision,
+    window: usize,
+    rotates: bool,
 }
 
 fn case(group: usize, kv: usize, dim: usize, rows: usize, seed: u64) -> Case {
-    let heads = Heads { query: group * kv, kv, dim };
+    let heads = Heads { query: group * kv, kv, dim, scale: (dim as f32).powf(-0.5) };
     let mut draw = arbitrage_core::Draw::new(seed);
     let frequencies = (0..dim / 2).map(|i| 10_000f64.powf(-2.0 * i as f64 / dim as f64)).collect();
     let qkv = (0..rows * heads.row()).map(|_| draw.uniform() as f32 * 4.0 - 2.0).collect();
-    Case { heads, frequencies, qkv, rows, precision: CachePrecision::Half }
+    Case { heads, frequencies, qkv, rows, precision: CachePrecision::Half, window: usize::MAX, rotates: true }
 }
 
 impl Case {
@@ -40,12 +46,16 @@ impl Case {
         KvCache::new(1, self.heads.kv, self.heads.dim).with_precision(self.precision)
     }
 
+    fn layer<'r>(&self, rotation: &'r Rotation) -> AttentionLayer<'r> {
+        AttentionLayer { index: 0, rotation: self.rotates.then_some(rotation), window: self.window }
+    }
+
     /// Attends with the next `rows` rows of one sequence.
     fn step(&self, set: InstructionSet, pool: &Pool, cache: &mut KvCache, rows: usize) -> Vec<f32> {
         let start = cache.len();
         let rotation = Rotation::new(start..start + rows, &self.frequencies, 1.0);
         let qkv = &self.qkv[start * self.heads.row()..(start + rows) * self.heads.row()];
-        let out = attend(set, pool, qkv, self.heads, &rotation, &mut [(cache, rows)], 0);
+        let out = attend(set, pool, qkv, self.heads, self.layer(&rotation), &mut [(cache, rows)]);
         cache.advance(rows);
         out
     }
@@ -64,20 +74,21 @@ impl Case {
         let rotation = Rotation::new(start..self.rows, &self.frequencies, 1.0);
         let qkv = &self.qkv[start * self.heads.row()..];
         let caches = &mut [(&mut cache, rows)];
-        append(set, qkv, self.heads, &rotation, caches, 0);
+        append(set, qkv, self.heads, self.layer(&rotation), caches);
         let mut out = vec![f32::NAN; rows * self.heads.query * self.heads.dim];
-        AttentionPass { set, qkv, heads: self.heads, rotation: &rotation, caches, layer: 0 }
+        AttentionPass { set, qkv, heads: self.heads, caches, layer: self.layer(&rotation) }
             .run(&pool, division, &mut out);
         out
     }
 
     /// The same in double precision, from the definition; keys and values rounded to halves.
     fn plain(&self) -> Vec<f64> {
-        let Heads { query, kv, dim } = self.heads;
+        let Heads { query, kv, dim, .. } = self.heads;
         let turned = |row: usize, head: usize| -> Vec<f64> {
             let x = &self.qkv[row * self.heads.row() + head * dim..][..dim];
             let half = dim / 2;
-            let angle = |i: usize| row as f64 * self.frequencies[i % half];
+            let turns = if self.rotates { row as f64 } else { 0.0 };
+            let angle = |i: usize| turns * self.frequencies[i % half];
             let partner = |i: usize| if i < half { -f64::from(x[i + half]) } else { f64::from(x[i - half]) };
             (0..dim).map(|i| f64::from(x[i]) * angle(i).cos() + partner(i) * angle(i).sin()).collect()
         };
@@ -86,14 +97,15 @@ impl Case {
         for row in 0..self.rows {
             for head in 0..query {
                 let (q, kv_head) = (turned(row, head), head / (query / kv));
-                let scores: Vec<f64> = (0..=row)
+                let first = (row + 1).saturating_sub(self.window);
+                let scores: Vec<f64> = (first..=row)
                     .map(|at| turned(at, query + kv_head).iter().zip(&q).map(|(k, q)| half(*k) * q).sum::<f64>())
                     .map(|score| (score / (dim as f64).sqrt()).exp())
                     .collect();
                 let total: f64 = scores.iter().sum();
                 for i in 0..dim {
                     let value = |at: usize| self.qkv[at * self.heads.row() + (query + kv + kv_head) * dim + i];
-                    let mixed = scores.iter().enumerate().map(|(at, score)| score * half(f64::from(value(at))));
+                    let mixed = scores.iter().enumerate().map(|(at, score)| score * half(f64::from(value(first + at))));
                     out.push(mixed.sum::<f64>() / total);
                 }
             }
@@ -114,10 +126,12 @@ proptest! {
         dim in prop::sample::select(vec![2usize, 6, 8, 16, 20, 40, 64]),
         rows in 1usize..150,
         cut in any::<prop::sample::Index>(),
+        window in prop_oneof![Just(usize::MAX), 1usize..160],
+        rotates in prop::bool::weighted(0.8),
         seed in any::<u64>(),
     ) {
         for precision in PRECISIONS {
-            let case = Case { precision, ..case(group, kv, dim, rows, seed) };
+            let case = Case { precision, window, rotates, ..case(group, kv, dim, rows, seed) };
             let exact = case.plain();
             let tolerance = if precision == CachePrecision::Half { 2e-3 } else { 6e-2 };
             let portable = case.run(InstructionSet::Portable, &[rows]);
@@ -206,7 +220,7 @@ fn sequences_do_not_see_each_other() {
         let qkv = [&cases[0].qkv[..], &cases[1].qkv[..]].concat();
         let rotation = Rotation::new((0..5).chain(0..17), &cases[0].frequencies, 1.0);
         let [first, second] = &mut caches;
-        let out = attend(set, &pool, &qkv, cases[0].heads, &rotation, &mut [(first, 5), (second, 17)], 0);
+        let out = attend(set, &pool, &qkv, cases[0].heads, layer(0, &rotation), &mut [(first, 5), (second, 17)]);
         assert_eq!(out, [cases[0].run(set, &[5]), cases[1].run(set, &[17])].concat());
     }
 }
@@ -221,6 +235,24 @@ fn what_is_not_finite_is_not_hidden_and_not_seen_before() {
             let out = case.run(InstructionSet::best(), &[4]);
             assert!(out[8..16].iter().any(|x| !x.is_finite()), "{at}");
             assert_eq!(out[..8], finite[..8], "{at}");
+        }
+    }
+}
+
+/// What lies before a row's window may be anything: its weight is not zero, it is not there.
+#[test]
+fn what_is_before_the_window_is_not_seen() {
+    for precision in PRECISIONS {
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut case = Case { precision, window: 70, ..case(2, 1, 8, 150, 1) };
+            let finite = case.run(InstructionSet::best(), &[150]);
+            let (row, kept) = (case.heads.row(), 100 * 2 * 8);
+            case.qkv[30 * row + 2 * 8..31 * row].fill(bad);
+            for pieces in [vec![150], vec![100, 50]] {
+                let out = case.run(InstructionSet::best(), &pieces);
+                assert_eq!(out[kept..], finite[kept..], "{precision:?} {bad}");
+                assert!(out[99 * 16..kept].iter().any(|x| !x.is_finite()), "{precision:?} {bad}");
+            }
         }
     }
 }
@@ -252,7 +284,7 @@ fn measure_attention_by_context() {
         small.step(set, &pool, &mut cache, 127);
         let rotation = Rotation::new(127..128, &small.frequencies, 1.0);
         let qkv = &small.qkv[127 * small.heads.row()..];
-        let row = || drop(attend(set, &pool, qkv, small.heads, &rotation, &mut [(&mut cache, 1)], 0));
+        let row = || drop(attend(set, &pool, qkv, small.heads, layer(0, &rotation), &mut [(&mut cache, 1)]));
         let (median, best) = time(Box::new(row), 1001);
         println!("one row of 4 heads, 24 wide, at 128: {:.2} µs a layer, best {:.2}", median * 1e6, best * 1e6);
         let mut cache = KvCache::new(layers, 2, 128).with_precision(precision);
@@ -267,8 +299,8 @@ fn measure_attention_by_context() {
             let mut cache = cache.fork(context - 1);
             let rotation = Rotation::new(context - 1..context, &case.frequencies, 1.0);
             let mut token = || {
-                for layer in 0..layers {
-                    attend(set, &pool, &case.qkv, case.heads, &rotation, &mut [(&mut cache, 1)], layer);
+                for index in 0..layers {
+                    attend(set, &pool, &case.qkv, case.heads, layer(index, &rotation), &mut [(&mut cache, 1)]);
                 }
             };
             token();
@@ -281,7 +313,7 @@ fn measure_attention_by_context() {
             let mut cache = cache.fork(depth);
             let rotation = Rotation::new(depth..depth + rows, &noise.frequencies, 1.0);
             let qkv = &noise.qkv[..rows * heads.row()];
-            let pass = || drop(attend(set, &pool, qkv, heads, &rotation, &mut [(&mut cache, rows)], 0));
+            let pass = || drop(attend(set, &pool, qkv, heads, layer(0, &rotation), &mut [(&mut cache, rows)]));
             let (median, best) = time(Box::new(pass), 7);
             let products = (rows * depth + rows * (rows + 1) / 2) as f64 * (2 * 12 * 128) as f64;
             println!(

@@ -21,24 +21,34 @@ const LAYER: [(&str, &str); 11] = [
     ("ffn_down", "mlp.down_proj"),
 ];
 
-/// The Hugging Face name of a GGUF tensor; names outside the tables, such as `rope_freqs.weight`, stay.
+/// Names within a layer of Gemma 3, which norms what attention and the feed-forward part give, and so calls other norms by these names.
+const GEMMA3_LAYER: [(&str, &str); 3] = [
+    ("post_attention_norm", "post_attention_layernorm"),
+    ("ffn_norm", "pre_feedforward_layernorm"),
+    ("post_ffw_norm", "post_feedforward_layernorm"),
+];
+
+/// The Hugging Face name of a tensor in a GGUF file of this architecture; names outside the tables, such as `rope_freqs.weight`, stay.
 ///
 /// ```
 /// # use arbitrage_models::weights::gguf::names;
-/// assert_eq!(names::to_hugging_face("blk.3.attn_q.bias"), "model.layers.3.self_attn.q_proj.bias");
-/// assert_eq!(names::to_hugging_face("output.weight"), "lm_head.weight");
+/// assert_eq!(names::to_hugging_face("llama", "blk.3.attn_q.bias"), "model.layers.3.self_attn.q_proj.bias");
+/// assert_eq!(names::to_hugging_face("llama", "blk.3.ffn_norm.weight"), "model.layers.3.post_attention_layernorm.weight");
+/// assert_eq!(names::to_hugging_face("gemma3", "blk.3.ffn_norm.weight"), "model.layers.3.pre_feedforward_layernorm.weight");
+/// assert_eq!(names::to_hugging_face("llama", "output.weight"), "lm_head.weight");
 /// ```
-pub fn to_hugging_face(name: &str) -> Cow<'_, str> {
-    translate(name, "blk.", "model.layers.", |pair| *pair)
+pub fn to_hugging_face<'a>(architecture: &str, name: &'a str) -> Cow<'a, str> {
+    translate(architecture, name, "blk.", "model.layers.", |pair| *pair)
 }
 
 /// The GGUF name of a Hugging Face tensor: the inverse of [`to_hugging_face`].
-pub fn to_gguf(name: &str) -> Cow<'_, str> {
-    translate(name, "model.layers.", "blk.", |(gguf, hf)| (*hf, *gguf))
+pub fn to_gguf<'a>(architecture: &str, name: &'a str) -> Cow<'a, str> {
+    translate(architecture, name, "model.layers.", "blk.", |(gguf, hf)| (*hf, *gguf))
 }
 
 /// Looks `name` up in the tables in one direction: `order` gives a row as (from, to).
 fn translate<'a>(
+    architecture: &str,
     name: &'a str,
     from_layers: &str,
     to_layers: &str,
@@ -52,7 +62,11 @@ fn translate<'a>(
     };
     let layer = stem.strip_prefix(from_layers).and_then(|rest| rest.split_once('.'));
     let translated = match layer.filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit())) {
-        Some((number, stem)) => find(&LAYER, stem).map(|to| format!("{to_layers}{number}.{to}.{part}")),
+        Some((number, stem)) => {
+            let own: &[_] = if architecture == "gemma3" { &GEMMA3_LAYER } else { &[] };
+            let to = find(own, stem).or_else(|| find(&LAYER, stem));
+            to.map(|to| format!("{to_layers}{number}.{to}.{part}"))
+        }
         None => find(&GLOBAL, stem).map(|to| format!("{to}.{part}")),
     };
     translated.map_or(Cow::Borrowed(name), Cow::Owned)
@@ -79,8 +93,17 @@ mod tests {
             ("blk.1.ffn_down.weight", "model.layers.1.mlp.down_proj.weight"),
         ];
         for (gguf, hf) in table {
-            assert_eq!(to_hugging_face(gguf), hf);
-            assert_eq!(to_gguf(hf), gguf);
+            assert_eq!(to_hugging_face("qwen2", gguf), hf);
+            assert_eq!(to_gguf("qwen2", hf), gguf);
+        }
+        for (gguf, hf) in [
+            ("blk.1.attn_q_norm.weight", "model.layers.1.self_attn.q_norm.weight"),
+            ("blk.1.post_attention_norm.weight", "model.layers.1.post_attention_layernorm.weight"),
+            ("blk.1.ffn_norm.weight", "model.layers.1.pre_feedforward_layernorm.weight"),
+            ("blk.1.post_ffw_norm.weight", "model.layers.1.post_feedforward_layernorm.weight"),
+        ] {
+            assert_eq!(to_hugging_face("gemma3", gguf), hf);
+            assert_eq!(to_gguf("gemma3", hf), gguf);
         }
     }
 
@@ -89,7 +112,7 @@ mod tests {
         for name in
             ["rope_freqs.weight", "", ".", "blk", "blk.0", "blk.x.attn_q.weight", "blk.0.attn_z.weight", "output"]
         {
-            assert_eq!(to_hugging_face(name), name);
+            assert_eq!(to_hugging_face("llama", name), name);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::write_atomic;
 use crate::error::Result;
 use crate::weights::TensorView;
-use crate::weights::gguf::{MetadataArray, MetadataValue, names};
+use crate::weights::gguf::{ARCHITECTURE, MetadataArray, MetadataValue, names};
 
 /// Tensors start at multiples of so many bytes. It is GGUF's default, so that `general.alignment` need not be written.
 const ALIGNMENT: usize = 32;
@@ -44,7 +44,7 @@ impl<'a> GgufWriter<'a> {
         self
     }
 
-    /// Adds a tensor. Hugging Face names are translated to GGUF's; others are written as they are.
+    /// Adds a tensor. Hugging Face names are translated to GGUF's of the architecture in the metadata; others are written as they are.
     pub fn tensor(mut self, tensor: TensorView<'a>) -> Self {
         self.tensors.push(tensor);
         self
@@ -96,9 +96,13 @@ impl<'a> GgufWriter<'a> {
             out.extend((value.value_type() as u32).to_le_bytes());
             put_value(&mut out, value);
         }
+        let architecture = self.metadata.iter().find_map(|(key, value)| match value {
+            MetadataValue::String(name) if key == ARCHITECTURE => Some(name.as_str()),
+            _ => None,
+        });
         let mut offset = 0;
         for tensor in &self.tensors {
-            put_string(&mut out, &names::to_gguf(tensor.name));
+            put_string(&mut out, &names::to_gguf(architecture.unwrap_or_default(), tensor.name));
             out.extend((tensor.shape.len() as u32).to_le_bytes());
             tensor.shape.iter().rev().for_each(|dim| put_len(&mut out, *dim));
             out.extend(tensor.dtype.ggml_id().to_le_bytes());
