@@ -52,6 +52,9 @@ pub struct ModelConfig {
     pub embedding_scale: f32,
     /// Added to the weights of norms as they are stored.
     pub norm_offset: f32,
+    /// The experts of each layer, in models whose feed-forward part is a mixture of experts; [`feed_forward`](Self::feed_forward) is then
+    /// not in use.
+    pub experts: Option<ExpertsConfig>,
     /// Whether the head's weights are the embedding's.
     pub tied: bool,
     /// Whether the projections of attention have biases; `None` where those decide that are in the file.
@@ -60,6 +63,19 @@ pub struct ModelConfig {
     pub feed_forward_bias: Option<bool>,
     /// The class that wrote the checkpoint, such as `Qwen2ForCausalLM`; `None` in GGUF files.
     pub architecture: Option<String>,
+}
+
+/// A mixture of experts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpertsConfig {
+    /// How many experts a layer has.
+    pub count: usize,
+    /// Through how many of them a token goes, at most [`count`](Self::count).
+    pub chosen: usize,
+    /// Width of each.
+    pub width: usize,
+    /// Whether the weights of a token's experts are made to add up to 1; otherwise they are the router's probabilities.
+    pub is_normalised: bool,
 }
 
 /// How a layer attends.
@@ -165,6 +181,9 @@ const MAX_DIMENSION: usize = 1 << 24;
 /// Most layers. The names of a layer's tensors take memory before any of them is looked up; the deepest public model has 126 layers.
 const MAX_LAYERS: usize = 1 << 12;
 
+/// Most experts of a layer, likewise; the most of any public model are 512.
+const MAX_EXPERTS: usize = 1 << 12;
+
 /// A checked value. Each format has its own name for it, which errors use.
 #[derive(Clone, Copy, Debug)]
 enum Field {
@@ -176,6 +195,9 @@ enum Field {
     KvHeads,
     HeadDim,
     Context,
+    Experts,
+    ChosenExperts,
+    ExpertWidth,
     Epsilon,
     Theta,
     LocalTheta,
@@ -189,6 +211,16 @@ impl ModelConfig {
             |field: Field, expected: String, found: String| Err(Error::format(path, name(field), expected, found));
         for (field, size, max) in self.sizes() {
             if !(1..=max).contains(&size) {
+                return wrong(field, format!("1 to {max}"), size.to_string());
+            }
+        }
+        if let Some(experts) = self.experts {
+            let sizes = [
+                (Field::Experts, experts.count, MAX_EXPERTS),
+                (Field::ChosenExperts, experts.chosen, experts.count),
+                (Field::ExpertWidth, experts.width, MAX_DIMENSION),
+            ];
+            if let Some((field, size, max)) = sizes.into_iter().find(|(_, size, max)| !(1..=*max).contains(size)) {
                 return wrong(field, format!("1 to {max}"), size.to_string());
             }
         }

@@ -34,6 +34,8 @@ pub enum Part {
     Attention,
     /// The product behind attention.
     AttentionOutput,
+    /// The product of a mixture of experts that chooses among them, and the choice.
+    ExpertRouter,
     /// The two products of the gated feed-forward part's inner half.
     GateUp,
     /// The activation of the gate, and its product with the other half.
@@ -58,7 +60,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order of the table.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Embedding,
         Self::Rotary,
         Self::Norms,
@@ -66,6 +68,7 @@ impl Part {
         Self::Qkv,
         Self::Attention,
         Self::AttentionOutput,
+        Self::ExpertRouter,
         Self::GateUp,
         Self::Activation,
         Self::Down,
@@ -88,6 +91,7 @@ impl Part {
             Self::Qkv => "product: queries, keys, values",
             Self::Attention => "attention",
             Self::AttentionOutput => "product: attention output",
+            Self::ExpertRouter => "choice of experts",
             Self::GateUp => "product: gate and up",
             Self::Activation => "activation",
             Self::Down => "product: down",

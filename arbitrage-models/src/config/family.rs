@@ -24,6 +24,8 @@ pub struct ModelFamily {
     pub centred_norms: bool,
     /// The activation of the feed-forward part's gate.
     pub activation: Activation,
+    /// Whether the feed-forward part of every layer is a mixture of experts.
+    pub has_experts: bool,
     /// The width of a head where `config.json` does not give it; `None` for the hidden size divided by the heads.
     pub default_head_dim: Option<usize>,
     /// Every how many layers one does not rotate queries and keys, where the file does not say it; `None` where all layers rotate.
@@ -84,6 +86,7 @@ const LLAMA: ModelFamily = ModelFamily {
     scaled_embeddings: false,
     centred_norms: false,
     activation: Activation::Silu,
+    has_experts: false,
     default_head_dim: None,
     unrotated_every: None,
     global_every: None,
@@ -101,7 +104,7 @@ const LLAMA: ModelFamily = ModelFamily {
 const DEFAULT_WINDOW: Option<usize> = Some(4096);
 
 /// Every family that is supported.
-pub static FAMILIES: [ModelFamily; 6] = [
+pub static FAMILIES: [ModelFamily; 7] = [
     LLAMA,
     ModelFamily {
         name: "mistral",
@@ -127,6 +130,26 @@ pub static FAMILIES: [ModelFamily; 6] = [
         default_head_dim: Some(128),
         window: WindowUse::WhereSwitchedOn,
         default_window: DEFAULT_WINDOW,
+        ..LLAMA
+    },
+    ModelFamily {
+        name: "qwen3_moe",
+        class: "Qwen3Moe",
+        gguf: "qwen3moe",
+        head_norms: true,
+        has_experts: true,
+        window: WindowUse::WhereSwitchedOn,
+        default_window: DEFAULT_WINDOW,
+        json_keys: &[
+            "decoder_sparse_step",
+            "mlp_only_layers",
+            "moe_intermediate_size",
+            "norm_topk_prob",
+            "num_experts",
+            "num_experts_per_tok",
+            "router_aux_loss_coef",
+        ],
+        gguf_keys: &["expert_count", "expert_feed_forward_length", "expert_used_count"],
         ..LLAMA
     },
     ModelFamily {
@@ -214,7 +237,7 @@ mod tests {
         }
         assert_eq!(ModelFamily::by_gguf("llama").unwrap().name, "llama");
         assert_eq!((ModelFamily::by_name("gpt2"), ModelFamily::by_gguf("mistral")), (None, None));
-        assert_eq!(ModelFamily::names(), "llama, mistral, qwen2, qwen3, smollm3 or gemma3_text");
-        assert_eq!(ModelFamily::gguf_names(), "llama, qwen2, qwen3, smollm3 or gemma3");
+        assert_eq!(ModelFamily::names(), "llama, mistral, qwen2, qwen3, qwen3_moe, smollm3 or gemma3_text");
+        assert_eq!(ModelFamily::gguf_names(), "llama, qwen2, qwen3, qwen3moe, smollm3 or gemma3");
     }
 }

@@ -7,7 +7,8 @@ use super::family::ModelFamily;
 use super::family::WindowUse;
 use super::keys::{self, ConfigFormat};
 use super::{
-    Field, LayerAttention, LayerRotation, ModelConfig, Rope, RopeScaling, Yarn, shared_head_dim, usual_attention_scale,
+    ExpertsConfig, Field, LayerAttention, LayerRotation, ModelConfig, Rope, RopeScaling, Yarn, shared_head_dim,
+    usual_attention_scale,
 };
 use crate::error::{Error, Result};
 use crate::weights::gguf::{Metadata, MetadataValue};
@@ -22,6 +23,9 @@ const WINDOW: &str = "attention.sliding_window";
 const PATTERN: &str = "attention.sliding_window_pattern";
 const LOCAL_THETA: &str = "rope.freq_base_swa";
 const GEMMA_27B_LAYERS: usize = 62;
+const EXPERTS: &str = "expert_count";
+const CHOSEN_EXPERTS: &str = "expert_used_count";
+const EXPERT_WIDTH: &str = "expert_feed_forward_length";
 const YARN_BETAS: [&str; 2] = ["rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow"];
 
 impl ModelConfig {
@@ -67,6 +71,7 @@ impl ModelConfig {
             attention_scale: attention_scale(family, layers, hidden, heads, head_dim),
             embedding_scale: if family.scaled_embeddings { (hidden as f32).sqrt() } else { 1.0 },
             norm_offset: 0.0,
+            experts: read.experts()?,
             tied: gguf.get("lm_head.weight")?.is_none(),
             attention_bias: None,
             feed_forward_bias: None,
@@ -86,6 +91,9 @@ impl ModelConfig {
             Field::KvHeads => key("attention.head_count_kv"),
             Field::HeadDim => key("attention.key_length"),
             Field::Context => key("context_length"),
+            Field::Experts => key(EXPERTS),
+            Field::ChosenExperts => key(CHOSEN_EXPERTS),
+            Field::ExpertWidth => key(EXPERT_WIDTH),
             Field::Epsilon => key("attention.layer_norm_rms_epsilon"),
             Field::Theta => key("rope.freq_base"),
             Field::LocalTheta => key(LOCAL_THETA),
@@ -184,6 +192,19 @@ impl GgufReader<'_> {
         let Some(other) = self.family.default_local_theta else { return Ok(None) };
         let theta = self.optional_float(LOCAL_THETA)?.unwrap_or(other);
         Ok(Some(Rope { theta, scaling: RopeScaling::None }))
+    }
+
+    /// The experts of every layer, as llama.cpp reads them: their weights always add up to 1.
+    fn experts(&self) -> Result<Option<ExpertsConfig>> {
+        if !self.family.has_experts {
+            return Ok(None);
+        }
+        let (count, chosen) = (self.size(EXPERTS)?, self.size(CHOSEN_EXPERTS)?);
+        let width = match self.optional_size(EXPERT_WIDTH)? {
+            Some(width) => width,
+            None => self.size("feed_forward_length")?.checked_div(chosen).unwrap_or(0),
+        };
+        Ok(Some(ExpertsConfig { count, chosen, width, is_normalised: true }))
     }
 
     /// Refuses values of another width than keys, and rotary encoding of a part of a head.

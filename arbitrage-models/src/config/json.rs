@@ -10,7 +10,9 @@ use serde_json::Value as Json;
 
 use super::family::ModelFamily;
 use super::keys::{self, ConfigFormat};
-use super::{Activation, Field, MAX_DIMENSION, ModelConfig, is_positive, shared_head_dim, usual_attention_scale};
+use super::{
+    Activation, ExpertsConfig, Field, MAX_DIMENSION, ModelConfig, is_positive, shared_head_dim, usual_attention_scale,
+};
 use crate::error::{Error, Result};
 use crate::small_file::parse_json;
 use crate::weights::report::nearest;
@@ -52,6 +54,7 @@ impl ModelConfig {
             attention_scale: read.attention_scale(head_dim)?,
             embedding_scale: if family.scaled_embeddings { (hidden as f32).sqrt() } else { 1.0 },
             norm_offset: if family.centred_norms { 1.0 } else { 0.0 },
+            experts: read.experts()?,
             tied: read.flag("/tie_word_embeddings")?.unwrap_or(family.default_tied),
             attention_bias: read.flag("/attention_bias")?,
             feed_forward_bias: read.flag("/mlp_bias")?,
@@ -187,6 +190,40 @@ impl<'a> JsonReader<'a> {
         }
     }
 
+    /// The experts of every layer, in families that have them.
+    fn experts(&self) -> Result<Option<ExpertsConfig>> {
+        const EXPERT_BIAS: &str = "/mlp_bias";
+        const SPARSE_STEP: &str = "/decoder_sparse_step";
+        const DENSE_LAYERS: &str = "/mlp_only_layers";
+        if !self.family.has_experts {
+            return Ok(None);
+        }
+        if self.flag(EXPERT_BIAS)? == Some(true) {
+            return self.wrong(
+                EXPERT_BIAS,
+                "false, since experts with biases are not supported yet",
+                self.get(EXPERT_BIAS),
+            );
+        }
+        if self.size_or(SPARSE_STEP, 1)? != 1 {
+            return self.wrong(
+                SPARSE_STEP,
+                "1, since layers without experts are not supported yet",
+                self.get(SPARSE_STEP),
+            );
+        }
+        if let Some(layers) = self.get(DENSE_LAYERS).filter(|layers| !layers.as_array().is_some_and(Vec::is_empty)) {
+            let expected = "an empty list, since layers without experts are not supported yet";
+            return self.wrong(DENSE_LAYERS, expected, Some(layers));
+        }
+        Ok(Some(ExpertsConfig {
+            count: self.size("/num_experts")?,
+            chosen: self.size("/num_experts_per_tok")?,
+            width: self.size("/moe_intermediate_size")?,
+            is_normalised: self.flag("/norm_topk_prob")?.unwrap_or(false),
+        }))
+    }
+
     /// The class that wrote the checkpoint, which is one of the family's.
     fn architecture(&self) -> Result<Option<String>> {
         const POINTER: &str = "/architectures";
@@ -211,6 +248,9 @@ impl<'a> JsonReader<'a> {
             Field::KvHeads => "/num_key_value_heads",
             Field::HeadDim => "/head_dim",
             Field::Context => "/max_position_embeddings",
+            Field::Experts => "/num_experts",
+            Field::ChosenExperts => "/num_experts_per_tok",
+            Field::ExpertWidth => "/moe_intermediate_size",
             Field::Epsilon => "/rms_norm_eps",
             Field::Theta => "/rope_theta",
             Field::LocalTheta => "/rope_local_base_freq",

@@ -45,7 +45,7 @@ impl Backbone {
         &self.device
     }
 
-    /// Bytes of the layers' matrices.
+    /// Bytes of the layers' matrices that a token reads.
     pub(super) fn layer_bytes(&self) -> usize {
         self.layers.iter().map(DecoderLayer::bytes).sum()
     }

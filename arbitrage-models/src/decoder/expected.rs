@@ -2,7 +2,7 @@
 
 use arbitrage_core::text::excerpt;
 
-use crate::config::{ModelConfig, ModelFamily, RopeScaling};
+use crate::config::{ExpertsConfig, ModelConfig, ModelFamily, RopeScaling};
 use crate::error::{Error, Result};
 use crate::weights::{LoadReport, WeightSource};
 
@@ -14,6 +14,8 @@ pub(crate) const HEAD: &str = "lm_head";
 pub(super) const HEAD_NORMS: [&str; 2] = ["self_attn.q_norm.weight", "self_attn.k_norm.weight"];
 /// The norms of what a layer's attention and feed-forward part give, where there are such.
 pub(super) const POST_NORMS: [&str; 2] = ["post_attention_layernorm.weight", "post_feedforward_layernorm.weight"];
+/// The matrices of an expert.
+pub(super) const EXPERT_PARTS: [&str; 3] = ["gate_proj", "up_proj", "down_proj"];
 /// What the names of a language model's tensors begin with.
 pub(crate) const PREFIX: &str = "model.";
 
@@ -47,7 +49,7 @@ pub(crate) fn expect_language_model(report: &mut LoadReport, source: &dyn Weight
 /// Reports every tensor of a decoder without its head that does not fit `config`, before the first weight is read; `prefix`
 /// stands before the names.
 pub(crate) fn expect_backbone(report: &mut LoadReport, source: &dyn WeightSource, config: &ModelConfig, prefix: &str) {
-    for (name, shape, presence) in expected(config) {
+    for (name, shape, presence) in expected(config, source.experts_are_stacked()) {
         expect(report, source, &format!("{prefix}{name}"), &shape, presence);
     }
     mark_of_no_use(report, source);
@@ -105,7 +107,7 @@ pub(super) fn check_task(source: &dyn WeightSource, config: &ModelConfig) -> Res
 }
 
 /// Names and shapes of the tensors that a decoder of this shape has without its head.
-fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>, Presence)> {
+fn expected(config: &ModelConfig, experts_are_stacked: bool) -> Vec<(String, Vec<usize>, Presence)> {
     let (hidden, inner) = (config.hidden, config.feed_forward);
     let (q, kv) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
     let declared = |flag: Option<bool>| match flag {
@@ -115,15 +117,20 @@ fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>, Presence)> {
     };
     let (attention, feed_forward) = (declared(config.attention_bias), declared(config.feed_forward_bias));
     let input = if config.family.qkv_biases { Presence::Required } else { attention };
-    let linear_layers = [
+    let mut linear_layers = vec![
         ("self_attn.q_proj", [q, hidden], input),
         ("self_attn.k_proj", [kv, hidden], input),
         ("self_attn.v_proj", [kv, hidden], input),
         ("self_attn.o_proj", [hidden, q], attention),
-        ("mlp.gate_proj", [inner, hidden], feed_forward),
-        ("mlp.up_proj", [inner, hidden], feed_forward),
-        ("mlp.down_proj", [hidden, inner], feed_forward),
     ];
+    if config.experts.is_none() {
+        linear_layers.extend([
+            ("mlp.gate_proj", [inner, hidden], feed_forward),
+            ("mlp.up_proj", [inner, hidden], feed_forward),
+            ("mlp.down_proj", [hidden, inner], feed_forward),
+        ]);
+    }
+    let experts = config.experts.map_or_else(Vec::new, |experts| expert_shapes(experts, hidden, experts_are_stacked));
     let mut all = vec![
         (EMBEDDING.to_owned(), vec![config.vocabulary, hidden], Presence::Required),
         ("norm.weight".to_owned(), vec![hidden], Presence::Required),
@@ -143,6 +150,21 @@ fn expected(config: &ModelConfig) -> Vec<(String, Vec<usize>, Presence)> {
         for (name, shape, bias) in &linear_layers {
             add(&format!("{name}.weight"), shape, Presence::Required);
             add(&format!("{name}.bias"), &shape[..1], *bias);
+        }
+        experts.iter().for_each(|(name, shape)| add(name, shape, Presence::Required));
+    }
+    all
+}
+
+/// Names and shapes of the matrices of a layer's experts: one for each, or all in one.
+fn expert_shapes(experts: ExpertsConfig, hidden: usize, are_stacked: bool) -> Vec<(String, Vec<usize>)> {
+    let ExpertsConfig { count, width, .. } = experts;
+    let mut all = vec![("mlp.gate.weight".to_owned(), vec![count, hidden])];
+    for (part, shape) in EXPERT_PARTS.into_iter().zip([[width, hidden], [width, hidden], [hidden, width]]) {
+        if are_stacked {
+            all.push((format!("mlp.experts.{part}.weight"), [&[count], &shape[..]].concat()));
+        } else {
+            all.extend((0..count).map(|expert| (format!("mlp.experts.{expert}.{part}.weight"), shape.to_vec())));
         }
     }
     all

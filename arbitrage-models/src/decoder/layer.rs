@@ -4,13 +4,13 @@ use burn::tensor::Tensor;
 
 use super::attention::Attention;
 use super::batched_attention::BatchedAttention;
-use super::linear::{Linear, gated};
+use super::feed_forward::FeedForward;
+use super::linear::Linear;
 #[cfg(feature = "flex")]
 use super::norm::PackedNorm;
 use super::norm::RmsNorm;
 #[cfg(feature = "flex")]
 use super::packed_pass::PackedLayer;
-use crate::config::Activation;
 
 /// Attention and feed-forward, each behind a norm and added to the residual stream.
 pub(super) struct DecoderLayer {
@@ -19,10 +19,7 @@ pub(super) struct DecoderLayer {
     /// Norms of what attention and the feed-forward part give, in families that have them.
     pub post_norms: Option<[RmsNorm; 2]>,
     pub feed_forward_norm: RmsNorm,
-    pub gate: Linear,
-    pub up: Linear,
-    pub activation: Activation,
-    pub down: Linear,
+    pub feed_forward: FeedForward,
 }
 
 impl DecoderLayer {
@@ -35,17 +32,15 @@ impl DecoderLayer {
             "self_attn.k_proj" => key,
             "self_attn.v_proj" => value,
             "self_attn.o_proj" => output,
-            "mlp.gate_proj" => &self.gate,
-            "mlp.up_proj" => &self.up,
-            "mlp.down_proj" => &self.down,
-            _ => return None,
+            _ => return self.feed_forward.matrix(part.strip_prefix("mlp.")?),
         })
     }
 
-    /// Bytes of its matrices.
+    /// Bytes of the matrices that a token reads.
     pub(super) fn bytes(&self) -> usize {
         let Attention { query, key, value, output, .. } = &self.attention;
-        [query, key, value, output, &self.gate, &self.up, &self.down].into_iter().map(Linear::bytes).sum()
+        let attention: usize = [query, key, value, output].into_iter().map(Linear::bytes).sum();
+        attention + self.feed_forward.bytes()
     }
 
     /// The layer as the processor's kernels take it, if it is in this form.
@@ -59,9 +54,7 @@ impl DecoderLayer {
             output: output.packed()?,
             post_norms: packed_norms(self.post_norms.as_ref())?,
             feed_forward_norm: self.feed_forward_norm.packed()?,
-            gate_up: [self.gate.packed()?, self.up.packed()?],
-            activation: self.activation,
-            down: self.down.packed()?,
+            feed_forward: self.feed_forward.packed()?,
         })
     }
 
@@ -69,8 +62,8 @@ impl DecoderLayer {
     pub(super) fn forward(&self, x: Tensor<2>, index: usize, batch: &BatchedAttention) -> Tensor<2> {
         let attended = self.attention.forward(self.attention_norm.forward(x.clone()), index, batch);
         let x = x + self.post_normed(0, attended);
-        let inner = gated(self.activation, self.feed_forward_norm.forward(x.clone()), &self.gate, &self.up);
-        x + self.post_normed(1, self.down.forward(inner))
+        let fed = self.feed_forward.forward(self.feed_forward_norm.forward(x.clone()));
+        x + self.post_normed(1, fed)
     }
 
     /// What attention (0) or the feed-forward part (1) gives, after its norm where it has one.

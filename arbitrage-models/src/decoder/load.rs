@@ -12,8 +12,11 @@ use super::embedding::Embedding;
 #[cfg(feature = "flex")]
 use super::embedding::Mapped;
 use super::expected::{
-    EMBEDDING, HEAD, HEAD_NORMS, POST_NORMS, PREFIX, check_task, expect_language_model, feed_forward_norm, is_tied,
+    EMBEDDING, EXPERT_PARTS, HEAD, HEAD_NORMS, POST_NORMS, PREFIX, check_task, expect_language_model,
+    feed_forward_norm, is_tied,
 };
+use super::experts::Experts;
+use super::feed_forward::{FeedForward, GatedFeedForward};
 #[cfg(feature = "flex")]
 use super::fused::PackedLinear;
 use super::layer::DecoderLayer;
@@ -24,7 +27,7 @@ use super::options::{LoadOptions, Precision};
 use super::packed_pass::PassBuffers;
 use super::rope::RopeFrequencies;
 use super::{Backbone, Decoder};
-use crate::config::ModelConfig;
+use crate::config::{ExpertsConfig, ModelConfig};
 use crate::error::{Error, Result};
 use crate::weights::{LoadReport, Rows, TensorView, WeightSource};
 
@@ -99,6 +102,16 @@ struct Loader<'a> {
     prefix: &'a str,
 }
 
+/// Where a matrix is.
+struct Place<'a> {
+    /// What Hugging Face's names call the linear layer.
+    linear: &'a str,
+    /// The tensor that holds it.
+    tensor: &'a str,
+    /// Its first byte in the tensor.
+    start: usize,
+}
+
 impl Loader<'_> {
     fn layer(&self, index: usize) -> Result<DecoderLayer> {
         let family = self.config.family;
@@ -116,11 +129,44 @@ impl Loader<'_> {
             },
             post_norms: self.norms(index, family.post_norms, POST_NORMS)?,
             feed_forward_norm: self.norm(&name(feed_forward_norm(family)))?,
-            gate: linear("mlp.gate_proj")?,
-            up: linear("mlp.up_proj")?,
-            activation: family.activation,
-            down: linear("mlp.down_proj")?,
+            feed_forward: match self.config.experts {
+                None => FeedForward::Dense(self.gated(EXPERT_PARTS.map(|part| linear(&format!("mlp.{part}"))))?),
+                Some(config) => FeedForward::Experts(self.experts(index, config)?),
+            },
         })
+    }
+
+    /// A feed-forward part of the matrices gate, up and down.
+    fn gated(&self, [gate, up, down]: [Result<Linear>; 3]) -> Result<GatedFeedForward> {
+        Ok(GatedFeedForward { gate: gate?, up: up?, activation: self.config.family.activation, down: down? })
+    }
+
+    fn experts(&self, layer: usize, config: ExpertsConfig) -> Result<Experts> {
+        let name = |part: &str| self.full(&format!("layers.{layer}.mlp.{part}"));
+        let [gates, ups, downs] = EXPERT_PARTS.map(|part| self.expert_matrices(&name("experts"), part, config.count));
+        let experts = gates?.into_iter().zip(ups?).zip(downs?);
+        let experts =
+            experts.map(|((gate, up), down)| self.gated([Ok(gate), Ok(up), Ok(down)])).collect::<Result<_>>()?;
+        Ok(Experts { router: self.linear(&name("gate"), None)?, experts, config })
+    }
+
+    /// A matrix of each expert.
+    fn expert_matrices(&self, name: &str, part: &str, count: usize) -> Result<Vec<Linear>> {
+        if !self.source.experts_are_stacked() {
+            return (0..count).map(|expert| self.linear(&format!("{name}.{expert}.{part}"), None)).collect();
+        }
+        let tensor = format!("{name}.{part}.weight");
+        let whole = self.view(&tensor)?;
+        let size = whole.bytes.len() / count;
+        let matrices = (0..count).map(|expert| {
+            let view = TensorView { shape: &whole.shape[1..], bytes: &whole.bytes[expert * size..][..size], ..whole };
+            let rows = self.smaller(Rows::of(self.source.path(), view)?);
+            let place = Place { linear: &format!("{name}.{expert}.{part}"), tensor: &tensor, start: expert * size };
+            self.linear_at(&place, rows, None)
+        });
+        let matrices = matrices.collect();
+        self.source.forget(&tensor);
+        matrices
     }
 
     /// Two norms of a layer, if the family has them.
@@ -159,14 +205,6 @@ impl Loader<'_> {
     /// The linear layer of a matrix and, if it is there, a bias.
     fn linear_of(&self, weight_name: &str, bias_name: &str, order: Option<Vec<u32>>) -> Result<Linear> {
         let rows = self.smaller(self.rows(weight_name)?);
-        #[cfg(feature = "flex")]
-        if let Some(shared) = &self.options.shared
-            && self.options.precision == Precision::Packed
-            && let Some(packed) = shared.find(self.source.path(), weight_name.trim_end_matches(".weight"), &rows)
-        {
-            self.options.report_loaded(rows.stored_bytes(0..rows.len()).len());
-            return Ok(Linear::Packed(packed));
-        }
         let bias = self.source.get(bias_name)?.map(|bias| bias.to_f32()).transpose()?;
         let (rows, bias) = match order {
             Some(order) => {
@@ -175,27 +213,41 @@ impl Loader<'_> {
             }
             None => (rows, bias),
         };
-        let linear = match self.options.precision {
-            Precision::Plain | Precision::Half => {
-                let weight = self.matrix(&rows)?.transpose();
-                self.loaded(weight_name, rows.stored_bytes(0..rows.len()));
-                Linear::Plain { weight, bias: bias.map(|bias| self.vector(bias)) }
-            }
-            #[cfg(feature = "flex")]
-            Precision::Packed => {
-                let packed = |part| self.loaded(weight_name, rows.stored_bytes(part));
-                Linear::Packed(Arc::new(PackedLinear::new(&rows, bias, packed)?))
-            }
-        };
+        let linear = weight_name.trim_end_matches(".weight");
+        let linear = self.linear_at(&Place { linear, tensor: weight_name, start: 0 }, rows, bias)?;
         self.source.forget(weight_name);
         Ok(linear)
     }
 
-    /// Releases the pages of a part of the tensor `name` that is loaded, so that no more than it is in memory twice. Rows that are read in
+    /// The linear layer of the rows at a place, in the form that the options ask for.
+    fn linear_at(&self, place: &Place<'_>, rows: Rows<'_>, bias: Option<Vec<f32>>) -> Result<Linear> {
+        #[cfg(feature = "flex")]
+        if let Some(shared) = &self.options.shared
+            && self.options.precision == Precision::Packed
+            && let Some(packed) = shared.find(self.source.path(), place.linear, &rows)
+        {
+            self.options.report_loaded(rows.stored_bytes(0..rows.len()).len());
+            return Ok(Linear::Packed(packed));
+        }
+        Ok(match self.options.precision {
+            Precision::Plain | Precision::Half => {
+                let weight = self.matrix(&rows)?.transpose();
+                self.loaded(place, rows.stored_bytes(0..rows.len()));
+                Linear::Plain { weight, bias: bias.map(|bias| self.vector(bias)) }
+            }
+            #[cfg(feature = "flex")]
+            Precision::Packed => {
+                let packed = |part| self.loaded(place, rows.stored_bytes(part));
+                Linear::Packed(Arc::new(PackedLinear::new(&rows, bias, packed)?))
+            }
+        })
+    }
+
+    /// Releases the pages of a part of the matrix at `place` that is loaded, so that no more than it is in memory twice. Rows that are read in
     /// another order may come from the file once more.
-    fn loaded(&self, name: &str, part: Range<usize>) {
+    fn loaded(&self, place: &Place<'_>, part: Range<usize>) {
         self.options.report_loaded(part.len());
-        self.source.forget_part(name, part);
+        self.source.forget_part(place.tensor, place.start + part.start..place.start + part.end);
     }
 
     fn rows(&self, name: &str) -> Result<Rows<'_>> {

@@ -11,6 +11,8 @@ mod batched_attention;
 mod cache;
 mod embedding;
 pub(crate) mod expected;
+mod experts;
+mod feed_forward;
 #[cfg(feature = "flex")]
 mod fused;
 mod layer;
@@ -18,6 +20,8 @@ mod linear;
 mod load;
 mod norm;
 mod options;
+#[cfg(feature = "flex")]
+mod packed_feed_forward;
 #[cfg(feature = "flex")]
 mod packed_pass;
 mod pass;
@@ -97,7 +101,8 @@ impl Decoder {
         self.backbone.device()
     }
 
-    /// Bytes of weights that decoding one token reads: those of every layer and of the head, but for norms and biases.
+    /// Bytes of weights that decoding one token reads: those of every layer and of the head, but for norms and biases; of experts, as many
+    /// as a token goes through.
     pub fn bytes_per_token(&self) -> usize {
         let head = self.head.as_ref().map_or_else(|| self.backbone.embedding().bytes(), Linear::bytes);
         head + self.backbone.layer_bytes()

@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use super::backbone::Backbone;
 use super::fused::{AttentionBatch, OutputLayout, PackedLinear, lock, products};
 use super::norm::PackedNorm;
-use crate::config::Activation;
+use super::packed_feed_forward::{FeedForwardBuffers, PackedFeedForward};
 use crate::error::Result;
-use crate::kernels::{InstructionSet, KvCache, Pool, add, attend, gated};
+use crate::kernels::{InstructionSet, KvCache, Pool, add, attend};
 use crate::profile::{Part, measure};
 
 /// Buffers of passes with more rows are given back to the system: those of a long prompt take tens of megabytes.
@@ -27,9 +27,7 @@ pub(super) struct PackedLayer<'a> {
     /// Norms of what attention and the feed-forward part give.
     pub post_norms: Option<[&'a PackedNorm; 2]>,
     pub feed_forward_norm: &'a PackedNorm,
-    pub gate_up: [&'a PackedLinear; 2],
-    pub activation: Activation,
-    pub down: &'a PackedLinear,
+    pub feed_forward: PackedFeedForward<'a>,
 }
 
 /// What a pass computes on its way, kept for the next pass of the same model.
@@ -46,8 +44,7 @@ struct Buffers {
     qkv: Vec<f32>,
     /// What attention gives, `[rows, query · dim]`.
     attended: Vec<f32>,
-    /// Gate and up, `[rows, feed_forward]` each.
-    gated: Vec<f32>,
+    feed_forward: FeedForwardBuffers,
     /// What is added to the residual stream, `[rows, hidden]`.
     change: Vec<f32>,
 }
@@ -114,7 +111,7 @@ impl Backbone {
 impl PackedLayer<'_> {
     /// Adds the layer's attention and feed-forward part to the residual stream; appends the rows' keys and values to `caches`.
     fn forward(&self, index: usize, batch: &AttentionBatch, caches: &mut CacheRows<'_>, buffers: &mut Buffers) {
-        let Buffers { x, normed, qkv, attended, gated: halves, change } = buffers;
+        let Buffers { x, normed, qkv, attended, feed_forward, change } = buffers;
         let (set, heads) = (InstructionSet::best(), batch.heads);
         self.attention_norm.forward(x, normed);
         let rows = products(Part::Qkv, normed, self.qkv, OutputLayout::SideBySide, qkv);
@@ -130,10 +127,7 @@ impl PackedLayer<'_> {
         self.add_change(0, x, change);
 
         self.feed_forward_norm.forward(x, normed);
-        products(Part::GateUp, normed, self.gate_up, OutputLayout::Consecutive, halves);
-        let (gate, up) = halves.split_at_mut(rows * self.gate_up[0].width());
-        measure(Part::Activation, || gated(set, Pool::global(), self.activation, gate, up));
-        products(Part::Down, gate, [self.down], OutputLayout::SideBySide, change);
+        self.feed_forward.forward(normed, feed_forward, change);
         self.add_change(1, x, change);
     }
 

@@ -11,6 +11,8 @@ use burn::tensor::{Distribution, FloatDType, Tensor};
 use super::attention::Attention;
 use super::cache::Caches;
 use super::embedding::Embedding;
+use super::experts::Experts;
+use super::feed_forward::{FeedForward, GatedFeedForward};
 #[cfg(feature = "flex")]
 use super::fused::PackedLinear;
 use super::layer::DecoderLayer;
@@ -86,6 +88,21 @@ impl RandomWeights<'_> {
             },
             post_norms: family.post_norms.then(|| norms(hidden)),
             feed_forward_norm: self.norm(hidden),
+            feed_forward: match self.config.experts {
+                None => FeedForward::Dense(self.gated(inner)?),
+                Some(config) => FeedForward::Experts(Experts {
+                    router: self.random_linear([config.count, hidden], false)?,
+                    experts: (0..config.count).map(|_| self.gated(config.width)).collect::<Result<_>>()?,
+                    config,
+                }),
+            },
+        })
+    }
+
+    /// A feed-forward part of this width.
+    fn gated(&self, inner: usize) -> Result<GatedFeedForward> {
+        let &ModelConfig { hidden, family, .. } = self.config;
+        Ok(GatedFeedForward {
             gate: self.random_linear([inner, hidden], false)?,
             up: self.random_linear([inner, hidden], false)?,
             activation: family.activation,
@@ -145,6 +162,7 @@ mod tests {
         let json = serde_json::json!({
             "model_type": family, "vocab_size": 96, "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 3,
             "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "tie_word_embeddings": tied,
+            "num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 32,
         });
         ModelConfig::from_json(Path::new("config.json"), &json.to_string()).unwrap()
     }
@@ -161,7 +179,7 @@ mod tests {
     /// One test, since the seed is the device's, and tests run side by side.
     #[test]
     fn seeds_determine_weights_which_are_the_same_in_either_form() {
-        for (family, tied) in [("qwen2", false), ("llama", true)] {
+        for (family, tied) in [("qwen2", false), ("llama", true), ("gemma3_text", true), ("qwen3_moe", false)] {
             let config = config(family, tied);
             let plain = logits(config.clone(), Precision::Plain, 1);
             assert!(plain.len() == 3 * 96 && plain.iter().all(|logit| logit.is_finite()));

@@ -141,6 +141,10 @@ impl WeightSource for Gguf {
         Gguf::rope_is_interleaved(self)
     }
 
+    fn experts_are_stacked(&self) -> bool {
+        true
+    }
+
     fn forget(&self, name: &str) {
         if let Some(tensor) = self.stored(name) {
             self.file.forget(&tensor.range);

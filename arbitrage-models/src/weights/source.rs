@@ -31,6 +31,11 @@ pub trait WeightSource: Send + Sync {
         false
     }
 
+    /// Whether the matrices of all experts of a layer are one tensor, `[experts, out, in]`, rather than one each.
+    fn experts_are_stacked(&self) -> bool {
+        false
+    }
+
     /// Releases the memory of the tensor's file pages once it was repacked, since pages that were read count as this process's memory. The
     /// tensor may be read again; it then comes from the file.
     fn forget(&self, name: &str) {

@@ -57,13 +57,26 @@ fn each(mut check: impl FnMut(&Files, &mut dyn FnMut(&Files) -> Effect)) {
 
 /// Keys that are followed in one family and refused in the others, with that family's name in either format. What they mean there is
 /// tested by [`keys_that_belong_together`].
-const OF_ONE_FAMILY: [(&str, &str); 6] = [
+const OF_ONE_FAMILY: [(&str, &str); 18] = [
     ("gemma3", "attention.sliding_window_pattern"),
     ("gemma3", "rope.freq_base_swa"),
     ("gemma3_text", "hidden_activation"),
     ("gemma3_text", "query_pre_attn_scalar"),
     ("gemma3_text", "rope_local_base_freq"),
     ("gemma3_text", "sliding_window_pattern"),
+    ("qwen3moe", "expert_count"),
+    ("qwen3moe", "expert_feed_forward_length"),
+    ("qwen3moe", "expert_used_count"),
+    // Of layers without experts, of which there are none.
+    ("qwen3moe", "feed_forward_length"),
+    ("qwen3_moe", "intermediate_size"),
+    ("qwen3_moe", "decoder_sparse_step"),
+    ("qwen3_moe", "mlp_only_layers"),
+    ("qwen3_moe", "moe_intermediate_size"),
+    ("qwen3_moe", "norm_topk_prob"),
+    ("qwen3_moe", "num_experts"),
+    ("qwen3_moe", "num_experts_per_tok"),
+    ("qwen3_moe", "router_aux_loss_coef"),
 ];
 
 /// The names of a group that mean in these files what they mean in most families.
@@ -184,7 +197,9 @@ fn keys_that_belong_together() {
         "original_max_position_embeddings": 64});
     let [llama, mistral, qwen2, smollm3, gemma] =
         ["hf/llama2-f16", "hf/mistral-bf16", "hf/qwen2-f32-tied", "hf/smollm3-f16-tied", "hf/gemma3-bf16-tied"];
-    let [llama_file, qwen2_file, gemma_file] = ["gguf/llama3-f16", "gguf/qwen2-f32-tied", "gguf/gemma3-q8_0-tied"];
+    let [llama_file, qwen2_file, gemma_file, experts_file] =
+        ["gguf/llama3-f16", "gguf/qwen2-f32-tied", "gguf/gemma3-q8_0-tied", "gguf/qwen3moe-q8_0"];
+    let experts = "hf/qwen3-moe-bf16";
     let local = |theta: f64| json!({"sliding_attention": {"rope_theta": theta, "rope_type": "default"}});
     let (scaling, parameters) = ("rope_scaling", "rope_parameters");
     let cases: Vec<Case<'_>> = vec![
@@ -257,6 +272,19 @@ fn keys_that_belong_together() {
         (gemma_file, vec![("gemma3.rope.freq_base_swa", json!(50.0))], ""),
         (gemma_file, vec![("gemma3.rope.freq_base_swa", json!(-1.0))], "gemma3.rope.freq_base_swa"),
         (gemma_file, vec![("gemma3.final_logit_softcapping", json!(30.0))], "softcapping"),
+        (experts, vec![("num_experts_per_tok", json!(3))], ""),
+        (experts, vec![("num_experts_per_tok", json!(7))], "/num_experts_per_tok"),
+        (experts, vec![("num_experts", json!(5))], "misshapen `model.layers.0.mlp.gate.weight`"),
+        (experts, vec![("norm_topk_prob", json!(false))], ""),
+        (experts, vec![("norm_topk_prob", json!(1))], "/norm_topk_prob"),
+        (experts, vec![("decoder_sparse_step", json!(2))], "/decoder_sparse_step"),
+        (experts, vec![("mlp_only_layers", json!([0]))], "/mlp_only_layers"),
+        (experts, vec![("moe_intermediate_size", Value::Null)], "/moe_intermediate_size"),
+        (experts, vec![("mlp_bias", json!(true))], "/mlp_bias"),
+        (experts_file, vec![("qwen3moe.expert_used_count", json!(3))], ""),
+        (experts_file, vec![("qwen3moe.expert_used_count", json!(7))], "qwen3moe.expert_used_count"),
+        (experts_file, vec![("qwen3moe.expert_count", json!(5))], "misshapen `blk.0.ffn_gate_exps.weight`"),
+        (experts_file, vec![("qwen3moe.expert_shared_count", json!(1))], "qwen3moe.expert_shared_count"),
         (llama, vec![("architectures", json!(["Qwen2ForCausalLM"]))], "/architectures"),
         (qwen2, vec![("architectures", json!(["Qwen3ForCausalLM"]))], "/architectures"),
         (qwen2, vec![("architectures", json!(["Qwen2ForRewardModel"]))], "/architectures"),

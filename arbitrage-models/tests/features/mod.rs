@@ -15,12 +15,14 @@ pub(crate) fn all_files() -> Vec<Files> {
         "gguf/qwen2-f32-tied",
         "gguf/qwen3-q8_0-tied",
         "gguf/gemma3-q8_0-tied",
+        "gguf/qwen3moe-q8_0",
         "hf/llama2-f16",
         "hf/mistral-bf16",
         "hf/qwen2-f32-tied",
         "hf/qwen3-bf16",
         "hf/smollm3-f16-tied",
         "hf/gemma3-bf16-tied",
+        "hf/qwen3-moe-bf16",
     ];
     names.into_iter().map(Files::of).collect()
 }

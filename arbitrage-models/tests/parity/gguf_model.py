@@ -15,6 +15,8 @@ from transformers import (
     Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
     SmolLM3Config,
     SmolLM3ForCausalLM,
 )
@@ -24,6 +26,7 @@ FAMILIES = {
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
     "qwen3": (Qwen3Config, Qwen3ForCausalLM),
     "smollm3": (SmolLM3Config, SmolLM3ForCausalLM),
+    "qwen3moe": (Qwen3MoeConfig, Qwen3MoeForCausalLM),
     "gemma3": (Gemma3TextConfig, Gemma3ForCausalLM),
 }
 # Architectures whose converters put rows of q and k into the order of interleaved rotary pairs.
@@ -42,6 +45,10 @@ LAYER_NAMES = {
     "ffn_gate": "mlp.gate_proj",
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
+    "ffn_gate_inp": "mlp.gate",
+    "ffn_gate_exps": "mlp.experts.gate_proj",
+    "ffn_up_exps": "mlp.experts.up_proj",
+    "ffn_down_exps": "mlp.experts.down_proj",
 }
 # Norms that go by other names in Gemma 3, which has more of them.
 GEMMA3_NAMES = {
@@ -101,7 +108,16 @@ def config(meta: dict, vocabulary: int, tied: bool):
             "factor": get("rope.scaling.factor"),
             "original_max_position_embeddings": original,
         }
-    own = gemma3_settings(get, rope) if family == "gemma3" else {"rope_parameters": rope, "attention_bias": False}
+    own = {"rope_parameters": rope, "attention_bias": False}
+    if family == "gemma3":
+        own = gemma3_settings(get, rope)
+    if family == "qwen3moe":
+        own |= {
+            "num_experts": get("expert_count"),
+            "num_experts_per_tok": get("expert_used_count"),
+            "moe_intermediate_size": get("expert_feed_forward_length"),
+            "norm_topk_prob": True,
+        }
     return FAMILIES[family][0](
         vocab_size=vocabulary,
         hidden_size=hidden,
@@ -128,6 +144,20 @@ def gemma3_settings(get, rope: dict) -> dict:
     }
 
 
+def with_fused_experts(state: dict) -> dict:
+    """Gate and up of all experts in one tensor, as transformers holds them."""
+    fused = {}
+    for name, tensor in state.items():
+        if name.endswith("experts.gate_proj.weight"):
+            both = [tensor, state[name.replace("gate_proj", "up_proj")]]
+            fused[name.replace("gate_proj.weight", "gate_up_proj")] = torch.cat(both, dim=1)
+        elif name.endswith("experts.down_proj.weight"):
+            fused[name.removesuffix(".weight")] = tensor
+        elif not name.endswith("experts.up_proj.weight"):
+            fused[name] = tensor
+    return fused
+
+
 def load(path) -> tuple[torch.nn.Module, dict]:
     """The model, ready for inference in f32, and the metadata."""
     reader = GGUFReader(path)
@@ -145,6 +175,8 @@ def load(path) -> tuple[torch.nn.Module, dict]:
     if family == "gemma3":  # Its norms are stored less 1 in checkpoints of Hugging Face.
         weights = {name: weight - 1 if name.endswith("norm.weight") else weight for name, weight in weights.items()}
     state = {hf_name(name, family): torch.from_numpy(np.ascontiguousarray(weight)) for name, weight in weights.items()}
+    if family == "qwen3moe":
+        state = with_fused_experts(state)
     if tied:
         state["lm_head.weight"] = state["model.embed_tokens.weight"]
     with torch.device("meta"):
