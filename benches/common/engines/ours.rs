@@ -40,17 +40,21 @@ impl Ours {
     }
 
     /// Bytes of the file that a decoded token multiplies: all tensors but the embedding, of which one row is looked up;
-    /// where it is the head too, it counts.
+    /// where it is the head too, it counts. Of experts, those count that a token goes through.
     ///
     /// # Errors
     /// Those of opening the file.
     pub fn bytes_per_token(&self, path: &Path) -> Result<usize, Failure> {
         let file = Gguf::open(path)?;
-        let tied = ModelConfig::from_gguf(&file)?.tied;
+        let ModelConfig { tied, experts, .. } = ModelConfig::from_gguf(&file)?;
         let used = |name: &String| (tied || name != "model.embed_tokens.weight") && name != "rope_freqs.weight";
         let mut bytes = 0;
         for name in file.names().iter().filter(|name| used(name)) {
-            bytes += file.get(name)?.map_or(0, |tensor| tensor.bytes.len());
+            let all = file.get(name)?.map_or(0, |tensor| tensor.bytes.len());
+            bytes += match experts {
+                Some(experts) if name.contains(".mlp.experts.") => all / experts.count * experts.chosen,
+                _ => all,
+            };
         }
         Ok(bytes)
     }
@@ -85,7 +89,12 @@ impl Engine for Ours {
 /// # Errors
 /// Those of [`Decoder::forward`].
 pub fn prefill(decoder: &Decoder, length: usize) -> Result<(Cache, f64), Failure> {
-    let tokens: Vec<u32> = (0..length).map(|i| token(decoder, i * 7919)).collect();
+    prefill_of(decoder, length, 0)
+}
+
+/// [`prefill`] with the tokens of sequence `number`.
+fn prefill_of(decoder: &Decoder, length: usize, number: usize) -> Result<(Cache, f64), Failure> {
+    let tokens: Vec<u32> = (0..length).map(|i| token(decoder, i * 7919 + number * 101)).collect();
     let start = Instant::now();
     let mut cache = decoder.cache();
     let output = decoder.forward(&mut [Span { cache: &mut cache, tokens: &tokens, outputs: Outputs::Last }])?;
@@ -98,7 +107,8 @@ pub fn prefill(decoder: &Decoder, length: usize) -> Result<(Cache, f64), Failure
 /// # Errors
 /// Those of [`Decoder::forward`].
 pub fn decode(decoder: &Decoder, sequences: usize, depth: usize, tokens: usize) -> Result<f64, Failure> {
-    let prompts = (0..sequences).map(|_| prefill(decoder, depth)).collect::<Result<Vec<_>, _>>()?;
+    let prompts = (0..sequences).map(|number| prefill_of(decoder, depth, number));
+    let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
     let mut caches: Vec<Cache> = prompts.into_iter().map(|(cache, _)| cache).collect();
     let start = Instant::now();
     for index in 0..tokens {
@@ -107,14 +117,16 @@ pub fn decode(decoder: &Decoder, sequences: usize, depth: usize, tokens: usize) 
     Ok((sequences * tokens) as f64 / start.elapsed().as_secs_f64())
 }
 
-/// Decodes one token a cache, all together, and reads the logits.
+/// Decodes one token a cache, all together, and reads the logits. Every sequence has tokens of its own: equal ones would go through the same
+/// experts.
 ///
 /// # Errors
 /// Those of [`Decoder::forward`].
 pub fn step(decoder: &Decoder, caches: &mut [Cache], index: usize) -> Result<(), Failure> {
-    let tokens = [token(decoder, index * 31)];
+    let tokens: Vec<u32> = (0..caches.len()).map(|number| token(decoder, index * 31 + number * 101)).collect();
+    let tokens = tokens.chunks(1);
     let mut spans: Vec<_> =
-        caches.iter_mut().map(|cache| Span { cache, tokens: &tokens, outputs: Outputs::Last }).collect();
+        caches.iter_mut().zip(tokens).map(|(cache, tokens)| Span { cache, tokens, outputs: Outputs::Last }).collect();
     let output = decoder.forward(&mut spans)?;
     black_box(output.map(|output| output.logits.into_data_as::<f32>()));
     Ok(())
