@@ -89,7 +89,7 @@ fn folders_read_as_their_makers_do() {
 #[test]
 fn gguf_files_read_as_their_makers_do() {
     let files = fixtures("gguf", ".gguf");
-    assert_eq!(files.len(), 14);
+    assert_eq!(files.len(), 15);
     for file in files {
         let name = file.display().to_string();
         let (gguf, expected) = (Gguf::open(&file).unwrap(), json(&file.with_extension("json")));

@@ -8,18 +8,26 @@
 //! Operations of [`Isa`] stand in functions that are always inlined, not in closures, which may be compiled for themselves and then lack the
 //! kernel's instruction set.
 
+mod iq4;
 mod k_quant;
 mod legacy;
+mod q2_k;
+mod q3_k;
 mod q6_k;
 mod q8_0;
+mod sub_blocks;
 
+pub(super) use iq4::Iq4;
 pub(super) use k_quant::KQuant;
 pub(super) use legacy::LegacyQuant;
+pub(super) use q2_k::Q2K;
+pub(super) use q3_k::Q3K;
 pub(super) use q6_k::Q6K;
 pub(super) use q8_0::Q8;
 
 use super::activations::{BLOCK, BlockScale};
 use super::isa::{Isa, LANES, LanePointer};
+use sub_blocks::{AffineSubBlock, HalvesSubBlock, SignedSubBlock};
 
 /// Bytes of a group's vector.
 const VECTOR: usize = 4 * LANES;
@@ -27,6 +35,8 @@ const VECTOR: usize = 4 * LANES;
 const VECTORS: usize = BLOCK / 4;
 /// Bytes of a sub-block's nibbles.
 const NIBBLES: usize = BLOCK * LANES / 2;
+/// Bytes of a sub-block's bit pairs.
+const PAIRS: usize = 2 * VECTOR;
 /// Bytes of eight half-precision numbers.
 const HALVES: usize = 2 * LANES;
 
@@ -106,28 +116,6 @@ pub(super) trait BlockFormat {
     }
 }
 
-/// 32 columns of a format with one scale and one offset a row.
-#[derive(Clone, Copy)]
-pub(super) struct AffineSubBlock<S: Isa> {
-    w: [S::Bytes; VECTORS],
-    scale: S::Floats,
-    /// Negative: it is added.
-    offset: S::Floats,
-}
-
-impl<S: Isa> AffineSubBlock<S> {
-    /// Adds `Σ (scale · q + offset) · a` to `sums`, where `products` is `Σ q · a`.
-    #[inline(always)]
-    unsafe fn add_scaled(&self, products: S::Ints, scale: &BlockScale, sums: S::Floats) -> S::Floats {
-        // SAFETY: the caller has a processor with `S`.
-        unsafe {
-            // The offset first: it waits for nothing, while the products come late.
-            let sums = S::mul_add(self.offset, S::splat(scale.sum), sums);
-            S::mul_add(S::to_floats(products), S::mul(self.scale, S::splat(scale.scale)), sums)
-        }
-    }
-}
-
 /// Copies byte `at..at + 2` of each row's block, a half-precision number, to `out`.
 fn pack_halves(rows: [&[u8]; LANES], at: usize, out: &mut [u8]) {
     for (row, out) in rows.iter().zip(out.chunks_exact_mut(2)) {
@@ -165,10 +153,40 @@ fn pack_nibbles(out: &mut [u8], row: usize, q: &Words) {
     put_words(out, row, [vector(0), vector(1), vector(2), vector(3)]);
 }
 
+/// Packs two bits of each of a row's numbers, from bit `from` on: those of vector `v` at bits `2 · (v % 4)` of vector `v / 4`.
+fn pack_pairs(out: &mut [u8], row: usize, q: &Words, from: usize) {
+    let vector = |first: usize| (0..4).fold(0, |word, v| word | (q[first + v] >> from & BITS_01) << (2 * v));
+    put_words(out, row, [vector(0), vector(4)]);
+}
+
 /// Packs the fifth bits of a row's numbers: those of vectors 0–3 into bits 4–7 of one vector, those of 4–7 into bits 3–0.
 fn pack_fifths(out: &mut [u8], row: usize, q: &Words) {
     let bits = |v: usize| (q[v] >> 4 & BIT_0) << if v < 4 { 4 + v } else { 7 - v };
     put_words(out, row, [(0..VECTORS).fold(0, |word, v| word | bits(v))]);
+}
+
+/// The eight vectors of bit pairs, four for each half of the columns. Written out, so that it is compiled into the kernel.
+#[inline(always)]
+unsafe fn pairs<S: Isa>(at: LanePointer) -> [[S::Bytes; VECTORS / 2]; 2] {
+    // SAFETY: the caller has `PAIRS` bytes a group at `at`, and the processor has `S`.
+    unsafe {
+        let mask = S::splat_byte(3);
+        let (first, second) = (S::bytes(at), S::bytes(at.add(VECTOR)));
+        [
+            [
+                S::and(first, mask),
+                S::and(S::shr::<2>(first), mask),
+                S::and(S::shr::<4>(first), mask),
+                S::and(S::shr::<6>(first), mask),
+            ],
+            [
+                S::and(second, mask),
+                S::and(S::shr::<2>(second), mask),
+                S::and(S::shr::<4>(second), mask),
+                S::and(S::shr::<6>(second), mask),
+            ],
+        ]
+    }
 }
 
 /// The eight vectors of nibbles.

@@ -108,6 +108,8 @@ pub(super) trait Isa: Copy + 'static {
     /// Products of unsigned weights of `BITS` bits with `4 · N` activations, which lie at `a`, each from −127 to 127, summed
     /// a lane.
     unsafe fn dot<const BITS: u32, const N: usize>(w: &[Self::Bytes; N], a: *const i8) -> Self::Ints;
+    /// For each byte, the number of `table` that its low four bits choose; the others are 0.
+    unsafe fn look_up(table: &[i8; 16], indices: Self::Bytes) -> Self::Bytes;
     /// Signed weights in the form that [`dot_signed`](Self::dot_signed) takes.
     unsafe fn signed_weights(w: Self::Bytes) -> Self::Bytes;
     /// As [`dot`](Self::dot) with signed weights; `sum` is that of the activations.
@@ -125,6 +127,8 @@ pub(super) trait Isa: Copy + 'static {
     unsafe fn from_u8(at: LanePointer) -> Self::Floats;
     /// Eight bytes a group, signed.
     unsafe fn from_i8(at: LanePointer) -> Self::Floats;
+    /// The low nibbles and the high nibbles of eight bytes a group, unsigned.
+    unsafe fn from_nibbles(at: LanePointer) -> [Self::Floats; 2];
     /// Eight numbers in half precision a group.
     unsafe fn from_f16(at: LanePointer) -> Self::Floats;
     /// Eight numbers in bfloat16 a group.

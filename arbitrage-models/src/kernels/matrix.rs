@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::blocks::{BlockFormat, KQuant, LegacyQuant, Q6K, Q8};
+use super::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, Q2K, Q3K, Q6K, Q8};
 use super::isa::{LANES, LanePointer};
 use super::memory::Memory;
 use crate::error::Result;
@@ -135,6 +135,10 @@ fn layout(dtype: DType, cols: usize) -> (usize, Pack) {
         DType::Q4_1 => of::<LegacyQuant<false, true>>(cols),
         DType::Q5_0 => of::<LegacyQuant<true, false>>(cols),
         DType::Q5_1 => of::<LegacyQuant<true, true>>(cols),
+        DType::Iq4Nl => of::<Iq4<false>>(cols),
+        DType::Iq4Xs => of::<Iq4<true>>(cols),
+        DType::Q2K => of::<Q2K>(cols),
+        DType::Q3K => of::<Q3K>(cols),
         DType::Q4K => of::<KQuant<false>>(cols),
         DType::Q5K => of::<KQuant<true>>(cols),
         DType::Q6K => of::<Q6K>(cols),

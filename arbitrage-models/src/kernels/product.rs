@@ -8,7 +8,7 @@ mod floats;
 mod tiled;
 
 use super::activations::{BLOCK, BlockScale, Pointer, Quantised, Tile};
-use super::blocks::{BlockFormat, KQuant, LegacyQuant, Q6K, Q8};
+use super::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, Q2K, Q3K, Q6K, Q8};
 use super::isa::{InstructionSet, Isa, Kernel, LANES, LanePointer, MAX_LANES, dispatch, dispatch_tiles};
 use super::matrix::PackedMatrix;
 use super::pool::Pool;
@@ -142,6 +142,10 @@ impl Kernel for ProductTask<'_> {
                 DType::Q4_1 => self.blocks::<S, LegacyQuant<false, true>>(),
                 DType::Q5_0 => self.blocks::<S, LegacyQuant<true, false>>(),
                 DType::Q5_1 => self.blocks::<S, LegacyQuant<true, true>>(),
+                DType::Iq4Nl => self.blocks::<S, Iq4<false>>(),
+                DType::Iq4Xs => self.blocks::<S, Iq4<true>>(),
+                DType::Q2K => self.blocks::<S, Q2K>(),
+                DType::Q3K => self.blocks::<S, Q3K>(),
                 DType::Q4K => self.blocks::<S, KQuant<false>>(),
                 DType::Q5K => self.blocks::<S, KQuant<true>>(),
                 DType::Q6K => self.blocks::<S, Q6K>(),

@@ -10,6 +10,10 @@
 //! | Q4_1 | 32 | 20 | `d` 0–1, `m` 2–3, nibbles 4–19 | `q·d + m` |
 //! | Q5_0 | 32 | 22 | `d` 0–1, fifth bits 2–5, nibbles 6–21 | `(q − 16)·d` |
 //! | Q5_1 | 32 | 24 | `d` 0–1, `m` 2–3, fifth bits 4–7, nibbles 8–23 | `q·d + m` |
+//! | IQ4_NL | 32 | 18 | `d` 0–1, nibbles 2–17 | `n[q]·d` |
+//! | IQ4_XS | 256 | 136 | `d` 0–1, upper scale bits 2–3, lower ones 4–7, nibbles 8–135 | `(d·sc)·n[q]` |
+//! | Q2_K | 256 | 84 | `sc` and `mn` 0–15, bit pairs 16–79, `d` 80–81, `dmin` 82–83 | `(d·sc)·q − dmin·mn` |
+//! | Q3_K | 256 | 110 | third bits 0–31, bit pairs 32–95, scales 96–107, `d` 108–109 | `(d·sc)·(q − 4)` |
 //! | Q4_K | 256 | 144 | `d` 0–1, `dmin` 2–3, scales 4–15, nibbles 16–143 | `(d·sc)·q − dmin·mn` |
 //! | Q5_K | 256 | 176 | `d` 0–1, `dmin` 2–3, scales 4–15, fifth bits 16–47, nibbles 48–175 | `(d·sc)·q − dmin·mn` |
 //! | Q6_K | 256 | 210 | nibbles 0–127, upper two bits 128–191, `sc` i8 192–207, `d` 208–209 | `(d·sc)·(q − 32)` |
@@ -19,6 +23,12 @@
 //!   sub-block) have a scale `sc` and a minimum `mn` of 6 bits: of sub-blocks 0–3 in the low six bits of scale bytes 0–3
 //!   and 4–7; of sub-blocks 4–7 the low four bits are the nibbles of bytes 8–11 and the upper two the top bits of 0–3
 //!   and 4–7. Bit `s` of fifth-bit byte `l` belongs to value `l` of sub-block `s`.
+//! - Q2_K and Q3_K: a scale serves 16 values. Of each half of 128, bit pairs of 32 bytes are values `l`, `l + 32`, `l + 64`, `l + 96`,
+//!   lowest first. In Q2_K, a byte has a scale in its low nibble and a minimum in its high one. In Q3_K, bit `s` of third-bit byte `l`
+//!   belongs to value `l` of the 32 values `s`; a scale of 6 bits less 32 has its low four bits in the low nibbles of scale bytes 0–7,
+//!   then in their high ones, and its upper two in the bit pairs of bytes 8–11: scale `j` in pair `j / 4` of byte `8 + j % 4`.
+//! - IQ4_NL and IQ4_XS: a nibble chooses among sixteen numbers `n`. In IQ4_XS, 16 bytes of nibbles hold 32 values, as in the formats of
+//!   32, which share a scale of 6 bits less 32: the low four bits are nibbles, the upper two pairs of bits.
 //! - Q6_K: a scale serves 16 values. Of each half of 128, low nibbles of 64 bytes are values 0–63, high ones 64–127; the
 //!   upper bits of values `l`, `l + 32`, `l + 64`, `l + 96` are the four bit pairs of byte `l`, lowest first.
 //!
@@ -26,11 +36,18 @@
 //! machine unpacks the same numbers.
 
 mod fit;
+mod iq4;
 mod k;
+mod q2_k;
+mod q3_k;
 mod small;
 
 #[cfg(feature = "flex")]
+pub(crate) use iq4::{NUMBERS as IQ4_NUMBERS, scales as iq4_xs_scales};
+#[cfg(feature = "flex")]
 pub(crate) use k::scale_and_min;
+#[cfg(feature = "flex")]
+pub(crate) use q3_k::scales as q3_k_scales;
 
 use half::{bf16, f16};
 
@@ -54,6 +71,10 @@ pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) -> Result<()>
         DType::Q4_1 => decode(bytes, out, small::decode_q4_1),
         DType::Q5_0 => decode(bytes, out, small::decode_q5_0),
         DType::Q5_1 => decode(bytes, out, small::decode_q5_1),
+        DType::Iq4Nl => decode(bytes, out, iq4::decode_nl),
+        DType::Iq4Xs => decode(bytes, out, iq4::decode_xs),
+        DType::Q2K => decode(bytes, out, q2_k::decode),
+        DType::Q3K => decode(bytes, out, q3_k::decode),
         DType::Q4K => decode(bytes, out, k::decode_q4k),
         DType::Q5K => decode(bytes, out, k::decode_q5k),
         DType::Q6K => decode(bytes, out, k::decode_q6k),
@@ -63,7 +84,7 @@ pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) -> Result<()>
 
 /// Packs `values` into whole blocks of `dtype` by rounding to the nearest; no search for better scales.
 ///
-/// The five formats of 32 give the same bytes as ggml's reference; the K formats take each sub-block's full range, where
+/// Q8_0, Q4_0, Q4_1, Q5_0 and Q5_1 give the same bytes as ggml's reference; the other formats take each sub-block's full range, where
 /// ggml searches for scales with a smaller error.
 ///
 /// # Errors
@@ -81,6 +102,10 @@ pub fn quantize_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> 
         DType::Q4_1 => encode(values, out, small::encode_q4_1),
         DType::Q5_0 => encode(values, out, small::encode_q5_0),
         DType::Q5_1 => encode(values, out, small::encode_q5_1),
+        DType::Iq4Nl => encode(values, out, iq4::encode_nl),
+        DType::Iq4Xs => encode(values, out, iq4::encode_xs),
+        DType::Q2K => encode(values, out, q2_k::encode),
+        DType::Q3K => encode(values, out, q3_k::encode),
         DType::Q4K => encode(values, out, k::encode_q4k),
         DType::Q5K => encode(values, out, k::encode_q5k),
         DType::Q6K => encode(values, out, k::encode_q6k),
@@ -88,7 +113,7 @@ pub fn quantize_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> 
     Ok(())
 }
 
-/// Packs `values` as [`quantize_row`] does, but in the 4-bit formats with the scales (and minima) of the least squared error that a
+/// Packs `values` as [`quantize_row`] does, but in the formats of 2 to 4 bits with the scales (and minima) of the least squared error that a
 /// search finds: in no block worse than those of the full range.
 ///
 /// # Errors
@@ -99,6 +124,10 @@ pub fn fit_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> {
     match dtype {
         DType::Q4_0 => encode(values, out, small::fit_q4_0),
         DType::Q4_1 => encode(values, out, better(small::fit_q4_1, small::encode_q4_1, small::decode_q4_1)),
+        DType::Iq4Nl => encode(values, out, better(iq4::fit_nl, iq4::encode_nl, iq4::decode_nl)),
+        DType::Iq4Xs => encode(values, out, better(iq4::fit_xs, iq4::encode_xs, iq4::decode_xs)),
+        DType::Q2K => encode(values, out, better(q2_k::fit, q2_k::encode, q2_k::decode)),
+        DType::Q3K => encode(values, out, better(q3_k::fit, q3_k::encode, q3_k::decode)),
         DType::Q4K => encode(values, out, better(k::fit_q4k, k::encode_q4k, k::decode_q4k)),
         _ => return quantize_row(dtype, values, out),
     }

@@ -24,6 +24,14 @@ pub enum DType {
     Q5_0,
     /// 5 bits a value, one scale and one minimum a block of 32.
     Q5_1,
+    /// 4 bits a value, which choose among sixteen numbers, and one scale a block of 32.
+    Iq4Nl,
+    /// The same with 8 scales of 6 bits a block of 256.
+    Iq4Xs,
+    /// 2 bits a value; 16 scales and minima of 4 bits a block of 256.
+    Q2K,
+    /// 3 bits a value; 16 scales of 6 bits a block of 256.
+    Q3K,
     /// 4 bits a value; 8 scales and minima of 6 bits a block of 256.
     Q4K,
     /// 5 bits a value; 8 scales and minima of 6 bits a block of 256.
@@ -43,21 +51,17 @@ struct Properties {
 
 /// GGML's types that are not read here, by number: other quantisations, types of intermediate results, numbers that are no weights,
 /// and types that ggml has removed.
-const UNREAD: [(u32, &str); 32] = [
+const UNREAD: [(u32, &str); 28] = [
     (4, "Q4_2"),
     (5, "Q4_3"),
     (9, "Q8_1"),
-    (10, "Q2_K"),
-    (11, "Q3_K"),
     (15, "Q8_K"),
     (16, "IQ2_XXS"),
     (17, "IQ2_XS"),
     (18, "IQ3_XXS"),
     (19, "IQ1_S"),
-    (20, "IQ4_NL"),
     (21, "IQ3_S"),
     (22, "IQ2_S"),
-    (23, "IQ4_XS"),
     (24, "I8"),
     (25, "I16"),
     (26, "I32"),
@@ -85,7 +89,7 @@ pub(super) fn unread_ggml_type(id: u32) -> Option<&'static str> {
 
 impl DType {
     /// Every type, in the order of declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::F32,
         Self::F16,
         Self::BF16,
@@ -94,6 +98,10 @@ impl DType {
         Self::Q4_1,
         Self::Q5_0,
         Self::Q5_1,
+        Self::Iq4Nl,
+        Self::Iq4Xs,
+        Self::Q2K,
+        Self::Q3K,
         Self::Q4K,
         Self::Q5K,
         Self::Q6K,
@@ -109,6 +117,10 @@ impl DType {
             Self::Q4_1 => ("Q4_1", 32, 20, 3),
             Self::Q5_0 => ("Q5_0", 32, 22, 6),
             Self::Q5_1 => ("Q5_1", 32, 24, 7),
+            Self::Iq4Nl => ("IQ4_NL", 32, 18, 20),
+            Self::Iq4Xs => ("IQ4_XS", 256, 136, 23),
+            Self::Q2K => ("Q2_K", 256, 84, 10),
+            Self::Q3K => ("Q3_K", 256, 110, 11),
             Self::Q4K => ("Q4_K", 256, 144, 12),
             Self::Q5K => ("Q5_K", 256, 176, 13),
             Self::Q6K => ("Q6_K", 256, 210, 14),
@@ -136,11 +148,12 @@ impl DType {
         (8 * self.block_bytes()) as f32 / self.block_len() as f32
     }
 
-    /// This format if rows of `cols` values fill its blocks; otherwise one with blocks of 32 and at least as many bits: Q4_0 for Q4_K,
-    /// Q5_0 for Q5_K, Q8_0 for Q6_K. `None` if rows do not fill those either.
+    /// This format if rows of `cols` values fill its blocks; otherwise one with blocks of 32 and at least as many bits: IQ4_NL for Q2_K,
+    /// Q3_K and IQ4_XS, as in llama.cpp, Q4_0 for Q4_K, Q5_0 for Q5_K, Q8_0 for Q6_K. `None` if rows do not fill those either.
     pub const fn for_columns(self, cols: usize) -> Option<Self> {
         let smaller = match self {
             _ if cols.is_multiple_of(self.block_len()) => self,
+            Self::Q2K | Self::Q3K | Self::Iq4Xs => Self::Iq4Nl,
             Self::Q4K => Self::Q4_0,
             Self::Q5K => Self::Q5_0,
             Self::Q6K => Self::Q8_0,
@@ -217,7 +230,7 @@ mod tests {
             assert_eq!(dtype.row_bytes(dtype.block_len() * 3), Some(dtype.block_bytes() * 3));
             assert_eq!(dtype.tensor_bytes(&[5, dtype.block_len()]), Some(dtype.block_bytes() * 5));
         }
-        assert_eq!(DType::from_ggml_id(10), None);
+        assert_eq!(DType::from_ggml_id(16), None);
     }
 
     #[test]
@@ -225,7 +238,7 @@ mod tests {
         for id in 0..43 {
             assert_ne!(DType::from_ggml_id(id).is_some(), unread_ggml_type(id).is_some(), "type {id}");
         }
-        assert_eq!((unread_ggml_type(20), unread_ggml_type(43)), (Some("IQ4_NL"), None));
+        assert_eq!((unread_ggml_type(21), unread_ggml_type(43)), (Some("IQ3_S"), None));
     }
 
     #[test]

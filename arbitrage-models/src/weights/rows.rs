@@ -220,6 +220,9 @@ mod tests {
     #[test]
     fn rows_that_fill_no_blocks_get_smaller_blocks_or_stay() {
         for (cols, most, expected) in [
+            (96, DType::Q2K, DType::Iq4Nl),
+            (96, DType::Q3K, DType::Iq4Nl),
+            (96, DType::Iq4Xs, DType::Iq4Nl),
             (96, DType::Q4K, DType::Q4_0),
             (96, DType::Q5K, DType::Q5_0),
             (96, DType::Q6K, DType::Q8_0),

@@ -14,17 +14,8 @@ const SCALES: usize = HALVES;
 const FIRST: usize = SCALES + 2 * SUBS * LANES;
 /// Where the upper two bits lie in a block of the file.
 const FILE_UPPER: usize = 128;
-const UPPER: usize = 2 * VECTOR;
+const UPPER: usize = PAIRS;
 const SUB: usize = UPPER + NIBBLES;
-
-/// The two halves of 32 columns, each with its scale.
-#[derive(Clone, Copy)]
-pub(in super::super) struct HalvesSubBlock<S: Isa> {
-    w: [[S::Bytes; VECTORS / 2]; 2],
-    scales: [S::Floats; 2],
-    /// `−32 · scale`.
-    offsets: [S::Floats; 2],
-}
 
 /// The numbers of sub-block `sub` of a block of the file, from 0 to 63.
 fn quants(block: &[u8], sub: usize) -> Words {
@@ -35,12 +26,6 @@ fn quants(block: &[u8], sub: usize) -> Words {
         let nibble = nibbles[v] >> (quarter / 2 * 4) & LOW_NIBBLES;
         nibble | (upper[v] >> (quarter * 2) & BITS_01) << 4
     })
-}
-
-/// Packs the upper two bits of a row's numbers, from six-bit ones.
-fn pack_upper(out: &mut [u8], row: usize, q: &Words) {
-    let vector = |first: usize| (0..4).fold(0, |word, v| word | (q[first + v] >> 4 & BITS_01) << (2 * v));
-    put_words(out, row, [vector(0), vector(4)]);
 }
 
 /// Joins nibbles with their upper two bits. Written out, since a closure that goes through `std::array::from_fn` is not always compiled
@@ -76,7 +61,7 @@ impl BlockFormat for Q6K {
             }
             for sub in 0..SUBS {
                 let (q, at) = (quants(block, sub), FIRST + sub * SUB);
-                pack_upper(&mut out[at..], row, &q);
+                pack_pairs(&mut out[at..], row, &q, 4);
                 pack_nibbles(&mut out[at + UPPER..], row, &q);
             }
         }
@@ -96,22 +81,19 @@ impl BlockFormat for Q6K {
             let [a, b, c, d0, e, f, g, h] = nibbles::<S>(sub.add(UPPER));
             let first = with_upper::<S>([a, b, c, d0], S::bytes(sub));
             let w = [first, with_upper::<S>([e, f, g, h], S::bytes(sub.add(VECTOR)))];
-            let scale = |half: usize| S::mul(d, S::from_i8(at.add(SCALES + (2 * index + half) * LANES)));
-            let scales = [scale(0), scale(1)];
-            let middle = S::splat(-32.0);
-            HalvesSubBlock { w, scales, offsets: [S::mul(scales[0], middle), S::mul(scales[1], middle)] }
+            HalvesSubBlock::signed(w, d, at.add(SCALES + 2 * index * LANES), -32.0)
         }
     }
 
     #[inline(always)]
     fn weights<S: Isa>(sub: &HalvesSubBlock<S>) -> *const S::Bytes {
-        sub.w.as_flattened().as_ptr()
+        sub.weights()
     }
 
     #[inline(always)]
     unsafe fn dot<S: Isa>(sub: &HalvesSubBlock<S>, a: *const i8, _: &BlockScale) -> [S::Ints; 2] {
         // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
-        unsafe { [S::dot::<6, 4>(&sub.w[0], a), S::dot::<6, 4>(&sub.w[1], a.add(BLOCK / 2))] }
+        unsafe { sub.dot::<6>(a) }
     }
 
     #[inline(always)]
@@ -122,12 +104,6 @@ impl BlockFormat for Q6K {
         sums: S::Floats,
     ) -> S::Floats {
         // SAFETY: the caller has a processor with `S`.
-        unsafe {
-            let sums = S::mul_add(sub.offsets[0], S::splat(scale.half_sums[0]), sums);
-            let sums = S::mul_add(sub.offsets[1], S::splat(scale.half_sums[1]), sums);
-            let (first, second) = (S::to_floats(products[0]), S::to_floats(products[1]));
-            let products = S::mul_add(first, sub.scales[0], S::mul(second, sub.scales[1]));
-            S::mul_add(products, S::splat(scale.scale), sums)
-        }
+        unsafe { sub.add_scaled(products, scale, sums) }
     }
 }

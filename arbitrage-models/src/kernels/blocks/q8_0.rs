@@ -8,13 +8,6 @@ use super::*;
 /// `[d: 8 halves][8 vectors]`.
 pub(in super::super) struct Q8;
 
-/// 32 columns and their scale.
-#[derive(Clone, Copy)]
-pub(in super::super) struct SignedSubBlock<S: Isa> {
-    w: [S::Bytes; VECTORS],
-    scale: S::Floats,
-}
-
 impl BlockFormat for Q8 {
     const COLUMNS: usize = BLOCK;
     const FILE_BYTES: usize = 34;
@@ -36,13 +29,7 @@ impl BlockFormat for Q8 {
     #[inline(always)]
     unsafe fn unpack<S: Isa>(at: LanePointer, (): (), _: usize) -> SignedSubBlock<S> {
         // SAFETY: the caller has a packed block of each group at `at` and an index within it, and the processor has `S`.
-        unsafe {
-            let mut sub = Self::unpack_signed::<S>(at, (), 0);
-            for w in &mut sub.w {
-                *w = S::signed_weights(*w);
-            }
-            sub
-        }
+        unsafe { Self::unpack_signed::<S>(at, (), 0).for_products() }
     }
 
     #[inline(always)]
@@ -77,6 +64,6 @@ impl BlockFormat for Q8 {
         sums: S::Floats,
     ) -> S::Floats {
         // SAFETY: the caller has a processor with `S`.
-        unsafe { S::mul_add(S::to_floats(products[0]), S::mul(sub.scale, S::splat(scale.scale)), sums) }
+        unsafe { sub.add_scaled(products[0], scale, sums) }
     }
 }

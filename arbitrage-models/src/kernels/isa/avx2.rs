@@ -15,10 +15,10 @@ pub(crate) struct Vnni256;
 /// How many products of two (`BITS` bits by −127…127) a 16-bit lane holds without overflow.
 const fn pairs_in_16_bits(bits: u32) -> usize {
     match bits {
-        4 => 8, // 2 · 15 · 127 · 8 = 30,480
-        5 => 4, // 2 · 31 · 127 · 4 = 31,496
-        6 => 2, // 2 · 63 · 127 · 2 = 32,004
-        _ => 1, // signed bytes: 2 · 128 · 127 = 32,512
+        2..=4 => 8, // 2 · 15 · 127 · 8 = 30,480
+        5 => 4,     // 2 · 31 · 127 · 4 = 31,496
+        6 => 2,     // 2 · 63 · 127 · 2 = 32,004
+        _ => 1,     // signed bytes: 2 · 128 · 127 = 32,512
     }
 }
 
@@ -207,6 +207,15 @@ macro_rules! implement {
             }
 
             #[inline(always)]
+            unsafe fn look_up(table: &[i8; 16], indices: __m256i) -> __m256i {
+                // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
+                unsafe {
+                    let table = _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast()));
+                    _mm256_shuffle_epi8(table, indices)
+                }
+            }
+
+            #[inline(always)]
             unsafe fn signed_weights(w: __m256i) -> __m256i {
                 // SAFETY: the caller runs this on a processor with AVX2, FMA and F16C.
                 unsafe { $signed_weights(w) }
@@ -252,6 +261,16 @@ macro_rules! implement {
             unsafe fn from_i8(at: LanePointer) -> __m256 {
                 // SAFETY: the processor has AVX2, FMA and F16C, and eight bytes at `at` are readable; the caller upholds both.
                 unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(at.first().cast()))) }
+            }
+
+            #[inline(always)]
+            unsafe fn from_nibbles(at: LanePointer) -> [__m256; 2] {
+                // SAFETY: the processor has AVX2, FMA and F16C, and eight bytes at `at` are readable; the caller upholds both.
+                unsafe {
+                    let wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(at.first().cast()));
+                    let low = _mm256_and_si256(wide, _mm256_set1_epi32(15));
+                    [_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(_mm256_srli_epi32::<4>(wide))]
+                }
             }
 
             #[inline(always)]

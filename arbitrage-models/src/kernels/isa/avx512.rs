@@ -99,6 +99,12 @@ impl Isa for Vnni512 {
     }
 
     #[inline(always)]
+    unsafe fn look_up(table: &[i8; 16], indices: __m512i) -> __m512i {
+        // SAFETY: the caller runs this on a processor with AVX-512 F, BW, DQ, VL and VNNI.
+        unsafe { _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast())), indices) }
+    }
+
+    #[inline(always)]
     unsafe fn signed_weights(w: __m512i) -> __m512i {
         // SAFETY: the caller runs this on a processor with AVX-512 F, BW, DQ, VL and VNNI.
         unsafe { _mm512_xor_si512(w, _mm512_set1_epi8(-128)) }
@@ -147,6 +153,16 @@ impl Isa for Vnni512 {
     unsafe fn from_i8(at: LanePointer) -> __m512 {
         // SAFETY: the processor has the set, and eight bytes at both places of `at` are readable; the caller upholds both.
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(eight_bytes(at))) }
+    }
+
+    #[inline(always)]
+    unsafe fn from_nibbles(at: LanePointer) -> [__m512; 2] {
+        // SAFETY: the processor has the set, and eight bytes at both places of `at` are readable; the caller upholds both.
+        unsafe {
+            let wide = _mm512_cvtepu8_epi32(eight_bytes(at));
+            let low = _mm512_and_si512(wide, _mm512_set1_epi32(15));
+            [_mm512_cvtepi32_ps(low), _mm512_cvtepi32_ps(_mm512_srli_epi32::<4>(wide))]
+        }
     }
 
     #[inline(always)]

@@ -59,6 +59,11 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
+    unsafe fn look_up(table: &[i8; 16], indices: Self::Bytes) -> Self::Bytes {
+        indices.map(|index| table[usize::from(index & 15)].cast_unsigned())
+    }
+
+    #[inline(always)]
     unsafe fn signed_weights(w: Self::Bytes) -> Self::Bytes {
         w
     }
@@ -100,6 +105,13 @@ impl Isa for Portable {
     unsafe fn from_i8(at: LanePointer) -> Self::Floats {
         // SAFETY: the caller has eight readable bytes at `at`.
         unsafe { at.first().cast::<[i8; LANES]>().read_unaligned() }.map(f32::from)
+    }
+
+    #[inline(always)]
+    unsafe fn from_nibbles(at: LanePointer) -> [Self::Floats; 2] {
+        // SAFETY: the caller has eight readable bytes at `at`.
+        let bytes = unsafe { at.first().cast::<[u8; LANES]>().read_unaligned() };
+        [bytes.map(|byte| f32::from(byte & 15)), bytes.map(|byte| f32::from(byte >> 4))]
     }
 
     #[inline(always)]

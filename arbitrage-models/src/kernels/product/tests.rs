@@ -155,7 +155,9 @@ fn every_bit_of_a_block_is_read_where_it_lies() {
         for block in bytes.chunks_exact_mut(dtype.block_bytes()) {
             let halves: &[usize] = match dtype {
                 DType::Q6K => &[208],
-                DType::Q8_0 | DType::Q4_0 | DType::Q5_0 => &[0],
+                DType::Q3K => &[108],
+                DType::Q2K => &[80, 82],
+                DType::Q8_0 | DType::Q4_0 | DType::Q5_0 | DType::Iq4Nl | DType::Iq4Xs => &[0],
                 _ => &[0, 2],
             };
             halves.iter().for_each(|&at| block[at + 1] = 0x20 | block[at + 1] & 0x83);

@@ -24,7 +24,7 @@ mod pipeline;
 
 use super::{Product, ProductTask};
 use crate::kernels::activations::{BLOCK, Tile};
-use crate::kernels::blocks::{BlockFormat, KQuant, LegacyQuant, Q6K, Q8};
+use crate::kernels::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, Q2K, Q3K, Q6K, Q8};
 use crate::kernels::isa::{Isa, LanePointer, TILE_ROWS, TileKernel, TileShape, Tiles};
 use crate::weights::DType;
 use pipeline::{TilePipeline, TileScratch};
@@ -67,6 +67,10 @@ impl TileKernel for TiledTask<'_> {
                 DType::Q4_1 => self.blocks::<S, T, LegacyQuant<false, true>>(),
                 DType::Q5_0 => self.blocks::<S, T, LegacyQuant<true, false>>(),
                 DType::Q5_1 => self.blocks::<S, T, LegacyQuant<true, true>>(),
+                DType::Iq4Nl => self.blocks::<S, T, Iq4<false>>(),
+                DType::Iq4Xs => self.blocks::<S, T, Iq4<true>>(),
+                DType::Q2K => self.blocks::<S, T, Q2K>(),
+                DType::Q3K => self.blocks::<S, T, Q3K>(),
                 DType::Q4K => self.blocks::<S, T, KQuant<false>>(),
                 DType::Q5K => self.blocks::<S, T, KQuant<true>>(),
                 DType::Q6K => self.blocks::<S, T, Q6K>(),

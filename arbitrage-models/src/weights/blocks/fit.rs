@@ -8,20 +8,18 @@ use half::f16;
 
 use super::inverse;
 
-/// Values of a block.
-const LEN: usize = 32;
 /// Steps that are tried at once.
 const LANES: usize = 8;
 /// Steps relative to the one whose range exactly holds the block. Finer or wider ones lower the error of real weights by less
 /// than 0.3%.
-const STEPS: [f32; LANES] = [0.7, 0.765, 0.83, 0.885, 0.94, 1.0, 1.06, 1.13];
+pub(super) const STEPS: [f32; LANES] = [0.7, 0.765, 0.83, 0.885, 0.94, 1.0, 1.06, 1.13];
 
 /// A number for each step.
 type Lanes = [f32; LANES];
 
 /// The scale, in half precision, of a format whose numbers run from `−half` to `half − 1`; negative where the largest value is
 /// positive, so that this value falls on the side with one number more. Its error is never above that of the full range's scale.
-pub(super) fn scale(values: &[f32; LEN], half: f32) -> f32 {
+pub(super) fn scale<const N: usize>(values: &[f32; N], half: f32) -> f32 {
     let whole = super::largest_magnitude(values) / -half;
     let Sums { squares, products, .. } = sums(values, 0.0, STEPS.map(|step| 1.0 / (whole * step)), -half, half - 1.0);
     let (mut best, mut scale) = (0.0, whole);
@@ -42,12 +40,12 @@ pub(super) fn scale(values: &[f32; LEN], half: f32) -> f32 {
 }
 
 /// The numbers from `low` to `high`, less `low`, that are nearest to `values · inverse`; at most 256 of them.
-pub(super) fn numbers(values: &[f32; LEN], inverse: f32, low: f32, high: f32) -> [u8; LEN] {
+pub(super) fn numbers<const N: usize>(values: &[f32; N], inverse: f32, low: f32, high: f32) -> [u8; N] {
     values.map(|value| (nearest(value * inverse, low, high) - low + ROUND).to_bits() as u8)
 }
 
 /// Scale and minimum of a format whose numbers run from 0 to `max_number`: `value ≈ scale · q + min`, with `min ≤ max_min`.
-pub(super) fn scale_and_min(values: &[f32; LEN], max_number: f32, max_min: f32) -> (f32, f32) {
+pub(super) fn scale_and_min<const N: usize>(values: &[f32; N], max_number: f32, max_min: f32) -> (f32, f32) {
     let low = values.iter().copied().fold(max_min, f32::min);
     let high = values.iter().copied().fold(low, f32::max);
     let whole = (high - low) / max_number;
@@ -56,10 +54,9 @@ pub(super) fn scale_and_min(values: &[f32; LEN], max_number: f32, max_min: f32) 
     let (mut best, mut found) = (f32::INFINITY, (whole, low));
     for lane in 0..LANES {
         let (numbers, squares, products) = (sums.numbers[lane], sums.squares[lane], sums.products[lane]);
-        let (scale, min) = line(numbers, squares, products, total, max_min);
+        let (scale, min) = line(N, numbers, squares, products, total, max_min);
         // The squared error without the sum of the values' squares, which is the same for all lanes.
-        let error =
-            scale * (scale * squares + 2.0 * (min * numbers - products)) + min * (LEN as f32 * min - 2.0 * total);
+        let error = scale * (scale * squares + 2.0 * (min * numbers - products)) + min * (N as f32 * min - 2.0 * total);
         if scale > 0.0 && error < best {
             (best, found) = (error, (scale, min));
         }
@@ -68,8 +65,8 @@ pub(super) fn scale_and_min(values: &[f32; LEN], max_number: f32, max_min: f32) 
 }
 
 /// The least-squares line through the numbers, or through the origin where its minimum would exceed `max_min`.
-fn line(numbers: f32, squares: f32, products: f32, total: f32, max_min: f32) -> (f32, f32) {
-    let count = LEN as f32;
+fn line(count: usize, numbers: f32, squares: f32, products: f32, total: f32, max_min: f32) -> (f32, f32) {
+    let count = count as f32;
     let spread = count * squares - numbers * numbers;
     let scale = (count * products - total * numbers) / spread;
     let min = (squares * total - numbers * products) / spread;
@@ -86,11 +83,11 @@ struct Sums {
 /// The sums for every step, where `q` is the integer from `low` to `high` that is nearest to `(value − origin) · inverse`. The search
 /// takes most of the time of a requantisation, so it is also compiled for AVX2. No product is fused with a sum, so the results are equal
 /// to the last bit.
-fn sums(values: &[f32; LEN], origin: f32, inverses: Lanes, low: f32, high: f32) -> Sums {
+fn sums(values: &[f32], origin: f32, inverses: Lanes, low: f32, high: f32) -> Sums {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         #[target_feature(enable = "avx2")]
-        fn avx2(values: &[f32; LEN], origin: f32, inverses: Lanes, low: f32, high: f32) -> Sums {
+        fn avx2(values: &[f32], origin: f32, inverses: Lanes, low: f32, high: f32) -> Sums {
             sums_in_lanes(values, origin, inverses, low, high)
         }
         // SAFETY: the processor has AVX2, as was just checked, and the function needs nothing else.
@@ -100,7 +97,7 @@ fn sums(values: &[f32; LEN], origin: f32, inverses: Lanes, low: f32, high: f32) 
 }
 
 #[inline(always)]
-fn sums_in_lanes(values: &[f32; LEN], origin: f32, inverses: Lanes, low: f32, high: f32) -> Sums {
+fn sums_in_lanes(values: &[f32], origin: f32, inverses: Lanes, low: f32, high: f32) -> Sums {
     let (mut numbers, mut squares, mut products) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
     for &value in values {
         let distance = value - origin;

@@ -1,0 +1,103 @@
+//! 32 columns of a group's rows, unpacked, in the forms that formats share.
+
+use super::{BLOCK, BlockScale, Isa, LANES, LanePointer, VECTORS};
+
+/// 32 columns of a format with one scale and one offset a row.
+#[derive(Clone, Copy)]
+pub(in super::super) struct AffineSubBlock<S: Isa> {
+    pub w: [S::Bytes; VECTORS],
+    pub scale: S::Floats,
+    /// Negative: it is added.
+    pub offset: S::Floats,
+}
+
+impl<S: Isa> AffineSubBlock<S> {
+    /// Adds `Σ (scale · q + offset) · a` to `sums`, where `products` is `Σ q · a`.
+    #[inline(always)]
+    pub(super) unsafe fn add_scaled(&self, products: S::Ints, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller has a processor with `S`.
+        unsafe {
+            // The offset first: it waits for nothing, while the products come late.
+            let sums = S::mul_add(self.offset, S::splat(scale.sum), sums);
+            S::mul_add(S::to_floats(products), S::mul(self.scale, S::splat(scale.scale)), sums)
+        }
+    }
+}
+
+/// 32 columns whose two halves have a scale and an offset each.
+#[derive(Clone, Copy)]
+pub(in super::super) struct HalvesSubBlock<S: Isa> {
+    pub w: [[S::Bytes; VECTORS / 2]; 2],
+    pub scales: [S::Floats; 2],
+    /// Added for each activation.
+    pub offsets: [S::Floats; 2],
+}
+
+impl<S: Isa> HalvesSubBlock<S> {
+    /// With scales that are `d` times the signed bytes at `scales`, eight for each half, and zero at `-middle`.
+    #[inline(always)]
+    pub(super) unsafe fn signed(
+        w: [[S::Bytes; VECTORS / 2]; 2],
+        d: S::Floats,
+        scales: LanePointer,
+        middle: f32,
+    ) -> Self {
+        // SAFETY: the caller has 16 bytes a group at `scales`, and the processor has `S`.
+        unsafe {
+            let middle = S::splat(middle);
+            let scales = [S::mul(d, S::from_i8(scales)), S::mul(d, S::from_i8(scales.add(LANES)))];
+            Self { w, scales, offsets: [S::mul(scales[0], middle), S::mul(scales[1], middle)] }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn weights(&self) -> *const S::Bytes {
+        self.w.as_flattened().as_ptr()
+    }
+
+    /// The products of each half with its share of 32 activations.
+    #[inline(always)]
+    pub(super) unsafe fn dot<const BITS: u32>(&self, a: *const i8) -> [S::Ints; 2] {
+        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+        unsafe { [S::dot::<BITS, 4>(&self.w[0], a), S::dot::<BITS, 4>(&self.w[1], a.add(BLOCK / 2))] }
+    }
+
+    /// Adds `Σ (scale · q + offset) · a` of both halves to `sums`, where `products` are their `Σ q · a`.
+    #[inline(always)]
+    pub(super) unsafe fn add_scaled(&self, products: [S::Ints; 2], scale: &BlockScale, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller has a processor with `S`.
+        unsafe {
+            let sums = S::mul_add(self.offsets[0], S::splat(scale.half_sums[0]), sums);
+            let sums = S::mul_add(self.offsets[1], S::splat(scale.half_sums[1]), sums);
+            let (first, second) = (S::to_floats(products[0]), S::to_floats(products[1]));
+            let products = S::mul_add(first, self.scales[0], S::mul(second, self.scales[1]));
+            S::mul_add(products, S::splat(scale.scale), sums)
+        }
+    }
+}
+
+/// 32 columns of signed bytes and their scale.
+#[derive(Clone, Copy)]
+pub(in super::super) struct SignedSubBlock<S: Isa> {
+    pub w: [S::Bytes; VECTORS],
+    pub scale: S::Floats,
+}
+
+impl<S: Isa> SignedSubBlock<S> {
+    /// With the bytes in the form that [`Isa::dot_signed`] takes.
+    #[inline(always)]
+    pub(super) unsafe fn for_products(mut self) -> Self {
+        for w in &mut self.w {
+            // SAFETY: the caller has a processor with `S`.
+            *w = unsafe { S::signed_weights(*w) };
+        }
+        self
+    }
+
+    /// Adds `Σ scale · q · a` to `sums`, where `products` is `Σ q · a`.
+    #[inline(always)]
+    pub(super) unsafe fn add_scaled(&self, products: S::Ints, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller has a processor with `S`.
+        unsafe { S::mul_add(S::to_floats(products), S::mul(self.scale, S::splat(scale.scale)), sums) }
+    }
+}
