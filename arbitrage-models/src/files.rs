@@ -14,7 +14,7 @@ use crate::config::ModelConfig;
 use crate::error::Result;
 use crate::small_file::{parse_json, read_text};
 use crate::tokenizer::{GgufVocabulary, Tokenizer};
-use crate::weights::{Gguf, SafetensorsFolder, WeightSource};
+use crate::weights::{Gguf, Int4Folder, Int4Settings, SafetensorsFolder, WeightSource};
 #[cfg(feature = "burn")]
 pub use check::CheckedFiles;
 pub use description::ModelDescription;
@@ -73,8 +73,12 @@ impl ModelFiles {
         let text = read_text(&file, quantisation::MAX_CONFIG_BYTES)?;
         let config = ModelConfig::from_json(&file, &text)?;
         let tokenizer = Tokenizer::from_folder(path)?;
-        let weights = SafetensorsFolder::open(path)?;
-        let description = ModelDescription::of_folder(path, &parse_json(&file, &text)?, &weights);
-        Ok(Self { weights: Arc::new(weights), config, tokenizer, description })
+        let (weights, json) = (SafetensorsFolder::open(path)?, parse_json(&file, &text)?);
+        let description = ModelDescription::of_folder(path, &json, &weights);
+        let weights: Arc<dyn WeightSource> = match Int4Settings::of_config(&json) {
+            Some(settings) => Arc::new(Int4Folder::new(weights, settings)?),
+            None => Arc::new(weights),
+        };
+        Ok(Self { weights, config, tokenizer, description })
     }
 }

@@ -83,7 +83,8 @@ impl BatchedAttention {
         let (together, alone) = partition(&sequences);
         // Layers without a window, and layers with one.
         let windows = [usize::MAX, config.window().unwrap_or(usize::MAX)];
-        let order: Vec<usize> = together.iter().chain(&alone).flat_map(|p| p.start..p.start + p.rows).collect();
+        let rows = |p: &PassSequence| p.start as u32..(p.start + p.rows) as u32;
+        let order: Vec<u32> = together.iter().chain(&alone).flat_map(rows).collect();
         let mut groups: Vec<AttentionGroup> =
             alone.iter().map(|sequence| AttentionGroup::alone(sequence, windows, device)).collect();
         if !together.is_empty() {
@@ -225,9 +226,9 @@ fn partition(sequences: &[PassSequence]) -> (Vec<PassSequence>, Vec<PassSequence
 }
 
 /// The inverse of a permutation.
-fn inverse(order: &[usize]) -> Vec<usize> {
+pub(super) fn inverse(order: &[u32]) -> Vec<usize> {
     let mut inverse = vec![0; order.len()];
-    order.iter().enumerate().for_each(|(at, &row)| inverse[row] = at);
+    order.iter().enumerate().for_each(|(at, &row)| inverse[row as usize] = at);
     inverse
 }
 

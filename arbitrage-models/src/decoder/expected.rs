@@ -66,11 +66,9 @@ pub(crate) fn mark_of_no_use(report: &mut LoadReport, source: &dyn WeightSource)
 
 fn expect(report: &mut LoadReport, source: &dyn WeightSource, name: &str, shape: &[usize], presence: Presence) {
     match presence {
-        Presence::Required => {
-            report.take(source, name, shape);
-        }
+        Presence::Required => report.expect(source, name, shape),
         Presence::Optional => {
-            report.take_optional(source, name, shape);
+            report.fits_if_there(source, name, shape);
         }
         Presence::Absent => {}
     }

@@ -3,6 +3,7 @@
 //! Inside a pass they work on slices ([`products`]). What begins and ends at a tensor goes through burn's extension mechanism. Each
 //! operation has a plain counterpart where it is called; tests compare the two.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,12 +25,27 @@ use crate::weights::Rows;
 pub(super) struct PackedLinear {
     weight: PackedMatrix,
     bias: Option<Vec<f32>>,
+    /// Which input each column of the weights is, if they are not in order.
+    columns: Option<Vec<u32>>,
 }
 
 impl PackedLinear {
-    /// Packs `rows`, `[out, in]`. `packed` learns of the rows that are done, as in [`PackedMatrix::pack_rows_with`].
-    pub(super) fn new(rows: &Rows<'_>, bias: Option<Vec<f32>>, packed: impl FnMut(Range<usize>)) -> Result<Self> {
-        Ok(Self { weight: PackedMatrix::pack_rows_with(rows, packed)?, bias })
+    /// Packs `rows`, `[out, in]`, whose columns are the inputs `columns`, or all in order. `packed` learns of the rows that are done, as in
+    /// [`PackedMatrix::pack_rows_with`].
+    pub(super) fn new(
+        rows: &Rows<'_>,
+        bias: Option<Vec<f32>>,
+        columns: Option<&[u32]>,
+        packed: impl FnMut(Range<usize>),
+    ) -> Result<Self> {
+        Ok(Self { weight: PackedMatrix::pack_rows_with(rows, packed)?, bias, columns: columns.map(<[u32]>::to_vec) })
+    }
+
+    /// The inputs in the order of the columns: `x`, `[rows, in]`, where they are in order.
+    fn in_order<'x>(&self, x: &'x [f32]) -> Cow<'x, [f32]> {
+        let Some(columns) = &self.columns else { return Cow::Borrowed(x) };
+        let row = |x: &'x [f32]| columns.iter().map(move |&column| x[column as usize]);
+        Cow::Owned(x.chunks_exact(columns.len()).flat_map(row).collect())
     }
 
     /// How the weights are stored.
@@ -120,27 +136,54 @@ pub(super) fn products<const N: usize>(
     layout: OutputLayout,
     out: &mut Vec<f32>,
 ) -> usize {
+    let first = layers[0];
+    let rows = x.len() / first.weight.cols();
+    let all = AllResults { layout, rows, width: layers.iter().map(|layer| layer.width()).sum() };
+    out.resize(rows * all.width, 0.0);
+    if layers.iter().all(|layer| layer.columns == first.columns) {
+        multiply_layers(part, &first.in_order(x), layers, &all, 0, out);
+        return rows;
+    }
+    let mut at = 0;
+    for layer in layers {
+        multiply_layers(part, &layer.in_order(x), [layer], &all, at, out);
+        at += layer.width();
+    }
+    rows
+}
+
+/// The results of several layers.
+struct AllResults {
+    layout: OutputLayout,
+    rows: usize,
+    /// Outputs of all layers.
+    width: usize,
+}
+
+/// Products of `x`, whose columns are in the order of the layers', that begin at output `at` of all layers' together.
+fn multiply_layers<const N: usize>(
+    part: Part,
+    x: &[f32],
+    layers: [&PackedLinear; N],
+    all: &AllResults,
+    mut at: usize,
+    out: &mut [f32],
+) {
     let matrices = layers.map(|layer| &layer.weight);
     let weights: usize = matrices.iter().map(|matrix| matrix.rows() * matrix.cols()).sum();
-    let cols = matrices.first().map_or(1, |matrix| matrix.cols());
     let in_bytes = matrices.iter().all(|matrix| matrix.is_integer());
-    let (set, pool) = (InstructionSet::best(), Pool::for_products(weights * (x.len() / cols), in_bytes));
+    let (set, pool) = (InstructionSet::best(), Pool::for_products(weights * all.rows, in_bytes));
     let input = measure(Part::Quantisation, || ProductInput::new(set, pool, x, &matrices));
-    let rows = input.rows();
-    let width: usize = matrices.iter().map(|matrix| matrix.rows()).sum();
-    out.resize(rows * width, 0.0);
-    let mut at = 0;
     let products = layers.map(|layer| {
         let (bias, columns) = (layer.bias.as_deref(), layer.weight.rows());
         let start = at;
         at += columns;
-        match layout {
-            OutputLayout::SideBySide => Product::new(&layer.weight, bias, out, width, start),
-            OutputLayout::Consecutive => Product::new(&layer.weight, bias, &mut out[start * rows..], columns, 0),
+        match all.layout {
+            OutputLayout::SideBySide => Product::new(&layer.weight, bias, out, all.width, start),
+            OutputLayout::Consecutive => Product::new(&layer.weight, bias, &mut out[start * all.rows..], columns, 0),
         }
     });
     measure(part, || multiply(set, pool, &input, &products));
-    rows
 }
 
 /// The values of a contiguous tensor.

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::{FloatDType, Tensor, TensorData};
 
 use super::attention::Attention;
+use super::batched_attention::{ints, inverse};
 use super::cache::Caches;
 use super::embedding::Embedding;
 #[cfg(feature = "flex")]
@@ -162,7 +163,7 @@ impl Loader<'_> {
             let view = TensorView { shape: &whole.shape[1..], bytes: &whole.bytes[expert * size..][..size], ..whole };
             let rows = self.smaller(Rows::of(self.source.path(), view)?);
             let place = Place { linear: &format!("{name}.{expert}.{part}"), tensor: &tensor, start: expert * size };
-            self.linear_at(&place, rows, None)
+            self.linear_at(&place, rows, None, None)
         });
         let matrices = matrices.collect();
         self.source.forget(&tensor);
@@ -204,7 +205,12 @@ impl Loader<'_> {
 
     /// The linear layer of a matrix and, if it is there, a bias.
     fn linear_of(&self, weight_name: &str, bias_name: &str, order: Option<Vec<u32>>) -> Result<Linear> {
-        let rows = self.smaller(self.rows(weight_name)?);
+        let repacked = self.source.repack(weight_name)?;
+        let rows = match &repacked {
+            Some(tensor) => Rows::of(self.source.path(), tensor.view(weight_name))?,
+            None => self.rows(weight_name)?,
+        };
+        let (rows, columns) = (self.smaller(rows), repacked.as_ref().and_then(|tensor| tensor.columns.as_deref()));
         let bias = self.source.get(bias_name)?.map(|bias| bias.to_f32()).transpose()?;
         let (rows, bias) = match order {
             Some(order) => {
@@ -214,13 +220,20 @@ impl Loader<'_> {
             None => (rows, bias),
         };
         let linear = weight_name.trim_end_matches(".weight");
-        let linear = self.linear_at(&Place { linear, tensor: weight_name, start: 0 }, rows, bias)?;
+        let linear = self.linear_at(&Place { linear, tensor: weight_name, start: 0 }, rows, bias, columns)?;
         self.source.forget(weight_name);
         Ok(linear)
     }
 
-    /// The linear layer of the rows at a place, in the form that the options ask for.
-    fn linear_at(&self, place: &Place<'_>, rows: Rows<'_>, bias: Option<Vec<f32>>) -> Result<Linear> {
+    /// The linear layer of the rows at a place, in the form that the options ask for; `columns` tells which of the layer's inputs each
+    /// column is, if they are not in order.
+    fn linear_at(
+        &self,
+        place: &Place<'_>,
+        rows: Rows<'_>,
+        bias: Option<Vec<f32>>,
+        columns: Option<&[u32]>,
+    ) -> Result<Linear> {
         #[cfg(feature = "flex")]
         if let Some(shared) = &self.options.shared
             && self.options.precision == Precision::Packed
@@ -231,14 +244,19 @@ impl Loader<'_> {
         }
         Ok(match self.options.precision {
             Precision::Plain | Precision::Half => {
-                let weight = self.matrix(&rows)?.transpose();
+                let matrix = self.matrix(&rows)?;
+                let matrix = match columns {
+                    Some(columns) => matrix.select(1, ints(&inverse(columns), &self.options.device)),
+                    None => matrix,
+                };
+                let weight = matrix.transpose();
                 self.loaded(place, rows.stored_bytes(0..rows.len()));
                 Linear::Plain { weight, bias: bias.map(|bias| self.vector(bias)) }
             }
             #[cfg(feature = "flex")]
             Precision::Packed => {
                 let packed = |part| self.loaded(place, rows.stored_bytes(part));
-                Linear::Packed(Arc::new(PackedLinear::new(&rows, bias, packed)?))
+                Linear::Packed(Arc::new(PackedLinear::new(&rows, bias, columns, packed)?))
             }
         })
     }

@@ -149,7 +149,7 @@ fn packed(weight: Tensor<2>, biased: bool) -> Result<PackedLinear> {
     let halves = weight.into_data_as::<half::f16>();
     let view = TensorView { name: "weight", dtype: DType::F16, shape: &shape, bytes: halves.as_bytes() };
     let rows = Rows::of(Path::new("random"), view)?;
-    PackedLinear::new(&rows, biased.then(|| vec![0.0; shape[0]]), |_| ())
+    PackedLinear::new(&rows, biased.then(|| vec![0.0; shape[0]]), None, |_| ())
 }
 
 #[cfg(all(test, feature = "flex"))]

@@ -7,11 +7,13 @@ use serde_json::Value as Json;
 
 use crate::content::Finding;
 use crate::small_file::{parse_json, read_text};
+use crate::weights::Int4Settings;
 
 /// Largest configuration that is read, in bytes.
 pub(crate) const MAX_CONFIG_BYTES: u64 = 1 << 24;
 
-const ADVICE: &str = "take a GGUF file, in Q4_K_M for instance, or the original weights";
+const ADVICE: &str =
+    "take a GGUF file, in Q4_K_M for instance, the original weights, or a checkpoint of GPTQ or AWQ (gemm) with 4 bits";
 
 /// Files of quantisers that keep their settings beside `config.json`, and the format.
 const FILES: [(&str, &str); 4] = [
@@ -26,6 +28,9 @@ pub(super) fn of_folder(path: &Path, names: &[String]) -> Option<Finding> {
     // A file that cannot be read is left to the reader of the configuration, whose error says why.
     let text = read_text(&path.join("config.json"), MAX_CONFIG_BYTES).ok();
     let config = text.and_then(|text| parse_json(path, &text).ok()).unwrap_or_default();
+    if Int4Settings::of_config(&config).is_some() {
+        return None;
+    }
     let in_config = || method(&config).map(|(name, pointer)| (name, format!("config.json {pointer}")));
     let in_file = || {
         let (file, name) = FILES.iter().find(|(file, _)| names.iter().any(|name| name == file))?;
@@ -43,7 +48,8 @@ fn method(config: &Json) -> Option<(String, String)> {
         let text = |key: &str| value[key].as_str().map(str::to_owned);
         let is_set = |key: &str| value[key].as_bool() == Some(true);
         if let Some(name) = text("quant_method").or_else(|| text("quant_type")) {
-            return Some((name, format!("/{key}/quant_method")));
+            let bits = value["bits"].as_u64().map_or_else(String::new, |bits| format!(" of {bits} bits"));
+            return Some((name + &bits, format!("/{key}/quant_method")));
         }
         let name = match key {
             _ if is_set("load_in_8bit") || is_set("load_in_4bit") => "bitsandbytes",

@@ -19,7 +19,7 @@ mod sub_blocks;
 
 pub(super) use iq4::Iq4;
 pub(super) use k_quant::KQuant;
-pub(super) use legacy::LegacyQuant;
+pub(super) use legacy::{LegacyQuant, MIDDLE, MINIMUM, ZERO};
 pub(super) use q2_k::Q2K;
 pub(super) use q3_k::Q3K;
 pub(super) use q6_k::Q6K;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, Q2K, Q3K, Q6K, Q8};
+use super::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, MIDDLE, MINIMUM, Q2K, Q3K, Q6K, Q8, ZERO};
 use super::isa::{LANES, LanePointer};
 use super::memory::Memory;
 use crate::error::Result;
@@ -131,10 +131,11 @@ fn layout(dtype: DType, cols: usize) -> (usize, Pack) {
         DType::F32 => (cols * LANES * 4, pack_floats::<4>),
         DType::F16 | DType::BF16 => (cols * LANES * 2, pack_floats::<2>),
         DType::Q8_0 => of::<Q8>(cols),
-        DType::Q4_0 => of::<LegacyQuant<false, false>>(cols),
-        DType::Q4_1 => of::<LegacyQuant<false, true>>(cols),
-        DType::Q5_0 => of::<LegacyQuant<true, false>>(cols),
-        DType::Q5_1 => of::<LegacyQuant<true, true>>(cols),
+        DType::Q4_0 => of::<LegacyQuant<false, MIDDLE>>(cols),
+        DType::Q4_1 => of::<LegacyQuant<false, MINIMUM>>(cols),
+        DType::Q5_0 => of::<LegacyQuant<true, MIDDLE>>(cols),
+        DType::Q5_1 => of::<LegacyQuant<true, MINIMUM>>(cols),
+        DType::Int4 => of::<LegacyQuant<false, ZERO>>(cols),
         DType::Iq4Nl => of::<Iq4<false>>(cols),
         DType::Iq4Xs => of::<Iq4<true>>(cols),
         DType::Q2K => of::<Q2K>(cols),

@@ -8,7 +8,7 @@ mod floats;
 mod tiled;
 
 use super::activations::{BLOCK, BlockScale, Pointer, Quantised, Tile};
-use super::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, Q2K, Q3K, Q6K, Q8};
+use super::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, MIDDLE, MINIMUM, Q2K, Q3K, Q6K, Q8, ZERO};
 use super::isa::{InstructionSet, Isa, Kernel, LANES, LanePointer, MAX_LANES, dispatch, dispatch_tiles};
 use super::matrix::PackedMatrix;
 use super::pool::Pool;
@@ -38,11 +38,6 @@ impl<'x> ProductInput<'x> {
             (INPUT_BYTES / cols).clamp(1, MAX_TILE_ROWS)
         };
         Self { x, rows, cols, quantised: integer.then(|| Quantised::new(set, pool, x, cols, tile)) }
-    }
-
-    /// Rows of activations.
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
     }
 }
 
@@ -138,10 +133,11 @@ impl Kernel for ProductTask<'_> {
                 DType::F16 => self.floats::<S, F16>(),
                 DType::BF16 => self.floats::<S, Bf16>(),
                 DType::Q8_0 => self.blocks::<S, Q8>(),
-                DType::Q4_0 => self.blocks::<S, LegacyQuant<false, false>>(),
-                DType::Q4_1 => self.blocks::<S, LegacyQuant<false, true>>(),
-                DType::Q5_0 => self.blocks::<S, LegacyQuant<true, false>>(),
-                DType::Q5_1 => self.blocks::<S, LegacyQuant<true, true>>(),
+                DType::Q4_0 => self.blocks::<S, LegacyQuant<false, MIDDLE>>(),
+                DType::Q4_1 => self.blocks::<S, LegacyQuant<false, MINIMUM>>(),
+                DType::Q5_0 => self.blocks::<S, LegacyQuant<true, MIDDLE>>(),
+                DType::Q5_1 => self.blocks::<S, LegacyQuant<true, MINIMUM>>(),
+                DType::Int4 => self.blocks::<S, LegacyQuant<false, ZERO>>(),
                 DType::Iq4Nl => self.blocks::<S, Iq4<false>>(),
                 DType::Iq4Xs => self.blocks::<S, Iq4<true>>(),
                 DType::Q2K => self.blocks::<S, Q2K>(),

@@ -10,6 +10,7 @@
 //! | Q4_1 | 32 | 20 | `d` 0–1, `m` 2–3, nibbles 4–19 | `q·d + m` |
 //! | Q5_0 | 32 | 22 | `d` 0–1, fifth bits 2–5, nibbles 6–21 | `(q − 16)·d` |
 //! | Q5_1 | 32 | 24 | `d` 0–1, `m` 2–3, fifth bits 4–7, nibbles 8–23 | `q·d + m` |
+//! | INT4 | 32 | 20 | `d` 0–1, `z` 2–3, nibbles 4–19 | `(q − z)·d` |
 //! | IQ4_NL | 32 | 18 | `d` 0–1, nibbles 2–17 | `n[q]·d` |
 //! | IQ4_XS | 256 | 136 | `d` 0–1, upper scale bits 2–3, lower ones 4–7, nibbles 8–135 | `(d·sc)·n[q]` |
 //! | Q2_K | 256 | 84 | `sc` and `mn` 0–15, bit pairs 16–79, `d` 80–81, `dmin` 82–83 | `(d·sc)·q − dmin·mn` |
@@ -71,6 +72,7 @@ pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) -> Result<()>
         DType::Q4_1 => decode(bytes, out, small::decode_q4_1),
         DType::Q5_0 => decode(bytes, out, small::decode_q5_0),
         DType::Q5_1 => decode(bytes, out, small::decode_q5_1),
+        DType::Int4 => decode(bytes, out, small::decode_int4),
         DType::Iq4Nl => decode(bytes, out, iq4::decode_nl),
         DType::Iq4Xs => decode(bytes, out, iq4::decode_xs),
         DType::Q2K => decode(bytes, out, q2_k::decode),
@@ -102,6 +104,7 @@ pub fn quantize_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> 
         DType::Q4_1 => encode(values, out, small::encode_q4_1),
         DType::Q5_0 => encode(values, out, small::encode_q5_0),
         DType::Q5_1 => encode(values, out, small::encode_q5_1),
+        DType::Int4 => encode(values, out, small::encode_int4),
         DType::Iq4Nl => encode(values, out, iq4::encode_nl),
         DType::Iq4Xs => encode(values, out, iq4::encode_xs),
         DType::Q2K => encode(values, out, q2_k::encode),
@@ -124,6 +127,7 @@ pub fn fit_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<()> {
     match dtype {
         DType::Q4_0 => encode(values, out, small::fit_q4_0),
         DType::Q4_1 => encode(values, out, better(small::fit_q4_1, small::encode_q4_1, small::decode_q4_1)),
+        DType::Int4 => encode(values, out, better(small::fit_int4, small::encode_int4, small::decode_int4)),
         DType::Iq4Nl => encode(values, out, better(iq4::fit_nl, iq4::encode_nl, iq4::decode_nl)),
         DType::Iq4Xs => encode(values, out, better(iq4::fit_xs, iq4::encode_xs, iq4::decode_xs)),
         DType::Q2K => encode(values, out, better(q2_k::fit, q2_k::encode, q2_k::decode)),

@@ -24,6 +24,9 @@ pub enum DType {
     Q5_0,
     /// 5 bits a value, one scale and one minimum a block of 32.
     Q5_1,
+    /// 4 bits a value, one scale and one zero a block of 32: what the matrices of GPTQ and AWQ [are repacked
+    /// to](super::RepackedTensor). No file has it.
+    Int4,
     /// 4 bits a value, which choose among sixteen numbers, and one scale a block of 32.
     Iq4Nl,
     /// The same with 8 scales of 6 bits a block of 256.
@@ -46,7 +49,7 @@ struct Properties {
     /// Values of a block.
     block_len: usize,
     block_bytes: usize,
-    ggml_id: u32,
+    ggml_id: Option<u32>,
 }
 
 /// GGML's types that are not read here, by number: other quantisations, types of intermediate results, numbers that are no weights,
@@ -89,7 +92,7 @@ pub(super) fn unread_ggml_type(id: u32) -> Option<&'static str> {
 
 impl DType {
     /// Every type, in the order of declaration.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::F32,
         Self::F16,
         Self::BF16,
@@ -98,6 +101,7 @@ impl DType {
         Self::Q4_1,
         Self::Q5_0,
         Self::Q5_1,
+        Self::Int4,
         Self::Iq4Nl,
         Self::Iq4Xs,
         Self::Q2K,
@@ -108,6 +112,7 @@ impl DType {
     ];
 
     const fn properties(self) -> Properties {
+        const NONE: u32 = u32::MAX;
         let (name, block_len, block_bytes, ggml_id) = match self {
             Self::F32 => ("F32", 1, 4, 0),
             Self::F16 => ("F16", 1, 2, 1),
@@ -117,6 +122,7 @@ impl DType {
             Self::Q4_1 => ("Q4_1", 32, 20, 3),
             Self::Q5_0 => ("Q5_0", 32, 22, 6),
             Self::Q5_1 => ("Q5_1", 32, 24, 7),
+            Self::Int4 => ("INT4", 32, 20, NONE),
             Self::Iq4Nl => ("IQ4_NL", 32, 18, 20),
             Self::Iq4Xs => ("IQ4_XS", 256, 136, 23),
             Self::Q2K => ("Q2_K", 256, 84, 10),
@@ -125,6 +131,7 @@ impl DType {
             Self::Q5K => ("Q5_K", 256, 176, 13),
             Self::Q6K => ("Q6_K", 256, 210, 14),
         };
+        let ggml_id = if ggml_id == NONE { None } else { Some(ggml_id) };
         Properties { name, block_len, block_bytes, ggml_id }
     }
 
@@ -162,14 +169,14 @@ impl DType {
         if cols.is_multiple_of(smaller.block_len()) { Some(smaller) } else { None }
     }
 
-    /// The type's number in a GGUF file (`ggml_type` in ggml's `ggml.h`).
-    pub const fn ggml_id(self) -> u32 {
+    /// The type's number in a GGUF file (`ggml_type` in ggml's `ggml.h`), if such files may have it.
+    pub const fn ggml_id(self) -> Option<u32> {
         self.properties().ggml_id
     }
 
     /// The type with this number in a GGUF file, if it is one that we read.
     pub fn from_ggml_id(id: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|dtype| dtype.ggml_id() == id)
+        Self::ALL.into_iter().find(|dtype| dtype.ggml_id() == Some(id))
     }
 
     /// Bytes of a row of `values`; `None` unless they fill whole blocks, or if the size overflows.
@@ -226,7 +233,7 @@ mod tests {
     #[test]
     fn numbers_and_sizes_round_trip() {
         for dtype in DType::ALL {
-            assert_eq!(DType::from_ggml_id(dtype.ggml_id()), Some(dtype));
+            assert_eq!(dtype.ggml_id().and_then(DType::from_ggml_id), dtype.ggml_id().map(|_| dtype));
             assert_eq!(dtype.row_bytes(dtype.block_len() * 3), Some(dtype.block_bytes() * 3));
             assert_eq!(dtype.tensor_bytes(&[5, dtype.block_len()]), Some(dtype.block_bytes() * 5));
         }

@@ -19,6 +19,7 @@ mod tensor;
 
 pub mod blocks;
 pub mod gguf;
+pub mod int4;
 pub mod report;
 pub mod safetensors;
 pub mod writer;
@@ -26,6 +27,7 @@ pub mod writer;
 pub use blocks::{dequantize_row, fit_row, quantize_row};
 pub use dtype::DType;
 pub use gguf::Gguf;
+pub use int4::{Int4Folder, Int4Settings, RepackedTensor};
 pub use report::LoadReport;
 pub use rows::{Rows, Scratch};
 pub use safetensors::SafetensorsFolder;

@@ -70,22 +70,30 @@ impl LoadReport {
         name: &str,
         shape: &[usize],
     ) -> Option<TensorView<'a>> {
-        let found = source.get(name);
+        self.fits_if_there(source, name, shape).then(|| source.get(name).ok().flatten()).flatten()
+    }
+
+    /// Checks that the tensor `name` is there, with `shape`, without reading it.
+    pub fn expect(&mut self, source: &dyn WeightSource, name: &str, shape: &[usize]) {
+        self.fits_if_there(source, name, shape);
+        if !self.used.contains(name) {
+            self.missing(&source.name_in_file(name));
+        }
+    }
+
+    /// As [`expect`](Self::expect), for tensors that may be absent; whether it is there and fits.
+    pub fn fits_if_there(&mut self, source: &dyn WeightSource, name: &str, shape: &[usize]) -> bool {
+        let found = source.shape(name);
         if !matches!(found, Ok(None)) {
             self.mark_used(name);
         }
         match found {
-            Ok(Some(tensor)) if tensor.shape == shape => Some(tensor),
-            Ok(Some(tensor)) => {
-                self.misshapen(&source.name_in_file(name), shape, tensor.shape);
-                None
-            }
-            Ok(None) => None,
-            Err(error) => {
-                self.unreadable(&source.name_in_file(name), error.to_string());
-                None
-            }
+            Ok(Some(found)) if found == shape => return true,
+            Ok(Some(found)) => self.misshapen(&source.name_in_file(name), shape, &found),
+            Ok(None) => {}
+            Err(error) => self.unreadable(&source.name_in_file(name), error.to_string()),
         }
+        false
     }
 
     /// Records that the tensor of this Hugging Face name was read, or is known to be of no use.

@@ -29,6 +29,15 @@ pub struct SafetensorsFolder {
     by_name: HashMap<String, usize>,
 }
 
+/// A tensor of any type, as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StoredTensor<'a> {
+    /// The type's name.
+    pub dtype: &'static str,
+    pub shape: &'a [usize],
+    pub bytes: &'a [u8],
+}
+
 /// One tensor: in which shard and where it is, and its type.
 #[derive(Debug)]
 struct SafetensorsTensor {
@@ -117,6 +126,17 @@ impl SafetensorsFolder {
         }
         self.shards.push(file);
         Ok(())
+    }
+
+    /// The tensor called `name`, whatever its type.
+    pub(super) fn stored_tensor(&self, name: &str) -> Option<StoredTensor<'_>> {
+        let tensor = self.stored(name)?;
+        let dtype = match tensor.kind {
+            header::TensorType::Supported(dtype) => dtype.name(),
+            header::TensorType::Unsupported(name) => name,
+        };
+        let bytes = &self.shards[tensor.shard].bytes()[tensor.range.clone()];
+        Some(StoredTensor { dtype, shape: &tensor.shape, bytes })
     }
 
     fn stored(&self, name: &str) -> Option<&SafetensorsTensor> {

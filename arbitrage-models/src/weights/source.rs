@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::TensorView;
+use super::{RepackedTensor, TensorView};
 use crate::error::{Error, Result};
 
 /// A file or folder of named tensors.
@@ -19,6 +19,24 @@ pub trait WeightSource: Send + Sync {
     /// # Errors
     /// [`Error::Format`] if the tensor is there but of a type that [`DType`](super::DType) does not have.
     fn get(&self, name: &str) -> Result<Option<TensorView<'_>>>;
+
+    /// The shape of the tensor called `name`, or `None` if there is none; cheaper than [`get`](Self::get) where that has to make the tensor.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn shape(&self, name: &str) -> Result<Option<Vec<usize>>> {
+        Ok(self.get(name)?.map(|tensor| tensor.shape.to_vec()))
+    }
+
+    /// The matrix called `name` if it is stored in a format that has to be repacked, made anew each time: what is kept of it is up to the
+    /// caller.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn repack(&self, name: &str) -> Result<Option<RepackedTensor>> {
+        let _ = name;
+        Ok(None)
+    }
 
     /// The name that the file itself has for the tensor of this Hugging Face name, for messages.
     fn name_in_file(&self, name: &str) -> String {

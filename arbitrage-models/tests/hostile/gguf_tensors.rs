@@ -45,7 +45,7 @@ pub(crate) fn tensors() -> Vec<Case> {
             16,
             "IQ2_XXS (type 16), which is not read: take the model in Q4_K_M or Q8_0",
         ),
-        one("IQ4_NL", &[32], 20, "IQ4_NL (type 20), which is not read"),
+        one("IQ3_S", &[256], 21, "IQ3_S (type 21), which is not read"),
         one("MXFP4", &[32], 39, "MXFP4 (type 39), which is not read"),
         one("numbers that are no weights", &[8], 26, "I32 (type 26), which is not read"),
         one("part of a block", &[33], Q8_0, "whole blocks of 32|Q8_0 [33]"),

@@ -1,17 +1,22 @@
-//! Q4_0, Q4_1, Q5_0 and Q5_1: blocks of 32 with one scale, and a minimum in the `_1` formats.
+//! Q4_0, Q4_1, Q5_0, Q5_1 and INT4: blocks of 32 with one scale, a minimum in the `_1` formats, and a zero in INT4.
 
 use super::*;
 
-/// 4 bits, or 5 where `FIVE`; a minimum of its own where `MIN`, else zero lies in the middle of the range.
+/// Where a block's numbers have their zero: in the middle of the range, at a minimum that is stored, or at a number that is stored.
+pub(in super::super) const MIDDLE: u8 = 0;
+pub(in super::super) const MINIMUM: u8 = 1;
+pub(in super::super) const ZERO: u8 = 2;
+
+/// 4 bits, or 5 where `FIVE`.
 ///
 /// # Shapes
-/// `[d: 8 halves][m: 8 halves, if MIN][fifth bits: a vector, if FIVE][nibbles: 4 vectors]`.
-pub(in super::super) struct LegacyQuant<const FIVE: bool, const MIN: bool>;
+/// `[d: 8 halves][minima or zeros: 8 halves, unless in the middle][fifth bits: a vector, if FIVE][nibbles: 4 vectors]`.
+pub(in super::super) struct LegacyQuant<const FIVE: bool, const OFFSET: u8>;
 
-impl<const FIVE: bool, const MIN: bool> LegacyQuant<FIVE, MIN> {
-    const FILE_FIFTH: usize = if MIN { 4 } else { 2 };
+impl<const FIVE: bool, const OFFSET: u8> LegacyQuant<FIVE, OFFSET> {
+    const FILE_FIFTH: usize = if OFFSET == MIDDLE { 2 } else { 4 };
     const FILE_NIBBLES: usize = Self::FILE_FIFTH + if FIVE { 4 } else { 0 };
-    const FIFTH: usize = if MIN { 2 * HALVES } else { HALVES };
+    const FIFTH: usize = if OFFSET == MIDDLE { HALVES } else { 2 * HALVES };
     const NIBBLES: usize = Self::FIFTH + if FIVE { VECTOR } else { 0 };
 
     /// The numbers of a block of the file.
@@ -30,7 +35,7 @@ fn spread(bits: u32) -> u32 {
     (bits * 0x0020_4081) & BIT_0
 }
 
-impl<const FIVE: bool, const MIN: bool> BlockFormat for LegacyQuant<FIVE, MIN> {
+impl<const FIVE: bool, const OFFSET: u8> BlockFormat for LegacyQuant<FIVE, OFFSET> {
     const COLUMNS: usize = BLOCK;
     const FILE_BYTES: usize = Self::FILE_NIBBLES + 16;
     const BYTES: usize = Self::NIBBLES + NIBBLES;
@@ -39,7 +44,7 @@ impl<const FIVE: bool, const MIN: bool> BlockFormat for LegacyQuant<FIVE, MIN> {
 
     fn pack(rows: [&[u8]; LANES], out: &mut [u8]) {
         pack_halves(rows, 0, out);
-        if MIN {
+        if OFFSET != MIDDLE {
             pack_halves(rows, 2, &mut out[HALVES..2 * HALVES]);
         }
         for (row, block) in rows.iter().enumerate() {
@@ -61,8 +66,11 @@ impl<const FIVE: bool, const MIN: bool> BlockFormat for LegacyQuant<FIVE, MIN> {
             let w = nibbles::<S>(at.add(Self::NIBBLES));
             let w = if FIVE { with_fifth::<S>(w, at.add(Self::FIFTH)) } else { w };
             let scale = S::from_f16(at);
-            let middle = if FIVE { -16.0 } else { -8.0 };
-            let offset = if MIN { S::from_f16(at.add(HALVES)) } else { S::mul(scale, S::splat(middle)) };
+            let offset = match OFFSET {
+                MINIMUM => S::from_f16(at.add(HALVES)),
+                ZERO => S::mul(S::mul(scale, S::from_f16(at.add(HALVES))), S::splat(-1.0)),
+                _ => S::mul(scale, S::splat(if FIVE { -16.0 } else { -8.0 })),
+            };
             AffineSubBlock { w, scale, offset }
         }
     }

@@ -15,7 +15,7 @@ fn weights(dtype: DType, rows: usize, cols: usize, values: &mut impl FnMut() -> 
 
 fn product(set: InstructionSet, pool: &Pool, matrix: &PackedMatrix, x: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
     let input = ProductInput::new(set, pool, x, &[matrix]);
-    let mut out = vec![f32::NAN; input.rows() * matrix.rows()];
+    let mut out = vec![f32::NAN; input.rows * matrix.rows()];
     let products = [Product::new(matrix, bias, &mut out, matrix.rows(), 0)];
     multiply(set, pool, &input, &products);
     out

@@ -24,7 +24,7 @@ mod pipeline;
 
 use super::{Product, ProductTask};
 use crate::kernels::activations::{BLOCK, Tile};
-use crate::kernels::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, Q2K, Q3K, Q6K, Q8};
+use crate::kernels::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, MIDDLE, MINIMUM, Q2K, Q3K, Q6K, Q8, ZERO};
 use crate::kernels::isa::{Isa, LanePointer, TILE_ROWS, TileKernel, TileShape, Tiles};
 use crate::weights::DType;
 use pipeline::{TilePipeline, TileScratch};
@@ -63,10 +63,11 @@ impl TileKernel for TiledTask<'_> {
             match self.0.product.matrix.dtype() {
                 DType::F32 | DType::F16 | DType::BF16 => debug_assert!(false, "floats are not multiplied by tiles"),
                 DType::Q8_0 => self.blocks::<S, T, Q8>(),
-                DType::Q4_0 => self.blocks::<S, T, LegacyQuant<false, false>>(),
-                DType::Q4_1 => self.blocks::<S, T, LegacyQuant<false, true>>(),
-                DType::Q5_0 => self.blocks::<S, T, LegacyQuant<true, false>>(),
-                DType::Q5_1 => self.blocks::<S, T, LegacyQuant<true, true>>(),
+                DType::Q4_0 => self.blocks::<S, T, LegacyQuant<false, MIDDLE>>(),
+                DType::Q4_1 => self.blocks::<S, T, LegacyQuant<false, MINIMUM>>(),
+                DType::Q5_0 => self.blocks::<S, T, LegacyQuant<true, MIDDLE>>(),
+                DType::Q5_1 => self.blocks::<S, T, LegacyQuant<true, MINIMUM>>(),
+                DType::Int4 => self.blocks::<S, T, LegacyQuant<false, ZERO>>(),
                 DType::Iq4Nl => self.blocks::<S, T, Iq4<false>>(),
                 DType::Iq4Xs => self.blocks::<S, T, Iq4<true>>(),
                 DType::Q2K => self.blocks::<S, T, Q2K>(),

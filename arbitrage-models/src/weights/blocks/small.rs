@@ -1,4 +1,4 @@
-//! The formats of 32 values: Q8_0, Q4_0, Q4_1, Q5_0 and Q5_1. Layouts are tabled in the parent module.
+//! The formats of 32 values with one scale: Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and INT4. Layouts are tabled in the parent module.
 
 use super::{fit, half_at, inverse, largest_magnitude, put_half};
 
@@ -20,6 +20,11 @@ pub(super) fn decode_q4_0(block: &[u8; 18], out: &mut [f32; LEN]) {
 pub(super) fn decode_q4_1(block: &[u8; 20], out: &mut [f32; LEN]) {
     let (d, m) = (half_at(block, 0), half_at(block, 2));
     decode_nibbles(&block[4..], 0, out, |q| f32::from(q) * d + m);
+}
+
+pub(super) fn decode_int4(block: &[u8; 20], out: &mut [f32; LEN]) {
+    let (d, zero) = (half_at(block, 0), half_at(block, 2));
+    decode_nibbles(&block[4..], 0, out, |q| (f32::from(q) - zero) * d);
 }
 
 pub(super) fn decode_q5_0(block: &[u8; 22], out: &mut [f32; LEN]) {
@@ -82,6 +87,25 @@ pub(super) fn fit_q4_1(values: &[f32; LEN], block: &mut [u8; 20]) {
     let (d, m) = (put_half(block, 0, d), put_half(block, 2, m));
     let scale = inverse(d);
     encode_nibbles(values, &mut block[4..], |value| ((value - m) * scale + 0.5).clamp(0.0, 15.0) as u8);
+}
+
+pub(super) fn encode_int4(values: &[f32; LEN], block: &mut [u8; 20]) {
+    // Zero is one of the numbers.
+    let min = values.iter().copied().fold(0.0, f32::min);
+    let max = values.iter().copied().fold(0.0, f32::max);
+    encode_int4_by(values, (max - min) / 15.0, min, block);
+}
+
+/// INT4 with scale and zero of a smaller squared error, before the zero is rounded.
+pub(super) fn fit_int4(values: &[f32; LEN], block: &mut [u8; 20]) {
+    let (d, min) = fit::scale_and_min(values, 15.0, 0.0);
+    encode_int4_by(values, d, min, block);
+}
+
+fn encode_int4_by(values: &[f32; LEN], d: f32, min: f32, block: &mut [u8; 20]) {
+    let scale = inverse(put_half(block, 0, d));
+    let zero = put_half(block, 2, (-min * scale).round().clamp(0.0, 15.0));
+    encode_nibbles(values, &mut block[4..], |value| (value * scale + zero).round().clamp(0.0, 15.0) as u8);
 }
 
 pub(super) fn encode_q5_0(values: &[f32; LEN], block: &mut [u8; 22]) {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::write_atomic;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::weights::TensorView;
 use crate::weights::gguf::{ARCHITECTURE, MetadataArray, MetadataValue, names};
 
@@ -53,8 +53,9 @@ impl<'a> GgufWriter<'a> {
     /// Writes the file [atomically](super::write_atomic).
     ///
     /// # Errors
-    /// [`Error::Parameter`](crate::error::Error::Parameter) if a tensor's bytes do not fit its shape and type;
-    /// [`Error::Io`](crate::error::Error::Io).
+    /// [`Error::Parameter`] if a tensor's bytes do not fit its shape and type, or if GGUF does not
+    /// have the type;
+    /// [`Error::Io`].
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
         self.check()?;
         write_atomic(path.as_ref(), |file| self.write_to(file))
@@ -67,12 +68,18 @@ impl<'a> GgufWriter<'a> {
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.check()?;
         let mut bytes = Vec::new();
-        self.write_to(&mut bytes).map_err(|source| crate::error::Error::io("memory", source))?;
+        self.write_to(&mut bytes).map_err(|source| Error::io("memory", source))?;
         Ok(bytes)
     }
 
     fn check(&self) -> Result<()> {
-        self.tensors.iter().try_for_each(|tensor| tensor.count().map(drop))
+        self.tensors.iter().try_for_each(|tensor| match tensor.dtype.ggml_id() {
+            Some(_) => tensor.count().map(drop),
+            None => {
+                let expected = "a type that GGUF files may have".to_owned();
+                Err(Error::Parameter { name: "tensor", expected, found: tensor.dtype.to_string() })
+            }
+        })
     }
 
     fn write_to(&self, file: &mut dyn Write) -> io::Result<()> {
@@ -105,7 +112,8 @@ impl<'a> GgufWriter<'a> {
             put_string(&mut out, &names::to_gguf(architecture.unwrap_or_default(), tensor.name));
             out.extend((tensor.shape.len() as u32).to_le_bytes());
             tensor.shape.iter().rev().for_each(|dim| put_len(&mut out, *dim));
-            out.extend(tensor.dtype.ggml_id().to_le_bytes());
+            // `check` has refused types that have no number.
+            out.extend(tensor.dtype.ggml_id().unwrap_or(u32::MAX).to_le_bytes());
             put_len(&mut out, offset);
             offset += tensor.bytes.len().next_multiple_of(ALIGNMENT);
         }
