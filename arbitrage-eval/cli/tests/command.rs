@@ -384,6 +384,35 @@ fn known_models_are_listed_as_json() {
     assert!(names.contains(&"qwen2.5-coder-0.5b-instruct"), "{names:?}");
 }
 
+#[test]
+fn models_of_the_users_own_list_are_listed_and_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("own.json");
+    let command = |arguments: &[&str], text: &str| {
+        std::fs::write(&list, text).unwrap();
+        let mut command = arbitrage();
+        command.env("ARBITRAGE_MODELS", &list).env("ARBITRAGE_CACHE", folder.path().join("cache"));
+        command.env("ARBITRAGE_OFFLINE", "1").env("HF_HUB_CACHE", folder.path()).args(arguments);
+        run(command)
+    };
+    let own = r#"{"mine": {"hub": "hf:a/b@v1:Q4_0", "licence": "MIT", "bytes": 5}}"#;
+    let (out, err) = texts(&command(&["models", "list"], own));
+    assert!(out.contains("mine") && out.contains("MIT") && out.contains("not cached, hf:a/b@v1:Q4_0"), "{out}{err}");
+    assert!(out.contains("own.json") && out.contains("gemma-3-270m"), "{out}");
+    let (out, _) = texts(&command(&["models", "list", "--json"], own));
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json.as_array().unwrap().last().unwrap()["hub"], "hf:a/b@v1:Q4_0");
+    for arguments in [["models", "pull", "mine", "--update"], ["models", "pull", "--update", "hf:a/b@v1:Q4_0"]] {
+        let output = command(&arguments, own);
+        let (_, err) = texts(&output);
+        assert!(output.status.code() == Some(1) && err.contains("hf:a/b@v1:Q4_0") && err.contains("OFFLINE"), "{err}");
+    }
+    let (_, err) = texts(&command(&["models", "list"], r#"{"gemma-3-270m": {"hub": "hf:a/b"}}"#));
+    assert!(err.contains("own.json: gemma-3-270m: expected another name"), "{err}");
+    let (_, err) = texts(&command(&["models", "pull"], own));
+    assert!(err.contains("mine, hf:OWNER/REPO, hf:OWNER/REPO:Q4_K_M"), "{err}");
+}
+
 /// The checks of loading, in words and exit code.
 #[test]
 fn inspect_refuses_what_loading_refuses() {
@@ -423,7 +452,7 @@ fn what_is_no_model_is_named_with_what_to_do() {
         (path("page.html"), "a web page"),
         (path("Tiny.gguf"), "did you mean `"),
         ("https://huggingface.co/a/b/resolve/main/c.gguf".to_owned(), "expected `hf:a/b:c.gguf`"),
-        ("Qwen/Some-GGUF".to_owned(), "write `hf:Qwen/Some-GGUF:FILE.gguf`"),
+        ("Qwen/Some-GGUF".to_owned(), "write `hf:Qwen/Some-GGUF`"),
         ("/dev/zero".to_owned(), "expected a regular file, found a device"),
     ] {
         let output = inspect(&[&name]);

@@ -30,6 +30,7 @@ const YARN_BETAS: [&str; 2] = ["rope.scaling.yarn_beta_fast", "rope.scaling.yarn
 
 impl ModelConfig {
     /// [`attention_scale`](Self::attention_scale) as a GGUF file of this shape would have it.
+    #[cfg(feature = "burn")]
     pub(crate) fn gguf_attention_scale(&self) -> f32 {
         attention_scale(self.family, self.layers, self.hidden, self.heads, self.head_dim)
     }

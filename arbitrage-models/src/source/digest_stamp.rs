@@ -45,9 +45,21 @@ impl DigestStamp {
     pub(super) fn write(path: &Path, file: &Path, sha256: &str) {
         let Ok(data) = fs::metadata(file) else { return };
         let stamp = Self { bytes: data.len(), modified: modified(&data), sha256: sha256.to_owned() };
-        if let Ok(json) = serde_json::to_vec(&stamp) {
+        if let (Ok(json), Some(folder)) = (serde_json::to_vec(&stamp), path.parent()) {
+            fs::create_dir_all(folder).ok();
             write_atomic(path, |file| file.write_all(&json)).ok();
         }
+    }
+}
+
+/// The digest of `file`: that in its stamp, unless the file has changed since.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be read.
+pub(super) fn digest(file: &Path, stamp_path: &Path, progress: &mut dyn Progress) -> Result<String> {
+    match DigestStamp::read(stamp_path).and_then(|stamp| stamp.digest_of(file)) {
+        Some(digest) => Ok(digest),
+        None => sha256(file, progress),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{HubAddress, HubFile, KnownModel, SourceSettings, Wheels, digest_stamp, hub_cache};
+use super::hub_model::{HubModel, HubPart};
+use super::{HubAddress, KnownModel, SourceSettings, Wheels, digest_stamp, hub_cache};
 
 /// A file that a user asks for.
 pub(super) struct ModelFile<'a> {
@@ -19,6 +20,8 @@ pub(super) struct ModelFile<'a> {
     /// Packages that carry it.
     #[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "only downloads read it"))]
     pub wheels: Option<Wheels>,
+    /// Whether it has to lie beside other files, so that it is of no use in another cache.
+    pub is_part: bool,
 }
 
 /// A place where a model may already be, and the path of its [digest stamp](super::DigestStamp).
@@ -36,18 +39,22 @@ impl<'a> ModelFile<'a> {
             sha256: Some(model.sha256),
             hub: model.hub,
             wheels: model.wheels,
+            is_part: false,
         }
     }
 
-    pub(super) fn hub(file: &'a HubFile) -> Self {
-        Self {
-            name: file.to_string(),
-            file: Path::new("hf").join(file.repository()).join(file.file()),
-            bytes: None,
-            sha256: None,
-            hub: Some(HubAddress { repository: file.repository(), file: file.file() }),
+    /// The file that `model` names itself, which a user may have put into the cache; `None` where only the hub knows the file's name.
+    pub(super) fn named(model: &'a HubModel) -> Option<Self> {
+        let HubPart::File(file) = model.part() else { return None };
+        Some(Self {
+            name: model.to_string(),
+            file: model.own_place(),
+            bytes: model.pinned.bytes,
+            sha256: model.pinned.sha256.as_deref(),
+            hub: Some(HubAddress { repository: model.repository(), revision: model.revision(), file }),
             wheels: None,
-        }
+            is_part: false,
+        })
     }
 
     /// Its place in our own cache.
@@ -58,18 +65,25 @@ impl<'a> ModelFile<'a> {
 
     /// The folder of its unfinished downloads.
     pub(super) fn staging_dir(&self, settings: &SourceSettings) -> PathBuf {
-        settings.cache.join(".pull").join(self.file.to_string_lossy().replace(['/', '\\'], "--"))
+        settings.cache.join(".pull").join(&self.file)
     }
 
     /// Every place where it may already be, our own cache first.
     pub(super) fn cached_files(&self, settings: &SourceSettings) -> Vec<CachedFile> {
-        let mut files = vec![self.cache_entry(settings)];
-        if let (Some(cache), Some(address)) = (&settings.hub_cache, self.hub) {
-            // The hub's cache belongs to other tools and is never written, so the stamp is kept in our own.
-            let stamp = self.staging_dir(settings).with_added_extension("hub.ok");
-            files.extend(hub_cache::find(cache, address).map(|file| CachedFile { file, stamp }));
-        }
-        files
+        let elsewhere = if self.is_part { None } else { self.in_hub_cache(settings) };
+        std::iter::once(self.cache_entry(settings)).chain(elsewhere).collect()
+    }
+
+    /// Its place in the cache of Hugging Face's own tools, if that has it. The cache belongs to them and is never written, so the stamp
+    /// is kept in our own.
+    pub(super) fn in_hub_cache(&self, settings: &SourceSettings) -> Option<CachedFile> {
+        let file = hub_cache::find(settings.hub_cache.as_deref()?, self.hub?)?;
+        Some(CachedFile { file, stamp: self.staging_dir(settings).with_added_extension("hub.ok") })
+    }
+
+    /// Where it is: a file of the expected size, whose contents are not checked.
+    pub(super) fn cached(&self, settings: &SourceSettings) -> Option<PathBuf> {
+        self.cached_files(settings).into_iter().map(|cached| cached.file).find(|file| self.has_expected_size(file))
     }
 
     /// Whether there is a file at `path` of the expected size.

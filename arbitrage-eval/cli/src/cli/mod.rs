@@ -139,10 +139,14 @@ pub(crate) struct MiniTrainOptions {
 pub(crate) enum ModelsCommand {
     /// Downloads models into the local cache and verifies their digests. An interrupted download is resumed.
     Pull {
-        /// Names from `models list`, or hf:OWNER/REPO:FILE.
+        /// Names from `models list`, or addresses on the Hugging Face hub: hf:OWNER/REPO for a folder of safetensors, hf:OWNER/REPO:Q4_K_M
+        /// or hf:OWNER/REPO:FILE.gguf for a GGUF file, each with @REVISION after the repository for another revision than main.
         names: Vec<String>,
+        /// Asks the hub what a branch is now. Without it, a model that was downloaded stays what it was.
+        #[arg(long)]
+        update: bool,
     },
-    /// Lists the known models and where they are cached.
+    /// Lists the known models and those of your own list (models.json in the cache, or ARBITRAGE_MODELS), and where they are cached.
     List {
         /// Prints JSON.
         #[arg(long)]
@@ -170,7 +174,7 @@ pub(crate) struct QuantiseOptions {
 /// Options of `models inspect`.
 #[derive(Args)]
 pub(crate) struct InspectOptions {
-    /// A name from `models list`, a GGUF file or a Hugging Face folder.
+    /// A name from `models list`, a GGUF file, a Hugging Face folder, or an address on the hub as for `models pull`.
     pub model: String,
     /// Lists every tensor.
     #[arg(long)]

@@ -12,6 +12,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use super::failure::{SourceFailure, unavailable, write_error};
 use crate::error::{Error, Result};
 use crate::http::{self, RequestThread};
+use crate::source::hub_model::escaped;
 use crate::source::{HubAddress, Progress, SourceSettings, hub_cache};
 
 /// Until there is a connection. Short, since a machine that is offline has to come to the next source soon.
@@ -26,8 +27,10 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 const MIN_REQUEST_BYTES: u64 = 1 << 20;
 /// … and after so many failures in a row the download is given up.
 const MAX_FAILURES: usize = 3;
+/// Most redirects within the hub that are followed for a file's size and digest.
+const MAX_REDIRECTS: usize = 3;
 
-/// One file of one repository, in its latest version.
+/// What stands under one address of the hub: a file of a repository, or what the hub says about it.
 pub(super) struct Hub<'a> {
     thread: RequestThread,
     /// Follows no redirects: only the hub's own answer has the file's size and digest.
@@ -35,6 +38,8 @@ pub(super) struct Hub<'a> {
     /// Follows the redirect to where the bytes are stored.
     download: Client,
     url: &'a str,
+    /// The repository's page, for errors.
+    page: String,
     token: Option<String>,
 }
 
@@ -60,13 +65,13 @@ struct PartialFile<'a> {
 }
 
 /// The address of a file on the hub that `settings` name.
-pub(super) fn file_url(settings: &SourceSettings, HubAddress { repository, file }: HubAddress<'_>) -> String {
-    format!("{}/{repository}/resolve/main/{file}", settings.hub)
+pub(super) fn file_url(settings: &SourceSettings, HubAddress { repository, revision, file }: HubAddress<'_>) -> String {
+    format!("{}/{repository}/resolve/{}/{file}", settings.hub, escaped(revision))
 }
 
 impl<'a> Hub<'a> {
-    /// The file at `url` on the hub that `settings` name.
-    pub(super) fn new(settings: &SourceSettings, url: &'a str) -> Result<Self, SourceFailure> {
+    /// What stands at `url` about `repository`, on the hub that `settings` name.
+    pub(super) fn new(settings: &SourceSettings, repository: &str, url: &'a str) -> Result<Self, SourceFailure> {
         let is_https = url.starts_with("https://");
         let client = |redirects: Policy| {
             let client = http::client_for(url).https_only(is_https).redirect(redirects);
@@ -78,6 +83,7 @@ impl<'a> Hub<'a> {
             metadata: client(Policy::none())?,
             download: client(Policy::default())?,
             url,
+            page: format!("{}/{repository}", settings.hub),
             token: token(settings).filter(|_| is_https),
         })
     }
@@ -111,7 +117,7 @@ impl<'a> Hub<'a> {
 
     /// Requests size and digest, which stand in the headers of the redirect.
     fn metadata(&self) -> Result<HubMetadata, SourceFailure> {
-        let answer = self.send(self.metadata.head(self.url).timeout(METADATA_TIMEOUT))?;
+        let answer = self.head()?;
         let bytes = header(&answer, "x-linked-size").or_else(|| header(&answer, "content-length"));
         let Some(bytes) = bytes.and_then(|text| text.parse().ok()) else {
             return unavailable("the hub does not say how large the file is");
@@ -119,6 +125,48 @@ impl<'a> Hub<'a> {
         let digest = header(&answer, "x-linked-etag").map(|text| text.trim_matches('"').to_ascii_lowercase());
         let is_sha256 = |digest: &String| digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
         Ok(HubMetadata { bytes, sha256: digest.filter(is_sha256) })
+    }
+
+    /// The hub's own answer about the file. For small files it redirects within itself first.
+    fn head(&self) -> Result<Response, SourceFailure> {
+        let mut answer = self.send(self.metadata.head(self.url).timeout(METADATA_TIMEOUT))?;
+        for _ in 0..MAX_REDIRECTS {
+            let location = header(&answer, "location").filter(|location| location.starts_with('/'));
+            let inside = location.filter(|location| !location.starts_with("//"));
+            let has_size = answer.headers().contains_key("x-linked-size");
+            let Some(Ok(next)) = inside.filter(|_| !has_size).map(|location| answer.url().join(location)) else {
+                break;
+            };
+            answer = self.send(self.metadata.head(next).timeout(METADATA_TIMEOUT))?;
+        }
+        Ok(answer)
+    }
+
+    /// What stands there, of at most `max_bytes`.
+    pub(super) fn read(&self, max_bytes: usize) -> Result<Vec<u8>, SourceFailure> {
+        let mut answer = self.send(self.download.get(self.url).timeout(READ_TIMEOUT))?;
+        let mut content = Vec::new();
+        while let (rest, Some(chunk)) = self.next_chunk(answer)? {
+            answer = rest;
+            content.extend_from_slice(chunk.as_ref());
+            if content.len() > max_bytes {
+                return unavailable(format!("the hub's answer has more than {max_bytes} bytes"));
+            }
+        }
+        Ok(content)
+    }
+
+    /// The next bytes of `answer`, unless it has ended, and the rest of it.
+    fn next_chunk(&self, mut answer: Response) -> Result<(Response, Option<impl AsRef<[u8]> + use<>>), SourceFailure> {
+        let read = async move {
+            let chunk = answer.chunk().await;
+            (answer, chunk)
+        };
+        match self.thread.wait(read) {
+            Some((rest, Ok(chunk))) => Ok((rest, chunk)),
+            Some((_, Err(error))) => unavailable(http::describe(error)),
+            None => unavailable("the request panicked"),
+        }
     }
 
     /// Requests what is missing until nothing is.
@@ -151,17 +199,10 @@ impl<'a> Hub<'a> {
             return unavailable("the hub does not support resuming a download");
         }
         while partial.downloaded < partial.total {
-            let read = async move {
-                let chunk = answer.chunk().await;
-                (answer, chunk)
-            };
-            let Some((rest, chunk)) = self.thread.wait(read) else { return unavailable("the download panicked") };
+            let (rest, chunk) = self.next_chunk(answer)?;
+            let Some(chunk) = chunk else { return unavailable("the connection was closed early") };
+            progress.advance(partial.append(chunk.as_ref())?);
             answer = rest;
-            match chunk {
-                Ok(Some(chunk)) => progress.advance(partial.append(&chunk)?),
-                Ok(None) => return unavailable("the connection was closed early"),
-                Err(error) => return unavailable(http::describe(error)),
-            }
         }
         Ok(())
     }
@@ -174,7 +215,7 @@ impl<'a> Hub<'a> {
         };
         // Sent from inside the thread's runtime, since `send` starts the timers of the timeouts at once.
         match self.thread.wait(async move { request.send().await }) {
-            Some(Ok(answer)) => check_status(answer),
+            Some(Ok(answer)) => check_status(answer, &self.page),
             Some(Err(error)) => unavailable(http::describe(error)),
             None => unavailable("the request panicked"),
         }
@@ -217,11 +258,18 @@ fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
     answer.headers().get(name)?.to_str().ok()
 }
 
-fn check_status(answer: Response) -> Result<Response, SourceFailure> {
+fn check_status(answer: Response, page: &str) -> Result<Response, SourceFailure> {
     match answer.status().as_u16() {
         200..=399 => Ok(answer),
-        401 | 403 => unavailable("access denied: the repository is private, gated or absent; HF_TOKEN may help"),
-        404 => unavailable("there is no such file"),
+        401 | 403 => unavailable(format!(
+            "access denied: the repository is gated, private or absent. If it is gated, accept the licence on {page}, and set HF_TOKEN \
+             to a token of that account"
+        )),
+        404 => unavailable(match header(&answer, "x-error-code") {
+            Some("RepoNotFound") => "there is no such repository",
+            Some("RevisionNotFound") => "there is no such revision",
+            _ => "there is no such file",
+        }),
         429 => unavailable("too many requests; try again later, or set HF_TOKEN"),
         other => {
             let reason = excerpt(answer.status().canonical_reason().unwrap_or(""));

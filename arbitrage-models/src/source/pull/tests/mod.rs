@@ -1,6 +1,8 @@
 //! Downloads from a fake hub and a fake package index, without a network.
 
 mod hub;
+mod hub_models;
 mod pulls;
 mod real;
 mod sandbox;
+mod server;

