@@ -147,7 +147,7 @@ pub enum Error {
     /// A model is in no cache and could not be downloaded.
     #[error("model `{name}` is not available:\n{tried}")]
     Source {
-        /// The model's name in the registry.
+        /// The model's name.
         name: String,
         /// One line for each source that was tried, with its failure, and then what to do.
         tried: String,

@@ -60,17 +60,20 @@ impl CommitFiles {
         Ok(self)
     }
 
-    /// Refuses files that are larger than those of models.
+    /// Refuses files that are larger than those of models, or may be.
     ///
     /// # Errors
-    /// Which file is too large.
+    /// Which file that is.
     pub(super) fn check_sizes(&self) -> Result<(), String> {
         for CommitFile { name, bytes, .. } in &self.files {
             let is_weights = name.ends_with(".safetensors") || name.ends_with(".gguf");
             let limit = if is_weights { MAX_WEIGHT_BYTES } else { MAX_OTHER_BYTES };
-            if let Some(bytes) = bytes.filter(|bytes| *bytes > limit) {
-                return Err(format!("{} has {bytes} bytes, expected at most {limit}", excerpt(name)));
-            }
+            let found = match bytes {
+                Some(bytes) if *bytes <= limit => continue,
+                Some(bytes) => format!("{bytes} bytes"),
+                None => "no size".to_owned(),
+            };
+            return Err(format!("{} has {found}, expected at most {limit} bytes", excerpt(name)));
         }
         Ok(())
     }

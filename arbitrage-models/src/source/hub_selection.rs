@@ -259,8 +259,10 @@ mod tests {
         let message = error("a/b", &names);
         assert!(message.contains("and 484 more") && message.len() < 500, "{message}");
         let mut huge = listing(&["m.gguf"]);
-        huge.files[0].bytes = Some(u64::MAX);
-        let error = select(&HubModel::parse("a/b").unwrap(), &huge).unwrap_err().to_string();
-        assert!(error.contains("expected at most 1099511627776"), "{error}");
+        for bytes in [Some(u64::MAX), None] {
+            huge.files[0].bytes = bytes;
+            let error = select(&HubModel::parse("a/b").unwrap(), &huge).unwrap_err().to_string();
+            assert!(error.contains("expected at most 1099511627776 bytes"), "{error}");
+        }
     }
 }

@@ -1,99 +1,14 @@
 //! Models on the hub by their addresses: labels, folders, revisions, records.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
-use tempfile::TempDir;
 
-use super::server::{Fault, Server, digest};
-use crate::source::{ModelSource, NoProgress, Progress, SourceSettings, known_digest};
-use crate::{Error, Result};
-
-/// A cache, and a hub with a repository of GGUF files or a folder of safetensors.
-struct Cache {
-    folder: TempDir,
-    server: Server,
-    settings: SourceSettings,
-}
-
-const ONE: &str = "1111111111111111111111111111111111111111";
-const TWO: &str = "2222222222222222222222222222222222222222";
-const QUANTISED: [(&str, &[u8]); 4] = [
-    ("README.md", b"text"),
-    ("m-Q4_K_M.gguf", b"four bits"),
-    ("m-Q8_0.gguf", b"eight bits"),
-    ("sub/m-F16.gguf", b"half"),
-];
-
-/// A folder with weights that can be opened, in a file without tensors.
-fn folder_files() -> Vec<(&'static str, Vec<u8>)> {
-    let weights = [&2u64.to_le_bytes()[..], b"{}"].concat();
-    vec![
-        ("config.json", b"{\"model_type\": \"qwen2\"}".to_vec()),
-        ("tokenizer.json", b"{}".to_vec()),
-        ("model.safetensors", weights),
-        ("pytorch_model.bin", b"pickle".to_vec()),
-        ("onnx/model.safetensors", b"other".to_vec()),
-        ("README.md", b"text".to_vec()),
-    ]
-}
-
-impl Cache {
-    fn new(files: &[(&str, &[u8])]) -> Self {
-        let (folder, server) = (tempfile::tempdir().unwrap(), Server::start(files));
-        let mut settings = SourceSettings::new(folder.path().join("cache"));
-        settings.hub = server.address.clone();
-        Self { folder, server, settings }
-    }
-
-    fn with_folder() -> Self {
-        let files = folder_files();
-        Self::new(&files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect::<Vec<_>>())
-    }
-
-    fn resolve(&self, name: &str) -> Result<PathBuf> {
-        ModelSource::parse_with(name, &self.settings)?.resolve_with(&self.settings, &mut NoProgress)
-    }
-
-    fn error(&self, name: &str) -> String {
-        self.resolve(name).unwrap_err().to_string()
-    }
-
-    /// Resolves without a request, with and without a network.
-    fn resolves_from_cache(&mut self, name: &str) -> PathBuf {
-        self.server.requests();
-        let path = self.resolve(name).unwrap();
-        self.settings.offline = true;
-        assert_eq!(self.resolve(name).unwrap(), path);
-        self.settings.offline = false;
-        assert_eq!(self.server.requests(), [""; 0]);
-        path
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.settings.cache.join(path)
-    }
-
-    fn record(&self, path: &str) -> serde_json::Value {
-        serde_json::from_slice(&fs::read(self.path("hub-lock").join(path)).unwrap()).unwrap()
-    }
-
-    /// Lets the hub have another commit.
-    fn commit(&self, commit: &str, name: &str, content: &[u8]) {
-        let mut repository = self.server.repository();
-        commit.clone_into(&mut repository.commit);
-        repository.files.insert(name.to_owned(), content.to_vec());
-    }
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.retain(|name| !name.ends_with(".ok"));
-    names.sort();
-    names
-}
+use super::hub_sandbox::{Cache, ONE, QUANTISED, TWO, folder_files, names};
+use super::server::{Fault, digest};
+use crate::Error;
+use crate::source::{ModelSource, Progress, known_digest};
 
 #[test]
 fn a_label_is_the_file_that_ends_in_it() {

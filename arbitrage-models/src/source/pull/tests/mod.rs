@@ -2,6 +2,7 @@
 
 mod hub;
 mod hub_models;
+mod hub_sandbox;
 mod pulls;
 mod real;
 mod sandbox;
