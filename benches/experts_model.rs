@@ -100,7 +100,7 @@ fn sizes(layers: usize) -> [(&'static str, usize); 11] {
 fn layer_tensors(layer: usize, draw: &mut Draw) -> Result<Vec<Tensor>, Failure> {
     let name = |part: &str| format!("blk.{layer}.{part}");
     let (query, kv) = (HEADS * HEAD_DIM, KV_HEADS * HEAD_DIM);
-    let down = if layer % 2 == 0 { DType::Q6K } else { DType::Q4K };
+    let down = if layer.is_multiple_of(2) { DType::Q6K } else { DType::Q4K };
     let mut all = vec![
         ones(&name("attn_norm"), HIDDEN),
         ones(&name("ffn_norm"), HIDDEN),

@@ -13,6 +13,7 @@
 mod dtype;
 mod layout;
 mod mapped;
+mod repacked;
 mod rows;
 mod source;
 mod tensor;
@@ -27,7 +28,8 @@ pub mod writer;
 pub use blocks::{dequantize_row, fit_row, quantize_row};
 pub use dtype::DType;
 pub use gguf::Gguf;
-pub use int4::{Int4Folder, Int4Settings, RepackedTensor};
+pub use int4::{Int4Folder, Int4Settings};
+pub use repacked::RepackedTensor;
 pub use report::LoadReport;
 pub use rows::{Rows, Scratch};
 pub use safetensors::SafetensorsFolder;

@@ -7,12 +7,12 @@ use std::sync::OnceLock;
 
 use arbitrage_core::text::excerpt;
 
+use super::Int4Settings;
 use super::matrix::{BLOCK, Int4Matrix, WORD};
 use super::settings::Int4Method;
-use super::{Int4Settings, RepackedTensor};
 use crate::error::{Error, Result};
 use crate::weights::safetensors::StoredTensor;
-use crate::weights::{DType, SafetensorsFolder, TensorView, WeightSource};
+use crate::weights::{DType, RepackedTensor, SafetensorsFolder, TensorView, WeightSource};
 
 /// Ends of the names of a matrix's tensors: numbers, zeros, scales, and the groups of its columns.
 const NUMBERS: &str = ".qweight";
@@ -27,19 +27,19 @@ pub struct Int4Folder {
     folder: SafetensorsFolder,
     settings: Int4Settings,
     /// Quantised matrices by the name that they have here, with what [`WeightSource::get`] has made of them.
-    matrices: HashMap<String, OnceLock<OwnedTensor>>,
+    matrices: HashMap<String, OnceLock<KeptMatrix>>,
 }
 
-/// A tensor that lies in memory.
+/// A matrix that lies in memory, its columns in order.
 #[derive(Debug)]
-struct OwnedTensor {
+struct KeptMatrix {
     name: String,
     dtype: DType,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
 
-impl OwnedTensor {
+impl KeptMatrix {
     fn view(&self) -> TensorView<'_> {
         TensorView { name: &self.name, dtype: self.dtype, shape: &self.shape, bytes: &self.bytes }
     }
@@ -168,8 +168,8 @@ impl Int4Folder {
     }
 
     /// The matrix with its columns in order: in blocks where they are stored in order, else unpacked.
-    fn in_order(&self, name: &str) -> Result<OwnedTensor> {
-        let own = |dtype, shape, bytes| OwnedTensor { name: name.to_owned(), dtype, shape, bytes };
+    fn in_order(&self, name: &str) -> Result<KeptMatrix> {
+        let own = |dtype, shape, bytes| KeptMatrix { name: name.to_owned(), dtype, shape, bytes };
         let RepackedTensor { dtype, shape, bytes, columns } = self.matrix(name)?.repack();
         if columns.is_none() {
             return Ok(own(dtype, shape, bytes));
@@ -209,7 +209,7 @@ impl WeightSource for Int4Folder {
             let made = self.in_order(name)?;
             let _ = kept.set(made); // another thread made the same
         }
-        Ok(kept.get().map(OwnedTensor::view))
+        Ok(kept.get().map(KeptMatrix::view))
     }
 
     fn shape(&self, name: &str) -> Result<Option<Vec<usize>>> {

@@ -1,11 +1,11 @@
 //! One quantised matrix: its numbers, zeros and scales, and its repacking in blocks of 32.
 
-use half::f16;
-use rayon::prelude::*;
+use std::thread;
 
-use super::RepackedTensor;
+use half::f16;
+
 use super::settings::Int4Method;
-use crate::weights::DType;
+use crate::weights::{DType, RepackedTensor};
 
 /// Numbers of a word.
 pub(super) const WORD: usize = 8;
@@ -74,17 +74,29 @@ impl Int4Matrix<'_> {
         let dtype = if self.is_symmetric() { DType::Q4_0 } else { DType::Int4 };
         let row_bytes = self.inputs / BLOCK * dtype.block_bytes();
         let mut bytes = vec![0; self.out * row_bytes];
-        bytes.par_chunks_mut(STRIP * row_bytes).enumerate().for_each(|(strip, rows)| {
-            for block in 0..self.inputs / BLOCK {
-                for (at, row) in rows.chunks_exact_mut(row_bytes).enumerate() {
-                    let out = &mut row[block * dtype.block_bytes()..][..dtype.block_bytes()];
-                    self.block(dtype, strip * STRIP + at, &self.columns[block * BLOCK..][..BLOCK], out);
-                }
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let rows = self.out.div_ceil(STRIP).div_ceil(threads) * STRIP;
+        thread::scope(|scope| {
+            for (part, bytes) in bytes.chunks_mut(rows * row_bytes).enumerate() {
+                let this = &self;
+                scope.spawn(move || this.repack_rows(dtype, part * rows, row_bytes, bytes));
             }
         });
         let in_order = self.columns.iter().enumerate().all(|(at, &column)| at == column as usize);
         let columns = (!in_order).then_some(self.columns);
         RepackedTensor { dtype, shape: vec![self.out, self.inputs], bytes, columns }
+    }
+
+    /// Writes the rows from `first` on, a strip of rows after the other and a block of columns of all rows of a strip after the other.
+    fn repack_rows(&self, dtype: DType, first: usize, row_bytes: usize, bytes: &mut [u8]) {
+        for (strip, rows) in bytes.chunks_mut(STRIP * row_bytes).enumerate() {
+            for block in 0..self.inputs / BLOCK {
+                for (at, row) in rows.chunks_exact_mut(row_bytes).enumerate() {
+                    let out = &mut row[block * dtype.block_bytes()..][..dtype.block_bytes()];
+                    self.block(dtype, first + strip * STRIP + at, &self.columns[block * BLOCK..][..BLOCK], out);
+                }
+            }
+        }
     }
 
     /// Writes the block of 32 columns of one group.
