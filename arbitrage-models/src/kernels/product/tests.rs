@@ -222,7 +222,7 @@ fn measure_products_by_instruction_set() {
         .filter(|set| *set != InstructionSet::Portable && !set.is_stand_in())
         .collect();
     println!("{rows} × {cols}, {} threads, medians of {rounds} rounds; GMAC/s, GB/s of weights", pool.threads());
-    for dtype in [DType::Q4K, DType::Q6K, DType::Q8_0, DType::F16] {
+    for dtype in [DType::Q4K, DType::Q6K, DType::Q8_0, DType::Q4_0, DType::Int4, DType::F16] {
         let mut noise = noise(1);
         let plain: Vec<f32> = (0..rows * cols).map(|_| noise()).collect();
         let mut bytes = vec![0; dtype.tensor_bytes(&[rows, cols]).unwrap()];
