@@ -150,7 +150,7 @@ impl<'a> Listing<'a> {
             [one] => finding("a folder with a GGUF file", format!("open {}", self.shown(one))),
             [first, ..] if parts == models.len() => {
                 let first = self.path.join(first);
-                let advice = format!("join them with `llama-gguf-split --merge {} OUT.gguf`", first.display());
+                let advice = format!("open the first of them, `{}`", excerpt(&first.display().to_string()));
                 finding("a folder with the parts of a split GGUF file", advice)
             }
             [first, ..] => {

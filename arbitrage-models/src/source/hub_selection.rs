@@ -129,12 +129,11 @@ fn split(model: &HubModel, listing: &CommitFiles, parts: &[&CommitFile]) -> Erro
     let first = parts.iter().map(|file| file.name.as_str()).min().unwrap_or_default();
     let stem = first.rsplit_once("-of-").and_then(|(start, _)| start.rsplit_once('-')).map_or(first, |(stem, _)| stem);
     let expected = format!(
-        "a GGUF file in one part: {}, or download the parts with `hf download {} --include \"{stem}*\"`, join them with \
-         `llama-gguf-split --merge {first} OUT.gguf`, and name that file",
+        "a GGUF file in one part: {}, or download the parts with `hf download {} --include \"{stem}*\"`, and name the first of them",
         available(listing),
         model.repository()
     );
-    refused(model, expected, format!("the split file `{first}`, which cannot be loaded yet"))
+    refused(model, expected, format!("the split file `{first}`, whose parts are not downloaded yet"))
 }
 
 /// What a user may ask for in place of what is not there.
@@ -215,12 +214,9 @@ mod tests {
         let names = ["q/m-Q8_0-00001-of-00002.gguf", "q/m-Q8_0-00002-of-00002.gguf", "m-Q4_0.gguf"];
         for model in ["a/b:Q8_0", "a/b:q/m-Q8_0-00001-of-00002.gguf"] {
             let message = error(model, &names);
-            for part in [
-                "one of Q4_0",
-                "--include \"q/m-Q8_0*\"",
-                "llama-gguf-split --merge q/m-Q8_0-00001-of-00002.gguf",
-                "cannot be loaded yet",
-            ] {
+            for part in
+                ["one of Q4_0", "--include \"q/m-Q8_0*\"", "name the first of them", "q/m-Q8_0-00001-of-00002.gguf"]
+            {
                 assert!(message.contains(part), "{message}");
             }
         }

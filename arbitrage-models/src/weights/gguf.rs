@@ -9,6 +9,7 @@ mod header;
 mod metadata;
 pub mod names;
 mod parse_value;
+mod parts;
 pub mod value;
 
 use std::collections::HashMap;
@@ -39,7 +40,8 @@ pub(crate) const ARCHITECTURE: &str = "general.architecture";
 /// A mapped GGUF file.
 #[derive(Debug)]
 pub struct Gguf {
-    file: MappedFile,
+    /// All parts of the file; most have one.
+    files: Vec<MappedFile>,
     version: u32,
     metadata: Metadata,
     tensors: Vec<GgufTensor>,
@@ -52,34 +54,53 @@ struct GgufTensor {
     name: String,
     dtype: DType,
     shape: Vec<usize>,
+    /// Which of the parts it is in, and where.
+    part: usize,
     range: Range<usize>,
 }
 
+/// A mapped file with its header.
+struct Part {
+    file: MappedFile,
+    header: header::GgufHeader,
+    metadata: Metadata,
+}
+
+impl Part {
+    fn open(path: &Path) -> Result<Self> {
+        let file = MappedFile::open(path)?;
+        let mut header = header::parse(path, file.bytes())?;
+        let metadata = Metadata::new(path, std::mem::take(&mut header.entries))?;
+        Ok(Self { file, header, metadata })
+    }
+}
+
 impl Gguf {
-    /// Maps the file at `path` and checks its whole header; no tensor is read.
+    /// Maps the file at `path`, and the other parts of a file in several of which it is the first, and checks all headers; no tensor is
+    /// read.
     ///
     /// # Errors
     /// - [`Error::Io`]: cannot be opened
     /// - [`Error::Truncated`]: shorter than its header says
-    /// - [`Error::Format`]: an invalid header, with the key or tensor; a tensor type that [`DType`] does not have; one part of a split
-    ///   file
+    /// - [`Error::Format`]: an invalid header, with the key or tensor; a tensor type that [`DType`] does not have; another part than the
+    ///   first, or parts that do not belong together
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let file = MappedFile::open(path)?;
-        let header = header::parse(path, file.bytes())?;
-        let metadata = Metadata::new(path, header.entries)?;
-        if let Some(parts) = metadata.optional("split.count", Metadata::u32_of)?
-            && parts > 1
-        {
-            let expected = "a whole file (join the parts with `llama-gguf-split --merge FIRST-PART OUT.gguf`)";
-            return Err(Error::format(path, "split.count", expected, format!("one of {parts} parts")));
+        let Part { file, header, metadata } = Part::open(path)?;
+        let architecture = metadata.str_of(ARCHITECTURE).unwrap_or_default().to_owned(); // whoever reads the configuration reports its absence
+        let version = header.version;
+        let mut tensors = locate(&file, 0, &architecture, header, metadata.alignment()?)?;
+        let mut files = vec![file];
+        for (number, path) in (1..).zip(parts::others(path, &metadata)?) {
+            let other = Part::open(&path)?;
+            parts::check(&path, &other.metadata, &metadata, number)?;
+            let alignment = other.metadata.alignment()?;
+            tensors.extend(locate(&other.file, number, &architecture, other.header, alignment)?);
+            files.push(other.file);
         }
-        let start = header.end.next_multiple_of(metadata.alignment()?);
-        let architecture = metadata.str_of(ARCHITECTURE).unwrap_or_default(); // whoever reads the configuration reports its absence
-        let tensors =
-            locate(path, architecture, header.tensors, start, metadata.alignment()?, file.bytes().len() as u64)?;
-        let by_name = index(path, architecture, &tensors)?;
-        Ok(Self { file, version: header.version, metadata, tensors, by_name })
+        parts::check_tensors(path, &metadata, tensors.len())?;
+        let by_name = index(path, &architecture, &tensors)?;
+        Ok(Self { files, version, metadata, tensors, by_name })
     }
 
     /// The format's version, 2 or 3.
@@ -117,7 +138,7 @@ impl Gguf {
 
 impl WeightSource for Gguf {
     fn path(&self) -> &Path {
-        self.file.path()
+        self.files[0].path()
     }
 
     fn names(&self) -> Vec<String> {
@@ -129,7 +150,7 @@ impl WeightSource for Gguf {
             name: &tensor.name,
             dtype: tensor.dtype,
             shape: &tensor.shape,
-            bytes: &self.file.bytes()[tensor.range.clone()],
+            bytes: &self.files[tensor.part].bytes()[tensor.range.clone()],
         }))
     }
 
@@ -147,26 +168,27 @@ impl WeightSource for Gguf {
 
     fn forget(&self, name: &str) {
         if let Some(tensor) = self.stored(name) {
-            self.file.forget(&tensor.range);
+            self.files[tensor.part].forget(&tensor.range);
         }
     }
 
     fn forget_part(&self, name: &str, part: Range<usize>) {
         if let Some(tensor) = self.stored(name) {
-            self.file.forget_part(&tensor.range, part);
+            self.files[tensor.part].forget_part(&tensor.range, part);
         }
     }
 }
 
-/// Finds the bytes of every tensor, and checks that all are inside the file and none overlap.
+/// Finds the bytes of every tensor of a part, and checks that all are inside the file and none overlap.
 fn locate(
-    path: &Path,
+    file: &MappedFile,
+    part: usize,
     architecture: &str,
-    infos: Vec<header::TensorInfo>,
-    start: u64,
+    header: header::GgufHeader,
     alignment: u64,
-    length: u64,
 ) -> Result<Vec<GgufTensor>> {
+    let (path, infos) = (file.path(), header.tensors);
+    let start = header.end.next_multiple_of(alignment);
     let mut spans: Vec<ByteSpan<'_>> = infos
         .iter()
         .map(|info| ByteSpan {
@@ -177,12 +199,12 @@ fn locate(
         .collect();
     let end = check_contiguous(path, &mut spans, alignment)?;
     if !spans.is_empty() {
-        check_length(path, start + end, length)?;
+        check_length(path, start + end, file.bytes().len() as u64)?;
     }
     let stored = |info: header::TensorInfo| {
         let begin = (start + info.offset) as usize;
         let name = names::to_hugging_face(architecture, &info.name).into_owned();
-        GgufTensor { name, dtype: info.dtype, shape: info.shape, range: begin..begin + info.bytes }
+        GgufTensor { name, dtype: info.dtype, shape: info.shape, part, range: begin..begin + info.bytes }
     };
     Ok(infos.into_iter().map(stored).collect())
 }

@@ -71,7 +71,7 @@ pub(crate) fn folders() -> Vec<Case> {
         with(
             "parts of a GGUF file",
             &["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"],
-            "the parts of a split GGUF file|llama-gguf-split --merge|m-00001-of-00002.gguf",
+            "the parts of a split GGUF file|open the first of them|m-00001-of-00002.gguf",
         ),
         with("other safetensors", &[CONFIG, "m.safetensors"], "(m.safetensors)|rename the file to `model.safetensors`"),
         with(

@@ -100,7 +100,7 @@ pub(crate) fn metadata() -> Vec<Case> {
             "a part of a split file",
             Gguf::new().number("split.count", 3).header(),
             Format,
-            "split.count|--merge|3 parts",
+            "split.count|-00001-of-00003.gguf|3 parts",
         ),
     ]
     .into_iter()
