@@ -25,8 +25,9 @@ pub(super) use q3_k::Q3K;
 pub(super) use q6_k::Q6K;
 pub(super) use q8_0::Q8;
 
-use super::activations::{BLOCK, BlockScale};
+use super::activations::BLOCK;
 use super::isa::{Isa, LANES, LanePointer};
+pub(super) use sub_blocks::SubBlock;
 use sub_blocks::{AffineSubBlock, HalvesSubBlock, SignedSubBlock};
 
 /// Bytes of a group's vector.
@@ -48,12 +49,12 @@ pub(super) trait BlockFormat {
     const FILE_BYTES: usize;
     /// Bytes of a packed block of eight rows.
     const BYTES: usize;
-    /// Parts of a sub-block that have a scale of their own.
+    /// Parts of a sub-block that have a scale of their own: 1 or 2.
     const PARTS: usize = 1;
     /// What a block's sub-blocks have in common.
     type Header<S: Isa>: Copy;
     /// 32 columns, unpacked.
-    type SubBlock<S: Isa>: Copy;
+    type SubBlock<S: Isa>: SubBlock<S>;
 
     /// Packs one block of each of eight rows, and writes every byte of `out`.
     fn pack(rows: [&[u8]; LANES], out: &mut [u8]);
@@ -78,41 +79,6 @@ pub(super) trait BlockFormat {
     unsafe fn unpack_signed<S: Isa>(at: LanePointer, header: Self::Header<S>, index: usize) -> Self::SubBlock<S> {
         // SAFETY: the caller upholds the same conditions.
         unsafe { Self::unpack::<S>(at, header, index) }
-    }
-
-    /// The eight vectors of weights, one behind the other.
-    fn weights<S: Isa>(sub: &Self::SubBlock<S>) -> *const S::Bytes;
-
-    /// The products of each part with its share of 32 activations, summed a lane; where there is one part, twice the same.
-    ///
-    /// # Safety
-    /// 32 activations lie at `a`, and `scale` is theirs; the processor has `S`.
-    unsafe fn dot<S: Isa>(sub: &Self::SubBlock<S>, a: *const i8, scale: &BlockScale) -> [S::Ints; 2];
-
-    /// Scales what [`dot`](Self::dot) returns and adds it to `sums`.
-    ///
-    /// # Safety
-    /// The processor has `S`.
-    unsafe fn add_scaled<S: Isa>(
-        sub: &Self::SubBlock<S>,
-        products: [S::Ints; 2],
-        scale: &BlockScale,
-        sums: S::Floats,
-    ) -> S::Floats;
-
-    /// Adds the products with 32 activations to `sums`.
-    ///
-    /// # Safety
-    /// 32 activations lie at `a`, and `scale` is theirs; the processor has `S`.
-    #[inline(always)]
-    unsafe fn accumulate<S: Isa>(
-        sub: &Self::SubBlock<S>,
-        a: *const i8,
-        scale: &BlockScale,
-        sums: S::Floats,
-    ) -> S::Floats {
-        // SAFETY: the caller upholds the conditions of both.
-        unsafe { Self::add_scaled::<S>(sub, Self::dot::<S>(sub, a, scale), scale, sums) }
     }
 }
 

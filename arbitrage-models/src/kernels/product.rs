@@ -8,7 +8,7 @@ mod floats;
 mod tiled;
 
 use super::activations::{BLOCK, BlockScale, Pointer, Quantised, Tile};
-use super::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, MIDDLE, MINIMUM, Q2K, Q3K, Q6K, Q8, ZERO};
+use super::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, MIDDLE, MINIMUM, Q2K, Q3K, Q6K, Q8, SubBlock, ZERO};
 use super::isa::{InstructionSet, Isa, Kernel, LANES, LanePointer, MAX_LANES, dispatch, dispatch_tiles};
 use super::matrix::PackedMatrix;
 use super::pool::Pool;
@@ -237,7 +237,7 @@ unsafe fn sums<S: Isa, B: BlockFormat, const R: usize>(
         let mut sums = [S::zero(); R];
         for_each_sub_block::<S, B>(weights, tile, row, cols, |sub, a, scales| {
             for (row, sums) in sums.iter_mut().enumerate() {
-                *sums = B::accumulate::<S>(sub, a.add(row * BLOCK), &*scales.add(row), *sums);
+                *sums = sub.accumulate(a.add(row * BLOCK), &*scales.add(row), *sums);
             }
         });
         sums
@@ -258,7 +258,7 @@ unsafe fn sums_of_some<S: Isa, B: BlockFormat>(
         let mut sums = [S::zero(); REGISTER_ROWS];
         for_each_sub_block::<S, B>(weights, tile, row, cols, |sub, a, scales| {
             for (at, sums) in sums.iter_mut().enumerate().take(tile.rows - row) {
-                *sums = B::accumulate::<S>(sub, a.add(at * BLOCK), &*scales.add(at), *sums);
+                *sums = sub.accumulate(a.add(at * BLOCK), &*scales.add(at), *sums);
             }
         });
         sums

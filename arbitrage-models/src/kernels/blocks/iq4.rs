@@ -72,26 +72,4 @@ impl<const WIDE: bool> BlockFormat for Iq4<WIDE> {
             SignedSubBlock { w, scale }
         }
     }
-
-    #[inline(always)]
-    fn weights<S: Isa>(sub: &SignedSubBlock<S>) -> *const S::Bytes {
-        sub.w.as_ptr()
-    }
-
-    #[inline(always)]
-    unsafe fn dot<S: Isa>(sub: &SignedSubBlock<S>, a: *const i8, scale: &BlockScale) -> [S::Ints; 2] {
-        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
-        unsafe { [S::dot_signed(&sub.w, a, scale.byte_sum); 2] }
-    }
-
-    #[inline(always)]
-    unsafe fn add_scaled<S: Isa>(
-        sub: &SignedSubBlock<S>,
-        products: [S::Ints; 2],
-        scale: &BlockScale,
-        sums: S::Floats,
-    ) -> S::Floats {
-        // SAFETY: the caller has a processor with `S`.
-        unsafe { sub.add_scaled(products[0], scale, sums) }
-    }
 }

@@ -40,7 +40,7 @@ impl<const FIVE: bool> BlockFormat for KQuant<FIVE> {
     const BYTES: usize = FIRST + SUBS * Self::SUB;
     /// `d` and `−dmin`.
     type Header<S: Isa> = [S::Floats; 2];
-    type SubBlock<S: Isa> = AffineSubBlock<S>;
+    type SubBlock<S: Isa> = AffineSubBlock<S, FIVE>;
 
     fn pack(rows: [&[u8]; LANES], out: &mut [u8]) {
         pack_halves(rows, 0, out);
@@ -66,7 +66,7 @@ impl<const FIVE: bool> BlockFormat for KQuant<FIVE> {
     }
 
     #[inline(always)]
-    unsafe fn unpack<S: Isa>(at: LanePointer, [d, dmin]: [S::Floats; 2], index: usize) -> AffineSubBlock<S> {
+    unsafe fn unpack<S: Isa>(at: LanePointer, [d, dmin]: [S::Floats; 2], index: usize) -> AffineSubBlock<S, FIVE> {
         // SAFETY: the caller has a packed block of each group at `at` and an index within it, and the processor has `S`.
         unsafe {
             let sub = at.add(FIRST + index * Self::SUB);
@@ -76,27 +76,5 @@ impl<const FIVE: bool> BlockFormat for KQuant<FIVE> {
             let offset = S::mul(dmin, S::from_u8(at.add(MINIMA + index * LANES)));
             AffineSubBlock { w, scale, offset }
         }
-    }
-
-    #[inline(always)]
-    fn weights<S: Isa>(sub: &AffineSubBlock<S>) -> *const S::Bytes {
-        sub.w.as_ptr()
-    }
-
-    #[inline(always)]
-    unsafe fn dot<S: Isa>(sub: &AffineSubBlock<S>, a: *const i8, _: &BlockScale) -> [S::Ints; 2] {
-        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
-        unsafe { [if FIVE { S::dot::<5, VECTORS>(&sub.w, a) } else { S::dot::<4, VECTORS>(&sub.w, a) }; 2] }
-    }
-
-    #[inline(always)]
-    unsafe fn add_scaled<S: Isa>(
-        sub: &AffineSubBlock<S>,
-        products: [S::Ints; 2],
-        scale: &BlockScale,
-        sums: S::Floats,
-    ) -> S::Floats {
-        // SAFETY: the caller has a processor with `S`.
-        unsafe { sub.add_scaled(products[0], scale, sums) }
     }
 }

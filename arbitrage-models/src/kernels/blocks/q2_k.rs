@@ -29,7 +29,7 @@ impl BlockFormat for Q2K {
     const PARTS: usize = 2;
     /// `d` and `−dmin`.
     type Header<S: Isa> = [S::Floats; 2];
-    type SubBlock<S: Isa> = HalvesSubBlock<S>;
+    type SubBlock<S: Isa> = HalvesSubBlock<S, 2>;
 
     fn pack(rows: [&[u8]; LANES], out: &mut [u8]) {
         pack_halves(rows, FILE_D, out);
@@ -51,7 +51,7 @@ impl BlockFormat for Q2K {
     }
 
     #[inline(always)]
-    unsafe fn unpack<S: Isa>(at: LanePointer, [d, dmin]: [S::Floats; 2], index: usize) -> HalvesSubBlock<S> {
+    unsafe fn unpack<S: Isa>(at: LanePointer, [d, dmin]: [S::Floats; 2], index: usize) -> HalvesSubBlock<S, 2> {
         // SAFETY: the caller has a packed block of each group at `at` and an index within it, and the processor has `S`.
         unsafe {
             let w = pairs::<S>(at.add(FIRST + index * PAIRS));
@@ -64,27 +64,5 @@ impl BlockFormat for Q2K {
                 offsets: [S::mul(dmin, first_min), S::mul(dmin, second_min)],
             }
         }
-    }
-
-    #[inline(always)]
-    fn weights<S: Isa>(sub: &HalvesSubBlock<S>) -> *const S::Bytes {
-        sub.weights()
-    }
-
-    #[inline(always)]
-    unsafe fn dot<S: Isa>(sub: &HalvesSubBlock<S>, a: *const i8, _: &BlockScale) -> [S::Ints; 2] {
-        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
-        unsafe { sub.dot::<2>(a) }
-    }
-
-    #[inline(always)]
-    unsafe fn add_scaled<S: Isa>(
-        sub: &HalvesSubBlock<S>,
-        products: [S::Ints; 2],
-        scale: &BlockScale,
-        sums: S::Floats,
-    ) -> S::Floats {
-        // SAFETY: the caller has a processor with `S`.
-        unsafe { sub.add_scaled(products, scale, sums) }
     }
 }

@@ -60,7 +60,7 @@ impl BlockFormat for Q3K {
     const PARTS: usize = 2;
     /// `d`.
     type Header<S: Isa> = S::Floats;
-    type SubBlock<S: Isa> = HalvesSubBlock<S>;
+    type SubBlock<S: Isa> = HalvesSubBlock<S, 3>;
 
     fn pack(rows: [&[u8]; LANES], out: &mut [u8]) {
         pack_halves(rows, FILE_D, out);
@@ -84,34 +84,12 @@ impl BlockFormat for Q3K {
     }
 
     #[inline(always)]
-    unsafe fn unpack<S: Isa>(at: LanePointer, d: S::Floats, index: usize) -> HalvesSubBlock<S> {
+    unsafe fn unpack<S: Isa>(at: LanePointer, d: S::Floats, index: usize) -> HalvesSubBlock<S, 3> {
         // SAFETY: the caller has a packed block of each group at `at` and an index within it, and the processor has `S`.
         unsafe {
             let sub = at.add(FIRST + index * SUB);
             let w = with_third::<S>(pairs::<S>(sub.add(VECTOR)), S::bytes(sub));
             HalvesSubBlock::signed(w, d, at.add(SCALES + 2 * index * LANES), -4.0)
         }
-    }
-
-    #[inline(always)]
-    fn weights<S: Isa>(sub: &HalvesSubBlock<S>) -> *const S::Bytes {
-        sub.weights()
-    }
-
-    #[inline(always)]
-    unsafe fn dot<S: Isa>(sub: &HalvesSubBlock<S>, a: *const i8, _: &BlockScale) -> [S::Ints; 2] {
-        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
-        unsafe { sub.dot::<3>(a) }
-    }
-
-    #[inline(always)]
-    unsafe fn add_scaled<S: Isa>(
-        sub: &HalvesSubBlock<S>,
-        products: [S::Ints; 2],
-        scale: &BlockScale,
-        sums: S::Floats,
-    ) -> S::Floats {
-        // SAFETY: the caller has a processor with `S`.
-        unsafe { sub.add_scaled(products, scale, sums) }
     }
 }

@@ -51,7 +51,7 @@ impl BlockFormat for Q6K {
     const PARTS: usize = 2;
     /// `d`.
     type Header<S: Isa> = S::Floats;
-    type SubBlock<S: Isa> = HalvesSubBlock<S>;
+    type SubBlock<S: Isa> = HalvesSubBlock<S, 6>;
 
     fn pack(rows: [&[u8]; LANES], out: &mut [u8]) {
         pack_halves(rows, 208, out);
@@ -74,7 +74,7 @@ impl BlockFormat for Q6K {
     }
 
     #[inline(always)]
-    unsafe fn unpack<S: Isa>(at: LanePointer, d: S::Floats, index: usize) -> HalvesSubBlock<S> {
+    unsafe fn unpack<S: Isa>(at: LanePointer, d: S::Floats, index: usize) -> HalvesSubBlock<S, 6> {
         // SAFETY: the caller has a packed block of each group at `at` and an index within it, and the processor has `S`.
         unsafe {
             let sub = at.add(FIRST + index * SUB);
@@ -83,27 +83,5 @@ impl BlockFormat for Q6K {
             let w = [first, with_upper::<S>([e, f, g, h], S::bytes(sub.add(VECTOR)))];
             HalvesSubBlock::signed(w, d, at.add(SCALES + 2 * index * LANES), -32.0)
         }
-    }
-
-    #[inline(always)]
-    fn weights<S: Isa>(sub: &HalvesSubBlock<S>) -> *const S::Bytes {
-        sub.weights()
-    }
-
-    #[inline(always)]
-    unsafe fn dot<S: Isa>(sub: &HalvesSubBlock<S>, a: *const i8, _: &BlockScale) -> [S::Ints; 2] {
-        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
-        unsafe { sub.dot::<6>(a) }
-    }
-
-    #[inline(always)]
-    unsafe fn add_scaled<S: Isa>(
-        sub: &HalvesSubBlock<S>,
-        products: [S::Ints; 2],
-        scale: &BlockScale,
-        sums: S::Floats,
-    ) -> S::Floats {
-        // SAFETY: the caller has a processor with `S`.
-        unsafe { sub.add_scaled(products, scale, sums) }
     }
 }

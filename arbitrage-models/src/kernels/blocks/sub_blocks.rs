@@ -1,39 +1,78 @@
 //! 32 columns of a group's rows, unpacked, in the forms that formats share.
 
-use super::{BLOCK, BlockScale, Isa, LANES, LanePointer, VECTORS};
+use super::super::activations::BlockScale;
+use super::{BLOCK, Isa, LANES, LanePointer, VECTORS};
 
-/// 32 columns of a format with one scale and one offset a row.
+/// 32 columns of a group's rows, unpacked.
+pub(in super::super) trait SubBlock<S: Isa>: Copy {
+    /// The eight vectors of weights, one behind the other.
+    fn weights(&self) -> *const S::Bytes;
+
+    /// The products of each part with its share of 32 activations, summed a lane; where there is one part, twice the same.
+    ///
+    /// # Safety
+    /// 32 activations lie at `a`, and `scale` is theirs; the processor has `S`.
+    unsafe fn dot(&self, a: *const i8, scale: &BlockScale) -> [S::Ints; 2];
+
+    /// Scales what [`dot`](Self::dot) returns, adds the offsets times the activations, and adds that to `sums`.
+    ///
+    /// # Safety
+    /// The processor has `S`.
+    unsafe fn add_scaled(&self, products: [S::Ints; 2], scale: &BlockScale, sums: S::Floats) -> S::Floats;
+
+    /// Adds the products with 32 activations to `sums`.
+    ///
+    /// # Safety
+    /// 32 activations lie at `a`, and `scale` is theirs; the processor has `S`.
+    #[inline(always)]
+    unsafe fn accumulate(&self, a: *const i8, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller upholds the conditions of both.
+        unsafe { self.add_scaled(self.dot(a, scale), scale, sums) }
+    }
+}
+
+/// 32 columns of 4 bits, or 5 where `FIVE`, with one scale and one offset a row.
 #[derive(Clone, Copy)]
-pub(in super::super) struct AffineSubBlock<S: Isa> {
+pub(in super::super) struct AffineSubBlock<S: Isa, const FIVE: bool> {
     pub w: [S::Bytes; VECTORS],
     pub scale: S::Floats,
     /// Negative: it is added.
     pub offset: S::Floats,
 }
 
-impl<S: Isa> AffineSubBlock<S> {
-    /// Adds `Σ (scale · q + offset) · a` to `sums`, where `products` is `Σ q · a`.
+impl<S: Isa, const FIVE: bool> SubBlock<S> for AffineSubBlock<S, FIVE> {
     #[inline(always)]
-    pub(super) unsafe fn add_scaled(&self, products: S::Ints, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+    fn weights(&self) -> *const S::Bytes {
+        self.w.as_ptr()
+    }
+
+    #[inline(always)]
+    unsafe fn dot(&self, a: *const i8, _: &BlockScale) -> [S::Ints; 2] {
+        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+        unsafe { [if FIVE { S::dot::<5, VECTORS>(&self.w, a) } else { S::dot::<4, VECTORS>(&self.w, a) }; 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn add_scaled(&self, products: [S::Ints; 2], scale: &BlockScale, sums: S::Floats) -> S::Floats {
         // SAFETY: the caller has a processor with `S`.
         unsafe {
             // The offset first: it waits for nothing, while the products come late.
             let sums = S::mul_add(self.offset, S::splat(scale.sum), sums);
-            S::mul_add(S::to_floats(products), S::mul(self.scale, S::splat(scale.scale)), sums)
+            S::mul_add(S::to_floats(products[0]), S::mul(self.scale, S::splat(scale.scale)), sums)
         }
     }
 }
 
-/// 32 columns whose two halves have a scale and an offset each.
+/// 32 columns of `BITS` bits whose two halves have a scale and an offset each.
 #[derive(Clone, Copy)]
-pub(in super::super) struct HalvesSubBlock<S: Isa> {
+pub(in super::super) struct HalvesSubBlock<S: Isa, const BITS: u32> {
     pub w: [[S::Bytes; VECTORS / 2]; 2],
     pub scales: [S::Floats; 2],
     /// Added for each activation.
     pub offsets: [S::Floats; 2],
 }
 
-impl<S: Isa> HalvesSubBlock<S> {
+impl<S: Isa, const BITS: u32> HalvesSubBlock<S, BITS> {
     /// With scales that are `d` times the signed bytes at `scales`, eight for each half, and zero at `-middle`.
     #[inline(always)]
     pub(super) unsafe fn signed(
@@ -49,22 +88,22 @@ impl<S: Isa> HalvesSubBlock<S> {
             Self { w, scales, offsets: [S::mul(scales[0], middle), S::mul(scales[1], middle)] }
         }
     }
+}
 
+impl<S: Isa, const BITS: u32> SubBlock<S> for HalvesSubBlock<S, BITS> {
     #[inline(always)]
-    pub(super) fn weights(&self) -> *const S::Bytes {
+    fn weights(&self) -> *const S::Bytes {
         self.w.as_flattened().as_ptr()
     }
 
-    /// The products of each half with its share of 32 activations.
     #[inline(always)]
-    pub(super) unsafe fn dot<const BITS: u32>(&self, a: *const i8) -> [S::Ints; 2] {
+    unsafe fn dot(&self, a: *const i8, _: &BlockScale) -> [S::Ints; 2] {
         // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
         unsafe { [S::dot::<BITS, 4>(&self.w[0], a), S::dot::<BITS, 4>(&self.w[1], a.add(BLOCK / 2))] }
     }
 
-    /// Adds `Σ (scale · q + offset) · a` of both halves to `sums`, where `products` are their `Σ q · a`.
     #[inline(always)]
-    pub(super) unsafe fn add_scaled(&self, products: [S::Ints; 2], scale: &BlockScale, sums: S::Floats) -> S::Floats {
+    unsafe fn add_scaled(&self, products: [S::Ints; 2], scale: &BlockScale, sums: S::Floats) -> S::Floats {
         // SAFETY: the caller has a processor with `S`.
         unsafe {
             let sums = S::mul_add(self.offsets[0], S::splat(scale.half_sums[0]), sums);
@@ -93,11 +132,23 @@ impl<S: Isa> SignedSubBlock<S> {
         }
         self
     }
+}
 
-    /// Adds `Σ scale · q · a` to `sums`, where `products` is `Σ q · a`.
+impl<S: Isa> SubBlock<S> for SignedSubBlock<S> {
     #[inline(always)]
-    pub(super) unsafe fn add_scaled(&self, products: S::Ints, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+    fn weights(&self) -> *const S::Bytes {
+        self.w.as_ptr()
+    }
+
+    #[inline(always)]
+    unsafe fn dot(&self, a: *const i8, scale: &BlockScale) -> [S::Ints; 2] {
+        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+        unsafe { [S::dot_signed(&self.w, a, scale.byte_sum); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn add_scaled(&self, products: [S::Ints; 2], scale: &BlockScale, sums: S::Floats) -> S::Floats {
         // SAFETY: the caller has a processor with `S`.
-        unsafe { S::mul_add(S::to_floats(products), S::mul(self.scale, S::splat(scale.scale)), sums) }
+        unsafe { S::mul_add(S::to_floats(products[0]), S::mul(self.scale, S::splat(scale.scale)), sums) }
     }
 }

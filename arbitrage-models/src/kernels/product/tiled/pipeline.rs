@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use super::{CHUNK, MAX_PANELS, Panels, RING};
 use crate::kernels::activations::{BLOCK, BlockScale};
-use crate::kernels::blocks::BlockFormat;
+use crate::kernels::blocks::{BlockFormat, SubBlock};
 use crate::kernels::isa::{ACTIVATIONS, Isa, LanePointer, SUMS, TILE_ROWS, Tiles, WEIGHTS};
 
 /// Brings a sub-block of the chunk at `at` into the caches. The packed blocks of a chunk lie in one piece, and are fetched in equal
@@ -92,7 +92,7 @@ impl<'s, S: Isa, T: Tiles, B: BlockFormat> TilePipeline<'s, S, T, B> {
         // SAFETY: the caller has unpacked the chunk, configured the tiles for these panels and a part's columns, and scaled what the place
         // in the ring held before; the input has all rows of a panel. The processor has `T`.
         unsafe {
-            let weights = B::weights(self.scratch.weights[self.chunk % 2][self.sub].assume_init_ref());
+            let weights = self.scratch.weights[self.chunk % 2][self.sub].assume_init_ref().weights();
             for part in 0..B::PARTS {
                 let to = self.scratch.products[self.taken % RING].as_mut_ptr();
                 let columns = part * BLOCK / B::PARTS;
@@ -160,7 +160,7 @@ impl<'s, S: Isa, T: Tiles, B: BlockFormat> TilePipeline<'s, S, T, B> {
                 // SAFETY: the caller has taken the products, all rows' scales at `scales`, and a processor with `S`.
                 unsafe {
                     let products = [first[$row].assume_init(), last[$row].assume_init()];
-                    sums[$row] = B::add_scaled::<S>(weights, products, &*scales.add($row), sums[$row]);
+                    sums[$row] = weights.add_scaled(products, &*scales.add($row), sums[$row]);
                 }
             )*};
         }
