@@ -148,7 +148,14 @@ impl Loader<'_> {
         let experts = gates?.into_iter().zip(ups?).zip(downs?);
         let experts =
             experts.map(|((gate, up), down)| self.gated([Ok(gate), Ok(up), Ok(down)])).collect::<Result<_>>()?;
-        Ok(Experts { router: self.linear(&name("gate"), None)?, experts, config })
+        Ok(Experts { router: self.router(&name("gate"))?, experts, config })
+    }
+
+    /// The router of a layer's experts, in its file's format whatever the options ask for: rounded, it would choose other experts.
+    fn router(&self, linear: &str) -> Result<Linear> {
+        let tensor = format!("{linear}.weight");
+        let place = Place { linear, tensor: &tensor, start: 0 };
+        self.linear_at(&place, self.rows(&tensor)?, None, None)
     }
 
     /// A matrix of each expert.

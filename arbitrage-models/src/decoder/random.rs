@@ -159,11 +159,14 @@ mod tests {
     use burn::tensor::Device;
 
     fn config(family: &str, tied: bool) -> ModelConfig {
-        let json = serde_json::json!({
+        let mut json = serde_json::json!({
             "model_type": family, "vocab_size": 96, "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 3,
             "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "tie_word_embeddings": tied,
-            "num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 32,
         });
+        if family == "qwen3_moe" {
+            let experts = [("num_experts", 6), ("num_experts_per_tok", 2), ("moe_intermediate_size", 32)];
+            experts.into_iter().for_each(|(key, value)| json[key] = value.into());
+        }
         ModelConfig::from_json(Path::new("config.json"), &json.to_string()).unwrap()
     }
 

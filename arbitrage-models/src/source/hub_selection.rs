@@ -220,7 +220,7 @@ mod tests {
                 assert!(message.contains(part), "{message}");
             }
         }
-        assert!(error("a/b", &names[..2]).contains("cannot be loaded yet"));
+        assert!(error("a/b", &names[..2]).contains("not downloaded yet"));
         assert_eq!(selected("a/b:Q8_0", &["m-Q8_0-00001-of-00001.gguf"]).unwrap().len(), 1);
     }
 
