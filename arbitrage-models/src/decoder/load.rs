@@ -106,6 +106,10 @@ struct Loader<'a> {
 /// Where a matrix is.
 struct Place<'a> {
     /// What Hugging Face's names call the linear layer.
+    #[cfg_attr(
+        not(feature = "flex"),
+        expect(dead_code, reason = "shared matrices, which are packed, are found by it")
+    )]
     linear: &'a str,
     /// The tensor that holds it.
     tensor: &'a str,

@@ -60,13 +60,13 @@ struct GgufTensor {
 }
 
 /// A mapped file with its header.
-struct Part {
+struct GgufPart {
     file: MappedFile,
     header: header::GgufHeader,
     metadata: Metadata,
 }
 
-impl Part {
+impl GgufPart {
     fn open(path: &Path) -> Result<Self> {
         let file = MappedFile::open(path)?;
         let mut header = header::parse(path, file.bytes())?;
@@ -86,13 +86,13 @@ impl Gguf {
     ///   first, or parts that do not belong together
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let Part { file, header, metadata } = Part::open(path)?;
+        let GgufPart { file, header, metadata } = GgufPart::open(path)?;
         let architecture = metadata.str_of(ARCHITECTURE).unwrap_or_default().to_owned(); // whoever reads the configuration reports its absence
         let version = header.version;
         let mut tensors = locate(&file, 0, &architecture, header, metadata.alignment()?)?;
         let mut files = vec![file];
         for (number, path) in (1..).zip(parts::others(path, &metadata)?) {
-            let other = Part::open(&path)?;
+            let other = GgufPart::open(&path)?;
             parts::check(&path, &other.metadata, &metadata, number)?;
             let alignment = other.metadata.alignment()?;
             tensors.extend(locate(&other.file, number, &architecture, other.header, alignment)?);

@@ -49,7 +49,7 @@ pub(crate) struct PairOptions {
     /// The pair of models: mini, which is shipped with the program and solves generated problems, or qwen2.5-coder, the default.
     #[arg(long)]
     pub pair: Option<String>,
-    /// The draft, in place of the pair's: a name from `models list`, a GGUF file, a Hugging Face folder, hf:OWNER/REPO[:Q4_K_M], `same` for
+    /// The draft, in place of the pair's: a name from `models list`, a GGUF file, a Hugging Face folder, hf:OWNER/REPO:Q4_K_M, `same` for
     /// the target's own file with its weights requantised by --draft-weights, or DIALECT:URL#MODEL for a model behind a server (vllm, sglang,
     /// llama.cpp, tgi, openai), such as vllm:http://localhost:8000#Qwen/Qwen2.5-7B-Instruct, with its API key in ARBITRAGE_DRAFT_KEY.
     #[arg(long)]
