@@ -1,13 +1,14 @@
 //! From named tensors of a file to a decoder.
 
-use std::ops::Range;
+mod experts;
+mod matrices;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::{FloatDType, Tensor, TensorData};
 
 use super::attention::Attention;
-use super::batched_attention::{ints, inverse};
 use super::cache::Caches;
 use super::embedding::Embedding;
 #[cfg(feature = "flex")]
@@ -16,10 +17,7 @@ use super::expected::{
     EMBEDDING, EXPERT_PARTS, HEAD, HEAD_NORMS, POST_NORMS, PREFIX, check_task, expect_language_model,
     feed_forward_norm, is_tied,
 };
-use super::experts::Experts;
-use super::feed_forward::{FeedForward, GatedFeedForward};
-#[cfg(feature = "flex")]
-use super::fused::PackedLinear;
+use super::feed_forward::FeedForward;
 use super::layer::DecoderLayer;
 use super::linear::Linear;
 use super::norm::RmsNorm;
@@ -28,9 +26,9 @@ use super::options::{LoadOptions, Precision};
 use super::packed_pass::PassBuffers;
 use super::rope::RopeFrequencies;
 use super::{Backbone, Decoder};
-use crate::config::{ExpertsConfig, ModelConfig};
+use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::weights::{LoadReport, Rows, TensorView, WeightSource};
+use crate::weights::{LoadReport, TensorView, WeightSource};
 
 impl Decoder {
     /// Loads the weights of `source` into a decoder of shape `config`.
@@ -103,20 +101,6 @@ struct Loader<'a> {
     prefix: &'a str,
 }
 
-/// Where a matrix is.
-struct Place<'a> {
-    /// What Hugging Face's names call the linear layer.
-    #[cfg_attr(
-        not(feature = "flex"),
-        expect(dead_code, reason = "shared matrices, which are packed, are found by it")
-    )]
-    linear: &'a str,
-    /// The tensor that holds it.
-    tensor: &'a str,
-    /// Its first byte in the tensor.
-    start: usize,
-}
-
 impl Loader<'_> {
     fn layer(&self, index: usize) -> Result<DecoderLayer> {
         let family = self.config.family;
@@ -141,56 +125,10 @@ impl Loader<'_> {
         })
     }
 
-    /// A feed-forward part of the matrices gate, up and down.
-    fn gated(&self, [gate, up, down]: [Result<Linear>; 3]) -> Result<GatedFeedForward> {
-        Ok(GatedFeedForward { gate: gate?, up: up?, activation: self.config.family.activation, down: down? })
-    }
-
-    fn experts(&self, layer: usize, config: ExpertsConfig) -> Result<Experts> {
-        let name = |part: &str| self.full(&format!("layers.{layer}.mlp.{part}"));
-        let [gates, ups, downs] = EXPERT_PARTS.map(|part| self.expert_matrices(&name("experts"), part, config.count));
-        let experts = gates?.into_iter().zip(ups?).zip(downs?);
-        let experts =
-            experts.map(|((gate, up), down)| self.gated([Ok(gate), Ok(up), Ok(down)])).collect::<Result<_>>()?;
-        Ok(Experts { router: self.router(&name("gate"))?, experts, config })
-    }
-
-    /// The router of a layer's experts, in its file's format whatever the options ask for: rounded, it would choose other experts.
-    fn router(&self, linear: &str) -> Result<Linear> {
-        let tensor = format!("{linear}.weight");
-        let place = Place { linear, tensor: &tensor, start: 0 };
-        self.linear_at(&place, self.rows(&tensor)?, None, None)
-    }
-
-    /// A matrix of each expert.
-    fn expert_matrices(&self, name: &str, part: &str, count: usize) -> Result<Vec<Linear>> {
-        if !self.source.experts_are_stacked() {
-            return (0..count).map(|expert| self.linear(&format!("{name}.{expert}.{part}"), None)).collect();
-        }
-        let tensor = format!("{name}.{part}.weight");
-        let whole = self.view(&tensor)?;
-        let size = whole.bytes.len() / count;
-        let matrices = (0..count).map(|expert| {
-            let view = TensorView { shape: &whole.shape[1..], bytes: &whole.bytes[expert * size..][..size], ..whole };
-            let rows = self.smaller(Rows::of(self.source.path(), view)?);
-            let place = Place { linear: &format!("{name}.{expert}.{part}"), tensor: &tensor, start: expert * size };
-            self.linear_at(&place, rows, None, None)
-        });
-        let matrices = matrices.collect();
-        self.source.forget(&tensor);
-        matrices
-    }
-
     /// Two norms of a layer, if the family has them.
     fn norms(&self, layer: usize, are_there: bool, names: [&str; 2]) -> Result<Option<[RmsNorm; 2]>> {
         let [first, second] = names.map(|name| format!("layers.{layer}.{name}"));
         are_there.then(|| Ok([self.norm(&first)?, self.norm(&second)?])).transpose()
-    }
-
-    /// The order that puts the rows of `heads` heads into the rotate-half layout; `None` where they are in it.
-    fn row_order(&self, heads: usize) -> Option<Vec<u32>> {
-        let dim = self.config.head_dim;
-        self.source.rope_is_interleaved().then(|| rotate_half(heads * dim, dim))
     }
 
     /// The file's name for a part of the decoder.
@@ -207,84 +145,6 @@ impl Loader<'_> {
             #[cfg(feature = "flex")]
             Precision::Packed => Ok(RmsNorm::fused(weight, epsilon)),
         }
-    }
-
-    /// The linear layer `name`, in the format that the options ask for: all rows, or those that `order` names.
-    fn linear(&self, name: &str, order: Option<Vec<u32>>) -> Result<Linear> {
-        self.linear_of(&format!("{name}.weight"), &format!("{name}.bias"), order)
-    }
-
-    /// The linear layer of a matrix and, if it is there, a bias.
-    fn linear_of(&self, weight_name: &str, bias_name: &str, order: Option<Vec<u32>>) -> Result<Linear> {
-        let repacked = self.source.repack(weight_name)?;
-        let rows = match &repacked {
-            Some(tensor) => Rows::of(self.source.path(), tensor.view(weight_name))?,
-            None => self.rows(weight_name)?,
-        };
-        let (rows, columns) = (self.smaller(rows), repacked.as_ref().and_then(|tensor| tensor.columns.as_deref()));
-        let bias = self.source.get(bias_name)?.map(|bias| bias.to_f32()).transpose()?;
-        let (rows, bias) = match order {
-            Some(order) => {
-                let bias = bias.map(|bias| order.iter().map(|&row| bias[row as usize]).collect());
-                (rows.in_order(order)?, bias)
-            }
-            None => (rows, bias),
-        };
-        let linear = weight_name.trim_end_matches(".weight");
-        let linear = self.linear_at(&Place { linear, tensor: weight_name, start: 0 }, rows, bias, columns)?;
-        self.source.forget(weight_name);
-        Ok(linear)
-    }
-
-    /// The linear layer of the rows at a place, in the form that the options ask for; `columns` tells which of the layer's inputs each
-    /// column is, if they are not in order.
-    fn linear_at(
-        &self,
-        place: &Place<'_>,
-        rows: Rows<'_>,
-        bias: Option<Vec<f32>>,
-        columns: Option<&[u32]>,
-    ) -> Result<Linear> {
-        #[cfg(feature = "flex")]
-        if let Some(shared) = &self.options.shared
-            && self.options.precision == Precision::Packed
-            && let Some(packed) = shared.find(self.source.path(), place.linear, &rows)
-        {
-            self.options.report_loaded(rows.stored_bytes(0..rows.len()).len());
-            return Ok(Linear::Packed(packed));
-        }
-        Ok(match self.options.precision {
-            Precision::Plain | Precision::Half => {
-                let matrix = self.matrix(&rows)?;
-                let matrix = match columns {
-                    Some(columns) => matrix.select(1, ints(&inverse(columns), &self.options.device)),
-                    None => matrix,
-                };
-                let weight = matrix.transpose();
-                self.loaded(place, rows.stored_bytes(0..rows.len()));
-                Linear::Plain { weight, bias: bias.map(|bias| self.vector(bias)) }
-            }
-            #[cfg(feature = "flex")]
-            Precision::Packed => {
-                let packed = |part| self.loaded(place, rows.stored_bytes(part));
-                Linear::Packed(Arc::new(PackedLinear::new(&rows, bias, columns, packed)?))
-            }
-        })
-    }
-
-    /// Releases the pages of a part of the matrix at `place` that is loaded, so that no more than it is in memory twice. Rows that are read in
-    /// another order may come from the file once more.
-    fn loaded(&self, place: &Place<'_>, part: Range<usize>) {
-        self.options.report_loaded(part.len());
-        self.source.forget_part(place.tensor, place.start + part.start..place.start + part.end);
-    }
-
-    fn rows(&self, name: &str) -> Result<Rows<'_>> {
-        Rows::of(self.source.path(), self.view(name)?)
-    }
-
-    fn smaller<'v>(&self, rows: Rows<'v>) -> Rows<'v> {
-        self.options.weights.map_or(rows.clone(), |most| rows.at_most(most))
     }
 
     fn embedding(&self) -> Result<Embedding> {
@@ -341,32 +201,12 @@ impl Loader<'_> {
         let shape = [values.len()];
         Tensor::from_data(TensorData::new(values, shape), &self.options.device)
     }
-
-    /// Rounded on this side, so that only what is kept is carried over.
-    fn matrix(&self, rows: &Rows<'_>) -> Result<Tensor<2>> {
-        let data = TensorData::new(rows.to_f32()?, [rows.len(), rows.cols()]).convert_dtype(self.dtype.into());
-        Ok(Tensor::from_data(data, (&self.options.device, self.dtype.into())))
-    }
-}
-
-/// Which row of the file comes next where rows that were laid out for interleaved rotary pairs (GGUF files of the Llama
-/// family) are put into rotate-half order: row `2j + t` of a head becomes row `t · head_dim / 2 + j`. Whole rows move, so
-/// that quantised blocks stay as they are.
-fn rotate_half(rows: usize, head_dim: usize) -> Vec<u32> {
-    let half = head_dim / 2;
-    let from = |row: usize| row / head_dim * head_dim + row % half * 2 + row % head_dim / half;
-    (0..rows).map(|row| from(row) as u32).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn rows_of_interleaved_pairs_become_halves() {
-        // Heads of four rows: pairs (0, 1) and (2, 3) → halves (0, 2) and (1, 3).
-        assert_eq!(rotate_half(8, 4), [0, 2, 1, 3, 4, 6, 5, 7]);
-    }
     #[test]
     #[cfg(feature = "flex")]
     fn progress_adds_up_to_the_matrices_of_the_file() {
