@@ -10,10 +10,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use arbitrage_benches::{Failure, finish};
+use arbitrage_benches::{Failure, finish, synthetic};
 use arbitrage_core::Draw;
 use arbitrage_models::weights::writer::GgufWriter;
-use arbitrage_models::weights::{DType, Gguf, TensorView, quantize_row};
+use arbitrage_models::weights::{DType, Gguf, TensorView};
 use clap::Parser;
 
 /// Makes a model of experts with random weights.
@@ -38,7 +38,7 @@ const EXPERT_WIDTH: usize = 768;
 /// Of the feed-forward part that layers without experts would have.
 const FEED_FORWARD: usize = 6144;
 const VOCABULARY: usize = 151_936;
-/// Rows that are drawn; the others repeat them. What is multiplied does not change how long it takes.
+/// Rows of a matrix that are drawn: more than there are experts, so that no two of a router's rows are the same.
 const DRAWN: usize = 1024;
 
 /// A tensor before it is written.
@@ -128,15 +128,7 @@ fn ones(name: &str, width: usize) -> Tensor {
     Tensor { name: format!("{name}.weight"), dtype: DType::F32, shape: vec![width], bytes }
 }
 
-/// Numbers that keep a row's product about as large as its input.
 fn matrix(name: &str, dtype: DType, shape: &[usize], draw: &mut Draw) -> Result<Tensor, Failure> {
-    let cols = *shape.last().ok_or("a matrix has columns")?;
-    let rows: usize = shape[..shape.len() - 1].iter().product();
-    let (drawn, reach) = (DRAWN.min(rows), (3.0 / cols as f64).sqrt());
-    let values: Vec<f32> = (0..drawn * cols).map(|_| (reach * (2.0 * draw.uniform() - 1.0)) as f32).collect();
-    let mut bytes = vec![0; dtype.tensor_bytes(&[drawn, cols]).ok_or("rows fill whole blocks")?];
-    quantize_row(dtype, &values, &mut bytes)?;
-    let all = bytes.len() / drawn * rows;
-    let bytes = bytes.into_iter().cycle().take(all).collect();
+    let bytes = synthetic::matrix(dtype, shape, DRAWN, || (2.0 * draw.uniform() - 1.0) as f32)?;
     Ok(Tensor { name: format!("{name}.weight"), dtype, shape: shape.to_vec(), bytes })
 }

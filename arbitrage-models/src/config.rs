@@ -48,8 +48,6 @@ pub struct ModelConfig {
     pub layer_attention: Vec<LayerAttention>,
     /// What the product of a query and a key is multiplied by.
     pub attention_scale: f32,
-    /// What embeddings are multiplied by.
-    pub embedding_scale: f32,
     /// Added to the weights of norms as they are stored.
     pub norm_offset: f32,
     /// The experts of each layer, in models whose feed-forward part is a mixture of experts; [`feed_forward`](Self::feed_forward) is then
@@ -99,8 +97,19 @@ pub enum LayerRotation {
 }
 
 impl LayerAttention {
-    /// To all positions, rotated as most layers are.
-    pub const GLOBAL: Self = Self { window: None, rotation: LayerRotation::Global };
+    /// How each layer of a family attends, given which of them do not rotate and which have a window.
+    fn of_layers(family: &ModelFamily, unrotated: Vec<bool>, windowed: Vec<bool>, window: Option<usize>) -> Vec<Self> {
+        let has_local_rope = family.default_local_theta.is_some();
+        let attention = |(is_unrotated, is_windowed): (bool, bool)| Self {
+            window: window.filter(|_| is_windowed),
+            rotation: match () {
+                () if is_unrotated => LayerRotation::None,
+                () if is_windowed && has_local_rope => LayerRotation::Local,
+                () => LayerRotation::Global,
+            },
+        };
+        unrotated.into_iter().zip(windowed).map(attention).collect()
+    }
 }
 
 /// Rotary position encoding (Su et al., arXiv 2104.09864), in the rotate-half layout of Hugging Face checkpoints.
@@ -272,10 +281,9 @@ impl ModelConfig {
         self.layer_attention.iter().find_map(|layer| layer.window)
     }
 
-    /// The layers, in order, that do not rotate queries and keys.
-    pub fn unrotated_layers(&self) -> Vec<usize> {
-        let layers = self.layer_attention.iter().enumerate();
-        layers.filter(|(_, layer)| layer.rotation == LayerRotation::None).map(|(index, _)| index).collect()
+    /// What embeddings are multiplied by.
+    pub fn embedding_scale(&self) -> f32 {
+        if self.family.scaled_embeddings { (self.hidden as f32).sqrt() } else { 1.0 }
     }
 
     /// The error of `model`, which has this shape, for a text of `tokens` tokens that its context has no room for.

@@ -8,7 +8,7 @@ use arbitrage_models::config::ModelConfig;
 use arbitrage_models::weights::{DType, TensorView, WeightSource, quantize_row};
 use arbitrage_models::{Decoder, LoadOptions, Result, device};
 
-/// Rows that are drawn; the others repeat them. What is multiplied does not change how long it takes.
+/// Rows of a matrix that are drawn.
 const DRAWN: usize = 64;
 
 /// A model's sizes, as in [`ModelConfig`].
@@ -50,9 +50,9 @@ impl Synthetic {
         for (layer, name, dims) in shapes(&shape) {
             let is_matrix = dims.len() == 2;
             let dtype = if is_matrix { dtype(name) } else { DType::F32 };
-            let bytes = match made.get(&(dtype, dims.clone())) {
+            let bytes: Arc<[u8]> = match made.get(&(dtype, dims.clone())) {
                 Some(bytes) => Arc::clone(bytes),
-                None => weights(dtype, &dims)?,
+                None => weights(dtype, &dims)?.into(),
             };
             made.insert((dtype, dims.clone()), bytes.clone());
             let kind = if name.ends_with("bias") { "" } else { ".weight" };
@@ -135,22 +135,32 @@ fn shapes(shape: &Shape) -> Vec<(Option<usize>, &'static str, Vec<usize>)> {
 }
 
 /// Ones for vectors; for matrices, numbers that keep a row's product about as large as its input.
-fn weights(dtype: DType, dims: &[usize]) -> Result<Arc<[u8]>> {
-    let &[rows, cols] = dims else {
-        return Ok(dims.iter().flat_map(|&len| 1f32.to_le_bytes().repeat(len)).collect());
-    };
-    let reach = (3.0 / cols as f32).sqrt();
+fn weights(dtype: DType, dims: &[usize]) -> Result<Vec<u8>> {
+    if dims.len() == 1 {
+        return Ok(1f32.to_le_bytes().repeat(dims[0]));
+    }
     let mut state = 0x9E37_79B9_7F4A_7C15u64;
-    let mut draw = || {
+    matrix(dtype, dims, DRAWN, || {
         // Marsaglia's xorshift64.
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        reach * ((state >> 40) as f32 / (1u32 << 23) as f32 - 1.0)
-    };
-    let drawn = DRAWN.min(rows);
-    let values: Vec<f32> = (0..drawn * cols).map(|_| draw()).collect();
+        (state >> 40) as f32 / (1u32 << 23) as f32 - 1.0
+    })
+}
+
+/// Rows of which the first `most` are drawn with numbers from −1 to 1, scaled so that a row's product is about as large as its input; the
+/// others repeat them. What is multiplied does not change how long it takes.
+///
+/// # Errors
+/// [`arbitrage_models::Error::Parameter`] where a row does not fill whole blocks.
+pub fn matrix(dtype: DType, dims: &[usize], most: usize, mut draw: impl FnMut() -> f32) -> Result<Vec<u8>> {
+    let cols = dims[dims.len() - 1];
+    let rows: usize = dims[..dims.len() - 1].iter().product();
+    let (drawn, reach) = (most.min(rows), (3.0 / cols as f32).sqrt());
+    let values: Vec<f32> = (0..drawn * cols).map(|_| reach * draw()).collect();
     let mut bytes = vec![0; dtype.tensor_bytes(&[drawn, cols]).unwrap_or(0)];
     quantize_row(dtype, &values, &mut bytes)?;
-    Ok(bytes.iter().copied().cycle().take(bytes.len() / drawn * rows).collect())
+    let all = bytes.len() / drawn * rows;
+    Ok(bytes.into_iter().cycle().take(all).collect())
 }

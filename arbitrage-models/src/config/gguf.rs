@@ -7,8 +7,7 @@ use super::family::ModelFamily;
 use super::family::WindowUse;
 use super::keys::{self, ConfigFormat};
 use super::{
-    ExpertsConfig, Field, LayerAttention, LayerRotation, ModelConfig, Rope, RopeScaling, Yarn, shared_head_dim,
-    usual_attention_scale,
+    ExpertsConfig, Field, LayerAttention, ModelConfig, Rope, RopeScaling, Yarn, shared_head_dim, usual_attention_scale,
 };
 use crate::error::{Error, Result};
 use crate::weights::gguf::{Metadata, MetadataValue};
@@ -70,7 +69,6 @@ impl ModelConfig {
             local_rope: read.local_rope()?,
             layer_attention: read.layer_attention(layers)?,
             attention_scale: attention_scale(family, layers, hidden, heads, head_dim),
-            embedding_scale: if family.scaled_embeddings { (hidden as f32).sqrt() } else { 1.0 },
             norm_offset: 0.0,
             experts: read.experts()?,
             tied: gguf.get("lm_head.weight")?.is_none(),
@@ -161,15 +159,7 @@ impl GgufReader<'_> {
         let unrotated = ModelFamily::every(self.family.unrotated_every, layers);
         let window = if self.has_windows() { self.window()? } else { None };
         let windowed = if window.is_some() { self.windowed_layers(layers)? } else { vec![false; unrotated.len()] };
-        let attention = |(is_unrotated, is_windowed): (bool, bool)| LayerAttention {
-            window: window.filter(|_| is_windowed),
-            rotation: match () {
-                () if is_unrotated => LayerRotation::None,
-                () if is_windowed => LayerRotation::Local,
-                () => LayerRotation::Global,
-            },
-        };
-        Ok(unrotated.into_iter().zip(windowed).map(attention).collect())
+        Ok(LayerAttention::of_layers(self.family, unrotated, windowed, window))
     }
 
     /// Whether each layer has a window, in a file with one.

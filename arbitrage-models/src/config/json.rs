@@ -53,7 +53,6 @@ impl ModelConfig {
             local_rope: read.local_rope()?,
             layer_attention: read.layer_attention(layers)?,
             attention_scale: read.attention_scale(head_dim)?,
-            embedding_scale: if family.scaled_embeddings { (hidden as f32).sqrt() } else { 1.0 },
             norm_offset: if family.centred_norms { 1.0 } else { 0.0 },
             experts: read.experts()?,
             tied: read.flag("/tie_word_embeddings")?.unwrap_or(family.default_tied),

@@ -91,8 +91,9 @@ impl Backbone {
     /// `check`, every layer's output is looked through for numbers that are not finite.
     fn plain_states(&self, ids: &[u32], wanted: &[usize], batch: &BatchedAttention, check: bool) -> Result<Tensor<2>> {
         let mut x = self.embedding.look_up(ids, &self.device)?;
-        if self.config.embedding_scale != 1.0 {
-            x = x * self.config.embedding_scale;
+        let scale = self.config.embedding_scale();
+        if scale != 1.0 {
+            x = x * scale;
         }
         for (index, layer) in self.layers.iter().enumerate() {
             x = layer.forward(x, index, batch);

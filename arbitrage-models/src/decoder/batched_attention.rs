@@ -37,7 +37,7 @@ struct AttentionGroup {
     rows: usize,
     /// The pass's rows, slot by slot.
     queries: GroupRows,
-    /// The mask of layers without a window, and that of layers with one.
+    /// The mask of layers without a window, and that of layers with one, as far as the model has such layers.
     masks: [Option<AttentionMask>; 2],
     /// Rows of the result that belong to a sequence of the pass; `None` for all.
     selected: Option<Tensor<1, Int>>,
@@ -81,8 +81,8 @@ impl BatchedAttention {
         drop(guard);
         let at: Vec<usize> = positions.into_iter().map(|(_, at)| at).collect();
         let (together, alone) = partition(&sequences);
-        // Layers without a window, and layers with one.
-        let windows = [usize::MAX, config.window().unwrap_or(usize::MAX)];
+        let has_global = config.layer_attention.iter().any(|layer| layer.window.is_none());
+        let windows = [has_global.then_some(usize::MAX), config.window()];
         let rows = |p: &PassSequence| p.start as u32..(p.start + p.rows) as u32;
         let order: Vec<u32> = together.iter().chain(&alone).flat_map(rows).collect();
         let mut groups: Vec<AttentionGroup> =
@@ -136,7 +136,7 @@ impl BatchedAttention {
 
 impl AttentionGroup {
     /// Sequences of one row each, in one product over every slot from the first to the last of theirs.
-    fn together(sequences: &[PassSequence], windows: [usize; 2], device: &Device) -> Self {
+    fn together(sequences: &[PassSequence], windows: [Option<usize>; 2], device: &Device) -> Self {
         let first = sequences.iter().map(|of| of.slot).min().unwrap_or(0);
         let slots = first..sequences.iter().map(|of| of.slot + 1).max().unwrap_or(0);
         let len = sequences.iter().map(PassSequence::end).max().unwrap_or(0);
@@ -155,14 +155,14 @@ impl AttentionGroup {
             } else {
                 GroupRows::Indices(ints(&queries, device))
             },
-            masks: windows.map(|window| attention_mask(&ends, window, [slots.len(), 1, 1, len], device)),
+            masks: windows.map(|window| attention_mask(&ends, window?, [slots.len(), 1, 1, len], device)),
             selected: (!all).then(|| ints(&selected, device)),
             slots,
         }
     }
 
     /// One sequence.
-    fn alone(sequence: &PassSequence, windows: [usize; 2], device: &Device) -> Self {
+    fn alone(sequence: &PassSequence, windows: [Option<usize>; 2], device: &Device) -> Self {
         let &PassSequence { slot, cached, rows, start } = sequence;
         let ends: Vec<usize> = (cached + 1..=cached + rows).collect();
         Self {
@@ -170,7 +170,7 @@ impl AttentionGroup {
             len: sequence.end(),
             rows,
             queries: GroupRows::Range(start..start + rows),
-            masks: windows.map(|window| attention_mask(&ends, window, [1, 1, rows, sequence.end()], device)),
+            masks: windows.map(|window| attention_mask(&ends, window?, [1, 1, rows, sequence.end()], device)),
             selected: None,
         }
     }

@@ -14,8 +14,8 @@ pub(crate) const HEAD: &str = "lm_head";
 pub(super) const HEAD_NORMS: [&str; 2] = ["self_attn.q_norm.weight", "self_attn.k_norm.weight"];
 /// The norms of what a layer's attention and feed-forward part give, where there are such.
 pub(super) const POST_NORMS: [&str; 2] = ["post_attention_layernorm.weight", "post_feedforward_layernorm.weight"];
-/// The matrices of an expert.
-pub(super) const EXPERT_PARTS: [&str; 3] = ["gate_proj", "up_proj", "down_proj"];
+/// The matrices of a feed-forward part.
+pub(super) const FEED_FORWARD_PARTS: [&str; 3] = ["gate_proj", "up_proj", "down_proj"];
 /// What the names of a language model's tensors begin with.
 pub(crate) const PREFIX: &str = "model.";
 
@@ -158,7 +158,7 @@ fn expected(config: &ModelConfig, experts_are_stacked: bool) -> Vec<(String, Vec
 fn expert_shapes(experts: ExpertsConfig, hidden: usize, are_stacked: bool) -> Vec<(String, Vec<usize>)> {
     let ExpertsConfig { count, width, .. } = experts;
     let mut all = vec![("mlp.gate.weight".to_owned(), vec![count, hidden])];
-    for (part, shape) in EXPERT_PARTS.into_iter().zip([[width, hidden], [width, hidden], [hidden, width]]) {
+    for (part, shape) in FEED_FORWARD_PARTS.into_iter().zip([[width, hidden], [width, hidden], [hidden, width]]) {
         if are_stacked {
             all.push((format!("mlp.experts.{part}.weight"), [&[count], &shape[..]].concat()));
         } else {

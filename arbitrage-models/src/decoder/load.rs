@@ -14,7 +14,7 @@ use super::embedding::Embedding;
 #[cfg(feature = "flex")]
 use super::embedding::Mapped;
 use super::expected::{
-    EMBEDDING, EXPERT_PARTS, HEAD, HEAD_NORMS, POST_NORMS, PREFIX, check_task, expect_language_model,
+    EMBEDDING, FEED_FORWARD_PARTS, HEAD, HEAD_NORMS, POST_NORMS, PREFIX, check_task, expect_language_model,
     feed_forward_norm, is_tied,
 };
 use super::feed_forward::FeedForward;
@@ -119,7 +119,10 @@ impl Loader<'_> {
             post_norms: self.norms(index, family.post_norms, POST_NORMS)?,
             feed_forward_norm: self.norm(&name(feed_forward_norm(family)))?,
             feed_forward: match self.config.experts {
-                None => FeedForward::Dense(self.gated(EXPERT_PARTS.map(|part| linear(&format!("mlp.{part}"))))?),
+                None => {
+                    let [gate, up, down] = FEED_FORWARD_PARTS.map(|part| linear(&format!("mlp.{part}")));
+                    FeedForward::Dense(self.gated([gate?, up?, down?]))
+                }
                 Some(config) => FeedForward::Experts(self.experts(index, config)?),
             },
         })

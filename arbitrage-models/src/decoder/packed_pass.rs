@@ -78,7 +78,7 @@ impl Backbone {
     ) -> Result<Vec<f32>> {
         let mut buffers = self.buffers.take();
         measure(Part::Embedding, || self.embedding.decode(ids, &mut buffers.x))?;
-        scale(&mut buffers.x, self.config.embedding_scale);
+        scale(&mut buffers.x, self.config.embedding_scale());
         let mut guards: Vec<_> = batch.caches.iter().map(|cache| lock(cache)).collect();
         let mut caches: Vec<_> = guards.iter_mut().map(|guard| &mut **guard).zip(batch.rows.iter().copied()).collect();
         // The loader gives all layers of a model one form, so that none is left out here.

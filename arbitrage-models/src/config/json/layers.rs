@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::super::family::{ModelFamily, WindowUse};
-use super::super::{LayerAttention, LayerRotation, MAX_DIMENSION, Rope, RopeScaling, keys};
+use super::super::{LayerAttention, MAX_DIMENSION, Rope, RopeScaling, keys};
 use super::JsonReader;
 use crate::error::Result;
 
@@ -39,16 +39,7 @@ impl JsonReader<'_> {
         let unrotated = self.unrotated_layers(layers)?;
         let windowed = self.windowed_layers(&unrotated)?;
         let window = if windowed.contains(&true) { self.window_size()? } else { None };
-        let has_local_rope = self.family.default_local_theta.is_some();
-        let attention = |(is_unrotated, is_windowed): (bool, bool)| LayerAttention {
-            window: window.filter(|_| is_windowed),
-            rotation: match () {
-                () if is_unrotated => LayerRotation::None,
-                () if is_windowed && has_local_rope => LayerRotation::Local,
-                () => LayerRotation::Global,
-            },
-        };
-        Ok(unrotated.into_iter().zip(windowed).map(attention).collect())
+        Ok(LayerAttention::of_layers(self.family, unrotated, windowed, window))
     }
 
     /// The window's size; `None` if there is none.

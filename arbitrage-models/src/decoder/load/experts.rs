@@ -1,6 +1,6 @@
 //! Loading of feed-forward parts.
 
-use super::super::expected::EXPERT_PARTS;
+use super::super::expected::FEED_FORWARD_PARTS;
 use super::super::experts::Experts;
 use super::super::feed_forward::GatedFeedForward;
 use super::super::linear::Linear;
@@ -12,16 +12,16 @@ use crate::weights::{Rows, TensorView};
 
 impl Loader<'_> {
     /// A feed-forward part of the matrices gate, up and down.
-    pub(super) fn gated(&self, [gate, up, down]: [Result<Linear>; 3]) -> Result<GatedFeedForward> {
-        Ok(GatedFeedForward { gate: gate?, up: up?, activation: self.config.family.activation, down: down? })
+    pub(super) fn gated(&self, [gate, up, down]: [Linear; 3]) -> GatedFeedForward {
+        GatedFeedForward { gate, up, activation: self.config.family.activation, down }
     }
 
     pub(super) fn experts(&self, layer: usize, config: ExpertsConfig) -> Result<Experts> {
         let name = |part: &str| self.full(&format!("layers.{layer}.mlp.{part}"));
-        let [gates, ups, downs] = EXPERT_PARTS.map(|part| self.expert_matrices(&name("experts"), part, config.count));
+        let [gates, ups, downs] =
+            FEED_FORWARD_PARTS.map(|part| self.expert_matrices(&name("experts"), part, config.count));
         let experts = gates?.into_iter().zip(ups?).zip(downs?);
-        let experts =
-            experts.map(|((gate, up), down)| self.gated([Ok(gate), Ok(up), Ok(down)])).collect::<Result<_>>()?;
+        let experts = experts.map(|((gate, up), down)| self.gated([gate, up, down])).collect();
         Ok(Experts { router: self.router(&name("gate"))?, experts, config })
     }
 

@@ -63,13 +63,13 @@ impl Int4Folder {
 
     /// The tensor of this end that belongs to the matrix `name`.
     fn part(&self, name: &str, end: &str) -> Option<StoredTensor<'_>> {
-        self.folder.stored_tensor(&format!("{}{end}", name.trim_end_matches(WEIGHT)))
+        self.folder.stored_tensor(&part_name(name, end))
     }
 
     /// The tensor of this end, of a type and a shape.
     fn expect(&self, name: &str, end: &str, types: &[&str], shape: &[usize]) -> Result<StoredTensor<'_>> {
         let of = |found: String| {
-            let own = format!("{}{end}", name.trim_end_matches(WEIGHT));
+            let own = part_name(name, end);
             Error::format(self.folder.path(), field(&own), format!("{} of {shape:?}", types.join(" or ")), found)
         };
         let part = self.part(name, end).ok_or_else(|| of("no such tensor".to_owned()))?;
@@ -82,7 +82,7 @@ impl Int4Folder {
     /// Outputs and inputs of the matrix `name`.
     fn size(&self, name: &str) -> Result<[usize; 2]> {
         let wrong = |expected: String, found: String| {
-            Err(Error::format(self.folder.path(), field(&name.replace(WEIGHT, NUMBERS)), expected, found))
+            Err(Error::format(self.folder.path(), field(&part_name(name, NUMBERS)), expected, found))
         };
         let Some(numbers) = self.part(name, NUMBERS) else {
             return wrong("a tensor".to_owned(), "no such tensor".to_owned());
@@ -118,12 +118,7 @@ impl Int4Folder {
         let shares_group = |block: &[u32]| block.iter().all(|&c| groups[c as usize] == groups[block[0] as usize]);
         if !columns.chunks_exact(BLOCK).all(shares_group) {
             let expected = format!("a multiple of {BLOCK} columns in each group");
-            return Err(Error::format(
-                self.folder.path(),
-                field(&name.replace(WEIGHT, GROUPS)),
-                expected,
-                "other sizes",
-            ));
+            return Err(Error::format(self.folder.path(), field(&part_name(name, GROUPS)), expected, "other sizes"));
         }
         Ok(Int4Matrix {
             method: self.settings.method,
@@ -139,7 +134,7 @@ impl Int4Folder {
 
     /// The scales of the matrix `name`, all finite.
     fn scales(&self, name: &str) -> Result<Vec<f32>> {
-        let own = name.replace(WEIGHT, SCALES);
+        let own = part_name(name, SCALES);
         let view = self.folder.get(&own)?;
         let values = view.map_or(Ok(Vec::new()), |view| view.to_f32())?;
         match values.iter().position(|scale| !scale.is_finite()) {
@@ -161,7 +156,7 @@ impl Int4Folder {
         match groups.iter().find(|&&group| group as usize >= count) {
             None => Ok(groups),
             Some(found) => {
-                let place = field(&name.replace(WEIGHT, GROUPS));
+                let place = field(&part_name(name, GROUPS));
                 Err(Error::format(self.folder.path(), place, format!("groups below {count}"), found.cast_signed()))
             }
         }
@@ -169,14 +164,21 @@ impl Int4Folder {
 
     /// The matrix with its columns in order: in blocks where they are stored in order, else unpacked.
     fn in_order(&self, name: &str) -> Result<KeptMatrix> {
-        let own = |dtype, shape, bytes| KeptMatrix { name: name.to_owned(), dtype, shape, bytes };
-        let RepackedTensor { dtype, shape, bytes, columns } = self.matrix(name)?.repack();
-        if columns.is_none() {
-            return Ok(own(dtype, shape, bytes));
+        let name = name.to_owned();
+        let matrix = self.matrix(&name)?;
+        if matrix.is_in_order() {
+            let RepackedTensor { dtype, shape, bytes, .. } = matrix.repack();
+            return Ok(KeptMatrix { name, dtype, shape, bytes });
         }
-        let values = self.matrix(name)?.dequantised();
-        Ok(own(DType::F32, shape, values.into_iter().flat_map(f32::to_le_bytes).collect()))
+        let shape = vec![matrix.out, matrix.inputs];
+        let bytes = matrix.dequantised().into_iter().flat_map(f32::to_le_bytes).collect();
+        Ok(KeptMatrix { name, dtype: DType::F32, shape, bytes })
     }
+}
+
+/// The name of the tensor of this end that belongs to the matrix `name`.
+fn part_name(name: &str, end: &str) -> String {
+    format!("{}{end}", name.strip_suffix(WEIGHT).unwrap_or(name))
 }
 
 fn field(name: &str) -> String {
@@ -228,7 +230,7 @@ impl WeightSource for Int4Folder {
 
     fn forget(&self, name: &str) {
         match self.matrices.contains_key(name) {
-            true => [NUMBERS, ZEROS, SCALES].iter().for_each(|end| self.folder.forget(&name.replace(WEIGHT, end))),
+            true => [NUMBERS, ZEROS, SCALES].iter().for_each(|end| self.folder.forget(&part_name(name, end))),
             false => self.folder.forget(name),
         }
     }

@@ -60,6 +60,11 @@ impl Int4Matrix<'_> {
         (0..groups).all(|group| (0..self.out).all(|row| self.zero(group, row) == MIDDLE))
     }
 
+    /// Whether its columns are stored in the model's order.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.columns.iter().enumerate().all(|(at, &column)| at == column as usize)
+    }
+
     /// All weights, in the order of the model's columns.
     pub(super) fn dequantised(&self) -> Vec<f32> {
         let weight = |row: usize, column: usize| {
@@ -82,8 +87,7 @@ impl Int4Matrix<'_> {
                 scope.spawn(move || this.repack_rows(dtype, part * rows, row_bytes, bytes));
             }
         });
-        let in_order = self.columns.iter().enumerate().all(|(at, &column)| at == column as usize);
-        let columns = (!in_order).then_some(self.columns);
+        let columns = (!self.is_in_order()).then_some(self.columns);
         RepackedTensor { dtype, shape: vec![self.out, self.inputs], bytes, columns }
     }
 
