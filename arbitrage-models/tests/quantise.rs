@@ -41,8 +41,10 @@ fn logits(files: ModelFiles, tokens: &[u32]) -> Vec<f32> {
     output.unwrap().unwrap().logits.into_data_as::<f32>().try_into_vec::<f32>().unwrap()
 }
 
-/// The models of the byte-level vocabularies: `llama` with its permutation and Llama 3.1's rotary factors, and `qwen2` with biases.
-const BYTE_LEVEL: [&str; 3] = ["llama3-bf16-sharded", "qwen2-f32-tied", "smollm2-mixed-tied"];
+/// The models of the byte-level vocabularies: `llama` with its permutation and Llama 3.1's rotary factors, and `qwen2` with biases;
+/// those of 4-bit integers are unpacked before they are rounded.
+const BYTE_LEVEL: [&str; 5] =
+    ["llama3-bf16-sharded", "qwen2-f32-tied", "smollm2-mixed-tied", "llama3-gptq-tied", "qwen2-gptq-act-order"];
 
 #[test]
 fn files_compute_what_their_folders_do() {
@@ -156,6 +158,18 @@ fn what_a_file_has_no_key_for_is_refused() {
         }
         assert!(!out.exists());
     }
+}
+
+/// A file that lacks them would be of no use.
+#[test]
+fn experts_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("out.gguf");
+    match quantise_folder(hf("qwen3-moe-bf16"), &out) {
+        Err(Error::NotConvertible { what, .. }) => assert!(what.contains("experts"), "{what}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(!out.exists());
 }
 
 /// The outputs after every token.

@@ -51,6 +51,7 @@ pub(super) fn of(files: &ModelFiles, folder: &Path, is_classifier: bool) -> Resu
 pub(super) fn check(config: &ModelConfig, folder: &Path) -> Result<()> {
     let ModelConfig { family, rope, .. } = config;
     let what = match &rope.scaling {
+        _ if config.experts.is_some() => "a mixture of experts is not converted yet",
         RopeScaling::Yarn(yarn) if *yarn != expressible(yarn) => {
             "a GGUF file has no key for YaRN's attention_factor, mscale and truncate"
         }
