@@ -27,8 +27,8 @@ pub(super) use q8_0::Q8;
 
 use super::activations::BLOCK;
 use super::isa::{Isa, LANES, LanePointer};
-pub(super) use sub_blocks::SubBlock;
 use sub_blocks::{AffineSubBlock, HalvesSubBlock, SignedSubBlock};
+pub(super) use sub_blocks::{OneScale, SubBlock};
 
 /// Bytes of a group's vector.
 const VECTOR: usize = 4 * LANES;
@@ -49,8 +49,6 @@ pub(super) trait BlockFormat {
     const FILE_BYTES: usize;
     /// Bytes of a packed block of eight rows.
     const BYTES: usize;
-    /// Parts of a sub-block that have a scale of their own: 1 or 2.
-    const PARTS: usize = 1;
     /// What a block's sub-blocks have in common.
     type Header<S: Isa>: Copy;
     /// 32 columns, unpacked.

@@ -32,7 +32,7 @@ impl<'x> ProductInput<'x> {
         assert!(x.len().is_multiple_of(cols), "{} activations are no rows of {cols}", x.len());
         let integer = matrices.iter().any(|matrix| matrix.is_integer());
         let rows = x.len() / cols;
-        let tile = if set.has_tiles() && rows >= tiled::LEAST_ROWS {
+        let tile = if matrices.iter().any(|matrix| tiled::pays(set, matrix.dtype(), rows)) {
             tiled::input_rows(rows, cols)
         } else {
             (INPUT_BYTES / cols).clamp(1, MAX_TILE_ROWS)
@@ -99,7 +99,7 @@ pub(crate) fn multiply(set: InstructionSet, pool: &Pool, input: &ProductInput<'_
     }
     pool.run(tasks.len(), |task| {
         let task = tasks[task];
-        let by_tiles = set.has_tiles() && input.rows >= tiled::LEAST_ROWS && task.product.matrix.is_integer();
+        let by_tiles = tiled::pays(set, task.product.matrix.dtype(), input.rows);
         // SAFETY: the set is one that this processor has. The output's length is checked above, a task's groups exist, and no
         // two tasks write the same columns.
         unsafe { if by_tiles { dispatch_tiles(set, TiledTask(task)) } else { dispatch(set, task) } };

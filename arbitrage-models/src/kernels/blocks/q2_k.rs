@@ -26,7 +26,6 @@ impl BlockFormat for Q2K {
     const COLUMNS: usize = SUBS * BLOCK;
     const FILE_BYTES: usize = 84;
     const BYTES: usize = FIRST + SUBS * PAIRS;
-    const PARTS: usize = 2;
     /// `d` and `−dmin`.
     type Header<S: Isa> = [S::Floats; 2];
     type SubBlock<S: Isa> = HalvesSubBlock<S, 2>;

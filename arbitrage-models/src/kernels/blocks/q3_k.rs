@@ -57,7 +57,6 @@ impl BlockFormat for Q3K {
     const COLUMNS: usize = SUBS * BLOCK;
     const FILE_BYTES: usize = 110;
     const BYTES: usize = FIRST + SUBS * SUB;
-    const PARTS: usize = 2;
     /// `d`.
     type Header<S: Isa> = S::Floats;
     type SubBlock<S: Isa> = HalvesSubBlock<S, 3>;

@@ -48,7 +48,6 @@ impl BlockFormat for Q6K {
     const COLUMNS: usize = SUBS * BLOCK;
     const FILE_BYTES: usize = 210;
     const BYTES: usize = FIRST + SUBS * SUB;
-    const PARTS: usize = 2;
     /// `d`.
     type Header<S: Isa> = S::Floats;
     type SubBlock<S: Isa> = HalvesSubBlock<S, 6>;

@@ -5,30 +5,23 @@ use super::{BLOCK, Isa, LANES, LanePointer, VECTORS};
 
 /// 32 columns of a group's rows, unpacked.
 pub(in super::super) trait SubBlock<S: Isa>: Copy {
-    /// The eight vectors of weights, one behind the other.
-    fn weights(&self) -> *const S::Bytes;
-
-    /// The products of each part with its share of 32 activations, summed a lane; where there is one part, twice the same.
-    ///
-    /// # Safety
-    /// 32 activations lie at `a`, and `scale` is theirs; the processor has `S`.
-    unsafe fn dot(&self, a: *const i8, scale: &BlockScale) -> [S::Ints; 2];
-
-    /// Scales what [`dot`](Self::dot) returns, adds the offsets times the activations, and adds that to `sums`.
-    ///
-    /// # Safety
-    /// The processor has `S`.
-    unsafe fn add_scaled(&self, products: [S::Ints; 2], scale: &BlockScale, sums: S::Floats) -> S::Floats;
-
     /// Adds the products with 32 activations to `sums`.
     ///
     /// # Safety
     /// 32 activations lie at `a`, and `scale` is theirs; the processor has `S`.
-    #[inline(always)]
-    unsafe fn accumulate(&self, a: *const i8, scale: &BlockScale, sums: S::Floats) -> S::Floats {
-        // SAFETY: the caller upholds the conditions of both.
-        unsafe { self.add_scaled(self.dot(a, scale), scale, sums) }
-    }
+    unsafe fn accumulate(&self, a: *const i8, scale: &BlockScale, sums: S::Floats) -> S::Floats;
+}
+
+/// A sub-block with one scale a row, so that all 32 columns are summed in integers: by tiles, too.
+pub(in super::super) trait OneScale<S: Isa>: SubBlock<S> {
+    /// The eight vectors of weights, one behind the other.
+    fn weights(&self) -> *const S::Bytes;
+
+    /// Scales the products with 32 activations, summed a lane, adds the offsets times the activations, and adds that to `sums`.
+    ///
+    /// # Safety
+    /// The processor has `S`.
+    unsafe fn add_scaled(&self, products: S::Ints, scale: &BlockScale, sums: S::Floats) -> S::Floats;
 }
 
 /// 32 columns of 4 bits, or 5 where `FIVE`, with one scale and one offset a row.
@@ -42,23 +35,28 @@ pub(in super::super) struct AffineSubBlock<S: Isa, const FIVE: bool> {
 
 impl<S: Isa, const FIVE: bool> SubBlock<S> for AffineSubBlock<S, FIVE> {
     #[inline(always)]
+    unsafe fn accumulate(&self, a: *const i8, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+        unsafe {
+            let products = if FIVE { S::dot::<5, VECTORS>(&self.w, a) } else { S::dot::<4, VECTORS>(&self.w, a) };
+            self.add_scaled(products, scale, sums)
+        }
+    }
+}
+
+impl<S: Isa, const FIVE: bool> OneScale<S> for AffineSubBlock<S, FIVE> {
+    #[inline(always)]
     fn weights(&self) -> *const S::Bytes {
         self.w.as_ptr()
     }
 
     #[inline(always)]
-    unsafe fn dot(&self, a: *const i8, _: &BlockScale) -> [S::Ints; 2] {
-        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
-        unsafe { [if FIVE { S::dot::<5, VECTORS>(&self.w, a) } else { S::dot::<4, VECTORS>(&self.w, a) }; 2] }
-    }
-
-    #[inline(always)]
-    unsafe fn add_scaled(&self, products: [S::Ints; 2], scale: &BlockScale, sums: S::Floats) -> S::Floats {
+    unsafe fn add_scaled(&self, products: S::Ints, scale: &BlockScale, sums: S::Floats) -> S::Floats {
         // SAFETY: the caller has a processor with `S`.
         unsafe {
             // The offset first: it waits for nothing, while the products come late.
             let sums = S::mul_add(self.offset, S::splat(scale.sum), sums);
-            S::mul_add(S::to_floats(products[0]), S::mul(self.scale, S::splat(scale.scale)), sums)
+            S::mul_add(S::to_floats(products), S::mul(self.scale, S::splat(scale.scale)), sums)
         }
     }
 }
@@ -92,23 +90,13 @@ impl<S: Isa, const BITS: u32> HalvesSubBlock<S, BITS> {
 
 impl<S: Isa, const BITS: u32> SubBlock<S> for HalvesSubBlock<S, BITS> {
     #[inline(always)]
-    fn weights(&self) -> *const S::Bytes {
-        self.w.as_flattened().as_ptr()
-    }
-
-    #[inline(always)]
-    unsafe fn dot(&self, a: *const i8, _: &BlockScale) -> [S::Ints; 2] {
+    unsafe fn accumulate(&self, a: *const i8, scale: &BlockScale, sums: S::Floats) -> S::Floats {
         // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
-        unsafe { [S::dot::<BITS, 4>(&self.w[0], a), S::dot::<BITS, 4>(&self.w[1], a.add(BLOCK / 2))] }
-    }
-
-    #[inline(always)]
-    unsafe fn add_scaled(&self, products: [S::Ints; 2], scale: &BlockScale, sums: S::Floats) -> S::Floats {
-        // SAFETY: the caller has a processor with `S`.
         unsafe {
             let sums = S::mul_add(self.offsets[0], S::splat(scale.half_sums[0]), sums);
             let sums = S::mul_add(self.offsets[1], S::splat(scale.half_sums[1]), sums);
-            let (first, second) = (S::to_floats(products[0]), S::to_floats(products[1]));
+            let first = S::to_floats(S::dot::<BITS, 4>(&self.w[0], a));
+            let second = S::to_floats(S::dot::<BITS, 4>(&self.w[1], a.add(BLOCK / 2)));
             let products = S::mul_add(first, self.scales[0], S::mul(second, self.scales[1]));
             S::mul_add(products, S::splat(scale.scale), sums)
         }
@@ -136,19 +124,21 @@ impl<S: Isa> SignedSubBlock<S> {
 
 impl<S: Isa> SubBlock<S> for SignedSubBlock<S> {
     #[inline(always)]
+    unsafe fn accumulate(&self, a: *const i8, scale: &BlockScale, sums: S::Floats) -> S::Floats {
+        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
+        unsafe { self.add_scaled(S::dot_signed(&self.w, a, scale.byte_sum), scale, sums) }
+    }
+}
+
+impl<S: Isa> OneScale<S> for SignedSubBlock<S> {
+    #[inline(always)]
     fn weights(&self) -> *const S::Bytes {
         self.w.as_ptr()
     }
 
     #[inline(always)]
-    unsafe fn dot(&self, a: *const i8, scale: &BlockScale) -> [S::Ints; 2] {
-        // SAFETY: the caller has 32 activations at `a`, and the processor has `S`.
-        unsafe { [S::dot_signed(&self.w, a, scale.byte_sum); 2] }
-    }
-
-    #[inline(always)]
-    unsafe fn add_scaled(&self, products: [S::Ints; 2], scale: &BlockScale, sums: S::Floats) -> S::Floats {
+    unsafe fn add_scaled(&self, products: S::Ints, scale: &BlockScale, sums: S::Floats) -> S::Floats {
         // SAFETY: the caller has a processor with `S`.
-        unsafe { S::mul_add(S::to_floats(products[0]), S::mul(self.scale, S::splat(scale.scale)), sums) }
+        unsafe { S::mul_add(S::to_floats(products), S::mul(self.scale, S::splat(scale.scale)), sums) }
     }
 }

@@ -5,17 +5,15 @@
 //! goes through memory to the vectors, which scale it row by row with the operations that every other set takes, in the same order, so
 //! the bits are the same.
 //!
-//! What 16 rows by 16 lanes by 32 columns should cost at 512 bits, in cycles, estimated without a machine to measure on: 16 for the product;
-//! 16 to write its sums; some 30 to read them, both tiles, and 32 numbers of the activations' scales; and 32 for the scaling, which is 64
-//! vector operations on two ports. Different parts of the processor do these, so scaling binds, if nothing waits: that is a third of what
-//! 512-bit VNNI takes, whose products are 128 vector operations more. To wait for nothing, [`TILES_AHEAD`] products are taken ahead of
-//! the one that is scaled: one takes some 120 cycles from its first load until its sums can be read, about four times as long as scaling.
-//! Unpacking adds some 25 vector operations a sub-block, which all panels share. Weights and sums of a chunk of columns stay in the
-//! first-level cache, activations in the second-level one.
+//! What binds is not the tiles: 16 rows by 16 lanes by 32 columns take them 16 cycles, and the scaling, 64 operations of 512 bits, twice as
+//! long on two ports. While tiles are at work, the second port takes no multiplications and no conversions, so that both together take some 64
+//! cycles, in whatever order (measured on Emerald Rapids with sequences of these instructions alone). 512-bit VNNI takes 96. To wait for nothing,
+//! [`TILES_AHEAD`] products are taken ahead of the one that is scaled, and a product's sums are written when they are ready
+//! ([`STORED_LATER`]). Unpacking adds some 25 vector operations a sub-block, which all panels share. Weights and sums of a chunk of columns
+//! stay in the first-level cache, activations in the second-level one.
 //!
-//! Everything but the tiles' own operations was measured, by leaving those out, on one thread of a machine without AMX that other processes
-//! used, too (weights from memory, 8960 × 1536, Q4_K, GMAC/s, 512-bit VNNI in the same run in brackets): 89 (65) with 4 rows, 173 (116)
-//! with 8, 284 (140) with 16, 387 (166) with 256. So tiles can pay from four rows on.
+//! Formats with a scale every 16 columns need two products a sub-block and gained nothing: they stay on vectors ([`pays`]), as do
+//! passes of a few rows.
 //!
 //! Weights in bf16 or f16 stay on vectors: AMX's products of bf16 take denormal numbers for zero and round in an order of their own, so
 //! their bits would not be those of the other sets.
@@ -24,13 +22,13 @@ mod pipeline;
 
 use super::{Product, ProductTask};
 use crate::kernels::activations::{BLOCK, Tile};
-use crate::kernels::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, MIDDLE, MINIMUM, Q2K, Q3K, Q6K, Q8, ZERO};
-use crate::kernels::isa::{Isa, LanePointer, TILE_ROWS, TileKernel, TileShape, Tiles};
+use crate::kernels::blocks::{BlockFormat, Iq4, KQuant, LegacyQuant, MIDDLE, MINIMUM, OneScale, Q8, ZERO};
+use crate::kernels::isa::{InstructionSet, Isa, LanePointer, TILE_ROWS, TileKernel, TileShape, Tiles};
 use crate::weights::DType;
 use pipeline::{TilePipeline, TileScratch};
 
-/// Rows of activations from which on products are taken by tiles.
-pub(super) const LEAST_ROWS: usize = 4;
+/// Rows of activations from which on tiles are faster than vectors.
+const LEAST_ROWS: usize = 12;
 /// Panels of rows that meet a chunk of weights once it is unpacked. More share the unpacking, and need more of the second-level cache.
 const MAX_PANELS: usize = 4;
 /// Bytes of activations that meet a task's weights; with their scales, half of a second-level cache of 2 MB.
@@ -41,8 +39,17 @@ const CHUNK: usize = 8;
 const FETCHED_AHEAD: usize = 3;
 /// Products that are taken ahead of the one that is scaled.
 const TILES_AHEAD: usize = 6;
+/// Products that are taken before the sums of one are written. A product takes some 50 cycles, during which an instruction that waits for its
+/// sums would keep those behind it out of the processor's window.
+const STORED_LATER: usize = 2;
 /// Places for the sums of products that are under way.
 const RING: usize = 8;
+
+/// Whether products of `rows` rows of activations with weights of `dtype` are taken by tiles.
+pub(super) fn pays(set: InstructionSet, dtype: DType, rows: usize) -> bool {
+    use DType::{BF16, F16, F32, Q2K, Q3K, Q6K};
+    set.has_tiles() && rows >= LEAST_ROWS && !matches!(dtype, F32 | F16 | BF16 | Q2K | Q3K | Q6K)
+}
 
 /// Rows of activations to be laid out together: as many as fit, and about as many in each part.
 pub(super) fn input_rows(rows: usize, cols: usize) -> usize {
@@ -61,7 +68,6 @@ impl TileKernel for TiledTask<'_> {
         // SAFETY: `multiply` made the task; its groups exist, the output has room for them, and the processor has `S` and `T`.
         unsafe {
             match self.0.product.matrix.dtype() {
-                DType::F32 | DType::F16 | DType::BF16 => debug_assert!(false, "floats are not multiplied by tiles"),
                 DType::Q8_0 => self.blocks::<S, T, Q8>(),
                 DType::Q4_0 => self.blocks::<S, T, LegacyQuant<false, MIDDLE>>(),
                 DType::Q4_1 => self.blocks::<S, T, LegacyQuant<false, MINIMUM>>(),
@@ -70,11 +76,9 @@ impl TileKernel for TiledTask<'_> {
                 DType::Int4 => self.blocks::<S, T, LegacyQuant<false, ZERO>>(),
                 DType::Iq4Nl => self.blocks::<S, T, Iq4<false>>(),
                 DType::Iq4Xs => self.blocks::<S, T, Iq4<true>>(),
-                DType::Q2K => self.blocks::<S, T, Q2K>(),
-                DType::Q3K => self.blocks::<S, T, Q3K>(),
                 DType::Q4K => self.blocks::<S, T, KQuant<false>>(),
                 DType::Q5K => self.blocks::<S, T, KQuant<true>>(),
-                DType::Q6K => self.blocks::<S, T, Q6K>(),
+                dtype => debug_assert!(false, "{dtype} is not multiplied by tiles"),
             }
         }
     }
@@ -82,10 +86,13 @@ impl TileKernel for TiledTask<'_> {
 
 impl TiledTask<'_> {
     #[inline(always)]
-    unsafe fn blocks<S: Isa, T: Tiles, B: BlockFormat>(self) {
+    unsafe fn blocks<S: Isa, T: Tiles, B: BlockFormat>(self)
+    where
+        B::SubBlock<S>: OneScale<S>,
+    {
         const {
             assert!((CHUNK * BLOCK).is_multiple_of(B::COLUMNS), "a chunk is made of whole blocks");
-            assert!(TILES_AHEAD <= CHUNK && TILES_AHEAD + B::PARTS <= RING && TILES_AHEAD.is_multiple_of(B::PARTS));
+            assert!(TILES_AHEAD <= CHUNK && STORED_LATER < TILES_AHEAD && TILES_AHEAD < RING);
         }
         let ProductTask { input, from, to, .. } = self.0;
         let Some(quantised) = &input.quantised else { return };
@@ -95,7 +102,7 @@ impl TiledTask<'_> {
             let mut scratch = TileScratch::<S, B>::new();
             for tile in quantised.tiles() {
                 let panels = Panels::new(tile, input.cols);
-                let shape = TileShape { rows: panels.rows, columns: BLOCK / B::PARTS, lanes: S::LANES };
+                let shape = TileShape { rows: panels.rows, columns: BLOCK, lanes: S::LANES };
                 let mut tiles = T::configure(shape);
                 for group in (from..to).step_by(S::GROUPS) {
                     self.vector::<S, T, B>(panels, group, &mut tiles, &mut scratch);
@@ -112,7 +119,9 @@ impl TiledTask<'_> {
         group: usize,
         tiles: &mut T,
         scratch: &mut TileScratch<S, B>,
-    ) {
+    ) where
+        B::SubBlock<S>: OneScale<S>,
+    {
         let (weights, chunks) = (ChunkedWeights::new::<S>(self.0.product, group), panels.chunks());
         // SAFETY: the caller has a processor with `S` and `T`, configured for these panels, and all groups of the vector, with as many
         // chunks as the panels. Chunk `i + 1` is unpacked before the last panel meets chunk `i`, and what runs ahead of that panel gets
@@ -120,7 +129,7 @@ impl TiledTask<'_> {
         unsafe {
             let mut pipeline = TilePipeline::<S, T, B>::new(panels, tiles, scratch);
             pipeline.scratch.unpack(weights.chunk::<B>(0), 0, panels.chunk_len(0));
-            for _ in 0..TILES_AHEAD / B::PARTS {
+            for _ in 0..TILES_AHEAD {
                 pipeline.multiply_next();
             }
             for chunk in 0..chunks {

@@ -2,9 +2,9 @@
 
 use std::mem::MaybeUninit;
 
-use super::{CHUNK, MAX_PANELS, Panels, RING};
+use super::{CHUNK, MAX_PANELS, Panels, RING, STORED_LATER};
 use crate::kernels::activations::{BLOCK, BlockScale};
-use crate::kernels::blocks::{BlockFormat, SubBlock};
+use crate::kernels::blocks::{BlockFormat, OneScale};
 use crate::kernels::isa::{ACTIVATIONS, Isa, LanePointer, SUMS, TILE_ROWS, Tiles, WEIGHTS};
 
 /// Brings a sub-block of the chunk at `at` into the caches. The packed blocks of a chunk lie in one piece, and are fetched in equal
@@ -74,7 +74,10 @@ pub(super) struct TilePipeline<'s, S: Isa, T: Tiles, B: BlockFormat> {
     scaled: usize,
 }
 
-impl<'s, S: Isa, T: Tiles, B: BlockFormat> TilePipeline<'s, S, T, B> {
+impl<'s, S: Isa, T: Tiles, B: BlockFormat> TilePipeline<'s, S, T, B>
+where
+    B::SubBlock<S>: OneScale<S>,
+{
     #[inline(always)]
     pub(super) unsafe fn new(panels: Panels, tiles: &'s mut T, scratch: &'s mut TileScratch<S, B>) -> Self {
         // SAFETY: the caller has a processor with `S`.
@@ -83,26 +86,31 @@ impl<'s, S: Isa, T: Tiles, B: BlockFormat> TilePipeline<'s, S, T, B> {
         Self { panels, tiles, scratch, chunk: 0, panel: 0, sub: 0, len, activations, taken: 0, scaled: 0 }
     }
 
-    /// Takes the next product, if there is one more.
+    /// Takes the next product, if there is one more, and writes the sums of one that was taken before.
     #[inline(always)]
     pub(super) unsafe fn multiply_next(&mut self) {
         if self.sub == self.len && !self.next_panel() {
-            return;
+            // SAFETY: as below. What is written when the last product's sums have been is not read.
+            return unsafe { self.store_earlier() };
         }
         // SAFETY: the caller has unpacked the chunk, configured the tiles for these panels and a part's columns, and scaled what the place
         // in the ring held before; the input has all rows of a panel. The processor has `T`.
         unsafe {
             let weights = self.scratch.weights[self.chunk % 2][self.sub].assume_init_ref().weights();
-            for part in 0..B::PARTS {
-                let to = self.scratch.products[self.taken % RING].as_mut_ptr();
-                let columns = part * BLOCK / B::PARTS;
-                let (activations, weights) = (self.activations.add(columns).cast(), weights.add(columns / 4).cast());
-                multiply(self.tiles, self.taken, activations, weights, to.cast(), size_of::<S::Bytes>());
-                self.taken += 1;
-            }
+            multiply(self.tiles, self.taken, self.activations.cast(), weights.cast(), size_of::<S::Bytes>());
+            self.store_earlier();
         }
         self.sub += 1;
         self.activations = self.activations.wrapping_add(self.panels.input.rows * BLOCK);
+    }
+
+    /// Counts a product, and writes the sums of the one that was taken [`STORED_LATER`] before it.
+    #[inline(always)]
+    unsafe fn store_earlier(&mut self) {
+        let to = self.scratch.products[self.taken.wrapping_sub(STORED_LATER) % RING].as_mut_ptr();
+        // SAFETY: the caller has configured the tiles, scaled what the place in the ring held before, and has a processor with `T`.
+        unsafe { store(self.tiles, self.taken, to.cast(), size_of::<S::Bytes>()) };
+        self.taken += 1;
     }
 
     /// Goes on to the next panel, or to the first one of the next chunk. False behind the last.
@@ -135,13 +143,13 @@ impl<'s, S: Isa, T: Tiles, B: BlockFormat> TilePipeline<'s, S, T, B> {
                 let weights = self.scratch.weights[chunk % 2][sub].assume_init();
                 self.add_scaled::<FULL>(&weights, scales, &mut sums);
             }
-            self.scaled += B::PARTS;
+            self.scaled += 1;
             scales = scales.wrapping_add(self.panels.input.rows);
         }
         self.scratch.sums[panel] = sums;
     }
 
-    /// Adds the oldest product that is not scaled yet, with those of the sub-block's other parts behind it.
+    /// Adds the oldest product that is not scaled yet.
     #[inline(always)]
     unsafe fn add_scaled<const FULL: bool>(
         &self,
@@ -149,8 +157,7 @@ impl<'s, S: Isa, T: Tiles, B: BlockFormat> TilePipeline<'s, S, T, B> {
         scales: *const BlockScale,
         sums: &mut [S::Floats; TILE_ROWS],
     ) {
-        let first = &self.scratch.products[self.scaled % RING];
-        let last = &self.scratch.products[(self.scaled + B::PARTS - 1) % RING];
+        let products = &self.scratch.products[self.scaled % RING];
         // Written out row by row, so that all sums stay in registers.
         macro_rules! add_rows {
             ($($row:literal)*) => {$(
@@ -158,51 +165,54 @@ impl<'s, S: Isa, T: Tiles, B: BlockFormat> TilePipeline<'s, S, T, B> {
                     return;
                 }
                 // SAFETY: the caller has taken the products, all rows' scales at `scales`, and a processor with `S`.
-                unsafe {
-                    let products = [first[$row].assume_init(), last[$row].assume_init()];
-                    sums[$row] = weights.add_scaled(products, &*scales.add($row), sums[$row]);
-                }
+                unsafe { sums[$row] = weights.add_scaled(products[$row].assume_init(), &*scales.add($row), sums[$row]) };
             )*};
         }
         add_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
     }
 }
 
-/// A product by tiles that the products just before and behind it do not use, so that it need not wait for them. Rows of weights and of
-/// sums are `vector` bytes long.
+/// Takes product number `product`. Neighbouring products use different tiles, so that none waits for another. Rows of weights are
+/// `vector` bytes long.
 #[inline(always)]
-unsafe fn multiply<T: Tiles>(
-    tiles: &mut T,
-    product: usize,
-    activations: *const u8,
-    weights: *const u8,
-    to: *mut u8,
-    vector: usize,
-) {
+unsafe fn multiply<T: Tiles>(tiles: &mut T, product: usize, activations: *const u8, weights: *const u8, vector: usize) {
     #[inline(always)]
     unsafe fn with<T: Tiles, const S: usize, const A: usize, const W: usize>(
         tiles: &mut T,
         activations: *const u8,
         weights: *const u8,
-        to: *mut u8,
         vector: usize,
     ) {
-        // SAFETY: the caller has both tiles, room for the sums, and a processor with `T`, configured for them.
+        // SAFETY: the caller has both tiles, and a processor with `T`, configured for them.
         unsafe {
             tiles.zero::<S>();
             tiles.load::<W>(weights, vector);
             tiles.load::<A>(activations, BLOCK);
             tiles.dot::<S, A, W>();
-            tiles.store::<S>(to, vector);
         }
     }
     // SAFETY: as above.
     unsafe {
         match product % SUMS {
-            0 => with::<T, 0, ACTIVATIONS, WEIGHTS>(tiles, activations, weights, to, vector),
-            1 => with::<T, 1, { ACTIVATIONS + 1 }, { WEIGHTS + 1 }>(tiles, activations, weights, to, vector),
-            2 => with::<T, 2, ACTIVATIONS, WEIGHTS>(tiles, activations, weights, to, vector),
-            _ => with::<T, 3, { ACTIVATIONS + 1 }, { WEIGHTS + 1 }>(tiles, activations, weights, to, vector),
+            0 => with::<T, 0, ACTIVATIONS, WEIGHTS>(tiles, activations, weights, vector),
+            1 => with::<T, 1, { ACTIVATIONS + 1 }, { WEIGHTS + 1 }>(tiles, activations, weights, vector),
+            2 => with::<T, 2, ACTIVATIONS, WEIGHTS>(tiles, activations, weights, vector),
+            _ => with::<T, 3, { ACTIVATIONS + 1 }, { WEIGHTS + 1 }>(tiles, activations, weights, vector),
+        }
+    }
+}
+
+/// Writes the sums of the product that was taken [`STORED_LATER`] before product number `product`, in rows of `vector` bytes.
+#[inline(always)]
+unsafe fn store<T: Tiles>(tiles: &mut T, product: usize, to: *mut u8, vector: usize) {
+    const { assert!(SUMS == 4 && STORED_LATER == 2) };
+    // SAFETY: the caller has room for the sums, and a processor with `T`, configured for them.
+    unsafe {
+        match product % SUMS {
+            0 => tiles.store::<2>(to, vector),
+            1 => tiles.store::<3>(to, vector),
+            2 => tiles.store::<0>(to, vector),
+            _ => tiles.store::<1>(to, vector),
         }
     }
 }
