@@ -86,8 +86,8 @@ fn is_unrotated(layer: &LayerAttention) -> bool {
     layer.rotation == LayerRotation::None
 }
 
-/// The window and the rotary encoding of the layers that have one of their own. In most families llama.cpp has no windows, so that the context ends where
-/// one would begin to matter.
+/// The window, and the rotary encoding of the layers that have it, if it is their own. In most families llama.cpp has no windows, so that
+/// the context ends where one would begin to matter.
 fn windows(config: &ModelConfig) -> Vec<(&'static str, MetadataValue)> {
     match (config.window(), &config.local_rope) {
         (Some(window), Some(local)) => {
