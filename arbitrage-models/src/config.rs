@@ -4,11 +4,15 @@ mod family;
 mod gguf;
 mod json;
 pub mod keys;
+mod long_rope;
+mod rope;
 mod yarn;
 
 use std::path::Path;
 
 pub use family::{Activation, FAMILIES, ModelFamily};
+pub use long_rope::LongRope;
+pub use rope::{Rope, RopeScaling};
 pub use yarn::Yarn;
 
 use crate::error::{Error, Result};
@@ -112,79 +116,6 @@ impl LayerAttention {
     }
 }
 
-/// Rotary position encoding (Su et al., arXiv 2104.09864), in the rotate-half layout of Hugging Face checkpoints.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rope {
-    /// Base of the wavelengths.
-    pub theta: f64,
-    /// How the wavelengths are stretched for long contexts.
-    pub scaling: RopeScaling,
-}
-
-/// Stretching of the rotary wavelengths.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RopeScaling {
-    /// As trained.
-    None,
-    /// Every position divided by `factor`.
-    Linear {
-        /// The divisor, greater than 0.
-        factor: f64,
-    },
-    /// As in Llama 3.1: the frequencies of long wavelengths are divided by `factor`, those of short ones kept, and those between
-    /// interpolated.
-    Llama3 {
-        /// Divisor for the long wavelengths.
-        factor: f64,
-        /// Wavelengths above `original_context / low` are long.
-        low: f64,
-        /// Wavelengths below `original_context / high` are short.
-        high: f64,
-        /// Context before stretching, in positions.
-        original_context: f64,
-    },
-    /// As in Qwen2.5 with a long context.
-    Yarn(Yarn),
-    /// One divisor for each frequency, `[head_dim / 2]`, as GGUF's `rope_freqs.weight` stores it.
-    Factors(Vec<f32>),
-}
-
-impl Rope {
-    /// Frequencies in radians for each position, `[head_dim / 2]`.
-    pub fn frequencies(&self, head_dim: usize) -> Vec<f64> {
-        let plain = (0..head_dim / 2).map(|i| self.theta.powf(-2.0 * i as f64 / head_dim as f64));
-        match &self.scaling {
-            RopeScaling::None => plain.collect(),
-            RopeScaling::Linear { factor } => plain.map(|f| f / factor).collect(),
-            RopeScaling::Factors(factors) => plain.zip(factors).map(|(f, &by)| f / f64::from(by)).collect(),
-            RopeScaling::Yarn(yarn) => yarn.frequencies(self.theta, plain, head_dim),
-            RopeScaling::Llama3 { factor, low, high, original_context } => {
-                plain.map(|f| llama3(f, *factor, *low, *high, *original_context)).collect()
-            }
-        }
-    }
-
-    /// What sines and cosines are multiplied by: 1 but for [`Yarn`].
-    pub fn magnitude(&self) -> f64 {
-        match &self.scaling {
-            RopeScaling::Yarn(yarn) => yarn.magnitude,
-            _ => 1.0,
-        }
-    }
-}
-
-fn llama3(frequency: f64, factor: f64, low: f64, high: f64, original: f64) -> f64 {
-    let wavelength = std::f64::consts::TAU / frequency;
-    if wavelength < original / high {
-        frequency
-    } else if wavelength > original / low {
-        frequency / factor
-    } else {
-        let smooth = (original / wavelength - low) / (high - low);
-        (1.0 - smooth) * frequency / factor + smooth * frequency
-    }
-}
-
 /// Largest size of any dimension. A larger declared size is an error in the file, or a model far beyond this engine.
 const MAX_DIMENSION: usize = 1 << 24;
 /// Most layers. The names of a layer's tensors take memory before any of them is looked up; the deepest public model has 126 layers.
@@ -210,7 +141,11 @@ enum Field {
     Epsilon,
     Theta,
     LocalTheta,
+    RotaryWidth,
     Scaling,
+    ShortFactors,
+    LongFactors,
+    AttentionFactor,
 }
 
 impl ModelConfig {
@@ -250,8 +185,12 @@ impl ModelConfig {
         {
             return wrong(Field::LocalTheta, "a number above 0".to_owned(), local.theta.to_string());
         }
-        match self.rope.scaling.problem(self.head_dim) {
-            Some((expected, found)) => wrong(Field::Scaling, expected, found),
+        let width = self.rope.width;
+        if !(2..=self.head_dim).contains(&width) || !width.is_multiple_of(2) {
+            return wrong(Field::RotaryWidth, format!("an even width from 2 to {}", self.head_dim), width.to_string());
+        }
+        match self.rope.scaling.problem(width / 2) {
+            Some((field, expected, found)) => wrong(field, expected, found),
             None => Ok(self),
         }
     }
@@ -319,24 +258,4 @@ fn shared_head_dim(path: &Path, field: String, hidden: usize, heads: usize) -> R
 
 fn is_positive(number: f64) -> bool {
     number.is_finite() && number > 0.0
-}
-
-impl RopeScaling {
-    /// What was expected and what was found, if the numbers would make invalid frequencies.
-    fn problem(&self, head_dim: usize) -> Option<(String, String)> {
-        let positive = |number: f64| (!is_positive(number)).then(|| ("factors above 0".to_owned(), number.to_string()));
-        match self {
-            Self::None => None,
-            Self::Linear { factor } => positive(*factor),
-            Self::Yarn(yarn) => yarn.problem(),
-            Self::Llama3 { low, high, .. } if low >= high => {
-                Some((format!("a low_freq_factor below the high one, {high}"), low.to_string()))
-            }
-            Self::Llama3 { factor, .. } => positive(*factor),
-            Self::Factors(factors) if factors.len() != head_dim / 2 => {
-                Some((format!("{} factors", head_dim / 2), factors.len().to_string()))
-            }
-            Self::Factors(factors) => factors.iter().find_map(|&factor| positive(f64::from(factor))),
-        }
-    }
 }

@@ -75,7 +75,7 @@ fn check_stream(tokenizer: &Tokenizer, ids: &[u32], name: &str) {
 #[test]
 fn folders_read_as_their_makers_do() {
     let folders = fixtures("hf", "");
-    assert_eq!(folders.len(), 18);
+    assert_eq!(folders.len(), 22);
     for folder in folders {
         let name = folder.display().to_string();
         check_text(&Tokenizer::from_folder(&folder).unwrap(), &json(&folder.join("expected.json")), &name);
@@ -90,7 +90,7 @@ fn folders_read_as_their_makers_do() {
 #[test]
 fn gguf_files_read_as_their_makers_do() {
     let files = fixtures("gguf", ".gguf");
-    assert_eq!(files.len(), 15);
+    assert_eq!(files.len(), 17);
     for file in files {
         let name = file.display().to_string();
         let (gguf, expected) = (Gguf::open(&file).unwrap(), json(&file.with_extension("json")));

@@ -37,8 +37,9 @@ fn requantised_weights_are_the_same_packed_and_plain() {
             // Where two experts are about as probable, a small difference chooses the other one, and the row and those after it are others:
             // of experts, the row that differs least counts. Other weights would change all rows.
             let off = if fixture.name.contains("moe") { rows[0] } else { rows[rows.len() - 1] };
-            // 8-bit activations and f16 caches cost 0.7 in these small models of noise, other weights 2 and more.
-            assert!(off <= 0.8, "{} as {most}: off by {off}", fixture.name);
+            // 8-bit activations and f16 caches cost 0.7 in these small models of noise, and 0.9 where a factor makes attention sharper; other
+            // weights 2 and more.
+            assert!(off <= 1.0, "{} as {most}: off by {off}", fixture.name);
         }
     }
 }
@@ -84,6 +85,8 @@ fn caches_in_8_bits_change_logits_a_little_and_only_on_the_processor() {
     }
     let int8 = options(Precision::Packed).with_int8_cache().with_weights(DType::Q4_0);
     assert!(LocalModel::name_of("a/model.gguf".as_ref(), &int8).ends_with("model+q4_0+int8-cache"));
+    let bounded = int8.with_context(64);
+    assert!(LocalModel::name_of("a/model.gguf".as_ref(), &bounded).ends_with("model+q4_0+int8-cache+context-64"));
 }
 
 #[test]

@@ -42,9 +42,19 @@ fn logits(files: ModelFiles, tokens: &[u32]) -> Vec<f32> {
 }
 
 /// The models of the byte-level vocabularies: `llama` with its permutation and Llama 3.1's rotary factors, and `qwen2` with biases;
-/// those of 4-bit integers are unpacked before they are rounded.
-const BYTE_LEVEL: [&str; 5] =
-    ["llama3-bf16-sharded", "qwen2-f32-tied", "smollm2-mixed-tied", "llama3-gptq-tied", "qwen2-gptq-act-order"];
+/// `phi3` with joined matrices, a window, and factors for short and long contexts; those of 4-bit integers are unpacked before they are
+/// rounded.
+const BYTE_LEVEL: [&str; 9] = [
+    "llama3-bf16-sharded",
+    "qwen2-f32-tied",
+    "smollm2-mixed-tied",
+    "llama3-gptq-tied",
+    "qwen2-gptq-act-order",
+    "phi3-bf16-long-tied",
+    "phi3-f16-window",
+    "phi3-f32-short-tied",
+    "phi3-gptq-act-order",
+];
 
 #[test]
 fn files_compute_what_their_folders_do() {
@@ -74,7 +84,10 @@ fn files_have_the_shape_and_the_vocabulary_of_their_folders() {
             ([vocabulary, hidden, feed_forward, layers, heads, kv_heads, head_dim, context], tied)
         };
         assert_eq!(shape(&folder.config), shape(&file.config), "{name}");
-        let wavelengths = |config: &ModelConfig| config.rope.frequencies(config.head_dim);
+        assert_eq!(folder.config.layer_attention, file.config.layer_attention, "{name}");
+        let [ours, theirs] = [&folder, &file].map(|files| files.config.rope.magnitude());
+        assert!((ours - theirs).abs() < 1e-6, "{name}: {ours} {theirs}");
+        let wavelengths = |config: &ModelConfig| config.rope.frequencies(config.context);
         for (a, b) in wavelengths(&folder.config).into_iter().zip(wavelengths(&file.config)) {
             assert!((a - b).abs() <= 1e-6 * a, "{name}: {a} {b}");
         }

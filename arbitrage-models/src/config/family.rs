@@ -26,6 +26,10 @@ pub struct ModelFamily {
     pub activation: Activation,
     /// Whether the feed-forward part of every layer is a mixture of experts.
     pub has_experts: bool,
+    /// Whether queries, keys and values of a layer are the rows of one matrix, in this order, and gate and up those of another.
+    pub joined_projections: bool,
+    /// Whether a file may say that only a part of each head rotates, and that frequencies have factors for short and for long contexts.
+    pub long_rope: bool,
     /// The width of a head where `config.json` does not give it; `None` for the hidden size divided by the heads.
     pub default_head_dim: Option<usize>,
     /// Every how many layers one does not rotate queries and keys, where the file does not say it; `None` where all layers rotate.
@@ -35,6 +39,8 @@ pub struct ModelFamily {
     pub global_every: Option<usize>,
     /// The base of rotary wavelengths where `config.json` does not give it.
     pub default_theta: f64,
+    /// What is added to the mean square in norms where `config.json` does not give it.
+    pub default_epsilon: f64,
     /// The base in layers with a window where the file does not give it; `None` where it is that of the others.
     pub default_local_theta: Option<f64>,
     /// By which number's square root products of queries and keys are divided where `config.json` does not give it; `None` for the width
@@ -87,10 +93,13 @@ const LLAMA: ModelFamily = ModelFamily {
     centred_norms: false,
     activation: Activation::Silu,
     has_experts: false,
+    joined_projections: false,
+    long_rope: false,
     default_head_dim: None,
     unrotated_every: None,
     global_every: None,
     default_theta: 10_000.0,
+    default_epsilon: 1e-6,
     default_local_theta: None,
     default_query_scalar: None,
     default_tied: false,
@@ -104,7 +113,7 @@ const LLAMA: ModelFamily = ModelFamily {
 const DEFAULT_WINDOW: Option<usize> = Some(4096);
 
 /// Every family that is supported.
-pub static FAMILIES: [ModelFamily; 7] = [
+pub static FAMILIES: [ModelFamily; 8] = [
     LLAMA,
     ModelFamily {
         name: "mistral",
@@ -183,6 +192,18 @@ pub static FAMILIES: [ModelFamily; 7] = [
         gguf_keys: &["attention.sliding_window_pattern", "rope.freq_base_swa"],
         ..LLAMA
     },
+    ModelFamily {
+        name: "phi3",
+        class: "Phi3",
+        gguf: "phi3",
+        joined_projections: true,
+        long_rope: true,
+        default_epsilon: 1e-5,
+        window: WindowUse::Always,
+        json_keys: &["partial_rotary_factor"],
+        gguf_keys: &["rope.scaling.attn_factor"],
+        ..LLAMA
+    },
 ];
 
 impl ModelFamily {
@@ -194,6 +215,11 @@ impl ModelFamily {
     /// The family of this architecture of GGUF files: the first, where several have it.
     pub fn by_gguf(architecture: &str) -> Option<&'static Self> {
         FAMILIES.iter().find(|family| family.gguf == architecture)
+    }
+
+    /// Whether layers of the family's GGUF files have a window, which bounds the context in those of other families.
+    pub(crate) fn gguf_has_window(&self) -> bool {
+        Self::by_gguf(self.gguf).is_some_and(|of| matches!(of.window, WindowUse::WhereLocal | WindowUse::Always))
     }
 
     /// Whether each of `layers` layers is one of every `every`-th.
@@ -237,7 +263,7 @@ mod tests {
         }
         assert_eq!(ModelFamily::by_gguf("llama").unwrap().name, "llama");
         assert_eq!((ModelFamily::by_name("gpt2"), ModelFamily::by_gguf("mistral")), (None, None));
-        assert_eq!(ModelFamily::names(), "llama, mistral, qwen2, qwen3, qwen3_moe, smollm3 or gemma3_text");
-        assert_eq!(ModelFamily::gguf_names(), "llama, qwen2, qwen3, qwen3moe, smollm3 or gemma3");
+        assert_eq!(ModelFamily::names(), "llama, mistral, qwen2, qwen3, qwen3_moe, smollm3, gemma3_text or phi3");
+        assert_eq!(ModelFamily::gguf_names(), "llama, qwen2, qwen3, qwen3moe, smollm3, gemma3 or phi3");
     }
 }

@@ -1,6 +1,7 @@
 //! A decoder's shape from `config.json`.
 
 mod layers;
+mod long_rope;
 mod rope;
 
 use std::path::Path;
@@ -35,7 +36,7 @@ impl ModelConfig {
         let heads = read.size("/num_attention_heads")?;
         let layers = read.size("/num_hidden_layers")?;
         let head_dim = read.head_dim(hidden, heads)?;
-        let rope = read.rope()?;
+        let rope = read.rope(head_dim)?;
         let (context, context_key) = read.context(&rope)?;
         let config = Self {
             family,
@@ -48,9 +49,9 @@ impl ModelConfig {
             head_dim,
             context,
             context_key: context_key.to_owned(),
-            norm_epsilon: read.positive("/rms_norm_eps", Some(1e-6))? as f32,
+            norm_epsilon: read.positive("/rms_norm_eps", Some(family.default_epsilon))? as f32,
             rope,
-            local_rope: read.local_rope()?,
+            local_rope: read.local_rope(head_dim)?,
             layer_attention: read.layer_attention(layers)?,
             attention_scale: read.attention_scale(head_dim)?,
             norm_offset: if family.centred_norms { 1.0 } else { 0.0 },
@@ -255,8 +256,17 @@ impl<'a> JsonReader<'a> {
             Field::Epsilon => "/rms_norm_eps",
             Field::Theta => "/rope_theta",
             Field::LocalTheta => "/rope_local_base_freq",
-            Field::Scaling => self.nested_rope().unwrap_or("/rope_scaling"),
+            Field::RotaryWidth => return self.partial_pointer(self.nested_rope()),
+            Field::Scaling => return self.scaling_pointer(""),
+            Field::ShortFactors => return self.scaling_pointer("/short_factor"),
+            Field::LongFactors => return self.scaling_pointer("/long_factor"),
+            Field::AttentionFactor => return self.scaling_pointer("/attention_factor"),
         };
         pointer.to_owned()
+    }
+
+    /// Where a part of the scaling of rotary wavelengths is.
+    fn scaling_pointer(&self, part: &str) -> String {
+        format!("{}{part}", self.nested_rope().unwrap_or("/rope_scaling"))
     }
 }

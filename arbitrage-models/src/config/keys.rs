@@ -137,11 +137,11 @@ pub const KEYS: &[KeyGroup] = &[
     },
     KeyGroup {
         feature: "partial rotary encoding", rule: KeyRule::One,
-        gguf: &[], json: &["partial_rotary_factor", "rotary_pct", "rotary_percent", "rope_percent"],
+        gguf: &[], json: &["partial_rotary_factor", "rope_percent", "rotary_pct", "rotary_percent"],
     },
     KeyGroup {
         feature: "other rotary encoding", rule: KeyRule::One,
-        gguf: &["rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_ext_factor"], json: &["rope_factor", "rope_ratio"],
+        gguf: &["rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_ext_factor"], json: &["interpolate_factor", "rope_factor", "rope_ratio"],
     },
     KeyGroup {
         feature: "other rotary encoding", rule: KeyRule::Off,
@@ -154,6 +154,11 @@ pub const KEYS: &[KeyGroup] = &[
             "rope_interleave", "rope_interleaved", "rope_local_base_freq", "rope_pct", "rotary_base", "rotary_dim", "rotary_emb_base",
             "rotary_interleaved", "use_dynamic_ntk", "use_mrope",
         ],
+    },
+    KeyGroup {
+        // A key of Phi-4-mini.
+        feature: "attention to other positions in some layers", rule: KeyRule::One,
+        gguf: &[], json: &["full_attn_mod"],
     },
     KeyGroup {
         feature: "attention with linear biases (ALiBi)", rule: KeyRule::Off,

@@ -35,9 +35,9 @@ impl Yarn {
         if factor > 1.0 { 0.1 * scale * factor.ln() + 1.0 } else { 1.0 }
     }
 
-    /// Frequencies for the base `theta`, `[head_dim / 2]`.
-    pub(super) fn frequencies(&self, theta: f64, plain: impl Iterator<Item = f64>, head_dim: usize) -> Vec<f64> {
-        let width = head_dim as f64;
+    /// Frequencies for the base `theta`, `[width / 2]`.
+    pub(super) fn frequencies(&self, theta: f64, plain: impl Iterator<Item = f64>, width: usize) -> Vec<f64> {
+        let width = width as f64;
         // The index of the frequency that turns so often.
         let index =
             |turns: f64| width * (self.original_context / (turns * std::f64::consts::TAU)).ln() / (2.0 * theta.ln());

@@ -2,7 +2,7 @@
 
 use arbitrage_core::text::excerpt;
 
-use crate::config::{ExpertsConfig, ModelConfig, ModelFamily, RopeScaling};
+use crate::config::{ExpertsConfig, LongRope, ModelConfig, ModelFamily, RopeScaling};
 use crate::error::{Error, Result};
 use crate::weights::{LoadReport, WeightSource};
 
@@ -14,6 +14,10 @@ pub(crate) const HEAD: &str = "lm_head";
 pub(super) const HEAD_NORMS: [&str; 2] = ["self_attn.q_norm.weight", "self_attn.k_norm.weight"];
 /// The norms of what a layer's attention and feed-forward part give, where there are such.
 pub(super) const POST_NORMS: [&str; 2] = ["post_attention_layernorm.weight", "post_feedforward_layernorm.weight"];
+/// Queries, keys and values in families that have them in one matrix, one behind the other.
+pub(super) const QKV: &str = "self_attn.qkv_proj";
+/// Gate and up, likewise.
+pub(super) const GATE_UP: &str = "mlp.gate_up_proj";
 /// The matrices of a feed-forward part.
 pub(super) const FEED_FORWARD_PARTS: [&str; 3] = ["gate_proj", "up_proj", "down_proj"];
 /// What the names of a language model's tensors begin with.
@@ -53,8 +57,14 @@ pub(crate) fn expect_backbone(report: &mut LoadReport, source: &dyn WeightSource
         expect(report, source, &format!("{prefix}{name}"), &shape, presence);
     }
     mark_of_no_use(report, source);
-    if matches!(config.rope.scaling, RopeScaling::Factors(_)) {
-        report.mark_used("rope_freqs.weight"); // the shape is read from it
+    if source.has_rope_factors() {
+        // The configuration is read from them.
+        let tensors: &[&str] = match config.rope.scaling {
+            RopeScaling::Factors(_) => &["rope_freqs.weight"],
+            RopeScaling::LongRope(_) => &LongRope::TENSORS,
+            _ => &[],
+        };
+        tensors.iter().for_each(|name| report.mark_used(name));
     }
 }
 
@@ -115,18 +125,24 @@ fn expected(config: &ModelConfig, experts_are_stacked: bool) -> Vec<(String, Vec
     };
     let (attention, feed_forward) = (declared(config.attention_bias), declared(config.feed_forward_bias));
     let input = if config.family.qkv_biases { Presence::Required } else { attention };
-    let mut linear_layers = vec![
-        ("self_attn.q_proj", [q, hidden], input),
-        ("self_attn.k_proj", [kv, hidden], input),
-        ("self_attn.v_proj", [kv, hidden], input),
-        ("self_attn.o_proj", [hidden, q], attention),
-    ];
+    let mut linear_layers = vec![("self_attn.o_proj", [hidden, q], attention)];
+    match config.family.joined_projections {
+        true => linear_layers.push((QKV, [q + 2 * kv, hidden], input)),
+        false => linear_layers.extend([
+            ("self_attn.q_proj", [q, hidden], input),
+            ("self_attn.k_proj", [kv, hidden], input),
+            ("self_attn.v_proj", [kv, hidden], input),
+        ]),
+    }
     if config.experts.is_none() {
-        linear_layers.extend([
-            ("mlp.gate_proj", [inner, hidden], feed_forward),
-            ("mlp.up_proj", [inner, hidden], feed_forward),
-            ("mlp.down_proj", [hidden, inner], feed_forward),
-        ]);
+        linear_layers.push(("mlp.down_proj", [hidden, inner], feed_forward));
+        match config.family.joined_projections {
+            true => linear_layers.push((GATE_UP, [2 * inner, hidden], feed_forward)),
+            false => linear_layers.extend([
+                ("mlp.gate_proj", [inner, hidden], feed_forward),
+                ("mlp.up_proj", [inner, hidden], feed_forward),
+            ]),
+        }
     }
     let experts = config.experts.map_or_else(Vec::new, |experts| expert_shapes(experts, hidden, experts_are_stacked));
     let mut all = vec![

@@ -1,6 +1,7 @@
 //! From named tensors of a file to a decoder.
 
 mod experts;
+mod joined;
 mod matrices;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use super::expected::{
     EMBEDDING, FEED_FORWARD_PARTS, HEAD, HEAD_NORMS, POST_NORMS, PREFIX, check_task, expect_language_model,
     feed_forward_norm, is_tied,
 };
-use super::feed_forward::FeedForward;
+use super::feed_forward::{FeedForward, GatedFeedForward};
 use super::layer::DecoderLayer;
 use super::linear::Linear;
 use super::norm::RmsNorm;
@@ -72,6 +73,7 @@ impl Backbone {
         prefix: &str,
     ) -> Result<Self> {
         options.precision.check_environment()?;
+        let config = options.bounded(config)?;
         let dtype = options.precision.dtype(&options.device)?;
         let loader = Loader { source, config: &config, options, dtype, prefix };
         let layers = (0..config.layers).map(|layer| loader.layer(layer)).collect::<Result<_>>()?;
@@ -107,25 +109,41 @@ impl Loader<'_> {
         let name = |part: &str| format!("layers.{index}.{part}");
         let linear = |part: &str| self.linear(&self.full(&name(part)), None);
         let rotary = |part: &str, heads: usize| self.linear(&self.full(&name(part)), self.row_order(heads));
+        let [query, key, value] = match family.joined_projections {
+            true => self.joined_qkv(index)?,
+            false => [
+                rotary("self_attn.q_proj", self.config.heads)?,
+                rotary("self_attn.k_proj", self.config.kv_heads)?,
+                linear("self_attn.v_proj")?,
+            ],
+        };
         Ok(DecoderLayer {
             attention_norm: self.norm(&name("input_layernorm.weight"))?,
             attention: Attention {
-                query: rotary("self_attn.q_proj", self.config.heads)?,
-                key: rotary("self_attn.k_proj", self.config.kv_heads)?,
-                value: linear("self_attn.v_proj")?,
+                query,
+                key,
+                value,
                 output: linear("self_attn.o_proj")?,
                 head_norms: self.norms(index, family.head_norms, HEAD_NORMS)?,
             },
             post_norms: self.norms(index, family.post_norms, POST_NORMS)?,
             feed_forward_norm: self.norm(&name(feed_forward_norm(family)))?,
             feed_forward: match self.config.experts {
-                None => {
-                    let [gate, up, down] = FEED_FORWARD_PARTS.map(|part| linear(&format!("mlp.{part}")));
-                    FeedForward::Dense(self.gated([gate?, up?, down?]))
-                }
+                None => FeedForward::Dense(self.dense(index)?),
                 Some(config) => FeedForward::Experts(self.experts(index, config)?),
             },
         })
+    }
+
+    /// The feed-forward part of a layer that has one for all tokens.
+    fn dense(&self, layer: usize) -> Result<GatedFeedForward> {
+        let linear = |part: &str| self.linear(&self.full(&format!("layers.{layer}.mlp.{part}")), None);
+        let [gate, up, down] = FEED_FORWARD_PARTS;
+        let [gate, up] = match self.config.family.joined_projections {
+            true => self.joined_gate_up(layer)?,
+            false => [linear(gate)?, linear(up)?],
+        };
+        Ok(self.gated([gate, up, linear(down)?]))
     }
 
     /// Two norms of a layer, if the family has them.
@@ -217,7 +235,8 @@ mod tests {
 
         use crate::ModelFiles;
 
-        for file in ["gguf/smollm2-k-quants-tied.gguf", "gguf/llama2-q4_0.gguf", "hf/qwen2-f32-tied"] {
+        let files = ["gguf/smollm2-k-quants-tied.gguf", "gguf/llama2-q4_0.gguf", "gguf/phi3-q8_0-tied.gguf"];
+        for file in files.into_iter().chain(["hf/qwen2-f32-tied", "hf/phi3-bf16-long-tied"]) {
             for precision in [Precision::Packed, Precision::Plain] {
                 let path = format!("tests/fixtures/tiny/{file}");
                 let ModelFiles { weights, config, .. } = ModelFiles::open(path).unwrap();

@@ -7,8 +7,9 @@ use burn::tensor::{Device, FloatDType};
 
 #[cfg(feature = "flex")]
 use super::{Decoder, sharing::SharedMatrices};
+use crate::config::ModelConfig;
 use crate::device::refused;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::weights::DType;
 
 /// In which form weights are kept and multiplied.
@@ -80,6 +81,8 @@ pub struct LoadOptions {
     pub weights: Option<DType>,
     /// Keeps keys and values in 8 bits. See [`with_int8_cache`](Self::with_int8_cache).
     pub int8_cache: bool,
+    /// The most positions of a sequence; `None` for as many as the file allows. See [`with_context`](Self::with_context).
+    pub context: Option<usize>,
     /// Who learns how far loading is. See [`with_progress`](Self::with_progress).
     pub progress: Option<LoadProgress>,
     /// Where matrices are taken from that were packed before.
@@ -111,6 +114,7 @@ impl LoadOptions {
             scan: false,
             weights: None,
             int8_cache: false,
+            context: None,
             progress: None,
             #[cfg(feature = "flex")]
             shared: None,
@@ -147,6 +151,33 @@ impl LoadOptions {
     pub fn with_int8_cache(mut self) -> Self {
         self.int8_cache = true;
         self
+    }
+
+    /// Bounds the context of the model to `context` positions, at most those of the file. Memory is not saved by it: caches grow with what
+    /// is in them. But models with LongRoPE (Phi-3, Phi-4-mini) have two sets of rotary factors, of which the context chooses one for all
+    /// texts: with a context of at most the one that they were first trained with, they compute what they did then, which serves short
+    /// texts better.
+    pub fn with_context(mut self, context: usize) -> Self {
+        self.context = Some(context);
+        self
+    }
+
+    /// `config` with the context that is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`](crate::Error::Parameter) for none, and for more positions than the model's files allow.
+    pub(super) fn bounded(&self, config: ModelConfig) -> Result<ModelConfig> {
+        match self.context {
+            None => Ok(config),
+            Some(context) if (1..=config.context).contains(&context) => {
+                Ok(ModelConfig { context, context_key: "the option `context`".to_owned(), ..config })
+            }
+            Some(context) => Err(Error::Parameter {
+                name: "context",
+                expected: format!("1 to {} positions, which the model's files allow", config.context),
+                found: context.to_string(),
+            }),
+        }
     }
 
     /// Calls `loaded` while weights are loaded, with the number of bytes of the file that were done since the last call. They add up to the

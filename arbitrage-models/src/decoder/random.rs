@@ -34,9 +34,11 @@ impl Decoder {
     /// The options that change a file's weights (`scan`, `weights`) have nothing to work on, and are ignored.
     ///
     /// # Errors
+    /// [`Error::Parameter`](crate::Error::Parameter) for a [context](LoadOptions::with_context) that the shape does not allow;
     /// [`Error::Device`](crate::Error::Device) where the device lacks half precision that is asked for; those of packing.
     pub fn random(config: ModelConfig, options: &LoadOptions, seed: u64) -> Result<Self> {
         options.precision.check_environment()?;
+        let config = options.bounded(config)?;
         options.device.seed(seed);
         let random = RandomWeights { config: &config, options, dtype: options.precision.dtype(&options.device)? };
         let shape = [config.vocabulary, config.hidden];

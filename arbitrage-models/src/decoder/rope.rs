@@ -28,7 +28,7 @@ impl<T> ByRotation<T> {
 
 /// The numbers of a rotary encoding.
 pub(super) struct RopeFrequencies {
-    /// In radians for each position, `[head_dim / 2]`.
+    /// In radians for each position, one for each pair of numbers that rotate.
     pub radians: Vec<f64>,
     /// What sines and cosines are multiplied by.
     pub magnitude: f64,
@@ -37,12 +37,12 @@ pub(super) struct RopeFrequencies {
 impl RopeFrequencies {
     /// Those of a model.
     pub(super) fn of(config: &ModelConfig) -> ByRotation<Self> {
-        let of = |rope: &Rope| Self { radians: rope.frequencies(config.head_dim), magnitude: rope.magnitude() };
+        let of = |rope: &Rope| Self { radians: rope.frequencies(config.context), magnitude: rope.magnitude() };
         ByRotation { global: of(&config.rope), local: config.local_rope.as_ref().map(of) }
     }
 }
 
-/// Cosines and sines of the rows of one pass, `[rows, 1, head_dim / 2]` each.
+/// Cosines and sines of the rows of one pass, `[rows, 1, pairs]` each.
 pub(super) struct RotaryTables {
     cos: Tensor<3>,
     sin: Tensor<3>,
@@ -60,14 +60,19 @@ impl RotaryTables {
         Self { cos: tensor(cos), sin: tensor(sin) }
     }
 
-    /// Rotates `[rows, heads, head_dim]`: the first half of a head pairs with the second.
+    /// Rotates `[rows, heads, head_dim]`: the first half of what rotates of a head pairs with the second; what is left stays as it is.
     pub(super) fn rotate(&self, x: Tensor<3>) -> Tensor<3> {
         let [rows, heads, width] = x.dims();
-        let half = |from, to| x.clone().slice([0..rows, 0..heads, from..to]);
-        let (first, second) = (half(0, width / 2), half(width / 2, width));
+        let pairs = self.cos.dims()[2];
+        let part = |from, to| x.clone().slice([0..rows, 0..heads, from..to]);
+        let (first, second) = (part(0, pairs), part(pairs, 2 * pairs));
         let (cos, sin) = (self.cos.clone(), self.sin.clone());
         let rotated_first = first.clone() * cos.clone() - second.clone() * sin.clone();
         let rotated_second = second * cos + first * sin;
-        Tensor::cat(vec![rotated_first, rotated_second], 2)
+        let mut parts = vec![rotated_first, rotated_second];
+        if 2 * pairs < width {
+            parts.push(part(2 * pairs, width));
+        }
+        Tensor::cat(parts, 2)
     }
 }

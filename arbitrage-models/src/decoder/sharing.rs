@@ -54,7 +54,11 @@ mod tests {
     const FILE: &str = "tests/fixtures/tiny/gguf/smollm2-k-quants-tied.gguf";
 
     fn load(options: &LoadOptions) -> Arc<Decoder> {
-        let ModelFiles { weights, config, .. } = ModelFiles::open(Path::new(FILE)).unwrap();
+        load_file(FILE, options)
+    }
+
+    fn load_file(file: &str, options: &LoadOptions) -> Arc<Decoder> {
+        let ModelFiles { weights, config, .. } = ModelFiles::open(Path::new(file)).unwrap();
         Arc::new(Decoder::load(weights, config, options).unwrap())
     }
 
@@ -93,6 +97,16 @@ mod tests {
         assert!(0 < common && common < count, "{common} of {count}");
         assert_eq!(in_common(&whole, &alone).0, 0);
         assert!(logits(&alone) == logits(&sharing));
+    }
+
+    #[test]
+    fn matrices_that_are_parts_of_one_are_shared() {
+        let file = "tests/fixtures/tiny/gguf/phi3-q8_0-tied.gguf";
+        let options = LoadOptions::new(Device::flex());
+        let whole = load_file(file, &options);
+        let other = load_file(file, &options.sharing(whole.clone()));
+        let (common, count) = in_common(&whole, &other);
+        assert!(common == count && logits(&whole) == logits(&other), "{common} of {count}");
     }
 
     #[test]

@@ -67,11 +67,12 @@ impl Heads {
     }
 }
 
-/// Sines and cosines of the rows of a pass, `[rows][cos: dim / 2, sin: dim / 2]`.
+/// Sines and cosines of the rows of a pass, `[rows][cos: width / 2, sin: width / 2]`.
 #[derive(Debug)]
 pub(crate) struct Rotation {
     table: Vec<f32>,
-    dim: usize,
+    /// How many numbers of a head rotate, the first ones.
+    width: usize,
 }
 
 impl Rotation {
@@ -84,16 +85,19 @@ impl Rotation {
             table.extend(angles().map(|angle| (angle.cos() * magnitude) as f32));
             table.extend(angles().map(|angle| (angle.sin() * magnitude) as f32));
         }
-        Self { table, dim: 2 * frequencies.len() }
+        Self { table, width: 2 * frequencies.len() }
     }
 
-    /// Rotates a head of row `row` in the rotate-half layout and multiplies it by `scale`.
+    /// Rotates the first numbers of a head of row `row` in the rotate-half layout and multiplies the whole head by `scale`.
     #[inline(always)]
     fn rotate(&self, row: usize, head: &[f32], scale: f32, out: &mut [f32]) {
-        let half = self.dim / 2;
-        let (cos, sin) = self.table[row * self.dim..][..self.dim].split_at(half);
+        let half = self.width / 2;
+        let (cos, sin) = self.table[row * self.width..][..self.width].split_at(half);
+        let (head, rest) = head.split_at(self.width);
         let (first, second) = head.split_at(half);
-        let (out_first, out_second) = out[..self.dim].split_at_mut(half);
+        let (out, out_rest) = out.split_at_mut(self.width);
+        out_rest.iter_mut().zip(rest).for_each(|(out, x)| *out = x * scale);
+        let (out_first, out_second) = out.split_at_mut(half);
         for i in 0..half {
             out_first[i] = (first[i] * cos[i] - second[i] * sin[i]) * scale;
             out_second[i] = (second[i] * cos[i] + first[i] * sin[i]) * scale;

@@ -39,10 +39,12 @@ impl LocalModel {
     }
 }
 
-/// The name of the file or folder, the dtype that its weights are converted to, if any, and whether caches have 8 bits.
+/// The name of the file or folder, the dtype that its weights are converted to, if any, whether caches have 8 bits, and the bound of the
+/// context, which may choose other rotary factors.
 pub(crate) fn model_name(path: &Path, options: &LoadOptions) -> String {
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
     let weights = options.weights.map_or_else(String::new, |dtype| format!("+{}", dtype.name().to_lowercase()));
     let cache = if options.int8_cache { "+int8-cache" } else { "" };
-    format!("{name}{weights}{cache}")
+    let context = options.context.map_or_else(String::new, |context| format!("+context-{context}"));
+    format!("{name}{weights}{cache}{context}")
 }

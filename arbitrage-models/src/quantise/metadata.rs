@@ -86,12 +86,16 @@ fn is_unrotated(layer: &LayerAttention) -> bool {
     layer.rotation == LayerRotation::None
 }
 
-/// The window and the rotary encoding of the layers that have it. In most families llama.cpp has no windows, so that the context ends where
-/// one would begin to matter.
+/// The window, and the rotary encoding of the layers that have it, if it is their own. In most families llama.cpp has no windows, so that
+/// the context ends where one would begin to matter.
 fn windows(config: &ModelConfig) -> Vec<(&'static str, MetadataValue)> {
     match (config.window(), &config.local_rope) {
         (Some(window), Some(local)) => {
             vec![("attention.sliding_window", number(window)), ("rope.freq_base_swa", (local.theta as f32).into())]
+        }
+        // 0 for none.
+        (window, None) if config.family.gguf_has_window() => {
+            vec![("attention.sliding_window", number(window.unwrap_or(0)))]
         }
         _ => Vec::new(),
     }
@@ -109,8 +113,8 @@ fn number(size: usize) -> MetadataValue {
 }
 
 fn shape(config: &ModelConfig) -> Vec<(&'static str, MetadataValue)> {
-    let context = match (config.window(), &config.local_rope) {
-        (Some(window), None) => config.context.min(window),
+    let context = match config.window() {
+        Some(window) if !config.family.gguf_has_window() => config.context.min(window),
         _ => config.context,
     };
     let mut all = vec![
@@ -123,7 +127,7 @@ fn shape(config: &ModelConfig) -> Vec<(&'static str, MetadataValue)> {
         ("attention.key_length", number(config.head_dim)),
         ("attention.value_length", number(config.head_dim)),
         ("attention.layer_norm_rms_epsilon", config.norm_epsilon.into()),
-        ("rope.dimension_count", number(config.head_dim)),
+        ("rope.dimension_count", number(config.rope.width)),
         ("rope.freq_base", (config.rope.theta as f32).into()),
         ("vocab_size", number(config.vocabulary)),
     ];
@@ -138,6 +142,11 @@ fn shape(config: &ModelConfig) -> Vec<(&'static str, MetadataValue)> {
             ("rope.scaling.original_context_length", number(yarn.original_context as usize)),
             ("rope.scaling.yarn_beta_fast", (yarn.beta_fast as f32).into()),
             ("rope.scaling.yarn_beta_slow", (yarn.beta_slow as f32).into()),
+        ]),
+        // The factors are tensors.
+        RopeScaling::LongRope(rope) => all.extend([
+            ("rope.scaling.original_context_length", number(rope.original_context)),
+            ("rope.scaling.attn_factor", (rope.magnitude as f32).into()),
         ]),
         RopeScaling::None | RopeScaling::Llama3 { .. } | RopeScaling::Factors(_) => {}
     }

@@ -1,7 +1,7 @@
 //! The tensors of a GGUF file with weights of 8 bits.
 
 use crate::classifier::{Classifier, IN_GGUF, is_head};
-use crate::config::{ModelConfig, Rope, RopeScaling};
+use crate::config::{LongRope, ModelConfig, Rope, RopeScaling};
 use crate::decoder::expected::HEAD;
 use crate::error::{Error, Result};
 use crate::files::ModelFiles;
@@ -35,7 +35,7 @@ pub(super) fn quantise(files: &ModelFiles, is_classifier: bool) -> Result<Vec<Qu
         }
         source.forget(&name);
     }
-    all.extend(rotary_factors(&config.rope, config.head_dim));
+    all.extend(rotary_factors(config));
     Ok(all)
 }
 
@@ -108,19 +108,28 @@ fn interleaved(rows: usize, head_dim: usize) -> Vec<u32> {
     (0..rows).map(|row| from(row) as u32).collect()
 }
 
-/// The divisors of the rotary frequencies of Llama 3.1, which GGUF has a tensor for.
-fn rotary_factors(rope: &Rope, head_dim: usize) -> Option<QuantisedTensor> {
-    if !matches!(rope.scaling, RopeScaling::Llama3 { .. }) {
-        return None;
-    }
-    let plain = Rope { theta: rope.theta, scaling: RopeScaling::None }.frequencies(head_dim);
-    let factors = plain.iter().zip(rope.frequencies(head_dim)).map(|(plain, scaled)| (plain / scaled) as f32);
-    Some(QuantisedTensor {
-        name: "rope_freqs.weight".to_owned(),
+/// The divisors of rotary frequencies that GGUF has tensors for: those of Llama 3.1, and the short and the long ones of LongRoPE.
+fn rotary_factors(config: &ModelConfig) -> Vec<QuantisedTensor> {
+    let rope = &config.rope;
+    let tensor = |name: &str, factors: &[f32]| QuantisedTensor {
+        name: name.to_owned(),
         dtype: DType::F32,
-        shape: vec![head_dim / 2],
-        bytes: factors.flat_map(f32::to_le_bytes).collect(),
-    })
+        shape: vec![factors.len()],
+        bytes: factors.iter().flat_map(|factor| factor.to_le_bytes()).collect(),
+    };
+    match &rope.scaling {
+        RopeScaling::Llama3 { .. } => {
+            let plain = Rope { scaling: RopeScaling::None, ..*rope }.frequencies(config.context);
+            let scaled = rope.frequencies(config.context);
+            let factors: Vec<f32> = plain.iter().zip(scaled).map(|(plain, scaled)| (plain / scaled) as f32).collect();
+            vec![tensor("rope_freqs.weight", &factors)]
+        }
+        RopeScaling::LongRope(LongRope { short, long, .. }) => {
+            let [short_name, long_name] = LongRope::TENSORS;
+            vec![tensor(short_name, short), tensor(long_name, long)]
+        }
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]

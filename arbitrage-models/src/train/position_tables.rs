@@ -22,7 +22,7 @@ pub(super) struct PositionTables {
 impl PositionTables {
     pub(super) fn new(length: usize, config: &ModelConfig, device: &Device) -> Self {
         let width = config.head_dim;
-        let frequencies = config.rope.frequencies(width);
+        let frequencies = config.rope.frequencies(config.context);
         let angle = |position: usize| frequencies.iter().chain(&frequencies).map(move |f| position as f64 * f);
         let (cos, sin): (Vec<f32>, Vec<f32>) =
             (0..length).flat_map(angle).map(|angle| (angle.cos() as f32, angle.sin() as f32)).unzip();

@@ -166,6 +166,10 @@ impl WeightSource for Gguf {
         true
     }
 
+    fn has_rope_factors(&self) -> bool {
+        true
+    }
+
     fn forget(&self, name: &str) {
         if let Some(tensor) = self.stored(name) {
             self.files[tensor.part].forget(&tensor.range);

@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 ///
 /// Rows are read one at a time, so a matrix is never in memory as a whole besides the mapped file.
 ///
+/// They may be a part of the matrix: some rows that follow each other in the file.
+///
 /// # Shapes
 /// `[len, cols]`, of the file's `[rows, cols]`.
 #[derive(Debug, Clone)]
@@ -19,6 +21,9 @@ pub struct Rows<'a> {
     path: &'a Path,
     view: TensorView<'a>,
     cols: usize,
+    /// The rows of the file that are taken.
+    part: Range<usize>,
+    /// Which row of the part comes next; `None` for the file's order.
     order: Option<Vec<u32>>,
     dtype: DType,
 }
@@ -54,15 +59,28 @@ impl<'a> Rows<'a> {
         if rows == 0 || cols == 0 {
             return Err(Error::format(path, excerpt(view.name), "rows and columns", format!("{:?}", view.shape)));
         }
-        Ok(Self { path, view, cols, order: None, dtype: view.dtype })
+        Ok(Self { path, view, cols, part: 0..rows, order: None, dtype: view.dtype })
     }
 
-    /// Reorders: row `i` becomes the file's row `order[i]`.
+    /// The rows `part` of these, which are in the file's order.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for none, for rows that are not there, and for rows in another order.
+    pub fn part(self, part: Range<usize>) -> Result<Self> {
+        if part.is_empty() || part.end > self.part.len() || self.order.is_some() {
+            let expected = format!("rows of the {}, in the file's order", self.part.len());
+            return Err(Error::Parameter { name: "rows", expected, found: format!("{part:?}") });
+        }
+        let start = self.part.start;
+        Ok(Self { part: start + part.start..start + part.end, ..self })
+    }
+
+    /// Reorders: row `i` becomes row `order[i]` of these in the file's order.
     ///
     /// # Errors
     /// [`Error::Parameter`] for an empty order, or a row that the file lacks.
     pub fn in_order(self, order: Vec<u32>) -> Result<Self> {
-        let rows = self.view.shape[0];
+        let rows = self.part.len();
         match order.iter().find(|&&row| row as usize >= rows) {
             None if !order.is_empty() => Ok(Self { order: Some(order), ..self }),
             other => {
@@ -83,7 +101,7 @@ impl<'a> Rows<'a> {
     /// Number of rows, at least one.
     #[expect(clippy::len_without_is_empty, reason = "there is always at least one row")]
     pub fn len(&self) -> usize {
-        self.order.as_ref().map_or(self.view.shape[0], Vec::len)
+        self.order.as_ref().map_or(self.part.len(), Vec::len)
     }
 
     /// Number of columns.
@@ -126,7 +144,7 @@ impl<'a> Rows<'a> {
     /// Where the rows `rows` lie in the tensor's bytes, in the file's order.
     pub fn stored_bytes(&self, rows: Range<usize>) -> Range<usize> {
         let width = self.stored_row_bytes();
-        rows.start * width..rows.end * width
+        (self.part.start + rows.start) * width..(self.part.start + rows.end) * width
     }
 
     /// All rows, unpacked to four bytes for each value.
@@ -145,7 +163,7 @@ impl<'a> Rows<'a> {
     /// The file's bytes of row `row`.
     fn stored(&self, row: usize) -> &'a [u8] {
         let row = row.min(self.len() - 1);
-        let row = self.order.as_ref().map_or(row, |order| order[row] as usize);
+        let row = self.part.start + self.order.as_ref().map_or(row, |order| order[row] as usize);
         let width = self.stored_row_bytes();
         &self.view.bytes[row * width..][..width]
     }
@@ -198,6 +216,29 @@ mod tests {
                     (0..3).flat_map(|row| rows.read(row, &mut Scratch::default()).unwrap().to_vec()).collect();
                 assert!(read == bytes, "{stored} at most {most}");
             }
+        }
+    }
+
+    #[test]
+    fn a_part_has_the_bytes_of_its_rows() {
+        for stored in DType::ALL {
+            let (bytes, shape) = (bytes(stored, 5, 512), [5, 512]);
+            let width = bytes.len() / 5;
+            let read = |rows: &Rows<'_>| -> Vec<u8> {
+                (0..rows.len()).flat_map(|row| rows.read(row, &mut Scratch::default()).unwrap().to_vec()).collect()
+            };
+            let part = rows(stored, &shape, &bytes).part(1..4).unwrap();
+            assert!(part.is_as_in_file() && part.len() == 3 && read(&part) == bytes[width..4 * width], "{stored}");
+            assert_eq!(part.stored_bytes(0..3), width..4 * width);
+            let inner = part.clone().part(1..3).unwrap();
+            assert!(read(&inner) == bytes[2 * width..4 * width], "{stored}");
+            let turned = part.clone().in_order(vec![2, 0]).unwrap();
+            let expected = [&bytes[3 * width..4 * width], &bytes[width..2 * width]].concat();
+            assert!(turned.len() == 2 && read(&turned) == expected, "{stored}");
+            for wrong in [part.clone().part(0..4), part.clone().part(2..2), turned.part(0..1)] {
+                assert!(matches!(wrong, Err(Error::Parameter { name: "rows", .. })));
+            }
+            assert!(part.in_order(vec![3]).is_err());
         }
     }
 

@@ -54,6 +54,11 @@ pub trait WeightSource: Send + Sync {
         false
     }
 
+    /// Whether factors of rotary frequencies are tensors, rather than numbers of the configuration.
+    fn has_rope_factors(&self) -> bool {
+        false
+    }
+
     /// Releases the memory of the tensor's file pages once it was repacked, since pages that were read count as this process's memory. The
     /// tensor may be read again; it then comes from the file.
     fn forget(&self, name: &str) {

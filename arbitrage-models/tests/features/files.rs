@@ -8,7 +8,7 @@ use arbitrage_models::config::keys::ConfigFormat;
 use arbitrage_models::weights::gguf::MetadataValue;
 use arbitrage_models::weights::writer::{GgufWriter, write_safetensors};
 use arbitrage_models::weights::{Gguf, SafetensorsFolder, WeightSource};
-use arbitrage_models::{Decoder, Error, Precision};
+use arbitrage_models::{Decoder, Error, LoadOptions, Precision};
 use serde_json::{Map, Value};
 
 use super::Outcome;
@@ -105,6 +105,23 @@ impl Files {
         files
     }
 
+    /// These files without the tensors of these names.
+    pub(crate) fn without_tensors(&self, names: &[&str]) -> Self {
+        let mut files = self.clone();
+        files.tensors.retain(|own| !names.contains(&own.name.as_str()));
+        files
+    }
+
+    /// These files without `key`.
+    pub(crate) fn without(&self, key: &str) -> Self {
+        let mut files = self.clone();
+        match &mut files.config {
+            Config::Gguf(entries) => entries.retain(|(own, _)| own != key),
+            Config::Json(object) => drop(object.remove(key)),
+        }
+        files
+    }
+
     /// Whether there is a tensor of this name, in its Hugging Face spelling.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.tensors.iter().any(|tensor| tensor.name == name)
@@ -116,12 +133,17 @@ impl Files {
 
     /// Writes the files, opens them, and runs the model on a fixed text.
     pub(crate) fn run(&self, precision: Precision) -> Result<Outcome, Error> {
-        let folder = tempfile::tempdir().unwrap();
-        let (source, config) = self.open(folder.path())?;
-        let decoder = Decoder::load(source, config, &options(precision))?;
+        let decoder = self.load(&options(precision))?;
         let context = decoder.config().context;
         let tokens = &TOKENS[..TOKENS.len().min(context)];
         Ok(Outcome { context, logits: run(&decoder, &mut decoder.cache(), tokens).concat() })
+    }
+
+    /// Writes the files, opens them, and loads the model.
+    pub(crate) fn load(&self, options: &LoadOptions) -> Result<Decoder, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, config) = self.open(folder.path())?;
+        Decoder::load(source, config, options)
     }
 
     fn open(&self, folder: &Path) -> Result<(Arc<dyn WeightSource>, ModelConfig), Error> {

@@ -57,7 +57,7 @@ fn each(mut check: impl FnMut(&Files, &mut dyn FnMut(&Files) -> Effect)) {
 
 /// Keys that are followed in one family and refused in the others, with that family's name in either format. What they mean there is
 /// tested by [`keys_that_belong_together`].
-const OF_ONE_FAMILY: [(&str, &str); 18] = [
+const OF_ONE_FAMILY: [(&str, &str); 21] = [
     ("gemma3", "attention.sliding_window_pattern"),
     ("gemma3", "rope.freq_base_swa"),
     ("gemma3_text", "hidden_activation"),
@@ -77,6 +77,9 @@ const OF_ONE_FAMILY: [(&str, &str); 18] = [
     ("qwen3_moe", "num_experts"),
     ("qwen3_moe", "num_experts_per_tok"),
     ("qwen3_moe", "router_aux_loss_coef"),
+    ("phi3", "partial_rotary_factor"),
+    ("phi3", "rope.scaling.attn_factor"),
+    ("phi3", "rope.scaling.original_context_length"),
 ];
 
 /// The names of a group that mean in these files what they mean in most families.
@@ -200,6 +203,13 @@ fn keys_that_belong_together() {
     let [llama_file, qwen2_file, gemma_file, experts_file] =
         ["gguf/llama3-f16", "gguf/qwen2-f32-tied", "gguf/gemma3-q8_0-tied", "gguf/qwen3moe-q8_0"];
     let experts = "hf/qwen3-moe-bf16";
+    let [phi, phi_window, phi_file] = ["hf/phi3-bf16-long-tied", "hf/phi3-f16-window", "gguf/phi3-q8_0-tied"];
+    let factors = |count: usize, factor: Value| Value::from(vec![factor; count]);
+    let long_rope = |key: &str, value: Value| {
+        let whole =
+            json!({"type": "longrope", "short_factor": factors(6, json!(1)), "long_factor": factors(6, json!(2))});
+        with(whole, key, value)
+    };
     let local = |theta: f64| json!({"sliding_attention": {"rope_theta": theta, "rope_type": "default"}});
     let (scaling, parameters) = ("rope_scaling", "rope_parameters");
     let cases: Vec<Case<'_>> = vec![
@@ -285,6 +295,43 @@ fn keys_that_belong_together() {
         (experts_file, vec![("qwen3moe.expert_used_count", json!(7))], "qwen3moe.expert_used_count"),
         (experts_file, vec![("qwen3moe.expert_count", json!(5))], "misshapen `blk.0.ffn_gate_exps.weight`"),
         (experts_file, vec![("qwen3moe.expert_shared_count", json!(1))], "qwen3moe.expert_shared_count"),
+        (phi, vec![(scaling, long_rope("type", json!("su")))], ""),
+        (phi, vec![(scaling, long_rope("attention_factor", json!(1.5)))], ""),
+        (phi, vec![(scaling, long_rope("attention_factor", json!(0)))], "/rope_scaling/attention_factor"),
+        (phi, vec![(scaling, long_rope("factor", json!(16.0)))], ""),
+        (phi, vec![(scaling, long_rope("factor", json!(4.0)))], "/rope_scaling/factor"),
+        (phi, vec![(scaling, long_rope("short_mscale", json!(1.5)))], "/rope_scaling/short_mscale"),
+        (phi, vec![(scaling, long_rope("original_max_position_embeddings", json!(16)))], "/rope_scaling/original"),
+        (phi, vec![(scaling, long_rope("partial_rotary_factor", json!(0.5)))], "/rope_scaling/partial_rotary_factor"),
+        (phi, vec![(scaling, long_rope("short_factor", factors(5, json!(1))))], "/rope_scaling/short_factor"),
+        (phi, vec![(scaling, long_rope("long_factor", factors(8, json!(1))))], "/rope_scaling/long_factor"),
+        (phi, vec![(scaling, long_rope("long_factor", factors(6, json!(0))))], "/rope_scaling/long_factor"),
+        (phi, vec![(scaling, long_rope("long_factor", factors(6, json!(-1.5))))], "/rope_scaling/long_factor"),
+        (phi, vec![(scaling, long_rope("long_factor", factors(6, json!(1e300))))], "/rope_scaling/long_factor"),
+        (phi, vec![(scaling, long_rope("long_factor", factors(6, json!("1"))))], "/rope_scaling/long_factor"),
+        (phi, vec![(scaling, long_rope("long_factor", Value::Null))], "/rope_scaling/long_factor"),
+        (phi, vec![(scaling, long_rope("type", json!("linear")))], "/rope_scaling/type"),
+        (phi, vec![("original_max_position_embeddings", json!(1))], "/rope_scaling/attention_factor"),
+        (phi, vec![("original_max_position_embeddings", json!(128))], ""),
+        (phi, vec![("partial_rotary_factor", json!(1.5))], "/partial_rotary_factor"),
+        (phi, vec![("partial_rotary_factor", json!(0.7))], "/partial_rotary_factor: expected an even width"),
+        (phi, vec![("partial_rotary_factor", json!(0.5))], "/rope_scaling/short_factor"),
+        (phi, vec![("sliding_window", json!(2))], ""),
+        (phi_window, vec![("partial_rotary_factor", json!(0.5))], ""),
+        (phi_window, vec![("sliding_window", Value::Null)], ""),
+        (phi_window, vec![("full_attn_mod", json!(2))], "/full_attn_mod"),
+        (qwen2, vec![(scaling, long_rope("attention_factor", json!(1.5)))], "/rope_scaling/type"),
+        (phi_file, vec![("phi3.rope.scaling.attn_factor", json!(1.5))], ""),
+        (phi_file, vec![("phi3.rope.scaling.attn_factor", json!(0.0))], "phi3.rope.scaling.attn_factor"),
+        (phi_file, vec![("phi3.rope.scaling.original_context_length", json!(128))], ""),
+        (phi_file, vec![("phi3.rope.scaling.factor", json!(4.0))], "phi3.rope.scaling.factor"),
+        (phi_file, vec![("phi3.rope.scaling.type", json!("yarn"))], "phi3.rope.scaling.type"),
+        (phi_file, vec![("phi3.rope.scaling.yarn_beta_fast", json!(32.0))], "yarn_beta_fast"),
+        (phi_file, vec![("phi3.rope.dimension_count", json!(16))], "rope_factors_short.weight"),
+        (phi_file, vec![("phi3.rope.dimension_count", json!(11))], "phi3.rope.dimension_count"),
+        (phi_file, vec![("phi3.rope.dimension_count", json!(18))], "phi3.rope.dimension_count"),
+        (phi_file, vec![("phi3.attention.sliding_window", json!(2))], ""),
+        (phi_file, vec![("phi3.attention.sliding_window", json!(0))], ""),
         (llama, vec![("architectures", json!(["Qwen2ForCausalLM"]))], "/architectures"),
         (qwen2, vec![("architectures", json!(["Qwen3ForCausalLM"]))], "/architectures"),
         (qwen2, vec![("architectures", json!(["Qwen2ForRewardModel"]))], "/architectures"),

@@ -3,6 +3,7 @@
 
 mod files;
 mod keys;
+mod long_rope;
 mod tensors;
 
 use arbitrage_models::Error;
@@ -16,6 +17,7 @@ pub(crate) fn all_files() -> Vec<Files> {
         "gguf/qwen3-q8_0-tied",
         "gguf/gemma3-q8_0-tied",
         "gguf/qwen3moe-q8_0",
+        "gguf/phi3-q8_0-tied",
         "hf/llama2-f16",
         "hf/mistral-bf16",
         "hf/qwen2-f32-tied",
@@ -23,6 +25,8 @@ pub(crate) fn all_files() -> Vec<Files> {
         "hf/smollm3-f16-tied",
         "hf/gemma3-bf16-tied",
         "hf/qwen3-moe-bf16",
+        "hf/phi3-bf16-long-tied",
+        "hf/phi3-f16-window",
     ];
     names.into_iter().map(Files::of).collect()
 }

@@ -71,13 +71,15 @@ const HF_GLOBAL: [&str; 16] = [
     "norm.weight",
 ];
 /// Linear layers of a decoder.
-const LINEAR: [&str; 7] = [
+const LINEAR: [&str; 9] = [
     "self_attn.q_proj",
     "self_attn.k_proj",
     "self_attn.v_proj",
+    "self_attn.qkv_proj",
     "self_attn.o_proj",
     "mlp.gate_proj",
     "mlp.up_proj",
+    "mlp.gate_up_proj",
     "mlp.down_proj",
 ];
 
@@ -111,8 +113,12 @@ fn tensors_of_other_architectures_are_refused() {
                 layer.chain(HF_GLOBAL.map(str::to_owned)).collect()
             }
         };
-        // A tensor of another architecture may be one of this file's own.
-        for name in names.into_iter().filter(|name| !files.has(&to_hugging_face(files.family(), name))) {
+        // A tensor of another architecture may be one of this file's own, or the bias of one.
+        let is_own = |name: &String| {
+            let name = to_hugging_face(files.family(), name);
+            files.has(&name) || name.ends_with("_proj.bias") && files.has(&name.replace(".bias", ".weight"))
+        };
+        for name in names.into_iter().filter(|name| !is_own(name)) {
             let shape: &[usize] = [&[1][..], &[32], &[32, 32]][(draw.uniform() * 3.0) as usize];
             let effect = effect(&files.with_tensor(random(&name, shape, &mut draw)));
             if !effect.is_refusal_naming(&format!("unused `{name}`")) {
@@ -143,9 +149,9 @@ fn biases_are_used() {
     let (mut draw, mut faults) = (Draw::new(29), Vec::new());
     each(|files, effect| {
         // What the configuration denies is refused: the next test.
-        let denies = files.value("attention_bias") == Some(false.into());
-        let undeclared = denies.then(|| files.with("attention_bias", &Value::Null));
-        let files = undeclared.as_ref().unwrap_or(files);
+        let denied = ["attention_bias", "mlp_bias"].into_iter().filter(|flag| files.value(flag) == Some(false.into()));
+        let undeclared = denied.fold(files.clone(), |files, flag| files.with(flag, &Value::Null));
+        let files = &undeclared;
         let vocabulary = files.tensor("model.embed_tokens.weight").shape[0];
         let layer = |part: &&str| {
             (format!("model.layers.0.{part}"), files.tensor(&format!("model.layers.0.{part}.weight")).shape[0])

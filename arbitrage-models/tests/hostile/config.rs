@@ -60,7 +60,11 @@ pub(crate) fn keys() -> Vec<Case> {
     ];
     let types = [
         set("model_type", json!(7), "a string|found 7"),
-        set("model_type", json!("mamba"), "llama, mistral, qwen2, qwen3, qwen3_moe, smollm3 or gemma3_text|mamba"),
+        set(
+            "model_type",
+            json!("mamba"),
+            "llama, mistral, qwen2, qwen3, qwen3_moe, smollm3, gemma3_text or phi3|mamba",
+        ),
         set("vocab_size", json!("320"), "a whole number|`320`"),
         set("vocab_size", Value::Null, "a whole number|nothing"),
         set("hidden_size", json!(32.5), "a whole number|32.5"),

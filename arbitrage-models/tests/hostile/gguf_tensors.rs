@@ -143,7 +143,7 @@ pub(crate) fn configs() -> Vec<Case> {
         case(
             "an unknown architecture",
             Gguf::new().text("general.architecture", "mamba").header(),
-            "llama, qwen2, qwen3, qwen3moe, smollm3 or gemma3|mamba",
+            "llama, qwen2, qwen3, qwen3moe, smollm3, gemma3 or phi3|mamba",
         ),
         case(
             "an architecture that is a number",

@@ -11,6 +11,8 @@ from transformers import (
     Gemma3TextConfig,
     LlamaConfig,
     LlamaForCausalLM,
+    Phi3Config,
+    Phi3ForCausalLM,
     Qwen2Config,
     Qwen2ForCausalLM,
     Qwen3Config,
@@ -28,6 +30,7 @@ FAMILIES = {
     "smollm3": (SmolLM3Config, SmolLM3ForCausalLM),
     "qwen3moe": (Qwen3MoeConfig, Qwen3MoeForCausalLM),
     "gemma3": (Gemma3TextConfig, Gemma3ForCausalLM),
+    "phi3": (Phi3Config, Phi3ForCausalLM),
 }
 # Architectures whose converters put rows of q and k into the order of interleaved rotary pairs.
 INTERLEAVED = ("llama", "smollm3")
@@ -56,7 +59,10 @@ GEMMA3_NAMES = {
     "ffn_norm": "pre_feedforward_layernorm",
     "post_ffw_norm": "post_feedforward_layernorm",
 }
+# Phi-3 has queries, keys and values in one matrix, and gate and up in another.
+PHI3_NAMES = {"attn_qkv": "self_attn.qkv_proj", "ffn_up": "mlp.gate_up_proj"}
 FREQUENCY_FACTORS = "rope_freqs.weight"
+LONG_ROPE_FACTORS = {"short_factor": "rope_factors_short.weight", "long_factor": "rope_factors_long.weight"}
 
 
 def metadata(reader: GGUFReader) -> dict:
@@ -81,7 +87,9 @@ def unpermuted(weight: np.ndarray, heads: int) -> np.ndarray:
 
 def layer_names(family: str) -> dict:
     """GGUF's and Hugging Face's names of a layer's tensors."""
-    return LAYER_NAMES | (GEMMA3_NAMES if family == "gemma3" else {})
+    own = {"gemma3": GEMMA3_NAMES, "phi3": PHI3_NAMES}.get(family, {})
+    left_out = ("attn_q", "attn_k", "attn_v", "ffn_gate") if family == "phi3" else ()
+    return {name: to for name, to in (LAYER_NAMES | own).items() if name not in left_out}
 
 
 def hf_name(name: str, family: str) -> str:
@@ -93,8 +101,8 @@ def hf_name(name: str, family: str) -> str:
     return f"{GLOBAL_NAMES[stem]}.{kind}"
 
 
-def config(meta: dict, vocabulary: int, tied: bool):
-    """The transformers configuration that the metadata describe."""
+def config(meta: dict, vocabulary: int, tied: bool, factors: dict):
+    """The transformers configuration that the metadata and the factors of LongRoPE describe."""
     family = meta["general.architecture"]
     get = lambda name, other=None: meta.get(f"{family}.{name}", other)
     heads, hidden = get("attention.head_count"), get("embedding_length")
@@ -111,6 +119,8 @@ def config(meta: dict, vocabulary: int, tied: bool):
     own = {"rope_parameters": rope, "attention_bias": False}
     if family == "gemma3":
         own = gemma3_settings(get, rope)
+    if family == "phi3":
+        own = phi3_settings(get, rope, factors)
     if family == "qwen3moe":
         own |= {
             "num_experts": get("expert_count"),
@@ -144,6 +154,22 @@ def gemma3_settings(get, rope: dict) -> dict:
     }
 
 
+def phi3_settings(get, rope: dict, factors: dict) -> dict:
+    """What Phi-3 has beside the others: heads of which a part rotates, and factors for short and for long contexts."""
+    width = get("attention.key_length", get("embedding_length") // get("attention.head_count"))
+    original = get("rope.scaling.original_context_length")
+    rope |= {"partial_rotary_factor": get("rope.dimension_count") / width}
+    if factors:
+        rope |= {"rope_type": "longrope", "original_max_position_embeddings": original}
+        rope |= {"attention_factor": get("rope.scaling.attn_factor", 1.0)}
+        rope |= {kind: values.tolist() for kind, values in factors.items()}
+    return {
+        "rope_parameters": rope,
+        "original_max_position_embeddings": original,
+        "sliding_window": get("attention.sliding_window") or None,
+    }
+
+
 def with_fused_experts(state: dict) -> dict:
     """Gate and up of all experts in one tensor, as transformers holds them."""
     fused = {}
@@ -163,8 +189,9 @@ def load(path) -> tuple[torch.nn.Module, dict]:
     reader = GGUFReader(path)
     meta, weights = metadata(reader), tensors(reader)
     factors = weights.pop(FREQUENCY_FACTORS, None)
+    long_rope = {kind: weights.pop(name) for kind, name in LONG_ROPE_FACTORS.items() if name in weights}
     tied = "output.weight" not in weights
-    settings = config(meta, len(weights["token_embd.weight"]), tied)
+    settings = config(meta, len(weights["token_embd.weight"]), tied, long_rope)
     settings._attn_implementation = "eager"
     family = meta["general.architecture"]
     if family in INTERLEAVED:

@@ -192,6 +192,9 @@ fn shape(files: &ModelFiles) -> ShapeFacts {
             RopeScaling::None => None,
             // There are as many factors as half a head is wide: too many to print.
             RopeScaling::Factors(factors) => Some(format!("{} factors", factors.len())),
+            RopeScaling::LongRope(rope) => {
+                Some(format!("LongRoPE above {} positions, {} factors", rope.original_context, rope.long.len()))
+            }
             other => Some(format!("{other:?}")),
         },
         vocabulary: config.vocabulary,

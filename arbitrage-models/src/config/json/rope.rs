@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::super::{Rope, RopeScaling, Yarn, keys};
 use super::JsonReader;
+use super::long_rope::LONG_ROPE_KEYS;
 use crate::error::{Error, Result};
 
 /// Rotary encoding by the kind of layers.
@@ -25,7 +26,7 @@ const YARN_KEYS: [&str; 8] = [
 
 impl<'a> JsonReader<'a> {
     /// Rotary encoding of all layers, or of those that attend to all positions.
-    pub(super) fn rope(&self) -> Result<Rope> {
+    pub(super) fn rope(&self, head_dim: usize) -> Result<Rope> {
         if self.family.default_local_theta.is_some() {
             self.check_rope_kinds()?;
         }
@@ -38,16 +39,16 @@ impl<'a> JsonReader<'a> {
         }
         let theta = self.theta(nested, "/rope_theta", self.family.default_theta)?;
         let scaling = nested.map_or(Ok(RopeScaling::None), |at| self.scaling(at))?;
-        Ok(Rope { theta, scaling })
+        Ok(Rope { theta, width: self.rotary_width(head_dim, nested)?, scaling })
     }
 
     /// Rotary encoding of the layers with a window, in families in which it differs.
-    pub(super) fn local_rope(&self) -> Result<Option<Rope>> {
+    pub(super) fn local_rope(&self, width: usize) -> Result<Option<Rope>> {
         let Some(other) = self.family.default_local_theta else { return Ok(None) };
         let nested = Some(LOCAL_ROPE).filter(|at| self.object(at).is_some());
         let theta = self.theta(nested, "/rope_local_base_freq", other)?;
         let scaling = nested.map_or(Ok(RopeScaling::None), |at| self.scaling(at))?;
-        Ok(Some(Rope { theta, scaling }))
+        Ok(Some(Rope { theta, width, scaling }))
     }
 
     /// The base in the object at `nested` or else at `outer`, which may not contradict each other.
@@ -97,6 +98,7 @@ impl<'a> JsonReader<'a> {
             "default" => &[],
             "linear" => &["factor"],
             "yarn" => &YARN_KEYS,
+            "longrope" => &LONG_ROPE_KEYS,
             _ => &["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"],
         };
         self.check_scaling_keys(at, kind, read)?;
@@ -104,6 +106,7 @@ impl<'a> JsonReader<'a> {
             "default" => Ok(RopeScaling::None),
             "linear" => Ok(RopeScaling::Linear { factor: self.positive(&key("factor"), None)? }),
             "yarn" => self.yarn(at).map(RopeScaling::Yarn),
+            "longrope" => self.long_rope(at).map(RopeScaling::LongRope),
             _ => Ok(RopeScaling::Llama3 {
                 factor: self.positive(&key("factor"), None)?,
                 low: self.positive(&key("low_freq_factor"), None)?,
@@ -153,9 +156,14 @@ impl<'a> JsonReader<'a> {
             _ => new,
         };
         match self.text(&pointer)? {
-            kind @ ("default" | "linear" | "llama3" | "yarn") => Ok(kind),
+            "default" => Ok("default"),
+            // The first files of Phi-3 call it by the other name.
+            "longrope" | "su" if self.family.long_rope => Ok("longrope"),
+            kind @ ("linear" | "llama3" | "yarn") if !self.family.long_rope => Ok(kind),
             other => {
-                let expected = "default, linear, llama3 or yarn, since other scaling is not supported yet";
+                let kinds =
+                    if self.family.long_rope { "default or longrope" } else { "default, linear, llama3 or yarn" };
+                let expected = format!("{kinds}, since other scaling is not supported yet");
                 Err(Error::format(self.path, pointer, expected, excerpt(other)))
             }
         }
@@ -168,6 +176,7 @@ impl<'a> JsonReader<'a> {
         for (key, value) in self.get(at).and_then(Json::as_object).into_iter().flatten() {
             let fits = match key.as_str() {
                 key if ALWAYS.contains(&key) || read.contains(&key) => true,
+                "partial_rotary_factor" if self.family.long_rope => true, // read elsewhere
                 "factor" | "partial_rotary_factor" => keys::KeyRule::One.admits(value),
                 _ => keys::is_off(value),
             };

@@ -13,7 +13,7 @@ use super::super::linear::Linear;
 use super::super::options::Precision;
 use super::Loader;
 use crate::error::Result;
-use crate::weights::Rows;
+use crate::weights::{RepackedTensor, Rows};
 
 /// Where a matrix is.
 pub(super) struct Place<'a> {
@@ -27,6 +27,22 @@ pub(super) struct Place<'a> {
     pub tensor: &'a str,
     /// Its first byte in the tensor.
     pub start: usize,
+}
+
+/// A matrix and its bias, before they become linear layers.
+pub(super) struct StoredLinear<'a> {
+    /// The tensor's name.
+    weight: &'a str,
+    matrix: StoredMatrix<'a>,
+    bias: Option<Vec<f32>>,
+}
+
+/// The numbers of a matrix.
+enum StoredMatrix<'a> {
+    /// As in the file.
+    InFile(Rows<'a>),
+    /// In a format that the file does not have.
+    Repacked(RepackedTensor),
 }
 
 impl Loader<'_> {
@@ -43,24 +59,47 @@ impl Loader<'_> {
 
     /// The linear layer of a matrix and, if it is there, a bias.
     pub(super) fn linear_of(&self, weight_name: &str, bias_name: &str, order: Option<Vec<u32>>) -> Result<Linear> {
-        let repacked = self.source.repack(weight_name)?;
-        let rows = match &repacked {
-            Some(tensor) => Rows::of(self.source.path(), tensor.view(weight_name))?,
-            None => self.rows(weight_name)?,
+        let stored = self.stored_linear(weight_name, bias_name)?;
+        let linear = self.linear_of_rows(&stored, weight_name.trim_end_matches(".weight"), None, order)?;
+        self.source.forget(weight_name);
+        Ok(linear)
+    }
+
+    /// The matrix `weight`, and the bias `bias_name` if it is there.
+    pub(super) fn stored_linear<'l>(&'l self, weight: &'l str, bias_name: &str) -> Result<StoredLinear<'l>> {
+        let matrix = match self.source.repack(weight)? {
+            Some(tensor) => StoredMatrix::Repacked(tensor),
+            None => StoredMatrix::InFile(self.rows(weight)?),
         };
-        let (rows, columns) = (self.smaller(rows), repacked.as_ref().and_then(|tensor| tensor.columns.as_deref()));
         let bias = self.source.get(bias_name)?.map(|bias| bias.to_f32()).transpose()?;
+        Ok(StoredLinear { weight, matrix, bias })
+    }
+
+    /// The linear layer `linear` of the rows `part` of a stored matrix, or of all, in their order or that of `order`.
+    pub(super) fn linear_of_rows(
+        &self,
+        stored: &StoredLinear<'_>,
+        linear: &str,
+        part: Option<Range<usize>>,
+        order: Option<Vec<u32>>,
+    ) -> Result<Linear> {
+        let (rows, columns) = match &stored.matrix {
+            StoredMatrix::InFile(rows) => (rows.clone(), None),
+            StoredMatrix::Repacked(tensor) => {
+                (Rows::of(self.source.path(), tensor.view(stored.weight))?, tensor.columns.as_deref())
+            }
+        };
+        let part = part.unwrap_or(0..rows.len());
+        let rows = self.smaller(rows.part(part.clone())?);
+        let bias = stored.bias.as_ref().map(|bias| &bias[part]);
         let (rows, bias) = match order {
             Some(order) => {
                 let bias = bias.map(|bias| order.iter().map(|&row| bias[row as usize]).collect());
                 (rows.in_order(order)?, bias)
             }
-            None => (rows, bias),
+            None => (rows, bias.map(<[f32]>::to_vec)),
         };
-        let linear = weight_name.trim_end_matches(".weight");
-        let linear = self.linear_at(&Place { linear, tensor: weight_name, start: 0 }, rows, bias, columns)?;
-        self.source.forget(weight_name);
-        Ok(linear)
+        self.linear_at(&Place { linear, tensor: stored.weight, start: 0 }, rows, bias, columns)
     }
 
     /// The linear layer of the rows at a place, in the form that the options ask for; `columns` tells which of the layer's inputs each

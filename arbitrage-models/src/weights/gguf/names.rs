@@ -32,6 +32,9 @@ const GEMMA3_LAYER: [(&str, &str); 3] = [
     ("post_ffw_norm", "post_feedforward_layernorm"),
 ];
 
+/// Names within a layer of Phi-3, which has queries, keys and values in one matrix, and calls the one of gate and up as others call up.
+const PHI3_LAYER: [(&str, &str); 2] = [("attn_qkv", "self_attn.qkv_proj"), ("ffn_up", "mlp.gate_up_proj")];
+
 /// The Hugging Face name of a tensor in a GGUF file of this architecture; names outside the tables, such as `rope_freqs.weight`, stay.
 ///
 /// ```
@@ -67,7 +70,11 @@ fn translate<'a>(
     let layer = stem.strip_prefix(from_layers).and_then(|rest| rest.split_once('.'));
     let translated = match layer.filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit())) {
         Some((number, stem)) => {
-            let own: &[_] = if architecture == "gemma3" { &GEMMA3_LAYER } else { &[] };
+            let own: &[_] = match architecture {
+                "gemma3" => &GEMMA3_LAYER,
+                "phi3" => &PHI3_LAYER,
+                _ => &[],
+            };
             let to = find(own, stem).or_else(|| find(&LAYER, stem));
             to.map(|to| format!("{to_layers}{number}.{to}.{part}"))
         }
@@ -108,6 +115,14 @@ mod tests {
         ] {
             assert_eq!(to_hugging_face("gemma3", gguf), hf);
             assert_eq!(to_gguf("gemma3", hf), gguf);
+        }
+        for (gguf, hf) in [
+            ("blk.1.attn_qkv.weight", "model.layers.1.self_attn.qkv_proj.weight"),
+            ("blk.1.ffn_up.weight", "model.layers.1.mlp.gate_up_proj.weight"),
+            ("blk.1.ffn_down.weight", "model.layers.1.mlp.down_proj.weight"),
+        ] {
+            assert_eq!(to_hugging_face("phi3", gguf), hf);
+            assert_eq!(to_gguf("phi3", hf), gguf);
         }
     }
 
