@@ -14,7 +14,7 @@ use crate::config::ModelConfig;
 use crate::error::Result;
 use crate::small_file::{parse_json, read_text};
 use crate::tokenizer::{GgufVocabulary, Tokenizer};
-use crate::weights::{Gguf, Int4Folder, Int4Settings, SafetensorsFolder, WeightSource};
+use crate::weights::{FolderQuantisation, Gguf, SafetensorsFolder, WeightSource};
 #[cfg(feature = "burn")]
 pub use check::CheckedFiles;
 pub use description::ModelDescription;
@@ -75,8 +75,8 @@ impl ModelFiles {
         let tokenizer = Tokenizer::from_folder(path)?;
         let (weights, json) = (SafetensorsFolder::open(path)?, parse_json(&file, &text)?);
         let description = ModelDescription::of_folder(path, &json, &weights);
-        let weights: Arc<dyn WeightSource> = match Int4Settings::of_config(&json) {
-            Some(settings) => Arc::new(Int4Folder::new(weights, settings)?),
+        let weights: Arc<dyn WeightSource> = match FolderQuantisation::of_config(&json) {
+            Some(quantisation) => quantisation.read(weights)?,
             None => Arc::new(weights),
         };
         Ok(Self { weights, config, tokenizer, description })

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::small_file::parse_json;
-use crate::weights::Int4Settings;
+use crate::weights::FolderQuantisation;
 use crate::weights::report::nearest;
 
 impl ModelConfig {
@@ -156,7 +156,7 @@ impl<'a> JsonReader<'a> {
         for (key, value) in self.json.as_object().into_iter().flatten().filter(|(key, _)| !is_own(key)) {
             let pointer = || format!("/{}", excerpt(&key.replace('~', "~0").replace('/', "~1")));
             match keys::group(ConfigFormat::Json, key) {
-                _ if key == "quantization_config" && Int4Settings::of_config(self.json).is_some() => {}
+                _ if key == "quantization_config" && FolderQuantisation::of_config(self.json).is_some() => {}
                 Some(group) if !group.rule.admits(value) => {
                     return self.wrong(&pointer(), &group.expected(), Some(value));
                 }

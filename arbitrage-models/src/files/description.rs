@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::small_file::read_text;
 use crate::weights::gguf::MetadataValue;
-use crate::weights::{Gguf, WeightSource};
+use crate::weights::{FolderQuantisation, Gguf, WeightSource};
 
 /// Largest model card that is read, in bytes.
 const MAX_CARD_BYTES: u64 = 1 << 20;
@@ -43,8 +43,8 @@ pub struct ModelDescription {
     pub name: Option<String>,
     /// Its licence: `general.license` of a GGUF file, `license` of a folder's model card.
     pub licence: Option<String>,
-    /// The format of its weights, such as `Q4_K_M` or `BF16`: the name of the mixture where the file gives one that fits its tensors,
-    /// else the format that takes up the most bytes.
+    /// The format of its weights, such as `Q4_K_M`, `BF16` or `GPTQ`: the name of the mixture where the file gives one that fits its tensors,
+    /// that of the quantisation of a folder, else the format that takes up the most bytes.
     pub format: String,
     /// Where its chat template comes from: a key of a GGUF file, or a file of a folder and a JSON pointer.
     pub template_source: Option<String>,
@@ -70,11 +70,12 @@ impl ModelDescription {
         let card = read_text(&path.join("README.md"), MAX_CARD_BYTES).unwrap_or_default();
         let files = ["chat_template.jinja", "chat_template.json"];
         let file = files.into_iter().find(|file| path.join(file).is_file());
+        let quantised = FolderQuantisation::of_config(config);
         let name = config.get("_name_or_path").and_then(Json::as_str).filter(|name| !name.is_empty());
         Self {
             name: name.map(excerpt),
             licence: licence(&card).map(excerpt),
-            format: format(weights, None),
+            format: quantised.map_or_else(|| format(weights, None), |quantised| quantised.name().to_owned()),
             template_source: Some(file.unwrap_or("tokenizer_config.json /chat_template").to_owned()),
         }
     }

@@ -8,6 +8,7 @@ use arbitrage_core::text::excerpt;
 use super::quantisation;
 use crate::content::{CONVERT, Finding, by_name, finding};
 use crate::error::{Error, Result};
+use crate::weights::gguf::split_name::SplitName;
 
 /// Most names of a folder that are looked at.
 const MAX_NAMES: usize = 10_000;
@@ -141,7 +142,7 @@ impl<'a> Listing<'a> {
     fn gguf(&self) -> Option<Finding> {
         let files = self.ending(".gguf");
         let models: Vec<&str> = files.iter().copied().filter(|name| !name.to_lowercase().contains("mmproj")).collect();
-        let parts = models.iter().filter(|name| name.contains("-of-0")).count();
+        let parts = models.iter().filter(|name| SplitName::read(name).is_some()).count();
         match models.as_slice() {
             [] => {
                 let what = format!("a folder with only the vision part of a model ({})", excerpt(files.first()?));

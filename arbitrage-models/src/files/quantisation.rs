@@ -7,13 +7,12 @@ use serde_json::Value as Json;
 
 use crate::content::Finding;
 use crate::small_file::{parse_json, read_text};
-use crate::weights::Int4Settings;
+use crate::weights::FolderQuantisation;
 
 /// Largest configuration that is read, in bytes.
 pub(crate) const MAX_CONFIG_BYTES: u64 = 1 << 24;
 
-const ADVICE: &str =
-    "take a GGUF file, in Q4_K_M for instance, the original weights, or a checkpoint of GPTQ or AWQ (gemm) with 4 bits";
+const ADVICE: &str = "take a GGUF file, in Q4_K_M for instance, the original weights, or a checkpoint of GPTQ or AWQ (gemm) with 4 bits or of fp8 (e4m3)";
 
 /// Files of quantisers that keep their settings beside `config.json`, and the format.
 const FILES: [(&str, &str); 4] = [
@@ -28,7 +27,7 @@ pub(super) fn of_folder(path: &Path, names: &[String]) -> Option<Finding> {
     // A file that cannot be read is left to the reader of the configuration, whose error says why.
     let text = read_text(&path.join("config.json"), MAX_CONFIG_BYTES).ok();
     let config = text.and_then(|text| parse_json(path, &text).ok()).unwrap_or_default();
-    if Int4Settings::of_config(&config).is_some() {
+    if FolderQuantisation::of_config(&config).is_some() {
         return None;
     }
     let in_config = || method(&config).map(|(name, pointer)| (name, format!("config.json {pointer}")));

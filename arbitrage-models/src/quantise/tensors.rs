@@ -30,7 +30,10 @@ pub(super) fn quantise(files: &ModelFiles, is_classifier: bool) -> Result<Vec<Qu
     let mut all = Vec::new();
     for name in source.names() {
         let Some(to) = usual_name(config, &name, prefix, is_classifier) else { continue };
-        if let Some(view) = source.get(&name)? {
+        // A matrix that the source has to make is not kept there, unless its columns have to be put in order.
+        let repacked = source.repack(&name)?.filter(|tensor| tensor.columns.is_none());
+        let stored = if repacked.is_some() { None } else { source.get(&name)? };
+        if let Some(view) = repacked.as_ref().map(|tensor| tensor.view(&name)).or(stored) {
             all.push(tensor(source, config, to, view)?);
         }
         source.forget(&name);

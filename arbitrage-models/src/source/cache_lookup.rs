@@ -23,25 +23,37 @@ pub(super) fn find_cached(
     Err(tried)
 }
 
-/// The folder of a cache in which all of `files` are, with the expected contents, or a line for every place where one is missing.
-pub(super) fn find_folder(
+/// The first of `files` in a cache that has all of them side by side, with the expected contents, or a line for every place where one is
+/// missing.
+pub(super) fn find_together(
     files: &[ModelFile<'_>],
     settings: &SourceSettings,
     progress: &mut dyn Progress,
 ) -> Result<PathBuf, Vec<String>> {
-    let own = |file: &ModelFile<'_>| Some(file.cache_entry(settings));
-    let theirs = |file: &ModelFile<'_>| file.in_hub_cache(settings);
     let mut tried = Vec::new();
-    for place in [&own as &dyn Fn(&ModelFile<'_>) -> Option<CachedFile>, &theirs] {
-        let Some(cached) = files.iter().map(place).collect::<Option<Vec<_>>>() else { continue };
+    for cached in places(files, settings) {
         let checked = files.iter().zip(&cached).try_for_each(|(file, cached)| check(file, cached, progress));
-        match (checked, cached.first().and_then(|cached| cached.file.parent())) {
-            (Ok(()), Some(folder)) => return Ok(folder.to_owned()),
+        match (checked, cached.into_iter().next()) {
+            (Ok(()), Some(first)) => return Ok(first.file),
             (Ok(()), None) => {}
             (Err(line), _) => tried.push(line),
         }
     }
     Err(tried)
+}
+
+/// As [`find_together`], by the sizes of the files: their contents are not checked.
+pub(super) fn find_by_size(files: &[ModelFile<'_>], settings: &SourceSettings) -> Option<PathBuf> {
+    let are_there =
+        |cached: &Vec<CachedFile>| files.iter().zip(cached).all(|(file, cached)| file.has_expected_size(&cached.file));
+    Some(places(files, settings).into_iter().find(are_there)?.into_iter().next()?.file)
+}
+
+/// Where `files` may be side by side: in our own cache, and in that of Hugging Face's own tools if it has all of them.
+fn places(files: &[ModelFile<'_>], settings: &SourceSettings) -> Vec<Vec<CachedFile>> {
+    let own = files.iter().map(|file| file.cache_entry(settings)).collect();
+    let theirs = files.iter().map(|file| file.in_hub_cache(settings)).collect::<Option<_>>();
+    std::iter::once(own).chain(theirs).collect()
 }
 
 /// Checks that `cached` is `model`; the error is a line that says where it is not, and why.

@@ -6,9 +6,10 @@ use arbitrage_core::text::excerpt;
 use serde::{Deserialize, Serialize};
 
 use super::HubAddress;
-use super::hub_model::{HubModel, PinnedContent, repository_name, revision_folder};
+use super::hub_model::{HubModel, HubPart, PinnedContent, repository_name, revision_folder};
 use super::model_file::ModelFile;
 use super::safe_name::{is_commit, is_safe_path, is_sha256};
+use crate::weights::gguf::split_name::all_parts;
 
 /// Most files that are looked through.
 const MAX_FILES: usize = 10_000;
@@ -43,6 +44,14 @@ impl CommitFile {
 }
 
 impl CommitFiles {
+    /// The files that `model` names itself, which a user may have put into a cache: a GGUF file, or all parts of one. They are those of a
+    /// revision, whose commit is not known. `None` where only the hub knows the files' names.
+    pub(super) fn named(model: &HubModel) -> Option<Self> {
+        let HubPart::File(name) = model.part() else { return None };
+        let files = all_parts(name).map(|name| CommitFile { name, bytes: None, sha256: None });
+        Some(Self { commit: model.revision().to_owned(), files: files.collect() })
+    }
+
     /// What a hub or a record says, once it was checked: nothing leads out of a folder, and digests are possible ones. Files
     /// with unusual names are left out, since no model needs them.
     ///
@@ -87,7 +96,9 @@ impl CommitFiles {
             return Ok(self);
         }
         let [file] = self.files.as_mut_slice() else {
-            return Err("a folder has no size and digest of its own: remove them from the list of models".to_owned());
+            return Err(
+                "several files have no size and digest in common: remove them from the list of models".to_owned()
+            );
         };
         let name = excerpt(&file.name);
         if let (Some(found), Some(expected)) = (file.bytes, expected.bytes)
@@ -105,26 +116,26 @@ impl CommitFiles {
         Ok(self)
     }
 
-    /// Whether the model is a folder rather than one GGUF file.
+    /// Whether the model is a folder rather than a GGUF file in one part or several.
     pub(super) fn is_folder(&self) -> bool {
         self.files.iter().any(CommitFile::is_safetensors)
     }
 
-    /// The files as parts of `model`. Those of a folder lie side by side in a folder with the repository's name.
+    /// The files as parts of `model`, which lie side by side: those of a folder in a folder with the repository's name.
     pub(super) fn model_files<'a>(&'a self, model: &'a HubModel) -> Vec<ModelFile<'a>> {
         self.files.iter().map(|file| self.model_file(model, file)).collect()
     }
 
     fn model_file<'a>(&'a self, model: &'a HubModel, file: &'a CommitFile) -> ModelFile<'a> {
-        let is_folder = self.is_folder();
+        let is_part = self.is_folder() || self.files.len() > 1;
         ModelFile {
-            name: if is_folder { format!("{model}, {}", file.name) } else { model.to_string() },
+            name: if is_part { format!("{model}, {}", file.name) } else { model.to_string() },
             file: self.folder(model.repository()).join(&file.name),
             bytes: file.bytes,
             sha256: file.sha256.as_deref(),
             hub: Some(HubAddress { repository: model.repository(), revision: &self.commit, file: &file.name }),
             wheels: None,
-            is_part: is_folder,
+            is_part,
         }
     }
 
@@ -136,10 +147,15 @@ impl CommitFiles {
 
     /// The model's path inside the folder `cache`.
     pub(super) fn path(&self, repository: &str, cache: &Path) -> PathBuf {
-        let folder = cache.join(self.folder(repository));
-        match self.files.first() {
-            Some(file) if !self.is_folder() => folder.join(&file.name),
-            _ => folder,
+        let first = self.files.first().map_or("", |file| &file.name);
+        self.path_by_first(&cache.join(self.folder(repository)).join(first))
+    }
+
+    /// The model's path where its first file is at `first`: a GGUF file is opened by its first part.
+    pub(super) fn path_by_first(&self, first: &Path) -> PathBuf {
+        match first.parent() {
+            Some(folder) if self.is_folder() => folder.to_owned(),
+            _ => first.to_owned(),
         }
     }
 }

@@ -1,4 +1,6 @@
-//! What the name of a GGUF file says: the quantisation, and which part of a split file it is.
+//! What the name of a GGUF file says about its quantisation.
+
+use crate::weights::gguf::split_name::{SplitName, without_ending};
 
 /// What comes before the digits of a quantisation.
 const KINDS: [&str; 8] = ["Q", "IQ", "TQ", "F", "BF", "FP", "MXFP", "NVFP"];
@@ -10,10 +12,8 @@ const MAX_LABEL_BYTES: usize = 24;
 /// The name of a GGUF file, without its folder and ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct GgufName<'a> {
-    /// The name without the number of the part.
-    pub stem: &'a str,
-    /// Number of parts, where the file is one of several.
-    pub parts: Option<u32>,
+    /// The name without the number of the part, if it is one.
+    stem: &'a str,
 }
 
 /// Whether `text` is the label of a quantisation, such as Q4_K_M, BF16 or UD-Q4_K_XL, in upper or lower case.
@@ -32,16 +32,11 @@ impl<'a> GgufName<'a> {
     /// (`mmproj-…`), which are no language models.
     pub(super) fn read(path: &'a str) -> Option<Self> {
         let file = path.rsplit('/').next()?;
-        let (stem, ending) = file.split_at_checked(file.len().checked_sub(".gguf".len())?)?;
-        if !ending.eq_ignore_ascii_case(".gguf") || stem.to_ascii_lowercase().starts_with("mmproj") {
+        let (stem, _) = without_ending(file)?;
+        if stem.to_ascii_lowercase().starts_with("mmproj") {
             return None;
         }
-        Some(split_parts(stem).unwrap_or(Self { stem, parts: None }))
-    }
-
-    /// Whether the file is one of several that only together are a model.
-    pub(super) fn is_split(self) -> bool {
-        self.parts.is_some_and(|parts| parts > 1)
+        Some(Self { stem: SplitName::read(file).map_or(stem, |split| split.stem) })
     }
 
     /// The label of the quantisation, if the name ends in one: the longest.
@@ -56,14 +51,6 @@ impl<'a> GgufName<'a> {
         let Some((before, end)) = start.and_then(|start| self.stem.split_at_checked(start)) else { return false };
         end.eq_ignore_ascii_case(label) && (before.is_empty() || before.ends_with(['-', '.', '_']))
     }
-}
-
-/// The name `STEM-00001-of-00003`, taken apart.
-fn split_parts(name: &str) -> Option<GgufName<'_>> {
-    let (rest, count) = name.rsplit_once("-of-")?;
-    let (stem, number) = rest.rsplit_once('-')?;
-    let is_number = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    (is_number(number) && is_number(count)).then(|| GgufName { stem, parts: count.parse().ok() })
 }
 
 #[cfg(test)]
@@ -95,8 +82,7 @@ mod tests {
         }
         assert!(name("a-Q4_K_M.gguf").ends_in("q4_k_m") && name("a-UD-Q4_K_XL.gguf").ends_in("Q4_K_XL"));
         assert!(!name("a-BF16.gguf").ends_in("F16") && !name("q.gguf").ends_in("Q4_0"));
-        assert!(name("m-00001-of-00002.gguf").is_split() && !name("m-00001-of-00001.gguf").is_split());
-        assert_eq!(name("m-1-of-2.gguf").stem, "m-1-of-2");
+        assert_eq!((name("q/m-00001-of-00001.gguf").stem, name("m-1-of-2.gguf").stem), ("m", "m-1-of-2"));
         assert_eq!(GgufName::read("mmproj-F16.gguf"), None);
         assert_eq!(GgufName::read("model.bin"), None);
     }

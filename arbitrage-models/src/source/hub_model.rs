@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::gguf_name::is_label;
 use super::safe_name::{is_repository, is_safe_path};
+use crate::weights::gguf::split_name::first_part;
 
 /// What the name of a model on the hub starts with.
 pub(super) const HUB_PREFIX: &str = "hf:";
@@ -24,7 +25,7 @@ pub struct HubModel {
 /// Which part of a repository a model is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HubPart {
-    /// A GGUF file: its path inside the repository, with slashes.
+    /// A GGUF file: its path inside the repository, with slashes. A part of a split file stands for all of them.
     File(String),
     /// The one GGUF file with this label of a quantisation, in upper case, such as Q4_K_M.
     Quantisation(String),
@@ -84,9 +85,9 @@ impl HubModel {
     pub(super) fn own_place(&self) -> PathBuf {
         let folder = revision_folder(&self.repository, &self.revision);
         folder.join(match &self.part {
-            HubPart::File(file) => file,
-            HubPart::Quantisation(label) => label,
-            HubPart::Repository => repository_name(&self.repository),
+            HubPart::File(file) => first_part(file),
+            HubPart::Quantisation(label) => label.clone(),
+            HubPart::Repository => repository_name(&self.repository).to_owned(),
         })
     }
 

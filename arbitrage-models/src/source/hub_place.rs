@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::cache_lookup::find_by_size;
+use super::commit_files::CommitFiles;
 use super::hub_model::HubModel;
-use super::model_file::ModelFile;
 use super::{SourceSettings, hub_record};
 
 /// Where `model` is recorded to be, or else where it would be put, as far as that can be known without the hub.
@@ -16,11 +17,10 @@ pub(super) fn expected_path(model: &HubModel, settings: &SourceSettings) -> Path
 
 /// Where `model` is, by the sizes of its files: their contents are not checked.
 pub(super) fn cached(model: &HubModel, settings: &SourceSettings) -> Option<PathBuf> {
-    let is_there = |file: &ModelFile<'_>| file.has_expected_size(&file.cache_entry(settings).file);
-    match hub_record::read(model, &settings.cache) {
-        Ok(record) if record.model_files(model).iter().all(is_there) => {
-            Some(record.path(model.repository(), &settings.cache))
-        }
-        _ => ModelFile::named(model)?.cached(settings),
-    }
+    let find = |files: CommitFiles| {
+        let first = find_by_size(&files.model_files(model), settings)?;
+        Some(files.path_by_first(&first))
+    };
+    let recorded = hub_record::read(model, &settings.cache).ok().and_then(find);
+    recorded.or_else(|| find(CommitFiles::named(model)?.pinned(&model.pinned).ok()?))
 }

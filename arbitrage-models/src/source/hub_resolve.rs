@@ -7,11 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::cache_lookup::{find_cached, find_folder, not_available, nowhere};
+use super::cache_lookup::{find_together, not_available, nowhere};
 use super::commit_files::{CommitFile, CommitFiles};
 use super::hub_model::{HubModel, HubPart};
 use super::hub_selection::select;
-use super::model_file::ModelFile;
 use super::{Progress, SourceSettings, digest_stamp, hub_cache, hub_record, pull, resolve};
 use crate::error::{Error, Result};
 use crate::weights::safetensors::SafetensorsFolder;
@@ -51,8 +50,9 @@ fn find(
         Ok(files) => return find_files(model, files, settings, progress),
         Err(reason) => format!("cache: {reason}"),
     };
-    let found = match ModelFile::named(model) {
-        Some(file) => find_cached(&file, settings, progress),
+    let found = match CommitFiles::named(model).map(|files| files.pinned(&model.pinned)) {
+        Some(Ok(files)) => find_files(model, &files, settings, progress),
+        Some(Err(reason)) => Err(vec![format!("cache: {reason}")]),
         None => find_in_hub_cache(model, settings, progress),
     };
     found.map_err(|lines| std::iter::once(reason).chain(lines).collect())
@@ -64,10 +64,7 @@ fn find_files(
     settings: &SourceSettings,
     progress: &mut dyn Progress,
 ) -> Result<PathBuf, Vec<String>> {
-    match files.model_files(model).as_slice() {
-        [file] if !files.is_folder() => find_cached(file, settings, progress),
-        files => find_folder(files, settings, progress),
-    }
+    find_together(&files.model_files(model), settings, progress).map(|first| files.path_by_first(&first))
 }
 
 /// The model in the cache of Hugging Face's own tools, which says which commit a branch was, but not whether all files are there.
@@ -113,7 +110,7 @@ fn ask(
     };
     let listing = pull::list(model, settings).map_err(&mut fail)?;
     let files = select(model, &listing)?;
-    if let (HubPart::Repository, [file]) = (model.part(), files.files.as_slice()) {
+    if let (HubPart::Repository, false, Some(file)) = (model.part(), files.is_folder(), files.files.first()) {
         progress.start(&format!("taking {} of {model}, which has no safetensors", file.name), None);
         progress.finish();
     }
@@ -141,15 +138,16 @@ fn download(
     settings: &SourceSettings,
     progress: &mut dyn Progress,
 ) -> Result<PathBuf> {
-    let mut path = files.path(model.repository(), &settings.cache);
-    let mut complete = Vec::new();
+    let (mut found, mut complete) = (Vec::new(), Vec::new());
     for (file, known) in files.model_files(model).iter().zip(&files.files) {
-        let found = resolve::resolve(file, settings, progress)?;
-        complete.push(completed(known, &found, progress)?);
-        if !files.is_folder() {
-            path = found;
-        }
+        let path = resolve::resolve(file, settings, progress)?;
+        complete.push(completed(known, &path, progress)?);
+        found.push(path);
     }
+    let path = match found.first() {
+        Some(first) => files.path_by_first(first),
+        None => files.path(model.repository(), &settings.cache),
+    };
     files.files = complete;
     hub_record::write(model, files, &settings.cache)?;
     Ok(path)
@@ -167,11 +165,14 @@ fn completed(file: &CommitFile, path: &Path, progress: &mut dyn Progress) -> Res
 
 /// The error of a model that no source had, with what was tried and what the user can do.
 fn unavailable(model: &HubModel, settings: &SourceSettings, tried: &[String]) -> Error {
-    match ModelFile::named(model) {
-        Some(file) => not_available(&file, settings, tried),
-        None => {
-            let advice = format!("download it with `hf download {}`, and name its path", model.repository());
-            nowhere(&model.to_string(), tried, &advice)
+    let named = CommitFiles::named(model).and_then(|files| files.pinned(&model.pinned).ok());
+    let advice = match named.as_ref().map(|files| files.model_files(model)).as_deref() {
+        Some([file]) => return not_available(file, settings, tried),
+        Some([first, others @ ..]) => {
+            let (place, count) = (first.cache_entry(settings).file, others.len() + 1);
+            format!("put the {count} parts of the file side by side, the first at {}", place.display())
         }
-    }
+        _ => format!("download it with `hf download {}`, and name its path", model.repository()),
+    };
+    nowhere(&model.to_string(), tried, &advice)
 }

@@ -1,6 +1,6 @@
 //! Which files of a repository a model is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use arbitrage_core::text::excerpt;
 
@@ -8,6 +8,7 @@ use super::commit_files::{CommitFile, CommitFiles};
 use super::gguf_name::GgufName;
 use super::hub_model::{HubModel, HubPart};
 use crate::error::{Error, Result};
+use crate::weights::gguf::split_name::{SplitName, all_parts, first_part};
 
 /// The label that is taken where a repository has several and none was asked for: small, and close to the original.
 const DEFAULT_LABEL: &str = "Q4_K_M";
@@ -42,62 +43,82 @@ const CONFIG: &str = "config.json";
 /// [`Error::Parameter`] where there are none, several, or only what cannot be loaded; it lists what there is.
 pub(super) fn select(model: &HubModel, listing: &CommitFiles) -> Result<CommitFiles> {
     let files = match model.part() {
-        HubPart::File(name) => vec![named(model, listing, name)?],
-        HubPart::Quantisation(label) => vec![labelled(model, listing, label)?],
+        HubPart::File(name) => parts(model, listing, named(model, listing, name)?)?,
+        HubPart::Quantisation(label) => parts(model, listing, &labelled(model, listing, label)?)?,
         HubPart::Repository if listing.is_folder() => folder(model, listing)?,
-        HubPart::Repository => vec![default_gguf(model, listing)?],
+        HubPart::Repository => parts(model, listing, &default_gguf(model, listing)?)?,
     };
     let selected = CommitFiles { commit: listing.commit.clone(), files: files.into_iter().cloned().collect() };
     selected.check_sizes().map_err(|reason| refused(model, "files of the size of a model's", reason))?;
     Ok(selected)
 }
 
-fn named<'a>(model: &HubModel, listing: &'a CommitFiles, name: &str) -> Result<&'a CommitFile> {
-    let file = listing.files.iter().find(|file| file.name == name);
-    let file = file.ok_or_else(|| refused(model, available(listing), format!("no file `{}`", excerpt(name))))?;
-    match GgufName::read(name) {
-        Some(gguf) if gguf.is_split() => Err(split(model, listing, &[file])),
-        _ => Ok(file),
+fn named<'a>(model: &HubModel, listing: &CommitFiles, name: &'a str) -> Result<&'a str> {
+    match listing.files.iter().any(|file| file.name == name) {
+        true => Ok(name),
+        false => Err(refused(model, available(listing), format!("no file `{}`", excerpt(name)))),
     }
 }
 
-/// The one GGUF file whose name ends in `label`. A file with just this label goes before one with a variant of it, such as UD-Q2_K.
-fn labelled<'a>(model: &HubModel, listing: &'a CommitFiles, label: &str) -> Result<&'a CommitFile> {
-    let matching = |fits: &dyn Fn(GgufName<'_>) -> bool| -> Vec<&CommitFile> {
-        listing.files.iter().filter(|file| GgufName::read(&file.name).is_some_and(fits)).collect()
+/// The file `name`, or all parts of the split file that it is one of, in order.
+fn parts<'a>(model: &HubModel, listing: &'a CommitFiles, name: &str) -> Result<Vec<&'a CommitFile>> {
+    let by_name: HashMap<&str, &CommitFile> = listing.files.iter().map(|file| (file.name.as_str(), file)).collect();
+    let part = |part: String| {
+        by_name.get(part.as_str()).copied().ok_or_else(|| {
+            let expected = format!("a file of which the repository has all parts: {}", available(listing));
+            let found = format!("`{}` without its part `{}`", excerpt(&first_part(name)), excerpt(&part));
+            refused(model, expected, found)
+        })
     };
-    let mut found = matching(&|gguf| gguf.label().is_some_and(|own| own.eq_ignore_ascii_case(label)));
+    all_parts(name).map(part).collect()
+}
+
+/// The one GGUF file whose name ends in `label`, by its first part if it has several. A file with just this label goes before one with a
+/// variant of it, such as UD-Q2_K, and a file in one part before the same in several.
+fn labelled(model: &HubModel, listing: &CommitFiles, label: &str) -> Result<String> {
+    let mut found = gguf_files(listing, &|gguf| gguf.label().is_some_and(|own| own.eq_ignore_ascii_case(label)));
     if found.is_empty() {
-        found = matching(&|gguf| gguf.ends_in(label));
+        found = gguf_files(listing, &|gguf| gguf.ends_in(label));
     }
-    let whole: Vec<_> = found.iter().filter(|file| !is_split(file)).copied().collect();
-    match (whole.as_slice(), found.as_slice()) {
-        ([file], _) => Ok(file),
-        ([], []) => Err(refused(model, available(listing), format!("no GGUF file whose name ends in `{label}`"))),
-        ([], parts) => Err(split(model, listing, parts)),
-        (several, _) => {
-            let names = list(several.iter().map(|file| file.name.as_str()));
+    if found.iter().any(|name| !is_split(name)) {
+        found.retain(|name| !is_split(name));
+    }
+    match found.as_slice() {
+        [file] => Ok(file.clone()),
+        [] => Err(refused(model, available(listing), format!("no GGUF file whose name ends in `{label}`"))),
+        several => {
+            let names = list(several.iter().map(String::as_str));
             let expected = format!("one of these files, as hf:{}:FILE.gguf", model.repository());
             Err(refused(model, expected, format!("several whose names end in `{label}`: {names}")))
         }
     }
 }
 
-/// The GGUF file of a repository that has no other, or the one with [`DEFAULT_LABEL`].
-fn default_gguf<'a>(model: &HubModel, listing: &'a CommitFiles) -> Result<&'a CommitFile> {
-    let gguf: Vec<_> = listing.files.iter().filter(|file| GgufName::read(&file.name).is_some()).collect();
+/// The GGUF file of a repository that has no other, or the one with [`DEFAULT_LABEL`], by its first part if it has several.
+fn default_gguf(model: &HubModel, listing: &CommitFiles) -> Result<String> {
+    let gguf = gguf_files(listing, &|_| true);
     match gguf.as_slice() {
         [] => {
             let expected = "a repository with safetensors or GGUF files";
             Err(refused(model, expected, list(listing.files.iter().map(|file| file.name.as_str()))))
         }
-        [file] if !is_split(file) => Ok(file),
-        parts if parts.iter().all(|file| is_split(file)) => Err(split(model, listing, parts)),
+        [file] => Ok(file.clone()),
         several => labelled(model, listing, DEFAULT_LABEL).map_err(|_| {
             let found = format!("{} GGUF files, not just one with {DEFAULT_LABEL}", several.len());
             refused(model, available(listing), found)
         }),
     }
+}
+
+/// The GGUF files whose names fit, each once: by its first part if it has several.
+fn gguf_files(listing: &CommitFiles, fits: &dyn Fn(GgufName<'_>) -> bool) -> Vec<String> {
+    let fitting = listing.files.iter().filter(|file| GgufName::read(&file.name).is_some_and(fits));
+    let names: BTreeSet<String> = fitting.map(|file| first_part(&file.name)).collect();
+    names.into_iter().collect()
+}
+
+fn is_split(name: &str) -> bool {
+    SplitName::read(name).is_some_and(SplitName::is_one_of_several)
 }
 
 /// The files of a folder of safetensors: those of the repository's own folder, without weights in a second form.
@@ -116,36 +137,20 @@ fn folder<'a>(model: &HubModel, listing: &'a CommitFiles) -> Result<Vec<&'a Comm
     Ok(listing.files.iter().filter(wanted).collect())
 }
 
-fn is_split(file: &CommitFile) -> bool {
-    GgufName::read(&file.name).is_some_and(GgufName::is_split)
-}
-
 fn refused(model: &HubModel, expected: impl Into<String>, found: impl AsRef<str>) -> Error {
     Error::Parameter { name: "model", expected: expected.into(), found: format!("`{model}`: {}", found.as_ref()) }
 }
 
-/// The error of a model that is split into `parts`.
-fn split(model: &HubModel, listing: &CommitFiles, parts: &[&CommitFile]) -> Error {
-    let first = parts.iter().map(|file| file.name.as_str()).min().unwrap_or_default();
-    let stem = first.rsplit_once("-of-").and_then(|(start, _)| start.rsplit_once('-')).map_or(first, |(stem, _)| stem);
-    let expected = format!(
-        "a GGUF file in one part: {}, or download the parts with `hf download {} --include \"{stem}*\"`, and name the first of them",
-        available(listing),
-        model.repository()
-    );
-    refused(model, expected, format!("the split file `{first}`, whose parts are not downloaded yet"))
-}
-
 /// What a user may ask for in place of what is not there.
 fn available(listing: &CommitFiles) -> String {
-    let whole = listing.files.iter().filter(|file| !is_split(file));
-    let gguf: Vec<_> = whole.filter_map(|file| Some((file, GgufName::read(&file.name)?))).collect();
-    let labels: BTreeSet<String> = gguf.iter().filter_map(|(_, gguf)| Some(gguf.label()?.to_uppercase())).collect();
-    let others = gguf.iter().filter(|(_, gguf)| gguf.label().is_none()).map(|(file, _)| file.name.as_str());
-    let names: Vec<&str> = labels.iter().map(String::as_str).chain(others).collect();
+    let label = |name: &str| GgufName::read(name)?.label().map(str::to_uppercase);
+    let files = gguf_files(listing, &|_| true);
+    let labels: BTreeSet<String> = files.iter().filter_map(|name| label(name)).collect();
+    let others = files.iter().filter(|name| label(name).is_none());
+    let names: Vec<&str> = labels.iter().chain(others).map(String::as_str).collect();
     match (names.is_empty(), listing.is_folder()) {
         (true, true) => "the repository's name alone, since it has safetensors and no GGUF file".to_owned(),
-        (true, false) => "another repository, since it has no GGUF file in one part".to_owned(),
+        (true, false) => "another repository, since it has no GGUF file".to_owned(),
         (false, true) => {
             format!("the repository's name alone for its safetensors, or one of {}", list(names.into_iter()))
         }
@@ -210,18 +215,35 @@ mod tests {
     }
 
     #[test]
-    fn a_split_file_says_what_to_do() {
-        let names = ["q/m-Q8_0-00001-of-00002.gguf", "q/m-Q8_0-00002-of-00002.gguf", "m-Q4_0.gguf"];
-        for model in ["a/b:Q8_0", "a/b:q/m-Q8_0-00001-of-00002.gguf"] {
-            let message = error(model, &names);
-            for part in
-                ["one of Q4_0", "--include \"q/m-Q8_0*\"", "name the first of them", "q/m-Q8_0-00001-of-00002.gguf"]
-            {
-                assert!(message.contains(part), "{message}");
-            }
+    fn a_split_file_is_all_of_its_parts_in_order() {
+        let parts = ["q/m-Q8_0-00001-of-00002.gguf", "q/m-Q8_0-00002-of-00002.gguf"];
+        let names = [parts[1], "m-Q4_0.gguf", parts[0], "m-Q8_0-00002-of-00003.gguf.txt"];
+        for part in ["Q8_0", parts[0], parts[1]] {
+            assert_eq!(selected(&format!("a/b:{part}"), &names).unwrap(), parts, "{part}");
         }
-        assert!(error("a/b", &names[..2]).contains("not downloaded yet"));
-        assert_eq!(selected("a/b:Q8_0", &["m-Q8_0-00001-of-00001.gguf"]).unwrap().len(), 1);
+        // Without another file, they are the repository's model.
+        assert_eq!(selected("a/b", &parts).unwrap(), parts);
+        assert_eq!(selected("a/b", &["x-Q8_0.gguf", "m-Q4_K_M-00001-of-00001.gguf"]).unwrap().len(), 1);
+        // A file in one part is simpler than the same in several; two split files are two.
+        assert_eq!(selected("a/b:Q8_0", &[parts[0], parts[1], "m-Q8_0.gguf"]).unwrap(), ["m-Q8_0.gguf"]);
+        let message = error("a/b:Q8_0", &["m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00001-of-00003.gguf"]);
+        assert!(message.contains("several whose names end in `Q8_0`: m-Q8_0-00001-of-00002.gguf, m-"), "{message}");
+    }
+
+    #[test]
+    fn a_part_that_the_repository_does_not_have_is_named() {
+        let names = ["m-Q8_0-00001-of-00003.gguf", "m-Q8_0-00003-of-00003.gguf", "m-Q4_0.gguf"];
+        for part in ["Q8_0", names[0], names[1]] {
+            let message = error(&format!("a/b:{part}"), &names);
+            let found = "`m-Q8_0-00001-of-00003.gguf` without its part `m-Q8_0-00002-of-00003.gguf`";
+            assert!(message.contains(found) && message.contains("one of Q4_0, Q8_0"), "{message}");
+        }
+        for (model, name) in [("a/b", names[1]), ("a/b:Q8_0", names[1])] {
+            assert!(error(model, &[name]).contains("without its part `m-Q8_0-00001-of-00003.gguf`"));
+        }
+        assert!(error("a/b:m-Q8_0-00002-of-00003.gguf", &names).contains("no file `m-Q8_0-00002-of-00003.gguf`"));
+        // As many as a name can announce are looked for one after the other.
+        assert!(error("a/b", &["m-00001-of-99999.gguf"]).contains("without its part `m-00002-of-99999.gguf`"));
     }
 
     #[test]

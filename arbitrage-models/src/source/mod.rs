@@ -6,8 +6,8 @@
 //! |---|---|
 //! | `qwen2.5-coder-0.5b-instruct` | a model of the [registry](known_models), whose digest is known |
 //! | `models/mine.gguf`, `models/mine/` | a GGUF file or a Hugging Face folder |
-//! | `hf:OWNER/REPO:FILE.gguf` | a GGUF file on the hub |
-//! | `hf:OWNER/REPO:Q4_K_M` | the one GGUF file of a repository with this label of a quantisation |
+//! | `hf:OWNER/REPO:FILE.gguf` | a GGUF file on the hub; a part of a split one stands for all of them |
+//! | `hf:OWNER/REPO:Q4_K_M` | the one GGUF file of a repository with this label of a quantisation, in one part or several |
 //! | `hf:OWNER/REPO` | a folder of safetensors, or the GGUF file of a repository that has no other or one in Q4_K_M |
 //! | `hf:OWNER/REPO@REVISION`, with `:…` or without | the same at a branch, a tag or a commit in place of `main` |
 //! | `mine` | a model of the user's own list |
@@ -72,6 +72,7 @@ pub use settings::SourceSettings;
 pub use user_models::UserModel;
 
 use crate::error::Result;
+use crate::weights::gguf::split_name::SplitName;
 use digest_stamp::DigestStamp;
 use model_file::ModelFile;
 
@@ -165,9 +166,11 @@ pub fn file_digest(path: impl AsRef<Path>) -> Result<String> {
 }
 
 /// The SHA-256 of a model in hexadecimal, where it is known without reading the file: for a registry name, and for a file that
-/// [`ModelSource::resolve`] put into the cache and that has not changed since.
+/// [`ModelSource::resolve`] put into the cache and that has not changed since. `None` for a file in several parts, of which each has its own.
 pub fn known_digest(model: &Path) -> Option<String> {
     let named = model.to_str().and_then(registry::find);
+    let file = model.file_name()?.to_string_lossy();
+    let is_part = SplitName::read(&file).is_some_and(SplitName::is_one_of_several);
     let stamped = || DigestStamp::read(&digest_stamp::path_for(model))?.digest_of(model);
-    named.map(|known| known.sha256.to_owned()).or_else(stamped)
+    named.map(|known| known.sha256.to_owned()).or_else(|| if is_part { None } else { stamped() })
 }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::hub_model::{HubModel, HubPart};
 use super::{HubAddress, KnownModel, SourceSettings, Wheels, digest_stamp, hub_cache};
 
 /// A file that a user asks for.
@@ -41,20 +40,6 @@ impl<'a> ModelFile<'a> {
             wheels: model.wheels,
             is_part: false,
         }
-    }
-
-    /// The file that `model` names itself, which a user may have put into the cache; `None` where only the hub knows the file's name.
-    pub(super) fn named(model: &'a HubModel) -> Option<Self> {
-        let HubPart::File(file) = model.part() else { return None };
-        Some(Self {
-            name: model.to_string(),
-            file: model.own_place(),
-            bytes: model.pinned.bytes,
-            sha256: model.pinned.sha256.as_deref(),
-            hub: Some(HubAddress { repository: model.repository(), revision: model.revision(), file }),
-            wheels: None,
-            is_part: false,
-        })
     }
 
     /// Its place in our own cache.

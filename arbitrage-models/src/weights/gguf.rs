@@ -10,6 +10,7 @@ mod metadata;
 pub mod names;
 mod parse_value;
 mod parts;
+pub(crate) mod split_name;
 pub mod value;
 
 use std::collections::HashMap;
@@ -106,6 +107,11 @@ impl Gguf {
     /// The format's version, 2 or 3.
     pub fn version(&self) -> u32 {
         self.version
+    }
+
+    /// Number of files that it lies in, of which [`WeightSource::path`] names the first.
+    pub fn parts(&self) -> usize {
+        self.files.len()
     }
 
     /// The value under `key`, if there is one.

@@ -13,12 +13,14 @@
 mod dtype;
 mod layout;
 mod mapped;
+mod quantised;
 mod repacked;
 mod rows;
 mod source;
 mod tensor;
 
 pub mod blocks;
+pub mod fp8;
 pub mod gguf;
 pub mod int4;
 pub mod report;
@@ -27,8 +29,10 @@ pub mod writer;
 
 pub use blocks::{dequantize_row, fit_row, quantize_row};
 pub use dtype::DType;
+pub use fp8::{Fp8Folder, Fp8Settings};
 pub use gguf::Gguf;
 pub use int4::{Int4Folder, Int4Settings};
+pub use quantised::FolderQuantisation;
 pub use repacked::RepackedTensor;
 pub use report::LoadReport;
 pub use rows::{Rows, Scratch};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::{RepackedTensor, TensorView};
+use super::{DType, RepackedTensor, TensorView};
 use crate::error::{Error, Result};
 
 /// A file or folder of named tensors.
@@ -26,6 +26,14 @@ pub trait WeightSource: Send + Sync {
     /// As [`get`](Self::get).
     fn shape(&self, name: &str) -> Result<Option<Vec<usize>>> {
         Ok(self.get(name)?.map(|tensor| tensor.shape.to_vec()))
+    }
+
+    /// The format in which the tensor called `name` is loaded, or `None` if there is none; cheaper than [`get`](Self::get) likewise.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn dtype(&self, name: &str) -> Result<Option<DType>> {
+        Ok(self.get(name)?.map(|tensor| tensor.dtype))
     }
 
     /// The matrix called `name` if it is stored in a format that has to be repacked, made anew each time: what is kept of it is up to the

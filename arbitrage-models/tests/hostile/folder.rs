@@ -115,9 +115,10 @@ pub(crate) fn quantisations() -> Vec<Case> {
         )
     };
     let methods =
-        ["gptq", "awq", "bitsandbytes", "fp8", "compressed-tensors", "hqq", "eetq", "torchao", "mxfp4", "aqlm"];
+        ["gptq", "awq", "bitsandbytes", "fbgemm_fp8", "compressed-tensors", "hqq", "eetq", "torchao", "mxfp4", "aqlm"];
     let mut cases: Vec<Case> = methods.into_iter().map(method).collect();
     cases.extend([
+        quantised("quantization_config", r#"{"quant_method": "fp8", "fmt": "e5m2"}"#, "with fp8 (config.json"),
         quantised(
             "quantization_config",
             r#"{"load_in_4bit": true}"#,

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test file uses only a part of it")]
 
 pub(crate) mod local;
+pub(crate) mod safetensors;
 pub(crate) mod scorers;
 
 use std::path::{Path, PathBuf};

@@ -205,10 +205,10 @@ fn shape(files: &ModelFiles) -> ShapeFacts {
 fn weight_facts(source: &dyn WeightSource) -> Result<WeightFacts, Failure> {
     let mut types = BTreeMap::<&'static str, (usize, u64)>::new();
     for name in source.names() {
-        let Some(tensor) = source.get(&name)? else { continue };
-        let (count, bytes) = types.entry(tensor.dtype.name()).or_default();
+        let (Some(dtype), Some(shape)) = (source.dtype(&name)?, source.shape(&name)?) else { continue };
+        let (count, bytes) = types.entry(dtype.name()).or_default();
         *count += 1;
-        *bytes += tensor.bytes.len() as u64;
+        *bytes += dtype.tensor_bytes(&shape).unwrap_or_default() as u64;
     }
     let types: Vec<_> =
         types.into_iter().map(|(dtype, (tensors, bytes))| TypeFacts { dtype, tensors, bytes }).collect();
@@ -228,9 +228,8 @@ fn parameters(source: &dyn WeightSource) -> Result<u64, Failure> {
 pub(super) fn tensors(source: &dyn WeightSource) -> Result<Vec<TensorFacts>, Failure> {
     let mut tensors = Vec::new();
     for name in source.names() {
-        let Some(tensor) = source.get(&name)? else { continue };
-        let (dtype, shape) = (tensor.dtype.name(), tensor.shape.to_vec());
-        tensors.push(TensorFacts { name, dtype, shape });
+        let (Some(dtype), Some(shape)) = (source.dtype(&name)?, source.shape(&name)?) else { continue };
+        tensors.push(TensorFacts { name, dtype: dtype.name(), shape });
     }
     Ok(tensors)
 }

@@ -178,8 +178,10 @@ fn digest(name: &str, path: &Path) -> Result<Option<String>, Failure> {
     // Reading a file to its end is for one whose header fits its size only.
     if weights.extension().is_some_and(|extension| extension == "safetensors") {
         SafetensorsFolder::open(path)?;
-    } else if weights.metadata().is_ok_and(|data| data.len() > MAX_HASHED_BYTES) || Gguf::open(&weights).is_err() {
-        return Ok(None); // what is no model is reported where it is loaded
+    } else if weights.metadata().is_ok_and(|data| data.len() > MAX_HASHED_BYTES)
+        || !Gguf::open(&weights).is_ok_and(|file| file.parts() == 1)
+    {
+        return Ok(None); // what is no model is reported where it is loaded; one of several parts is not the model
     }
     Ok(Some(file_digest(weights)?))
 }

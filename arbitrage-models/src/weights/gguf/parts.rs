@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use arbitrage_core::text::excerpt;
 
 use super::Metadata;
+use super::split_name::{SplitName, end};
 use crate::error::{Error, Result};
 
 const COUNT: &str = "split.count";
@@ -27,22 +28,18 @@ pub(super) fn others(path: &Path, metadata: &Metadata) -> Result<Vec<PathBuf>> {
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let number = metadata.optional(NUMBER, Metadata::u32_of)?.unwrap_or(0);
-    let Some(stem) = name.strip_suffix(&end(number, count)) else {
-        let expected =
-            format!("a file whose name ends in `{}`, by which the other parts are found", end(number, count));
+    let own = number.saturating_add(1);
+    let is_own = |split: &SplitName<'_>| (split.number, split.count) == (own, count);
+    let Some(split) = SplitName::read(&name).filter(is_own) else {
+        let expected = format!("a file whose name ends in `{}`, by which the other parts are found", end(own, count));
         return Err(Error::format(path, COUNT, expected, format!("one of {count} parts, called `{}`", excerpt(&name))));
     };
-    if number != 0 {
-        let first = path.with_file_name(format!("{stem}{}", end(0, count)));
-        let found = format!("part {} of {count}", number + 1);
+    if own != 1 {
+        let first = path.with_file_name(split.part(1));
+        let found = format!("part {own} of {count}");
         return Err(Error::format(path, NUMBER, format!("the first part: open {}", first.display()), found));
     }
-    Ok((1..count).map(|number| path.with_file_name(format!("{stem}{}", end(number, count)))).collect())
-}
-
-/// What the name of part `number`, from 0 on, ends in.
-fn end(number: u32, count: u32) -> String {
-    format!("-{:05}-of-{count:05}.gguf", number + 1)
+    Ok((2..=count).map(|number| path.with_file_name(split.part(number))).collect())
 }
 
 /// Refuses a file that is not part `number` of as many parts as `first` says.

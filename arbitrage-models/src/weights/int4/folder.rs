@@ -221,6 +221,13 @@ impl WeightSource for Int4Folder {
         }
     }
 
+    fn dtype(&self, name: &str) -> Result<Option<DType>> {
+        match self.matrices.contains_key(name) {
+            true => self.matrix(name).map(|matrix| Some(matrix.dtype())),
+            false => self.folder.dtype(name),
+        }
+    }
+
     fn repack(&self, name: &str) -> Result<Option<RepackedTensor>> {
         match self.matrices.contains_key(name) {
             true => self.matrix(name).map(|matrix| Some(matrix.repack())),

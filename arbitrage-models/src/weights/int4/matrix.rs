@@ -60,6 +60,11 @@ impl Int4Matrix<'_> {
         (0..groups).all(|group| (0..self.out).all(|row| self.zero(group, row) == MIDDLE))
     }
 
+    /// The format of its blocks.
+    pub(super) fn dtype(&self) -> DType {
+        if self.is_symmetric() { DType::Q4_0 } else { DType::Int4 }
+    }
+
     /// Whether its columns are stored in the model's order.
     pub(super) fn is_in_order(&self) -> bool {
         self.columns.iter().enumerate().all(|(at, &column)| at == column as usize)
@@ -76,7 +81,7 @@ impl Int4Matrix<'_> {
 
     /// The matrix in blocks, on all processors.
     pub(super) fn repack(self) -> RepackedTensor {
-        let dtype = if self.is_symmetric() { DType::Q4_0 } else { DType::Int4 };
+        let dtype = self.dtype();
         let row_bytes = self.inputs / BLOCK * dtype.block_bytes();
         let mut bytes = vec![0; self.out * row_bytes];
         let threads = thread::available_parallelism().map_or(1, usize::from);

@@ -47,6 +47,14 @@ impl Int4Settings {
         };
         Some(Self { method, group })
     }
+
+    /// The method's usual name.
+    pub(in crate::weights) const fn name(self) -> &'static str {
+        match self.method {
+            Int4Method::Gptq { .. } => "GPTQ",
+            Int4Method::Awq => "AWQ",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod hub;
 mod hub_models;
 mod hub_sandbox;
+mod hub_split;
 mod pulls;
 mod real;
 mod sandbox;
