@@ -54,6 +54,20 @@ fn a_seed_gives_one_solution_and_policies_differ() {
 }
 
 #[test]
+fn a_context_bounds_both_models() {
+    let cache = tempfile::tempdir().unwrap();
+    for policy in ["draft", "target"] {
+        let with = |context: &str| -> Vec<String> {
+            ["solve", "--json", "--seed", "1", "--policy", policy, "--context", context].map(str::to_owned).to_vec()
+        };
+        refused(cache.path(), &with("0"), &["context: expected 1 to", "found 0"]);
+        refused(cache.path(), &with("1000000"), &["context: expected 1 to", "found 1000000"]);
+        refused(cache.path(), &with("8"), &["do not fit a context of 8 (the option `context`)"]);
+        succeed(cache.path(), &with("400"));
+    }
+}
+
+#[test]
 fn damaged_unpacked_files_are_replaced() {
     let cache = tempfile::tempdir().unwrap();
     let first = solve(cache.path(), &["--seed", "1"]);

@@ -61,6 +61,10 @@ pub(crate) struct PairOptions {
     /// faster with contexts of thousands of tokens, but less precise: texts differ. Models on the processor only.
     #[arg(long)]
     pub int8_cache: bool,
+    /// Most positions of the models' contexts, question and solution together; by default as many as their files allow. Phi-3 and Phi-4-mini
+    /// compute short texts best with at most the 4,096 that they were first trained with.
+    #[arg(long, value_name = "TOKENS")]
+    pub context: Option<usize>,
     /// The target, in place of the pair's, as in --draft. The API key of a server is in ARBITRAGE_TARGET_KEY. Only models that the policy
     /// needs are loaded: the policy `draft` needs no target, `target` no draft; the other one's name is checked, its file is not opened.
     #[arg(long)]

@@ -29,6 +29,7 @@ pub(super) fn check(options: &FitOptions) -> Result<(), Failure> {
     let changed = [
         ("--draft-weights", models.draft_weights.is_some()),
         ("--int8-cache", models.int8_cache),
+        ("--context", models.context.is_some()),
         ("--system", models.system.is_some()),
     ];
     match changed.into_iter().find(|(_, is_given)| *is_given) {

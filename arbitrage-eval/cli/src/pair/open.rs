@@ -53,6 +53,9 @@ impl RoleModel {
         if options.int8_cache {
             load = load.with_int8_cache();
         }
+        if let Some(context) = options.context {
+            load = load.with_context(context);
+        }
         if !needed {
             let path = ModelSource::parse(name)?.expected_path()?;
             let (name, digest) = (LocalModel::name_of(&path, &load), digest(name, &path)?);
