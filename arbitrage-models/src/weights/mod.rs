@@ -13,6 +13,7 @@
 mod dtype;
 mod layout;
 mod mapped;
+mod matrix_parts;
 mod quantised;
 mod repacked;
 mod rows;

@@ -10,10 +10,10 @@ use arbitrage_core::text::excerpt;
 use super::Fp8Settings;
 use super::matrix::Fp8Matrix;
 use crate::error::{Error, Result};
+use crate::weights::matrix_parts::{WEIGHT, field, is_part, part_name};
 use crate::weights::safetensors::StoredTensor;
 use crate::weights::{DType, RepackedTensor, SafetensorsFolder, TensorView, WeightSource};
 
-const WEIGHT: &str = ".weight";
 const STORED: &str = "F8_E4M3";
 /// What the name of a matrix's scales ends in, in different repositories.
 const SCALES: [&str; 2] = [".weight_scale_inv", ".weight_scale"];
@@ -71,8 +71,7 @@ impl Fp8Folder {
 
     /// The scales of the matrix `name`, all finite.
     fn scales(&self, name: &str, counts: [usize; 2]) -> Result<Vec<f32>> {
-        let stem = stem(name);
-        let named = SCALES.map(|end| format!("{stem}{end}"));
+        let named = SCALES.map(|end| part_name(name, end));
         let [first, second] = &named;
         let own = match named.each_ref().map(|name| self.folder.stored_tensor(name).is_some()) {
             [true, false] => first,
@@ -112,26 +111,14 @@ impl Fp8Folder {
     }
 }
 
-/// The name of the linear layer of the matrix `name`.
-fn stem(name: &str) -> &str {
-    name.strip_suffix(WEIGHT).unwrap_or(name)
-}
-
-fn field(name: &str) -> String {
-    format!("tensor `{}`", excerpt(name))
-}
-
 impl WeightSource for Fp8Folder {
     fn path(&self) -> &Path {
         self.folder.path()
     }
 
     fn names(&self) -> Vec<String> {
-        let is_part = |name: &String| {
-            let stem = SCALES.into_iter().chain(ACTIVATION_SCALES).find_map(|end| name.strip_suffix(end));
-            stem.is_some_and(|stem| self.matrices.contains_key(&format!("{stem}{WEIGHT}")))
-        };
-        self.folder.names().into_iter().filter(|name| !is_part(name)).collect()
+        let ends = [SCALES, ACTIVATION_SCALES].concat();
+        self.folder.names().into_iter().filter(|name| !is_part(name, &ends, &self.matrices)).collect()
     }
 
     /// The tensor; a matrix of 8 bits stays in memory as BF16 from then on.

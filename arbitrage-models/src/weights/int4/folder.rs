@@ -5,12 +5,11 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use arbitrage_core::text::excerpt;
-
 use super::Int4Settings;
 use super::matrix::{BLOCK, Int4Matrix, WORD};
 use super::settings::Int4Method;
 use crate::error::{Error, Result};
+use crate::weights::matrix_parts::{WEIGHT, field, is_part, part_name};
 use crate::weights::safetensors::StoredTensor;
 use crate::weights::{DType, RepackedTensor, SafetensorsFolder, TensorView, WeightSource};
 
@@ -19,7 +18,6 @@ const NUMBERS: &str = ".qweight";
 const ZEROS: &str = ".qzeros";
 const SCALES: &str = ".scales";
 const GROUPS: &str = ".g_idx";
-const WEIGHT: &str = ".weight";
 
 /// A checkpoint of GPTQ or AWQ, read as one of GGML's formats. Tensors that are not quantised are as in the folder.
 #[derive(Debug)]
@@ -140,7 +138,7 @@ impl Int4Folder {
         match values.iter().position(|scale| !scale.is_finite()) {
             None => Ok(values),
             Some(index) => {
-                let (model, place) = (self.folder.path().display().to_string(), format!("tensor `{}`", excerpt(&own)));
+                let (model, place) = (self.folder.path().display().to_string(), field(&own));
                 Err(Error::NotFinite { model, place, index })
             }
         }
@@ -176,26 +174,14 @@ impl Int4Folder {
     }
 }
 
-/// The name of the tensor of this end that belongs to the matrix `name`.
-fn part_name(name: &str, end: &str) -> String {
-    format!("{}{end}", name.strip_suffix(WEIGHT).unwrap_or(name))
-}
-
-fn field(name: &str) -> String {
-    format!("tensor `{}`", excerpt(name))
-}
-
 impl WeightSource for Int4Folder {
     fn path(&self) -> &Path {
         self.folder.path()
     }
 
     fn names(&self) -> Vec<String> {
-        let is_part = |name: &str| {
-            let stem = [ZEROS, SCALES, GROUPS].into_iter().find_map(|end| name.strip_suffix(end));
-            stem.is_some_and(|stem| self.matrices.contains_key(&format!("{stem}{WEIGHT}")))
-        };
-        let names = self.folder.names().into_iter().filter(|name| !is_part(name));
+        let names = self.folder.names().into_iter();
+        let names = names.filter(|name| !is_part(name, &[ZEROS, SCALES, GROUPS], &self.matrices));
         names
             .map(|name| match name.strip_suffix(NUMBERS) {
                 Some(stem) => format!("{stem}{WEIGHT}"),
